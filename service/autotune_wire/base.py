@@ -1,0 +1,77 @@
+"""The types that every message is built of: closed requests, open replies, safe text and finite numbers."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+MAX_NAME_LENGTH = 200
+MAX_WHOLE = 2**53
+"""Largest whole number that JSON readers of every language keep exactly (RFC 8259, section 6)."""
+
+
+class Request(BaseModel):
+    """A body that a client sends: an unknown field is an error, as it is most often a misspelt one."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Reply(BaseModel):
+    """A body that the service sends: unknown fields pass, so that an older client reads a newer service."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+
+def _storable(text: str) -> str:
+    # Postgres stores neither, and both are invisible where a person would look for the mistake.
+    if "\x00" in text:
+        raise ValueError("holds a NUL character")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds a lone surrogate, which is not a character") from None
+    return text
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is blank")
+    return text
+
+
+def _whole(value: Any) -> Any:
+    # pandas writes a column of whole numbers as floats as soon as one value is missing.
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("must be a number or a text")
+    if isinstance(value, str):
+        return _storable(value)
+    if isinstance(value, int) and abs(value) > MAX_WHOLE:
+        raise ValueError(f"a whole number must lie between -{MAX_WHOLE} and {MAX_WHOLE}")
+    return value
+
+
+Text = Annotated[str, Field(strict=True), AfterValidator(_storable)]
+Name = Annotated[
+    str,
+    Field(strict=True, min_length=1, max_length=MAX_NAME_LENGTH),
+    AfterValidator(_storable),
+    AfterValidator(_not_blank),
+]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+"""A finite number; a bool or a text that looks like a number is none."""
+
+Whole = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=-MAX_WHOLE, le=MAX_WHOLE)]
+Value = Annotated[int | float | str, BeforeValidator(_value)]
+"""What a covariate can take: a whole number, a finite number or an option."""
+
+Configuration = dict[str, Value]
+"""A value for every covariate, by the covariate's name."""
+
+Moment = datetime
+"""An aware UTC time, ISO 8601 on the wire."""

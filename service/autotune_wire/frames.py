@@ -1,0 +1,79 @@
+"""What travels on the websocket: events outward, operations and their answers both ways."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from autotune_wire.base import Moment, Reply, Request, Text
+from autotune_wire.observations import Tell
+from autotune_wire.problems import Problem
+from autotune_wire.suggestions import Ask
+
+EventType = Literal[
+    "experiment_created",
+    "suggestion_created",
+    "suggestion_leased",
+    "observation_added",
+    "best_changed",
+    "engine_failed",
+    "experiment_closed",
+]
+
+
+class Event(Reply):
+    """An immutable fact about one experiment; ``seq`` counts from 1 without a gap."""
+
+    seq: int
+    type: str = Field(description="One of EventType; a newer service may send others: skip what you do not know.")
+    at: Moment
+    data: dict[str, Any]
+
+
+Id = int | Annotated[Text, Field(max_length=64)]
+
+
+class AuthFrame(Request):
+    """The first frame of a client that can set no header: its access token."""
+
+    op: Literal["auth"]
+    token: Annotated[Text, Field(max_length=8192)]
+    id: Id | None = None
+
+
+class AskFrame(Ask):
+    """``POST /experiment/ask`` on the socket."""
+
+    op: Literal["ask"]
+    id: Id
+
+
+class TellFrame(Tell):
+    """``POST /experiment/tell`` on the socket."""
+
+    op: Literal["tell"]
+    id: Id
+
+
+Operation = Annotated[AskFrame | TellFrame, Field(discriminator="op")]
+
+
+class Answer(Reply):
+    """The answer to an operation: the reply of the same call over HTTP, or a problem."""
+
+    id: Id | None
+    result: dict[str, Any] | None = None
+    problem: Problem | None = None
+
+
+class StreamQuery(Request):
+    """The query of the stream."""
+
+    after: int = Field(default=0, ge=0, le=2**53, description="The seq of the last event already seen.")
+
+
+CLOSE_GOING_AWAY = 1012
+"""The service restarts: connect again."""
+CLOSE_UNAUTHENTICATED = 4401
+CLOSE_NOT_FOUND = 4404
+CLOSE_SLOW = 4008
+"""The subscriber reads too slowly: connect again after its last seq."""

@@ -1,0 +1,79 @@
+"""Errors on the wire: problem documents (RFC 9457) with a stable ``code``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from autotune_wire.base import Reply
+
+CONTENT_TYPE = "application/problem+json"
+_SHOWN_CHARACTERS = 200
+_MAX_SHOWN_ERRORS = 20
+_SECRET_FIELDS = frozenset({"password", "token", "refresh_token", "client_secret"})
+
+
+class FieldProblem(Reply):
+    """What is wrong with one field."""
+
+    field: str = Field(description="The path of the field, as in covars.color.options; empty for the whole body.")
+    message: str = Field(description="What is wrong, and what is allowed there.")
+    value: str | int | float | bool | None = Field(
+        default=None, description="What was given; JSON text where it is a list or an object, cut where it is long."
+    )
+
+
+class Problem(Reply):
+    """An error reply."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str = Field(description="Stable: what a program decides by.")
+    detail: str
+    errors: list[FieldProblem] = Field(default_factory=list)
+
+
+def field_problems(error: ValidationError) -> list[FieldProblem]:
+    """Say field by field what a failed validation found; the value of a secret is left out."""
+    return [_field_problem(found) for found in error.errors(include_url=False)[:_MAX_SHOWN_ERRORS]]
+
+
+def shown(value: Any) -> str | int | float | bool | None:
+    """Shape a value for an error message: short, and a number only where JSON has it exactly."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float) and abs(value) < 1e15:
+        return value
+    text = value if isinstance(value, str) else _short_repr(value)
+    text = text.encode(errors="replace").decode()
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
+
+
+def _short_repr(value: Any) -> str:
+    # A body may hold a number of a million digits or a nest of lists: neither is worth its whole text.
+    if isinstance(value, int):
+        return f"a whole number of {value.bit_length()} bits"
+    if isinstance(value, dict):
+        return "{" + ", ".join(str(key)[:_SHOWN_CHARACTERS] for key in list(value)[:10]) + "}"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return repr(value)
+
+
+def _field_problem(found: Any) -> FieldProblem:
+    context = found.get("ctx", {})
+    path = [*_without_tags(found["loc"]), *([context["field"]] if "field" in context else [])]
+    value = None if _SECRET_FIELDS & {str(part) for part in path} else shown(context.get("value", found["input"]))
+    if found["type"] in {"missing", "value_error"} and isinstance(found["input"], dict):
+        value = None  # the whole body tells nothing of the one field
+    message = found["msg"].removeprefix("Value error, ")
+    return FieldProblem(field=".".join(str(part) for part in path), message=message, value=value)
+
+
+def _without_tags(path: Sequence[str | int]) -> list[str | int]:
+    # pydantic names the branch of a union between a covariate and its field: covars.color.cat.options.
+    parts = list(path)
+    if len(parts) > 2 and parts[0] == "covars" and parts[2] in {"int", "cont", "cat"}:
+        del parts[2]
+    return parts

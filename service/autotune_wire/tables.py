@@ -1,0 +1,54 @@
+"""The three shapes in which pandas writes a table as JSON, read without pandas."""
+
+from typing import Any
+
+from pydantic_core import from_json
+
+Table = str | list[Any] | dict[str, Any]
+"""JSON text, or the JSON itself."""
+
+
+def rows_of(table: Table) -> list[dict[str, Any]]:
+    """Read a table that pandas wrote.
+
+    Taken are ``to_json(orient="records")``: ``[{"a": 1}]``; ``to_json()``, by column and then by index:
+    ``{"a": {"0": 1}}``; ``to_dict("list")``: ``{"a": [1]}``; and one plain record: ``{"a": 1}``.
+
+    Args:
+        table: The table, as JSON text or as the JSON it holds.
+
+    Returns:
+        One dict per row, by column name.
+
+    Raises:
+        ValueError: If the text is no JSON, or the JSON none of the four shapes. The message says which.
+    """
+    parsed = from_json(table, allow_inf_nan=False) if isinstance(table, str) else table
+    if isinstance(parsed, list):
+        if not all(isinstance(row, dict) for row in parsed):
+            raise ValueError('a list must hold one record per row, as in [{"a": 1}]')
+        return parsed
+    if not isinstance(parsed, dict):
+        raise ValueError('must be records [{"a": 1}], columns {"a": {"0": 1}} or lists {"a": [1]}')
+    return _rows_of_columns(parsed)
+
+
+def column_frame(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Shape one record as pandas' ``to_json()`` does a frame of one row: ``{"a": {"0": 1}}``."""
+    return {name: {"0": value} for name, value in row.items()}
+
+
+def _rows_of_columns(columns: dict[str, Any]) -> list[dict[str, Any]]:
+    cells = list(columns.values())
+    if cells and all(isinstance(column, dict) for column in cells):
+        index = list(cells[0])
+        if any(list(column) != index for column in cells):
+            raise ValueError("every column must have the same index")
+        return [{name: column[label] for name, column in columns.items()} for label in index]
+    if cells and all(isinstance(column, list) for column in cells):
+        if len({len(column) for column in cells}) > 1:
+            raise ValueError("every column must have the same number of rows")
+        return [dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True)]
+    if any(isinstance(column, dict | list) for column in cells):
+        raise ValueError("columns must all be dicts, all be lists, or all be single values")
+    return [columns]
