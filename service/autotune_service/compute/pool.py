@@ -1,0 +1,130 @@
+"""Warm engine processes. Each solves one problem at a time and is replaced when it overruns its deadline."""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from autotune_service.compute.child import LENGTH
+from autotune_service.compute.messages import Answer, Request
+from autotune_service.engine.problem import Recommendation
+
+_log = logging.getLogger(__name__)
+_WARM_UP_S = 120.0
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+
+
+class EngineError(Exception):
+    """The engine gave no answer; the message says why, fit for a user's eyes."""
+
+
+class EngineProcess:
+    """One process with the engine in it."""
+
+    def __init__(self) -> None:
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def warm(self) -> None:
+        """Start the process if there is none and wait until the engine is loaded."""
+        if self._process is not None and self._process.returncode is None:
+            return
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "autotune_service.compute.child",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=os.environ | _ONE_THREAD,
+            # The terminal's Ctrl-C is for the service, which then ends its processes itself.
+            start_new_session=True,
+        )
+        async with asyncio.timeout(_WARM_UP_S):
+            await self._receive(self._process)
+
+    async def solve(self, request: Request, deadline_s: float) -> list[Recommendation]:
+        """Solve a problem.
+
+        Raises:
+            EngineError: If the engine failed, ended or did not answer in time.
+        """
+        try:
+            await self.warm()
+            async with asyncio.timeout(deadline_s):
+                answer = await self._exchange(request)
+        except TimeoutError:
+            await self.stop()
+            raise EngineError(f"the engine did not finish within {deadline_s:g} s") from None
+        except (OSError, asyncio.IncompleteReadError) as error:
+            await self.stop()
+            raise EngineError("the engine process ended") from error
+        except asyncio.CancelledError:
+            await self.stop()  # an answer under way would be taken for that of the next problem
+            raise
+        if answer.recommendations is None:
+            _log.error("engine run failed: %s\n%s", answer.failure, answer.traceback)
+            raise EngineError(answer.failure or "the engine gave no answer")
+        return answer.recommendations
+
+    async def stop(self) -> None:
+        """End the process at once."""
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    async def _exchange(self, request: Request) -> Answer:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        body = request.model_dump_json().encode()
+        self._process.stdin.write(LENGTH.pack(len(body)) + body)
+        await self._process.stdin.drain()
+        return await self._receive(self._process)
+
+    @staticmethod
+    async def _receive(process: asyncio.subprocess.Process) -> Answer:
+        assert process.stdout is not None
+        (length,) = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
+        return Answer.model_validate_json(await process.stdout.readexactly(length))
+
+
+class Pool:
+    """A fixed number of engine processes."""
+
+    def __init__(self, size: int, deadline_s: float) -> None:
+        self.size = size
+        self._deadline_s = deadline_s
+        self._processes = [EngineProcess() for _ in range(size)]
+        self._idle = asyncio.LifoQueue[EngineProcess]()
+        for process in self._processes:
+            self._idle.put_nowait(process)
+
+    async def warm(self) -> None:
+        """Load the engine in every process, so that the first problem need not wait for it."""
+        async with asyncio.TaskGroup() as tasks:
+            for process in self._processes:
+                tasks.create_task(process.warm())
+
+    async def solve(self, request: Request) -> list[Recommendation]:
+        """Solve a problem in the next process that is idle.
+
+        Raises:
+            EngineError: As ``EngineProcess.solve``.
+        """
+        async with self._process() as process:
+            return await process.solve(request, self._deadline_s)
+
+    async def stop(self) -> None:
+        """End all processes."""
+        for process in self._processes:
+            await process.stop()
+
+    @asynccontextmanager
+    async def _process(self) -> AsyncIterator[EngineProcess]:
+        process = await self._idle.get()
+        try:
+            yield process
+        finally:
+            self._idle.put_nowait(process)

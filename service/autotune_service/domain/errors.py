@@ -1,0 +1,109 @@
+"""Every error that a caller can be told, each with its stable code."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from autotune_wire.problems import FieldProblem
+
+
+class AutotuneError(Exception):
+    """The root: an error with a code that programs decide by and a sentence for people."""
+
+    code: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init__(self, detail: str, errors: Sequence[FieldProblem] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = list(errors)
+
+
+class MalformedError(AutotuneError):
+    """The body is not what its content type says."""
+
+    code = "malformed"
+    title = "The body cannot be read"
+
+
+class TooLargeError(AutotuneError):
+    """The body is larger than the service takes."""
+
+    code = "too_large"
+    title = "The body is too large"
+
+
+class InvalidError(AutotuneError):
+    """A field is missing, unknown, of the wrong type or outside what is allowed."""
+
+    code = "invalid"
+    title = "A field is not valid"
+
+    @classmethod
+    def of(cls, errors: Sequence[FieldProblem]) -> "InvalidError":
+        """Build the error whose detail is the first of the field problems."""
+        first = errors[0]
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        return cls(f"{first.field or 'body'}: {first.message}{more}", errors)
+
+
+class UnauthenticatedError(AutotuneError):
+    """No credentials, or none that hold."""
+
+    code = "unauthenticated"
+    title = "Sign in first"
+
+
+class ForbiddenError(AutotuneError):
+    """The credentials hold, but not for this."""
+
+    code = "forbidden"
+    title = "Not allowed"
+
+
+class NotFoundError(AutotuneError):
+    """There is no such thing, or it is another user's, which must look the same."""
+
+    code = "not_found"
+    title = "Not found"
+
+
+class ConflictError(AutotuneError):
+    """The request is valid, but not in the state that the thing is in."""
+
+    code = "conflict"
+    title = "Not in this state"
+
+
+class EmailTakenError(ConflictError):
+    """Another user has this address."""
+
+    code = "email_taken"
+
+
+class ExperimentClosedError(ConflictError):
+    """The experiment takes nothing more."""
+
+    code = "experiment_closed"
+
+
+class AlreadyToldError(ConflictError):
+    """The suggestion has its observation already."""
+
+    code = "already_told"
+
+
+class UnavailableError(AutotuneError):
+    """Not now; the same request may succeed later."""
+
+    code = "unavailable"
+    title = "Not available now"
+
+    def __init__(self, detail: str, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class SuggestionPendingError(UnavailableError):
+    """The engine has not finished within the time that an ask waits."""
+
+    code = "suggestion_pending"

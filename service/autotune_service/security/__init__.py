@@ -1,0 +1,1 @@
+"""Passwords and tokens: pure or CPU-bound, no storage."""

@@ -1,0 +1,71 @@
+"""Access tokens (JWT, RFC 7519) and refresh tokens (opaque)."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import jwt
+
+from autotune_service.domain.errors import UnauthenticatedError
+
+_ISSUER = "autotune"
+_TYPE = "access"
+_LEEWAY = timedelta(seconds=30)  # two honest clocks differ by seconds
+_MAX_TOKEN_LENGTH = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class AccessTokens:
+    """Issues and reads access tokens under one secret."""
+
+    secret: str
+    lifetime: timedelta
+
+    def issue(self, user_uuid: UUID, now: datetime) -> str:
+        """Make a token for a user; ``now`` is aware."""
+        claims = {
+            "iss": _ISSUER,
+            "aud": _ISSUER,
+            "typ": _TYPE,
+            "sub": str(user_uuid),
+            "jti": uuid4().hex,
+            "iat": now,
+            "exp": now + self.lifetime,
+        }
+        return jwt.encode(claims, self.secret, algorithm="HS256")
+
+    def user_of(self, token: str) -> UUID:
+        """Give the user that the token was issued for.
+
+        Raises:
+            UnauthenticatedError: If the token is forged, expired or not an access token of ours; one message for all.
+        """
+        try:
+            if len(token) > _MAX_TOKEN_LENGTH:
+                raise jwt.InvalidTokenError
+            claims = jwt.decode(
+                token,
+                self.secret,
+                algorithms=["HS256"],
+                audience=_ISSUER,
+                issuer=_ISSUER,
+                leeway=_LEEWAY,
+                options={"require": ["exp", "iat", "sub", "jti", "iss", "aud"]},
+            )
+            if claims.get("typ") != _TYPE:
+                raise jwt.InvalidTokenError
+            return UUID(claims["sub"])
+        except (jwt.InvalidTokenError, ValueError):
+            raise UnauthenticatedError("the access token is not valid, or has ended: sign in again") from None
+
+
+def new_refresh_token() -> str:
+    """Draw a refresh token: 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def refresh_token_hash(token: str) -> bytes:
+    """Hash a refresh token for storage; it is random, so a plain digest cannot be searched."""
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,106 @@
+"""The settings: validated once, at the start, from options and ``AUTOTUNE_*`` variables."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from autotune_wire.problems import field_problems
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIN_SECRET_BYTES = 32
+DEV_EMAIL = "test@test.com"
+DEV_PASSWORD = "CHANGEME"  # noqa: S105 -- documented, and exists in dev mode alone
+_SAMPLE_SECRETS = ("changeme", "secret", "replace-me")
+
+
+class SettingsError(Exception):
+    """A variable or option has a value that is not allowed; the message says which and what is."""
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default."""
+
+    model_config = SettingsConfigDict(env_prefix="AUTOTUNE_", extra="ignore", env_ignore_empty=True)
+
+    mode: Literal["dev", "prod"] = Field(
+        default="dev", description="dev has the user test@test.com and makes its own secret; prod has neither."
+    )
+    host: str = Field(default="127.0.0.1", description="The address to listen on.")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8008, description="The port; 0 takes a free one.")
+    data: Path = Field(
+        default_factory=lambda: user_data_path("autotune", appauthor=False),
+        description="The folder of the embedded Postgres and of the dev secret.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="A Postgres to use, postgresql://user:password@host:5432/name; else one is embedded."
+    )
+    database_pool_size: Annotated[int, Field(ge=2, le=200)] = 10
+    database_timeout_s: Annotated[float, Field(gt=0, le=60)] = Field(
+        default=3.0, description="How long a request waits for a connection, and how long a statement may take."
+    )
+    secret: SecretStr | None = Field(
+        default=None, description=f"Signs tokens and cookies; at least {MIN_SECRET_BYTES} bytes. Required in prod."
+    )
+    access_token_s: Annotated[int, Field(ge=60, le=86_400)] = 900
+    refresh_token_s: Annotated[int, Field(ge=3600, le=31_536_000)] = 30 * 86_400
+    worker: bool = Field(default=True, description="Run the engine inside `autotune serve`.")
+    engine_processes: Annotated[int, Field(ge=1, le=64)] = 1
+    engine_deadline_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+        default=120.0, description="How long one engine run may take before its process is replaced."
+    )
+    ask_wait_s: Annotated[float, Field(ge=0, le=60)] = Field(
+        default=20.0, description="How long an ask waits for the running computation."
+    )
+    max_body_bytes: Annotated[int, Field(ge=1024, le=2**30)] = 1024 * 1024
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must start with postgresql://, as in postgresql://user:password@host:5432/name")
+        return url
+
+    @field_validator("secret")
+    @classmethod
+    def _is_strong(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is None:
+            return None
+        text = secret.get_secret_value()
+        if len(text.encode()) < MIN_SECRET_BYTES or len(set(text)) < 8 or text.lower().startswith(_SAMPLE_SECRETS):
+            raise ValueError(
+                f"must be at least {MIN_SECRET_BYTES} random bytes and no sample; make one with: "
+                'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
+            )
+        return secret
+
+    @model_validator(mode="after")
+    def _prod_is_complete(self) -> Self:
+        if self.mode == "prod" and self.secret is None:
+            raise ValueError("AUTOTUNE_SECRET must be given where AUTOTUNE_MODE is prod")
+        return self
+
+
+def load_settings(**options: Any) -> Settings:
+    """Read the settings; an option that is given (not None) wins over its variable.
+
+    Raises:
+        SettingsError: If a value is not allowed. Secrets are not repeated in the message.
+    """
+    try:
+        return Settings(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        raise SettingsError("\n".join(_lines(error))) from None
+
+
+def _lines(error: ValidationError) -> list[str]:
+    lines = []
+    for problem in field_problems(error):
+        if not problem.field:
+            lines.append(problem.message)
+            continue
+        is_secret = problem.field in {"secret", "database_url"}
+        given = "" if is_secret else f" is {problem.value!r}:"
+        lines.append(f"AUTOTUNE_{problem.field.upper()}{given} {problem.message}")
+    return lines

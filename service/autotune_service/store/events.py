@@ -1,0 +1,56 @@
+"""The event log of an experiment: appended under the row lock, so that seq order is commit order."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from autotune_wire.frames import Event, EventType
+
+from autotune_service.store.database import Store, Work
+from autotune_service.store.tables import events, experiments
+
+EVENTS_CHANNEL = "autotune_events"
+WORK_CHANNEL = "autotune_work"
+
+NewEvent = tuple[EventType, dict[str, Any]]
+
+
+async def add_events(work: Work, exp_uuid: UUID, first_seq: int, at: datetime, new: Sequence[NewEvent]) -> None:
+    """Append events and tell the watchers at commit.
+
+    The caller holds the experiment's row lock and has taken the seqs from ``first_seq`` on by raising ``last_seq``.
+    """
+    rows = [
+        {"exp_uuid": exp_uuid, "seq": first_seq + i, "type": kind, "created_at": at, "data": data}
+        for i, (kind, data) in enumerate(new)
+    ]
+    await work.run(sa.insert(events).values(rows))
+    last_seq = first_seq + len(new) - 1
+    await work.run(sa.select(sa.func.pg_notify(EVENTS_CHANNEL, f"{exp_uuid}:{last_seq}")))
+
+
+async def call_worker(work: Work, exp_uuid: UUID) -> None:
+    """Wake the workers at commit: the experiment has work that is due."""
+    await work.run(sa.select(sa.func.pg_notify(WORK_CHANNEL, str(exp_uuid))))
+
+
+async def list_events(store: Store, exp_uuid: UUID, after: int, limit: int) -> list[Event]:
+    """Give the events with a seq greater than ``after``, in order."""
+    query = (
+        sa.select(events.c.seq, events.c.type, events.c.created_at, events.c.data)
+        .where(events.c.exp_uuid == exp_uuid, events.c.seq > after)
+        .order_by(events.c.seq)
+        .limit(limit)
+    )
+    async with store.work() as work:
+        rows = await work.all(query)
+    return [Event(seq=row["seq"], type=row["type"], at=row["created_at"], data=row["data"]) for row in rows]
+
+
+async def get_last_seq(store: Store, exp_uuid: UUID) -> int | None:
+    """Give the seq of the newest event, None where there is no such experiment."""
+    async with store.work() as work:
+        row = await work.one(sa.select(experiments.c.last_seq).where(experiments.c.exp_uuid == exp_uuid))
+    return None if row is None else row["last_seq"]

@@ -1,0 +1,115 @@
+"""Experiments: rows, pages and the row lock that orders everything told to one experiment."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from autotune_wire.base import Configuration
+from autotune_wire.experiments import AcqFunc, Best, Direction, Experiment
+from autotune_wire.space import Space
+from databases.interfaces import Record
+from pydantic import TypeAdapter
+
+from autotune_service.domain.errors import NotFoundError
+from autotune_service.store.database import Work
+from autotune_service.store.tables import experiments
+
+_SPACE: TypeAdapter[Space] = TypeAdapter(Space)
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentRow:
+    """An experiment as stored; ``number`` orders all experiments by creation."""
+
+    exp_uuid: UUID
+    number: int
+    owner_uuid: UUID
+    name: str
+    description: str
+    space: Space
+    model_type: str
+    acq_func: AcqFunc
+    direction: Direction
+    seed: int
+    state: str
+    created_at: datetime
+    updated_at: datetime
+    last_seq: int
+    n_observations: int
+    best_observation_uuid: UUID | None
+    best_response: float | None
+    best_covars: Configuration | None
+    data_rev: int
+    fit_rev: int
+    n_open: int
+    n_wanted: int
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more is taken."""
+        return self.state == "closed"
+
+    def told(self) -> Experiment:
+        """Shape the row for the wire."""
+        best = None
+        if self.best_observation_uuid is not None and self.best_response is not None and self.best_covars is not None:
+            best = Best(
+                observation_uuid=self.best_observation_uuid, covars=self.best_covars, response=self.best_response
+            )
+        return Experiment(
+            exp_uuid=self.exp_uuid,
+            name=self.name,
+            description=self.description,
+            covars=self.space,
+            model_type=self.model_type,
+            acq_func=self.acq_func,
+            direction=self.direction,
+            seed=self.seed,
+            state="closed" if self.is_closed else "active",
+            n_observations=self.n_observations,
+            best=best,
+            last_seq=self.last_seq,
+            time_created=self.created_at,
+            time_updated=self.updated_at,
+        )
+
+
+async def add_experiment(work: Work, values: dict[str, Any]) -> ExperimentRow:
+    """Store a new experiment, its row locked for the rest of the transaction."""
+    row = await work.one(sa.insert(experiments).values(**values).returning(experiments))
+    assert row is not None
+    return experiment_of(row)
+
+
+async def get_experiment(work: Work, exp_uuid: UUID, user_uuid: UUID, *, lock: bool = False) -> ExperimentRow:
+    """Find a user's experiment; with ``lock``, nobody else changes it until the transaction ends.
+
+    Raises:
+        NotFoundError: If there is none, or it is another user's.
+    """
+    query = sa.select(experiments).where(experiments.c.exp_uuid == exp_uuid, experiments.c.owner_uuid == user_uuid)
+    row = await work.one(query.with_for_update() if lock else query)
+    if row is None:
+        raise NotFoundError(f"you have no experiment {exp_uuid}")
+    return experiment_of(row)
+
+
+async def list_experiments(work: Work, user_uuid: UUID, before: int | None, limit: int) -> list[ExperimentRow]:
+    """Give a user's experiments with a number less than ``before``, newest first."""
+    query = sa.select(experiments).where(experiments.c.owner_uuid == user_uuid)
+    if before is not None:
+        query = query.where(experiments.c.number < before)
+    return [experiment_of(row) for row in await work.all(query.order_by(experiments.c.number.desc()).limit(limit))]
+
+
+async def update_experiment(work: Work, exp_uuid: UUID, values: dict[str, Any]) -> None:
+    """Change an experiment; the caller holds its row lock."""
+    await work.run(sa.update(experiments).where(experiments.c.exp_uuid == exp_uuid).values(**values))
+
+
+def experiment_of(row: Record) -> ExperimentRow:
+    """Shape a record of the experiments table."""
+    fields = {name: row[name] for name in ExperimentRow.__slots__ if name != "space"}
+    return ExperimentRow(space=_SPACE.validate_python(row["covars"]), **fields)

@@ -1,0 +1,100 @@
+"""The engine's work: claimed by one worker at a time, kept alive by a heartbeat, free again when the worker is gone.
+
+There is no queue to lose a job from: an experiment has work wherever its data are newer than its fit or fewer
+suggestions are open than wanted.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import sqlalchemy as sa
+
+from autotune_service.store.database import Work
+from autotune_service.store.experiments import ExperimentRow, experiment_of
+from autotune_service.store.tables import experiments
+
+# Workers on several machines have several clocks: all lease times are the database's own.
+_NOW = sa.func.clock_timestamp()
+_IS_DUE = sa.and_(
+    sa.text("experiments.state = 'active'"),
+    sa.or_(experiments.c.data_rev > experiments.c.fit_rev, experiments.c.n_open < experiments.c.n_wanted),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to commit the next suggestions of one experiment, until another worker takes it over."""
+
+    token: UUID
+    experiment: ExperimentRow
+
+
+async def claim_due_experiment(work: Work, worker: str, lease_for: timedelta) -> Lease | None:
+    """Take the experiment that has waited longest, None where no work is due or all of it is held."""
+    token = uuid4()
+    due = (
+        sa.select(experiments.c.exp_uuid)
+        .where(
+            _IS_DUE,
+            sa.or_(experiments.c.lease_until.is_(None), experiments.c.lease_until < _NOW),
+            sa.or_(experiments.c.retry_at.is_(None), experiments.c.retry_at <= _NOW),
+        )
+        .order_by(experiments.c.updated_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    query = (
+        sa.update(experiments)
+        .where(experiments.c.exp_uuid == due)
+        .values(lease_token=token, lease_by=worker, lease_until=_NOW + lease_for)
+        .returning(experiments)
+    )
+    row = await work.one(query)
+    return None if row is None else Lease(token, experiment_of(row))
+
+
+async def renew_lease(work: Work, lease: Lease, lease_for: timedelta) -> bool:
+    """Hold on to a lease; False where it is lost."""
+    query = (
+        sa.update(experiments)
+        .where(experiments.c.exp_uuid == lease.experiment.exp_uuid, experiments.c.lease_token == lease.token)
+        .values(lease_until=_NOW + lease_for)
+        .returning(experiments.c.exp_uuid)
+    )
+    return await work.one(query) is not None
+
+
+async def lock_leased_experiment(work: Work, lease: Lease) -> ExperimentRow | None:
+    """Lock the experiment of a lease; None where the lease is lost."""
+    query = (
+        sa.select(experiments)
+        .where(experiments.c.exp_uuid == lease.experiment.exp_uuid, experiments.c.lease_token == lease.token)
+        .with_for_update()
+    )
+    row = await work.one(query)
+    return None if row is None else experiment_of(row)
+
+
+async def release_lease(work: Work, lease: Lease, retry_in: timedelta | None = None) -> None:
+    """Give a lease back; with ``retry_in``, nobody takes the work up again before then or the next tell."""
+    query = (
+        sa.update(experiments)
+        .where(experiments.c.exp_uuid == lease.experiment.exp_uuid, experiments.c.lease_token == lease.token)
+        .values(
+            lease_token=None,
+            lease_by=None,
+            lease_until=None,
+            retry_at=None if retry_in is None else _NOW + retry_in,
+        )
+    )
+    await work.run(query)
+
+
+async def seconds_until_due(work: Work) -> float | None:
+    """Tell in how many seconds a lease runs out or a retry is due; None where nothing waits."""
+    at = sa.func.greatest(experiments.c.lease_until, experiments.c.retry_at)
+    wait = sa.func.extract("epoch", sa.func.min(at) - _NOW)
+    row = await work.one(sa.select(sa.cast(wait, sa.Double).label("wait_s")).where(_IS_DUE, at.is_not(None)))
+    return None if row is None or row["wait_s"] is None else max(float(row["wait_s"]), 0.0)

@@ -1,0 +1,123 @@
+"""The tables, in SQLAlchemy Core. The migrations make them; these say what is there."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSON, UUID
+
+metadata = sa.MetaData()
+
+_EXPERIMENT = "experiments.exp_uuid"
+_JSON = JSON(none_as_null=True)  # json, not jsonb: the order of the covariates is the user's and must be kept
+
+
+def _uuid(
+    name: str, *keys: sa.ForeignKey, primary_key: bool = False, nullable: bool = False, unique: bool = False
+) -> sa.Column[object]:
+    return sa.Column(name, UUID(as_uuid=True), *keys, primary_key=primary_key, nullable=nullable, unique=unique or None)
+
+
+def _moment(name: str, *, nullable: bool = False) -> sa.Column[object]:
+    return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
+
+
+users = sa.Table(
+    "users",
+    metadata,
+    _uuid("user_uuid", primary_key=True),
+    sa.Column("email", sa.Text, nullable=False, unique=True),
+    sa.Column("password_hash", sa.Text, nullable=False),
+    sa.Column("is_active", sa.Boolean, nullable=False),
+    _moment("created_at"),
+)
+
+refresh_tokens = sa.Table(
+    "refresh_tokens",
+    metadata,
+    sa.Column("token_hash", sa.LargeBinary, primary_key=True),
+    _uuid("user_uuid", sa.ForeignKey("users.user_uuid", ondelete="CASCADE")),
+    _moment("expires_at"),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    _uuid("session_uuid", primary_key=True),
+    _uuid("user_uuid", sa.ForeignKey("users.user_uuid", ondelete="CASCADE")),
+    _moment("expires_at"),
+)
+
+experiments = sa.Table(
+    "experiments",
+    metadata,
+    _uuid("exp_uuid", primary_key=True),
+    sa.Column("number", sa.BigInteger, sa.Identity(always=True), nullable=False, unique=True),
+    _uuid("owner_uuid", sa.ForeignKey("users.user_uuid")),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("covars", _JSON, nullable=False),
+    sa.Column("model_type", sa.Text, nullable=False),
+    sa.Column("acq_func", sa.Text, nullable=False),
+    sa.Column("direction", sa.Text, nullable=False),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    _moment("created_at"),
+    _moment("updated_at"),
+    sa.Column("last_seq", sa.BigInteger, nullable=False),
+    sa.Column("n_observations", sa.BigInteger, nullable=False),
+    _uuid("best_observation_uuid", nullable=True),
+    sa.Column("best_response", sa.Double, nullable=True),
+    sa.Column("best_covars", _JSON, nullable=True),
+    # The engine's work: due where data_rev > fit_rev or n_open < n_wanted, held by whoever has the lease.
+    sa.Column("data_rev", sa.BigInteger, nullable=False),
+    sa.Column("fit_rev", sa.BigInteger, nullable=False),
+    sa.Column("n_open", sa.Integer, nullable=False),
+    sa.Column("n_wanted", sa.Integer, nullable=False),
+    _uuid("lease_token", nullable=True),
+    sa.Column("lease_by", sa.Text, nullable=True),
+    _moment("lease_until", nullable=True),
+    _moment("retry_at", nullable=True),
+    sa.Index("experiments_of_owner", "owner_uuid", sa.text("number DESC")),
+    sa.Index(
+        "experiments_with_work",
+        "updated_at",
+        postgresql_where=sa.text("state = 'active' AND (data_rev > fit_rev OR n_open < n_wanted)"),
+    ),
+)
+
+suggestions = sa.Table(
+    "suggestions",
+    metadata,
+    _uuid("suggestion_uuid", primary_key=True),
+    _uuid("exp_uuid", sa.ForeignKey(_EXPERIMENT, ondelete="CASCADE")),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("covars", _JSON, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("mean", sa.Double, nullable=True),
+    sa.Column("sd", sa.Double, nullable=True),
+    sa.Column("data_rev", sa.BigInteger, nullable=False),
+    _moment("created_at"),
+    sa.Index("suggestions_pending", "exp_uuid", "seq", postgresql_where=sa.text("state IN ('open', 'leased')")),
+)
+
+observations = sa.Table(
+    "observations",
+    metadata,
+    _uuid("exp_uuid", sa.ForeignKey(_EXPERIMENT, ondelete="CASCADE"), primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True),
+    _uuid("observation_uuid", unique=True),
+    _uuid("suggestion_uuid", sa.ForeignKey("suggestions.suggestion_uuid"), nullable=True),
+    sa.Column("covars", _JSON, nullable=False),
+    sa.Column("response", sa.Double, nullable=False),
+    _moment("created_at"),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    _uuid("exp_uuid", sa.ForeignKey(_EXPERIMENT, ondelete="CASCADE"), primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True),
+    sa.Column("type", sa.Text, nullable=False),
+    _moment("created_at"),
+    sa.Column("data", _JSON, nullable=False),
+)

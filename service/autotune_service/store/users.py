@@ -1,0 +1,97 @@
+"""Users, their refresh tokens and their sessions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from autotune_service.store.database import Work
+from autotune_service.store.tables import refresh_tokens, sessions, users
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """A user as stored."""
+
+    user_uuid: UUID
+    email: str
+    password_hash: str
+    is_active: bool
+    created_at: datetime
+
+
+async def add_user(work: Work, user: UserRow) -> bool:
+    """Store a user; False where the address is taken."""
+    query = (
+        insert(users)
+        .values(
+            user_uuid=user.user_uuid,
+            email=user.email,
+            password_hash=user.password_hash,
+            is_active=user.is_active,
+            created_at=user.created_at,
+        )
+        .on_conflict_do_nothing(index_elements=["email"])
+        .returning(users.c.user_uuid)
+    )
+    return await work.one(query) is not None
+
+
+async def get_user_by_email(work: Work, email: str) -> UserRow | None:
+    """Find a user by address, in lower case."""
+    return await _user(work, sa.select(users).where(users.c.email == email))
+
+
+async def get_user(work: Work, user_uuid: UUID) -> UserRow | None:
+    """Find a user."""
+    return await _user(work, sa.select(users).where(users.c.user_uuid == user_uuid))
+
+
+async def update_user_active(work: Work, email: str, *, is_active: bool) -> None:
+    """Let a user in, or keep it out."""
+    await work.run(sa.update(users).where(users.c.email == email).values(is_active=is_active))
+
+
+async def add_refresh_token(work: Work, token_hash: bytes, user_uuid: UUID, expires_at: datetime) -> None:
+    """Store the hash of a refresh token."""
+    await work.run(sa.insert(refresh_tokens).values(token_hash=token_hash, user_uuid=user_uuid, expires_at=expires_at))
+
+
+async def take_refresh_token(work: Work, token_hash: bytes, now: datetime) -> UUID | None:
+    """Use a refresh token up and give its user; None where it is unknown, used or ended."""
+    query = (
+        sa.delete(refresh_tokens)
+        .where(refresh_tokens.c.token_hash == token_hash)
+        .returning(refresh_tokens.c.user_uuid, refresh_tokens.c.expires_at)
+    )
+    row = await work.one(query)
+    return row["user_uuid"] if row is not None and row["expires_at"] > now else None
+
+
+async def add_session(work: Work, session_uuid: UUID, user_uuid: UUID, expires_at: datetime) -> None:
+    """Store a browser's session."""
+    await work.run(sa.insert(sessions).values(session_uuid=session_uuid, user_uuid=user_uuid, expires_at=expires_at))
+
+
+async def get_session_user(work: Work, session_uuid: UUID, now: datetime) -> UserRow | None:
+    """Find the active user of a session that has not ended."""
+    query = (
+        sa.select(users)
+        .join(sessions, sessions.c.user_uuid == users.c.user_uuid)
+        .where(sessions.c.session_uuid == session_uuid, sessions.c.expires_at > now, users.c.is_active)
+    )
+    return await _user(work, query)
+
+
+async def delete_session(work: Work, session_uuid: UUID) -> None:
+    """End a session."""
+    await work.run(sa.delete(sessions).where(sessions.c.session_uuid == session_uuid))
+
+
+async def _user(work: Work, query: sa.Select[tuple[object, ...]]) -> UserRow | None:
+    row = await work.one(query)
+    if row is None:
+        return None
+    return UserRow(row["user_uuid"], row["email"], row["password_hash"], row["is_active"], row["created_at"])

@@ -1,0 +1,147 @@
+"""Sign up, sign in, and stay signed in."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+from autotune_wire.accounts import Signup, Tokens, User
+
+from autotune_service.domain.errors import EmailTakenError, UnauthenticatedError
+from autotune_service.security.passwords import Passwords
+from autotune_service.security.tokens import AccessTokens, new_refresh_token, refresh_token_hash
+from autotune_service.store.database import Store
+from autotune_service.store.users import (
+    UserRow,
+    add_refresh_token,
+    add_session,
+    add_user,
+    delete_session,
+    get_session_user,
+    get_user,
+    get_user_by_email,
+    take_refresh_token,
+    update_user_active,
+)
+
+SESSION_LIFETIME = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The users of one service and the secrets they sign in with."""
+
+    store: Store
+    passwords: Passwords
+    access_tokens: AccessTokens
+    refresh_lifetime: timedelta
+    reserved_emails: frozenset[str] = frozenset()
+
+    async def sign_up(self, signup: Signup) -> User:
+        """Make a user.
+
+        Raises:
+            EmailTakenError: If the address is taken, or reserved.
+        """
+        user = UserRow(
+            user_uuid=uuid4(),
+            email=signup.email,
+            password_hash=await self.passwords.hash(signup.password),
+            is_active=True,
+            created_at=datetime.now(UTC),
+        )
+        async with self.store.work() as work:
+            if signup.email in self.reserved_emails or not await add_user(work, user):
+                raise EmailTakenError(f"{signup.email} has an account")
+        return User(uuid=user.user_uuid, email=user.email, active=True, time_created=user.created_at)
+
+    async def sign_in(self, email: str, password: str) -> UserRow:
+        """Find the user whose address and password these are.
+
+        Raises:
+            UnauthenticatedError: If they are nobody's. It takes as long, and says the same, for an unknown address.
+        """
+        async with self.store.work() as work:
+            user = await get_user_by_email(work, email.lower())
+        is_right = await self.passwords.is_right(password, user.password_hash if user and user.is_active else None)
+        if user is None or not is_right:
+            raise UnauthenticatedError("the address or the password is wrong")
+        return user
+
+    async def issue_tokens(self, user_uuid: UUID) -> Tokens:
+        """Give a user an access token and the refresh token that fetches the next."""
+        now = datetime.now(UTC)
+        refresh_token = new_refresh_token()
+        async with self.store.work() as work:
+            await add_refresh_token(work, refresh_token_hash(refresh_token), user_uuid, now + self.refresh_lifetime)
+        return Tokens(
+            access_token=self.access_tokens.issue(user_uuid, now),
+            expires_in=int(self.access_tokens.lifetime.total_seconds()),
+            refresh_token=refresh_token,
+        )
+
+    async def refresh(self, refresh_token: str) -> Tokens:
+        """Trade a refresh token for new tokens; it is used up by that.
+
+        Raises:
+            UnauthenticatedError: If it is unknown, used or ended, or its user is kept out.
+        """
+        async with self.store.work() as work:
+            user_uuid = await take_refresh_token(work, refresh_token_hash(refresh_token), datetime.now(UTC))
+            user = None if user_uuid is None else await get_user(work, user_uuid)
+        if user is None or not user.is_active:
+            raise UnauthenticatedError("the refresh token is not valid, or was used: sign in again")
+        return await self.issue_tokens(user.user_uuid)
+
+    async def user_of_token(self, access_token: str) -> UserRow:
+        """Give the user of an access token, as stored.
+
+        Raises:
+            UnauthenticatedError: If the token does not hold or the user is kept out.
+        """
+        user_uuid = self.access_tokens.user_of(access_token)
+        async with self.store.work() as work:
+            user = await get_user(work, user_uuid)
+        if user is None or not user.is_active:
+            raise UnauthenticatedError("the account of this token is not active")
+        return user
+
+    async def open_session(self, user_uuid: UUID) -> UUID:
+        """Open a browser's session."""
+        session_uuid = uuid4()
+        async with self.store.work() as work:
+            await add_session(work, session_uuid, user_uuid, datetime.now(UTC) + SESSION_LIFETIME)
+        return session_uuid
+
+    async def user_of_session(self, session_uuid: UUID) -> UserRow:
+        """Give the user of a session.
+
+        Raises:
+            UnauthenticatedError: If the session has ended.
+        """
+        async with self.store.work() as work:
+            user = await get_session_user(work, session_uuid, datetime.now(UTC))
+        if user is None:
+            raise UnauthenticatedError("the session has ended: sign in again")
+        return user
+
+    async def end_session(self, session_uuid: UUID) -> None:
+        """End a browser's session."""
+        async with self.store.work() as work:
+            await delete_session(work, session_uuid)
+
+    async def admit_dev_user(self, email: str, password: str) -> None:
+        """Have the documented user of dev mode, and let it in."""
+        async with self.store.work() as work:
+            user = await get_user_by_email(work, email)
+            if user is not None and not user.is_active:
+                await update_user_active(work, email, is_active=True)
+        if user is None:
+            password_hash = await self.passwords.hash(password)
+            async with self.store.work() as work:
+                # Two replicas may start together: whoever comes second finds the address taken, and that is well.
+                await add_user(work, UserRow(uuid4(), email, password_hash, True, datetime.now(UTC)))
+
+    async def lock_out(self, email: str) -> None:
+        """Keep a user out; what it owns stays."""
+        async with self.store.work() as work:
+            await update_user_active(work, email, is_active=False)

@@ -1,0 +1,81 @@
+"""Turns every error into a problem document (RFC 9457), in this one place."""
+
+import logging
+from typing import Any
+from uuid import uuid4
+
+from autotune_wire.problems import CONTENT_TYPE, Problem, field_problems
+from pydantic import ValidationError
+from quart import Quart, Response
+from quart_schema.validation import RequestSchemaValidationError
+from werkzeug.exceptions import HTTPException
+
+from autotune_service.domain.errors import (
+    AutotuneError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    MalformedError,
+    NotFoundError,
+    TooLargeError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+
+_log = logging.getLogger(__name__)
+
+_STATUS: dict[type[AutotuneError], int] = {
+    MalformedError: 400,
+    UnauthenticatedError: 401,
+    ForbiddenError: 403,
+    NotFoundError: 404,
+    ConflictError: 409,
+    TooLargeError: 413,
+    InvalidError: 422,
+    UnavailableError: 503,
+}
+
+
+def register_errors(app: Quart) -> None:
+    """Have the app answer every error with a problem document."""
+    for kind in (AutotuneError, ValidationError, RequestSchemaValidationError, HTTPException, Exception):
+        app.register_error_handler(kind, _respond)
+
+
+def problem_of(error: Exception) -> Problem:
+    """Shape an error; one that nobody foresaw is logged under an id, and only the id is told."""
+    if isinstance(error, RequestSchemaValidationError):
+        error = error.validation_error
+    if isinstance(error, ValidationError):
+        error = InvalidError.of(field_problems(error))
+    if isinstance(error, AutotuneError):
+        if isinstance(error, UnavailableError):
+            _log.warning("unavailable: %s", error.detail, exc_info=error.__cause__)
+        return Problem(
+            title=error.title, status=_status(error), code=error.code, detail=error.detail, errors=error.errors
+        )
+    if isinstance(error, HTTPException):
+        status = error.code or 500
+        title = error.name
+        return Problem(title=title, status=status, code=title.lower().replace(" ", "_"), detail=error.description or "")
+    error_id = uuid4().hex
+    _log.error("error %s", error_id, exc_info=error)
+    detail = f"this is a fault of the service; its log tells more under {error_id}"
+    return Problem(title="Internal error", status=500, code="internal", detail=detail)
+
+
+def _status(error: AutotuneError) -> int:
+    return next(status for kind, status in _STATUS.items() if isinstance(error, kind))
+
+
+async def _respond(error: Exception) -> Response:
+    problem = problem_of(error)
+    headers: dict[str, Any] = {}
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, UnavailableError):
+        headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, HTTPException) and problem.status == 405:
+        headers |= dict(error.get_headers())
+    headers["Content-Type"] = CONTENT_TYPE
+    return Response(problem.model_dump_json(), status=problem.status, headers=headers)

@@ -1,0 +1,101 @@
+"""Who sent a request: the bearer of a token, or a browser with a session."""
+
+import base64
+import binascii
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from quart import Request, Websocket, request, websocket
+from quart_auth import current_user
+
+from autotune_service.domain.errors import ForbiddenError, MalformedError, UnauthenticatedError
+from autotune_service.store.users import UserRow
+from autotune_service.web.services import services
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_OWN_SITES = frozenset({"same-origin", "none"})
+
+
+async def signed_in() -> UUID:
+    """Give the user who sent the request.
+
+    Raises:
+        UnauthenticatedError: If nobody is signed in.
+        ForbiddenError: If another site's page makes a browser send it.
+    """
+    token = bearer_token(request)
+    if token is not None:
+        return services().accounts.access_tokens.user_of(token)
+    user = await session_user()
+    if request.method not in _SAFE_METHODS and not _is_own_page(request):
+        raise ForbiddenError("another site's page must not act for you")
+    return user.user_uuid
+
+
+async def signed_in_on_socket() -> UUID | None:
+    """Give the user who opens the websocket; None where its first frame must tell.
+
+    Raises:
+        UnauthenticatedError: If the token or the session does not hold.
+        ForbiddenError: If the cookie comes from another site's page.
+    """
+    token = bearer_token(websocket)
+    if token is not None:
+        return services().accounts.access_tokens.user_of(token)
+    if current_user.auth_id is None:
+        return None
+    if not _is_own_page(websocket) or "Origin" not in websocket.headers:
+        raise ForbiddenError("another site's page must not watch for you")
+    return (await session_user()).user_uuid
+
+
+async def session_user() -> UserRow:
+    """Give the user of the browser's session.
+
+    Raises:
+        UnauthenticatedError: If there is none, or it has ended.
+    """
+    if current_user.auth_id is None:
+        raise UnauthenticatedError("sign in: send a bearer token, or log in for a cookie")
+    return await services().accounts.user_of_session(UUID(current_user.auth_id))
+
+
+def bearer_token(source: Request | Websocket) -> str | None:
+    """Give the token of the Authorization header, None where there is no such header.
+
+    Raises:
+        UnauthenticatedError: If the header is of another scheme.
+    """
+    header = source.headers.get("Authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise UnauthenticatedError("the Authorization header must be: Bearer <access token>")
+    return token.strip()
+
+
+def basic_credentials() -> tuple[str, str]:
+    """Give address and password of a Basic Authorization header (RFC 7617), in UTF-8.
+
+    Raises:
+        UnauthenticatedError: If there is no such header.
+        MalformedError: If it cannot be read.
+    """
+    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        raise UnauthenticatedError("the Authorization header must be: Basic <credentials>")
+    try:
+        text = base64.b64decode(encoded, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise MalformedError("the Basic credentials are not base64 of UTF-8") from None
+    email, _, password = text.partition(":")
+    return email, password
+
+
+def _is_own_page(source: Request | Websocket) -> bool:
+    site = source.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site in _OWN_SITES
+    origin = source.headers.get("Origin")
+    return origin is None or urlsplit(origin).netloc == source.host

@@ -1,0 +1,61 @@
+"""The Quart app: blueprints, errors, OpenAPI and its page."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+from autotune_wire import paths
+from quart import Quart
+from quart_auth import QuartAuth
+from quart_schema import Info, QuartSchema
+
+from autotune_service.tuning.accounts import SESSION_LIFETIME
+from autotune_service.web import auth, experiment, health, stream, user
+from autotune_service.web.errors import register_errors
+from autotune_service.web.requests import ServiceRequest
+from autotune_service.web.services import Services
+
+_STATIC = Path(__file__).parent / "static"
+_BODY_TIMEOUT_S = 60
+
+
+def create_app(services: Services, *, secret: str, is_https: bool, max_body_bytes: int) -> Quart:
+    """Build the app around the parts of one process.
+
+    Args:
+        services: What the handlers work with.
+        secret: Signs the cookies.
+        is_https: Whether browsers reach the service over HTTPS alone, so that cookies may demand it.
+        max_body_bytes: The largest body taken.
+    """
+    app = Quart("autotune_service", static_folder=str(_STATIC))
+    app.request_class = ServiceRequest
+    app.secret_key = secret
+    app.config.update(
+        MAX_CONTENT_LENGTH=max_body_bytes,
+        BODY_TIMEOUT=_BODY_TIMEOUT_S,
+        RESPONSE_TIMEOUT=None,  # an ask may wait, a stream lasts
+        QUART_SCHEMA_SWAGGER_JS_URL="/static/swagger-ui/swagger-ui-bundle.js",
+        QUART_SCHEMA_SWAGGER_CSS_URL="/static/swagger-ui/swagger-ui.css",
+    )
+    app.extensions["autotune"] = services
+    QuartAuth(app, cookie_secure=is_https, duration=int(SESSION_LIFETIME.total_seconds()), cookie_name="autotune")
+    _document(app)
+    for module in (auth, user, experiment, stream, health):
+        app.register_blueprint(module.blueprint)
+    register_errors(app)
+    return app
+
+
+def _document(app: Quart) -> None:
+    QuartSchema(
+        app,
+        info=Info(title="AutoTune", version=version("autotune-bo"), description="What to try next, live."),
+        redoc_ui_path=None,
+        scalar_ui_path=None,
+        security_schemes={
+            "password": {"type": "oauth2", "flows": {"password": {"tokenUrl": paths.AUTH_TOKEN, "scopes": {}}}},
+            "bearer": {"type": "http", "scheme": "bearer", "bearer_format": "JWT"},
+        },
+        security=[{"password": []}, {"bearer": []}],
+        conversion_preference="pydantic",
+    )

@@ -1,0 +1,19 @@
+"""Users."""
+
+from autotune_wire import paths
+from autotune_wire.accounts import Signup, User
+from quart import Blueprint
+from quart_schema import tag, validate_request, validate_response
+
+from autotune_service.web.services import services
+
+blueprint = Blueprint("user", __name__)
+
+
+@blueprint.post(paths.USER_SIGNUP)
+@tag(["user"])
+@validate_request(Signup)
+@validate_response(User, 201)
+async def signup(data: Signup) -> tuple[User, int]:
+    """Make an account."""
+    return await services().accounts.sign_up(data), 201
