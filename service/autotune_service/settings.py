@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from autotune_wire.problems import field_problems
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from autotune_wire.problems import field_problems
 
 MIN_SECRET_BYTES = 32
 DEV_EMAIL = "test@test.com"

@@ -29,7 +29,7 @@ class Event(Reply):
     data: dict[str, Any]
 
 
-Id = int | Annotated[Text, Field(max_length=64)]
+Id = Annotated[int, Field(strict=True)] | Annotated[Text, Field(max_length=64)]
 
 
 class AuthFrame(Request):

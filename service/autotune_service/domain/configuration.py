@@ -3,11 +3,10 @@
 import math
 from collections.abc import Mapping
 
+from autotune_service.domain.errors import InvalidError
 from autotune_wire.base import Configuration, Value
 from autotune_wire.problems import FieldProblem, shown
 from autotune_wire.space import CatCovariate, ContCovariate, Covariate, IntCovariate
-
-from autotune_service.domain.errors import InvalidError
 
 _BOUND_SLACK = 1e-9
 """Share of a range by which a number may miss its bound: a text of ten digits misses the double by that much."""

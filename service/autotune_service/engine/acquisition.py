@@ -6,9 +6,6 @@ from itertools import islice
 
 import numpy as np
 import torch
-from autotune_wire.base import Configuration
-from autotune_wire.experiments import AcqFunc
-from autotune_wire.space import IntCovariate
 from botorch.acquisition import AcquisitionFunction, LogExpectedImprovement
 from botorch.acquisition.logei import qLogExpectedImprovement, qLogNoisyExpectedImprovement
 from botorch.models.model import Model
@@ -20,6 +17,9 @@ from torch import Tensor
 
 from autotune_service.engine.encoding import Encoding, Key, n_values
 from autotune_service.engine.initial import sobol_configurations
+from autotune_wire.base import Configuration
+from autotune_wire.experiments import AcqFunc
+from autotune_wire.space import IntCovariate
 
 _ENUMERATED_CONFIGURATIONS = 4096  # a space up to this size is searched whole
 _ENUMERATED_VALUES = 64  # a whole number with more values is searched on a rounded continuum

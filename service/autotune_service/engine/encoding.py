@@ -6,9 +6,10 @@ from itertools import product
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
+
 from autotune_wire.base import Configuration, Value
 from autotune_wire.space import CatCovariate, ContCovariate, Covariate, IntCovariate, Space
-from numpy.typing import NDArray
 
 Key = tuple[Value, ...]
 _KEY_DECIMALS = 6  # two numbers nearer than a millionth of the range are one setting

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Set
 from itertools import islice
 
 import numpy as np
-from autotune_wire.base import Configuration
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from autotune_service.engine.encoding import Encoding, Key
 from autotune_service.engine.problem import Problem, Recommendation
+from autotune_wire.base import Configuration
 
 _MIN_INITIAL, _MAX_INITIAL = 5, 12
 _BLOCK = 64

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from autotune_wire.experiments import Direction
-from autotune_wire.space import IntCovariate
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
 from botorch.models.kernels import CategoricalKernel
@@ -18,6 +16,8 @@ from gpytorch.mlls import ExactMarginalLogLikelihood
 from numpy.typing import NDArray
 
 from autotune_service.engine.encoding import Encoding
+from autotune_wire.experiments import Direction
+from autotune_wire.space import IntCovariate
 
 
 @dataclass(frozen=True, slots=True)

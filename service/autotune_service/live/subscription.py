@@ -3,11 +3,10 @@
 from collections.abc import AsyncIterator
 from uuid import UUID
 
-from autotune_wire.frames import Event
-
 from autotune_service.live.hub import Hub, wait_for_wake
 from autotune_service.store.database import Store
 from autotune_service.store.events import list_events
+from autotune_wire.frames import Event
 
 _BATCH = 500
 _POLL_S = 5.0

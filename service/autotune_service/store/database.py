@@ -27,6 +27,7 @@ _DOWN = (
 )
 _BUSY = (asyncpg.TooManyConnectionsError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
 _RETRY_AFTER_S = 2
+_IDLE_FACTOR = 5  # a transaction's own work is short; one that idles so long belongs to a client that is gone
 
 
 class Work:
@@ -64,7 +65,7 @@ class Store:
                 "application_name": "autotune",
                 "statement_timeout": timeout_ms,
                 "lock_timeout": timeout_ms,
-                "idle_in_transaction_session_timeout": timeout_ms,
+                "idle_in_transaction_session_timeout": str(int(timeout_s * _IDLE_FACTOR * 1000)),
             },
         )
 

@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from autotune_wire.frames import Event, EventType
 
 from autotune_service.store.database import Store, Work
 from autotune_service.store.tables import events, experiments
+from autotune_wire.frames import Event, EventType
 
 EVENTS_CHANNEL = "autotune_events"
 WORK_CHANNEL = "autotune_work"

@@ -6,15 +6,15 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from autotune_wire.base import Configuration
-from autotune_wire.experiments import AcqFunc, Best, Direction, Experiment
-from autotune_wire.space import Space
 from databases.interfaces import Record
 from pydantic import TypeAdapter
 
 from autotune_service.domain.errors import NotFoundError
 from autotune_service.store.database import Work
 from autotune_service.store.tables import experiments
+from autotune_wire.base import Configuration
+from autotune_wire.experiments import AcqFunc, Best, Direction, Experiment
+from autotune_wire.space import Space
 
 _SPACE: TypeAdapter[Space] = TypeAdapter(Space)
 

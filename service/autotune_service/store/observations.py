@@ -6,12 +6,12 @@ from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
-from autotune_wire.base import Configuration
-from autotune_wire.observations import Observation
 from databases.interfaces import Record
 
 from autotune_service.store.database import Work
 from autotune_service.store.tables import observations
+from autotune_wire.base import Configuration
+from autotune_wire.observations import Observation
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
-from autotune_wire.base import Configuration
-from autotune_wire.suggestions import Source, Suggestion
 from databases.interfaces import Record
 
 from autotune_service.store.database import Work
 from autotune_service.store.tables import suggestions
+from autotune_wire.base import Configuration
+from autotune_wire.suggestions import Source, Suggestion
 
 OPEN, LEASED, TOLD, SUPERSEDED = "open", "leased", "told", "superseded"
 _PENDING = suggestions.c.state.in_([sa.literal_column("'open'"), sa.literal_column("'leased'")])

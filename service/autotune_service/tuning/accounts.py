@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from autotune_wire.accounts import Signup, Tokens, User
-
 from autotune_service.domain.errors import EmailTakenError, UnauthenticatedError
 from autotune_service.security.passwords import Passwords
 from autotune_service.security.tokens import AccessTokens, new_refresh_token, refresh_token_hash
@@ -22,6 +20,7 @@ from autotune_service.store.users import (
     take_refresh_token,
     update_user_active,
 )
+from autotune_wire.accounts import Signup, Tokens, User
 
 SESSION_LIFETIME = timedelta(days=14)
 

@@ -4,10 +4,6 @@ import secrets
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from autotune_wire.experiments import Experiment, ExperimentPage, NewExperiment, PageQuery
-from autotune_wire.observations import HistoryPage
-from autotune_wire.problems import FieldProblem
-
 from autotune_service.domain.configuration import guess_of
 from autotune_service.domain.errors import ExperimentClosedError, InvalidError
 from autotune_service.store.database import Store
@@ -21,6 +17,9 @@ from autotune_service.store.experiments import (
 )
 from autotune_service.store.observations import list_observations
 from autotune_service.store.suggestions import OPEN, SuggestionRow, add_suggestions
+from autotune_wire.experiments import Experiment, ExperimentPage, NewExperiment, PageQuery
+from autotune_wire.observations import HistoryPage
+from autotune_wire.problems import FieldProblem
 
 _GUESS_REASON = "the guess that the experiment was described with"
 

@@ -10,9 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from autotune_wire.base import Configuration
-from autotune_wire.suggestions import Source
-
 from autotune_service.domain.configuration import is_same
 from autotune_service.store.database import Store, Work
 from autotune_service.store.events import NewEvent, add_events
@@ -35,6 +32,8 @@ from autotune_service.store.suggestions import (
     list_pending,
     update_state,
 )
+from autotune_wire.base import Configuration
+from autotune_wire.suggestions import Source
 
 
 @dataclass(frozen=True, slots=True)

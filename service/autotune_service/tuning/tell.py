@@ -9,10 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from autotune_wire.base import Configuration
-from autotune_wire.observations import Observation, Told
-from autotune_wire.problems import FieldProblem
-
 from autotune_service.domain.configuration import checked_configuration, is_same
 from autotune_service.domain.errors import AlreadyToldError, InvalidError
 from autotune_service.domain.incumbent import is_better
@@ -29,6 +25,9 @@ from autotune_service.store.suggestions import (
     update_state,
 )
 from autotune_service.tuning.experiments import require_active
+from autotune_wire.base import Configuration
+from autotune_wire.observations import Observation, Told
+from autotune_wire.problems import FieldProblem
 
 
 @dataclass(frozen=True, slots=True)

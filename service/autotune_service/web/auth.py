@@ -2,8 +2,6 @@
 
 from uuid import UUID
 
-from autotune_wire import paths
-from autotune_wire.accounts import HeaderMe, PasswordForm, Refresh, Tokens, User
 from quart import Blueprint, request
 from quart_auth import AuthUser, current_user, login_user, logout_user
 from quart_schema import DataSource, tag, validate_request, validate_response
@@ -12,6 +10,8 @@ from autotune_service.domain.errors import UnauthenticatedError
 from autotune_service.store.users import UserRow
 from autotune_service.web.identity import basic_credentials, bearer_token, session_user
 from autotune_service.web.services import services
+from autotune_wire import paths
+from autotune_wire.accounts import HeaderMe, PasswordForm, Refresh, Tokens, User
 
 blueprint = Blueprint("auth", __name__)
 

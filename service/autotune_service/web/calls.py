@@ -6,16 +6,15 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from autotune_wire.observations import RESPONSE_COLUMN, Tell, TellReply
-from autotune_wire.problems import FieldProblem
-from autotune_wire.suggestions import AskReply
-from autotune_wire.tables import column_frame
-
 from autotune_service.domain.errors import InvalidError, SuggestionPendingError
 from autotune_service.store.suggestions import SuggestionRow
 from autotune_service.tuning import ask, tell
 from autotune_service.tuning.experiments import read_experiment
 from autotune_service.web.services import services
+from autotune_wire.observations import RESPONSE_COLUMN, Tell, TellReply
+from autotune_wire.problems import FieldProblem
+from autotune_wire.suggestions import AskReply
+from autotune_wire.tables import column_frame
 
 _RETRY_AFTER_S = 1
 

@@ -4,7 +4,6 @@ import logging
 from typing import Any
 from uuid import uuid4
 
-from autotune_wire.problems import CONTENT_TYPE, Problem, field_problems
 from pydantic import ValidationError
 from quart import Quart, Response, current_app, has_request_context, request
 from quart_schema.validation import RequestSchemaValidationError
@@ -20,6 +19,7 @@ from autotune_service.domain.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from autotune_wire.problems import CONTENT_TYPE, Problem, field_problems
 
 _log = logging.getLogger(__name__)
 

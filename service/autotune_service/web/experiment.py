@@ -2,10 +2,6 @@
 
 from uuid import UUID
 
-from autotune_wire import paths
-from autotune_wire.experiments import Experiment, ExperimentPage, NewExperiment, PageQuery
-from autotune_wire.observations import HistoryPage, Tell, TellReply
-from autotune_wire.suggestions import Ask, AskReply
 from quart import Blueprint
 from quart_schema import tag, validate_querystring, validate_request, validate_response
 
@@ -13,6 +9,10 @@ from autotune_service.tuning import experiments
 from autotune_service.web.calls import ask_current, ask_new, tell_runs
 from autotune_service.web.identity import signed_in
 from autotune_service.web.services import services
+from autotune_wire import paths
+from autotune_wire.experiments import Experiment, ExperimentPage, NewExperiment, PageQuery
+from autotune_wire.observations import HistoryPage, Tell, TellReply
+from autotune_wire.suggestions import Ask, AskReply
 
 blueprint = Blueprint("experiment", __name__)
 

@@ -1,10 +1,10 @@
 """Whether the process lives, and whether it can serve."""
 
-from autotune_wire import paths
 from quart import Blueprint
 from quart_schema import tag
 
 from autotune_service.web.services import services
+from autotune_wire import paths
 
 blueprint = Blueprint("health", __name__)
 

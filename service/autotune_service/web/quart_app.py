@@ -3,7 +3,6 @@
 from importlib.metadata import version
 from pathlib import Path
 
-from autotune_wire import paths
 from quart import Quart
 from quart_auth import QuartAuth
 from quart_schema import Info, QuartSchema
@@ -13,6 +12,7 @@ from autotune_service.web import auth, experiment, health, stream, user
 from autotune_service.web.errors import register_errors
 from autotune_service.web.requests import ServiceRequest
 from autotune_service.web.services import Services
+from autotune_wire import paths
 
 _STATIC = Path(__file__).parent / "static"
 _BODY_TIMEOUT_S = 60

@@ -5,18 +5,6 @@ import logging
 from typing import Any
 from uuid import UUID
 
-from autotune_wire import paths
-from autotune_wire.frames import (
-    CLOSE_GOING_AWAY,
-    CLOSE_NOT_FOUND,
-    CLOSE_UNAUTHENTICATED,
-    Answer,
-    AskFrame,
-    AuthFrame,
-    Operation,
-    StreamQuery,
-)
-from autotune_wire.problems import FieldProblem
 from pydantic import TypeAdapter
 from quart import Blueprint, websocket
 
@@ -34,6 +22,18 @@ from autotune_service.web.errors import problem_of
 from autotune_service.web.identity import signed_in_on_socket
 from autotune_service.web.requests import read_json
 from autotune_service.web.services import services
+from autotune_wire import paths
+from autotune_wire.frames import (
+    CLOSE_GOING_AWAY,
+    CLOSE_NOT_FOUND,
+    CLOSE_UNAUTHENTICATED,
+    Answer,
+    AskFrame,
+    AuthFrame,
+    Operation,
+    StreamQuery,
+)
+from autotune_wire.problems import FieldProblem
 
 _log = logging.getLogger(__name__)
 _AUTH_WAIT_S = 10.0

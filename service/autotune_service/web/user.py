@@ -1,11 +1,11 @@
 """Users."""
 
-from autotune_wire import paths
-from autotune_wire.accounts import Signup, User
 from quart import Blueprint
 from quart_schema import tag, validate_request, validate_response
 
 from autotune_service.web.services import services
+from autotune_wire import paths
+from autotune_wire.accounts import Signup, User
 
 blueprint = Blueprint("user", __name__)
 

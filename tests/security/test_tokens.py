@@ -1,0 +1,74 @@
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import jwt
+import pytest
+
+from autotune_service.domain.errors import UnauthenticatedError
+from autotune_service.security.tokens import AccessTokens, new_refresh_token, refresh_token_hash
+
+SECRET = "a secret of the tests, long enough to sign"
+tokens = AccessTokens(SECRET, timedelta(minutes=15))
+user = uuid4()
+
+
+def claims(**changes):
+    now = datetime.now(UTC)
+    good = {"iss": "autotune", "aud": "autotune", "typ": "access", "sub": str(user), "jti": "1", "iat": now}
+    return {**good, "exp": now + timedelta(minutes=5), **changes}
+
+
+def signed(secret=SECRET, algorithm="HS256", **changes):
+    payload = {name: value for name, value in claims(**changes).items() if value is not None}
+    return jwt.encode(payload, secret, algorithm=algorithm)
+
+
+def unsigned():
+    parts = [{"alg": "none", "typ": "JWT"}, {**claims(), "iat": 0, "exp": 9999999999}]
+    return ".".join(base64.urlsafe_b64encode(json.dumps(p).encode()).rstrip(b"=").decode() for p in parts) + "."
+
+
+def test_token_tells_its_user():
+    assert tokens.user_of(tokens.issue(user, datetime.now(UTC))) == user
+
+
+@pytest.mark.parametrize("skew_s", [-30, 30])
+def test_clock_that_differs_by_seconds_is_forgiven(skew_s):
+    now = datetime.now(UTC) + timedelta(seconds=skew_s)
+    assert tokens.user_of(signed(iat=now - timedelta(seconds=1), exp=now + timedelta(minutes=5))) == user
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "nonsense",
+        "a.b.c",
+        "x" * 65_536,
+        unsigned(),
+        signed(secret="another secret that is long enough too"),
+        signed(algorithm="HS512"),
+        signed(typ="refresh"),
+        signed(aud="others"),
+        signed(iss="others"),
+        signed(exp=None),
+        signed(sub=None),
+        signed(sub="not a uuid"),
+        signed(exp=datetime.now(UTC) - timedelta(minutes=2)),
+        signed(iat=datetime.now(UTC) + timedelta(minutes=2)),
+    ],
+    ids=lambda token: token[:12] or "empty",
+)
+def test_token_that_does_not_hold_is_refused_with_one_message(token):
+    with pytest.raises(UnauthenticatedError) as caught:
+        tokens.user_of(token)
+    assert caught.value.detail == "the access token is not valid, or has ended: sign in again"
+
+
+def test_refresh_tokens_differ_and_are_stored_as_digests():
+    first, second = new_refresh_token(), new_refresh_token()
+    assert first != second
+    assert len(refresh_token_hash(first)) == 32
+    assert first.encode() not in refresh_token_hash(first)

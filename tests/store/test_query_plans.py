@@ -1,0 +1,53 @@
+"""The hot queries, as the store makes them, use their index, also where a table is small enough to be read whole."""
+
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from autotune_service.store.events import list_events
+from autotune_service.store.experiments import list_experiments
+from autotune_service.store.leases import claim_due_experiment
+from autotune_service.store.observations import list_observations
+from autotune_service.store.suggestions import list_pending
+
+ANY = UUID(int=0)
+
+
+class Recorder:
+    """Takes the place of a transaction and keeps the query instead of running it."""
+
+    async def all(self, query):
+        self.query = query
+        return []
+
+    async def one(self, query):
+        self.query = query
+
+    @asynccontextmanager
+    async def work(self):
+        yield self
+
+
+@pytest.mark.parametrize(
+    ("call", "index"),
+    [
+        (lambda work: list_events(work, ANY, 5, 500), "events_pkey"),
+        (lambda work: list_observations(work, ANY, 5, 50), "observations_pkey"),
+        (lambda work: list_pending(work, ANY), "suggestions_pending"),
+        (lambda work: list_experiments(work, ANY, 9, 50), "experiments_of_owner"),
+        (lambda work: claim_due_experiment(work, "w", timedelta(seconds=1)), "experiments_with_work"),
+    ],
+    ids=["events", "history", "pending suggestions", "a user's experiments", "work that is due"],
+)
+async def test_hot_query_uses_its_index(store, call, index):
+    recorder = Recorder()
+    await call(recorder)
+    async with store.work() as work:
+        statement, arguments, _ = work._connection._compile(recorder.query)
+        raw = work._connection.raw_connection
+        await raw.execute("SET LOCAL enable_seqscan = off")
+        plan = "\n".join(row[0] for row in await raw.fetch(f"EXPLAIN {statement}", *arguments))
+    assert index in plan
+    assert "Sort" not in plan

@@ -1,0 +1,104 @@
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+
+from autotune_service.domain.errors import UnavailableError
+from autotune_service.store.database import Store
+
+SMALL = 2
+
+
+@pytest.fixture
+async def small_store(database_url):
+    store = Store(database_url, pool_size=SMALL, timeout_s=1)
+    await store.connect()
+    yield store
+    await store.disconnect()
+
+
+async def idle_of(store):
+    """How many connections can be taken at once: all of them, where none was lost."""
+    pool = store._database._backend._pool
+    return pool.get_max_size() - (pool.get_size() - pool.get_idle_size())
+
+
+async def test_work_commits_at_the_end(small_store):
+    async with small_store.work() as work:
+        await work.run(sa.text("CREATE TABLE kept (n int)"))
+        await work.run(sa.text("INSERT INTO kept VALUES (7)"))
+    async with small_store.work() as work:
+        assert (await work.one(sa.text("SELECT n FROM kept")))["n"] == 7
+
+
+async def test_work_rolls_back_on_error(small_store):
+    with pytest.raises(ValueError, match="stop"):
+        async with small_store.work() as work:
+            await work.run(sa.text("CREATE TABLE lost (n int)"))
+            raise ValueError("stop")
+    with pytest.raises(asyncpg.UndefinedTableError):
+        async with small_store.work() as work:
+            await work.run(sa.text("SELECT * FROM lost"))
+    assert await idle_of(small_store) == SMALL
+
+
+async def test_cancelled_work_gives_its_connection_back(small_store):
+    async def hang():
+        async with small_store.work() as work:
+            await work.run(sa.text("SELECT pg_sleep(30)"))
+
+    for _ in range(10):
+        task = asyncio.create_task(hang())
+        while await idle_of(small_store) == SMALL:  # noqa: ASYNC110 -- the pool has no event for it
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert await idle_of(small_store) == SMALL
+    await small_store.check()
+
+
+async def test_failing_commit_gives_its_connection_back(small_store):
+    async with small_store.work() as work:
+        await work.run(sa.text("CREATE TABLE one (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)"))
+    for _ in range(5):
+        with pytest.raises(asyncpg.UniqueViolationError):
+            async with small_store.work() as work:
+                await work.run(sa.text("INSERT INTO one VALUES (1), (1)"))
+    assert await idle_of(small_store) == SMALL
+    await small_store.check()
+
+
+async def test_killed_backend_is_unavailable_once_and_replaced(small_store):
+    with pytest.raises(UnavailableError):
+        async with small_store.work() as work:
+            await work.run(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    await small_store.check()
+    assert await idle_of(small_store) == SMALL
+
+
+async def test_exhausted_pool_is_unavailable_and_says_when_to_come_back(small_store):
+    async with small_store.work(), small_store.work():
+        with pytest.raises(UnavailableError) as caught:
+            await small_store.check()
+    assert caught.value.retry_after_s > 0
+
+
+async def test_json_keeps_the_order_of_its_keys(small_store):
+    query = sa.select(sa.cast(sa.literal('{"b": 1, "a": 2}'), sa.JSON).label("covars"))
+    async with small_store.work() as work:
+        assert list((await work.one(query))["covars"]) == ["b", "a"]
+
+
+async def test_database_url_without_server_is_unavailable():
+    store = Store("postgresql://nobody@127.0.0.1:1/none", pool_size=2, timeout_s=1)
+    with pytest.raises(OSError, match=r"."):
+        await store.connect()
+
+
+def test_nothing_uses_the_transactions_that_lose_connections(root: Path):
+    source = "".join(path.read_text() for path in (root / "service").rglob("*.py"))
+    assert "_database.transaction(" not in source
+    assert "database.transaction(" not in source

@@ -1,0 +1,22 @@
+"""Values and small steps that several tests take."""
+
+from typing import Any
+
+from quart.typing import TestClientProtocol
+
+SECRET = "a secret of the tests, long enough to sign"
+PASSWORD = "correct horse battery"
+SPACE = {
+    "v1": {"vtype": "int", "guess": 2, "min": 0, "max": 5},
+    "color": {"vtype": "cat", "guess": "red", "options": ["red", "green", "blue"]},
+    "weight": {"vtype": "cont", "guess": 6.6, "min": -3.0, "max": 200.0},
+}
+GUESS = {"v1": 2, "color": "red", "weight": 6.6}
+
+
+async def make_experiment(client: TestClientProtocol, headers: dict[str, str], **fields: Any) -> dict[str, Any]:
+    """Create an experiment over the API and give its reply."""
+    body = {"name": "brownies", "covars": SPACE, "seed": 1, **fields}
+    reply = await client.post("/experiment/new", json=body, headers=headers)
+    assert reply.status_code == 201, await reply.get_data(as_text=True)
+    return await reply.get_json()

@@ -1,0 +1,236 @@
+"""Ask, tell and fit as transactions on a real database, the engine's part played by the test."""
+
+import asyncio
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from autotune_service.domain.errors import AlreadyToldError, ExperimentClosedError, InvalidError, NotFoundError
+from autotune_service.store.events import list_events
+from autotune_service.tuning.ask import current_suggestion, lease_suggestions
+from autotune_service.tuning.experiments import close_experiment, create_experiment, read_experiment
+from autotune_service.tuning.fit import Proposal, claim_job, commit_job, fail_job, keep_job
+from autotune_service.tuning.tell import tell
+from autotune_wire.experiments import NewExperiment
+from autotune_wire.observations import Told
+from support import GUESS, SPACE
+
+LEASE = timedelta(seconds=30)
+
+
+@pytest.fixture
+async def exp_uuid(store, user_uuid):
+    return (await create_experiment(store, user_uuid, NewExperiment(name="loop", covars=SPACE, seed=1))).exp_uuid
+
+
+def run(weight, response, **more):
+    return Told(covars=GUESS | {"weight": weight}, response=response, **more)
+
+
+def proposal(weight):
+    return Proposal(GUESS | {"weight": weight}, "model", "because", 1.0, 0.1)
+
+
+async def types(store, exp_uuid):
+    return [event.type for event in await list_events(store, exp_uuid, 0, 1000)]
+
+
+async def test_new_experiment_offers_its_guess_at_once(store, user_uuid, exp_uuid):
+    given = await current_suggestion(store, user_uuid, exp_uuid, 0)
+    assert [(one.covars, one.source) for one in given.suggestions] == [(GUESS, "guess")]
+    assert await types(store, exp_uuid) == ["experiment_created", "suggestion_created"]
+
+
+async def test_tell_makes_work_that_one_worker_claims(store, user_uuid, exp_uuid):
+    assert await claim_job(store, "a", LEASE) is None
+    await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
+    job = await claim_job(store, "a", LEASE)
+    assert job.experiment.exp_uuid == exp_uuid
+    assert [one.covars for one in job.observations] == [GUESS | {"weight": 7.0}]
+    assert job.n == 1
+    assert await claim_job(store, "b", LEASE) is None
+
+
+async def test_workers_that_claim_together_get_one_job_each(store, user_uuid):
+    ids = set()
+    for n in range(4):
+        new = NewExperiment(name=f"e{n}", covars=SPACE, seed=1)
+        ids.add((await create_experiment(store, user_uuid, new)).exp_uuid)
+    for one in ids:
+        await tell(store, user_uuid, one, [run(7, 1.0)])
+    jobs = await asyncio.gather(*(claim_job(store, f"w{n}", LEASE) for n in range(8)))
+    # SKIP LOCKED may leave a row to the next round, but never gives it to two.
+    claimed = [job.experiment.exp_uuid for job in jobs if job is not None]
+    while (job := await claim_job(store, "late", LEASE)) is not None:
+        claimed.append(job.experiment.exp_uuid)
+    assert sorted(claimed) == sorted(ids)
+
+
+async def test_ask_waits_for_the_fit_of_what_was_told(store, user_uuid, exp_uuid):
+    await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
+    assert await current_suggestion(store, user_uuid, exp_uuid, 1) is None
+    job = await claim_job(store, "a", LEASE)
+    assert await commit_job(store, job, [proposal(50.0)])
+    given = await current_suggestion(store, user_uuid, exp_uuid, 1)
+    assert given.suggestions[0].covars["weight"] == 50.0
+    assert await claim_job(store, "a", LEASE) is None
+
+
+async def test_commit_supersedes_what_was_open(store, user_uuid, exp_uuid):
+    await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
+    guess = (await current_suggestion(store, user_uuid, exp_uuid, 0)).suggestions[0]
+    await commit_job(store, await claim_job(store, "a", LEASE), [proposal(50.0)])
+    event = (await list_events(store, exp_uuid, 0, 100))[-1]
+    assert event.data["superseded"] == [str(guess.suggestion_uuid)]
+
+
+async def test_tell_during_a_fit_causes_another(store, user_uuid, exp_uuid):
+    await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
+    job = await claim_job(store, "a", LEASE)
+    await tell(store, user_uuid, exp_uuid, [run(8, 2.0)])
+    await commit_job(store, job, [proposal(50.0)])
+    again = await claim_job(store, "a", LEASE)
+    assert len(again.observations) == 2
+
+
+async def test_burst_of_tells_is_one_job(store, user_uuid, exp_uuid):
+    await asyncio.gather(*(tell(store, user_uuid, exp_uuid, [run(n, float(n))]) for n in range(10)))
+    job = await claim_job(store, "a", LEASE)
+    assert len(job.observations) == 10
+    await commit_job(store, job, [proposal(50.0)])
+    assert await claim_job(store, "a", LEASE) is None
+
+
+async def test_parallel_tells_leave_no_gap_in_the_seqs(store, user_uuid, exp_uuid):
+    await asyncio.gather(*(tell(store, user_uuid, exp_uuid, [run(n, float(n))]) for n in range(20)))
+    events = await list_events(store, exp_uuid, 0, 1000)
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert sum(event.type == "observation_added" for event in events) == 20
+    row = await read_experiment(store, user_uuid, exp_uuid)
+    assert (row.n_observations, row.best_response, row.last_seq) == (20, 19.0, len(events))
+
+
+async def test_lost_lease_commits_nothing(store, user_uuid, exp_uuid):
+    await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
+    lost = await claim_job(store, "slow", timedelta(0))
+    taken = await claim_job(store, "quick", LEASE)
+    assert not await commit_job(store, lost, [proposal(50.0)])
+    assert not await keep_job(store, lost, LEASE)
+    assert await commit_job(store, taken, [proposal(60.0)])
+    given = await current_suggestion(store, user_uuid, exp_uuid, 1)
+    assert [one.covars["weight"] for one in given.suggestions] == [60.0]
+
+
+async def test_renewed_lease_is_not_taken_over(store, user_uuid, exp_uuid):
+    await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
+    job = await claim_job(store, "a", timedelta(0))
+    assert await keep_job(store, job, LEASE)
+    assert await claim_job(store, "b", LEASE) is None
+
+
+async def test_proposal_that_was_told_meanwhile_is_dropped(store, user_uuid, exp_uuid):
+    await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
+    job = await claim_job(store, "a", LEASE)
+    await tell(store, user_uuid, exp_uuid, [run(50, 2.0)])
+    await commit_job(store, job, [proposal(50.0)])
+    assert await current_suggestion(store, user_uuid, exp_uuid, 1) is None
+
+
+async def test_failed_job_waits_for_the_next_tell(store, user_uuid, exp_uuid):
+    await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
+    await fail_job(store, await claim_job(store, "a", LEASE), "no luck", timedelta(hours=1))
+    assert (await types(store, exp_uuid))[-1] == "engine_failed"
+    assert await claim_job(store, "a", LEASE) is None
+    await tell(store, user_uuid, exp_uuid, [run(8, 1.0)])
+    assert await claim_job(store, "a", LEASE) is not None
+
+
+async def test_lease_takes_what_is_open_and_asks_for_the_rest(store, user_uuid, exp_uuid):
+    given = await lease_suggestions(store, user_uuid, exp_uuid, 0, 3)
+    assert [one.source for one in given.suggestions] == ["guess"]
+    job = await claim_job(store, "a", LEASE)
+    assert job.n == 3  # the two that are missing, and one that is ready for whoever comes next
+    assert [one.covars for one in job.pending] == [GUESS]
+    await commit_job(store, job, [proposal(1.0), proposal(2.0), proposal(3.0)])
+    rest = await lease_suggestions(store, user_uuid, exp_uuid, 0, 2)
+    assert [one.covars["weight"] for one in rest.suggestions] == [1.0, 2.0]
+    assert (await read_experiment(store, user_uuid, exp_uuid)).n_open == 1
+
+
+async def test_parallel_leases_never_share_a_suggestion(store, user_uuid, exp_uuid):
+    await lease_suggestions(store, user_uuid, exp_uuid, 0, 20)
+    job = await claim_job(store, "a", LEASE)
+    await commit_job(store, job, [proposal(float(n)) for n in range(job.n)])
+    taken = await asyncio.gather(*(lease_suggestions(store, user_uuid, exp_uuid, 0, 1) for _ in range(10)))
+    uuids = [one.suggestion_uuid for given in taken for one in given.suggestions]
+    assert len(uuids) == len(set(uuids)) == 10
+
+
+async def test_leased_suggestion_stays_pending_through_a_fit(store, user_uuid, exp_uuid):
+    await lease_suggestions(store, user_uuid, exp_uuid, 0, 1)
+    await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
+    job = await claim_job(store, "a", LEASE)
+    assert [one.covars for one in job.pending] == [GUESS]
+
+
+async def test_tell_links_the_suggestion_with_the_same_configuration(store, user_uuid, exp_uuid):
+    guess = (await current_suggestion(store, user_uuid, exp_uuid, 0)).suggestions[0]
+    taken = await tell(store, user_uuid, exp_uuid, [Told(covars=GUESS, response=1.0)])
+    assert taken.observations[0].suggestion_uuid == guess.suggestion_uuid
+    assert (await read_experiment(store, user_uuid, exp_uuid)).n_open == 0
+
+
+async def test_second_tell_of_a_suggestion_is_refused_with_the_first_value(store, user_uuid, exp_uuid):
+    uuid = (await current_suggestion(store, user_uuid, exp_uuid, 0)).suggestions[0].suggestion_uuid
+    results = await asyncio.gather(
+        *(tell(store, user_uuid, exp_uuid, [run(6.6, value, suggestion_uuid=uuid)]) for value in (1.0, 2.0)),
+        return_exceptions=True,
+    )
+    stored = [one.best_response for one in results if not isinstance(one, Exception)]
+    refused = [one for one in results if isinstance(one, AlreadyToldError)]
+    assert len(stored) == len(refused) == 1
+    assert str(stored[0]) in refused[0].detail
+
+
+async def test_late_tell_of_a_superseded_suggestion_is_kept_and_linked(store, user_uuid, exp_uuid):
+    guess = (await current_suggestion(store, user_uuid, exp_uuid, 0)).suggestions[0]
+    await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
+    await commit_job(store, await claim_job(store, "a", LEASE), [proposal(50.0)])
+    taken = await tell(store, user_uuid, exp_uuid, [run(6.6, 3.0, suggestion_uuid=guess.suggestion_uuid)])
+    assert taken.observations[0].suggestion_uuid == guess.suggestion_uuid
+    assert taken.best_response == 3.0
+
+
+async def test_bulk_tell_is_stored_whole_or_not_at_all(store, user_uuid, exp_uuid):
+    with pytest.raises(InvalidError) as caught:
+        await tell(store, user_uuid, exp_uuid, [run(7, 1.0), run(900, 2.0)])
+    assert caught.value.errors[0].field == "observations.1.covars.weight"
+    assert (await read_experiment(store, user_uuid, exp_uuid)).n_observations == 0
+
+
+async def test_unknown_suggestion_is_refused(store, user_uuid, exp_uuid):
+    with pytest.raises(InvalidError) as caught:
+        await tell(store, user_uuid, exp_uuid, [run(7, 1.0, suggestion_uuid=uuid4())])
+    assert caught.value.errors[0].field == "suggestion_uuid"
+
+
+async def test_stranger_sees_no_experiment(store, exp_uuid):
+    with pytest.raises(NotFoundError):
+        await read_experiment(store, uuid4(), exp_uuid)
+
+
+async def test_closed_experiment_takes_nothing_and_makes_no_work(store, user_uuid, exp_uuid):
+    await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
+    await close_experiment(store, user_uuid, exp_uuid)
+    with pytest.raises(ExperimentClosedError):
+        await tell(store, user_uuid, exp_uuid, [run(8, 1.0)])
+    assert await claim_job(store, "a", LEASE) is None
+
+
+async def test_minimizing_experiment_keeps_its_lowest_response(store, user_uuid):
+    new = NewExperiment(name="low", covars=SPACE, seed=1, direction="minimize")
+    exp_uuid = (await create_experiment(store, user_uuid, new)).exp_uuid
+    for n, response in enumerate([3.0, 1.0, 2.0]):
+        taken = await tell(store, user_uuid, exp_uuid, [run(n, response)])
+    assert taken.best_response == 1.0

@@ -1,0 +1,196 @@
+import asyncio
+import json
+from uuid import uuid4
+
+import pandas as pd
+import pytest
+
+from autotune_wire.accounts import Signup
+from support import GUESS, PASSWORD, SPACE, make_experiment
+
+
+@pytest.fixture
+async def experiment(client, headers):
+    return await make_experiment(client, headers)
+
+
+@pytest.fixture
+def ask_url(experiment):
+    return f"/experiment/ask/{experiment['exp_uuid']}"
+
+
+@pytest.fixture
+def tell_url(experiment):
+    return f"/experiment/tell/{experiment['exp_uuid']}"
+
+
+async def post(client, url, headers, body):
+    reply = await client.post(url, json=body, headers=headers)
+    return reply.status_code, await reply.get_json()
+
+
+async def get(client, url, headers):
+    reply = await client.get(url, headers=headers)
+    return reply.status_code, await reply.get_json()
+
+
+async def test_new_echoes_the_experiment_with_its_covariates_in_order(experiment):
+    assert experiment["covars"] == SPACE
+    assert list(experiment["covars"]) == list(SPACE)
+    assert experiment["state"] == "active"
+    assert experiment["best"] is None
+
+
+async def test_new_draws_a_seed_and_tells_it(client, headers):
+    assert isinstance((await make_experiment(client, headers, seed=None))["seed"], int)
+
+
+async def test_ask_gives_the_guess_as_text_and_as_data(client, headers, ask_url):
+    status, reply = await get(client, ask_url, headers)
+    assert status == 200
+    assert json.loads(reply["covars_next_exp"]) == [GUESS]
+    assert reply["suggestions"][0]["covars"] == GUESS
+    assert reply["suggestions"][0]["source"] == "guess"
+    assert reply["suggestions"][0]["mean"] is None
+
+
+async def test_ask_again_gives_the_same_suggestion(client, headers, ask_url):
+    assert await get(client, ask_url, headers) == await get(client, ask_url, headers)
+
+
+async def test_ask_reads_as_a_frame(client, headers, ask_url):
+    _, reply = await get(client, ask_url, headers)
+    assert pd.DataFrame(json.loads(reply["covars_next_exp"])).to_dict("records") == [GUESS]
+
+
+@pytest.mark.parametrize("orient", ["records", "columns", "list"])
+async def test_tell_takes_what_pandas_writes(client, headers, tell_url, orient):
+    covars, response = pd.DataFrame([GUESS]), pd.DataFrame({"Response": [1.5]})
+    if orient == "list":
+        body = {"covars_tell": covars.to_dict("list"), "response_tell": response.to_dict("list")}
+    else:
+        body = {"covars_tell": covars.to_json(orient=orient), "response_tell": response.to_json(orient=orient)}
+    status, reply = await post(client, tell_url, headers, body)
+    assert status == 202
+    assert reply["best_response"] == response.to_json()
+    assert reply["covars_best_response"] == covars.to_json()
+    assert json.loads(reply["covars_tell"]) == [GUESS]
+    assert json.loads(reply["response_tell"]) == [{"Response": 1.5}]
+    assert (reply["covars_sampled_iter"], reply["response_sampled_iter"]) == (1, 1)
+
+
+async def test_tell_takes_the_native_form_and_links_its_suggestion(client, headers, ask_url, tell_url):
+    _, asked = await get(client, ask_url, headers)
+    uuid = asked["suggestions"][0]["suggestion_uuid"]
+    body = {"suggestion_uuid": uuid, "covars": GUESS, "response": 1}
+    status, reply = await post(client, tell_url, headers, body)
+    assert status == 202
+    assert reply["observations"][0]["suggestion_uuid"] == uuid
+
+
+async def test_tell_takes_many_at_once(client, headers, tell_url):
+    many = [{"covars": GUESS | {"v1": n}, "response": float(n)} for n in range(5)]
+    status, reply = await post(client, tell_url, headers, {"observations": many})
+    assert status == 202
+    assert reply["covars_sampled_iter"] == 5
+    assert json.loads(reply["best_response"]) == {"Response": {"0": 4.0}}
+
+
+async def test_tell_of_another_experiments_uuid_is_refused(client, headers, tell_url):
+    body = {"exp_uuid": str(uuid4()), "covars": GUESS, "response": 1}
+    status, reply = await post(client, tell_url, headers, body)
+    assert status == 422
+    assert reply["errors"][0]["field"] == "exp_uuid"
+
+
+async def test_second_tell_of_a_suggestion_is_a_conflict(client, headers, ask_url, tell_url):
+    _, asked = await get(client, ask_url, headers)
+    body = {"suggestion_uuid": asked["suggestions"][0]["suggestion_uuid"], "covars": GUESS, "response": 1}
+    await post(client, tell_url, headers, body)
+    status, reply = await post(client, tell_url, headers, body)
+    assert (status, reply["code"]) == (409, "already_told")
+
+
+async def test_history_pages_oldest_first(client, headers, experiment, tell_url):
+    many = [{"covars": GUESS | {"v1": n}, "response": float(n)} for n in range(5)]
+    await post(client, tell_url, headers, {"observations": many})
+    seen, url, cursor = [], f"/experiment/{experiment['exp_uuid']}/history?limit=2", ""
+    while cursor is not None:
+        _, page = await get(client, url + (f"&after={cursor}" if cursor else ""), headers)
+        assert len(page["observations"]) <= 2
+        seen += [one["response"] for one in page["observations"]]
+        cursor = page["next"]
+    assert seen == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+async def test_all_pages_newest_first(client, headers):
+    names = [f"e{n}" for n in range(5)]
+    for name in names:
+        await make_experiment(client, headers, name=name)
+    _, first = await get(client, "/experiment/all?limit=3", headers)
+    _, second = await get(client, f"/experiment/all?limit=3&after={first['next']}", headers)
+    assert [one["name"] for one in first["experiments"] + second["experiments"]] == names[::-1]
+    assert second["next"] is None
+
+
+async def test_read_tells_how_the_experiment_stands(client, headers, experiment, tell_url):
+    await post(client, tell_url, headers, {"covars": GUESS, "response": 2})
+    _, reply = await get(client, f"/experiment/{experiment['exp_uuid']}", headers)
+    assert reply["n_observations"] == 1
+    assert (reply["best"]["response"], reply["best"]["covars"]) == (2.0, GUESS)
+
+
+@pytest.mark.parametrize("path", ["/experiment/{}", "/experiment/ask/{}", "/experiment/{}/history"])
+async def test_another_users_experiment_does_not_exist(client, accounts, experiment, path):
+    stranger = await accounts.sign_up(Signup(email="eve@example.org", password=PASSWORD))
+    token = (await accounts.issue_tokens(stranger.uuid)).access_token
+    status, reply = await get(client, path.format(experiment["exp_uuid"]), {"Authorization": f"Bearer {token}"})
+    assert (status, reply["code"]) == (404, "not_found")
+
+
+async def test_closed_experiment_refuses_ask_and_tell(client, headers, experiment, ask_url, tell_url):
+    status, reply = await post(client, f"/experiment/{experiment['exp_uuid']}/close", headers, {})
+    assert (status, reply["state"]) == (200, "closed")
+    for status, reply in (
+        await get(client, ask_url, headers),
+        await post(client, ask_url, headers, {"n": 1}),
+        await post(client, tell_url, headers, {"covars": GUESS, "response": 1}),
+    ):
+        assert (status, reply["code"]) == (409, "experiment_closed")
+
+
+async def test_ask_after_a_tell_waits_for_the_engine(client, headers, worker, ask_url, tell_url):
+    await post(client, tell_url, headers, {"covars": GUESS, "response": 1})
+    status, reply = await get(client, ask_url, headers)
+    assert status == 200
+    assert (reply["suggestions"][0]["source"], reply["suggestions"][0]["data_rev"]) == ("sobol", 1)
+
+
+async def test_loop_reaches_the_model(client, headers, worker, ask_url, tell_url):
+    for n in range(6):
+        _, asked = await get(client, ask_url, headers)
+        covars = asked["suggestions"][0]["covars"]
+        await post(client, tell_url, headers, {"covars": covars, "response": float(n)})
+    _, asked = await get(client, ask_url, headers)
+    suggestion = asked["suggestions"][0]
+    assert suggestion["source"] == "model"
+    assert isinstance(suggestion["mean"], float)
+    assert suggestion["sd"] > 0
+
+
+async def test_post_ask_gives_each_caller_its_own(client, headers, worker, ask_url):
+    replies = await asyncio.gather(*(post(client, ask_url, headers, {"n": 4}) for _ in range(5)))
+    uuids = [one["suggestion_uuid"] for _, reply in replies for one in reply["suggestions"]]
+    points = [json.dumps(one["covars"]) for _, reply in replies for one in reply["suggestions"]]
+    assert [status for status, _ in replies] == [200] * 5
+    assert len(uuids) == len(set(uuids)) == 20
+    assert len(set(points)) == 20
+
+
+async def test_ask_that_the_engine_leaves_waiting_is_told_when_to_come_back(client, headers, app, ask_url, tell_url):
+    object.__setattr__(app.extensions["autotune"], "ask_wait_s", 0.05)
+    await post(client, tell_url, headers, {"covars": GUESS, "response": 1})
+    reply = await client.get(ask_url, headers=headers)
+    assert reply.status_code == 503
+    assert int(reply.headers["Retry-After"]) >= 1
+    assert (await reply.get_json())["code"] == "suggestion_pending"

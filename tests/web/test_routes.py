@@ -1,0 +1,83 @@
+"""What holds for every route there is."""
+
+import asyncio
+import json
+from uuid import uuid4
+
+import pytest
+
+from autotune_service.store.database import Store
+from autotune_service.store.embedded import EmbeddedPostgres
+
+PUBLIC = {
+    "/auth/token",
+    "/auth/refresh",
+    "/auth/login",
+    "/auth/logout",
+    "/user/signup",
+    "/health/live",
+    "/health/ready",
+    "/docs",
+    "/openapi.json",
+    "/static/<path:filename>",
+}
+
+
+def rules(app):
+    for rule in app.url_map.iter_rules():
+        if not rule.websocket:
+            for method in rule.methods - {"HEAD", "OPTIONS"}:
+                yield rule.rule, method
+
+
+async def test_every_route_that_is_not_public_asks_who_is_there(app, client):
+    protected = [(path, method) for path, method in rules(app) if path not in PUBLIC]
+    assert len(protected) >= 10
+    for path, method in protected:
+        url = path.replace("<uuid:exp_uuid>", str(uuid4()))
+        body = {"name": "x", "covars": {"n": {"vtype": "int", "guess": 1, "min": 0, "max": 2}}}
+        valid = {"/experiment/new": body}.get(path, {"covars": {"n": 1}, "response": 1} if "tell" in path else {})
+        reply = await client.open(url, method=method, json=valid if method == "POST" else None)
+        assert reply.status_code == 401, f"{method} {path}"
+
+
+async def test_every_route_is_described(client, app):
+    paths = json.loads(await (await client.get("/openapi.json")).get_data())["paths"]
+    for path, method in rules(app):
+        if path not in {"/docs", "/openapi.json", "/static/<path:filename>"}:
+            described = paths[path.replace("<uuid:exp_uuid>", "{exp_uuid}")][method.lower()]
+            assert described["summary"]
+
+
+async def test_api_page_needs_nothing_from_elsewhere(client):
+    page = await (await client.get("/docs")).get_data(as_text=True)
+    assert "swagger" in page.lower()
+    assert "http://" not in page
+    assert "https://" not in page
+    for asset in ("swagger-ui-bundle.js", "swagger-ui.css"):
+        assert f"/static/swagger-ui/{asset}" in page
+        reply = await client.get(f"/static/swagger-ui/{asset}")
+        assert reply.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+async def test_health_answers(client, path):
+    assert (await client.get(path)).status_code == 200
+
+
+async def test_ready_follows_the_database(app, client, tmp_path):
+    postgres = EmbeddedPostgres(tmp_path / "postgres")
+    store = Store(await asyncio.to_thread(postgres.start), pool_size=2, timeout_s=2)
+    await store.connect()
+    object.__setattr__(app.extensions["autotune"], "store", store)
+    assert (await client.get("/health/ready")).status_code == 200
+    await asyncio.to_thread(postgres.stop)
+    gone = await client.get("/health/ready")
+    assert gone.status_code == 503
+    assert gone.headers["Content-Type"] == "application/problem+json"
+    assert int(gone.headers["Retry-After"]) > 0
+    assert (await client.get("/health/live")).status_code == 200
+    await asyncio.to_thread(postgres.start)
+    assert (await client.get("/health/ready")).status_code == 200
+    await store.disconnect()
+    await asyncio.to_thread(postgres.stop)

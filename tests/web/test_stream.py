@@ -1,0 +1,169 @@
+import asyncio
+import json
+from uuid import uuid4
+
+import pytest
+from quart.testing.connections import WebsocketDisconnectError
+
+from support import GUESS, PASSWORD, make_experiment
+
+FORM = {"username": "ada@example.org", "password": PASSWORD}
+HOST = {"Host": "localhost"}
+
+
+@pytest.fixture
+async def exp_uuid(client, headers):
+    return (await make_experiment(client, headers))["exp_uuid"]
+
+
+async def receive(socket):
+    async with asyncio.timeout(30):
+        return json.loads(await socket.receive())
+
+
+async def receive_until(socket, found):
+    while True:
+        frame = await receive(socket)
+        if found(frame):
+            return frame
+
+
+def answer_to(frame_id):
+    return lambda frame: frame.get("id") == frame_id
+
+
+async def test_stream_replays_from_the_start(client, headers, exp_uuid):
+    async with client.websocket(f"/experiment/stream/{exp_uuid}", headers=headers) as socket:
+        frames = [await receive(socket) for _ in range(2)]
+    assert [(frame["seq"], frame["type"]) for frame in frames] == [(1, "experiment_created"), (2, "suggestion_created")]
+    assert set(frames[0]) == {"seq", "type", "at", "data"}
+    assert frames[1]["data"]["covars"] == GUESS
+
+
+async def test_stream_resumes_after_a_seq_and_goes_on_live(client, headers, exp_uuid):
+    async with client.websocket(f"/experiment/stream/{exp_uuid}?after=2", headers=headers) as socket:
+        body = {"covars": GUESS, "response": 1.0}
+        await client.post(f"/experiment/tell/{exp_uuid}", json=body, headers=headers)
+        frames = [await receive(socket) for _ in range(2)]
+    assert [(frame["seq"], frame["type"]) for frame in frames] == [(3, "observation_added"), (4, "best_changed")]
+    assert frames[0]["data"]["n_observations"] == 1
+    assert frames[1]["data"]["response"] == 1.0
+
+
+async def test_stream_pushes_the_suggestion_that_a_tell_causes(client, headers, worker, exp_uuid):
+    async with client.websocket(f"/experiment/stream/{exp_uuid}?after=2", headers=headers) as socket:
+        body = {"covars": GUESS, "response": 1.0}
+        await client.post(f"/experiment/tell/{exp_uuid}", json=body, headers=headers)
+        frame = await receive_until(socket, lambda frame: frame["type"] == "suggestion_created")
+    assert frame["data"]["data_rev"] == 1
+
+
+async def test_socket_takes_tell_and_ask(client, headers, worker, exp_uuid):
+    async with client.websocket(f"/experiment/stream/{exp_uuid}?after=2", headers=headers) as socket:
+        await socket.send(json.dumps({"id": 1, "op": "tell", "covars": GUESS, "response": 2.5}))
+        told = await receive_until(socket, answer_to(1))
+        await socket.send(json.dumps({"id": "a", "op": "ask", "n": 2}))
+        asked = await receive_until(socket, answer_to("a"))
+    assert json.loads(told["result"]["best_response"]) == {"Response": {"0": 2.5}}
+    assert len(asked["result"]["suggestions"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("{", "malformed"),
+        ("[" * 100_000, "malformed"),
+        ("7", "invalid"),
+        ('{"id": 1}', "invalid"),
+        ('{"id": 1, "op": "dance"}', "invalid"),
+        ('{"id": 1, "op": "ask", "n": 0}', "invalid"),
+        ('{"id": 1, "op": "ask", "n": true}', "invalid"),
+        ('{"id": true, "op": "ask"}', "invalid"),
+        ('{"op": "ask"}', "invalid"),
+        ('{"id": 1, "op": "tell", "covars": {"v1": NaN}, "response": 1}', "malformed"),
+        ('{"id": 1, "op": "tell", "covars": {"v1": 9, "color": "red", "weight": 1}, "response": 1}', "invalid"),
+    ],
+)
+async def test_bad_frame_is_answered_with_a_problem_and_the_socket_lives(client, headers, exp_uuid, text, code):
+    async with client.websocket(f"/experiment/stream/{exp_uuid}?after=2", headers=headers) as socket:
+        await socket.send(text)
+        frame = await receive(socket)
+        assert frame["problem"]["code"] == code
+        await socket.send(json.dumps({"id": 2, "op": "ask"}))
+        assert "result" in await receive_until(socket, answer_to(2))
+
+
+async def test_binary_frame_is_answered_with_a_problem(client, headers, exp_uuid):
+    async with client.websocket(f"/experiment/stream/{exp_uuid}?after=2", headers=headers) as socket:
+        await socket.send(b"\x00\x01")
+        assert (await receive(socket))["problem"]["code"] == "malformed"
+
+
+async def test_first_frame_can_bring_the_token(client, headers, exp_uuid):
+    token = headers["Authorization"].removeprefix("Bearer ")
+    async with client.websocket(f"/experiment/stream/{exp_uuid}?after=1") as socket:
+        await socket.send(json.dumps({"op": "auth", "token": token, "id": 0}))
+        assert await receive(socket) == {"id": 0, "result": {}, "problem": None}
+        assert (await receive(socket))["seq"] == 2
+
+
+async def closed_with(client, path, first=None, headers=None):
+    with pytest.raises(WebsocketDisconnectError) as caught:
+        async with client.websocket(path, headers=headers or {}) as socket:
+            if first is not None:
+                await socket.send(json.dumps(first))
+            while True:
+                await receive(socket)
+    return caught.value.args[0]
+
+
+@pytest.mark.parametrize("first", [{"op": "auth", "token": "nonsense"}, {"op": "ask", "id": 1}, {}])
+async def test_bad_first_frame_closes_the_socket(client, exp_uuid, first):
+    assert await closed_with(client, f"/experiment/stream/{exp_uuid}", first) == 4401
+
+
+async def test_unknown_experiment_closes_the_socket(client, headers, exp_uuid):
+    token = headers["Authorization"].removeprefix("Bearer ")
+    path = f"/experiment/stream/{uuid4()}"
+    assert await closed_with(client, path, {"op": "auth", "token": token}) == 4404
+
+
+async def refused_with(client, path, headers):
+    socket = client.websocket(path, headers=headers)
+    async with socket as connection:
+        with pytest.raises(Exception) as caught:
+            await connection.receive()
+    return caught.value.response.status_code
+
+
+@pytest.mark.parametrize(
+    ("path", "extra", "status"),
+    [
+        ("{}", {"Authorization": "Bearer nonsense"}, 401),
+        ("{}?after=99", {}, 422),
+        ("{}?after=-1", {}, 422),
+        ("{}?after=x", {}, 422),
+        ("{}?token=x", {}, 422),
+        (str(uuid4()), {}, 404),
+    ],
+)
+async def test_handshake_that_cannot_succeed_is_refused(client, headers, exp_uuid, path, extra, status):
+    assert await refused_with(client, "/experiment/stream/" + path.format(exp_uuid), headers | extra) == status
+
+
+async def test_cookie_opens_the_stream_for_an_own_page_alone(client, headers, exp_uuid):
+    await client.post("/auth/login", form=FORM)
+    path = f"/experiment/stream/{exp_uuid}?after=1"
+    own = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
+    async with client.websocket(path, headers=own) as socket:
+        assert (await receive(socket))["seq"] == 2
+    for foreign in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {}):
+        assert await refused_with(client, path, foreign) == 403
+
+
+async def test_socket_is_told_when_the_service_stops(client, headers, app, exp_uuid):
+    async with client.websocket(f"/experiment/stream/{exp_uuid}?after=2", headers=headers) as socket:
+        app.extensions["autotune"].closing.set()
+        with pytest.raises(WebsocketDisconnectError) as caught:
+            await receive(socket)
+    assert caught.value.args[0] == 1012
