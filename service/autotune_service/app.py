@@ -178,7 +178,7 @@ async def _serve_http(
     app: Quart, services: Services, sock: socket.socket, stopping: asyncio.Event, on_ready: Callable[[], None]
 ) -> None:
     config = Config()
-    config.bind = [f"fd://{sock.fileno()}"]
+    config.bind = [f"fd://{sock.detach()}"]
     config.websocket_ping_interval = _PING_S
     config.websocket_max_message_size = app.config["MAX_CONTENT_LENGTH"]
     config.graceful_timeout = _GRACE_S

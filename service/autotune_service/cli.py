@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import click
 
 from autotune_service.app import PortTakenError, listening_socket, migrate, serve, work
+from autotune_service.domain.errors import AutotuneError
 from autotune_service.lab import LabError, run_lab
 from autotune_service.settings import Settings, SettingsError, load_settings
 
@@ -90,13 +91,19 @@ def _settings(**options: Any) -> Settings:
     return settings
 
 
-def _run(coroutine: Coroutine[Any, Any, None]) -> None:
+def _event_loop() -> Callable[[Coroutine[Any, Any, None]], None]:
     try:
         import uvloop
     except ImportError:
-        asyncio.run(coroutine)
-    else:
-        uvloop.run(coroutine)
+        return asyncio.run
+    return uvloop.run
+
+
+def _run(coroutine: Coroutine[Any, Any, None]) -> None:
+    try:
+        _event_loop()(coroutine)
+    except AutotuneError as error:
+        raise click.ClickException(error.detail) from None
 
 
 if __name__ == "__main__":

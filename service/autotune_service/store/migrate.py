@@ -3,17 +3,26 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from autotune_service.domain.errors import UnavailableError
+
 _LOCK = 0x6175746F74756E65  # "autotune"; two replicas that start together must not make the same table
+_RETRY_AFTER_S = 2
 
 
 async def upgrade(url: str, revision: str = "head") -> None:
-    """Run the migrations up to a revision, in one transaction."""
+    """Run the migrations up to a revision, in one transaction.
+
+    Raises:
+        UnavailableError: If the database does not answer, or refuses.
+    """
     await _migrate(url, lambda config: command.upgrade(config, revision))
 
 
@@ -30,6 +39,9 @@ async def _migrate(url: str, run: Callable[[Config], None]) -> None:
         async with engine.begin() as connection:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
             await connection.run_sync(_run_on, run)
+    except (OSError, asyncpg.PostgresError, DBAPIError) as error:
+        # The text of these errors names host and user, never the password.
+        raise UnavailableError(f"cannot bring the database up to date: {error}", _RETRY_AFTER_S) from error
     finally:
         await engine.dispose()
 

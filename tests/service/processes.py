@@ -1,0 +1,113 @@
+"""The service as its users run it: a process on a free port."""
+
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import psutil
+
+DEV_USER = {"username": "test@test.com", "password": "CHANGEME"}
+_READY_WITHIN_S = 60
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """The tests' environment without settings of whoever runs them."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AUTOTUNE_")}
+    return kept | variables
+
+
+def run_autotune(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    command = [sys.executable, "-m", "autotune_service.cli", *arguments]
+    return subprocess.run(
+        command, env=environment(**variables), capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+class ServiceProcess:
+    """`autotune serve` on a port of its own choice, or on the one it had before."""
+
+    def __init__(self, data: Path, *arguments: str, **variables: str) -> None:
+        self._command = [sys.executable, "-m", "autotune_service.cli", "serve", "--data", str(data), *arguments]
+        self._environment = environment(**variables)
+        self._log = (data.parent / f"{data.name}.log").open("a+")
+        self._port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "ServiceProcess":
+        self._process = subprocess.Popen(
+            [*self._command, "--port", str(self._port)],
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+        )
+        self._port = int(re.search(rb":(\d+)", self._first_line())[1])
+        return self
+
+    def _first_line(self) -> bytes:
+        readable, _, _ = select.select([self._process.stdout], [], [], _READY_WITHIN_S)
+        line = self._process.stdout.readline() if readable else b""
+        assert b"ready" in line, f"the service did not start: {self.log()}"
+        return line
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> int:
+        """End it as a supervisor does, and give its exit status."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(30)
+
+    def log(self) -> str:
+        self._log.seek(0)
+        return self._log.read()
+
+    def close(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.stop()
+        self._log.close()
+
+    @contextmanager
+    def client(self) -> Iterator[httpx2.Client]:
+        """A signed-in HTTP client."""
+        with httpx2.Client(base_url=self.url, timeout=60) as client:
+            token = client.post("/auth/token", data=DEV_USER).json()["access_token"]
+            client.headers["Authorization"] = f"Bearer {token}"
+            yield client
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended; one that nobody has waited for yet has."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def wait_until(found, within_s: float = 30.0):
+    """Give what ``found`` returns as soon as it is true."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        value = found()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError("it did not happen in time")

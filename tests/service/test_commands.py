@@ -1,0 +1,168 @@
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx2
+import psutil
+import pytest
+from processes import DEV_USER, environment, is_gone, run_autotune, wait_until
+
+from support import GUESS, SPACE
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("AUTOTUNE_PORT", "70000", "less than or equal to 65535"),
+        ("AUTOTUNE_PORT", "http", "valid integer"),
+        ("AUTOTUNE_MODE", "test", "'dev' or 'prod'"),
+        ("AUTOTUNE_ENGINE_PROCESSES", "0", "greater than or equal to 1"),
+        ("AUTOTUNE_LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
+    ],
+)
+def test_wrong_setting_stops_the_start_and_says_what_is_allowed(tmp_path, name, value, allowed):
+    ended = run_autotune("serve", "--data", str(tmp_path), **{name: value})
+    assert ended.returncode != 0
+    assert name in ended.stderr
+    assert value in ended.stderr
+    assert allowed in ended.stderr
+
+
+@pytest.mark.parametrize("secret", ["", "short", "changeme" * 8, "x" * 64])
+def test_prod_does_not_start_without_a_secret_of_its_own(tmp_path, secret):
+    ended = run_autotune("serve", "--data", str(tmp_path), AUTOTUNE_MODE="prod", AUTOTUNE_SECRET=secret)
+    assert ended.returncode != 0
+    assert "AUTOTUNE_SECRET" in ended.stderr
+    assert not secret or secret not in ended.stderr
+
+
+def test_wrong_database_url_does_not_show_its_password(tmp_path):
+    url = "mysql://user:hunter2hunter2@host/db"
+    ended = run_autotune("serve", "--data", str(tmp_path), AUTOTUNE_DATABASE_URL=url)
+    assert "AUTOTUNE_DATABASE_URL" in ended.stderr
+    assert "postgresql://" in ended.stderr
+    assert "hunter2" not in ended.stderr + ended.stdout
+
+
+def test_database_that_does_not_answer_stops_the_start_with_a_sentence(tmp_path):
+    url = "postgresql://user:hunter2hunter2@127.0.0.1:1/db"
+    ended = run_autotune("serve", "--port", "0", "--data", str(tmp_path), AUTOTUNE_DATABASE_URL=url)
+    assert ended.returncode != 0
+    assert "database" in ended.stderr
+    assert "hunter2" not in ended.stderr + ended.stdout
+    assert "Traceback" not in ended.stderr
+
+
+def test_dev_user_is_not_there_in_prod(start_service, database_url):
+    start_service("--no-worker", AUTOTUNE_DATABASE_URL=database_url).stop()
+    prod = {"AUTOTUNE_MODE": "prod", "AUTOTUNE_SECRET": "vNnBzu5DjUEMRMBbQ1rlgo0wQJfLhK3x"}
+    service = start_service("--no-worker", AUTOTUNE_DATABASE_URL=database_url, **prod)
+    reply = httpx2.post(f"{service.url}/auth/token", data=DEV_USER)
+    assert reply.status_code == 401
+
+
+def test_taken_port_is_said_clearly(start_service, tmp_path):
+    service = start_service("--no-worker")
+    port = service.url.rpartition(":")[2]
+    ended = run_autotune("serve", "--port", port, "--data", str(tmp_path / "other"))
+    assert ended.returncode != 0
+    assert f"127.0.0.1:{port}" in ended.stderr
+    assert "--port" in ended.stderr
+
+
+def test_migrate_brings_an_empty_database_up_to_date(empty_database_url):
+    for _ in range(2):
+        ended = run_autotune("migrate", AUTOTUNE_DATABASE_URL=empty_database_url)
+        assert ended.returncode == 0, ended.stderr
+        assert "up to date" in ended.stdout
+
+
+def test_services_start_together_on_an_empty_database(start_service, empty_database_url, tmp_path):
+    def start(n):
+        return start_service("--no-worker", data=tmp_path / f"d{n}", AUTOTUNE_DATABASE_URL=empty_database_url)
+
+    with ThreadPoolExecutor() as threads:
+        for service in threads.map(start, range(2)):
+            assert httpx2.post(f"{service.url}/auth/token", data=DEV_USER).status_code == 200
+
+
+def test_worker_alone_serves_a_service_without_one(start_service, database_url, tmp_path):
+    service = start_service("--no-worker", AUTOTUNE_DATABASE_URL=database_url)
+    command = [sys.executable, "-m", "autotune_service.cli", "worker"]
+    worker = subprocess.Popen(command, env=environment(AUTOTUNE_DATABASE_URL=database_url))
+    try:
+        with service.client() as client:
+            exp_uuid = client.post("/experiment/new", json={"name": "w", "covars": SPACE}).json()["exp_uuid"]
+            client.post(f"/experiment/tell/{exp_uuid}", json={"covars": GUESS, "response": 1.0})
+            asked = wait_until(lambda: _suggestion(client, exp_uuid), 60)
+        assert asked["data_rev"] == 1
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(30) == 0
+
+
+def _suggestion(client, exp_uuid):
+    reply = client.get(f"/experiment/ask/{exp_uuid}")
+    return reply.json()["suggestions"][0] if reply.status_code == 200 else None
+
+
+def test_engine_process_ends_with_a_service_that_is_killed(start_service, database_url):
+    service = start_service(AUTOTUNE_DATABASE_URL=database_url)
+    children = wait_until(
+        lambda: [c for c in psutil.Process(service.pid).children() if "child" in " ".join(c.cmdline())]
+    )
+    service.kill()
+    wait_until(lambda: all(is_gone(child.pid) for child in children))
+
+
+def test_web_process_loads_no_numerics(tmp_path, database_url):
+    """The modules of a service that has served a suggestion of the model, as the process itself lists them."""
+    script = textwrap.dedent(
+        """
+        import asyncio, json, os, signal, sys, threading, urllib.parse, urllib.request
+        from autotune_service.app import listening_socket, serve
+        from autotune_service.settings import load_settings
+
+        sock = listening_socket("127.0.0.1", 0)
+        base = f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+        def call(path, body=None, token=None, form=None):
+            data = urllib.parse.urlencode(form).encode() if form else json.dumps(body).encode() if body else None
+            headers = {"Content-Type": "application/x-www-form-urlencoded" if form else "application/json"}
+            headers |= {"Authorization": f"Bearer {token}"} if token else {}
+            with urllib.request.urlopen(urllib.request.Request(base + path, data, headers)) as reply:
+                return json.load(reply)
+
+        def use():
+            try:
+                form = {"username": "test@test.com", "password": "CHANGEME"}
+                token = call("/auth/token", form=form)["access_token"]
+                covars = {"x": {"vtype": "cont", "guess": 0.5, "min": 0, "max": 1}}
+                uuid = call("/experiment/new", {"name": "m", "covars": covars}, token)["exp_uuid"]
+                told = [{"covars": {"x": n / 8}, "response": n} for n in range(8)]
+                call(f"/experiment/tell/{uuid}", {"observations": told}, token)
+                source = call(f"/experiment/ask/{uuid}", token=token)["suggestions"][0]["source"]
+                print(json.dumps({"source": source, "modules": sorted(sys.modules)}), flush=True)
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        asyncio.run(serve(load_settings(), sock, lambda: threading.Thread(target=use).start()))
+        """
+    )
+    variables = environment(AUTOTUNE_DATABASE_URL=database_url, AUTOTUNE_DATA=str(tmp_path))
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env=variables, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    seen = json.loads(ended.stdout)
+    assert seen["source"] == "model"
+    heavy = {"torch", "botorch", "gpytorch", "numpy", "scipy", "pandas"}
+    assert not heavy & set(seen["modules"])
+
+
+def test_dev_secret_is_for_its_owner_alone(start_service, tmp_path):
+    start_service("--no-worker")
+    assert (tmp_path / "data" / "dev-secret").stat().st_mode & 0o077 == 0

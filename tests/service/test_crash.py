@@ -1,0 +1,116 @@
+"""Nothing acknowledged is lost, whatever ends the service."""
+
+import threading
+
+import httpx2
+import psutil
+import websockets.sync.client
+from processes import is_gone, wait_until
+
+from autotune_wire.frames import Event
+from support import GUESS, SPACE
+
+
+class Watcher:
+    """Follows a stream, connecting again after its last seq as often as it must."""
+
+    def __init__(self, service, exp_uuid, headers):
+        self._service, self._exp_uuid, self._headers = service, exp_uuid, headers
+        self.events = []
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        while not self._stopped.is_set():
+            after = self.events[-1].seq if self.events else 0
+            url = f"{self._service.url.replace('http', 'ws')}/experiment/stream/{self._exp_uuid}?after={after}"
+            try:
+                with websockets.sync.client.connect(url, additional_headers=self._headers) as socket:
+                    for message in socket:
+                        self.events.append(Event.model_validate_json(message))
+                        if self._stopped.is_set():
+                            return
+            except (OSError, websockets.exceptions.WebSocketException):
+                self._stopped.wait(0.05)
+
+    def stop(self):
+        self._stopped.set()
+
+
+def ask_and_tell(client, exp_uuid, response):
+    """One round; gives the observation's uuid once it is acknowledged, None where the service went away."""
+    try:
+        suggestion = client.get(f"/experiment/ask/{exp_uuid}").json()["suggestions"][0]
+        body = {"covars": suggestion["covars"], "response": response}
+        reply = client.post(f"/experiment/tell/{exp_uuid}", json=body)
+        assert reply.status_code == 202
+        return reply.json()["observations"][0]["observation_uuid"]
+    except httpx2.TransportError:
+        return None
+
+
+def test_killed_service_keeps_every_acknowledged_observation_and_the_stream_resumes(start_service):
+    service = start_service()
+    with service.client() as client:
+        headers = {"Authorization": client.headers["Authorization"]}
+        body = {"name": "crash", "covars": SPACE, "seed": 1}
+        exp_uuid = client.post("/experiment/new", json=body).json()["exp_uuid"]
+        watcher = Watcher(service, exp_uuid, headers)
+        acknowledged = []
+        for round_ in range(3):
+            killer = threading.Timer(0.15 * (round_ + 1), service.kill)
+            killer.start()
+            while killer.is_alive() or psutil.pid_exists(service.pid):
+                acknowledged.append(ask_and_tell(client, exp_uuid, float(len(acknowledged))))
+                if acknowledged[-1] is None:
+                    break
+            killer.join()
+            service.start()
+        for _ in range(3):
+            acknowledged.append(ask_and_tell(client, exp_uuid, float(len(acknowledged))))
+        acknowledged = [uuid for uuid in acknowledged if uuid is not None]
+        history = client.get(f"/experiment/{exp_uuid}/history?limit=1000").json()["observations"]
+        stored = [one["observation_uuid"] for one in history]
+        assert set(acknowledged) <= set(stored)
+        # At most the one tell that each kill cut off was stored without having been acknowledged.
+        assert len(stored) <= len(acknowledged) + 3
+        last_seq = client.get(f"/experiment/{exp_uuid}").json()["last_seq"]
+        wait_until(lambda: watcher.events and watcher.events[-1].seq >= last_seq)
+        watcher.stop()
+    assert [event.seq for event in watcher.events] == list(range(1, len(watcher.events) + 1))
+    told = [event.data["observation_uuid"] for event in watcher.events if event.type == "observation_added"]
+    assert told == stored
+
+
+def test_tell_is_stored_when_the_service_is_killed_right_after_its_answer(start_service):
+    service = start_service("--no-worker")
+    for n in range(5):
+        with service.client() as client:
+            if n == 0:
+                body = {"name": "crash", "covars": SPACE, "seed": 1}
+                exp_uuid = client.post("/experiment/new", json=body).json()["exp_uuid"]
+            reply = client.post(f"/experiment/tell/{exp_uuid}", json={"covars": GUESS, "response": float(n)})
+            service.kill()
+            assert reply.status_code == 202
+        service.start()
+    with service.client() as client:
+        history = client.get(f"/experiment/{exp_uuid}/history").json()["observations"]
+    assert [one["response"] for one in history] == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+def test_stopped_service_exits_in_order_and_stops_its_postgres(start_service, tmp_path):
+    service = start_service()
+    postmaster = int((tmp_path / "data" / "postgres" / "postmaster.pid").read_text().split()[0])
+    assert psutil.pid_exists(postmaster)
+    assert service.stop() == 0
+    wait_until(lambda: is_gone(postmaster))
+
+
+def test_killed_service_does_not_keep_postgres_alive_for_ever(start_service, tmp_path):
+    service = start_service("--no-worker")
+    service.kill()
+    service.start()
+    postmaster = int((tmp_path / "data" / "postgres" / "postmaster.pid").read_text().split()[0])
+    service.stop()
+    wait_until(lambda: is_gone(postmaster))
