@@ -1,8 +1,8 @@
 """What the tests share: a real Postgres, a warm engine, the app in process and the service as a process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from autotune_service.tuning.accounts import Accounts
 from autotune_service.web.quart_app import create_app
 from autotune_service.web.services import Services
 from autotune_wire.accounts import Signup
+from processes import ServiceProcess
 from support import PASSWORD, SECRET
 
 
@@ -157,6 +158,19 @@ async def running(coroutine) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+@pytest.fixture
+def start_service(tmp_path: Path) -> Iterator[Callable[..., ServiceProcess]]:
+    """Start services, each a process, that end with the test."""
+    with ExitStack() as stack:
+
+        def start(*arguments: str, data: Path | None = None, **variables: str) -> ServiceProcess:
+            process = ServiceProcess(data or tmp_path / "data", *arguments, **variables)
+            stack.callback(process.close)
+            return process.start()
+
+        yield start
 
 
 @pytest.fixture(scope="session")
