@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from autotune_service.settings import DEV_EMAIL, DEV_PASSWORD, Settings
 
@@ -52,7 +53,9 @@ def run_lab(settings: Settings, notebook: Path, lab_port: int, say: Callable[[st
         service = stack.enter_context(_running(_serve_command(settings), dict(os.environ)))
         _wait_until(service, f"{url}/health/ready", "the service")
         say("Starting JupyterLab ...")
-        lab = stack.enter_context(_running(_lab_command(notebook, lab_port), _lab_environment(url, token)))
+        config = Path(stack.enter_context(TemporaryDirectory()))
+        environment = _lab_environment(url, token, config)
+        lab = stack.enter_context(_running(_lab_command(notebook, lab_port), environment))
         _wait_until(lab, f"{lab_url}/api", "JupyterLab")
         say(f"AutoTune is ready at {url}  (API page: {url}/docs)")
         say(f"The notebook is ready at {lab_url}/lab/tree/{notebook.name}?token={token}")
@@ -78,15 +81,22 @@ def _lab_command(notebook: Path, port: int) -> list[str]:
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={notebook.resolve().parent}",
         "--ServerApp.log_level=ERROR",
+        "--LabApp.log_level=ERROR",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
 
 
-def _lab_environment(url: str, token: str) -> dict[str, str]:
+def _lab_environment(url: str, token: str, config: Path) -> dict[str, str]:
+    # JupyterLab asks to be allowed to fetch news, over the first cells that a newcomer reads.
+    page = config / "labconfig" / "page_config.json"
+    page.parent.mkdir()
+    page.write_text(json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}))
+    search_path = [str(config), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
     # By environment, not by option: options of a process are there for all users of the machine to read.
     return os.environ | {
         "JUPYTER_TOKEN": token,
+        "JUPYTER_CONFIG_PATH": os.pathsep.join(search_path),
         "AUTOTUNE_URL": url,
         "AUTOTUNE_USERNAME": DEV_EMAIL,
         "AUTOTUNE_PASSWORD": DEV_PASSWORD,

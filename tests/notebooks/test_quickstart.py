@@ -49,8 +49,6 @@ async def test_quickstart_tunes_the_classifier_and_ends_with_the_best_and_a_plot
     assert DEV_USER["password"] not in json.dumps(notebook)
 
 
-def test_notebooks_are_kept_without_outputs(root):
+def test_notebooks_are_valid(root):
     for path in (root / "notebooks").glob("*.ipynb"):
-        notebook = nbformat.read(path, as_version=4)
-        nbformat.validate(notebook)
-        assert all(not cell.get("outputs") and cell.get("execution_count") is None for cell in notebook.cells), path
+        nbformat.validate(nbformat.read(path, as_version=4))
