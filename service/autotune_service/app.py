@@ -7,7 +7,7 @@ import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 
 from hypercorn.asyncio import serve as hypercorn_serve
@@ -68,9 +68,9 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
         url = await stack.enter_async_context(database(settings))
         await upgrade(url)
         store = await stack.enter_async_context(_connected(settings, url))
-        services = await _services(stack, settings, store, url)
+        services = await _services(stack, settings, store, url, stopping)
         if settings.worker:
-            await stack.enter_async_context(_background(_worker(stack, settings, store, url)))
+            await stack.enter_async_context(_background(_worker(stack, settings, store, url), stopping))
         app = create_app(
             services,
             secret=secret_of(settings),
@@ -87,7 +87,7 @@ async def work(settings: Settings) -> None:
         url = await stack.enter_async_context(database(settings))
         await upgrade(url)
         store = await stack.enter_async_context(_connected(settings, url))
-        await stack.enter_async_context(_background(_worker(stack, settings, store, url)))
+        await stack.enter_async_context(_background(_worker(stack, settings, store, url), stopping))
         await stopping.wait()
 
 
@@ -136,7 +136,9 @@ async def _connected(settings: Settings, url: str) -> AsyncIterator[Store]:
         await store.disconnect()
 
 
-async def _services(stack: AsyncExitStack, settings: Settings, store: Store, url: str) -> Services:
+async def _services(
+    stack: AsyncExitStack, settings: Settings, store: Store, url: str, stopping: asyncio.Event
+) -> Services:
     passwords = Passwords()
     stack.callback(passwords.close)
     is_dev = settings.mode == "dev"
@@ -152,7 +154,7 @@ async def _services(stack: AsyncExitStack, settings: Settings, store: Store, url
     else:
         await accounts.lock_out(DEV_EMAIL)
     hub = Hub(url)
-    await stack.enter_async_context(_background(hub.run()))
+    await stack.enter_async_context(_background(hub.run(), stopping))
     return Services(store=store, hub=hub, accounts=accounts, ask_wait_s=settings.ask_wait_s)
 
 
@@ -164,14 +166,19 @@ def _worker(stack: AsyncExitStack, settings: Settings, store: Store, url: str) -
 
 
 @asynccontextmanager
-async def _background(coroutine: Awaitable[None]) -> AsyncIterator[None]:
-    """Run something beside the block and cancel it at the end."""
+async def _background(coroutine: Awaitable[None], stopping: asyncio.Event) -> AsyncIterator[None]:
+    """Run something beside the block and cancel it at the end.
+
+    If it ends by itself the process stops, and fails with what ended it: half a service would look like a whole one.
+    """
     task = asyncio.ensure_future(coroutine)
+    task.add_done_callback(lambda _: stopping.set())
     try:
         yield
     finally:
         task.cancel()
-        await asyncio.wait([task])
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def _serve_http(

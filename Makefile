@@ -1,0 +1,68 @@
+# Everything a newcomer types. GNU make 3.81 or later (Linux, macOS).
+#
+#   VENV=DIR             the virtual environment to make and use (default .venv)
+#   PYTHON=PROGRAM       the Python that makes it, 3.11 or later (default python3)
+#   TORCH_INDEX_URL=URL  the package index to take PyTorch from, to choose a CPU or a CUDA build
+#   NOTEBOOK=FILE        what `make run` opens; 0 starts the service alone
+#   PORT=N LAB_PORT=N    where `make run` listens; DATA=DIR where it keeps its data
+
+VENV ?= .venv
+PYTHON ?= python3
+NOTEBOOK ?= notebooks/01-quickstart.ipynb
+
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.installed
+DEPENDENCY_GROUPS = lint typing demo test
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+
+RUN_OPTIONS = $(if $(PORT),--port "$(PORT)") $(if $(DATA),--data "$(DATA)")
+LAB_OPTIONS = $(if $(LAB_PORT),--lab-port "$(LAB_PORT)")
+
+.PHONY: help install run test lint clean
+.DEFAULT_GOAL := help
+
+help:  ## say what there is
+	@echo "make COMMAND [VARIABLE=VALUE ...]"
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-11s%s\n", $$1, $$2 }'
+	@echo
+	@sed -n 's/^#   /  /p' Makefile
+
+install: $(STAMP)  ## make .venv and install AutoTune with all it needs into it (again only when that changed)
+
+run: $(STAMP)  ## start the service and JupyterLab on the quickstart notebook
+ifeq ($(NOTEBOOK),0)
+	@$(BIN)/autotune serve $(RUN_OPTIONS)
+else
+	@$(BIN)/autotune lab "$(NOTEBOOK)" $(RUN_OPTIONS) $(LAB_OPTIONS)
+endif
+
+test: $(STAMP)  ## run the tests
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)  ## check style, types and the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:  ## remove .venv and every cache and build product
+	test ! -f "$(VENV)/pyvenv.cfg" || rm -rf "$(VENV)"
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# PyTorch comes first and alone: an index of PyTorch builds need not hold the rest, and a looser request made later by
+# another package must find it in place. What that build needs besides (CUDA libraries) may be on its index only.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "AutoTune needs Python 3.11 or later, and $(PYTHON) is: `$(PYTHON) --version 2>&1`."; \
+		echo "Name another one: make install PYTHON=python3.12"; exit 1; } >&2
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt install python3-venv"; exit 1; } >&2
+	@echo "Installing into $(VENV): minutes the first time, PyTorch alone is 0.2 to 3 GB."
+	$(PYTHON) -m venv "$(VENV)"
+	$(PIP_INSTALL) pip
+	$(PIP_INSTALL) torch $(if $(TORCH_INDEX_URL),--no-deps --index-url "$(TORCH_INDEX_URL)")
+	$(PIP_INSTALL) --build-constraint constraints.txt --editable '.[notebook,service]' $(DEPENDENCY_GROUPS:%=--group %) \
+		$(if $(TORCH_INDEX_URL),--extra-index-url "$(TORCH_INDEX_URL)")
+	@touch "$@"

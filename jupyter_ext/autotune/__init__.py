@@ -1,0 +1,53 @@
+"""AutoTune's client: what to try next, from a program or a notebook.
+
+    import autotune
+
+    client = autotune.connect()
+    experiment = client.new("brownies", {"minutes": {"vtype": "int", "guess": 30, "min": 20, "max": 50}})
+    best = experiment.run(lambda configuration: bake(**configuration), n=20)
+
+In a notebook, ``%load_ext autotune`` gives the same as ``%autotune``.
+"""
+
+from typing import Any
+
+from autotune.client import Client, connect
+from autotune.errors import (
+    AutotuneError,
+    ConnectionFailedError,
+    InvalidInputError,
+    NotFoundError,
+    ServiceError,
+    StreamGapError,
+    UnauthenticatedError,
+    UnavailableError,
+    UnexpectedReplyError,
+)
+from autotune.experiment import Experiment
+from autotune.shown import Best, Observation, Suggestion
+
+__all__ = [
+    "AutotuneError",
+    "Best",
+    "Client",
+    "ConnectionFailedError",
+    "Experiment",
+    "InvalidInputError",
+    "NotFoundError",
+    "Observation",
+    "ServiceError",
+    "StreamGapError",
+    "Suggestion",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "UnexpectedReplyError",
+    "connect",
+]
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Give the shell its ``%autotune``; called by ``%load_ext autotune``."""
+    # The client works without IPython, so only this needs it.
+    from autotune.magics import AutotuneMagics
+
+    shell.register_magics(AutotuneMagics)

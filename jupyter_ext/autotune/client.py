@@ -1,0 +1,163 @@
+"""The client: one user's experiments on one service."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+from autotune.checks import checked, parsed_uuid
+from autotune.connection import Connection
+from autotune.credentials import Credentials, find_credentials, find_url, secret
+from autotune.exchange import open_http
+from autotune.experiment import Experiment
+from autotune.tables import html_table
+from autotune.tokens import TokenSource
+from autotune.values import plain
+from autotune_wire import experiments
+from autotune_wire.accounts import HeaderMe
+from autotune_wire.experiments import AcqFunc, Direction, ExperimentPage, ModelType, NewExperiment
+from autotune_wire.paths import AUTH_HEADER_ME, EXPERIMENT, EXPERIMENT_ALL, EXPERIMENT_NEW
+
+TIMEOUT_S = 60.0
+PAGE = 100
+
+
+class Experiments(list[Experiment]):
+    """Experiments, newest first."""
+
+    def _repr_html_(self) -> str:
+        rows = [(experiment.name, *(text for _, text in experiment.facts())) for experiment in self]
+        return html_table("Experiments", rows, header=("name", "state", "observations", "best response", "exp_uuid"))
+
+
+class Client:
+    """A logged-in user of one service; any thread may use it.
+
+    Attributes:
+        username: Who is logged in.
+    """
+
+    def __init__(self, connection: Connection, username: str) -> None:
+        self._connection = connection
+        self.username = username
+
+    def new(
+        self,
+        name: str,
+        covars: Mapping[str, Any],
+        *,
+        description: str = "",
+        direction: Direction = "maximize",
+        model_type: ModelType = "SingleTaskGP",
+        acq_func: AcqFunc = "ExpectedImprovement",
+        seed: int | None = None,
+    ) -> Experiment:
+        """Create an experiment.
+
+        Args:
+            name: For people; it need not be unique.
+            covars: By name, each a dict: ``{"vtype": "int" | "cont", "guess": 3, "min": 1, "max": 9}`` or
+                ``{"vtype": "cat", "guess": "red", "options": ["red", "blue"]}``.
+            description: For people.
+            direction: Whether a larger response is better, ``"maximize"``, or a smaller one, ``"minimize"``.
+            model_type: The surrogate model.
+            acq_func: The acquisition function.
+            seed: Makes the suggestions repeatable; where none is given the service draws one.
+
+        Raises:
+            InvalidInputError: If a covariate does not fit; the error names it.
+        """
+        with checked("this experiment"):
+            body = NewExperiment.model_validate(
+                {
+                    "name": name,
+                    "covars": plain(dict(covars)),
+                    "description": description,
+                    "direction": direction,
+                    "model_type": model_type,
+                    "acq_func": acq_func,
+                    "seed": plain(seed),
+                }
+            )
+        return Experiment(self._connection, self._connection.post(EXPERIMENT_NEW, experiments.Experiment, body))
+
+    def experiment(self, exp_uuid: UUID | str) -> Experiment:
+        """Give the experiment of this uuid.
+
+        Raises:
+            NotFoundError: If there is none, or it belongs to someone else.
+        """
+        path = EXPERIMENT.format(exp_uuid=parsed_uuid(exp_uuid))
+        return Experiment(self._connection, self._connection.get(path, experiments.Experiment))
+
+    def list(self, limit: int | None = None) -> Experiments:
+        """Give the user's experiments, newest first: all, or the ``limit`` newest."""
+        found = Experiments()
+        after: str | None = None
+        while limit is None or len(found) < limit:
+            size = PAGE if limit is None else min(PAGE, limit - len(found))
+            page = self._connection.get(EXPERIMENT_ALL, ExperimentPage, limit=size, after=after)
+            found += [Experiment(self._connection, told) for told in page.experiments]
+            after = page.next
+            if after is None:
+                break
+        return found
+
+    def close(self) -> None:
+        """Stop the streams and close the connections; experiments of this client are of no more use."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({self.username} at {self._connection.url})"
+
+
+def connect(
+    url: str | None = None,
+    *,
+    token: str | None = None,
+    username: str | None = None,
+    password: str | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> Client:
+    """Connect to a service and make sure that it is there and the credentials hold.
+
+    Args:
+        url: Its address; ``AUTOTUNE_URL`` where none is given, else ``http://127.0.0.1:8008``.
+        token: An access token; ``AUTOTUNE_TOKEN``.
+        username: With ``password``: tokens are fetched, and fetched again when they end; ``AUTOTUNE_USERNAME``.
+        password: ``AUTOTUNE_PASSWORD``.
+        timeout_s: How long a call may take in all, repeats included.
+
+    Raises:
+        InvalidInputError: If there are no credentials, or the address is none.
+        UnauthenticatedError: If they do not hold.
+        ConnectionFailedError: If no service is reached.
+    """
+    wrapped_token, wrapped_password = secret(token), secret(password)
+    # Tracebacks that show local variables would show these secrets.
+    del token, password
+    credentials = find_credentials(wrapped_token, username, wrapped_password)
+    return open_client(find_url(url), credentials, timeout_s)
+
+
+def open_client(url: str, credentials: Credentials, timeout_s: float = TIMEOUT_S) -> Client:
+    """Connect with credentials that were found before; see ``connect``."""
+    http = open_http(url)
+    return logged_in(Connection(http, TokenSource(http, credentials), timeout_s))
+
+
+def logged_in(connection: Connection) -> Client:
+    """Give the client of a connection whose credentials hold; where they do not, close it."""
+    try:
+        return Client(connection, connection.post_once(AUTH_HEADER_ME, HeaderMe).username)
+    except BaseException:
+        connection.close()
+        raise

@@ -1,0 +1,109 @@
+"""The way to the service: authorized calls that are repeated where repeating is safe."""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import Any, TypeVar
+
+import httpx2
+from pydantic import BaseModel
+
+from autotune.backoff import delay_s
+from autotune.errors import AutotuneError, ConnectionFailedError, UnauthenticatedError, UnavailableError
+from autotune.exchange import READ_S, exchange
+from autotune.loop import BackgroundLoop
+from autotune.tokens import TokenSource
+
+R = TypeVar("R", bound=BaseModel)
+
+logger = logging.getLogger("autotune")
+
+
+class Connection:
+    """What a client and its experiments share: connections, token and background loop.
+
+    Attributes:
+        url: The service's address.
+        tokens: Where the stream, too, takes its token from.
+        loop: Runs streams in the background.
+    """
+
+    def __init__(
+        self,
+        http: httpx2.Client,
+        tokens: TokenSource,
+        timeout_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.url = str(http.base_url).rstrip("/")
+        self.tokens = tokens
+        self.loop = BackgroundLoop()
+        self._http = http
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._sleep = sleep
+
+    def get(self, path: str, reply_type: type[R], **query: Any) -> R:
+        """Read something; repeated until it succeeds or the client's time is over."""
+        params = {name: value for name, value in query.items() if value is not None}
+        return self._repeat("GET", path, reply_type, is_safe=True, params=params)
+
+    def post(self, path: str, reply_type: type[R], body: BaseModel | None = None, *, is_safe: bool = False) -> R:
+        """Change something; repeated only while it certainly never reached the service.
+
+        Args:
+            path: From the service's base.
+            reply_type: What a good answer holds.
+            body: What is sent.
+            is_safe: Whether an answer that the service is not available says that nothing was changed.
+        """
+        content = {} if body is None else {"json": body.model_dump(mode="json", exclude_none=True)}
+        return self._repeat("POST", path, reply_type, is_safe=is_safe, **content)
+
+    def post_once(self, path: str, reply_type: type[R]) -> R:
+        """Like ``post``, but fail at once where the service is not there."""
+        return self._authorized("POST", path, reply_type, min(READ_S, self._timeout_s))
+
+    def close(self) -> None:
+        """Stop the streams and close the connections."""
+        self.loop.close()
+        self._http.close()
+
+    def _repeat(self, method: str, path: str, reply_type: type[R], *, is_safe: bool, **content: Any) -> R:
+        end = self._clock() + self._timeout_s
+        for attempt in count():
+            left_s = max(end - self._clock(), 0.1)
+            try:
+                return self._authorized(method, path, reply_type, min(READ_S, left_s), **content)
+            except (ConnectionFailedError, UnavailableError) as error:
+                wait_s = _wait_s(error, attempt)
+                if not _is_repeatable(error, method, is_safe) or self._clock() + wait_s >= end:
+                    raise
+                logger.warning("%s; trying again in %.1f s", error, wait_s)
+                self._sleep(wait_s)
+        raise AssertionError("count() never ends")
+
+    def _authorized(self, method: str, path: str, reply_type: type[R], timeout_s: float, **content: Any) -> R:
+        token = self.tokens.access()
+        try:
+            return exchange(self._http, method, path, reply_type, token=token, timeout_s=timeout_s, **content)
+        except UnauthenticatedError:
+            # Tokens end: the one before may have held a minute ago. A refused request has changed nothing.
+            renewed = self.tokens.renew(token)
+        return exchange(self._http, method, path, reply_type, token=renewed, timeout_s=timeout_s, **content)
+
+
+def _is_repeatable(error: AutotuneError, method: str, is_safe: bool) -> bool:
+    if method == "GET":
+        return True
+    if isinstance(error, ConnectionFailedError):
+        return not error.is_sent
+    return is_safe
+
+
+def _wait_s(error: AutotuneError, attempt: int) -> float:
+    asked = getattr(error, "retry_after_s", None)
+    return float(asked) if asked is not None else delay_s(attempt, random.random())  # noqa: S311 -- spreads load only

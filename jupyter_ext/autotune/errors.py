@@ -1,0 +1,128 @@
+"""Every error of the client, decided by status and code, never by a message's text."""
+
+from http import HTTPStatus
+
+from pydantic import ValidationError
+
+from autotune_wire.problems import FieldProblem, Problem, field_problems
+
+
+class AutotuneError(Exception):
+    """The root of the client's errors."""
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython shows these lines in place of the traceback: the client's own frames help nobody in a notebook.
+        return [f"{type(self).__name__}: {self}"]
+
+
+class InvalidInputError(AutotuneError, ValueError):
+    """What was given does not fit, found before anything was sent."""
+
+    def __init__(self, detail: str, errors: list[FieldProblem] | None = None) -> None:
+        self.errors = errors or []
+        super().__init__("\n".join([detail, *map(_line, self.errors)]))
+
+    @classmethod
+    def of(cls, subject: str, error: ValidationError) -> "InvalidInputError":
+        """Tell a failed validation field by field, in the words that the service would use."""
+        return cls(f"{subject} does not fit:", field_problems(error))
+
+
+class ConnectionFailedError(AutotuneError):
+    """The service was not reached, or it went away before it answered.
+
+    Attributes:
+        is_sent: Whether the request may have reached the service, so that repeating it may do it twice.
+    """
+
+    def __init__(self, detail: str, *, is_sent: bool) -> None:
+        super().__init__(detail)
+        self.is_sent = is_sent
+
+
+class UnexpectedReplyError(AutotuneError):
+    """The answer is not one that an AutoTune service gives."""
+
+
+class StreamGapError(AutotuneError):
+    """An event is missing in the stream, which the service promises never to happen."""
+
+
+class ServiceError(AutotuneError):
+    """The service refused the request.
+
+    Attributes:
+        status: The HTTP status.
+        code: The stable code of the problem: what a program decides by.
+        detail: The same for a person.
+        errors: What is wrong with which field.
+        retry_after_s: When the service asks to try again, in seconds; None where it does not say.
+    """
+
+    def __init__(self, problem: Problem, retry_after_s: float | None = None) -> None:
+        self.status = problem.status
+        self.code = problem.code
+        self.detail = problem.detail
+        self.errors = problem.errors
+        self.retry_after_s = retry_after_s
+        # The detail of an invalid field only says the first of the lines below once more.
+        is_invalid = problem.status == HTTPStatus.UNPROCESSABLE_ENTITY and problem.errors
+        headline = problem.title if is_invalid else problem.detail or problem.title
+        super().__init__("\n".join([f"{headline} ({problem.status} {problem.code})", *map(_line, problem.errors)]))
+
+
+class UnauthenticatedError(ServiceError):
+    """The token, or the name and password, do not hold."""
+
+
+class NotFoundError(ServiceError):
+    """There is no such experiment, or it is not yours."""
+
+
+class UnavailableError(ServiceError):
+    """Not now: the same request may succeed later."""
+
+
+_BY_STATUS: dict[int, type[ServiceError]] = {
+    HTTPStatus.UNAUTHORIZED: UnauthenticatedError,
+    HTTPStatus.NOT_FOUND: NotFoundError,
+    HTTPStatus.BAD_GATEWAY: UnavailableError,
+    HTTPStatus.SERVICE_UNAVAILABLE: UnavailableError,
+    HTTPStatus.GATEWAY_TIMEOUT: UnavailableError,
+}
+
+
+def refusal(status: int, body: bytes, retry_after: str | None = None) -> ServiceError:
+    """Build the error that a refusing answer stands for.
+
+    Args:
+        status: The HTTP status.
+        body: A problem document; anything else comes from a proxy in between and is told by its status alone.
+        retry_after: The header of that name.
+    """
+    try:
+        problem = Problem.model_validate_json(body)
+    except ValidationError:
+        problem = _nameless(status)
+    seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
+    return _BY_STATUS.get(status, ServiceError)(problem, seconds)
+
+
+def unauthenticated(detail: str) -> UnauthenticatedError:
+    """Build the error of a service that closed the stream, where no problem document can travel."""
+    return UnauthenticatedError(Problem(title="Sign in", status=401, code="unauthenticated", detail=detail))
+
+
+def not_found(detail: str) -> NotFoundError:
+    """Build the error of a stream whose experiment is gone."""
+    return NotFoundError(Problem(title="Not found", status=404, code="not_found", detail=detail))
+
+
+def _nameless(status: int) -> Problem:
+    phrase = HTTPStatus(status).phrase if status in list(HTTPStatus) else "Unknown status"
+    return Problem(title=phrase, status=status, code="http", detail=f"answered: {phrase}")
+
+
+def _line(error: FieldProblem) -> str:
+    given = "" if error.value is None else f" (given: {error.value!r})"
+    return f"  {error.field or 'the whole'}: {error.message}{given}"

@@ -1,0 +1,84 @@
+"""One HTTP exchange: a request goes out, a reply or one of the client's own errors comes back."""
+
+from typing import Any, TypeVar
+
+import httpx2
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from autotune.errors import ConnectionFailedError, UnexpectedReplyError, refusal
+
+CONNECT_S = 5.0
+READ_S = 30.0
+"""Longer than the service holds an ask that waits for its suggestion."""
+
+_NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+
+R = TypeVar("R", bound=BaseModel)
+
+
+def open_http(url: str, transport: httpx2.BaseTransport | None = None) -> httpx2.Client:
+    """Open the pool of connections to the service."""
+    # A kept connection that the service closes meanwhile fails the next tell, which must not be repeated:
+    # connections are dropped earlier here than any server does.
+    limits = httpx2.Limits(max_connections=20, max_keepalive_connections=5, keepalive_expiry=2.0)
+    return httpx2.Client(base_url=url, transport=transport, limits=limits, headers={"Accept": "application/json"})
+
+
+def exchange(
+    http: httpx2.Client,
+    method: str,
+    path: str,
+    reply_type: type[R],
+    *,
+    token: SecretStr | None = None,
+    timeout_s: float = READ_S,
+    **content: Any,
+) -> R:
+    """Send one request and read its reply.
+
+    Args:
+        http: The connections; their base URL is the service's.
+        method: Of HTTP.
+        path: From the service's base.
+        reply_type: What a good answer holds.
+        token: The bearer token, if the call needs one.
+        timeout_s: How long to wait for the answer.
+        **content: The query or the body, as httpx takes them.
+
+    Raises:
+        ServiceError: If the service refuses.
+        ConnectionFailedError: If it is not reached or goes away.
+        UnexpectedReplyError: If it answers with something else.
+    """
+    bearer = {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
+    timeout = httpx2.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
+    try:
+        response = http.request(method, path, headers=bearer, timeout=timeout, **content)
+    except httpx2.RequestError as error:
+        # The cause would carry the request, and with it the secrets in its headers and body.
+        raise _failure(http, error) from None
+    finally:
+        # Tracebacks that show local variables would show these secrets.
+        bearer.clear()
+        content.clear()
+    if response.is_success:
+        return _reply(response, reply_type)
+    raise refusal(response.status_code, response.content, response.headers.get("Retry-After"))
+
+
+def _failure(http: httpx2.Client, error: httpx2.RequestError) -> ConnectionFailedError:
+    address = str(http.base_url).rstrip("/")
+    reason = str(error).rstrip(".") or type(error).__name__
+    if isinstance(error, _NEVER_SENT):
+        return ConnectionFailedError(f"cannot reach the service at {address}: {reason}", is_sent=False)
+    return ConnectionFailedError(f"lost the service at {address} before it answered: {reason}", is_sent=True)
+
+
+def _reply(response: httpx2.Response, reply_type: type[R]) -> R:
+    try:
+        return reply_type.model_validate_json(response.content)
+    except ValidationError:
+        raise UnexpectedReplyError(
+            f"{response.url.host} answered {response.request.method} {response.url.path} with something that is no "
+            f"{reply_type.__name__}: is an AutoTune service at this address, of about this version?"
+        ) from None

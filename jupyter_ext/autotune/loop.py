@@ -1,0 +1,60 @@
+"""An asyncio loop on a thread of its own, for streams that run while the notebook does something else."""
+
+import asyncio
+import atexit
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from threading import Lock, Thread
+from typing import Any
+
+STOP_S = 5.0
+
+
+class BackgroundLoop:
+    """A loop that starts with the first coroutine and stops with ``close`` or the end of the process.
+
+    The thread is a daemon, so that a kernel that is told to go does not wait for it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: Thread | None = None
+
+    def submit(self, coroutine: Coroutine[Any, Any, None]) -> "Future[None]":
+        """Run a coroutine on the loop; cancelling the future cancels it."""
+        with self._lock:
+            if self._loop is None:
+                self._loop = self._start()
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def close(self) -> None:
+        """Cancel what runs, wait for it to end and stop the thread; closing twice is fine."""
+        with self._lock:
+            loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
+        if loop is None or thread is None:
+            return
+        atexit.unregister(self.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(STOP_S)
+
+    def _start(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.new_event_loop()
+        self._thread = Thread(target=_run, args=(loop,), name="autotune", daemon=True)
+        self._thread.start()
+        # Without this, tasks that still wait at exit complain on stderr that they were destroyed.
+        atexit.register(self.close)
+        return loop
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        loop.close()

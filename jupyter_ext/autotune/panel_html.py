@@ -1,0 +1,96 @@
+"""The live panel as HTML and as text: no scripts, nothing fetched, readable on light and dark."""
+
+from html import escape
+
+from autotune.curve import draw_curve
+from autotune.panel_state import PanelState
+from autotune.panel_style import STYLE
+from autotune.shown import prediction_text
+from autotune.values import number_text, value_text
+from autotune_wire.suggestions import Suggestion
+
+_NOTHING = "\N{EN DASH}"
+
+_LEGEND = (
+    '<div class="at-legend">'
+    '<span><svg><path class="at-best" d="M1 5H17"/></svg>best so far</span>'
+    '<span><svg><circle class="at-dot at-model" cx="9" cy="5" r="3.4"/></svg>by the model</span>'
+    '<span><svg><circle class="at-dot at-first" cx="9" cy="5" r="3.4"/></svg>initial or own</span>'
+    '<span><svg class="at-next"><path class="at-diamond" d="M9 0l5 5l-5 5l-5 -5z"/></svg>predicted next</span>'
+    "</div>"
+)
+
+
+def panel_html(state: PanelState) -> str:
+    """Draw the whole panel."""
+    trouble = f'<div class="at-trouble">{escape(state.trouble)}</div>' if state.trouble else ""
+    return (
+        f'{STYLE}<div class="at-panel">{_head(state)}<div class="at-body">'
+        f'<div class="at-facts">{_tiles(state)}{_values(state)}{_why(state)}</div>'
+        f'<div class="at-picture">{draw_curve(state)}{_LEGEND}</div></div>{trouble}</div>'
+    )
+
+
+def panel_text(state: PanelState) -> str:
+    """Write the panel's numbers as plain text."""
+    best = "no best yet" if state.best is None else f"best {number_text(state.best.response)} at {state.best.covars}"
+    suggestion = state.suggestion
+    following = "nothing suggested" if suggestion is None else f"next {suggestion.covars} ({suggestion.source})"
+    return f"{state.name}: {len(state.dots)} observations, {best}, {following}"
+
+
+def _head(state: PanelState) -> str:
+    lifecycle = "closed" if state.is_closed else "active"
+    return (
+        f'<div class="at-head"><span class="at-name">{escape(state.name)}</span>'
+        f'<span class="at-pill">{lifecycle} · {state.direction}</span>'
+        f'<span class="at-pill at-{state.link}"><i></i>{state.link}</span></div>'
+    )
+
+
+def _tiles(state: PanelState) -> str:
+    return (
+        f'<div class="at-tiles"><div class="at-tile"><b>{len(state.dots)}</b>'
+        f'<span class="at-soft">observations</span></div>'
+        f'<div class="at-tile"><b style="color:var(--at-orange)">{_best(state)}</b>'
+        f'<span class="at-soft">best response</span></div></div>'
+    )
+
+
+def _values(state: PanelState) -> str:
+    best = {} if state.best is None else state.best.covars
+    suggestion = state.suggestion
+    following = {} if suggestion is None else suggestion.covars
+    rows = [
+        (name, *(value_text(column[name]) if name in column else _NOTHING for column in (best, following)))
+        for name in following or best
+    ]
+    body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows)
+    total = _cells(
+        ("response", _NOTHING if state.best is None else number_text(state.best.response), _predicted(suggestion))
+    )
+    return (
+        '<div class="at-scroll"><table class="at-values"><thead><tr><th></th><th>best so far</th><th>next</th></tr>'
+        f'</thead><tbody>{body}<tr class="at-sum">{total}</tr></tbody></table></div>'
+    )
+
+
+def _best(state: PanelState) -> str:
+    return _NOTHING if state.best is None else number_text(state.best.response)
+
+
+def _cells(row: tuple[str, ...]) -> str:
+    return "".join(f"<td>{escape(cell)}</td>" for cell in row)
+
+
+def _predicted(suggestion: Suggestion | None) -> str:
+    return _NOTHING if suggestion is None or suggestion.mean is None else prediction_text(suggestion)
+
+
+def _why(state: PanelState) -> str:
+    suggestion = state.suggestion
+    if suggestion is None:
+        waits = "" if state.is_closed else "The next suggestion is being computed."
+        return f'<div class="at-why">{waits}</div>'
+    taken = f" {len(state.taken)} more taken by workers." if state.taken and state.waiting else ""
+    return f'<div class="at-why">Next ({suggestion.source}): {escape(suggestion.reason)}{taken}</div>'

@@ -1,0 +1,124 @@
+"""What the live panel shows, worked out event by event: no I/O, no clock."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+from uuid import UUID
+
+from autotune_wire.experiments import Best, Direction
+from autotune_wire.frames import Event
+from autotune_wire.suggestions import Source, Suggestion
+
+Link = Literal["connecting", "live", "reconnecting", "stopped"]
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One observation in the picture; ``source`` is None where no suggestion led to it."""
+
+    response: float
+    source: Source | None
+
+
+@dataclass(frozen=True)
+class PanelState:
+    """Everything the panel draws.
+
+    Attributes:
+        waiting: Suggestions that nobody took, oldest first.
+        taken: Suggestions that a worker has leased and not told yet.
+        link: Whether the events arrive.
+        trouble: What last went wrong, until it goes right again.
+        last_seq: The seq of the last event that is in here.
+    """
+
+    name: str
+    direction: Direction
+    is_closed: bool = False
+    dots: tuple[Dot, ...] = ()
+    best: Best | None = None
+    waiting: Mapping[UUID, Suggestion] = field(default_factory=dict)
+    taken: Mapping[UUID, Suggestion] = field(default_factory=dict)
+    link: Link = "connecting"
+    trouble: str = ""
+    last_seq: int = 0
+
+    @property
+    def suggestion(self) -> Suggestion | None:
+        """The current suggestion: the newest that waits, else the newest that someone runs."""
+        for suggestions in (self.waiting, self.taken):
+            if suggestions:
+                return list(suggestions.values())[-1]
+        return None
+
+
+def with_event(state: PanelState, event: Event) -> PanelState:
+    """Work an event into the picture; an event of an unknown type only moves the position."""
+    change = _CHANGES.get(event.type)
+    changed = state if change is None else change(state, event.data)
+    return replace(changed, last_seq=event.seq)
+
+
+def with_link(state: PanelState, is_live: bool) -> PanelState:
+    """Note that the connection opened or was lost; one that never was open cannot be lost."""
+    if state.link == "stopped":
+        return state
+    if is_live:
+        return replace(state, link="live")
+    return state if state.link == "connecting" else replace(state, link="reconnecting")
+
+
+def _suggested(state: PanelState, data: dict[str, Any]) -> PanelState:
+    suggestion = Suggestion.model_validate(data)
+    replaced = {UUID(uuid) for uuid in data.get("superseded", [])}
+    waiting = {uuid: other for uuid, other in state.waiting.items() if uuid not in replaced}
+    waiting[suggestion.suggestion_uuid] = suggestion
+    return replace(state, waiting=waiting, trouble="")
+
+
+def _leased(state: PanelState, data: dict[str, Any]) -> PanelState:
+    uuid = UUID(data["suggestion_uuid"])
+    suggestion = state.waiting.get(uuid)
+    if suggestion is None:
+        return state
+    return replace(state, waiting=_without(state.waiting, uuid), taken={**state.taken, uuid: suggestion})
+
+
+def _observed(state: PanelState, data: dict[str, Any]) -> PanelState:
+    uuid = UUID(data["suggestion_uuid"]) if data.get("suggestion_uuid") else None
+    source = None
+    if uuid is not None:
+        suggestion = state.waiting.get(uuid) or state.taken.get(uuid)
+        source = suggestion.source if suggestion else None
+    return replace(
+        state,
+        dots=(*state.dots, Dot(data["response"], source)),
+        waiting=_without(state.waiting, uuid),
+        taken=_without(state.taken, uuid),
+    )
+
+
+def _improved(state: PanelState, data: dict[str, Any]) -> PanelState:
+    return replace(state, best=Best.model_validate(data))
+
+
+def _failed(state: PanelState, data: dict[str, Any]) -> PanelState:
+    return replace(state, trouble=f"The engine failed: {data['reason']}")
+
+
+def _closed(state: PanelState, _data: dict[str, Any]) -> PanelState:
+    return replace(state, is_closed=True, waiting={}, taken={})
+
+
+def _without(suggestions: Mapping[UUID, Suggestion], gone: UUID | None) -> dict[UUID, Suggestion]:
+    return {uuid: suggestion for uuid, suggestion in suggestions.items() if uuid != gone}
+
+
+_CHANGES: dict[str, Callable[[PanelState, dict[str, Any]], PanelState]] = {
+    "suggestion_created": _suggested,
+    "suggestion_leased": _leased,
+    "observation_added": _observed,
+    "best_changed": _improved,
+    "engine_failed": _failed,
+    "experiment_closed": _closed,
+}

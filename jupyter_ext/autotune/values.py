@@ -1,0 +1,38 @@
+"""Numbers of other libraries, made plain."""
+
+import math
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """Replace every scalar of numpy, pandas or torch by Python's own, inside dicts and lists too.
+
+    Such scalars are known by their ``item()``, so none of these libraries is imported.
+    """
+    if isinstance(value, dict):
+        return {plain(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if isinstance(value, bool | int | float | str) and type(value).__module__ == "builtins":
+        return value
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        return value.item()
+    return value
+
+
+def number_text(value: float) -> str:
+    """Write a number for a person: six digits, which is more than a noisy response carries."""
+    return f"{value:.6g}"
+
+
+def value_text(value: int | float | str) -> str:
+    """Write the value of a covariate for a person; whole numbers in full."""
+    return number_text(value) if isinstance(value, float) else str(value)
+
+
+def spread_text(mean: float, sd: float) -> str:
+    """Write a prediction with two digits of its standard deviation, and as many decimals in its mean."""
+    if not 1e-9 < sd < 1e9 or abs(mean) >= 1e9:
+        return f"{number_text(mean)} ± {sd:.2g}"
+    decimals = max(0, 1 - math.floor(math.log10(sd)))
+    return f"{mean:.{decimals}f} ± {sd:.{decimals}f}"

@@ -1,0 +1,217 @@
+import json
+import sys
+from uuid import UUID
+
+import numpy as np
+import pytest
+from fake_service import SPACE, problem
+
+from autotune.errors import InvalidInputError, ServiceError
+from autotune.shown import Suggestion
+
+
+def test_new_sends_what_it_was_given(client, service):
+    client.new("brownies", SPACE, description="d", direction="minimize", seed=np.int64(3))
+    sent = json.loads(service.bodies[-1])
+    assert (sent["name"], sent["direction"], sent["seed"], sent["covars"]) == ("brownies", "minimize", 3, SPACE)
+
+
+def test_new_leaves_the_seed_to_the_service(client, service):
+    client.new("brownies", SPACE)
+    assert "seed" not in json.loads(service.bodies[-1])
+
+
+def test_new_refuses_a_bad_covariate_before_it_is_sent(client, service):
+    with pytest.raises(InvalidInputError, match=r"covars\.x\.min: min must be less than max"):
+        client.new("n", {"x": {"vtype": "cont", "guess": 1, "min": 2, "max": 1}})
+    assert service.n_calls("POST /experiment/new") == 0
+
+
+def test_new_takes_numpy_s_numbers(client, service):
+    client.new("n", {"k": {"vtype": "int", "guess": np.int64(2), "min": np.int32(1), "max": np.float64(3)}})
+    assert json.loads(service.bodies[-1])["covars"]["k"] == {"vtype": "int", "guess": 2, "min": 1, "max": 3}
+
+
+def test_list_gives_every_page_newest_first(client, service):
+    service.page = 2
+    for name in "abcde":
+        client.new(name, SPACE)
+    assert [experiment.name for experiment in client.list()] == ["e", "d", "c", "b", "a"]
+
+
+def test_list_stops_at_its_limit(client, service):
+    service.page = 2
+    for name in "abcde":
+        client.new(name, SPACE)
+    assert [experiment.name for experiment in client.list(limit=3)] == ["e", "d", "c"]
+
+
+def test_experiment_is_found_by_its_uuid(client, experiment):
+    assert client.experiment(str(experiment.exp_uuid)).name == "brownies"
+
+
+def test_experiment_refuses_text_that_is_no_uuid(client):
+    with pytest.raises(InvalidInputError, match="no uuid"):
+        client.experiment("../user")
+
+
+def test_ask_gives_the_current_suggestion(experiment):
+    assert experiment.ask().covars == {"x": 0.5}
+
+
+def test_ask_for_many_leases_them(experiment, service):
+    assert len(experiment.ask(np.int64(3))) == 3
+    assert service.calls[-1][0] == "POST"
+
+
+@pytest.mark.parametrize("n", [0, 101, 1.5, True, "2"])
+def test_ask_refuses_a_number_that_is_none(experiment, n):
+    with pytest.raises(InvalidInputError):
+        experiment.ask(n)
+
+
+def test_tell_of_a_suggestion_names_it(experiment, service):
+    suggestion = experiment.ask()
+    told = experiment.tell(suggestion, 0.7)
+    assert (told.suggestion_uuid, told.covars, told.response) == (suggestion.suggestion_uuid, {"x": 0.5}, 0.7)
+
+
+def test_tell_of_an_own_configuration_names_no_suggestion(experiment):
+    assert experiment.tell({"x": 0.1}, 0.7).suggestion_uuid is None
+
+
+def test_tell_takes_numpy_s_numbers(experiment, service):
+    experiment.tell({"x": np.float32(0.5)}, np.float64(0.25))
+    assert json.loads(service.bodies[-1]) == {"covars": {"x": 0.5}, "response": 0.25}
+
+
+@pytest.mark.parametrize("response", [float("nan"), float("inf"), True, "0.5", None, [1.0], np.float64("nan")])
+def test_tell_refuses_a_response_that_is_no_finite_number(experiment, service, response):
+    with pytest.raises(InvalidInputError, match="response"):
+        experiment.tell({"x": 0.1}, response)
+    assert service.n_calls("POST /experiment/tell") == 0
+
+
+@pytest.mark.parametrize("configuration", [None, 3, [("x", 1)], {"x": None}, {"x": [1]}])
+def test_tell_refuses_what_is_no_configuration(experiment, configuration):
+    with pytest.raises(InvalidInputError, match="covars"):
+        experiment.tell(configuration, 1.0)
+
+
+def test_tell_many_sends_them_at_once(experiment, service):
+    told = experiment.tell_many([({"x": 0.1}, 1), (experiment.ask(), 2)])
+    assert [one.response for one in told] == [1.0, 2.0]
+    assert service.n_calls("POST /experiment/tell") == 1
+
+
+@pytest.mark.parametrize("n", [0, 1001])
+def test_tell_many_refuses_none_and_too_many(experiment, n):
+    with pytest.raises(InvalidInputError, match=f"not {n}"):
+        experiment.tell_many([({"x": 0.1}, 1)] * n)
+
+
+def test_best_is_fetched(experiment):
+    assert experiment.best is None
+    experiment.tell({"x": 0.1}, 1)
+    assert experiment.best.response == 1
+
+
+def test_run_asks_runs_and_tells(experiment, service):
+    best = experiment.run(lambda configuration: configuration["x"] * 2, 3)
+    assert ([run["response"] for run in service.runs], best.response) == ([1.0, 1.0, 1.0], 1.0)
+
+
+def test_run_tells_by_suggestion(experiment, service):
+    experiment.run(lambda _: 1, 1)
+    assert UUID(service.runs[0]["suggestion_uuid"])
+
+
+def test_run_reports_each_observation(experiment):
+    seen = []
+    experiment.run(lambda _: 1, 2, on_tell=seen.append)
+    assert [observation.response for observation in seen] == [1.0, 1.0]
+
+
+def test_run_ends_with_the_function_s_error_and_keeps_what_was_told(experiment, service):
+    answers = iter([1.0])
+    with pytest.raises(StopIteration):
+        experiment.run(lambda _: next(answers), 2)
+    assert len(service.runs) == 1
+
+
+def test_run_lets_the_function_change_its_configuration(experiment, service):
+    experiment.run(lambda configuration: configuration.pop("x"), 1)
+    assert service.runs[0]["covars"] == {"x": 0.5}
+
+
+def test_run_refuses_less_than_one(experiment):
+    with pytest.raises(InvalidInputError, match="at least 1"):
+        experiment.run(lambda _: 1, 0)
+
+
+def test_history_gives_every_page_as_a_frame(experiment, service):
+    service.page = 2
+    experiment.tell_many([({"x": value / 10}, value) for value in range(5)])
+    frame = experiment.history()
+    assert (list(frame.columns), list(frame["Response"])) == (["x", "Response", "time_created"], [0, 1, 2, 3, 4])
+
+
+def test_history_without_pandas_is_a_list(experiment, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    experiment.tell({"x": 0.1}, 1)
+    assert experiment.history()[0]["Response"] == 1
+
+
+def test_history_of_nothing_is_empty(experiment):
+    assert len(experiment.history()) == 0
+
+
+def test_history_keeps_a_covariate_that_is_named_like_a_column(client):
+    space = {"Response": {"vtype": "cont", "guess": 0, "min": 0, "max": 1}}
+    experiment = client.new("n", space)
+    experiment.tell({"Response": 0.5}, 7)
+    row = experiment.history().iloc[0]
+    assert (row["covars.Response"], row["Response"]) == (0.5, 7)
+
+
+def test_close_closes(experiment):
+    experiment.close()
+    assert experiment.state().state == "closed"
+
+
+def test_closed_experiment_refuses_by_code(experiment, service):
+    service.trouble("POST /experiment/tell", problem(409, "experiment_closed", "it is closed"))
+    with pytest.raises(ServiceError) as caught:
+        experiment.tell({"x": 0.1}, 1)
+    assert caught.value.code == "experiment_closed"
+
+
+def test_suggestion_shows_configuration_and_prediction(experiment):
+    assert repr(experiment.ask()) == "Suggestion(x=0.5, model, predicted 0.900 ± 0.010)"
+
+
+def test_suggestion_without_a_model_shows_no_prediction(experiment):
+    plain = Suggestion(**{**dict(experiment.ask()), "mean": None, "sd": None})
+    assert "none yet" in repr(plain)
+
+
+def test_experiment_shows_its_facts(experiment):
+    experiment.tell({"x": 0.1}, 1)
+    experiment.state()
+    assert "observations 1, best response 1" in repr(experiment)
+
+
+def test_html_of_every_object_is_escaped(client):
+    evil = "<script>alert(1)</script>"
+    experiment = client.new(evil, {evil: {"vtype": "cat", "guess": evil, "options": [evil, "b"]}})
+    told = experiment.tell({evil: evil}, 1)
+    for shown in (experiment, client.list(), told, experiment.best):
+        assert "<script>" not in shown._repr_html_()
+        assert "&lt;script&gt;" in shown._repr_html_()
+
+
+def test_client_closes_with_its_block(service):
+    with service.client() as client:
+        pass
+    with pytest.raises(RuntimeError):
+        client.list()

@@ -1,0 +1,131 @@
+import math
+from xml.etree import ElementTree as ET
+
+import pytest
+from fake_service import suggestion
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from autotune.axis import label, ticks, widened
+from autotune.curve import BOTTOM, HEIGHT, LEFT, MAX_DOTS, RIGHT, TOP, WIDTH, best_so_far, draw_curve
+from autotune.panel_state import Dot, PanelState
+from autotune_wire.suggestions import Suggestion
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def _state(*responses: float, direction="maximize", next_mean=None, next_sd=None) -> PanelState:
+    waiting = {}
+    if next_mean is not None:
+        told = Suggestion.model_validate(suggestion(mean=next_mean, sd=next_sd))
+        waiting[told.suggestion_uuid] = told
+    dots = tuple(Dot(response, "model") for response in responses)
+    return PanelState("n", direction, dots=dots, waiting=waiting)
+
+
+def _drawn(state: PanelState) -> ET.Element:
+    return ET.fromstring(draw_curve(state))
+
+
+def _dots(svg: ET.Element) -> list[tuple[float, float]]:
+    found = [circle for circle in svg.iter("circle") if "at-dot" in circle.attrib["class"]]
+    return [(float(circle.attrib["cx"]), float(circle.attrib["cy"])) for circle in found]
+
+
+def _texts(svg: ET.Element) -> list[str]:
+    return [text.text or "" for text in svg.iter("text")]
+
+
+@pytest.mark.parametrize(("direction", "expected"), [("maximize", [3, 3, 5, 5]), ("minimize", [3, 1, 1, 1])])
+def test_best_so_far_follows_the_direction(direction, expected):
+    assert best_so_far([3, 1, 5, 2], direction) == expected
+
+
+def test_curve_draws_a_dot_for_each_observation_from_left_to_right():
+    dots = _dots(_drawn(_state(1, 3, 2)))
+    assert [x for x, _ in dots] == sorted(x for x, _ in dots)
+    assert dots[1][1] < dots[2][1] < dots[0][1]  # y grows downward
+
+
+def test_curve_steps_where_the_best_changes():
+    # Ten places of 48.8 pixels; the margins are 0.12 each, so a unit is 208 / 2.24 = 92.86 pixels: 222 - 0.12 * 92.86.
+    [line] = [path for path in _drawn(_state(1, 3, 2)).iter("path") if path.attrib["class"] == "at-best"]
+    assert line.attrib["d"] == "M82.4 210.9H131.2V25.1H180.0"
+
+
+def test_curve_without_observations_has_axes_only():
+    svg = _drawn(_state())
+    assert _dots(svg) == []
+    assert "observation" in _texts(svg)
+
+
+def test_curve_of_one_observation_has_a_range():
+    assert len(_dots(_drawn(_state(0.5)))) == 1
+
+
+def test_curve_marks_the_best_observation():
+    svg = _drawn(_state(3, 1, 2, direction="minimize"))
+    [top] = [circle for circle in svg.iter("circle") if circle.attrib["class"] == "at-top"]
+    assert (float(top.attrib["cx"]), float(top.attrib["cy"])) == _dots(svg)[1]
+
+
+def test_curve_draws_the_prediction_after_the_last_observation():
+    svg = _drawn(_state(1, 3, next_mean=2, next_sd=0.5))
+    [group] = svg.iter("g")
+    start = float(group[0].attrib["d"].partition("M")[2].split()[0])
+    assert start > _dots(svg)[-1][0]
+
+
+def test_curve_is_not_flattened_by_a_vague_prediction():
+    (_, low), (_, high) = _dots(_drawn(_state(1, 2, next_mean=1.5, next_sd=1000.0)))
+    assert low - high > (HEIGHT - TOP - BOTTOM) / 3
+
+
+def test_curve_of_many_observations_stays_small():
+    svg = draw_curve(_state(*range(20 * MAX_DOTS)))
+    assert svg.count("<title>") <= MAX_DOTS + 1
+    assert len(svg) < 400_000
+
+
+@given(st.lists(NUMBERS, min_size=1, max_size=8), NUMBERS, st.floats(min_value=0, max_value=1e300))
+def test_curve_of_any_responses_stays_in_its_frame(responses, mean, sd):
+    svg = _drawn(_state(*responses, next_mean=mean, next_sd=sd))
+    assert all(LEFT <= x <= WIDTH - RIGHT and TOP <= y <= HEIGHT - BOTTOM for x, y in _dots(svg))
+    assert not {"nan", "inf", "-inf"} & set(_texts(svg))
+
+
+@given(NUMBERS, NUMBERS)
+@example(0.0, 5e-324)
+def test_ticks_of_any_range_lie_inside_and_are_few(one, other):
+    low, high = widened(*sorted((max(-1e150, min(one, 1e150)), max(-1e150, min(other, 1e150)))))
+    found = ticks(low, high, 5)
+    slack = (high - low) * 1e-6
+    assert 1 <= len(found) <= 12
+    assert all(low - slack <= tick <= high + slack for tick in found)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1.0]), (-3, 12, [0, 5, 10]), (0.91, 0.99, [0.92, 0.94, 0.96, 0.98])],
+)
+def test_ticks_are_round(low, high, expected):
+    assert ticks(low, high, 5) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "step", "text"),
+    [(0.92, 0.02, "0.92"), (5, 5, "5"), (1e7, 1e6, "1e+07"), (-1e-17, 0.2, "0"), (3e-7, 1e-7, "3e-07")],
+)
+def test_label_has_the_decimals_of_its_step(value, step, text):
+    assert label(value, step) == text
+
+
+def test_widened_widens_a_range_that_labels_cannot_tell_apart():
+    assert widened(1.0, 1.0 + 1e-12) == pytest.approx((0.9, 1.1))
+
+
+@pytest.mark.parametrize("value", [0.0, 5.0, -1e-300, 1e150])
+def test_widened_gives_a_single_value_a_range(value):
+    low, high = widened(value, value)
+    assert low < value < high
+    assert math.isfinite(high - low)

@@ -1,0 +1,109 @@
+from uuid import UUID, uuid4
+
+import pytest
+from fake_service import event, observation, suggestion
+
+from autotune.panel_state import Dot, PanelState, with_event, with_link
+from autotune_wire.frames import Event
+
+FIRST, SECOND = uuid4(), uuid4()
+
+
+def _after(*facts, state: PanelState | None = None) -> PanelState:
+    state = state or PanelState("brownies", "maximize")
+    for kind, data in facts:
+        state = with_event(state, Event.model_validate(event(state.last_seq + 1, kind, data)))
+    return state
+
+
+def _created(uuid: UUID, *superseded: UUID, **changes):
+    return ("suggestion_created", {**suggestion(uuid=uuid, **changes), "superseded": [str(old) for old in superseded]})
+
+
+def _leased(uuid: UUID):
+    return ("suggestion_leased", {"suggestion_uuid": str(uuid)})
+
+
+def _told(response: float, uuid: UUID | None = None):
+    return ("observation_added", observation({"x": 0.5}, response, str(uuid) if uuid else None))
+
+
+def test_state_shows_the_suggestion_that_was_created():
+    assert _after(_created(FIRST)).suggestion.suggestion_uuid == FIRST
+
+
+def test_state_shows_the_newer_suggestion():
+    assert _after(_created(FIRST), _created(SECOND)).suggestion.suggestion_uuid == SECOND
+
+
+def test_state_forgets_superseded_suggestions():
+    assert list(_after(_created(FIRST), _created(SECOND, FIRST)).waiting) == [SECOND]
+
+
+def test_state_prefers_a_suggestion_that_nobody_took():
+    assert _after(_created(FIRST), _created(SECOND), _leased(SECOND)).suggestion.suggestion_uuid == FIRST
+
+
+def test_state_shows_a_taken_suggestion_where_none_waits():
+    assert _after(_created(FIRST), _leased(FIRST)).suggestion.suggestion_uuid == FIRST
+
+
+def test_state_passes_over_the_lease_of_an_unknown_suggestion():
+    assert _after(_leased(FIRST)).taken == {}
+
+
+@pytest.mark.parametrize("facts", [[_created(FIRST)], [_created(FIRST), _leased(FIRST)]])
+def test_state_ends_a_suggestion_with_its_observation(facts):
+    assert _after(*facts, _told(1.0, FIRST)).suggestion is None
+
+
+def test_state_keeps_other_suggestions_when_one_is_told():
+    assert list(_after(_created(FIRST), _created(SECOND), _told(1.0, FIRST)).waiting) == [SECOND]
+
+
+def test_state_collects_responses_with_their_source():
+    state = _after(_created(FIRST, source="sobol"), _told(1.0, FIRST), _told(2.0))
+    assert state.dots == (Dot(1.0, "sobol"), Dot(2.0, None))
+
+
+def test_state_knows_the_best():
+    best = {"observation_uuid": str(uuid4()), "covars": {"x": 0.1}, "response": 3.0}
+    assert _after(("best_changed", best)).best.response == 3.0
+
+
+def test_state_shows_a_failed_engine_until_the_next_suggestion():
+    failed = _after(("engine_failed", {"reason": "no model", "data_rev": 3}))
+    assert failed.trouble == "The engine failed: no model"
+    assert _after(_created(FIRST), state=failed).trouble == ""
+
+
+def test_state_of_a_closed_experiment_suggests_nothing():
+    closed = _after(_created(FIRST), ("experiment_closed", {}))
+    assert (closed.is_closed, closed.suggestion) == (True, None)
+
+
+def test_state_moves_on_at_an_event_it_does_not_know():
+    before = _after(_created(FIRST))
+    after = _after(("of_tomorrow", {"x": 1}), state=before)
+    assert (after.last_seq, after.waiting) == (2, before.waiting)
+
+
+def test_state_is_not_changed_in_place():
+    before = _after(_created(FIRST))
+    _after(_leased(FIRST), _told(1.0, FIRST), state=before)
+    assert (list(before.waiting), before.dots) == ([FIRST], ())
+
+
+@pytest.mark.parametrize(
+    ("link", "is_live", "then"),
+    [
+        ("connecting", True, "live"),
+        ("connecting", False, "connecting"),
+        ("live", False, "reconnecting"),
+        ("reconnecting", True, "live"),
+        ("stopped", False, "stopped"),
+        ("stopped", True, "stopped"),
+    ],
+)
+def test_link_follows_the_connection(link, is_live, then):
+    assert with_link(PanelState("n", "maximize", link=link), is_live).link == then
