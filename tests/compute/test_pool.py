@@ -78,3 +78,14 @@ async def test_cancelled_problem_leaves_no_answer_for_the_next(process):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (await process.solve(request(), 60))[0].source == "sobol"
+
+
+async def test_problem_that_comes_while_the_process_warms_up_waits_for_it():
+    process = EngineProcess()
+    warming = asyncio.create_task(process.warm())
+    await asyncio.sleep(0)
+    try:
+        assert (await process.solve(request(), 60))[0].source == "sobol"
+        await warming
+    finally:
+        await process.stop()

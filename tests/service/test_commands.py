@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import psutil
 import pytest
-from processes import DEV_USER, environment, is_gone, run_autotune, wait_until
 
+from processes import DEV_USER, environment, is_gone, run_autotune, wait_until
 from support import GUESS, SPACE
 
 

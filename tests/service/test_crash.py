@@ -5,9 +5,9 @@ import threading
 import httpx2
 import psutil
 import websockets.sync.client
-from processes import is_gone, wait_until
 
 from autotune_wire.frames import Event
+from processes import is_gone, wait_until
 from support import GUESS, SPACE
 
 

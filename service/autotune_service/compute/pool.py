@@ -25,9 +25,20 @@ class EngineProcess:
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
+        self._talking = asyncio.Lock()  # one question at a time: answers carry no name
 
     async def warm(self) -> None:
-        """Start the process if there is none and wait until the engine is loaded."""
+        """Start the process if there is none and wait until the engine is loaded.
+
+        Raises:
+            TimeoutError: If that takes minutes.
+            OSError: If no process can be started.
+            asyncio.IncompleteReadError: If it ends at once.
+        """
+        async with self._talking:
+            await self._start()
+
+    async def _start(self) -> None:
         if self._process is not None and self._process.returncode is None:
             return
         self._process = await asyncio.create_subprocess_exec(
@@ -40,8 +51,12 @@ class EngineProcess:
             # The terminal's Ctrl-C is for the service, which then ends its processes itself.
             start_new_session=True,
         )
-        async with asyncio.timeout(_WARM_UP_S):
-            await self._receive(self._process)
+        try:
+            async with asyncio.timeout(_WARM_UP_S):
+                await self._receive(self._process)
+        except BaseException:
+            await self.stop()  # one that is not known to be warm would answer the first question with its greeting
+            raise
 
     async def solve(self, request: Request, deadline_s: float) -> list[Recommendation]:
         """Solve a problem.
@@ -49,10 +64,18 @@ class EngineProcess:
         Raises:
             EngineError: If the engine failed, ended or did not answer in time.
         """
+        async with self._talking:
+            answer = await self._answer(request, deadline_s)
+        if answer.recommendations is None:
+            _log.error("engine run failed: %s\n%s", answer.failure, answer.traceback)
+            raise EngineError(answer.failure or "the engine gave no answer")
+        return answer.recommendations
+
+    async def _answer(self, request: Request, deadline_s: float) -> Answer:
         try:
-            await self.warm()
+            await self._start()
             async with asyncio.timeout(deadline_s):
-                answer = await self._exchange(request)
+                return await self._exchange(request)
         except TimeoutError:
             await self.stop()
             raise EngineError(f"the engine did not finish within {deadline_s:g} s") from None
@@ -62,10 +85,6 @@ class EngineProcess:
         except asyncio.CancelledError:
             await self.stop()  # an answer under way would be taken for that of the next problem
             raise
-        if answer.recommendations is None:
-            _log.error("engine run failed: %s\n%s", answer.failure, answer.traceback)
-            raise EngineError(answer.failure or "the engine gave no answer")
-        return answer.recommendations
 
     async def stop(self) -> None:
         """End the process at once."""

@@ -65,7 +65,7 @@ def _predict(model: Model, row: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _reason(problem: Problem, is_new: bool) -> str:
-    basis = f"{problem.acq_func} after {len(problem.told)} observations"
+    basis = f"the highest expected improvement, after {len(problem.told)} observations"
     if problem.pending:
-        basis += f", with {len(problem.pending)} suggestions pending"
-    return basis if is_new else f"{basis}; every configuration was tried, this one is worth repeating"
+        basis += f" and with {len(problem.pending)} suggestions pending"
+    return basis if is_new else f"{basis}; every configuration was tried, so this one is worth repeating"
