@@ -75,5 +75,3 @@ CLOSE_GOING_AWAY = 1012
 """The service restarts: connect again."""
 CLOSE_UNAUTHENTICATED = 4401
 CLOSE_NOT_FOUND = 4404
-CLOSE_SLOW = 4008
-"""The subscriber reads too slowly: connect again after its last seq."""

@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from autotune_service.store.database import Store, Work
-from autotune_service.store.tables import events, experiments
+from autotune_service.store.tables import events
 from autotune_wire.frames import Event, EventType
 
 EVENTS_CHANNEL = "autotune_events"
@@ -48,9 +48,3 @@ async def list_events(store: Store, exp_uuid: UUID, after: int, limit: int) -> l
         rows = await work.all(query)
     return [Event(seq=row["seq"], type=row["type"], at=row["created_at"], data=row["data"]) for row in rows]
 
-
-async def get_last_seq(store: Store, exp_uuid: UUID) -> int | None:
-    """Give the seq of the newest event, None where there is no such experiment."""
-    async with store.work() as work:
-        row = await work.one(sa.select(experiments.c.last_seq).where(experiments.c.exp_uuid == exp_uuid))
-    return None if row is None else row["last_seq"]
