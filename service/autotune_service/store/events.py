@@ -47,4 +47,3 @@ async def list_events(store: Store, exp_uuid: UUID, after: int, limit: int) -> l
     async with store.work() as work:
         rows = await work.all(query)
     return [Event(seq=row["seq"], type=row["type"], at=row["created_at"], data=row["data"]) for row in rows]
-
