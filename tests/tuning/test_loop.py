@@ -158,6 +158,14 @@ async def test_lease_takes_what_is_open_and_asks_for_the_rest(store, user_uuid, 
     assert (await read_experiment(store, user_uuid, exp_uuid)).n_open == 1
 
 
+async def test_caller_who_went_away_costs_one_fit_and_no_more(store, user_uuid, exp_uuid):
+    await lease_suggestions(store, user_uuid, exp_uuid, 0, 50)
+    job = await claim_job(store, "a", LEASE)
+    await commit_job(store, job, [proposal(float(n)) for n in range(job.n)])
+    await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
+    assert (await claim_job(store, "a", LEASE)).n == 1
+
+
 async def test_parallel_leases_never_share_a_suggestion(store, user_uuid, exp_uuid):
     await lease_suggestions(store, user_uuid, exp_uuid, 0, 20)
     job = await claim_job(store, "a", LEASE)

@@ -161,6 +161,7 @@ async def _store(
     values: dict[str, Any] = {
         "fit_rev": fit_rev,
         "n_open": row.n_open - len(superseded) + len(rows),
+        "n_wanted": 1,  # whoever still waits for more is woken by these events and raises it again
         "last_seq": row.last_seq + len(events),
         "updated_at": now,
     }
