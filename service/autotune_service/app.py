@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
+from tempfile import NamedTemporaryFile
 
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
@@ -117,12 +118,13 @@ def secret_of(settings: Settings) -> str:
         return settings.secret.get_secret_value()
     path = settings.data / "dev-secret"
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(48))
+    if not path.exists():
+        # Written aside and linked, so that a process that starts beside this one never reads half of it.
+        with NamedTemporaryFile("w", dir=path.parent) as file:
+            file.write(secrets.token_urlsafe(48))
+            file.flush()
+            with suppress(FileExistsError):
+                os.link(file.name, path)
     return path.read_text()
 
 
@@ -177,8 +179,9 @@ async def _background(coroutine: Awaitable[None], stopping: asyncio.Event) -> As
         yield
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
 
 
 async def _serve_http(
@@ -194,7 +197,7 @@ async def _serve_http(
 
     async def stop() -> None:
         await stopping.wait()
-        services.closing.set()
+        services.hub.close()
 
     app.before_serving(_announcer(on_ready))
     await hypercorn_serve(app, config, shutdown_trigger=stop)

@@ -40,6 +40,8 @@ def run_lab(settings: Settings, notebook: Path, lab_port: int, say: Callable[[st
     """
     if settings.mode != "dev":
         raise LabError("AUTOTUNE_MODE is prod, which has no dev user to sign in: run `autotune serve` alone")
+    if settings.port == 0:
+        raise LabError("port 0 is none that a notebook can be told: choose one, as in `make run PORT=8018`")
     if not notebook.is_file():
         raise LabError(f"there is no notebook {notebook}")
     _require_free(settings.host, settings.port, "AutoTune", "PORT=8018")

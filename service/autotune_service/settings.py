@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -61,6 +62,11 @@ class Settings(BaseSettings):
     def _is_postgres(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must start with postgresql://, as in postgresql://user:password@host:5432/name")
+        if url is not None:
+            try:
+                _ = urlsplit(url.get_secret_value()).port
+            except ValueError:
+                raise ValueError("must have a port from 0 to 65535, or none") from None
         return url
 
     @field_validator("secret")

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
-from pydantic_core import InitErrorDetails
+from pydantic_core import ErrorDetails, InitErrorDetails
 
 from autotune_wire.base import Configuration, Moment, Number, Reply, Request
 from autotune_wire.tables import Table, rows_of
@@ -69,12 +69,17 @@ class Tell(Request):
         for row in responses:
             if set(row) != {RESPONSE_COLUMN}:
                 raise _refusal("response_tell", list(row), f"must have the one column {RESPONSE_COLUMN}")
-        return _RUNS.validate_python(
-            [
-                {"covars": row, "response": response[RESPONSE_COLUMN]}
-                for row, response in zip(covars, responses, strict=True)
-            ]
-        )
+        rows = zip(covars, responses, strict=True)
+        try:
+            return _RUNS.validate_python([{"covars": row, "response": told[RESPONSE_COLUMN]} for row, told in rows])
+        except ValidationError as error:
+            raise ValidationError.from_exception_data("Tell", [_in_tables(found) for found in error.errors()]) from None
+
+    def field_of(self, index: int) -> str:
+        """Name the field that holds the configuration of a run, by the run's place in ``runs()``."""
+        if self.covars_tell is not None:
+            return f"covars_tell.{index}"
+        return "covars" if self.observations is None else f"observations.{index}.covars"
 
 
 _RUNS = TypeAdapter(Annotated[list[Told], Field(min_length=1, max_length=MAX_TELL)])
@@ -85,6 +90,18 @@ def _rows(field: str, table: Table) -> list[dict[str, object]]:
         return rows_of(table)
     except ValueError as error:
         raise _refusal(field, table, str(error)) from None
+
+
+def _in_tables(found: ErrorDetails) -> InitErrorDetails:
+    """Say of what is wrong with a run in which cell of the two tables it stands."""
+    loc = found["loc"]
+    if loc[1:2] == ("covars",):
+        loc = ("covars_tell", loc[0], *loc[2:])
+    elif loc[1:2] == ("response",):
+        loc = ("response_tell", loc[0], RESPONSE_COLUMN)
+    else:
+        loc = ("covars_tell",)
+    return InitErrorDetails(type=found["type"], loc=loc, input=found["input"], ctx=found.get("ctx", {}))
 
 
 def _refusal(field: str, value: object, message: str) -> ValidationError:

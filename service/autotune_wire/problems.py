@@ -9,7 +9,7 @@ from autotune_wire.base import Reply
 
 CONTENT_TYPE = "application/problem+json"
 _SHOWN_CHARACTERS = 200
-_MAX_SHOWN_ERRORS = 20
+MAX_PROBLEMS = 20
 _SECRET_FIELDS = frozenset({"password", "token", "refresh_token", "client_secret"})
 
 
@@ -36,7 +36,7 @@ class Problem(Reply):
 
 def field_problems(error: ValidationError) -> list[FieldProblem]:
     """Say field by field what a failed validation found; the value of a secret is left out."""
-    return [_field_problem(found) for found in error.errors(include_url=False)[:_MAX_SHOWN_ERRORS]]
+    return [_field_problem(found) for found in error.errors(include_url=False)[:MAX_PROBLEMS]]
 
 
 def shown(value: Any) -> str | int | float | bool | None:
@@ -73,7 +73,8 @@ def _field_problem(found: Any) -> FieldProblem:
 
 def _without_tags(path: Sequence[str | int]) -> list[str | int]:
     # pydantic names the branch of a union between a covariate and its field: covars.color.cat.options.
-    parts = list(path)
+    # On the websocket it names the operation first: tell.covars.color.
+    parts = list(path[1:] if path[:1] in (("ask",), ("tell",)) else path)
     if len(parts) > 2 and parts[0] == "covars" and parts[2] in {"int", "cont", "cat"}:
         del parts[2]
     return parts

@@ -1,5 +1,6 @@
 """Covariates and the space they span."""
 
+from collections import Counter
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -50,7 +51,7 @@ class CatCovariate(Request):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        twice = {option for option in self.options if self.options.count(option) > 1}
+        twice = [option for option, count in Counter(self.options).items() if count > 1]
         if twice:
             raise PydanticCustomError(
                 "options_not_unique",

@@ -111,7 +111,7 @@ def test_tell_refuses_what_is_no_observation(body):
         ('[{"x":1}]', '[{"Response":1},{"Response":2}]', "response_tell"),
         ('[{"x":1}]', '[{"response":1}]', "response_tell"),
         ('[{"x":1}]', '[{"Response":NaN}]', "response_tell"),
-        ('[{"x":1}]', '[{"Response":null}]', "0.response"),
+        ('[{"x":1}]', '[{"Response":null}]', "response_tell.0.Response"),
     ],
 )
 def test_tell_in_tables_names_the_wrong_table(covars_tell, response_tell, field):

@@ -7,8 +7,7 @@ from autotune_service.compute.pool import EngineError, Pool
 from autotune_service.compute.worker import Worker
 from autotune_service.engine.problem import Recommendation
 from autotune_service.live.subscription import subscribe
-from autotune_service.store.events import list_events
-from autotune_service.tuning.experiments import create_experiment, read_experiment
+from autotune_service.tuning.experiments import create_experiment
 from autotune_service.tuning.tell import tell
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.observations import Told
@@ -33,22 +32,6 @@ class FailingPool(Pool):
         if request.explore_because is None or self.fails_at_all:
             raise EngineError("NotPSDError: no")
         return [Recommendation(GUESS | {"weight": 9.0}, "sobol", request.explore_because)]
-
-
-class CountingPool(Pool):
-    """Counts what another pool solves."""
-
-    def __init__(self, pool: Pool) -> None:
-        super().__init__(1, 1)
-        self._pool = pool
-        self.n_runs = 0
-
-    async def warm(self) -> None:
-        pass
-
-    async def solve(self, request):
-        self.n_runs += 1
-        return await self._pool.solve(request)
 
 
 @pytest.fixture
@@ -103,19 +86,3 @@ async def test_engine_that_gives_nothing_is_tried_again_at_the_next_tell(store, 
         await tell(store, user_uuid, exp_uuid, [run(8, 1.0)])
         event = await until_event(store, hub, exp_uuid, "suggestion_created")
     assert event.data["data_rev"] == 2
-
-
-async def test_ten_tells_at_once_are_fewer_engine_runs(store, hub, database_url, pool, user_uuid, exp_uuid):
-    counting = CountingPool(pool)
-    async with working(store, database_url, counting):
-        await asyncio.gather(*(tell(store, user_uuid, exp_uuid, [run(n, float(n))]) for n in range(10)))
-        async with asyncio.timeout(WITHIN_S):
-            async for event in subscribe(store, hub, exp_uuid, 0):
-                if event.type == "suggestion_created" and event.data["data_rev"] == 10:
-                    break
-    events = await list_events(store, exp_uuid, 0, 1000)
-    assert [event.seq for event in events] == list(range(1, len(events) + 1))
-    assert sum(event.type == "observation_added" for event in events) == 10
-    row = await read_experiment(store, user_uuid, exp_uuid)
-    assert row.fit_rev == row.data_rev == 10
-    assert counting.n_runs < 10

@@ -73,3 +73,10 @@ def test_guess_is_a_configuration_of_the_space():
 )
 def test_is_better_follows_the_direction(direction, response, than, expected):
     assert is_better(direction, response, than) is expected
+
+
+def test_checked_configuration_tells_values_apart_in_a_range_below_the_rounding_of_text():
+    tiny = TypeAdapter(Space).validate_python({"x": {"vtype": "cont", "guess": 5e-12, "min": 1e-12, "max": 1e-11}})
+    with pytest.raises(InvalidError):
+        checked_configuration(tiny, {"x": -4e-11})
+    assert not is_same(tiny, {"x": 2e-12}, {"x": 3e-12})

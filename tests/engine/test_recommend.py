@@ -1,4 +1,5 @@
 import math
+import random
 
 import numpy as np
 import pytest
@@ -169,3 +170,33 @@ def test_explore_says_why():
     suggested = explore(problem(design(8)), "NotPSDError: no")[0]
     assert suggested.source == "sobol"
     assert "NotPSDError: no" in suggested.reason
+
+
+def test_choice_of_one_option_does_not_stop_the_model():
+    lone = TypeAdapter(Space).validate_python(
+        {
+            "only": {"vtype": "cat", "guess": "a", "options": ["a"]},
+            "x": {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0},
+        }
+    )
+    told = [{"only": "a", "x": n / 8} for n in range(8)]
+    for pending in ([], [{"only": "a", "x": 0.55}]):
+        suggested = recommend(problem(told, [-((one["x"] - 0.6) ** 2) for one in told], pending=pending, of=lone))[0]
+        assert (suggested.source, suggested.covars["only"]) == ("model", "a")
+
+
+def test_many_options_leave_the_suggestion_a_function_of_the_problem():
+    options = [f"o{n}" for n in range(25)]
+    many = TypeAdapter(Space).validate_python(
+        {
+            "c": {"vtype": "cat", "guess": "o0", "options": options},
+            "x": {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0},
+        }
+    )
+    told = [{"c": options[n], "x": n / 10} for n in range(10)]
+    given = problem(told, [float(n % 4) for n in range(10)], of=many)
+    suggested = []
+    for state in range(4):
+        random.seed(state)  # whatever ran before in the process
+        suggested.append(recommend(given))
+    assert all(one == suggested[0] for one in suggested)

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from autotune_service.domain.errors import UnavailableError
 from autotune_service.live.hub import Hub
 from autotune_service.live.subscription import subscribe
 from autotune_service.tuning.experiments import create_experiment
@@ -89,3 +90,14 @@ async def test_hub_forgets_who_stopped_watching():
     with hub.watch(uuid4()):
         pass
     assert not hub._watches
+
+
+async def test_whoever_waits_is_told_when_the_process_stops(store, hub, exp_uuid):
+    async def nothing():
+        return None
+
+    waiting = asyncio.create_task(hub.until(exp_uuid, nothing, 30))
+    await asyncio.sleep(0)
+    hub.close()
+    with pytest.raises(UnavailableError):
+        await waiting

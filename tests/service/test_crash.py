@@ -1,9 +1,12 @@
 """Nothing acknowledged is lost, whatever ends the service."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 
 import httpx2
 import psutil
+import pytest
 import websockets.sync.client
 
 from autotune_wire.frames import Event
@@ -114,3 +117,19 @@ def test_killed_service_does_not_keep_postgres_alive_for_ever(start_service, tmp
     postmaster = int((tmp_path / "data" / "postgres" / "postmaster.pid").read_text().split()[0])
     service.stop()
     wait_until(lambda: is_gone(postmaster))
+
+
+def test_stopped_service_tells_whoever_waits_to_come_back(start_service, database_url):
+    service = start_service("--no-worker", AUTOTUNE_DATABASE_URL=database_url)
+    with service.client() as client, ThreadPoolExecutor() as threads:
+        body = {"name": "stop", "covars": SPACE, "seed": 1}
+        exp_uuid = client.post("/experiment/new", json=body).json()["exp_uuid"]
+        client.post(f"/experiment/tell/{exp_uuid}", json={"covars": GUESS, "response": 1.0})
+        asking = threads.submit(client.get, f"/experiment/ask/{exp_uuid}")  # nobody computes it
+        with pytest.raises(FutureTimeoutError):
+            asking.result(timeout=1)
+        assert service.stop() == 0
+        reply = asking.result()
+    assert reply.status_code == 503
+    assert int(reply.headers["Retry-After"]) > 0
+    assert "Traceback" not in service.log()

@@ -167,12 +167,12 @@ async def test_caller_who_went_away_costs_one_fit_and_no_more(store, user_uuid, 
 
 
 async def test_parallel_leases_never_share_a_suggestion(store, user_uuid, exp_uuid):
-    await lease_suggestions(store, user_uuid, exp_uuid, 0, 20)
+    await lease_suggestions(store, user_uuid, exp_uuid, 0, 5)
     job = await claim_job(store, "a", LEASE)
     await commit_job(store, job, [proposal(float(n)) for n in range(job.n)])
-    taken = await asyncio.gather(*(lease_suggestions(store, user_uuid, exp_uuid, 0, 1) for _ in range(10)))
+    taken = await asyncio.gather(*(lease_suggestions(store, user_uuid, exp_uuid, 0, 1) for _ in range(5)))
     uuids = [one.suggestion_uuid for given in taken for one in given.suggestions]
-    assert len(uuids) == len(set(uuids)) == 10
+    assert len(uuids) == len(set(uuids)) == 5
 
 
 async def test_leased_suggestion_stays_pending_through_a_fit(store, user_uuid, exp_uuid):
@@ -220,7 +220,7 @@ async def test_bulk_tell_is_stored_whole_or_not_at_all(store, user_uuid, exp_uui
 async def test_unknown_suggestion_is_refused(store, user_uuid, exp_uuid):
     with pytest.raises(InvalidError) as caught:
         await tell(store, user_uuid, exp_uuid, [run(7, 1.0, suggestion_uuid=uuid4())])
-    assert caught.value.errors[0].field == "suggestion_uuid"
+    assert caught.value.errors[0].field == "observations.0.suggestion_uuid"
 
 
 async def test_stranger_sees_no_experiment(store, exp_uuid):
@@ -242,3 +242,30 @@ async def test_minimizing_experiment_keeps_its_lowest_response(store, user_uuid)
     for n, response in enumerate([3.0, 1.0, 2.0]):
         taken = await tell(store, user_uuid, exp_uuid, [run(n, response)])
     assert taken.best_response == 1.0
+
+
+async def test_run_that_names_its_suggestion_is_linked_before_one_that_only_equals_it(store, user_uuid, exp_uuid):
+    guess = (await current_suggestion(store, user_uuid, exp_uuid, 0)).suggestions[0]
+    twice = [Told(covars=GUESS, response=1.0), run(6.6, 2.0, suggestion_uuid=guess.suggestion_uuid)]
+    taken = await tell(store, user_uuid, exp_uuid, twice)
+    assert [one.suggestion_uuid for one in taken.observations] == [None, guess.suggestion_uuid]
+
+
+async def test_large_ask_is_computed_in_steps(store, user_uuid, exp_uuid):
+    await lease_suggestions(store, user_uuid, exp_uuid, 0, 100)
+    job = await claim_job(store, "a", LEASE)
+    assert 1 < job.n < 20
+
+
+async def test_tell_forgets_what_a_caller_wanted_who_went_away(store, user_uuid, exp_uuid):
+    await lease_suggestions(store, user_uuid, exp_uuid, 0, 100)
+    await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
+    assert (await claim_job(store, "a", LEASE)).n == 1
+
+
+async def test_failure_on_an_experiment_closed_meanwhile_is_no_event(store, user_uuid, exp_uuid):
+    await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
+    job = await claim_job(store, "a", LEASE)
+    await close_experiment(store, user_uuid, exp_uuid)
+    await fail_job(store, job, "no luck", LEASE)
+    assert (await types(store, exp_uuid))[-1] == "experiment_closed"

@@ -1,4 +1,6 @@
 import base64
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 
@@ -98,7 +100,13 @@ async def test_cookie_of_an_ended_session_is_refused(app, client):
 
 
 @pytest.mark.parametrize(
-    "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "same-site"}]
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "http://["},
+    ],
 )
 async def test_cookie_does_not_act_for_another_site(client, headers):
     await client.post("/auth/login", form=FORM)
@@ -121,8 +129,17 @@ async def test_basic_tells_who_it_is(client):
         (basic("zoë@example.org:pässword".encode()), 401),
         (basic(b"\xff\xfe"), 400),
         ({"Authorization": "Basic ***"}, 400),
+        ({"Authorization": "Basic \xe9\xe9"}, 400),
+        (basic(b"ada@example.org\x00:secret"), 400),
         ({}, 401),
     ],
 )
 async def test_bad_basic_credentials_are_refused(client, header, status):
     assert (await client.get("/auth/basic-me", headers=header)).status_code == status
+
+
+async def test_token_of_a_user_who_is_not_there_is_refused(client, accounts):
+    token = accounts.access_tokens.issue(uuid4(), datetime.now(UTC))
+    body = {"name": "x", "covars": {"n": {"vtype": "int", "guess": 1, "min": 0, "max": 2}}}
+    reply = await client.post("/experiment/new", json=body, headers={"Authorization": f"Bearer {token}"})
+    assert reply.status_code == 401

@@ -104,6 +104,7 @@ async def test_other_content_type_is_refused(client, headers):
     [
         ("/nowhere", 404),
         ("/experiment/not-a-uuid", 404),
+        ("/static/" + "x" * 3000, 404),
         (f"/experiment/{uuid4()}", 404),
         (f"/experiment/ask/{uuid4()}", 404),
         ("/experiment/new", 405),
@@ -139,3 +140,27 @@ async def test_too_many_covariates_are_refused(client, headers):
         await client.post("/experiment/new", json={"name": "x", "covars": covars}, headers=headers)
     )
     assert problem["errors"][0]["field"] == "covars"
+
+
+async def test_problem_stays_small_however_much_is_wrong(client, headers):
+    covars = {f"{n:03}" + "x" * 190: SPACE["v1"] for n in range(100)}
+    reply = await client.post("/experiment/new", json={"name": "x", "covars": covars}, headers=headers)
+    exp_uuid = (await reply.get_json())["exp_uuid"]
+    body = {"covars": {f"unknown {n}": 1 for n in range(4000)}, "response": 1}
+    reply = await client.post(f"/experiment/tell/{exp_uuid}", json=body, headers=headers)
+    assert reply.status_code == 422
+    assert len(await reply.get_data()) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"observations": [{"covars": GUESS | {"v1": 9}, "response": 1}]}, "observations.0.covars.v1"),
+        ({"covars_tell": [GUESS | {"v1": 9}], "response_tell": [{"Response": 1}]}, "covars_tell.0.v1"),
+        ({"covars_tell": [GUESS | {"v1": True}], "response_tell": [{"Response": 1}]}, "covars_tell.0.v1"),
+        ({"covars_tell": [GUESS], "response_tell": [{"Response": "1"}]}, "response_tell.0.Response"),
+    ],
+)
+async def test_field_is_named_as_the_body_has_it(client, headers, exp_uuid, body, field):
+    problem = await problem_of(await client.post(f"/experiment/tell/{exp_uuid}", json=body, headers=headers))
+    assert problem["errors"][0]["field"] == field

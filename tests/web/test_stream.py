@@ -80,6 +80,7 @@ async def test_socket_takes_tell_and_ask(client, headers, worker, exp_uuid):
         ('{"id": 1, "op": "ask", "n": true}', "invalid"),
         ('{"id": true, "op": "ask"}', "invalid"),
         ('{"op": "ask"}', "invalid"),
+        ('{"id": "' + "x" * 65 + '", "op": "ask"}', "invalid"),
         ('{"id": 1, "op": "tell", "covars": {"v1": NaN}, "response": 1}', "malformed"),
         ('{"id": 1, "op": "tell", "covars": {"v1": 9, "color": "red", "weight": 1}, "response": 1}', "invalid"),
     ],
@@ -93,6 +94,22 @@ async def test_bad_frame_is_answered_with_a_problem_and_the_socket_lives(client,
         assert "result" in await receive_until(socket, answer_to(2))
 
 
+async def test_problem_of_a_frame_names_its_field(client, headers, exp_uuid):
+    async with client.websocket(f"/experiment/stream/{exp_uuid}?after=2", headers=headers) as socket:
+        await socket.send(json.dumps({"id": 1, "op": "tell", "covars": GUESS, "response": True}))
+        frame = await receive(socket)
+    assert frame["id"] == 1
+    assert frame["problem"]["errors"][0]["field"] == "response"
+
+
+async def test_flood_of_operations_is_answered_and_not_stored_up(client, headers, exp_uuid):
+    async with client.websocket(f"/experiment/stream/{exp_uuid}?after=2", headers=headers) as socket:
+        for n in range(12):
+            await socket.send(json.dumps({"id": n, "op": "ask", "n": 50}))
+        busy = [await receive_until(socket, lambda frame: "problem" in frame) for _ in range(3)]
+    assert {frame["problem"]["code"] for frame in busy} == {"unavailable"}
+
+
 async def test_binary_frame_is_answered_with_a_problem(client, headers, exp_uuid):
     async with client.websocket(f"/experiment/stream/{exp_uuid}?after=2", headers=headers) as socket:
         await socket.send(b"\x00\x01")
@@ -103,7 +120,7 @@ async def test_first_frame_can_bring_the_token(client, headers, exp_uuid):
     token = headers["Authorization"].removeprefix("Bearer ")
     async with client.websocket(f"/experiment/stream/{exp_uuid}?after=1") as socket:
         await socket.send(json.dumps({"op": "auth", "token": token, "id": 0}))
-        assert await receive(socket) == {"id": 0, "result": {}, "problem": None}
+        assert (await receive(socket))["result"] == {}
         assert (await receive(socket))["seq"] == 2
 
 
@@ -157,13 +174,13 @@ async def test_cookie_opens_the_stream_for_an_own_page_alone(client, headers, ex
     own = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
     async with client.websocket(path, headers=own) as socket:
         assert (await receive(socket))["seq"] == 2
-    for foreign in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {}):
+    for foreign in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": "http://["}, {}):
         assert await refused_with(client, path, foreign) == 403
 
 
 async def test_socket_is_told_when_the_service_stops(client, headers, app, exp_uuid):
     async with client.websocket(f"/experiment/stream/{exp_uuid}?after=2", headers=headers) as socket:
-        app.extensions["autotune"].closing.set()
+        app.extensions["autotune"].hub.close()
         with pytest.raises(WebsocketDisconnectError) as caught:
             await receive(socket)
     assert caught.value.args[0] == 1012

@@ -7,6 +7,8 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from pydantic import ValidationError
+
 from autotune_service.compute.child import LENGTH
 from autotune_service.compute.messages import Answer, Request
 from autotune_service.engine.problem import Recommendation
@@ -82,6 +84,8 @@ class EngineProcess:
         except (OSError, asyncio.IncompleteReadError) as error:
             await self.stop()
             raise EngineError("the engine process ended") from error
+        except ValidationError as error:
+            raise EngineError("the engine gave an answer that is none") from error
         except asyncio.CancelledError:
             await self.stop()  # an answer under way would be taken for that of the next problem
             raise

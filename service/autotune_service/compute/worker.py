@@ -108,8 +108,7 @@ async def _kept(store: Store, job: Job) -> AsyncIterator[None]:
         yield
     finally:
         heartbeat.cancel()
-        with suppress(asyncio.CancelledError):
-            await heartbeat
+        await asyncio.wait([heartbeat])  # unlike awaiting it, this lets a cancellation of our own through
 
 
 async def _renew(store: Store, job: Job) -> None:

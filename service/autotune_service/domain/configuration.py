@@ -17,6 +17,9 @@ _SAME_WITHIN = 1e-6
 _TEXT_ROUNDING = 5e-11
 """pandas' to_json() writes ten decimals, whatever the size of the number."""
 
+_MAX_SLACK = 1e-3
+"""Share of a range that rounding may cost: in a range of 1e-11, ten decimals tell nothing apart."""
+
 
 def checked_configuration(space: Mapping[str, Covariate], covars: Configuration, path: str = "covars") -> Configuration:
     """Give the configuration with each value in its covariate's own type, in the space's order.
@@ -29,11 +32,8 @@ def checked_configuration(space: Mapping[str, Covariate], covars: Configuration,
     Raises:
         InvalidError: With one entry for every covariate that is missing, unknown, of another type or out of bounds.
     """
-    problems = [
-        FieldProblem(field=f"{path}.{name}", message=f"is no covariate of this experiment; it has {', '.join(space)}")
-        for name in covars
-        if name not in space
-    ]
+    message = f"is no covariate of this experiment; it has {shown(', '.join(space))}"
+    problems = [FieldProblem(field=f"{path}.{shown(name)}", message=message) for name in covars if name not in space]
     checked: Configuration = {}
     for name, covariate in space.items():
         if name not in covars:
@@ -67,7 +67,7 @@ def allowed(covariate: Covariate) -> str:
         return f"a whole number from {covariate.min} to {covariate.max}"
     if isinstance(covariate, ContCovariate):
         return f"a number from {covariate.min} to {covariate.max}"
-    return f"one of {', '.join(covariate.options)}"
+    return f"one of {shown(', '.join(covariate.options))}"
 
 
 def _checked_value(covariate: Covariate, value: Value) -> Value | None:
@@ -77,7 +77,7 @@ def _checked_value(covariate: Covariate, value: Value) -> Value | None:
         return None
     if isinstance(covariate, IntCovariate):
         return int(value) if value == int(value) and covariate.min <= value <= covariate.max else None
-    slack = max(_BOUND_SLACK * (covariate.max - covariate.min), _TEXT_ROUNDING)
+    slack = _slack(covariate, _BOUND_SLACK)
     if covariate.min - slack <= value <= covariate.max + slack:
         return float(min(max(value, covariate.min), covariate.max))
     return None
@@ -86,5 +86,9 @@ def _checked_value(covariate: Covariate, value: Value) -> Value | None:
 def _is_same_value(covariate: Covariate, first: Value, second: Value) -> bool:
     if not isinstance(covariate, ContCovariate):
         return first == second
-    within = max(_SAME_WITHIN * (covariate.max - covariate.min), _TEXT_ROUNDING)
-    return abs(float(first) - float(second)) <= within
+    return abs(float(first) - float(second)) <= _slack(covariate, _SAME_WITHIN)
+
+
+def _slack(covariate: ContCovariate, share: float) -> float:
+    span = covariate.max - covariate.min
+    return max(share * span, min(_TEXT_ROUNDING, _MAX_SLACK * span))

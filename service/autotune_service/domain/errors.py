@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from autotune_wire.problems import FieldProblem
+from autotune_wire.problems import MAX_PROBLEMS, FieldProblem
 
 
 class AutotuneError(Exception):
@@ -36,7 +36,7 @@ class InvalidError(AutotuneError):
         """Build the error whose detail is the first of the field problems."""
         first = errors[0]
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        return cls(f"{first.field or 'body'}: {first.message}{more}", errors)
+        return cls(f"{first.field or 'body'}: {first.message}{more}", errors[:MAX_PROBLEMS])
 
 
 class UnauthenticatedError(AutotuneError):

@@ -108,13 +108,16 @@ def _optimize(acquisition: AcquisitionFunction, search: Search) -> Tensor:
         for column, covariate in enumerate(encoding.covariates)
         if isinstance(covariate, IntCovariate) and n_values(covariate) <= _ENUMERATED_VALUES
     }
-    categories = {j: [float(code) for code in range(int(encoding.upper[j]) + 1)] for j in encoding.cat_columns}
+    codes = {j: [float(code) for code in range(int(encoding.upper[j]) + 1)] for j in encoding.cat_columns}
+    categories = {j: choices for j, choices in codes.items() if len(choices) > 1}
+    fixed = {j: 0.0 for j in codes if j not in categories} or None  # a choice of one is none
     if discrete or categories:
         found, _ = optimize_acqf_mixed_alternating(
             acquisition,
             bounds,
             discrete_dims=discrete,
             cat_dims=categories,
+            fixed_features=fixed,
             q=1,
             num_restarts=_RESTARTS,
             raw_samples=_RAW_SAMPLES,
@@ -127,6 +130,7 @@ def _optimize(acquisition: AcquisitionFunction, search: Search) -> Tensor:
             q=1,
             num_restarts=_RESTARTS,
             raw_samples=_RAW_SAMPLES,
+            fixed_features=fixed,
             options={"maxiter": _ITERATIONS, "seed": search.seed},
         )
     best: Tensor = found.squeeze(0).detach()

@@ -1,6 +1,9 @@
 """The engine's two answers: what to try next, and what to explore where the model failed."""
 
+import random
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from zlib import crc32
 
 import numpy as np
@@ -29,10 +32,22 @@ def recommend(problem: Problem) -> list[Recommendation]:
     if known < wanted or len(problem.told) < 2:
         return initial_design(problem, f"initial design, until {wanted} configurations are known")
     seed = crc32(f"{problem.seed}:{len(problem.told)}:{len(problem.pending)}".encode())
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+    with _seeded(seed), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # BoTorch warns of data that are handled here
-        torch.manual_seed(seed)
         return _by_model(problem, encoding, seed)
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    # BoTorch draws from torch, and from Python's own generator where a covariate has many options.
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            yield
+    finally:
+        random.setstate(state)
 
 
 def explore(problem: Problem, failure: str) -> list[Recommendation]:

@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 from uuid import UUID
 
+from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.events import EVENTS_CHANNEL
 from autotune_service.store.listen import Listener
 
 _T = TypeVar("_T")
 
+_RESTART_S = 2
 _POLL_S = 2.0
 """NOTIFY wakes at once; this is for the notification that a lost connection swallowed."""
 
@@ -22,10 +24,17 @@ class Hub:
     def __init__(self, url: str) -> None:
         self._listener = Listener(url, EVENTS_CHANNEL, self._notified, self._wake_all)
         self._watches: defaultdict[UUID, set[asyncio.Event]] = defaultdict(set)
+        self.closing = asyncio.Event()
+        """Set when the process stops: whoever waits must come to an end."""
 
     async def run(self) -> None:
         """Listen until cancelled."""
         await self._listener.run()
+
+    def close(self) -> None:
+        """Have all who wait come to an end."""
+        self.closing.set()
+        self._wake_all()
 
     @contextlib.contextmanager
     def watch(self, exp_uuid: UUID) -> Iterator[asyncio.Event]:
@@ -40,12 +49,18 @@ class Hub:
                 del self._watches[exp_uuid]
 
     async def until(self, exp_uuid: UUID, attempt: Callable[[], Awaitable[_T | None]], within_s: float) -> _T | None:
-        """Try again at every event of the experiment until something comes of it, or the time is over."""
+        """Try again at every event of the experiment until something comes of it, or the time is over.
+
+        Raises:
+            UnavailableError: If the process stops first.
+        """
         with self.watch(exp_uuid) as wake:
             loop = asyncio.get_running_loop()
             deadline = loop.time() + within_s
             while True:
                 wake.clear()
+                if self.closing.is_set():
+                    raise UnavailableError("the service restarts: ask again", _RESTART_S)
                 found = await attempt()
                 left_s = deadline - loop.time()
                 if found is not None or left_s <= 0:

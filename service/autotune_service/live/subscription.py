@@ -1,6 +1,6 @@
 """Replay, then live: every event of one experiment after a seq, in order, each once."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from uuid import UUID
 
 from autotune_service.live.hub import Hub, wait_for_wake
@@ -12,7 +12,7 @@ _BATCH = 500
 _POLL_S = 5.0
 
 
-async def subscribe(store: Store, hub: Hub, exp_uuid: UUID, after: int) -> AsyncIterator[Event]:
+async def subscribe(store: Store, hub: Hub, exp_uuid: UUID, after: int) -> AsyncGenerator[Event]:
     """Give the events after a seq, those that are there and then those that come, until the caller stops.
 
     Each read starts after the last event given, so nothing is missed and nothing comes twice, however the

@@ -57,6 +57,7 @@ class Store:
         timeout_ms = str(int(timeout_s * 1000))
         self._database = Database(
             url,
+            dsn=url,  # for the options that databases does not know, sslmode among them
             min_size=1,
             max_size=pool_size,
             timeout=timeout_s,

@@ -31,7 +31,7 @@ class Lease:
 
 
 async def claim_due_experiment(work: Work, worker: str, lease_for: timedelta) -> Lease | None:
-    """Take the experiment that has waited longest, None where no work is due or all of it is held."""
+    """Take the experiment with due work that changed longest ago, None where no work is due or all of it is held."""
     token = uuid4()
     due = (
         sa.select(experiments.c.exp_uuid)

@@ -7,7 +7,7 @@ when it is back.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import asyncpg
 
@@ -32,34 +32,35 @@ class Listener:
         attempt = 0
         while True:
             try:
-                connection = await asyncpg.connect(
-                    self._url, timeout=5, server_settings={"application_name": "autotune-listen"}
-                )
-            except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-                wait_s = _RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)]
-                _log.warning("cannot listen on %s: %s; next try in %s s", self._channel, error, wait_s)
-                attempt += 1
-                await asyncio.sleep(wait_s)
-                continue
-            attempt = 0
-            await self._listen(connection)
+                async with self._listening() as connection:
+                    attempt = 0
+                    await self._keep(connection)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                _log.warning("not listening on %s: %s", self._channel, error)
+            await asyncio.sleep(_RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)])
+            attempt += 1
 
-    async def _listen(self, connection: asyncpg.Connection) -> None:
-        lost = asyncio.Event()
-        connection.add_termination_listener(lambda _: lost.set())
+    @contextlib.asynccontextmanager
+    async def _listening(self) -> AsyncIterator[asyncpg.Connection]:
+        connection = await asyncpg.connect(
+            self._url, timeout=5, server_settings={"application_name": "autotune-listen"}
+        )
         try:
             await connection.add_listener(self._channel, self._notified)
             self._on_connect()
-            while not lost.is_set():
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(lost.wait(), _KEEPALIVE_S)
-                    break
-                # A peer that vanished without a word is only noticed by asking it something.
-                await connection.execute("SELECT 1", timeout=5)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            _log.warning("the connection that listens on %s is lost: %s", self._channel, error)
+            yield connection
         finally:
             connection.terminate()
+
+    async def _keep(self, connection: asyncpg.Connection) -> None:
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
+        while not connection.is_closed():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(lost.wait(), _KEEPALIVE_S)
+                return
+            # A peer that vanished without a word is only noticed by asking it something.
+            await connection.execute("SELECT 1", timeout=5)
 
     def _notified(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         self._on_notify(str(payload))

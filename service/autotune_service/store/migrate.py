@@ -1,6 +1,7 @@
 """Brings a database's tables to a revision; several that start at once wait for each other."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -32,8 +33,9 @@ async def downgrade(url: str, revision: str) -> None:
 
 
 async def _migrate(url: str, run: Callable[[Config], None]) -> None:
+    # asyncpg reads the URL itself, here as for the pool, so that both take the same options, sslmode among them.
     engine = create_async_engine(
-        url.replace("://", "+asyncpg://", 1).replace("postgres+", "postgresql+"), poolclass=NullPool
+        "postgresql+asyncpg://", poolclass=NullPool, async_creator=partial(asyncpg.connect, url)
     )
     try:
         async with engine.begin() as connection:

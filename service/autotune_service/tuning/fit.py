@@ -35,6 +35,9 @@ from autotune_service.store.suggestions import (
 from autotune_wire.base import Configuration
 from autotune_wire.suggestions import Source
 
+_MAX_BATCH = 8
+"""Suggestions of one engine run. Whoever waits for more gets these first, and other experiments their turn."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -63,7 +66,7 @@ class Proposal:
 
 
 async def claim_job(store: Store, worker: str, lease_for: timedelta) -> Job | None:
-    """Claim the work that has waited longest, with its snapshot; None where none is due.
+    """Claim an experiment's due work, with its snapshot; None where none is due.
 
     New data replace every open suggestion, so then only the leased ones count as pending.
     """
@@ -77,7 +80,7 @@ async def claim_job(store: Store, worker: str, lease_for: timedelta) -> Job | No
         if has_new_data:
             pending = [one for one in pending if one.state == LEASED]
         n = row.n_wanted if has_new_data else row.n_wanted - row.n_open
-        return Job(lease, await list_observations(work, row.exp_uuid), pending, n)
+        return Job(lease, await list_observations(work, row.exp_uuid), pending, min(n, _MAX_BATCH))
 
 
 async def keep_job(store: Store, job: Job, lease_for: timedelta) -> bool:
@@ -116,8 +119,9 @@ async def fail_job(store: Store, job: Job, failure: str, retry_in: timedelta) ->
         row = await lock_leased_experiment(work, job.lease)
         if row is None:
             return
-        await update_experiment(work, row.exp_uuid, {"last_seq": row.last_seq + 1})
-        await add_events(work, row.exp_uuid, row.last_seq + 1, now, _failures(job, failure))
+        if not row.is_closed:
+            await update_experiment(work, row.exp_uuid, {"last_seq": row.last_seq + 1, "n_wanted": 1})
+            await add_events(work, row.exp_uuid, row.last_seq + 1, now, _failures(job, failure))
         has_newer_data = row.data_rev > job.experiment.data_rev
         await release_lease(work, job.lease, None if has_newer_data else retry_in)
 

@@ -3,7 +3,7 @@
 Whatever is answered 2xx is committed before the answer, so nothing acknowledged is ever lost.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -41,8 +41,21 @@ class Taken:
     updated_at: datetime
 
 
-async def tell(store: Store, user_uuid: UUID, exp_uuid: UUID, runs: Sequence[Told]) -> Taken:
+async def tell(
+    store: Store,
+    user_uuid: UUID,
+    exp_uuid: UUID,
+    runs: Sequence[Told],
+    field_of: Callable[[int], str] = "observations.{}.covars".format,
+) -> Taken:
     """Store observations, all of them or none, and have the next suggestion computed.
+
+    Args:
+        store: Where the experiment is.
+        user_uuid: Whose it is.
+        exp_uuid: Which it is.
+        runs: What was run.
+        field_of: Names the field that holds the configuration of a run, for the messages.
 
     Raises:
         NotFoundError: If the user has no such experiment.
@@ -54,7 +67,7 @@ async def tell(store: Store, user_uuid: UUID, exp_uuid: UUID, runs: Sequence[Tol
     async with store.work() as work:
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_active(row)
-        linked = await _link(work, row, runs)
+        linked = await _link(work, row, runs, field_of)
         added = _Added(row, now)
         for covars, response, suggestion in linked:
             added.add(covars, response, suggestion)
@@ -106,6 +119,7 @@ class _Added:
             "n_observations": self._row.n_observations + len(self.observations),
             "data_rev": self._row.data_rev + len(self.observations),
             "retry_at": None,
+            "n_wanted": 1,  # whoever still waits for more raises it again
             "updated_at": self._now,
             "best_observation_uuid": uuid,
             "best_response": response,
@@ -128,22 +142,26 @@ class _Added:
 _Linked = tuple[Configuration, float, SuggestionRow | None]
 
 
-async def _link(work: Work, row: ExperimentRow, runs: Sequence[Told]) -> list[_Linked]:
+async def _link(work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: Callable[[int], str]) -> list[_Linked]:
     """Check each run and find the suggestion it answers: the one it names, or a pending one with its configuration."""
-    pending = await list_pending(work, row.exp_uuid)
+    named = {run.suggestion_uuid for run in runs}
+    pending = [one for one in await list_pending(work, row.exp_uuid) if one.suggestion_uuid not in named]
     linked: list[_Linked] = []
     suggestion: SuggestionRow | None
     for index, run in enumerate(runs):
-        at = f"observations.{index}." if len(runs) > 1 else ""
-        covars = checked_configuration(row.space, run.covars, f"{at}covars")
+        covars = checked_configuration(row.space, run.covars, field_of(index))
         if run.suggestion_uuid is not None:
-            suggestion = await _named(work, row, run.suggestion_uuid, f"{at}suggestion_uuid", linked)
+            suggestion = await _named(work, row, run.suggestion_uuid, _named_in(field_of(index)), linked)
         else:
             suggestion = next((one for one in pending if is_same(row.space, one.covars, covars)), None)
         if suggestion is not None:
             pending = [one for one in pending if one.suggestion_uuid != suggestion.suggestion_uuid]
         linked.append((covars, run.response, suggestion))
     return linked
+
+
+def _named_in(field: str) -> str:
+    return field.removesuffix("covars") + "suggestion_uuid"
 
 
 async def _named(

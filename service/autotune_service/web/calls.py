@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from autotune_service.domain.errors import InvalidError, SuggestionPendingError
+from autotune_service.domain.errors import AutotuneError, InvalidError, SuggestionPendingError
 from autotune_service.store.suggestions import SuggestionRow
 from autotune_service.tuning import ask, tell
 from autotune_service.tuning.experiments import read_experiment
@@ -50,7 +50,12 @@ async def ask_new(user_uuid: UUID, exp_uuid: UUID, n: int) -> AskReply:
         taken.extend(given.suggestions)
         return given if len(taken) == n else None
 
-    given = await own.hub.until(exp_uuid, attempt, own.ask_wait_s)
+    given = None
+    try:
+        given = await own.hub.until(exp_uuid, attempt, own.ask_wait_s)
+    except AutotuneError:
+        if not taken:
+            raise  # what is taken already is the caller's: it must hear of it
     if not taken:
         raise _pending(own.ask_wait_s)
     return _ask_reply(exp_uuid, ask.Given(taken, row.updated_at if given is None else given.updated_at))
@@ -66,7 +71,7 @@ async def tell_runs(user_uuid: UUID, exp_uuid: UUID, body: Tell) -> TellReply:
     if body.exp_uuid not in {None, exp_uuid}:
         message = f"must be that of the path, {exp_uuid}"
         raise InvalidError.of([FieldProblem(field="exp_uuid", message=message, value=str(body.exp_uuid))])
-    taken = await tell.tell(services().store, user_uuid, exp_uuid, body.runs())
+    taken = await tell.tell(services().store, user_uuid, exp_uuid, body.runs(), body.field_of)
     return TellReply(
         exp_uuid=exp_uuid,
         covars_tell=_text([one.covars for one in taken.observations]),

@@ -1,8 +1,6 @@
 """Who sent a request: the bearer of a token, or a browser with a session."""
 
 import base64
-import binascii
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from quart import Request, Websocket, request, websocket
@@ -11,6 +9,7 @@ from quart_auth import current_user
 from autotune_service.domain.errors import ForbiddenError, MalformedError, UnauthenticatedError
 from autotune_service.store.users import UserRow
 from autotune_service.web.services import services
+from autotune_wire.accounts import PasswordForm
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES = frozenset({"same-origin", "none"})
@@ -25,7 +24,7 @@ async def signed_in() -> UUID:
     """
     token = bearer_token(request)
     if token is not None:
-        return services().accounts.access_tokens.user_of(token)
+        return (await services().accounts.user_of_token(token)).user_uuid
     user = await session_user()
     if request.method not in _SAFE_METHODS and not _is_own_page(request):
         raise ForbiddenError("another site's page must not act for you")
@@ -41,7 +40,7 @@ async def signed_in_on_socket() -> UUID | None:
     """
     token = bearer_token(websocket)
     if token is not None:
-        return services().accounts.access_tokens.user_of(token)
+        return (await services().accounts.user_of_token(token)).user_uuid
     if current_user.auth_id is None:
         return None
     if not _is_own_page(websocket) or "Origin" not in websocket.headers:
@@ -86,11 +85,11 @@ def basic_credentials() -> tuple[str, str]:
     if scheme.lower() != "basic":
         raise UnauthenticatedError("the Authorization header must be: Basic <credentials>")
     try:
-        text = base64.b64decode(encoded, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        raise MalformedError("the Basic credentials are not base64 of UTF-8") from None
-    email, _, password = text.partition(":")
-    return email, password
+        username, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+        form = PasswordForm(username=username, password=password)
+    except ValueError:  # no base64, no UTF-8, or nothing that an address or a password can be
+        raise MalformedError("the Basic credentials are not base64 of an address and a password in UTF-8") from None
+    return form.username, form.password
 
 
 def _is_own_page(source: Request | Websocket) -> bool:
@@ -98,4 +97,4 @@ def _is_own_page(source: Request | Websocket) -> bool:
     if site is not None:
         return site in _OWN_SITES
     origin = source.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == source.host
+    return origin is None or origin.partition("://")[2] == source.host

@@ -3,10 +3,11 @@
 from importlib.metadata import version
 from pathlib import Path
 
-from quart import Quart
+from quart import Quart, request
 from quart_auth import QuartAuth
 from quart_schema import Info, QuartSchema
 
+from autotune_service.domain.errors import NotFoundError
 from autotune_service.tuning.accounts import SESSION_LIFETIME
 from autotune_service.web import auth, experiment, health, stream, user
 from autotune_service.web.errors import register_errors
@@ -16,6 +17,7 @@ from autotune_wire import paths
 
 _STATIC = Path(__file__).parent / "static"
 _BODY_TIMEOUT_S = 60
+_MAX_PATH = 200
 
 
 def create_app(services: Services, *, secret: str, is_https: bool, max_body_bytes: int) -> Quart:
@@ -44,7 +46,14 @@ def create_app(services: Services, *, secret: str, is_https: bool, max_body_byte
     for module in (auth, user, experiment, stream, health):
         app.register_blueprint(module.blueprint)
     register_errors(app)
+    app.before_request(_refuse_long_path)
     return app
+
+
+async def _refuse_long_path() -> None:
+    # A file system refuses a longer name with an error, where the static files are looked for.
+    if len(request.path) > _MAX_PATH:
+        raise NotFoundError("there is no path of that length")
 
 
 def _document(app: Quart) -> None:

@@ -1,7 +1,6 @@
 """What the handlers work with; the app that serves a request carries it."""
 
-import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from quart import current_app
 
@@ -14,13 +13,12 @@ _EXTENSION = "autotune"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts of one service process; ``closing`` is set when it stops."""
+    """The parts of one service process."""
 
     store: Store
     hub: Hub
     accounts: Accounts
     ask_wait_s: float
-    closing: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def services() -> Services:

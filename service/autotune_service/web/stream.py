@@ -1,11 +1,11 @@
 """The websocket of an experiment: its events, replayed and live, and ask and tell on the same socket."""
 
 import asyncio
-import logging
+from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from quart import Blueprint, websocket
 
 from autotune_service.domain.errors import (
@@ -14,6 +14,7 @@ from autotune_service.domain.errors import (
     MalformedError,
     NotFoundError,
     UnauthenticatedError,
+    UnavailableError,
 )
 from autotune_service.live.subscription import subscribe
 from autotune_service.tuning.experiments import read_experiment
@@ -30,15 +31,17 @@ from autotune_wire.frames import (
     Answer,
     AskFrame,
     AuthFrame,
+    Id,
     Operation,
     StreamQuery,
 )
 from autotune_wire.problems import FieldProblem
 
-_log = logging.getLogger(__name__)
 _AUTH_WAIT_S = 10.0
 _OPERATIONS_AT_A_TIME = 8
+_RESTARTS = "the service restarts: connect again"
 _OPERATION: TypeAdapter[Operation] = TypeAdapter(Operation)
+_ID: TypeAdapter[Id] = TypeAdapter(Id)
 
 blueprint = Blueprint("stream", __name__)
 
@@ -84,14 +87,28 @@ async def _require_readable(user_uuid: UUID, exp_uuid: UUID, after: int) -> None
 
 async def _user_of_first_frame() -> UUID:
     try:
-        async with asyncio.timeout(_AUTH_WAIT_S):
-            frame = AuthFrame.model_validate(_decoded(await websocket.receive()))
+        frame = AuthFrame.model_validate(_decoded(await _first_frame()))
     except (TimeoutError, ValueError, MalformedError):
         raise UnauthenticatedError('the first frame must be {"op": "auth", "token": "<access token>"}') from None
-    user_uuid = services().accounts.access_tokens.user_of(frame.token)
+    user_uuid = (await services().accounts.user_of_token(frame.token)).user_uuid
     if frame.id is not None:
         await websocket.send(Answer(id=frame.id, result={}).model_dump_json())
     return user_uuid
+
+
+async def _first_frame() -> Any:
+    receiving = asyncio.ensure_future(websocket.receive())
+    closing = asyncio.ensure_future(services().hub.closing.wait())
+    try:
+        await asyncio.wait({receiving, closing}, timeout=_AUTH_WAIT_S, return_when=asyncio.FIRST_COMPLETED)
+        if receiving.done():
+            return receiving.result()
+        if closing.done():
+            raise _ClosedError(CLOSE_GOING_AWAY, _RESTARTS)
+        raise TimeoutError
+    finally:
+        receiving.cancel()
+        closing.cancel()
 
 
 class _Socket:
@@ -100,7 +117,7 @@ class _Socket:
     def __init__(self, user_uuid: UUID, exp_uuid: UUID) -> None:
         self._user_uuid = user_uuid
         self._exp_uuid = exp_uuid
-        self._places = asyncio.Semaphore(_OPERATIONS_AT_A_TIME)
+        self._n_operations = 0
         self._sending = asyncio.Lock()
 
     async def run(self, after: int) -> None:
@@ -110,35 +127,36 @@ class _Socket:
                 tasks.create_task(self._send_events(after))
                 tasks.create_task(self._close_with_service())
                 while True:
-                    message = await websocket.receive()
-                    await self._places.acquire()
-                    tasks.create_task(self._operate(message))
+                    # Always read on: what is not read gathers in the server's own queue, which has no bound.
+                    tasks.create_task(self._operate(await websocket.receive()))
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None  # the first to fail has ended the others
 
     async def _send_events(self, after: int) -> None:
         own = services()
-        async for event in subscribe(own.store, own.hub, self._exp_uuid, after):
-            await self._send(event.model_dump_json())
+        async with aclosing(subscribe(own.store, own.hub, self._exp_uuid, after)) as events:
+            async for event in events:
+                await self._send(event.model_dump_json())
 
     async def _close_with_service(self) -> None:
-        await services().closing.wait()
-        raise _ClosedError(CLOSE_GOING_AWAY, "the service restarts: connect again")
+        await services().hub.closing.wait()
+        raise _ClosedError(CLOSE_GOING_AWAY, _RESTARTS)
 
     async def _operate(self, message: Any) -> None:
+        self._n_operations += 1
         try:
             answer = await self._answer(message)
-            await self._send(answer.model_dump_json(exclude_none=True))
+            await self._send(answer.model_dump_json(exclude={"problem" if answer.problem is None else "result"}))
         finally:
-            self._places.release()
+            self._n_operations -= 1
 
     async def _answer(self, message: Any) -> Answer:
-        frame_id: Any = None
+        frame_id: Id | None = None
         try:
             decoded = _decoded(message)
-            frame_id = decoded.get("id") if isinstance(decoded, dict) else None
-            if isinstance(frame_id, bool) or not isinstance(frame_id, int | str):
-                frame_id = None
+            frame_id = _id_of(decoded)
+            if self._n_operations > _OPERATIONS_AT_A_TIME:
+                raise UnavailableError(f"at most {_OPERATIONS_AT_A_TIME} operations at a time on one socket", 1)
             frame = _OPERATION.validate_python(decoded)
             reply = await self._call(frame)
         except Exception as error:  # noqa: BLE001 -- one bad frame must not end the socket; problem_of logs it
@@ -153,6 +171,13 @@ class _Socket:
     async def _send(self, text: str) -> None:
         async with self._sending:
             await websocket.send(text)
+
+
+def _id_of(decoded: Any) -> Id | None:
+    try:
+        return _ID.validate_python(decoded["id"])
+    except (TypeError, KeyError, ValidationError):
+        return None
 
 
 def _decoded(message: Any) -> Any:
