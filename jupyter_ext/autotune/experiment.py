@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncGenerator, Callable, Iterable
 from importlib.util import find_spec
+from itertools import count
 from typing import TYPE_CHECKING, Any, overload
 from uuid import UUID
 
 from autotune.checks import Run, checked, told_run
 from autotune.connection import Connection
-from autotune.errors import InvalidInputError
+from autotune.errors import ConnectionFailedError, InvalidInputError, ServiceError
 from autotune.shown import Best, Observation, Suggestion
 from autotune.stream import follow
 from autotune.tables import html_table, run_records
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from autotune.panel import Panel
 
 PAGE = 1000
+ALREADY_TOLD = "already_told"
+MAX_TELLS = 5
+"""How often a tell is sent whose answer is lost each time."""
 
 
 class Experiment:
@@ -112,9 +116,11 @@ class Experiment:
         Raises:
             InvalidInputError: If the response is none, or the configuration holds no plain values.
             ServiceError: If the configuration lies outside the experiment's space, or the experiment is closed.
-            ConnectionFailedError: If the service went away; ``is_sent`` says whether the observation may be stored.
+            ConnectionFailedError: If the service went away; ``is_sent`` says whether the observation may be stored. A
+                tell of a suggestion is repeated before that, as it can be stored only once.
         """
-        return self._tell(Tell(**dict(told_run(run, response))))[0]
+        body = Tell(**dict(told_run(run, response)))
+        return self._tell(body)[0] if body.suggestion_uuid is None else self._tell_of_suggestion(body)
 
     def tell_many(self, runs: Iterable[tuple[Run, float]]) -> list[Observation]:
         """Tell many runs at once, each as ``(run, response)``: all are stored, or none; at most 1000."""
@@ -213,6 +219,33 @@ class Experiment:
     def _tell(self, body: Tell) -> list[Observation]:
         reply = self.connection.post(self._path(EXPERIMENT_TELL), TellReply, body)
         return [Observation(**dict(observation)) for observation in reply.observations]
+
+    def _tell_of_suggestion(self, body: Tell) -> Observation:
+        is_lost = False
+        for attempt in count(1):
+            try:
+                return self._tell(body)[0]
+            except ConnectionFailedError as error:
+                if not error.is_sent or attempt == MAX_TELLS:
+                    raise
+                is_lost = True
+            except ServiceError as error:
+                stored = self._stored(body) if is_lost and error.code == ALREADY_TOLD else None
+                if stored is None:
+                    raise
+                return stored
+        raise AssertionError("count() never ends")
+
+    def _stored(self, body: Tell) -> Observation | None:
+        """Find the observation that a tell left behind whose answer was lost."""
+        return next(
+            (
+                one
+                for one in self.observations()
+                if one.suggestion_uuid == body.suggestion_uuid and one.response == body.response
+            ),
+            None,
+        )
 
     def _path(self, path: str) -> str:
         return path.format(exp_uuid=self.exp_uuid)

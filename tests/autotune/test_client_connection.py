@@ -108,3 +108,33 @@ def test_answer_of_another_service_is_told_as_such(client, service):
     service.trouble("GET /experiment/all", httpx2.Response(200, text="<html>welcome"))
     with pytest.raises(UnexpectedReplyError, match="is an AutoTune service at this address"):
         client.list()
+
+
+def test_tell_of_a_suggestion_is_repeated_when_its_answer_is_lost(experiment, service):
+    service.trouble(TELL, httpx2.ReadError("cut"))
+    assert experiment.tell(experiment.ask(), 0.5).response == 0.5
+    assert (service.n_calls(TELL), len(service.runs)) == (2, 1)
+
+
+def test_tell_of_a_suggestion_that_was_stored_though_its_answer_was_lost_gives_what_is_stored(experiment, service):
+    suggestion = experiment.ask()
+    stored = experiment.tell(suggestion, 0.5)
+    service.trouble(TELL, httpx2.ReadError("cut"), problem(409, "already_told", "it has its response"))
+    assert experiment.tell(suggestion, 0.5).observation_uuid == stored.observation_uuid
+    assert len(service.runs) == 1
+
+
+def test_tell_of_a_suggestion_that_another_told_is_refused(experiment, service):
+    suggestion = experiment.ask()
+    experiment.tell(suggestion, 0.5)
+    service.trouble(TELL, httpx2.ReadError("cut"), problem(409, "already_told", "it has its response"))
+    with pytest.raises(ServiceError):
+        experiment.tell(suggestion, 0.75)
+
+
+def test_tell_of_a_suggestion_gives_up_when_every_answer_is_lost(experiment, service):
+    suggestion = experiment.ask()
+    service.trouble(TELL, *[httpx2.ReadError("cut")] * 9)
+    with pytest.raises(ConnectionFailedError):
+        experiment.tell(suggestion, 0.5)
+    assert service.n_calls(TELL) == 5
