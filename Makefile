@@ -32,9 +32,9 @@ install: $(STAMP)  ## make .venv and install AutoTune with all it needs into it 
 
 run: $(STAMP)  ## start the service and JupyterLab on the quickstart notebook
 ifeq ($(NOTEBOOK),0)
-	@$(BIN)/autotune serve $(RUN_OPTIONS)
+	@exec $(BIN)/autotune serve $(RUN_OPTIONS)
 else
-	@$(BIN)/autotune lab "$(NOTEBOOK)" $(RUN_OPTIONS) $(LAB_OPTIONS)
+	@exec $(BIN)/autotune lab "$(NOTEBOOK)" $(RUN_OPTIONS) $(LAB_OPTIONS)
 endif
 
 test: $(STAMP)  ## run the tests

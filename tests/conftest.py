@@ -1,8 +1,7 @@
 """What the tests share: a real Postgres, a warm engine, the app in process and the service as a process."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -26,7 +25,7 @@ from autotune_service.web.quart_app import create_app
 from autotune_service.web.services import Services
 from autotune_wire.accounts import Signup
 from processes import ServiceProcess
-from support import PASSWORD, SECRET
+from support import PASSWORD, SECRET, running
 
 
 @dataclass(frozen=True)
@@ -146,17 +145,6 @@ async def worker(store: Store, database_url: str, pool: Pool) -> AsyncIterator[W
     worker = Worker("tests", store, database_url, pool)
     async with running(worker.run()):
         yield worker
-
-
-@asynccontextmanager
-async def running(coroutine) -> AsyncIterator[None]:
-    """Run something beside the block; cancelled at its end."""
-    task = asyncio.ensure_future(coroutine)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 @pytest.fixture

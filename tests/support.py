@@ -1,5 +1,8 @@
 """Values and small steps that several tests take."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from quart.typing import TestClientProtocol
@@ -20,3 +23,14 @@ async def make_experiment(client: TestClientProtocol, headers: dict[str, str], *
     reply = await client.post("/experiment/new", json=body, headers=headers)
     assert reply.status_code == 201, await reply.get_data(as_text=True)
     return await reply.get_json()
+
+
+@asynccontextmanager
+async def running(coroutine) -> AsyncIterator[None]:
+    """Run something beside the block; cancelled at its end."""
+    task = asyncio.ensure_future(coroutine)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])

@@ -74,14 +74,17 @@ class Connection:
 
     def _repeat(self, method: str, path: str, reply_type: type[R], *, is_safe: bool, **content: Any) -> R:
         end = self._clock() + self._timeout_s
+        answered: UnavailableError | None = None
         for attempt in count():
             left_s = max(end - self._clock(), 0.1)
             try:
                 return self._authorized(method, path, reply_type, min(READ_S, left_s), **content)
             except (ConnectionFailedError, UnavailableError) as error:
                 wait_s = _wait_s(error, attempt)
+                answered = error if isinstance(error, UnavailableError) else answered
                 if not _is_repeatable(error, method, is_safe) or self._clock() + wait_s >= end:
-                    raise
+                    # The service's own reason tells more than that the time ran out while it was asked again.
+                    raise answered or error from None
                 logger.warning("%s; trying again in %.1f s", error, wait_s)
                 self._sleep(wait_s)
         raise AssertionError("count() never ends")

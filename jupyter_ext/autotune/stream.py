@@ -30,6 +30,9 @@ from autotune.tokens import TokenSource
 from autotune_wire.frames import CLOSE_NOT_FOUND, CLOSE_UNAUTHENTICATED, Event
 from autotune_wire.paths import EXPERIMENT_STREAM
 
+CLOSE_S = 1.0
+"""How long a stream that is left waits for the service's farewell, which may stand behind events nobody reads."""
+
 MAX_FRAME_BYTES = 8 * 2**20
 """An event that announces an experiment of 100 covariates with long options has a few megabytes."""
 
@@ -104,6 +107,7 @@ class _Attempt:
                 self._address,
                 additional_headers={"Authorization": f"Bearer {self._token.get_secret_value()}"},
                 max_size=MAX_FRAME_BYTES,
+                close_timeout=CLOSE_S,
                 logger=_library_logger,
             )
         except (OSError, InvalidHandshake) as error:

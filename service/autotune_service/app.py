@@ -29,7 +29,6 @@ from autotune_service.web.quart_app import create_app
 from autotune_service.web.services import Services
 
 _log = logging.getLogger(__name__)
-_PING_S = 20.0
 _GRACE_S = 5.0
 
 
@@ -189,8 +188,8 @@ async def _serve_http(
 ) -> None:
     config = Config()
     config.bind = [f"fd://{sock.detach()}"]
-    config.websocket_ping_interval = _PING_S
     config.websocket_max_message_size = app.config["MAX_CONTENT_LENGTH"]
+    # No pings from here: hypercorn keeps each closed socket until its next one is due. Our client sends its own.
     config.graceful_timeout = _GRACE_S
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")

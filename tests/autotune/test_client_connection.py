@@ -138,3 +138,11 @@ def test_tell_of_a_suggestion_gives_up_when_every_answer_is_lost(experiment, ser
     with pytest.raises(ConnectionFailedError):
         experiment.tell(suggestion, 0.5)
     assert service.n_calls(TELL) == 5
+
+
+def test_time_that_runs_out_ends_with_the_reason_that_the_service_gave(experiment, service):
+    pending = problem(503, "suggestion_pending", "the engine has not finished", retry_after=1)
+    service.trouble("GET /experiment/ask", pending, *[httpx2.ReadTimeout("timed out")] * 99)
+    with pytest.raises(UnavailableError) as caught:
+        experiment.ask()
+    assert caught.value.code == "suggestion_pending"

@@ -119,6 +119,21 @@ def test_killed_service_does_not_keep_postgres_alive_for_ever(start_service, tmp
     wait_until(lambda: is_gone(postmaster))
 
 
+def test_stopped_service_closes_its_sockets_and_leaves_no_trace_of_trouble(start_service, database_url):
+    service = start_service("--no-worker", AUTOTUNE_DATABASE_URL=database_url)
+    with service.client() as client:
+        exp_uuid = client.post("/experiment/new", json={"name": "stop", "covars": SPACE}).json()["exp_uuid"]
+        url = f"{service.url.replace('http', 'ws')}/experiment/stream/{exp_uuid}?after=1"
+        headers = {"Authorization": client.headers["Authorization"]}
+        with websockets.sync.client.connect(url, additional_headers=headers) as socket:
+            socket.recv()
+            assert service.stop() == 0
+            with pytest.raises(websockets.exceptions.ConnectionClosed) as closed:
+                socket.recv()
+    assert closed.value.rcvd.code == 1012
+    assert "Traceback" not in service.log()
+
+
 def test_stopped_service_tells_whoever_waits_to_come_back(start_service, database_url):
     service = start_service("--no-worker", AUTOTUNE_DATABASE_URL=database_url)
     with service.client() as client, ThreadPoolExecutor() as threads:

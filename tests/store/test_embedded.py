@@ -3,6 +3,7 @@ import asyncio
 import asyncpg
 import pytest
 
+from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.embedded import EmbeddedPostgres
 
 
@@ -32,3 +33,10 @@ async def test_embedded_postgres_starts_where_a_power_cut_left_its_pid_file(tmp_
     assert await connection.fetchval("SELECT 1") == 1
     await connection.close()
     await asyncio.to_thread(second.stop)
+
+
+async def test_embedded_postgres_says_where_it_cannot_start(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    postgres = EmbeddedPostgres(tmp_path / "file" / "postgres")
+    with pytest.raises(UnavailableError, match="no Postgres can be started in"):
+        postgres.start()

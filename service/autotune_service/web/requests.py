@@ -31,6 +31,6 @@ def read_json(body: bytes | str) -> Any:
     try:
         return msgspec.json.decode(body)
     except msgspec.DecodeError as error:
-        raise MalformedError(f"the body is no JSON: {error}") from None
+        raise MalformedError(f"the body is no JSON, which has no NaN and no infinity: {error}") from None
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
         raise MalformedError(f"the body is no JSON: {type(error).__name__}") from None
