@@ -1,7 +1,7 @@
 """What the tests share: a real Postgres, a warm engine, the app in process and the service as a process."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -44,6 +44,14 @@ class Cluster:
         finally:
             await connection.close()
 
+    @asynccontextmanager
+    async def database(self, template: str) -> AsyncIterator[str]:
+        """Make a database like another one and drop it at the end."""
+        name = f"test_{uuid4().hex}"
+        await self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield self.url_of(name)
+        await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
@@ -63,18 +71,14 @@ async def template(cluster: Cluster) -> str:
 
 @pytest.fixture
 async def database_url(cluster: Cluster, template: str) -> AsyncIterator[str]:
-    name = f"test_{uuid4().hex}"
-    await cluster.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield cluster.url_of(name)
-    await cluster.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    async with cluster.database(template) as url:
+        yield url
 
 
 @pytest.fixture
 async def empty_database_url(cluster: Cluster) -> AsyncIterator[str]:
-    name = f"empty_{uuid4().hex}"
-    await cluster.execute(f"CREATE DATABASE {name}")
-    yield cluster.url_of(name)
-    await cluster.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    async with cluster.database("template0") as url:
+        yield url
 
 
 @pytest.fixture

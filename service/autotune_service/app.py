@@ -194,20 +194,16 @@ async def _serve_http(
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")
 
-    async def stop() -> None:
-        await stopping.wait()
-        services.hub.close()
-
-    app.before_serving(_announcer(on_ready))
-    await hypercorn_serve(app, config, shutdown_trigger=stop)
-
-
-def _announcer(on_ready: Callable[[], None]) -> Callable[[], Awaitable[None]]:
     async def announce() -> None:
         # The socket listens already: whoever connects from now on is answered.
         on_ready()
 
-    return announce
+    async def stop() -> None:
+        await stopping.wait()
+        services.hub.close()
+
+    app.before_serving(announce)
+    await hypercorn_serve(app, config, shutdown_trigger=stop)
 
 
 def _stop_signal() -> asyncio.Event:

@@ -19,7 +19,8 @@ class FieldProblem(Reply):
     field: str = Field(description="The path of the field, as in covars.color.options; empty for the whole body.")
     message: str = Field(description="What is wrong, and what is allowed there.")
     value: str | int | float | bool | None = Field(
-        default=None, description="What was given; JSON text where it is a list or an object, cut where it is long."
+        default=None,
+        description="What was given, cut where it is long; of a list its size, of an object its names.",
     )
 
 

@@ -5,7 +5,7 @@ holds the lease, so one experiment has one fit at a time and a lost worker's res
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -139,25 +139,16 @@ async def _store(
     pending = await list_pending(work, row.exp_uuid)
     superseded = [one for one in pending if one.state == OPEN and one.data_rev < fit_rev]
     arrived = await _arrived_since(work, job, pending)
-    new = [
-        SuggestionRow(
-            suggestion_uuid=uuid4(),
-            exp_uuid=row.exp_uuid,
-            seq=0,
-            state=OPEN,
-            covars=proposal.covars,
-            source=proposal.source,
-            reason=proposal.reason,
-            mean=proposal.mean,
-            sd=proposal.sd,
-            data_rev=fit_rev,
-            created_at=now,
-        )
-        for proposal in proposals
-        if not any(is_same(row.space, proposal.covars, covars) for covars in arrived)
-    ]
+    new = [one for one in proposals if not any(is_same(row.space, one.covars, covars) for covars in arrived)]
     first_seq = row.last_seq + 1
-    rows, events = _announced(new, superseded, failures, first_seq)
+    rows: list[SuggestionRow] = []
+    events = list(failures)
+    replaced = [str(one.suggestion_uuid) for one in superseded]
+    for proposal in new:
+        suggestion = _suggestion(job, proposal, first_seq + len(events), now)
+        rows.append(suggestion)
+        events.append(("suggestion_created", {**suggestion.told().model_dump(mode="json"), "superseded": replaced}))
+        replaced = []  # the first one's event names all that they replace
     if superseded:
         await update_state(work, [one.suggestion_uuid for one in superseded], SUPERSEDED)
     if rows:
@@ -182,20 +173,20 @@ async def _arrived_since(work: Work, job: Job, pending: Sequence[SuggestionRow])
     return [row.covars for row in told] + leased
 
 
-def _announced(
-    new: Sequence[SuggestionRow], superseded: Sequence[SuggestionRow], failures: Sequence[NewEvent], first_seq: int
-) -> tuple[list[SuggestionRow], list[NewEvent]]:
-    """Give each suggestion the seq of its event; the first one's event names those that it replaces."""
-    events = list(failures)
-    rows: list[SuggestionRow] = []
-    replaced = [str(one.suggestion_uuid) for one in superseded]
-    for suggestion in new:
-        row = replace(suggestion, seq=first_seq + len(events))
-        rows.append(row)
-        data = row.told().model_dump(mode="json")
-        events.append(("suggestion_created", {**data, "superseded": replaced}))
-        replaced = []
-    return rows, events
+def _suggestion(job: Job, proposal: Proposal, seq: int, now: datetime) -> SuggestionRow:
+    return SuggestionRow(
+        suggestion_uuid=uuid4(),
+        exp_uuid=job.experiment.exp_uuid,
+        seq=seq,
+        state=OPEN,
+        covars=proposal.covars,
+        source=proposal.source,
+        reason=proposal.reason,
+        mean=proposal.mean,
+        sd=proposal.sd,
+        data_rev=job.experiment.data_rev,
+        created_at=now,
+    )
 
 
 def _failures(job: Job, failure: str | None) -> list[NewEvent]:

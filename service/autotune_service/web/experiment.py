@@ -8,6 +8,7 @@ from quart_schema import tag, validate_querystring, validate_request, validate_r
 from autotune_service.tuning import experiments
 from autotune_service.web.calls import ask_current, ask_new, tell_runs
 from autotune_service.web.identity import signed_in
+from autotune_service.web.rules import rule_of
 from autotune_service.web.services import services
 from autotune_wire import paths
 from autotune_wire.experiments import Experiment, ExperimentPage, NewExperiment, PageQuery
@@ -15,10 +16,6 @@ from autotune_wire.observations import HistoryPage, Tell, TellReply
 from autotune_wire.suggestions import Ask, AskReply
 
 blueprint = Blueprint("experiment", __name__)
-
-
-def _rule(path: str) -> str:
-    return path.replace("{exp_uuid}", "<uuid:exp_uuid>")
 
 
 @blueprint.post(paths.EXPERIMENT_NEW)
@@ -40,7 +37,7 @@ async def list_all(query_args: PageQuery) -> ExperimentPage:
     return await experiments.list_page(services().store, await signed_in(), query_args)
 
 
-@blueprint.get(_rule(paths.EXPERIMENT))
+@blueprint.get(rule_of(paths.EXPERIMENT))
 @tag(["experiment"])
 @validate_response(Experiment)
 async def read(exp_uuid: UUID) -> Experiment:
@@ -48,7 +45,7 @@ async def read(exp_uuid: UUID) -> Experiment:
     return (await experiments.read_experiment(services().store, await signed_in(), exp_uuid)).told()
 
 
-@blueprint.get(_rule(paths.EXPERIMENT_ASK))
+@blueprint.get(rule_of(paths.EXPERIMENT_ASK))
 @tag(["experiment"])
 @validate_response(AskReply)
 async def ask(exp_uuid: UUID) -> AskReply:
@@ -56,7 +53,7 @@ async def ask(exp_uuid: UUID) -> AskReply:
     return await ask_current(await signed_in(), exp_uuid)
 
 
-@blueprint.post(_rule(paths.EXPERIMENT_ASK))
+@blueprint.post(rule_of(paths.EXPERIMENT_ASK))
 @tag(["experiment"])
 @validate_request(Ask)
 @validate_response(AskReply)
@@ -65,7 +62,7 @@ async def lease(exp_uuid: UUID, data: Ask) -> AskReply:
     return await ask_new(await signed_in(), exp_uuid, data.n)
 
 
-@blueprint.post(_rule(paths.EXPERIMENT_TELL))
+@blueprint.post(rule_of(paths.EXPERIMENT_TELL))
 @tag(["experiment"])
 @validate_request(Tell)
 @validate_response(TellReply, 202)
@@ -74,7 +71,7 @@ async def tell(exp_uuid: UUID, data: Tell) -> tuple[TellReply, int]:
     return await tell_runs(await signed_in(), exp_uuid, data), 202
 
 
-@blueprint.get(_rule(paths.EXPERIMENT_HISTORY))
+@blueprint.get(rule_of(paths.EXPERIMENT_HISTORY))
 @tag(["experiment"])
 @validate_querystring(PageQuery)
 @validate_response(HistoryPage)
@@ -83,7 +80,7 @@ async def history(exp_uuid: UUID, query_args: PageQuery) -> HistoryPage:
     return await experiments.history_page(services().store, await signed_in(), exp_uuid, query_args)
 
 
-@blueprint.post(_rule(paths.EXPERIMENT_CLOSE))
+@blueprint.post(rule_of(paths.EXPERIMENT_CLOSE))
 @tag(["experiment"])
 @validate_response(Experiment)
 async def close(exp_uuid: UUID) -> Experiment:

@@ -22,6 +22,7 @@ from autotune_service.web.calls import ask_new, tell_runs
 from autotune_service.web.errors import problem_of
 from autotune_service.web.identity import signed_in_on_socket
 from autotune_service.web.requests import read_json
+from autotune_service.web.rules import rule_of
 from autotune_service.web.services import services
 from autotune_wire import paths
 from autotune_wire.frames import (
@@ -55,7 +56,7 @@ class _ClosedError(Exception):
         self.reason = reason
 
 
-@blueprint.websocket(paths.EXPERIMENT_STREAM.replace("{exp_uuid}", "<uuid:exp_uuid>"))
+@blueprint.websocket(rule_of(paths.EXPERIMENT_STREAM))
 async def stream(exp_uuid: UUID) -> None:
     """Stream an experiment's events after a seq."""
     query = StreamQuery.model_validate(dict(websocket.args))
