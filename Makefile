@@ -53,6 +53,7 @@ clean:  ## remove .venv and every cache and build product
 
 # PyTorch comes first and alone: an index of PyTorch builds need not hold the rest, and a looser request made later by
 # another package must find it in place. What that build needs besides (CUDA libraries) may be on its index only.
+# greattunes comes last and without its dependencies: it pins versions of 2020, and runs with today's.
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "AutoTune needs Python 3.11 or later, and $(PYTHON) is: `$(PYTHON) --version 2>&1`."; \
@@ -63,6 +64,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv "$(VENV)"
 	$(PIP_INSTALL) pip
 	$(PIP_INSTALL) torch $(if $(TORCH_INDEX_URL),--no-deps --index-url "$(TORCH_INDEX_URL)")
-	$(PIP_INSTALL) --build-constraint constraints.txt --editable '.[notebook,service]' $(DEPENDENCY_GROUPS:%=--group %) \
+	$(PIP_INSTALL) --build-constraint constraints.txt --editable '.[greattunes,notebook,service]' $(DEPENDENCY_GROUPS:%=--group %) \
 		$(if $(TORCH_INDEX_URL),--extra-index-url "$(TORCH_INDEX_URL)")
+	$(PIP_INSTALL) --no-deps greattunes
 	@touch "$@"

@@ -17,6 +17,7 @@ from autotune.errors import (
     ConnectionFailedError,
     InvalidInputError,
     NotFoundError,
+    RunFailed,
     ServiceError,
     StreamGapError,
     UnauthenticatedError,
@@ -24,17 +25,21 @@ from autotune.errors import (
     UnexpectedReplyError,
 )
 from autotune.experiment import Experiment
-from autotune.shown import Best, Observation, Suggestion
+from autotune.insights import Insights
+from autotune.shown import Best, BestPredicted, Observation, Suggestion
 
 __all__ = [
     "AutotuneError",
     "Best",
+    "BestPredicted",
     "Client",
     "ConnectionFailedError",
     "Experiment",
+    "Insights",
     "InvalidInputError",
     "NotFoundError",
     "Observation",
+    "RunFailed",
     "ServiceError",
     "StreamGapError",
     "Suggestion",

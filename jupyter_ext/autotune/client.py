@@ -5,9 +5,10 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-from autotune.checks import checked, parsed_uuid
+from autotune.checks import parsed_uuid
 from autotune.connection import Connection
 from autotune.credentials import Credentials, find_credentials, find_url, secret
+from autotune.described import Constraints, described
 from autotune.exchange import open_http
 from autotune.experiment import Experiment
 from autotune.tables import html_table
@@ -15,8 +16,9 @@ from autotune.tokens import TokenSource
 from autotune.values import plain
 from autotune_wire import experiments
 from autotune_wire.accounts import HeaderMe
-from autotune_wire.experiments import AcqFunc, Direction, ExperimentPage, ModelType, NewExperiment
+from autotune_wire.experiments import AcqFunc, Direction, EngineName, ExperimentPage, ModelType
 from autotune_wire.paths import AUTH_HEADER_ME, EXPERIMENT, EXPERIMENT_ALL, EXPERIMENT_NEW
+from autotune_wire.stopping import StopRules
 
 TIMEOUT_S = 60.0
 PAGE = 100
@@ -46,10 +48,14 @@ class Client:
         name: str,
         covars: Mapping[str, Any],
         *,
+        responses: Mapping[str, Any] | None = None,
+        direction: Direction | None = None,
+        constraints: Constraints = (),
+        stop: StopRules | Mapping[str, Any] | None = None,
         description: str = "",
-        direction: Direction = "maximize",
+        engine: EngineName = "autotune",
         model_type: ModelType = "SingleTaskGP",
-        acq_func: AcqFunc = "ExpectedImprovement",
+        acq_func: AcqFunc = "auto",
         seed: int | None = None,
     ) -> Experiment:
         """Create an experiment.
@@ -57,28 +63,40 @@ class Client:
         Args:
             name: For people; it need not be unique.
             covars: By name, each a dict: ``{"vtype": "int" | "cont", "guess": 3, "min": 1, "max": 9}`` or
-                ``{"vtype": "cat", "guess": "red", "options": ["red", "blue"]}``.
+                ``{"vtype": "cat", "guess": "red", "options": ["red", "blue"]}``. Numbers take ``"step": 2`` or
+                ``"log": True`` (ratios matter), options take ``"ordered": True`` (a scale; they may then be numbers).
+                ``"active_if": {"kernel": "rbf"}`` names when a covariate plays a part; ``"role": "context"`` makes it
+                one that is known when asking.
+            responses: What is measured, by name, where it is more than one number or needs a name: ``"maximize"``,
+                ``"minimize"`` or a threshold such as ``"<= 0.05"``, or a dict such as ``{"goal": "minimize",
+                "reference": 3}``. The first to maximize or minimize is the primary one.
+            direction: For a single response without a name: ``"maximize"``, which is the default, or ``"minimize"``.
+            constraints: What every suggestion meets: texts such as ``"a + 2*b <= 1"`` or ``"a + b + c == 1"``, and
+                dicts such as ``{"combination": {"solvent": "water", "salt": ["KI", "NaI"]}}`` for what must not meet.
+            stop: When to suggest nothing more: a dict with one or more of ``budget`` (runs), ``target`` (response),
+                ``plateau`` (``{"n_runs": 10, "min_gain": 0.01}``) and ``min_expected_gain``.
             description: For people.
-            direction: Whether a larger response is better, ``"maximize"``, or a smaller one, ``"minimize"``.
+            engine: Who suggests: ``"autotune"``, or ``"greattunes"``.
             model_type: The surrogate model.
-            acq_func: The acquisition function.
+            acq_func: The acquisition function; ``"auto"`` chooses the one that fits the problem.
             seed: Makes the suggestions repeatable; where none is given the service draws one.
 
         Raises:
-            InvalidInputError: If a covariate does not fit; the error names it.
+            InvalidInputError: If something does not fit; the error names the field.
         """
-        with checked("this experiment"):
-            body = NewExperiment.model_validate(
-                {
-                    "name": name,
-                    "covars": plain(dict(covars)),
-                    "description": description,
-                    "direction": direction,
-                    "model_type": model_type,
-                    "acq_func": acq_func,
-                    "seed": plain(seed),
-                }
-            )
+        body = described(
+            name,
+            covars,
+            responses=responses,
+            direction=direction,
+            constraints=constraints,
+            stop=plain(stop),
+            description=description,
+            engine=engine,
+            model_type=model_type,
+            acq_func=acq_func,
+            seed=plain(seed),
+        )
         return Experiment(self._connection, self._connection.post(EXPERIMENT_NEW, experiments.Experiment, body))
 
     def experiment(self, exp_uuid: UUID | str) -> Experiment:

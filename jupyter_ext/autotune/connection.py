@@ -18,6 +18,8 @@ from autotune.tokens import TokenSource
 
 R = TypeVar("R", bound=BaseModel)
 
+ENGINE_FAILED = "engine_failed"
+
 logger = logging.getLogger("autotune")
 
 
@@ -57,10 +59,10 @@ class Connection:
         Args:
             path: From the service's base.
             reply_type: What a good answer holds.
-            body: What is sent.
+            body: Of it only what was set is sent, as null where it was set to None.
             is_safe: Whether an answer that the service is not available says that nothing was changed.
         """
-        content = {} if body is None else {"json": body.model_dump(mode="json", exclude_none=True)}
+        content = {} if body is None else {"json": body.model_dump(mode="json", exclude_unset=True)}
         return self._repeat("POST", path, reply_type, is_safe=is_safe, **content)
 
     def post_once(self, path: str, reply_type: type[R]) -> R:
@@ -100,6 +102,8 @@ class Connection:
 
 
 def _is_repeatable(error: AutotuneError, method: str, is_safe: bool) -> bool:
+    if isinstance(error, UnavailableError) and error.code == ENGINE_FAILED:
+        return False  # the same data would make it fail again
     if method == "GET":
         return True
     if isinstance(error, ConnectionFailedError):

@@ -1,12 +1,17 @@
-"""The convergence curve: every observation a dot, the best so far a step line, as inline SVG."""
+"""The convergence curve: every observation a dot, the best so far a step line, as inline SVG.
+
+It shows the primary objective. On the axis, a run that failed is a cross, one that did not measure it a tail.
+"""
 
 from collections.abc import Sequence
+from html import escape
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from autotune.axis import label, ticks, widened
-from autotune.panel_state import Dot, PanelState
+from autotune.panel_state import Change, Dot, PanelState
 from autotune_wire.experiments import Direction
+from autotune_wire.responses import RESPONSE, primary_of
 
 WIDTH, HEIGHT = 560, 260
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 38
@@ -36,7 +41,15 @@ class Frame(NamedTuple):
 def draw_curve(state: PanelState) -> str:
     """Draw observations, best so far and the current prediction; without observations, empty axes."""
     frame = _frame(state)
-    parts = [_grid(frame), _line(state, frame), _dots(state.dots, frame), _top(state, frame), _prediction(state, frame)]
+    parts = [
+        _grid(frame),
+        _name(state),
+        *(_change(change, frame) for change in state.changes),
+        _line(state, frame),
+        _dots(state.dots, frame),
+        _top(state, frame),
+        _prediction(state, frame),
+    ]
     return (
         f'<svg class="at-curve" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="Responses and the best so far">{"".join(parts)}</svg>'
@@ -54,7 +67,7 @@ def _clamped(response: float) -> float:
 
 def _frame(state: PanelState) -> Frame:
     n_shown = max(len(state.dots) + 1, 10)
-    responses = [_clamped(dot.response) for dot in state.dots]
+    responses = [_clamped(dot.response) for dot in state.dots if dot.response is not None]
     if not responses:
         return Frame(n_shown, 0.0, 1.0)
     low, high = widened(min(responses), max(responses))
@@ -93,40 +106,76 @@ def _grid(frame: Frame) -> str:
     return "".join(parts)
 
 
+def _name(state: PanelState) -> str:
+    if not state.responses or list(state.responses) == [RESPONSE]:
+        return ""
+    return f'<text class="at-tick" x="{LEFT}" y="10">{escape(primary_of(state.responses)[0])}</text>'
+
+
+def _change(change: Change, frame: Frame) -> str:
+    what = escape("; ".join(change.changes) or "the space changed")
+    x = frame.x(change.n_before + 0.5)
+    return f'<path class="at-mark" d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}"><title>{what}</title></path>'
+
+
 def _dots(dots: Sequence[Dot], frame: Frame) -> str:
     every = -(-len(dots) // MAX_DOTS) or 1
     radius = 3.4 if len(dots) <= 100 else 2.2
     return "".join(
-        f'<circle class="at-dot at-{_kind(dot)}" r="{radius}" '
-        f'cx="{frame.x(number):.1f}" cy="{frame.y(dot.response):.1f}">'
-        f"<title>{number}: {dot.response:.6g}</title></circle>"
+        _dot(number, dot, frame, radius)
         for number, dot in enumerate(dots, start=1)
         if number % every == 0 or number == len(dots)
     )
 
 
+def _dot(number: int, dot: Dot, frame: Frame, radius: float) -> str:
+    x, axis = frame.x(number), HEIGHT - BOTTOM
+    if dot.is_failed:
+        cross = f"M{x - 3.5:.1f} {axis - 3.5}l7 7m0 -7l-7 7"
+        return f'<path class="at-cross" d="{cross}"><title>{number}: failed</title></path>'
+    if dot.response is None:
+        return f'<path class="at-tail" d="M{x:.1f} {axis - 5}v5"><title>{number}: not measured</title></path>'
+    broken = ", breaks a threshold" if dot.is_broken else ""
+    return (
+        f'<circle class="at-dot at-{_kind(dot)}" r="{radius}" cx="{x:.1f}" cy="{frame.y(dot.response):.1f}">'
+        f"<title>{number}: {dot.response:.6g}{broken}</title></circle>"
+    )
+
+
+def _good(dots: Sequence[Dot]) -> list[tuple[int, float]]:
+    """Give number and response of the observations that can be the best."""
+    return [
+        (number, dot.response)
+        for number, dot in enumerate(dots, start=1)
+        if dot.response is not None and not dot.is_broken
+    ]
+
+
 def _top(state: PanelState, frame: Frame) -> str:
-    if not state.dots:
+    good = _good(state.dots)
+    if not good:
         return ""
-    responses = [dot.response for dot in state.dots]
-    best = max(responses) if state.direction == "maximize" else min(responses)
-    number = responses.index(best) + 1
+    sign = 1 if state.direction == "maximize" else -1
+    number, best = max(good, key=lambda one: sign * one[1])
     return f'<circle class="at-top" cx="{frame.x(number):.1f}" cy="{frame.y(best):.1f}" r="4.6"/>'
 
 
 def _kind(dot: Dot) -> str:
+    if dot.is_broken:
+        return "broken"
     return "model" if dot.source == "model" else "first"
 
 
 def _line(state: PanelState, frame: Frame) -> str:
-    bests = best_so_far([dot.response for dot in state.dots], state.direction)
-    if not bests:
+    good = _good(state.dots)
+    if not good:
         return ""
-    path = [f"M{frame.x(1):.1f} {frame.y(bests[0]):.1f}"]
-    for number, (before, best) in enumerate(pairwise(bests), start=2):
+    bests = best_so_far([response for _, response in good], state.direction)
+    path = [f"M{frame.x(good[0][0]):.1f} {frame.y(bests[0]):.1f}"]
+    for (number, _), (before, best) in zip(good[1:], pairwise(bests), strict=True):
         if best != before:
             path.append(f"H{frame.x(number):.1f}V{frame.y(best):.1f}")
-    path.append(f"H{frame.x(len(bests)):.1f}")
+    path.append(f"H{frame.x(len(state.dots)):.1f}")
     return f'<path class="at-best" d="{"".join(path)}"/>'
 
 

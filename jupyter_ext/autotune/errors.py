@@ -12,7 +12,7 @@ class AutotuneError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         # IPython shows these lines in place of the traceback: the client's own frames help nobody in a notebook.
-        return [f"{type(self).__name__}: {self}"]
+        return [f"{type(self).__name__}: {self}", *notes_of(self)]
 
 
 class InvalidInputError(AutotuneError, ValueError):
@@ -26,6 +26,10 @@ class InvalidInputError(AutotuneError, ValueError):
     def of(cls, subject: str, error: ValidationError) -> "InvalidInputError":
         """Tell a failed validation field by field, in the words that the service would use."""
         return cls(f"{subject} does not fit:", field_problems(error))
+
+
+class RunFailed(Exception):  # noqa: N818 -- a function that is tuned raises it: no error, but what came of the run
+    """A run gave no response: raised by a function inside ``run``, which tells the failure and goes on."""
 
 
 class ConnectionFailedError(AutotuneError):
@@ -90,6 +94,11 @@ _BY_STATUS: dict[int, type[ServiceError]] = {
     HTTPStatus.SERVICE_UNAVAILABLE: UnavailableError,
     HTTPStatus.GATEWAY_TIMEOUT: UnavailableError,
 }
+
+
+def notes_of(error: BaseException) -> list[str]:
+    """Give what was noted on an error on its way up."""
+    return list(getattr(error, "__notes__", []))
 
 
 def refusal(status: int, body: bytes, retry_after: str | None = None) -> ServiceError:

@@ -30,7 +30,7 @@ class Panel:
 
     def __init__(self, experiment: "Experiment") -> None:
         self._experiment = experiment
-        self._state = PanelState(experiment.name, experiment.direction)
+        self._state = PanelState(experiment.name, experiment.direction, experiment.responses)
         self._arrived = Condition()
         self._following: Future[None] | None = None
         self._redraw: Redraw | None = None

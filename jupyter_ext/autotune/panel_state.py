@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Literal
 from uuid import UUID
 
 from autotune_wire.experiments import Best, Direction
 from autotune_wire.frames import Event
+from autotune_wire.responses import Responses, thresholds_of
 from autotune_wire.suggestions import Source, Suggestion
 
 Link = Literal["connecting", "live", "reconnecting", "stopped"]
@@ -14,10 +16,27 @@ Link = Literal["connecting", "live", "reconnecting", "stopped"]
 
 @dataclass(frozen=True)
 class Dot:
-    """One observation in the picture; ``source`` is None where no suggestion led to it."""
+    """One observation in the picture.
 
-    response: float
+    Attributes:
+        response: The primary objective; None where it was not measured.
+        source: Where its suggestion came from; None where no suggestion led to it.
+        is_failed: Whether the run gave nothing.
+        is_broken: Whether a threshold is not known to be met, so that it cannot be the best.
+    """
+
+    response: float | None
     source: Source | None
+    is_failed: bool = False
+    is_broken: bool = False
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of the space: after how many observations, and what it changed."""
+
+    n_before: int
+    changes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -25,6 +44,10 @@ class PanelState:
     """Everything the panel draws.
 
     Attributes:
+        responses: What is measured; empty stands for a single response.
+        best_measured: All that was measured of the best run, by response.
+        changes: When the space changed.
+        stopped: Why nothing more is suggested, None where no stop rule was met.
         waiting: Suggestions that nobody took, oldest first.
         taken: Suggestions that a worker has leased and not told yet.
         link: Whether the events arrive.
@@ -34,14 +57,19 @@ class PanelState:
 
     name: str
     direction: Direction
+    responses: Responses = field(default_factory=dict)
     is_closed: bool = False
     dots: tuple[Dot, ...] = ()
     best: Best | None = None
+    best_measured: Mapping[str, float] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
+    stopped: str = ""
     waiting: Mapping[UUID, Suggestion] = field(default_factory=dict)
     taken: Mapping[UUID, Suggestion] = field(default_factory=dict)
     link: Link = "connecting"
     trouble: str = ""
     last_seq: int = 0
+    _latest: tuple[str, Mapping[str, float]] = ("", MappingProxyType({}))
 
     @property
     def suggestion(self) -> Suggestion | None:
@@ -86,20 +114,50 @@ def _leased(state: PanelState, data: dict[str, Any]) -> PanelState:
 
 def _observed(state: PanelState, data: dict[str, Any]) -> PanelState:
     uuid = UUID(data["suggestion_uuid"]) if data.get("suggestion_uuid") else None
-    source = None
-    if uuid is not None:
-        suggestion = state.waiting.get(uuid) or state.taken.get(uuid)
-        source = suggestion.source if suggestion else None
+    suggestion = None if uuid is None else state.waiting.get(uuid) or state.taken.get(uuid)
+    measured = data.get("responses", {})
+    dot = Dot(
+        response=data["response"],
+        source=suggestion.source if suggestion else None,
+        is_failed=data.get("status") == "failed",
+        is_broken=not _meets_thresholds(state.responses, measured),
+    )
     return replace(
         state,
-        dots=(*state.dots, Dot(data["response"], source)),
+        dots=(*state.dots, dot),
         waiting=_without(state.waiting, uuid),
         taken=_without(state.taken, uuid),
+        _latest=(data["observation_uuid"], measured),
     )
 
 
 def _improved(state: PanelState, data: dict[str, Any]) -> PanelState:
-    return replace(state, best=Best.model_validate(data))
+    best = Best.model_validate(data)
+    # Its observation's event came just before.
+    uuid, measured = state._latest
+    return replace(state, best=best, best_measured=measured if uuid == str(best.observation_uuid) else {})
+
+
+def _meets_thresholds(responses: Responses, measured: Mapping[str, float]) -> bool:
+    return all(
+        name in measured and (measured[name] >= one.bound if one.goal == ">=" else measured[name] <= one.bound)
+        for name, one in thresholds_of(responses).items()
+    )
+
+
+def _space_changed(state: PanelState, data: dict[str, Any]) -> PanelState:
+    replaced = {UUID(uuid) for uuid in data.get("superseded", [])}
+    waiting = {uuid: suggestion for uuid, suggestion in state.waiting.items() if uuid not in replaced}
+    change = Change(len(state.dots), tuple(map(str, data.get("changes", []))))
+    return replace(state, waiting=waiting, changes=(*state.changes, change))
+
+
+def _stopped(state: PanelState, data: dict[str, Any]) -> PanelState:
+    return replace(state, stopped=f"{data['reason']} ({data['rule']})")
+
+
+def _resumed(state: PanelState, _data: dict[str, Any]) -> PanelState:
+    return replace(state, stopped="")
 
 
 def _failed(state: PanelState, data: dict[str, Any]) -> PanelState:
@@ -120,5 +178,8 @@ _CHANGES: dict[str, Callable[[PanelState, dict[str, Any]], PanelState]] = {
     "observation_added": _observed,
     "best_changed": _improved,
     "engine_failed": _failed,
+    "space_changed": _space_changed,
+    "stop_rule_fired": _stopped,
+    "experiment_resumed": _resumed,
     "experiment_closed": _closed,
 }

@@ -1,9 +1,10 @@
 """The look of the live panel."""
 
-# Text takes its colour from the theme around it, so it needs no theme of its own; the three colours of the picture are
+# Text takes its colour from the theme around it, so it needs no theme of its own; the colours of the pictures are
 # of a middle lightness that stands out on white and on near-black.
 STYLE = """<style>
-.at-panel{--at-blue:#2f81f7;--at-orange:#f0883e;--at-grey:#8b949e;--at-line:var(--jp-border-color2,rgba(128,128,128,.3));
+.at-panel{--at-blue:#2f81f7;--at-orange:#f0883e;--at-grey:#8b949e;--at-red:#da3633;
+--at-line:var(--jp-border-color2,rgba(128,128,128,.3));
 color:var(--jp-ui-font-color1,inherit);font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;
 line-height:1.45;border:1px solid var(--at-line);border-radius:10px;padding:14px 18px;max-width:940px;
 box-sizing:border-box;margin:2px;overflow:hidden}
@@ -36,4 +37,14 @@ font-variant-numeric:tabular-nums}
 .at-next path{fill:none;stroke:var(--at-blue);stroke-width:1.4}.at-next .at-diamond{fill:var(--jp-layout-color0,none)}
 .at-legend{display:flex;flex-wrap:wrap;gap:4px 16px;font-size:12px;opacity:.85;padding-left:10%}
 .at-legend svg{width:18px;height:10px;margin-right:5px;vertical-align:middle}
+.at-tail{stroke:var(--at-grey);stroke-width:1.6}.at-cross{stroke:var(--at-red);stroke-width:1.8;fill:none}.at-broken{fill:none;stroke:var(--at-red)}
+.at-mark{fill:none;stroke:currentColor;stroke-opacity:.4;stroke-width:1;stroke-dasharray:3 3}
+.at-part{margin-top:16px;padding-top:10px;border-top:1px solid var(--at-line)}
+.at-title{font-weight:600;margin-bottom:6px;overflow-wrap:anywhere}
+.at-row{display:flex;flex-wrap:wrap;gap:10px 24px;align-items:flex-start}.at-slices{gap:6px 4px}
+.at-figure{margin:4px 0 8px;min-width:0}.at-figure>.at-soft{margin-bottom:4px}
+.at-chart{width:100%;height:auto;display:block}.at-row>.at-figure{flex:1 1 300px}.at-slices>svg{flex:1 1 200px}
+.at-bar{fill:var(--at-blue);fill-opacity:.75}.at-band{fill:var(--at-blue);fill-opacity:.18;stroke:none}
+.at-mean{fill:none;stroke:var(--at-blue);stroke-width:2}.at-whisker{stroke:var(--at-blue);stroke-opacity:.5}
+.at-even{stroke:currentColor;stroke-opacity:.4;stroke-dasharray:4 3}
 </style>"""

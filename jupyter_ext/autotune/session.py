@@ -7,13 +7,15 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from autotune.checks import Run
 from autotune.client import Client, Experiments, open_client
 from autotune.credentials import NO_CREDENTIALS, Credentials, find_credentials, find_url
 from autotune.errors import InvalidInputError
-from autotune.experiment import Experiment
+from autotune.experiment import Experiment, Result
+from autotune.insights import Insights
 from autotune.panel import Panel
+from autotune.predicting import Configurations
 from autotune.shown import Best, Observation, Suggestion
+from autotune.told import Outcome, Run
 
 MAX_SAME_NAME = 5
 
@@ -87,26 +89,35 @@ class Session:
             return self._use(self._named(uuid_or_name))
         return self._use(self.client.experiment(uuid))
 
-    def ask(self) -> Suggestion:
-        """Give the current suggestion, which the next ``tell`` is about."""
-        self._suggestion = self.experiment.ask()
+    def ask(self, fixed: Mapping[str, Any] | None = None) -> Suggestion:
+        """Give the current suggestion, which the next ``tell`` is about; ``fixed`` holds values that it must have."""
+        self._suggestion = self.experiment.ask(fixed=fixed)
         return self._suggestion
 
-    def tell(self, response: Any, configuration: Mapping[str, Any] | None = None) -> Observation:
-        """Tell the response to the suggestion last asked for, or to another configuration."""
-        run: Run | None = self._suggestion if configuration is None else configuration
-        if run is None:
-            raise InvalidInputError("nothing was asked for: `ask` first, or give the configuration after the response")
-        observation = self.experiment.tell(run, response)
-        self._suggestion = None
-        self._refresh()
-        return observation
+    def tell(
+        self, response: Outcome, configuration: Mapping[str, Any] | None = None, sd: Outcome | None = None
+    ) -> Observation:
+        """Tell what came of the suggestion last asked for, or of another configuration."""
+        return self._told(self.experiment.tell(self._run_told(configuration), response, sd=sd))
 
-    def run(self, function: Callable[[dict[str, Any]], float], n: int) -> Best:
+    def fail(self, configuration: Mapping[str, Any] | None = None) -> Observation:
+        """Tell that the suggestion last asked for, or another configuration, gave nothing."""
+        return self._told(self.experiment.fail(self._run_told(configuration)))
+
+    def load(self, data: Any) -> None:
+        """Tell runs that were made before: those of a file, a DataFrame or a list of dicts."""
+        n_told = len(self.experiment.add_history(data, say=self._say))
+        self._suggestion = None
+        self._say(f"{n_told} {'run' if n_told == 1 else 'runs'} told\n")
+        self._refresh()
+
+    def run(
+        self, function: Callable[[dict[str, Any]], Result], n: int, fixed: Mapping[str, Any] | None = None
+    ) -> Best | None:
         """Ask, run and tell ``n`` times; open panels follow, without one each observation is a line."""
         told = 0
 
-        def watched(configuration: dict[str, Any]) -> float:
+        def watched(configuration: dict[str, Any]) -> Result:
             self._refresh()
             return function(configuration)
 
@@ -117,9 +128,29 @@ class Session:
                 self._say(f"{told}/{n}  {observation}\n")
             self._refresh()
 
-        best = self.experiment.run(watched, n, on_tell)
+        best = self.experiment.run(watched, n, on_tell, fixed=fixed)
+        self._suggestion = None
+        if told < n and (stopped := self.experiment.stopped) is not None:
+            self._say(f"stopped after {told} of {n} runs: {stopped.reason}\n")
         self._save()
         return best
+
+    def predict(self, configurations: Configurations) -> Any:
+        """Give what the model expects of configurations, as a table."""
+        return self.experiment.predict(configurations)
+
+    def insights(self) -> Insights:
+        """Give what the model has learnt."""
+        return self.experiment.insights()
+
+    def edit(self, covars: Mapping[str, Any], **options: Any) -> Experiment:
+        """Change the space of the experiment in use; the options are those of ``Experiment.edit_space``."""
+        self._suggestion = None
+        return self.experiment.edit_space(covars, **options)
+
+    def resume(self, *stop: Any) -> Experiment:
+        """Go on after a stop, with the stop rules given, or with those there were."""
+        return self.experiment.resume(*stop)
 
     def best(self) -> Best | None:
         """Give the best observation so far."""
@@ -164,11 +195,22 @@ class Session:
         if not found:
             raise InvalidInputError(f"no experiment is named {name!r}")
         if len(found) > 1:
-            uuids = "\n".join(f"  {experiment.exp_uuid}" for experiment in found[:MAX_SAME_NAME])
-            raise InvalidInputError(
-                f"{len(found)} experiments are named {name!r}; give the uuid, newest first:\n{uuids}"
-            )
+            lines = [f"  {_line(experiment)}" for experiment in found[:MAX_SAME_NAME]]
+            more = [f"  and {len(found) - MAX_SAME_NAME} more"] if len(found) > MAX_SAME_NAME else []
+            says = f"{len(found)} experiments are named {name!r}; use the uuid of one, newest first:"
+            raise InvalidInputError("\n".join([says, *lines, *more]))
         return found[0]
+
+    def _run_told(self, configuration: Mapping[str, Any] | None) -> Run:
+        run = self._suggestion if configuration is None else configuration
+        if run is None:
+            raise InvalidInputError("nothing was asked for: `ask` first, or give the configuration that was run")
+        return run
+
+    def _told(self, observation: Observation) -> Observation:
+        self._suggestion = None
+        self._refresh()
+        return observation
 
     def _refresh(self) -> None:
         panel = self._panels.get(self.experiment.exp_uuid)
@@ -181,3 +223,8 @@ class Session:
             panel.catch_up()
             panel.refresh()
             panel.save()
+
+
+def _line(experiment: Experiment) -> str:
+    n, created = experiment.n_observations, experiment.time_created
+    return f"{experiment.exp_uuid}  made {created:%Y-%m-%d %H:%M} UTC, {n} observation{'' if n == 1 else 's'}"

@@ -1,13 +1,18 @@
 """Small HTML tables for notebooks, and tables of runs for pandas."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from importlib.util import find_spec
 from typing import Any
 
 from autotune_wire.base import Configuration
-from autotune_wire.observations import RESPONSE_COLUMN, Observation
+from autotune_wire.observations import Observation
+from autotune_wire.responses import Responses, primary_of
+from autotune_wire.space import Space
+from autotune_wire.suggestions import Predicted
 
 Row = Sequence[str]
+STATUS, TIME, SD = "status", "time_created", "sd"
 _LEFT = 'style="text-align:left"'
 
 
@@ -19,15 +24,64 @@ def html_table(caption: str, rows: Sequence[Row], header: Row = ()) -> str:
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def run_records(runs: Sequence[Observation]) -> list[dict[str, Any]]:
-    """Lay observations out as records: the covariates, the response and when it was told."""
-    return [{**_renamed(run.covars), RESPONSE_COLUMN: run.response, "time_created": run.time_created} for run in runs]
+def run_table(runs: Sequence[Observation], space: Space, responses: Responses) -> Any:
+    """Lay observations out as a table: covariates, responses, when it was told, and what else there is.
+
+    Standard deviations have columns where one was told, and the status has one where a run failed.
+    """
+    own = [*responses]
+    own += [sd_column(name, responses) for name in responses if any(name in run.sds for run in runs)]
+    own += [STATUS] if any(run.status == "failed" for run in runs) else []
+    own.append(TIME)
+    renamed = _renamed(space, {*own, STATUS})
+    records = [_record(run, renamed, responses) for run in runs]
+    return table([*renamed.values(), *own], records)
 
 
-def _renamed(covars: Configuration) -> dict[str, Any]:
+def prediction_table(
+    configurations: Sequence[Configuration], predictions: Sequence[Mapping[str, Predicted]], space: Space
+) -> Any:
+    """Lay predictions out as a table: covariates, then mean and standard deviation of each response."""
+    named = dict.fromkeys(name for one in predictions for name in one)
+    columns = {name: ("mean", SD) if len(named) == 1 else (f"{name} mean", f"{name} {SD}") for name in named}
+    own = [column for pair in columns.values() for column in pair]
+    renamed = _renamed(space, set(own))
+    records = []
+    for covars, predicted in zip(configurations, predictions, strict=True):
+        record = {renamed.get(name, name): value for name, value in covars.items()}
+        for name, one in predicted.items():
+            record |= zip(columns[name], (one.mean, one.sd), strict=True)
+        records.append(record)
+    return table([*renamed.values(), *own], records)
+
+
+def table(columns: Sequence[str], records: Sequence[dict[str, Any]]) -> Any:
+    """Give a pandas DataFrame where pandas is installed, else a list of dicts."""
+    filled = [{column: record.get(column) for column in columns} for record in records]
+    if find_spec("pandas") is None:
+        return filled
+    import pandas as pd
+
+    return pd.DataFrame.from_records(filled, columns=list(columns))
+
+
+def sd_column(name: str, responses: Responses) -> str:
+    """Name the column of a response's standard deviations, as in the CSV that the service takes."""
+    return SD if len(responses) == 1 else f"{name} {SD}"
+
+
+def _record(run: Observation, renamed: Mapping[str, str], responses: Responses) -> dict[str, Any]:
+    record: dict[str, Any] = {renamed.get(name, name): value for name, value in run.covars.items()}
+    # An older service tells the primary response only.
+    measured: dict[str, Any] = dict(run.responses) or {primary_of(responses)[0]: run.response}
+    record |= measured
+    record |= {sd_column(name, responses): sd for name, sd in run.sds.items()}
+    return {**record, STATUS: run.status, TIME: run.time_created}
+
+
+def _renamed(space: Space, taken: set[str]) -> dict[str, str]:
     # A covariate may have the name of one of our own columns, and must not vanish behind it.
-    taken = {RESPONSE_COLUMN, "time_created"}
-    return {f"covars.{name}" if name in taken else name: value for name, value in covars.items()}
+    return {name: f"covars.{name}" if name in taken else name for name in space}
 
 
 def _cells(row: Row) -> str:

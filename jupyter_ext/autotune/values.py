@@ -20,6 +20,13 @@ def plain(value: Any) -> Any:
     return value
 
 
+def is_missing(value: Any) -> bool:
+    """Whether a cell of a table holds nothing: None, NaN, or what pandas has in their place."""
+    if type(value).__name__ in {"NAType", "NaTType", "NoneType"}:
+        return True
+    return isinstance(value, float) and math.isnan(value)
+
+
 def number_text(value: float) -> str:
     """Write a number for a person: six digits, which is more than a noisy response carries."""
     return f"{value:.6g}"

@@ -1,5 +1,6 @@
 """The types that every message is built of: closed requests, open replies, safe text and finite numbers."""
 
+import math
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -53,7 +54,15 @@ def _value(value: Any) -> Any:
         return _storable(value)
     if isinstance(value, int) and abs(value) > MAX_WHOLE:
         raise ValueError(f"a whole number must lie between -{MAX_WHOLE} and {MAX_WHOLE}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("must be a finite number")
     return value
+
+
+def _option(value: Any) -> Any:
+    if isinstance(value, str) and not 1 <= len(value) <= MAX_NAME_LENGTH:
+        raise ValueError(f"a text must have 1 to {MAX_NAME_LENGTH} characters")
+    return _not_blank(_value(value)) if isinstance(value, str) else _value(value)
 
 
 Text = Annotated[str, Field(strict=True), AfterValidator(_storable)]
@@ -68,7 +77,10 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 Whole = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=-MAX_WHOLE, le=MAX_WHOLE)]
 Value = Annotated[int | float | str, BeforeValidator(_value)]
-"""What a covariate can take: a whole number, a finite number or an option."""
+"""What a covariate can take: a whole number, a finite number or an option. It keeps its type: 8 is no "8"."""
+
+Option = Annotated[int | float | str, BeforeValidator(_option)]
+"""What a user lists to choose from: a text of some length, or a number."""
 
 Configuration = dict[str, Value]
 """A value for every covariate, by the covariate's name."""

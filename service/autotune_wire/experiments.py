@@ -1,19 +1,53 @@
 """Experiments: what a user describes, and what the service tells of it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from autotune_wire.base import Configuration, Moment, Name, Reply, Request, Text
-from autotune_wire.space import MAX_COVARIATES, Space
+from autotune_wire.base import Configuration, Moment, Name, Reply, Request, Text, Value
+from autotune_wire.constraints import MAX_CONSTRAINTS, Constraint, constraint_problems
+from autotune_wire.problems import FieldProblem, validation_error
+from autotune_wire.responses import (
+    MAX_OBJECTIVES,
+    MAX_RESPONSES,
+    RESPONSE,
+    Objective,
+    Responses,
+    objectives_of,
+    primary_of,
+    response_problems,
+)
+from autotune_wire.space import MAX_COVARIATES, Space, space_problems
+from autotune_wire.stopping import Stopped, StopRules, stop_problems
 
 Direction = Literal["maximize", "minimize"]
-ModelType = Literal["SingleTaskGP"]
-AcqFunc = Literal["ExpectedImprovement", "NoisyExpectedImprovement"]
+EngineName = Literal["autotune", "greattunes"]
+ModelType = Literal["SingleTaskGP", "FixedNoiseGP", "HeteroskedasticSingleTaskGP", "SimpleCustomMaternGP"]
+AcqFunc = Literal[
+    "auto",
+    "ExpectedImprovement",
+    "NoisyExpectedImprovement",
+    "PosteriorMean",
+    "ProbabilityOfImprovement",
+    "UpperConfidenceBound",
+    "qExpectedImprovement",
+    "qNoisyExpectedImprovement",
+    "qProbabilityOfImprovement",
+    "qSimpleRegret",
+    "qUpperConfidenceBound",
+    "qKnowledgeGradient",
+    "qMaxValueEntropy",
+    "qMultiFidelityMaxValueEntropy",
+]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 
 MAX_DESCRIPTION_LENGTH = 10_000
+
+_Covars = Annotated[Space, Field(min_length=1, max_length=MAX_COVARIATES)]
+_Constraints = Annotated[list[Constraint], Field(max_length=MAX_CONSTRAINTS)]
+_SPACE_HELP = f"The covariates by name, 1 to {MAX_COVARIATES}."
+_CONSTRAINTS_HELP = f"Every suggestion meets all of them; {MAX_CONSTRAINTS} at most."
 
 
 class NewExperiment(Request):
@@ -21,11 +55,68 @@ class NewExperiment(Request):
 
     name: Name
     description: Annotated[Text, Field(max_length=MAX_DESCRIPTION_LENGTH)] = ""
-    covars: Annotated[Space, Field(min_length=1, max_length=MAX_COVARIATES)]
-    model_type: ModelType = "SingleTaskGP"
-    acq_func: AcqFunc = "ExpectedImprovement"
-    direction: Direction = "maximize"
+    covars: _Covars = Field(description=_SPACE_HELP)
+    responses: Annotated[Responses, Field(min_length=1, max_length=MAX_RESPONSES)] | None = Field(
+        default=None,
+        description=f"What is measured, by name, 1 to {MAX_RESPONSES}, of which 1 to {MAX_OBJECTIVES} with the goal "
+        f"maximize or minimize. Where absent, one that is called {RESPONSE}, with `direction` as its goal.",
+    )
+    direction: Direction = Field(
+        default="maximize", description="Whether more or less of the one response is better; goes without responses."
+    )
+    constraints: _Constraints = Field(default_factory=list, description=_CONSTRAINTS_HELP)
+    engine: EngineName = Field(
+        default="autotune", description="Who suggests: AutoTune's own models, or the greattunes package."
+    )
+    model_type: ModelType = Field(default="SingleTaskGP", description="The surrogate.")
+    acq_func: AcqFunc = Field(
+        default="auto", description="The acquisition; auto chooses the one that fits the problem."
+    )
+    stop: StopRules | None = Field(default=None, description="When to propose nothing more; where absent, never.")
     seed: Seed | None = Field(default=None, description="Where nothing is given, the service draws one and tells it.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        responses = self.responses_or_default()
+        problems = space_problems(self.covars)
+        problems += response_problems(responses, self.covars)
+        problems += constraint_problems(self.covars, self.constraints)
+        problems += stop_problems(self.stop, len(objectives_of(responses)))
+        if not problems:
+            goal = primary_of(responses)[1].goal
+            if self.direction not in {"maximize", goal}:
+                message = f"leave it out where responses are given; the goal of the first one is {goal}"
+                problems.append(FieldProblem(field="direction", message=message, value=self.direction))
+            self.direction = goal
+        if problems:
+            raise validation_error("NewExperiment", problems)
+        return self
+
+    def responses_or_default(self) -> Responses:
+        """Give the responses; where none are named, the one whose goal is the direction."""
+        return {RESPONSE: Objective(goal=self.direction)} if self.responses is None else self.responses
+
+
+class SpaceEdit(Request):
+    """A change of an experiment's space: the whole new space, with all the covariates that it had."""
+
+    covars: _Covars = Field(
+        description=f"{_SPACE_HELP} Bounds, options, steps and guesses may change and covariates may be added; none "
+        "may be removed or change its vtype, role, log or ordered."
+    )
+    constraints: _Constraints | None = Field(
+        default=None, description=f"{_CONSTRAINTS_HELP} Where absent, they stay as they are."
+    )
+    backfill: Annotated[dict[Name, Value], Field(max_length=MAX_COVARIATES)] = Field(
+        default_factory=dict, description="For each new covariate, the value that all runs so far had."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        problems = space_problems(self.covars) + constraint_problems(self.covars, self.constraints or [])
+        if problems:
+            raise validation_error("SpaceEdit", problems)
+        return self
 
 
 class Best(Reply):
@@ -36,6 +127,19 @@ class Best(Reply):
     response: float
 
 
+class BestPredicted(Reply):
+    """The configuration that the model believes in most, whether it was run or not."""
+
+    covars: Configuration
+    mean: float = Field(description="Predicted response, in its own unit.")
+    sd: float = Field(description="Standard deviation of that prediction, same unit.")
+    data_rev: int = Field(description="The number of tells that the engine knew when it computed this.")
+
+
+def _responses_of(data: dict[str, Any]) -> Responses:
+    return {RESPONSE: Objective(goal=data.get("direction", "maximize"))}
+
+
 class Experiment(Reply):
     """An experiment as the service tells it."""
 
@@ -43,13 +147,22 @@ class Experiment(Reply):
     name: str
     description: str
     covars: Space
+    space_revision: int = Field(default=0, description="How often the space was edited.")
+    constraints: list[Constraint] = Field(default_factory=list, description="What every suggestion meets.")
+    direction: Direction = Field(description="The goal of the first objective.")
+    responses: Responses = Field(default_factory=_responses_of, description="What is measured, by name.")
+    engine: str = Field(default="autotune", description="Who suggests; a newer service may know others.")
     model_type: str
     acq_func: str
-    direction: Direction
+    stop: StopRules | None = Field(default=None, description="When nothing more is proposed; None for never.")
+    stopped: Stopped | None = Field(default=None, description="The stop rule that was met, None where none was.")
     seed: int
     state: Literal["active", "closed"]
     n_observations: int
     best: Best | None
+    best_predicted: BestPredicted | None = Field(
+        default=None, description="What the model believes in most; None before the first fit."
+    )
     last_seq: int = Field(description="The seq of the newest event: follow the stream with ?after= this.")
     time_created: Moment
     time_updated: Moment

@@ -16,6 +16,9 @@ EventType = Literal[
     "observation_added",
     "best_changed",
     "engine_failed",
+    "space_changed",
+    "stop_rule_fired",
+    "experiment_resumed",
     "experiment_closed",
 ]
 

@@ -1,118 +1,162 @@
 """Observations: what was really run, and what came of it."""
 
-from typing import Annotated, Self
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
-from pydantic_core import ErrorDetails, InitErrorDetails
+from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
-from autotune_wire.base import Configuration, Moment, Number, Reply, Request
-from autotune_wire.tables import Table, rows_of
+from autotune_wire.base import Configuration, Moment, Name, Number, Reply, Request, Text
+from autotune_wire.responses import MAX_RESPONSES, RESPONSE
+from autotune_wire.space import Space
+from autotune_wire.tables import Table
+from autotune_wire.told_csv import MAX_CSV_LENGTH, csv_records
+from autotune_wire.told_tables import in_tables, table_records
 
 MAX_TELL = 1000
-RESPONSE_COLUMN = "Response"
+RESPONSE_COLUMN = RESPONSE
+
+Status = Literal["ok", "failed"]
+Sd = Annotated[Number, Field(ge=0)]
 
 
-class Told(Request):
-    """One run: its configuration and its response."""
+class _Outcome(Request):
+    """What came of a run: its response or its responses, or that it failed."""
 
-    covars: Configuration
-    response: Number
+    response: Number | None = Field(default=None, description="What was measured, where there is one response.")
+    responses: Annotated[dict[Name, Number], Field(min_length=1, max_length=MAX_RESPONSES)] | None = Field(
+        default=None, description="What was measured, by response; what was not measured is left out."
+    )
+    sd: Sd | None = Field(default=None, description="Standard deviation of `response`; 0 is exact.")
+    sds: Annotated[dict[Name, Sd], Field(max_length=MAX_RESPONSES)] | None = Field(
+        default=None, description="Standard deviations of `responses`, where they are known."
+    )
+    status: Status = Field(default="ok", description="`failed` is the one way to tell a run that gave no response.")
     suggestion_uuid: UUID | None = Field(default=None, description="The suggestion that was run, if it was one.")
 
+    def _has_outcome(self) -> bool:
+        given = (self.response, self.responses, self.sd, self.sds, self.suggestion_uuid)
+        return self.status == "failed" or any(value is not None for value in given)
 
-class Tell(Request):
-    """The body of ``POST /experiment/tell/{exp_uuid}``: one of three forms.
+    def _check_outcome(self) -> None:
+        is_measured = self.response is not None or self.responses is not None
+        if self.response is not None and self.responses is not None:
+            raise _wrong("responses", "give response or responses, not both")
+        if self.status == "failed" and is_measured:
+            raise _wrong("status", "a failed run has no response")
+        if self.status == "ok" and not is_measured:
+            raise _wrong("response", "is missing; a run that gave nothing is told with status: failed")
+        if self.sd is not None and self.response is None:
+            raise _wrong("sd", "goes with response")
+        for name in self.sds or {}:
+            if name not in (self.responses or {}):
+                raise _wrong(f"sds.{name}", "goes with the response of that name in responses, which is missing")
 
-    One run, ``covars`` and ``response``; many runs, ``observations``; or two tables as pandas writes them,
-    ``covars_tell`` and ``response_tell`` (its one column is ``Response``), with one row per run.
+
+class Told(_Outcome):
+    """One run: its configuration and what came of it."""
+
+    covars: Configuration
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        self._check_outcome()
+        return self
+
+
+class Tell(_Outcome):
+    """The body of ``POST /experiment/tell/{exp_uuid}``: one of four forms.
+
+    One run, ``covars`` and what came of it; many runs, ``observations``; two tables as pandas writes them,
+    ``covars_tell`` and ``response_tell`` (a column for each response, ``Response`` where it has no other name), with
+    one row per run; or ``csv``.
     """
 
     exp_uuid: UUID | None = Field(default=None, description="If given, the experiment of the path.")
     covars: Configuration | None = None
-    response: Number | None = None
-    suggestion_uuid: UUID | None = None
     observations: Annotated[list[Told], Field(min_length=1, max_length=MAX_TELL)] | None = None
     covars_tell: Table | None = None
     response_tell: Table | None = None
+    csv: Annotated[Text, Field(max_length=MAX_CSV_LENGTH)] | None = Field(
+        default=None,
+        description="A header and a line per run: a column for each covariate and response, and where known `sd` or "
+        "`<response> sd`, and `status`. An empty cell is what was not measured, or a covariate that plays no part.",
+    )
+    _lines: list[int] = PrivateAttr(default_factory=list)
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        single = self.covars is not None or self.response is not None or self.suggestion_uuid is not None
+        single = self.covars is not None or self._has_outcome()
         tables = self.covars_tell is not None or self.response_tell is not None
-        if single + tables + (self.observations is not None) != 1:
-            raise ValueError("give one of: covars and response; observations; covars_tell and response_tell")
-        for first, second in (("covars", "response"), ("covars_tell", "response_tell")):
-            given, needed = getattr(self, first), getattr(self, second)
-            if (given is None) != (needed is None):
-                raise ValueError(f"{first} and {second} go together: {first if given is None else second} is missing")
+        if single + tables + (self.observations is not None) + (self.csv is not None) != 1:
+            raise ValueError("give one of: covars and response; observations; covars_tell and response_tell; csv")
+        if tables and (self.covars_tell is None or self.response_tell is None):
+            missing = "covars_tell" if self.covars_tell is None else "response_tell"
+            raise ValueError(f"covars_tell and response_tell go together: {missing} is missing")
         if single and self.covars is None:
-            raise ValueError("suggestion_uuid goes with covars and response, both are missing")
+            raise ValueError("covars and response go together: covars is missing")
+        if single:
+            self._check_outcome()
         return self
 
-    def runs(self) -> list[Told]:
+    @property
+    def is_tabular(self) -> bool:
+        """Whether ``runs()`` must know the experiment, whose names and types the columns have."""
+        return self.covars_tell is not None or self.csv is not None
+
+    def runs(self, responses: Sequence[str] = (RESPONSE_COLUMN,), space: Space | None = None) -> list[Told]:
         """Give the runs told, whatever the form.
+
+        Args:
+            responses: The names of the experiment's responses; used where the body is tabular.
+            space: The experiment's covariates; used where the body is CSV.
 
         Raises:
             ValidationError: If a table is none, the tables differ in length, or a cell has the wrong type.
         """
         if self.observations is not None:
             return self.observations
-        if self.covars is not None and self.response is not None:
-            return [Told(covars=self.covars, response=self.response, suggestion_uuid=self.suggestion_uuid)]
-        assert self.covars_tell is not None
-        assert self.response_tell is not None
-        covars = _rows("covars_tell", self.covars_tell)
-        responses = _rows("response_tell", self.response_tell)
-        if len(covars) != len(responses):
-            raise _refusal("response_tell", responses, f"has {len(responses)} rows, covars_tell has {len(covars)}")
-        for row in responses:
-            if set(row) != {RESPONSE_COLUMN}:
-                raise _refusal("response_tell", list(row), f"must have the one column {RESPONSE_COLUMN}")
-        rows = zip(covars, responses, strict=True)
-        try:
-            return _RUNS.validate_python([{"covars": row, "response": told[RESPONSE_COLUMN]} for row, told in rows])
-        except ValidationError as error:
-            raise ValidationError.from_exception_data("Tell", [_in_tables(found) for found in error.errors()]) from None
+        if self.csv is not None:
+            assert space is not None
+            self._lines, records = csv_records(self.csv, space, responses, MAX_TELL)
+            return _RUNS.validate_python(records)
+        if self.covars_tell is not None and self.response_tell is not None:
+            return self._runs_of_tables(self.covars_tell, self.response_tell, responses)
+        names = [name for name in Told.model_fields if name in self.model_fields_set]
+        return [Told.model_validate({name: getattr(self, name) for name in names})]
 
     def field_of(self, index: int) -> str:
         """Name the field that holds the configuration of a run, by the run's place in ``runs()``."""
         if self.covars_tell is not None:
             return f"covars_tell.{index}"
+        if self.csv is not None:
+            return f"csv.line {self._lines[index]}"
         return "covars" if self.observations is None else f"observations.{index}.covars"
+
+    @staticmethod
+    def _runs_of_tables(covars_tell: Table, response_tell: Table, responses: Sequence[str]) -> list[Told]:
+        records = table_records(covars_tell, response_tell, responses)
+        try:
+            return _RUNS.validate_python(records)
+        except ValidationError as error:
+            details = [in_tables(found, responses) for found in error.errors()]
+            raise ValidationError.from_exception_data("Tell", details) from None
 
 
 _RUNS = TypeAdapter(Annotated[list[Told], Field(min_length=1, max_length=MAX_TELL)])
 
 
-def _rows(field: str, table: Table) -> list[dict[str, object]]:
-    try:
-        return rows_of(table)
-    except ValueError as error:
-        raise _refusal(field, table, str(error)) from None
-
-
-def _in_tables(found: ErrorDetails) -> InitErrorDetails:
-    """Say of what is wrong with a run in which cell of the two tables it stands."""
-    loc = found["loc"]
-    if loc[1:2] == ("covars",):
-        loc = ("covars_tell", loc[0], *loc[2:])
-    elif loc[1:2] == ("response",):
-        loc = ("response_tell", loc[0], RESPONSE_COLUMN)
-    else:
-        loc = ("covars_tell",)
-    return InitErrorDetails(type=found["type"], loc=loc, input=found["input"], ctx=found.get("ctx", {}))
-
-
-def _refusal(field: str, value: object, message: str) -> ValidationError:
-    details = InitErrorDetails(type="value_error", loc=(field,), input=value, ctx={"error": ValueError(message)})
-    return ValidationError.from_exception_data("Tell", [details])
+def _wrong(field: str, message: str) -> PydanticCustomError:
+    # Braces of a user's name would be read as a place to fill in.
+    return PydanticCustomError("outcome", "{says}", {"field": field, "says": message, "value": None})
 
 
 class TellReply(Reply):
     """What a tell answers with: what was stored and how the experiment stands now.
 
-    ``best_response`` and ``covars_best_response`` are JSON text as pandas' ``to_json()`` writes a frame of one row.
+    ``best_response`` and ``covars_best_response`` are JSON text as pandas' ``to_json()`` writes a frame of one row; its
+    cells are null while there is no best observation.
     """
 
     exp_uuid: UUID
@@ -121,18 +165,21 @@ class TellReply(Reply):
     best_response: str
     covars_best_response: str
     covars_sampled_iter: int = Field(description="How many configurations have been told to this experiment.")
-    response_sampled_iter: int = Field(description="How many responses have been told to this experiment.")
+    response_sampled_iter: int = Field(description="How many outcomes have been told, those of failed runs included.")
     time_updated: Moment
     observations: "list[Observation]" = Field(description="The observations as they are stored.")
 
 
 class Observation(Reply):
-    """A configuration that was really run, with its response."""
+    """A configuration that was really run, and what came of it."""
 
     observation_uuid: UUID
     seq: int = Field(description="The seq of the event that announced it.")
     covars: Configuration
-    response: float
+    response: float | None = Field(description="The primary objective's, None where it was not measured.")
+    responses: dict[str, float] = Field(default_factory=dict, description="All that was measured, by response.")
+    sds: dict[str, float] = Field(default_factory=dict, description="Standard deviations, where they were told.")
+    status: Status = "ok"
     suggestion_uuid: UUID | None
     time_created: Moment
 

@@ -4,12 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from autotune_wire.base import Reply
 
 CONTENT_TYPE = "application/problem+json"
 _SHOWN_CHARACTERS = 200
 MAX_PROBLEMS = 20
+_TAGS = {
+    "covars": {"int", "cont", "cat"},
+    "constraints": {"linear", "forbidden"},
+    "responses": {"maximize", "minimize", ">=", "<="},
+}
 _SECRET_FIELDS = frozenset({"password", "token", "refresh_token", "client_secret"})
 
 
@@ -38,6 +44,24 @@ class Problem(Reply):
 def field_problems(error: ValidationError) -> list[FieldProblem]:
     """Say field by field what a failed validation found; the value of a secret is left out."""
     return [_field_problem(found) for found in error.errors(include_url=False)[:MAX_PROBLEMS]]
+
+
+def validation_error(title: str, problems: Sequence[FieldProblem]) -> ValidationError:
+    """Build what a validator raises where it found something between several fields: ``field_problems`` gives it back.
+
+    Args:
+        title: The name of the model that was to be validated.
+        problems: One or more, with fields counted from the model.
+    """
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError("refused", "{message}", {"message": problem.message}),
+            loc=(problem.field,) if problem.field else (),
+            input=problem.value,
+        )
+        for problem in problems
+    ]
+    return ValidationError.from_exception_data(title, details)
 
 
 def shown(value: Any) -> str | int | float | bool | None:
@@ -76,6 +100,6 @@ def _without_tags(path: Sequence[str | int]) -> list[str | int]:
     # pydantic names the branch of a union between a covariate and its field: covars.color.cat.options.
     # On the websocket it names the operation first: tell.covars.color.
     parts = list(path[1:] if path[:1] in (("ask",), ("tell",)) else path)
-    if len(parts) > 2 and parts[0] == "covars" and parts[2] in {"int", "cont", "cat"}:
+    if len(parts) > 2 and parts[2] in _TAGS.get(str(parts[0]), ()):
         del parts[2]
     return parts

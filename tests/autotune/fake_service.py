@@ -1,6 +1,7 @@
 """A service in memory, for tests of the client: it answers like the real one and does what a test asks of it."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,6 +13,7 @@ from autotune.client import Client, logged_in
 from autotune.connection import Connection
 from autotune.credentials import Credentials
 from autotune.tokens import TokenSource
+from autotune_wire import suggestions
 
 URL = "http://autotune.test"
 SPACE = {"x": {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}}
@@ -28,6 +30,9 @@ class FakeService:
         calls: Method and path of every request, in order.
         troubles: Answers or errors that the next requests meet, by method and the path's start; each once.
         holding: The access tokens that hold.
+        spaces: What the revisions of a space are.
+        learnt: What insights are.
+        predicted: The responses that are predicted, each as x.
         waits: What the client slept, in seconds; the clock moves by it.
     """
 
@@ -39,6 +44,9 @@ class FakeService:
         self.refresh_tokens: set[str] = set()
         self.experiments: dict[str, dict[str, Any]] = {}
         self.runs: list[dict[str, Any]] = []
+        self.spaces: list[dict[str, Any]] = []
+        self.learnt = insights()
+        self.predicted = ["Response"]
         self.page = 1000
         self.now = 0.0
         self.waits: list[float] = []
@@ -112,32 +120,58 @@ class FakeService:
         return self._of_experiment(parts, found, request)
 
     def _of_experiment(self, parts: list[str], found: dict[str, Any], request: httpx2.Request) -> httpx2.Response:
+        if found["stopped"] and parts[1] == "ask":
+            return problem(409, "experiment_stopped", "it has stopped")
         if parts[1] == "ask":
-            n = json.loads(request.content)["n"] if request.method == "POST" else 1
-            suggestions = [suggestion() for _ in range(n)]
+            query = request.url.params.get("fixed")
+            body = json.loads(request.content) if request.method == "POST" else {"fixed": json.loads(query or "{}")}
+            fixed = body.get("fixed", {})
+            proposed = [suggestion(**fixed) for _ in range(body.get("n", 1))]
             reply = {"exp_uuid": found["exp_uuid"], "time_updated": NOW, "covars_next_exp": "[]"}
-            return httpx2.Response(200, json={**reply, "suggestions": suggestions})
+            return httpx2.Response(200, json={**reply, "suggestions": proposed})
         if parts[1] == "tell":
             return httpx2.Response(202, json=self._tell(found, json.loads(request.content)))
+        if parts[-1] == "predict":
+            return httpx2.Response(200, json=self._predict(json.loads(request.content)))
+        if parts[-1] == "insights":
+            return httpx2.Response(200, json=self.learnt)
+        if parts[-1] == "spaces":
+            return httpx2.Response(200, json={"spaces": self.spaces})
+        if parts[-1] == "space":
+            found.update(json.loads(request.content), space_revision=1)
+        if parts[-1] == "resume":
+            found.update(json.loads(request.content), stopped=None)
         if parts[-1] == "close":
             found["state"] = "closed"
         return httpx2.Response(200, json=found)
+
+    def _predict(self, body: dict[str, Any]) -> dict[str, Any]:
+        means = [covars.get("x", 0.0) for covars in body["configurations"]]
+        return {
+            "data_rev": 1,
+            "predictions": [{name: {"mean": x, "sd": 0.1} for name in self.predicted} for x in means],
+        }
 
     def add(self, body: dict[str, Any]) -> dict[str, Any]:
         uuid = str(uuid4())
         self.experiments[uuid] = {
             "description": "", "model_type": "SingleTaskGP", "acq_func": "ExpectedImprovement", "seed": 1,
-            "direction": "maximize", **body, "exp_uuid": uuid, "state": "active", "n_observations": 0, "best": None,
-            "last_seq": 1, "time_created": NOW, "time_updated": NOW,
+            "direction": "maximize", "stop": None, **body, "exp_uuid": uuid, "state": "active", "n_observations": 0,
+            "best": None, "stopped": None, "last_seq": 1, "time_created": NOW, "time_updated": NOW,
         }  # fmt: skip
         return self.experiments[uuid]
 
     def _tell(self, found: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
-        told = [observation(**run) for run in body.get("observations", [body])]
+        names = list(found.get("responses", {"Response": None}))
+        told = [observation(names=names, **run) for run in body.get("observations", [body])]
         self.runs += told
-        top = max(self.runs, key=lambda run: run["response"])
-        found["best"] = {key: top[key] for key in ("observation_uuid", "covars", "response")}
+        good = [run for run in self.runs if run["response"] is not None]
+        if good:
+            top = max(good, key=lambda run: run["response"])
+            found["best"] = {key: top[key] for key in ("observation_uuid", "covars", "response")}
         found["n_observations"] = len(self.runs)
+        if found["stop"] and len(self.runs) >= found["stop"]["budget"]:
+            found["stopped"] = {"rule": "budget", "reason": "the budget is used up", "at": NOW}
         texts = dict.fromkeys(["covars_tell", "response_tell", "best_response", "covars_best_response"], "{}")
         counts = dict.fromkeys(["covars_sampled_iter", "response_sampled_iter"], len(self.runs))
         return {"exp_uuid": found["exp_uuid"], **texts, **counts, "time_updated": NOW, "observations": told}
@@ -157,15 +191,43 @@ def problem(status: int, code: str, detail: str, retry_after: int | None = None,
 
 
 def suggestion(x: float = 0.5, uuid: UUID | None = None, **changes: Any) -> dict[str, Any]:
-    return {
+    fields = {
         "suggestion_uuid": str(uuid or uuid4()), "covars": {"x": x}, "source": "model", "reason": "it may be better",
-        "mean": 0.9, "sd": 0.01, "data_rev": 3, "time_created": NOW, **changes,
+        "mean": 0.9, "sd": 0.01, "data_rev": 3, "time_created": NOW,
     }  # fmt: skip
+    known = suggestions.Suggestion.model_fields
+    covars = {**fields["covars"], **{name: value for name, value in changes.items() if name not in known}}
+    return {**fields, "covars": covars, **{name: value for name, value in changes.items() if name in known}}
 
 
-def observation(covars: Any, response: float, suggestion_uuid: str | None = None, seq: int = 1) -> dict[str, Any]:
-    own = {"observation_uuid": str(uuid4()), "seq": seq, "time_created": NOW}
-    return {**own, "covars": covars, "response": response, "suggestion_uuid": suggestion_uuid}
+def observation(
+    covars: Any,
+    response: float | None = None,
+    suggestion_uuid: str | None = None,
+    seq: int = 1,
+    names: Sequence[str] = ("Response",),
+    **told: Any,
+) -> dict[str, Any]:
+    responses = told.get("responses") or ({} if response is None else {names[0]: response})
+    sds = told.get("sds") or ({} if told.get("sd") is None else {names[0]: told["sd"]})
+    own = {"observation_uuid": str(uuid4()), "seq": seq, "time_created": NOW, "status": told.get("status", "ok")}
+    measured = {"responses": responses, "sds": sds, "response": responses.get(names[0])}
+    return {**own, **measured, "covars": covars, "suggestion_uuid": suggestion_uuid}
+
+
+def insights(**changes: Any) -> dict[str, Any]:
+    """What the model learnt of one response along x."""
+    uuid = str(uuid4())
+    best = {"observation_uuid": uuid, "covars": {"x": 0.4}, "response": 3.0}
+    slices = [{"value": x / 4, "mean": float(x), "sd": 0.5} for x in range(5)]
+    left_out = [{"observation_uuid": uuid, "observed": y, "mean": y + 0.1, "sd": 0.2} for y in (1.0, 2.0, 3.0)]
+    return {
+        "data_rev": 3, "n_observations": 3, "leave_one_out": {"Response": left_out},
+        "importance": {"Response": {"x": 1.0}}, "slices": {"Response": {"x": slices}}, "pareto": [],
+        "hypervolume": None, "reference": None,
+        "best_observed": best, "best_predicted": {"covars": {"x": 0.6}, "mean": 3.5, "sd": 0.25, "data_rev": 3},
+        "feasible_share": None, **changes,
+    }  # fmt: skip
 
 
 def event(seq: int, kind: str = "experiment_created", data: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -166,12 +166,12 @@ def test_history_of_nothing_is_empty(experiment):
     assert len(experiment.history()) == 0
 
 
-def test_history_keeps_a_covariate_that_is_named_like_a_column(client):
-    space = {"Response": {"vtype": "cont", "guess": 0, "min": 0, "max": 1}}
-    experiment = client.new("n", space)
-    experiment.tell({"Response": 0.5}, 7)
+@pytest.mark.parametrize("name", ["time_created", "status"])
+def test_history_keeps_a_covariate_that_is_named_like_a_column(client, name):
+    experiment = client.new("n", {name: {"vtype": "cont", "guess": 0, "min": 0, "max": 1}})
+    experiment.tell({name: 0.5}, 7)
     row = experiment.history().iloc[0]
-    assert (row["covars.Response"], row["Response"]) == (0.5, 7)
+    assert (row[f"covars.{name}"], row["Response"]) == (0.5, 7)
 
 
 def test_close_closes(experiment):

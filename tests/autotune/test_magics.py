@@ -1,5 +1,5 @@
 import pytest
-from fake_service import PASSWORD, FakeService
+from fake_service import PASSWORD, FakeService, problem
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
@@ -88,6 +88,92 @@ def test_magic_list_gives_the_experiments(shell):
     assert [experiment.name for experiment in _run(shell, "list")] == ["brownies"]
 
 
+@pytest.fixture
+def lab(shell, service):
+    shell.user_ns["wanted"] = {"yield": "maximize", "impurity": "<= 0.05"}
+    shell.user_ns["low"] = {"weights": {"x": 1}, "relation": ">=", "bound": 0.1}
+    shell.user_ns["rules"] = {"budget": 3}
+    return _run(
+        shell,
+        "new lab space --responses wanted --constraint 'x + 2*x <= 2' --constraint low --stop rules "
+        "--engine autotune --model-type SingleTaskGP --acq-func auto",
+    )
+
+
+def test_magic_new_takes_responses_constraints_and_stop_rules(lab):
+    assert list(lab.responses) == ["yield", "impurity"]
+    assert [(one.relation, one.weights, one.bound) for one in lab.constraints] == [
+        ("<=", {"x": 3.0}, 2.0),
+        (">=", {"x": 1.0}, 0.1),
+    ]
+    assert lab.state().stop.budget == 3
+
+
+def test_magic_new_takes_dicts_that_are_written_out(shell):
+    made = _run(shell, """new lab "{'x': space['x']}" --responses "{'yield': 'minimize'}" """)
+    assert made.direction == "minimize"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('tell {"yield": 0.5, "impurity": 0.01}', ({"yield": 0.5, "impurity": 0.01}, {}, 0.5)),
+        ('tell {"yield": 0.5} {"x": 0.25}', ({"yield": 0.5}, {}, 0.25)),
+        ('tell {"yield": 0.5} mine --sd {"yield": 0.1}', ({"yield": 0.5}, {"yield": 0.1}, 0.75)),
+        ('tell {"yield": 1 - 0.5} --sd 1 / 10', ({"yield": 0.5}, {"yield": 0.1}, 0.5)),
+    ],
+)
+def test_magic_tell_takes_several_responses(shell, lab, service, line, expected):
+    shell.user_ns["mine"] = {"x": 0.75}
+    _run(shell, "ask")
+    told = _run(shell, line)
+    assert (told.responses, told.sds, told.covars["x"]) == expected
+
+
+def test_magic_fail_tells_a_failure(shell, lab):
+    _run(shell, "ask")
+    assert _run(shell, "fail").status == "failed"
+    assert _run(shell, 'fail {"x": 0.25}').covars == {"x": 0.25}
+
+
+def test_magic_ask_and_run_take_values_that_are_fixed(shell):
+    _run(shell, "new brownies space")
+    shell.user_ns["here"], shell.user_ns["bake"] = {"x": 0.25}, lambda configuration: configuration["x"]
+    assert _run(shell, 'ask --fixed {"x": 0.125}').covars == {"x": 0.125}
+    assert _run(shell, "run bake 1 --fixed here").response == 0.25
+
+
+def test_magic_load_takes_a_file_a_variable_and_an_expression(capsys, shell, service, tmp_path):
+    _run(shell, "new brownies space")
+    path = tmp_path / "my runs.csv"
+    path.write_text("x,Response\n0.5,1\n0.75,2\n")
+    shell.user_ns["rows"] = [{"x": 0.25, "Response": 3}]
+    for line in (f"load {path}", f"load '{path}'", "load rows", "load rows + rows", "load [rows[0]]"):
+        _run(shell, line)
+    assert [run["response"] for run in service.runs] == [1, 2, 1, 2, 3, 3, 3, 3]
+    assert "2 runs told" in capsys.readouterr().out
+
+
+def test_magic_predict_and_insights(shell):
+    _run(shell, "new brownies space")
+    assert list(_run(shell, 'predict [{"x": 0.25}]')["mean"]) == [0.25]
+    assert _run(shell, "insights").n_observations == 3
+
+
+def test_magic_edit_changes_the_space(shell, service):
+    _run(shell, "new brownies space")
+    shell.user_ns["wider"] = {"x": {"max": 2.0}, "y": {"vtype": "int", "guess": 1, "min": 0, "max": 3}}
+    changed = _run(shell, """edit wider --backfill "{'y': 0}" --constraint 'x + y <= 2'""")
+    assert (changed.covars["x"].max, list(changed.covars), len(changed.constraints)) == (2.0, ["x", "y"], 1)
+
+
+@pytest.mark.parametrize(("line", "stop"), [("resume", 3), ("resume rules", 9), ("resume None", None)])
+def test_magic_resume_goes_on_after_a_stop(shell, lab, line, stop):
+    shell.user_ns["rules"] = {"budget": 9}
+    resumed = _run(shell, line).state()
+    assert (resumed.stopped, resumed.stop and resumed.stop.budget) == (None, stop)
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -104,6 +190,27 @@ def test_magic_list_gives_the_experiments(shell):
         ("tell missing", "no variable 'missing'"),
         ("tell float('nan') space", "finite number"),
         ("tell 1 +", "no expression"),
+        ("tell 1 2 3", "no expression"),
+        ("tell 1 space --sd", "--sd needs a value"),
+        ('tell {"cost": 1} space', "responses.cost: is no response of this experiment; it has Response"),
+        ("fail", "nothing was asked for"),
+        ("ask 3", "'3' is not expected"),
+        ("ask --fixed 3", "3 is no dict of values"),
+        ("new brownies space --constraint 'x + y <= 1'", "constraints.0: 'y' is no covariate; there are x"),
+        ("new brownies space --constraint missing", "no variable 'missing'"),
+        ("new brownies space --responses 3", "3 is no dict of responses"),
+        ("new brownies space --stop 3", "3 is no dict of stop rules"),
+        ("new brownies space --acq-func Best", "acq_func"),
+        ("load", "FILE_OR_VARIABLE"),
+        ("load nowhere.csv", "there is no file 'nowhere.csv', and no variable"),
+        ("load missing", "there is no file 'missing', and no variable"),
+        ("load 3", "there is no file '3'"),
+        ("predict", "CONFIGURATIONS"),
+        ("predict 3", "not int"),
+        ("edit 3", "3 is no dict of covariates"),
+        ("edit {} --backfill 3", "3 is no dict of values"),
+        ("insights now", "one word too many"),
+        ("resume 3", "stop"),
         ("run", "FUNCTION N"),
         ("run abs", "FUNCTION N"),
         ("run missing 3", "no variable 'missing'"),
@@ -124,6 +231,15 @@ def test_magic_refuses_bad_input_in_one_line(shell, line, message):
 def test_magic_refuses_to_ask_without_an_experiment(shell):
     with pytest.raises(UsageError, match="no experiment in use"):
         _run(shell, "ask")
+
+
+def test_magic_load_that_is_refused_says_what_is_stored(shell, service):
+    _run(shell, "new brownies space")
+    shell.user_ns["rows"] = [{"x": 7, "Response": 1}]
+    field = {"field": "observations.0.covars.x", "message": "must be a number from 0 to 1", "value": 7.0}
+    service.trouble("POST /experiment/tell", problem(422, "invalid", "no", errors=[field]))
+    with pytest.raises(UsageError, match=r"row 0\.x: must be a number from 0 to 1(.*\n)None of the runs is stored"):
+        _run(shell, "load rows")
 
 
 @pytest.mark.parametrize("line", ["%autotune bake", "%autotune use 00000000-0000-0000-0000-000000000000"])

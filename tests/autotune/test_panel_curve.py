@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from autotune.axis import label, ticks, widened
 from autotune.curve import BOTTOM, HEIGHT, LEFT, MAX_DOTS, RIGHT, TOP, WIDTH, best_so_far, draw_curve
-from autotune.panel_state import Dot, PanelState
+from autotune.panel_state import Change, Dot, PanelState
+from autotune_wire.responses import Objective
 from autotune_wire.suggestions import Suggestion
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -79,6 +80,51 @@ def test_curve_draws_the_prediction_after_the_last_observation():
 def test_curve_is_not_flattened_by_a_vague_prediction():
     (_, low), (_, high) = _dots(_drawn(_state(1, 2, next_mean=1.5, next_sd=1000.0)))
     assert low - high > (HEIGHT - TOP - BOTTOM) / 3
+
+
+def test_curve_draws_failed_runs_as_crosses_on_the_axis():
+    state = PanelState("n", "maximize", dots=(Dot(1.0, None), Dot(None, None, is_failed=True), Dot(2.0, None)))
+    svg = _drawn(state)
+    [cross] = [path for path in svg.iter("path") if path.attrib["class"] == "at-cross"]
+    # The second of ten places of 48.8 pixels, with arms of 3.5 either way: 58 + 1.5 * 48.8 - 3.5, 222 - 3.5.
+    assert cross.attrib["d"].startswith("M127.7 218.5")
+    assert (cross[0].text, len(_dots(svg))) == ("2: failed", 2)
+
+
+def test_curve_marks_runs_that_did_not_measure_the_objective_on_the_axis():
+    svg = _drawn(PanelState("n", "maximize", dots=(Dot(None, None), Dot(2.0, None))))
+    assert [path[0].text for path in svg.iter("path") if path.attrib["class"] == "at-tail"] == ["1: not measured"]
+
+
+def test_curve_lets_the_best_line_pass_over_runs_that_break_a_threshold():
+    dots = (Dot(1.0, None), Dot(3.0, None, is_broken=True), Dot(2.0, None))
+    svg = _drawn(PanelState("n", "maximize", dots=dots))
+    (_, _), (_, broken), (x3, y3) = _dots(svg)
+    [line] = [path.attrib["d"] for path in svg.iter("path") if path.attrib["class"] == "at-best"]
+    assert line.endswith(f"H{x3:.1f}V{y3:.1f}H{x3:.1f}")
+    assert f"V{broken:.1f}" not in line
+    [top] = [circle for circle in svg.iter("circle") if circle.attrib["class"] == "at-top"]
+    assert float(top.attrib["cy"]) == y3
+
+
+def test_curve_of_failures_only_has_no_line():
+    svg = _drawn(PanelState("n", "maximize", dots=(Dot(None, None, is_failed=True),) * 3))
+    assert [path.attrib["class"] for path in svg.iter("path")] == ["at-cross"] * 3
+
+
+def test_curve_marks_where_the_space_changed():
+    state = PanelState("n", "maximize", dots=(Dot(1.0, None),) * 4, changes=(Change(2, ("x: wider",)),))
+    svg = _drawn(state)
+    [mark] = [path for path in svg.iter("path") if path.attrib["class"] == "at-mark"]
+    (_, _), (x2, _), (x3, _), _ = _dots(svg)
+    assert float(mark.attrib["d"][1:].split()[0]) == pytest.approx((x2 + x3) / 2, abs=0.1)
+    assert mark[0].text == "x: wider"
+
+
+def test_curve_names_a_response_that_has_a_name():
+    named = PanelState("n", "maximize", {"yield": Objective(goal="maximize")})
+    assert "yield" in _texts(_drawn(named))
+    assert "Response" not in _texts(_drawn(PanelState("n", "maximize", {"Response": Objective(goal="maximize")})))
 
 
 def test_curve_of_many_observations_stays_small():

@@ -3,8 +3,9 @@ from uuid import UUID, uuid4
 import pytest
 from fake_service import event, observation, suggestion
 
-from autotune.panel_state import Dot, PanelState, with_event, with_link
+from autotune.panel_state import Change, Dot, PanelState, with_event, with_link
 from autotune_wire.frames import Event
+from autotune_wire.responses import Objective, Threshold
 
 FIRST, SECOND = uuid4(), uuid4()
 
@@ -24,8 +25,13 @@ def _leased(uuid: UUID):
     return ("suggestion_leased", {"suggestion_uuid": str(uuid)})
 
 
-def _told(response: float, uuid: UUID | None = None):
-    return ("observation_added", observation({"x": 0.5}, response, str(uuid) if uuid else None))
+def _told(response: float | None, uuid: UUID | None = None, **told):
+    return ("observation_added", observation({"x": 0.5}, response, str(uuid) if uuid else None, **told))
+
+
+def _lab() -> PanelState:
+    responses = {"yield": Objective(goal="maximize"), "impurity": Threshold(goal="<=", bound=0.05)}
+    return PanelState("lab", "maximize", responses)
 
 
 def test_state_shows_the_suggestion_that_was_created():
@@ -69,6 +75,45 @@ def test_state_collects_responses_with_their_source():
 def test_state_knows_the_best():
     best = {"observation_uuid": str(uuid4()), "covars": {"x": 0.1}, "response": 3.0}
     assert _after(("best_changed", best)).best.response == 3.0
+
+
+def test_state_collects_runs_that_failed():
+    assert _after(_told(None, status="failed")).dots == (Dot(None, None, is_failed=True),)
+
+
+@pytest.mark.parametrize(
+    ("measured", "is_broken"),
+    [
+        ({"yield": 1.0, "impurity": 0.05}, False),
+        ({"yield": 1.0, "impurity": 0.06}, True),
+        ({"yield": 1.0}, True),
+        ({"impurity": 0.01}, False),
+    ],
+)
+def test_state_knows_which_runs_break_a_threshold(measured, is_broken):
+    [dot] = _after(_told(None, responses=measured, names=["yield"]), state=_lab()).dots
+    assert (dot.response, dot.is_broken) == (measured.get("yield"), is_broken)
+
+
+def test_state_keeps_all_that_was_measured_of_the_best():
+    told = _told(None, responses={"yield": 3.0, "impurity": 0.01}, names=["yield"])
+    best = {"observation_uuid": told[1]["observation_uuid"], "covars": {"x": 0.5}, "response": 3.0}
+    state = _after(told, ("best_changed", best), _told(1.0), state=_lab())
+    assert state.best_measured == {"yield": 3.0, "impurity": 0.01}
+
+
+def test_state_forgets_suggestions_that_a_change_of_the_space_superseded():
+    changed = {"changes": ["x: a number from 0 to 2"], "superseded": [str(FIRST)]}
+    state = _after(_created(FIRST), _leased(FIRST), _created(SECOND), _told(1.0), ("space_changed", changed))
+    assert list(state.waiting) == [SECOND]
+    assert state.changes == (Change(1, ("x: a number from 0 to 2",)),)
+    assert _after(_created(FIRST), ("space_changed", changed)).suggestion is None
+
+
+def test_state_says_that_a_stop_rule_was_met_until_somebody_resumes():
+    stopped = _after(("stop_rule_fired", {"rule": "budget", "reason": "3 runs were told"}))
+    assert stopped.stopped == "3 runs were told (budget)"
+    assert _after(("experiment_resumed", {"stop": None}), state=stopped).stopped == ""
 
 
 def test_state_shows_a_failed_engine_until_the_next_suggestion():

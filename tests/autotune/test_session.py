@@ -82,10 +82,12 @@ def test_use_takes_a_uuid(in_use):
     assert in_use.use(str(uuid)).exp_uuid == uuid
 
 
-def test_use_of_a_name_that_two_have_lists_their_uuids(in_use):
+def test_use_of_a_name_that_two_have_lists_them_newest_first(in_use):
     first = in_use.experiment.exp_uuid
     second = in_use.new("brownies", SPACE).exp_uuid
-    with pytest.raises(InvalidInputError, match=f"{second}\n  {first}"):
+    in_use.tell(0.5, {"x": 0.5})
+    made = "made 2026-01-02 03:04 UTC"
+    with pytest.raises(InvalidInputError, match=f"{second}  {made}, 1 observation\n  {first}  {made}, 0 observations"):
         in_use.use("brownies")
 
 
@@ -134,3 +136,41 @@ def test_run_draws_the_panel_before_and_after_each_function(in_use, said):
 def test_history_and_best_are_of_the_experiment_in_use(in_use):
     in_use.run(lambda _: 1.5, 2)
     assert (len(in_use.history()), in_use.best().response) == (2, 1.5)
+
+
+def test_fail_is_about_the_suggestion_last_asked_for(in_use):
+    suggestion = in_use.ask()
+    told = in_use.fail()
+    assert (told.status, told.suggestion_uuid) == ("failed", suggestion.suggestion_uuid)
+    with pytest.raises(InvalidInputError, match="nothing was asked for"):
+        in_use.fail()
+
+
+def test_ask_takes_values_that_are_fixed(in_use):
+    assert in_use.ask({"x": 0.25}).covars == {"x": 0.25}
+
+
+def test_run_says_why_it_ended_early(in_use, said):
+    in_use.new("short", SPACE, stop={"budget": 1})
+    in_use.run(lambda _: 1.5, 9)
+    assert said[-1] == "stopped after 1 of 9 runs: the budget is used up\n"
+
+
+def test_load_says_how_many_runs_it_told(in_use, said):
+    in_use.load([{"x": 0.5, "Response": 1}])
+    in_use.load([{"x": n / 2000, "Response": n} for n in range(1500)])
+    assert said == ["1 run told\n", "1000 of 1500 runs told\n", "1500 of 1500 runs told\n", "1500 runs told\n"]
+
+
+def test_use_of_a_name_that_many_have_lists_the_newest(in_use):
+    for _ in range(6):
+        in_use.new("brownies", SPACE)
+    with pytest.raises(InvalidInputError, match=r"7 experiments are named 'brownies'(.*\n){6}  and 2 more"):
+        in_use.use("brownies")
+
+
+def test_edit_forgets_the_suggestion_of_the_former_space(in_use):
+    in_use.ask()
+    in_use.edit({"x": {"max": 2.0}})
+    with pytest.raises(InvalidInputError, match="nothing was asked for"):
+        in_use.tell(0.7)

@@ -41,7 +41,7 @@ def with_covariate(name, **changes):
         ("color", {"options": ["red", ""]}, "covars.color.options.1"),
         ("color", {"options": ["red", "a\x00b"]}, "covars.color.options.1"),
         ("v1", {"vtype": "text"}, "covars.v1"),
-        ("v1", {"step": 2}, "covars.v1.step"),
+        ("v1", {"stepp": 2}, "covars.v1.stepp"),
     ],
 )
 def test_new_experiment_names_the_wrong_covariate_field(name, changes, field):

@@ -1,37 +1,26 @@
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
+from importlib.metadata import version
 
 import pytest
 
-from autotune_service.compute.pool import EngineError, Pool
 from autotune_service.compute.worker import Worker
-from autotune_service.engine.problem import Recommendation
+from autotune_service.domain.errors import EngineFailedError
+from autotune_service.engine.problem import Run
 from autotune_service.live.subscription import subscribe
-from autotune_service.tuning.experiments import create_experiment
+from autotune_service.store.events import list_events
+from autotune_service.tuning.ask import lease_suggestions
+from autotune_service.tuning.conditional import current_conditional
+from autotune_service.tuning.experiments import create_experiment, read_experiment
+from autotune_service.tuning.questions import answer_to, insights_question, predict_question
 from autotune_service.tuning.tell import tell
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.observations import Told
+from fake_pool import SECONDS, FakePool
 from support import GUESS, SPACE
 
 WITHIN_S = 60
-
-
-class FailingPool(Pool):
-    """Fails as the engine can: on the model, and where asked to also on the exploration."""
-
-    def __init__(self, fails_at_all: bool) -> None:
-        super().__init__(1, 1)
-        self.fails_at_all = fails_at_all
-        self.n_runs = 0
-
-    async def warm(self) -> None:
-        pass
-
-    async def solve(self, request):
-        self.n_runs += 1
-        if request.explore_because is None or self.fails_at_all:
-            raise EngineError("NotPSDError: no")
-        return [Recommendation(GUESS | {"weight": 9.0}, "sobol", request.explore_because)]
 
 
 @pytest.fixture
@@ -69,7 +58,7 @@ async def test_worker_answers_a_tell_with_a_suggestion(store, hub, worker, user_
 
 
 async def test_failed_engine_is_an_event_and_the_loop_goes_on(store, hub, database_url, user_uuid, exp_uuid):
-    async with working(store, database_url, FailingPool(fails_at_all=False)):
+    async with working(store, database_url, FakePool("suggest")):
         await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
         failed = await until_event(store, hub, exp_uuid, "engine_failed")
         suggested = await until_event(store, hub, exp_uuid, "suggestion_created")
@@ -78,11 +67,110 @@ async def test_failed_engine_is_an_event_and_the_loop_goes_on(store, hub, databa
 
 
 async def test_engine_that_gives_nothing_is_tried_again_at_the_next_tell(store, hub, database_url, user_uuid, exp_uuid):
-    pool = FailingPool(fails_at_all=True)
+    pool = FakePool("suggest", "explore")
     async with working(store, database_url, pool):
         await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
         await until_event(store, hub, exp_uuid, "engine_failed")
-        pool.fails_at_all = False
+        pool.fails_on.clear()
         await tell(store, user_uuid, exp_uuid, [run(8, 1.0)])
         event = await until_event(store, hub, exp_uuid, "suggestion_created")
     assert event.data["data_rev"] == 2
+
+
+async def test_suggestion_says_what_it_was_computed_from(store, hub, database_url, user_uuid, exp_uuid):
+    async with working(store, database_url, FakePool(acquisition=0.25)):
+        await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
+        data = (await until_event(store, hub, exp_uuid, "suggestion_created")).data
+    assert data["predictions"] == {"Response": {"mean": 101.0, "sd": 0.5}}
+    assert (data["mean"], data["sd"], data["acquisition"]) == (101.0, 0.5, 0.25)
+    assert (data["seed"], data["data_seq"], data["seconds"]) == (1, 4, SECONDS)
+    assert data["engine_version"] == version("autotune-bo")
+    row = await read_experiment(store, user_uuid, exp_uuid)
+    assert (row.best_predicted.covars, row.best_predicted.mean) == (GUESS | {"weight": 101.0}, 2.0)
+    assert row.best_predicted.data_rev == 1
+
+
+async def test_engine_is_given_all_that_is_stored(store, hub, database_url, user_uuid):
+    light = {"ctype": "linear", "weights": {"weight": 1}, "relation": "<=", "bound": 150}
+    responses = {"yield": {"goal": "maximize"}, "heat": {"goal": "<=", "bound": 80}}
+    new = NewExperiment(name="w", covars=SPACE, seed=7, responses=responses, constraints=[light])
+    exp_uuid = (await create_experiment(store, user_uuid, new)).exp_uuid
+    taken = (await lease_suggestions(store, user_uuid, exp_uuid, 0, 1)).suggestions[0]
+    told = [
+        Told(covars=GUESS | {"weight": 7.0}, responses={"yield": 1.0, "heat": 70.0}, sds={"heat": 1.0}),
+        Told(covars=GUESS | {"weight": 8.0}, status="failed"),
+    ]
+    await tell(store, user_uuid, exp_uuid, told)
+    pool = FakePool()
+    async with working(store, database_url, pool):
+        await until_event(store, hub, exp_uuid, "suggestion_created")
+    problem = pool.requests[-1].problem
+    assert problem.runs == [
+        Run(GUESS | {"weight": 7.0}, {"yield": 1.0, "heat": 70.0}, {"heat": 1.0}),
+        Run(GUESS | {"weight": 8.0}, is_failed=True),
+    ]
+    assert (problem.seed, problem.acq_func, problem.engine) == (7, "auto", "autotune")
+    assert (problem.responses, problem.constraints) == (new.responses, new.constraints)
+    assert problem.pending == [taken.covars]
+
+
+async def answered(store, hub, user_uuid, exp_uuid, question, data_rev=0):
+    attempt = partial(answer_to, store, user_uuid, exp_uuid, question, data_rev)
+    return await hub.until(exp_uuid, attempt, WITHIN_S)
+
+
+async def test_worker_answers_questions(store, hub, database_url, user_uuid, exp_uuid):
+    await tell(store, user_uuid, exp_uuid, [run(7, 1.0), Told(covars=GUESS, status="failed")])
+    question = predict_question(await read_experiment(store, user_uuid, exp_uuid), [GUESS | {"weight": 8.0}])
+    pool = FakePool()
+    async with working(store, database_url, pool):
+        predicted = await answered(store, hub, user_uuid, exp_uuid, question, 2)
+        insights = await answered(store, hub, user_uuid, exp_uuid, insights_question(), 2)
+        again = await answered(store, hub, user_uuid, exp_uuid, insights_question(), 2)
+    assert predicted.answer == {"data_rev": 2, "predictions": [{"Response": {"mean": 8.0, "sd": 0.5}}]}
+    assert insights.answer["leave_one_out"]["Response"][0]["observed"] == 1.0
+    assert again.answer == insights.answer
+    assert [request.kind for request in pool.requests].count("insights") == 1
+
+
+async def test_worker_answers_an_ask_with_fixed_values(store, hub, database_url, user_uuid, exp_uuid):
+    pool = FakePool()
+    async with working(store, database_url, pool):
+        attempt = partial(current_conditional, store, user_uuid, exp_uuid, 0, {"color": "blue"})
+        given = await hub.until(exp_uuid, attempt, WITHIN_S)
+    assert given.suggestions[0].covars["color"] == "blue"
+    assert (pool.requests[0].problem.fixed, pool.requests[0].problem.pending) == ({"color": "blue"}, [GUESS])
+
+
+async def test_failed_model_leaves_an_ask_with_fixed_values_a_sobol_point(
+    store, hub, database_url, user_uuid, exp_uuid
+):
+    async with working(store, database_url, FakePool("suggest")):
+        attempt = partial(current_conditional, store, user_uuid, exp_uuid, 0, {"color": "blue"})
+        given = await hub.until(exp_uuid, attempt, WITHIN_S)
+    assert (given.suggestions[0].source, given.suggestions[0].reason) == ("sobol", "NotPSDError: no")
+    assert "engine_failed" in [event.type for event in await list_events(store, exp_uuid, 0, 10)]
+
+
+@pytest.mark.parametrize("kind", ["insights", "suggest"])
+async def test_engine_that_cannot_answer_says_why(store, hub, database_url, user_uuid, exp_uuid, kind):
+    async with working(store, database_url, FakePool("suggest", "explore", "insights")):
+        if kind == "insights":
+            attempt = partial(answer_to, store, user_uuid, exp_uuid, insights_question(), 0)
+        else:
+            attempt = partial(current_conditional, store, user_uuid, exp_uuid, 0, {"color": "blue"})
+        with pytest.raises(EngineFailedError, match="NotPSDError: no"):
+            await hub.until(exp_uuid, attempt, WITHIN_S)
+
+
+async def test_questions_do_not_hold_up_the_fits(store, hub, database_url, user_uuid, exp_uuid):
+    row = await read_experiment(store, user_uuid, exp_uuid)
+    for weight in range(5):
+        await answer_to(store, user_uuid, exp_uuid, predict_question(row, [GUESS | {"weight": float(weight)}]), 0)
+    await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
+    pool = FakePool()
+    async with working(store, database_url, pool):
+        await until_event(store, hub, exp_uuid, "suggestion_created")
+        last = predict_question(row, [GUESS | {"weight": 4.0}])
+        await answered(store, hub, user_uuid, exp_uuid, last)
+    assert [request.kind for request in pool.requests][:2] == ["predict", "suggest"]

@@ -1,74 +1,97 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import TypeAdapter
 
 from autotune_service.engine.encoding import Encoding
-from autotune_wire.space import Space
+from generated import space_of
 
 
-@st.composite
-def spaces(draw):
-    covars = {}
-    for i in range(draw(st.integers(1, 6))):
-        kind = draw(st.sampled_from(["int", "cont", "cat"]))
-        if kind == "cat":
-            options = [f"o{j}" for j in range(draw(st.integers(1, 5)))]
-            covars[f"v{i}"] = {"vtype": "cat", "guess": options[0], "options": options}
-        elif kind == "int":
-            low = draw(st.integers(-1000, 1000))
-            covars[f"v{i}"] = {"vtype": "int", "guess": low, "min": low, "max": low + draw(st.integers(1, 10**6))}
-        else:
-            low = draw(st.floats(-1e6, 1e6))
-            covars[f"v{i}"] = {"vtype": "cont", "guess": low, "min": low, "max": low + draw(st.floats(1e-3, 1e6))}
-    return TypeAdapter(Space).validate_python(covars)
+def encoding_of(**covars):
+    return Encoding(space_of(covars))
 
 
-@given(spaces(), st.data())
-def test_decode_inverts_encode(space, data):
-    encoding = Encoding(space)
-    shares = np.array(data.draw(st.lists(st.floats(0, 1), min_size=len(space), max_size=len(space))))
-    configuration = encoding.from_unit(shares)
-    back = encoding.decode(encoding.encode([configuration])[0])
-    assert encoding.key(back) == encoding.key(configuration)
-    for name, covariate in space.items():
-        if covariate.vtype == "cont":
-            assert back[name] == pytest.approx(
-                configuration[name], rel=1e-9, abs=1e-9 * (covariate.max - covariate.min)
-            )
-            assert covariate.min <= back[name] <= covariate.max
-        else:
-            assert back[name] == configuration[name]
+INT = {"vtype": "int", "guess": 1, "min": -1, "max": 3}
+CONT = {"vtype": "cont", "guess": 1.0, "min": 0.0, "max": 8.0}
+CAT = {"vtype": "cat", "guess": "a", "options": ["a", "b", "c"]}
 
 
 def test_encode_scales_numbers_and_codes_options():
-    space = TypeAdapter(Space).validate_python(
-        {
-            "n": {"vtype": "int", "guess": 1, "min": -1, "max": 3},
-            "c": {"vtype": "cat", "guess": "a", "options": ["a", "b", "c"]},
-            "x": {"vtype": "cont", "guess": 1, "min": 0, "max": 8},
-        }
-    )
-    encoding = Encoding(space)
+    encoding = encoding_of(n=INT, c=CAT, x=CONT)
     assert encoding.encode([{"n": 0, "c": "c", "x": 2.0}]).tolist() == [[0.25, 2.0, 0.25]]
-    assert encoding.upper.tolist() == [1.0, 2.0, 1.0]
+    assert encoding.is_code.tolist() == [False, True, False]
 
 
-def test_from_unit_gives_each_whole_number_the_same_share():
-    space = TypeAdapter(Space).validate_python({"n": {"vtype": "int", "guess": 0, "min": 0, "max": 3}})
-    numbers = [Encoding(space).from_unit(np.array([share]))["n"] for share in (0.0, 0.24, 0.26, 0.51, 0.99, 1.0)]
-    assert numbers == [0, 0, 1, 2, 3, 3]
+def test_equal_ratios_are_equal_distances_with_log():
+    encoding = encoding_of(x={"vtype": "cont", "log": True, "guess": 1.0, "min": 0.01, "max": 100.0})
+    places = encoding.encode([{"x": x} for x in (0.01, 0.1, 1.0, 10.0, 100.0)])[:, 0]
+    np.testing.assert_allclose(places, [0.0, 0.25, 0.5, 0.75, 1.0], atol=1e-15)
 
 
-def test_all_configurations_counts_the_space():
-    space = TypeAdapter(Space).validate_python(
-        {
-            "n": {"vtype": "int", "guess": 0, "min": 0, "max": 2},
-            "c": {"vtype": "cat", "guess": "a", "options": ["a", "b"]},
-        }
+def test_ordered_options_are_steps_of_a_scale():
+    encoding = encoding_of(
+        c=CAT | {"ordered": True}, m={"vtype": "cat", "guess": 8, "ordered": True, "options": [8, 64]}
     )
-    encoding = Encoding(space)
-    listed = list(encoding.all_configurations())
-    assert len(listed) == encoding.n_configurations == 6
-    assert len({encoding.key(one) for one in listed}) == 6
+    assert encoding.encode([{"c": "b", "m": 64}]).tolist() == [[0.5, 1.0]]
+    assert not encoding.is_code.any()
+
+
+def test_step_of_a_tenth_comes_back_as_the_decimal_it_is_written_as():
+    encoding = encoding_of(x={"vtype": "cont", "guess": 0.0, "min": 0.0, "max": 1.0, "step": 0.1})
+    assert [encoding.decode(np.array([place]))["x"] for place in (0.3, 0.34, 0.69)] == [0.3, 0.3, 0.7]
+
+
+def test_decode_keeps_the_bounds():
+    encoding = encoding_of(n=INT, x=CONT)
+    assert encoding.decode(np.array([-0.5, 1.5])) == {"n": -1, "x": 8.0}
+
+
+def test_each_setting_gets_the_same_share_of_the_cube():
+    encoding = encoding_of(n={"vtype": "int", "guess": 0, "min": 0, "max": 3})
+    rows = encoding.from_unit(np.array([[0.0], [0.24], [0.26], [0.51], [0.99]]))
+    assert [encoding.decode(row)["n"] for row in rows] == [0, 0, 1, 2, 3]
+
+
+def test_all_rows_are_the_whole_space():
+    encoding = encoding_of(n=INT, c=CAT)
+    rows = encoding.all_rows([0, 1], np.zeros(2))
+    assert len(set(encoding.keys(rows))) == len(rows) == encoding.n_configurations == 15
+
+
+def test_all_rows_without_anything_free_are_the_one():
+    assert encoding_of(n=INT, c=CAT).all_rows([], np.array([0.25, 2.0])).tolist() == [[0.25, 2.0]]
+
+
+def test_space_with_a_continuum_cannot_be_counted():
+    assert encoding_of(n=INT, x=CONT).n_configurations is None
+
+
+def test_configurations_that_differ_only_where_nothing_counts_are_the_same():
+    encoding = encoding_of(c=CAT, x=CONT | {"active_if": {"covariate": "c", "values": ["b"]}})
+    assert encoding.encode([{"c": "a"}])[0].tolist() == [0.0, 0.125]  # the guess's place
+    rows = encoding.snap(np.array([[0.0, 0.7], [1.0, 0.7]]))
+    assert rows[:, 1].tolist() == [0.125, 0.7]
+    assert [encoding.decode(row) for row in rows] == [{"c": "a"}, {"c": "b", "x": pytest.approx(5.6)}]
+    assert len(encoding.all_rows([0], np.array([0.0, 0.7]))) == 3
+
+
+def test_retired_options_have_codes_but_nothing_becomes_one():
+    encoding = Encoding(space_of({"c": CAT}), {"c": ["gone", "lost"]})
+    assert encoding.encode([{"c": "gone"}, {"c": "lost"}]).tolist() == [[3.0], [4.0]]
+    assert encoding.decode(np.array([4.0])) == {"c": "c"}
+    assert {encoding.decode(row)["c"] for row in encoding.all_rows([0], np.zeros(1))} == {"a", "b", "c"}
+
+
+def test_values_of_a_wider_former_space_lie_outside_the_cube():
+    encoding = encoding_of(x=CONT)
+    assert encoding.encode([{"x": 16.0}, {"x": -8.0}]).tolist() == [[2.0], [-1.0]]
+
+
+def test_numbers_a_millionth_of_the_range_apart_are_two_settings():
+    encoding = encoding_of(x=CONT)
+    assert encoding.key({"x": 1.0}) == encoding.key({"x": 1.0 + 1e-9})
+    assert encoding.key({"x": 1.0}) != encoding.key({"x": 1.0 + 3e-5})
+
+
+def test_range_too_narrow_for_logarithms_is_linear():
+    encoding = encoding_of(n={"vtype": "int", "log": True, "guess": 2**52, "min": 2**52, "max": 2**52 + 4})
+    assert encoding.encode([{"n": 2**52 + 1}])[0, 0] == 0.25
+    assert encoding.decode(np.array([0.75])) == {"n": 2**52 + 3}

@@ -1,11 +1,18 @@
 import asyncio
+from uuid import UUID
 
 import asyncpg
 from sqlalchemy import inspect
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from autotune_service.store.database import Store
+from autotune_service.store.experiments import get_experiment
 from autotune_service.store.migrate import downgrade, upgrade
+from autotune_service.store.observations import list_observations
+from autotune_service.store.spaces import list_spaces
+from autotune_service.store.suggestions import list_pending
 from autotune_service.store.tables import metadata
+from autotune_wire.responses import Objective
 
 
 async def columns_of(url):
@@ -56,5 +63,75 @@ async def test_migrating_again_keeps_the_data(database_url):
         await connection.execute("INSERT INTO users VALUES (gen_random_uuid(), 'ada@example.org', 'hash', true, now())")
         await upgrade(database_url)
         assert await connection.fetchval("SELECT email FROM users") == "ada@example.org"
+    finally:
+        await connection.close()
+
+
+FIRST_DATA = """
+INSERT INTO users VALUES ('00000000-0000-0000-0000-000000000001', 'ada@example.org', 'hash', true, now());
+INSERT INTO experiments (exp_uuid, owner_uuid, name, description, covars, model_type, acq_func, direction, seed, state,
+    created_at, updated_at, last_seq, n_observations, data_rev, fit_rev, n_open, n_wanted)
+    VALUES ('00000000-0000-0000-0000-000000000002', '00000000-0000-0000-0000-000000000001', 'e', '',
+    '{"z": {"vtype": "cont", "guess": 0.5, "min": 0, "max": 1}}', 'SingleTaskGP', 'ExpectedImprovement', 'minimize', 1,
+    'active', now(), now(), 5, 1, 1, 1, 1, 1);
+INSERT INTO suggestions VALUES ('00000000-0000-0000-0000-000000000003', '00000000-0000-0000-0000-000000000002', 2,
+    'told', '{"z": 0.5}', 'guess', 'guessed', NULL, NULL, 0, now());
+INSERT INTO suggestions VALUES ('00000000-0000-0000-0000-000000000004', '00000000-0000-0000-0000-000000000002', 5,
+    'open', '{"z": 0.7}', 'model', 'because', 1.5, 0.25, 1, now());
+INSERT INTO observations VALUES ('00000000-0000-0000-0000-000000000002', 3, '00000000-0000-0000-0000-000000000005',
+    '00000000-0000-0000-0000-000000000003', '{"z": 0.5}', 0.1, now());
+"""
+
+
+async def test_data_of_the_first_version_are_read_by_the_second(empty_database_url):
+    await upgrade(empty_database_url, "0001")
+    await run(empty_database_url, FIRST_DATA)
+    await upgrade(empty_database_url)
+    store = Store(empty_database_url, pool_size=2, timeout_s=5)
+    await store.connect()
+    try:
+        async with store.work() as work:
+            row = await get_experiment(work, UUID(int=2), UUID(int=1))
+            suggested = await list_pending(work, UUID(int=2))
+            observed = await list_observations(work, UUID(int=2))
+            spaces = await list_spaces(work, UUID(int=2))
+    finally:
+        await store.disconnect()
+    assert row.responses == {"Response": Objective(goal="minimize")}
+    assert (row.constraints, row.engine, row.stop, row.stopped) == ([], "autotune", None, None)
+    assert suggested[0].predictions == {"Response": {"mean": 1.5, "sd": 0.25}}
+    assert (suggested[0].fixed, suggested[0].is_counted) == ({}, True)
+    assert (observed[0].responses, observed[0].sds, observed[0].status) == ({"Response": 0.1}, {}, "ok")
+    assert [(one.revision, one.space) for one in spaces] == [(0, row.space)]
+
+
+async def test_second_version_goes_back_with_data(empty_database_url):
+    await upgrade(empty_database_url, "0001")
+    await run(empty_database_url, FIRST_DATA)
+    await upgrade(empty_database_url)
+    await run(
+        empty_database_url,
+        """
+        INSERT INTO observations SELECT exp_uuid, 6, gen_random_uuid(), NULL, covars, NULL, now(), '{}', '{}', 'failed'
+            FROM observations;
+        UPDATE experiments SET n_observations = 2;
+        UPDATE suggestions SET fixed_key = 'key' WHERE state = 'open';
+        """,
+    )
+    await downgrade(empty_database_url, "0001")
+    connection = await asyncpg.connect(empty_database_url)
+    try:
+        assert await connection.fetch("SELECT response FROM observations") == [(0.1,)]
+        assert await connection.fetchval("SELECT n_observations FROM experiments") == 1
+        assert await connection.fetchval("SELECT count(*) FROM suggestions WHERE state = 'open'") == 0
+    finally:
+        await connection.close()
+    await upgrade(empty_database_url)
+
+
+async def run(url, statements):
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statements)
     finally:
         await connection.close()

@@ -10,7 +10,8 @@ from autotune_service.store.events import list_events
 from autotune_service.store.experiments import list_experiments
 from autotune_service.store.leases import claim_due_experiment
 from autotune_service.store.observations import list_observations
-from autotune_service.store.suggestions import list_pending
+from autotune_service.store.questions import claim_question, delete_old_answers, get_question
+from autotune_service.store.suggestions import has_suggestions, list_pending
 
 ANY = UUID(int=0)
 
@@ -23,6 +24,9 @@ class Recorder:
         return []
 
     async def one(self, query):
+        self.query = query
+
+    async def run(self, query):
         self.query = query
 
     @asynccontextmanager
@@ -38,8 +42,22 @@ class Recorder:
         (lambda work: list_pending(work, ANY), "suggestions_pending"),
         (lambda work: list_experiments(work, ANY, 9, 50), "experiments_of_owner"),
         (lambda work: claim_due_experiment(work, "w", timedelta(seconds=1)), "experiments_with_work"),
+        (lambda work: has_suggestions(work, ANY), "suggestions_"),
+        (lambda work: claim_question(work, "w", timedelta(seconds=1)), "questions_waiting"),
+        (lambda work: get_question(work, ANY, "predict", "key"), "questions_exp_uuid_kind_body_key_key"),
+        (lambda work: delete_old_answers(work, ANY, 1), "questions_exp_uuid_kind_body_key_key"),
     ],
-    ids=["events", "history", "pending suggestions", "a user's experiments", "work that is due"],
+    ids=[
+        "events",
+        "history",
+        "pending suggestions",
+        "a user's experiments",
+        "work that is due",
+        "any suggestion",
+        "question that waits",
+        "question asked before",
+        "old answers",
+    ],
 )
 async def test_hot_query_uses_its_index(store, call, index):
     recorder = Recorder()

@@ -10,10 +10,12 @@ from autotune_service.domain.errors import AlreadyToldError, ExperimentClosedErr
 from autotune_service.store.events import list_events
 from autotune_service.tuning.ask import current_suggestion, lease_suggestions
 from autotune_service.tuning.experiments import close_experiment, create_experiment, read_experiment
-from autotune_service.tuning.fit import Proposal, claim_job, commit_job, fail_job, keep_job
+from autotune_service.tuning.fit import claim_job, commit_job, fail_job, keep_job
+from autotune_service.tuning.proposals import Proposal, Solved
 from autotune_service.tuning.tell import tell
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.observations import Told
+from autotune_wire.suggestions import Predicted
 from support import GUESS, SPACE
 
 LEASE = timedelta(seconds=30)
@@ -28,8 +30,9 @@ def run(weight, response, **more):
     return Told(covars=GUESS | {"weight": weight}, response=response, **more)
 
 
-def proposal(weight):
-    return Proposal(GUESS | {"weight": weight}, "model", "because", 1.0, 0.1)
+def solved(*weights):
+    predictions = {"Response": Predicted(mean=1.0, sd=0.1)}
+    return Solved([Proposal(GUESS | {"weight": float(one)}, "model", "because", predictions) for one in weights])
 
 
 async def types(store, exp_uuid):
@@ -71,7 +74,7 @@ async def test_ask_waits_for_the_fit_of_what_was_told(store, user_uuid, exp_uuid
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
     assert await current_suggestion(store, user_uuid, exp_uuid, 1) is None
     job = await claim_job(store, "a", LEASE)
-    assert await commit_job(store, job, [proposal(50.0)])
+    assert await commit_job(store, job, solved(50.0))
     given = await current_suggestion(store, user_uuid, exp_uuid, 1)
     assert given.suggestions[0].covars["weight"] == 50.0
     assert await claim_job(store, "a", LEASE) is None
@@ -80,7 +83,7 @@ async def test_ask_waits_for_the_fit_of_what_was_told(store, user_uuid, exp_uuid
 async def test_commit_supersedes_what_was_open(store, user_uuid, exp_uuid):
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
     guess = (await current_suggestion(store, user_uuid, exp_uuid, 0)).suggestions[0]
-    await commit_job(store, await claim_job(store, "a", LEASE), [proposal(50.0)])
+    await commit_job(store, await claim_job(store, "a", LEASE), solved(50.0))
     event = (await list_events(store, exp_uuid, 0, 100))[-1]
     assert event.data["superseded"] == [str(guess.suggestion_uuid)]
 
@@ -89,7 +92,7 @@ async def test_tell_during_a_fit_causes_another(store, user_uuid, exp_uuid):
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
     job = await claim_job(store, "a", LEASE)
     await tell(store, user_uuid, exp_uuid, [run(8, 2.0)])
-    await commit_job(store, job, [proposal(50.0)])
+    await commit_job(store, job, solved(50.0))
     again = await claim_job(store, "a", LEASE)
     assert len(again.observations) == 2
 
@@ -98,7 +101,7 @@ async def test_burst_of_tells_is_one_job(store, user_uuid, exp_uuid):
     await asyncio.gather(*(tell(store, user_uuid, exp_uuid, [run(n, float(n))]) for n in range(10)))
     job = await claim_job(store, "a", LEASE)
     assert len(job.observations) == 10
-    await commit_job(store, job, [proposal(50.0)])
+    await commit_job(store, job, solved(50.0))
     assert await claim_job(store, "a", LEASE) is None
 
 
@@ -115,9 +118,9 @@ async def test_lost_lease_commits_nothing(store, user_uuid, exp_uuid):
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
     lost = await claim_job(store, "slow", timedelta(0))
     taken = await claim_job(store, "quick", LEASE)
-    assert not await commit_job(store, lost, [proposal(50.0)])
+    assert not await commit_job(store, lost, solved(50.0))
     assert not await keep_job(store, lost, LEASE)
-    assert await commit_job(store, taken, [proposal(60.0)])
+    assert await commit_job(store, taken, solved(60.0))
     given = await current_suggestion(store, user_uuid, exp_uuid, 1)
     assert [one.covars["weight"] for one in given.suggestions] == [60.0]
 
@@ -133,7 +136,7 @@ async def test_proposal_that_was_told_meanwhile_is_dropped(store, user_uuid, exp
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
     job = await claim_job(store, "a", LEASE)
     await tell(store, user_uuid, exp_uuid, [run(50, 2.0)])
-    await commit_job(store, job, [proposal(50.0)])
+    await commit_job(store, job, solved(50.0))
     assert await current_suggestion(store, user_uuid, exp_uuid, 1) is None
 
 
@@ -152,7 +155,7 @@ async def test_lease_takes_what_is_open_and_asks_for_the_rest(store, user_uuid, 
     job = await claim_job(store, "a", LEASE)
     assert job.n == 3  # the two that are missing, and one that is ready for whoever comes next
     assert [one.covars for one in job.pending] == [GUESS]
-    await commit_job(store, job, [proposal(1.0), proposal(2.0), proposal(3.0)])
+    await commit_job(store, job, solved(1.0, 2.0, 3.0))
     rest = await lease_suggestions(store, user_uuid, exp_uuid, 0, 2)
     assert [one.covars["weight"] for one in rest.suggestions] == [1.0, 2.0]
     assert (await read_experiment(store, user_uuid, exp_uuid)).n_open == 1
@@ -161,7 +164,7 @@ async def test_lease_takes_what_is_open_and_asks_for_the_rest(store, user_uuid, 
 async def test_caller_who_went_away_costs_one_fit_and_no_more(store, user_uuid, exp_uuid):
     await lease_suggestions(store, user_uuid, exp_uuid, 0, 50)
     job = await claim_job(store, "a", LEASE)
-    await commit_job(store, job, [proposal(float(n)) for n in range(job.n)])
+    await commit_job(store, job, solved(*range(job.n)))
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
     assert (await claim_job(store, "a", LEASE)).n == 1
 
@@ -169,7 +172,7 @@ async def test_caller_who_went_away_costs_one_fit_and_no_more(store, user_uuid, 
 async def test_parallel_leases_never_share_a_suggestion(store, user_uuid, exp_uuid):
     await lease_suggestions(store, user_uuid, exp_uuid, 0, 5)
     job = await claim_job(store, "a", LEASE)
-    await commit_job(store, job, [proposal(float(n)) for n in range(job.n)])
+    await commit_job(store, job, solved(*range(job.n)))
     taken = await asyncio.gather(*(lease_suggestions(store, user_uuid, exp_uuid, 0, 1) for _ in range(5)))
     uuids = [one.suggestion_uuid for given in taken for one in given.suggestions]
     assert len(uuids) == len(set(uuids)) == 5
@@ -204,7 +207,7 @@ async def test_second_tell_of_a_suggestion_is_refused_with_the_first_value(store
 async def test_late_tell_of_a_superseded_suggestion_is_kept_and_linked(store, user_uuid, exp_uuid):
     guess = (await current_suggestion(store, user_uuid, exp_uuid, 0)).suggestions[0]
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
-    await commit_job(store, await claim_job(store, "a", LEASE), [proposal(50.0)])
+    await commit_job(store, await claim_job(store, "a", LEASE), solved(50.0))
     taken = await tell(store, user_uuid, exp_uuid, [run(6.6, 3.0, suggestion_uuid=guess.suggestion_uuid)])
     assert taken.observations[0].suggestion_uuid == guess.suggestion_uuid
     assert taken.best_response == 3.0

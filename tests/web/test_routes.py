@@ -22,6 +22,14 @@ PUBLIC = {
     "/static/<path:filename>",
 }
 
+COVARS = {"n": {"vtype": "int", "guess": 1, "min": 0, "max": 2}}
+BODIES = {
+    "/experiment/new": {"name": "x", "covars": COVARS},
+    "/experiment/tell/<uuid:exp_uuid>": {"covars": {"n": 1}, "response": 1},
+    "/experiment/<uuid:exp_uuid>/predict": {"configurations": [{"n": 1}]},
+    "/experiment/<uuid:exp_uuid>/space": {"covars": COVARS},
+}
+
 
 def rules(app):
     for rule in app.url_map.iter_rules():
@@ -35,9 +43,7 @@ async def test_every_route_that_is_not_public_asks_who_is_there(app, client):
     assert len(protected) >= 10
     for path, method in protected:
         url = path.replace("<uuid:exp_uuid>", str(uuid4()))
-        body = {"name": "x", "covars": {"n": {"vtype": "int", "guess": 1, "min": 0, "max": 2}}}
-        valid = {"/experiment/new": body}.get(path, {"covars": {"n": 1}, "response": 1} if "tell" in path else {})
-        reply = await client.open(url, method=method, json=valid if method == "POST" else None)
+        reply = await client.open(url, method=method, json=BODIES.get(path, {}) if method == "POST" else None)
         assert reply.status_code == 401, f"{method} {path}"
 
 

@@ -6,6 +6,7 @@ Started by ``EngineProcess``. A message is four bytes of length, big-endian, the
 import os
 import struct
 import sys
+import time
 import traceback
 from typing import BinaryIO
 
@@ -32,21 +33,31 @@ class _Engine:
     def __init__(self) -> None:
         import torch
 
-        from autotune_service.engine import recommend
+        from autotune_service.engine import insights, recommend
 
         torch.set_num_threads(1)
         torch.set_default_dtype(torch.double)
         self._recommend = recommend
+        self._insights = insights
 
     def answer(self, request: Request) -> Answer:
+        started = time.perf_counter()
         try:
-            if request.explore_because is None:
-                recommendations = self._recommend.recommend(request.problem)
-            else:
-                recommendations = self._recommend.explore(request.problem, request.explore_because)
+            answer = self._found(request)
         except Exception as error:  # noqa: BLE001 -- a process boundary: the parent logs it
             return Answer(failure=f"{type(error).__name__}: {error}"[:500], traceback=traceback.format_exc())
-        return Answer(recommendations=recommendations)
+        return answer.model_copy(update={"seconds": time.perf_counter() - started})
+
+    def _found(self, request: Request) -> Answer:
+        problem = request.problem
+        if request.kind == "predict":
+            return Answer(predictions=self._insights.predict(problem, request.configurations))
+        if request.kind == "insights":
+            return Answer(insights=self._insights.insights(problem))
+        if request.explore_because is not None:
+            return Answer(recommendations=self._recommend.explore(problem, request.explore_because))
+        recommendations = self._recommend.recommend(problem)
+        return Answer(recommendations=recommendations, best_predicted=self._insights.best_predicted(problem))
 
 
 def _read(source: BinaryIO) -> bytes | None:

@@ -1,20 +1,29 @@
 """What a worker and its engine processes say to each other."""
 
-from pydantic import BaseModel
+from typing import Literal
 
-from autotune_service.engine.problem import Problem, Recommendation
+from pydantic import BaseModel, Field
+
+from autotune_service.engine.problem import Insights, Prediction, Problem, Recommendation
+from autotune_wire.base import Configuration
 
 
 class Request(BaseModel):
-    """A problem to solve; with ``explore_because``, to be explored since the model failed."""
+    """What to find out about a problem; with ``explore_because``, suggestions without the model, which failed."""
 
     problem: Problem
+    kind: Literal["suggest", "predict", "insights"] = "suggest"
     explore_because: str | None = None
+    configurations: list[Configuration] = Field(default_factory=list)
 
 
 class Answer(BaseModel):
-    """Recommendations, or why there are none; a process that is warm sends an empty one first."""
+    """What was asked for, or why it cannot be given; a process that is warm sends an empty one first."""
 
-    recommendations: list[Recommendation] | None = None
+    recommendations: list[Recommendation] = Field(default_factory=list)
+    best_predicted: tuple[Configuration, Prediction] | None = None
+    predictions: list[dict[str, Prediction]] = Field(default_factory=list)
+    insights: Insights | None = None
+    seconds: float = 0.0
     failure: str | None = None
     traceback: str | None = None

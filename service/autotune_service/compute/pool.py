@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from autotune_service.compute.child import LENGTH
 from autotune_service.compute.messages import Answer, Request
-from autotune_service.engine.problem import Recommendation
 
 _log = logging.getLogger(__name__)
 _WARM_UP_S = 120.0
@@ -60,18 +59,18 @@ class EngineProcess:
             await self.stop()  # one that is not known to be warm would answer the first question with its greeting
             raise
 
-    async def solve(self, request: Request, deadline_s: float) -> list[Recommendation]:
-        """Solve a problem.
+    async def solve(self, request: Request, deadline_s: float) -> Answer:
+        """Find out about a problem what is asked.
 
         Raises:
             EngineError: If the engine failed, ended or did not answer in time.
         """
         async with self._talking:
             answer = await self._answer(request, deadline_s)
-        if answer.recommendations is None:
+        if answer.failure is not None:
             _log.error("engine run failed: %s\n%s", answer.failure, answer.traceback)
-            raise EngineError(answer.failure or "the engine gave no answer")
-        return answer.recommendations
+            raise EngineError(answer.failure)
+        return answer
 
     async def _answer(self, request: Request, deadline_s: float) -> Answer:
         try:
@@ -130,8 +129,8 @@ class Pool:
             for process in self._processes:
                 tasks.create_task(process.warm())
 
-    async def solve(self, request: Request) -> list[Recommendation]:
-        """Solve a problem in the next process that is idle.
+    async def solve(self, request: Request) -> Answer:
+        """Find out about a problem in the next process that is idle.
 
         Raises:
             EngineError: As ``EngineProcess.solve``.

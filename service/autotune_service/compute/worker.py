@@ -1,19 +1,32 @@
-"""The worker: wakes when work falls due, claims it, has it solved and commits the suggestions."""
+"""The worker: wakes when work falls due or a question is put, claims it, has it solved and commits the answer."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
+from uuid import UUID
 
+from autotune_service.compute.answers import answer_of, solved_of
 from autotune_service.compute.messages import Request
 from autotune_service.compute.pool import EngineError, Pool
+from autotune_service.compute.problems import problem_of
 from autotune_service.domain.errors import UnavailableError
-from autotune_service.engine.problem import Problem, Recommendation
+from autotune_service.engine.problem import Problem
 from autotune_service.store.database import Store
 from autotune_service.store.events import WORK_CHANNEL
 from autotune_service.store.listen import Listener
-from autotune_service.tuning.fit import Job, Proposal, claim_job, commit_job, fail_job, keep_job, next_due
+from autotune_service.tuning.answering import (
+    Asked,
+    claim_asked,
+    commit_answer,
+    commit_asked_suggestions,
+    fail_asked,
+    keep_asked,
+)
+from autotune_service.tuning.fit import Job, claim_job, commit_job, fail_job, keep_job, next_due
+from autotune_service.tuning.proposals import Solved
 
 _log = logging.getLogger(__name__)
 _LEASE = timedelta(seconds=15)
@@ -66,32 +79,62 @@ class Worker:
                 await asyncio.sleep(_PAUSE_S)
 
     async def _work_once(self) -> bool:
+        """Do at most one of each kind, so that neither the questions nor the fits wait for all of the other."""
+        asked = await claim_asked(self._store, self._name, _LEASE)
+        if asked is not None:
+            async with _kept(partial(keep_asked, self._store, asked, _LEASE)):
+                await self._reply(asked)
         job = await claim_job(self._store, self._name, _LEASE)
-        if job is None:
-            return False
-        async with _kept(self._store, job):
-            await self._solve(job)
-        return True
+        if job is not None:
+            async with _kept(partial(keep_job, self._store, job, _LEASE)):
+                await self._fit(job)
+        return asked is not None or job is not None
 
-    async def _solve(self, job: Job) -> None:
-        failure: str | None = None
+    async def _fit(self, job: Job) -> None:
+        exp_uuid = job.experiment.exp_uuid
+        problem = problem_of(job.snapshot, n=job.n)
         try:
-            proposals = await self._propose(job)
+            solved, failure = await self._solve(problem, exp_uuid)
+        except EngineError as error:
+            await fail_job(self._store, job, str(error), _RETRY)
+            return
+        if not await commit_job(self._store, job, solved, failure):
+            _log.warning("lease on experiment %s was lost; its suggestions are dropped", exp_uuid)
+
+    async def _reply(self, asked: Asked) -> None:
+        kind, exp_uuid = asked.question.kind, asked.question.exp_uuid
+        try:
+            if kind == "suggest":
+                problem = problem_of(asked.snapshot, n=asked.n, fixed=asked.fixed)
+                is_stored = await commit_asked_suggestions(self._store, asked, *await self._solve(problem, exp_uuid))
+            else:
+                problem = problem_of(asked.snapshot)
+                request = Request(problem=problem, kind=kind, configurations=asked.configurations)
+                answer = answer_of(asked.snapshot, await self._pool.solve(request))
+                is_stored = await commit_answer(self._store, asked, answer.model_dump(mode="json"))
+        except EngineError as error:
+            _log.warning("the engine could not answer a question on experiment %s: %s", exp_uuid, error)
+            is_stored = await fail_asked(self._store, asked, str(error))
+        if not is_stored:
+            _log.warning("a question on experiment %s was lost; its answer is dropped", exp_uuid)
+
+    async def _solve(self, problem: Problem, exp_uuid: UUID) -> tuple[Solved, str | None]:
+        """Have suggestions computed, by the model or, where it fails, without; then say why it failed.
+
+        Raises:
+            EngineError: If they cannot be had without the model either; it says how the model failed.
+        """
+        try:
+            return solved_of(await self._pool.solve(Request(problem=problem))), None
         except EngineError as error:
             failure = str(error)
-            _log.warning("engine failed on experiment %s: %s", job.experiment.exp_uuid, failure)
-            try:
-                proposals = await self._propose(job, explore_because=failure)
-            except EngineError as second:
-                _log.warning("nor could experiment %s be explored: %s", job.experiment.exp_uuid, second)
-                await fail_job(self._store, job, failure, _RETRY)
-                return
-        if not await commit_job(self._store, job, proposals, failure):
-            _log.warning("lease on experiment %s was lost; its suggestions are dropped", job.experiment.exp_uuid)
-
-    async def _propose(self, job: Job, explore_because: str | None = None) -> list[Proposal]:
-        solved = await self._pool.solve(Request(problem=_problem(job), explore_because=explore_because))
-        return [_proposal(one) for one in solved]
+            _log.warning("engine failed on experiment %s: %s", exp_uuid, failure)
+        try:
+            explored = await self._pool.solve(Request(problem=problem, explore_because=failure))
+        except EngineError as second:
+            _log.warning("nor could experiment %s be explored: %s", exp_uuid, second)
+            raise EngineError(failure) from second
+        return solved_of(explored), failure
 
     async def _wait(self, wake: asyncio.Event) -> None:
         due_in_s = await next_due(self._store)
@@ -101,9 +144,9 @@ class Worker:
 
 
 @asynccontextmanager
-async def _kept(store: Store, job: Job) -> AsyncIterator[None]:
-    """Renew the lease of a job while the block runs."""
-    heartbeat = asyncio.create_task(_renew(store, job))
+async def _kept(keep: Callable[[], Awaitable[bool]]) -> AsyncIterator[None]:
+    """Renew a lease while the block runs."""
+    heartbeat = asyncio.create_task(_renew(keep))
     try:
         yield
     finally:
@@ -111,29 +154,11 @@ async def _kept(store: Store, job: Job) -> AsyncIterator[None]:
         await asyncio.wait([heartbeat])  # unlike awaiting it, this lets a cancellation of our own through
 
 
-async def _renew(store: Store, job: Job) -> None:
+async def _renew(keep: Callable[[], Awaitable[bool]]) -> None:
     is_held = True
     while is_held:
         await asyncio.sleep(_RENEW_S)
         try:
-            is_held = await keep_job(store, job, _LEASE)
+            is_held = await keep()
         except UnavailableError as error:
-            _log.warning("lease on experiment %s not renewed: %s", job.experiment.exp_uuid, error.detail)
-
-
-def _problem(job: Job) -> Problem:
-    row = job.experiment
-    return Problem(
-        space=row.space,
-        direction=row.direction,
-        acq_func=row.acq_func,
-        seed=row.seed,
-        told=[one.covars for one in job.observations],
-        responses=[one.response for one in job.observations],
-        pending=[one.covars for one in job.pending],
-        n=job.n,
-    )
-
-
-def _proposal(one: Recommendation) -> Proposal:
-    return Proposal(covars=one.covars, source=one.source, reason=one.reason, mean=one.mean, sd=one.sd)
+            _log.warning("a lease was not renewed: %s", error.detail)

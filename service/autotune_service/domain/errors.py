@@ -79,6 +79,12 @@ class ExperimentClosedError(ConflictError):
     code = "experiment_closed"
 
 
+class ExperimentStoppedError(ConflictError):
+    """A stop rule was met: nothing more is proposed until somebody resumes it."""
+
+    code = "experiment_stopped"
+
+
 class AlreadyToldError(ConflictError):
     """The suggestion has its observation already."""
 
@@ -100,3 +106,12 @@ class SuggestionPendingError(UnavailableError):
     """The engine has not finished within the time that an ask waits."""
 
     code = "suggestion_pending"
+
+
+class EngineFailedError(UnavailableError):
+    """The engine could not answer a question; with newer data, or put again, it may."""
+
+    code = "engine_failed"
+
+    def __init__(self, detail: str, retry_after_s: int = 1) -> None:
+        super().__init__(detail, retry_after_s)

@@ -1,122 +1,104 @@
 """Configurations as rows of numbers, and back."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import product
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autotune_service.engine.columns import Column, columns_of
 from autotune_wire.base import Configuration, Value
-from autotune_wire.space import CatCovariate, ContCovariate, Covariate, IntCovariate, Space
+from autotune_wire.space import Space, is_active
 
-Key = tuple[Value, ...]
+Key = tuple[float, ...]
 _KEY_DECIMALS = 6  # two numbers nearer than a millionth of the range are one setting
 
 
-@dataclass(frozen=True, slots=True)
 class Encoding:
-    """Maps a space of d covariates to the model's columns.
+    """Maps a space of d covariates to d columns of numbers.
 
-    A numeric covariate becomes one column in [0, 1]. A category becomes one column with the index of its option,
-    which is a code, not a quantity: only a kernel over categories may read it.
+    A covariate that plays no part in a configuration has its guess's place there: all rows in which it plays none
+    agree, so that the model sees no difference where there is none.
     """
 
-    space: Space
+    def __init__(self, space: Space, retired: Mapping[str, Sequence[Value]] | None = None) -> None:
+        self.space = space
+        self.columns: list[Column] = columns_of(space, retired or {})
 
-    @property
-    def covariates(self) -> list[Covariate]:
-        """The covariates in column order."""
-        return list(self.space.values())
+    @cached_property
+    def is_code(self) -> NDArray[np.bool_]:
+        """Which columns hold codes of options, shape (d,)."""
+        return np.array([column.is_code for column in self.columns])
 
-    @property
-    def cat_columns(self) -> list[int]:
-        """The columns that hold option codes."""
-        return [j for j, covariate in enumerate(self.covariates) if isinstance(covariate, CatCovariate)]
-
-    @property
-    def int_columns(self) -> list[int]:
-        """The columns that hold scaled whole numbers."""
-        return [j for j, covariate in enumerate(self.covariates) if isinstance(covariate, IntCovariate)]
-
-    @property
-    def upper(self) -> NDArray[np.float64]:
-        """The upper bound of each column, shape (d,); the lower is 0 everywhere."""
-        return np.array([len(c.options) - 1.0 if isinstance(c, CatCovariate) else 1.0 for c in self.covariates])
-
-    @property
+    @cached_property
     def n_configurations(self) -> int | None:
-        """How many configurations there are, None where they cannot be counted."""
-        if any(isinstance(covariate, ContCovariate) for covariate in self.covariates):
-            return None
-        return prod(n_values(covariate) for covariate in self.covariates)
+        """How many configurations there are at most, None where they cannot be counted."""
+        counts = [column.covariate.n_values for column in self.columns]
+        return None if None in counts else prod(count for count in counts if count is not None)
 
     def encode(self, configurations: Sequence[Configuration]) -> NDArray[np.float64]:
         """Map n configurations to an array of shape (n, d)."""
         rows = [
-            [_to_column(covariate, configuration[name]) for name, covariate in self.space.items()]
+            [
+                place if column.name not in configuration else column.encode(configuration[column.name])
+                for column, place in zip(self.columns, self._idle_places, strict=True)
+            ]
             for configuration in configurations
         ]
-        return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.space))
+        return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.columns))
 
     def decode(self, row: NDArray[np.float64]) -> Configuration:
         """Map a row of shape (d,) to the nearest configuration; a row that ``encode`` made comes back exactly."""
-        return {
-            name: _from_column(covariate, float(column))
-            for (name, covariate), column in zip(self.space.items(), row, strict=True)
-        }
+        values = {column.name: column.decode(float(place)) for column, place in zip(self.columns, row, strict=True)}
+        return {name: value for name, value in values.items() if is_active(self.space, name, values)}
 
-    def from_unit(self, row: NDArray[np.float64]) -> Configuration:
-        """Map a point of the unit cube, shape (d,), to a configuration, each option and whole number equally likely."""
-        return {
-            name: _from_share(covariate, float(share))
-            for (name, covariate), share in zip(self.space.items(), row, strict=True)
-        }
+    def from_unit(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map points of the unit cube, shape (n, d), to rows, each setting of a column equally likely."""
+        places = [column.from_unit(shares[:, j]) for j, column in enumerate(self.columns)]
+        return self._with_idle_places(np.stack(places, axis=1))
+
+    def snap(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map rows, shape (n, d), to those of the nearest configurations."""
+        places = [column.snap(rows[:, j]) for j, column in enumerate(self.columns)]
+        return self._with_idle_places(np.stack(places, axis=1))
 
     def key(self, configuration: Configuration) -> Key:
         """Give what two configurations share when they are the same setting."""
-        return tuple(
-            round(_to_column(covariate, configuration[name]), _KEY_DECIMALS)
-            if isinstance(covariate, ContCovariate)
-            else configuration[name]
-            for name, covariate in self.space.items()
-        )
+        return self.keys(self.encode([configuration]))[0]
 
-    def all_configurations(self) -> Iterator[Configuration]:
-        """Give every configuration of a space that can be counted, in column order."""
-        for values in product(*(_values(covariate) for covariate in self.covariates)):
-            yield dict(zip(self.space, values, strict=True))
+    def keys(self, rows: NDArray[np.float64]) -> list[Key]:
+        """Give the keys of rows, shape (n, d)."""
+        return [tuple(row) for row in (np.round(rows, _KEY_DECIMALS) + 0.0).tolist()]
 
+    def all_rows(self, free: Sequence[int], row: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give the rows of every configuration that differs from ``row``, shape (d,), in the columns ``free`` only."""
+        listed = list(product(*(self.columns[j].grid for j in free)))
+        places = np.array(listed, dtype=np.float64).reshape(len(listed), len(free))
+        rows = np.repeat(row[None], len(places), axis=0)
+        rows[:, list(free)] = places
+        return np.unique(self._with_idle_places(rows), axis=0)
 
-def n_values(covariate: CatCovariate | IntCovariate | ContCovariate) -> int:
-    """Count the values of a covariate that has finitely many."""
-    assert not isinstance(covariate, ContCovariate)
-    return len(covariate.options) if isinstance(covariate, CatCovariate) else covariate.max - covariate.min + 1
+    @cached_property
+    def conditional(self) -> list[tuple[int, int, NDArray[np.float64]]]:
+        """For each column that may play no part: its index, that of the column it hangs on, and the places there."""
+        index = {column.name: j for j, column in enumerate(self.columns)}
+        return list(self._conditions(index))
 
+    def _conditions(self, index: Mapping[str, int]) -> Iterator[tuple[int, int, NDArray[np.float64]]]:
+        for j, column in enumerate(self.columns):
+            condition = column.covariate.active_if
+            if condition is not None:
+                parent = index[condition.covariate]
+                yield j, parent, np.array([self.columns[parent].encode(value) for value in condition.values])
 
-def _values(covariate: Covariate) -> Sequence[Value]:
-    assert not isinstance(covariate, ContCovariate)
-    return covariate.options if isinstance(covariate, CatCovariate) else range(covariate.min, covariate.max + 1)
+    def _with_idle_places(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        for j, parent, places in self.conditional:
+            is_idle = np.abs(rows[:, parent, None] - places).min(axis=1) > 1e-9
+            rows[is_idle, j] = self._idle_places[j]
+        return rows
 
-
-def _to_column(covariate: Covariate, value: Value) -> float:
-    if isinstance(covariate, CatCovariate):
-        return float(covariate.options.index(str(value)))
-    return (float(value) - covariate.min) / (covariate.max - covariate.min)
-
-
-def _from_column(covariate: Covariate, column: float) -> Value:
-    if isinstance(covariate, CatCovariate):
-        return covariate.options[round(min(max(column, 0.0), len(covariate.options) - 1.0))]
-    share = min(max(column, 0.0), 1.0)
-    value = covariate.min + share * (covariate.max - covariate.min)
-    # The sum can round past the bound by the last bit.
-    return round(value) if isinstance(covariate, IntCovariate) else min(max(value, covariate.min), covariate.max)
-
-
-def _from_share(covariate: Covariate, share: float) -> Value:
-    if isinstance(covariate, ContCovariate):
-        return _from_column(covariate, share)
-    index = min(int(share * n_values(covariate)), n_values(covariate) - 1)
-    return covariate.options[index] if isinstance(covariate, CatCovariate) else covariate.min + index
+    @cached_property
+    def _idle_places(self) -> list[float]:
+        return [column.encode(column.covariate.guess) for column in self.columns]

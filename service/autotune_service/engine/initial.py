@@ -1,59 +1,59 @@
 """The initial design: scrambled Sobol points, before a model has enough to learn from."""
 
-from collections.abc import Iterator, Set
-from itertools import islice
+from collections.abc import Set
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from autotune_service.engine.encoding import Encoding, Key
+from autotune_service.engine.kernel import Array
 from autotune_service.engine.problem import Problem, Recommendation
-from autotune_wire.base import Configuration
+from autotune_service.engine.region import Region
 
-_MIN_INITIAL, _MAX_INITIAL = 5, 12
-_BLOCK = 64
-_TRIES = 4096
+N_INITIAL = 5
+"""How many configurations come before the model chooses, the guess included."""
 
-
-def n_initial(encoding: Encoding) -> int:
-    """Give how many configurations come before the model chooses, the guess included: twice the covariates, 5 to 12."""
-    return min(max(_MIN_INITIAL, 2 * len(encoding.space)), _MAX_INITIAL)
+_TRIES = 256
+_LISTED_ROWS = 4096  # a region of up to so many rows is listed where the tries find nothing new
 
 
 def initial_design(problem: Problem, reason: str) -> list[Recommendation]:
     """Give n Sobol points that are neither told nor pending.
 
-    The point's place in the sequence is the number of configurations told or pending, so that the same data give the
-    same points. Where every configuration of a small space is taken, points come again: the space has no others.
+    A point's place in the sequence is the number of configurations told or pending, so that the same data give the
+    same points. Where every configuration of a small space is taken, points come again, and the reason says so.
+
+    Raises:
+        EmptyRegionError: If no configuration meets the constraints at the fixed values.
     """
-    encoding = Encoding(problem.space)
-    taken = {encoding.key(configuration) for configuration in problem.told + problem.pending}
+    encoding = Encoding(problem.space, problem.retired)
+    region = Region(encoding, problem.constraints, problem.fixed)
+    told = [run.covars for run in problem.runs]
+    taken = set(encoding.keys(encoding.encode(told + problem.pending)))
     chosen: list[Recommendation] = []
-    sequence = sobol_configurations(encoding, problem.seed, skip=len(problem.told) + len(problem.pending))
-    for _ in range(problem.n):
-        covars = _first_free(encoding, sequence, taken)
-        taken.add(encoding.key(covars))
-        chosen.append(Recommendation(covars, "sobol", reason))
+    for k in range(problem.n):
+        place = len(told) + len(problem.pending) + k
+        rows = _points(region, place, problem.seed)
+        row = _first_new(rows, encoding, taken)
+        if row is None and region.n_rows is not None and region.n_rows <= _LISTED_ROWS:
+            row = _first_new(region.all_rows(), encoding, taken)
+        why = reason if row is not None else f"{reason}; no other configuration is left, so this one comes again"
+        row = rows[0] if row is None else row
+        taken.add(encoding.keys(row[None])[0])
+        chosen.append(Recommendation(region.decode(row), "sobol", why))
     return chosen
 
 
-def sobol_configurations(encoding: Encoding, seed: int, skip: int = 0) -> Iterator[Configuration]:
-    """Give the configurations of a scrambled Sobol sequence (Owen 1998), the first ``skip`` left out."""
-    sobol = qmc.Sobol(len(encoding.space), scramble=True, rng=np.random.default_rng(seed))
-    if skip:
-        sobol.fast_forward(skip)
-    while True:
-        block: NDArray[np.float64] = sobol.random(_BLOCK)
-        for row in block:
-            yield encoding.from_unit(row)
+def _first_new(rows: Array, encoding: Encoding, taken: Set[Key]) -> Array | None:
+    return next((row for row, key in zip(rows, encoding.keys(rows), strict=True) if key not in taken), None)
 
 
-def _first_free(encoding: Encoding, sequence: Iterator[Configuration], taken: Set[Key]) -> Configuration:
-    first = next(sequence)
-    if encoding.key(first) not in taken:
-        return first
-    count = encoding.n_configurations
-    if count is not None and count <= len(taken):
-        return first
-    return next((one for one in islice(sequence, _TRIES) if encoding.key(one) not in taken), first)
+def _points(region: Region, place: int, seed: int) -> Array:
+    """Give feasible rows from a place of the sequence (Owen 1998) on; random ones where too few of it are feasible."""
+    d = len(region.encoding.columns)
+    sobol = qmc.Sobol(d, scramble=True, rng=np.random.default_rng(seed))
+    if place:
+        sobol.fast_forward(place)
+    shares: NDArray[np.float64] = np.minimum(sobol.random(_TRIES), np.nextafter(1.0, 0.0))
+    return region.sample(_TRIES, shares, np.random.default_rng([seed, place]))

@@ -1,21 +1,24 @@
-"""The engine's two answers: what to try next, and what to explore where the model failed."""
+"""From a problem to suggestions: the initial design, then the model."""
 
-import random
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from zlib import crc32
 
 import numpy as np
-import torch
-from botorch.models.model import Model
 from numpy.typing import NDArray
 
-from autotune_service.engine.acquisition import Search, best_configuration, make_acquisition
+from autotune_service.engine.acceptance import are_acceptable
 from autotune_service.engine.encoding import Encoding
-from autotune_service.engine.initial import initial_design, n_initial
+from autotune_service.engine.initial import N_INITIAL, initial_design
+from autotune_service.engine.kernel import Array
+from autotune_service.engine.named.names import has_expected_gain, is_named, title_of
+from autotune_service.engine.pareto import best_first
 from autotune_service.engine.problem import Problem, Recommendation
-from autotune_service.engine.surrogate import ResponseScale, fit_surrogate
+from autotune_service.engine.promise import Chance, Promise, chances_of, improvement_of
+from autotune_service.engine.region import Region
+from autotune_service.engine.search import Found, find_best
+from autotune_service.engine.surrogate import Surrogate, fit_feasibility, fit_responses
+from autotune_wire.responses import objectives_of, primary_of
+
+_PROMISING = 16  # rows of the front near which is looked more closely
 
 
 def recommend(problem: Problem) -> list[Recommendation]:
@@ -24,30 +27,21 @@ def recommend(problem: Problem) -> list[Recommendation]:
     The answer depends on the problem alone: the same space, data, pending suggestions and seed give the same.
 
     Raises:
-        Exception: Whatever BoTorch raises where a model cannot be fitted to the data.
+        EmptyRegionError: If no configuration meets the constraints at the fixed values.
+        NotPositiveDefiniteError: If a model cannot be fitted to the data.
     """
-    encoding = Encoding(problem.space)
-    known = len(problem.told) + len(problem.pending)
-    wanted = n_initial(encoding)
-    if known < wanted or len(problem.told) < 2:
-        return initial_design(problem, f"initial design, until {wanted} configurations are known")
-    seed = crc32(f"{problem.seed}:{len(problem.told)}:{len(problem.pending)}".encode())
-    with _seeded(seed), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # BoTorch warns of data that are handled here
-        return _by_model(problem, encoding, seed)
+    if problem.engine == "greattunes":
+        from autotune_service.engine.greattunes.adapter import recommend_greattunes  # loads torch
 
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    # BoTorch draws from torch, and from Python's own generator where a covariate has many options.
-    state = random.getstate()
-    random.seed(seed)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            yield
-    finally:
-        random.setstate(state)
+        return recommend_greattunes(problem)
+    encoding = Encoding(problem.space, problem.retired)
+    known = len(problem.runs) + len(problem.pending)
+    if known < N_INITIAL or not problem.runs:
+        return initial_design(problem, f"initial design, until {N_INITIAL} configurations are known")
+    proposing = _Proposing(problem, encoding)
+    if not proposing.has_model:
+        return initial_design(problem, f"a Sobol point, as none of {len(problem.runs)} runs has given a response")
+    return proposing.proposals()
 
 
 def explore(problem: Problem, failure: str) -> list[Recommendation]:
@@ -55,32 +49,98 @@ def explore(problem: Problem, failure: str) -> list[Recommendation]:
     return initial_design(problem, f"a Sobol point, because the model failed: {failure}")
 
 
-def _by_model(problem: Problem, encoding: Encoding, seed: int) -> list[Recommendation]:
-    rows = encoding.encode(problem.told)
-    responses = np.array(problem.responses, dtype=np.float64)
-    scale = ResponseScale.of(responses, problem.direction)
-    model = fit_surrogate(encoding, rows, scale.to_model(responses))
-    pending = list(problem.pending)
-    taken = {encoding.key(one) for one in problem.told + pending}
-    chosen: list[Recommendation] = []
-    for _ in range(problem.n):
-        acquisition = make_acquisition(problem.acq_func, model, rows, encoding.encode(pending), seed)
-        covars, is_new = best_configuration(acquisition, Search(encoding, seed, taken))
-        mean, sd = scale.from_model(*_predict(model, encoding.encode([covars])))
-        chosen.append(Recommendation(covars, "model", _reason(problem, is_new), mean, sd))
-        pending.append(covars)
-        taken.add(encoding.key(covars))
-    return chosen
+class _Proposing:
+    """The models of one problem, and one suggestion after the other."""
 
+    def __init__(self, problem: Problem, encoding: Encoding) -> None:
+        self.problem = problem
+        self.encoding = encoding
+        self.region = Region(encoding, problem.constraints, problem.fixed)
+        self.surrogates = fit_responses(encoding, problem)
+        self.feasibility = fit_feasibility(encoding, problem.runs)
+        self.told = encoding.encode([run.covars for run in problem.runs])
+        self.pending = encoding.encode(problem.pending)
+        self.taken = set(encoding.keys(np.concatenate([self.told, self.pending])))
 
-def _predict(model: Model, row: NDArray[np.float64]) -> tuple[float, float]:
-    with torch.no_grad():
-        posterior = model.posterior(torch.from_numpy(row))
-    return float(posterior.mean.item()), float(posterior.variance.sqrt().item())
+    @property
+    def has_model(self) -> bool:
+        """Whether the runs have shown anything: a response, or a failure."""
+        return bool(self.surrogates) or self.feasibility is not None
 
+    @property
+    def n_objectives(self) -> int:
+        """How many objectives were measured."""
+        return len(objectives_of(self.problem.responses).keys() & self.surrogates.keys())
 
-def _reason(problem: Problem, is_new: bool) -> str:
-    basis = f"the highest expected improvement, after {len(problem.told)} observations"
-    if problem.pending:
-        basis += f" and with {len(problem.pending)} suggestions pending"
-    return basis if is_new else f"{basis}; every configuration was tried, so this one is worth repeating"
+    def proposals(self) -> list[Recommendation]:
+        return [self._proposal() for _ in range(self.problem.n)]
+
+    def _proposal(self) -> Recommendation:
+        seed = crc32(f"{self.problem.seed}:{len(self.told)}:{len(self.pending)}".encode())
+        rng = np.random.default_rng(seed)
+        found = find_best(self._promise(rng), self.region, self._promising(), self.taken, rng)
+        row = found.row[None]
+        self.pending = np.concatenate([self.pending, row])
+        self.taken.add(self.encoding.keys(row)[0])
+        predictions = {name: surrogate.predict(row)[0] for name, surrogate in self.surrogates.items()}
+        return Recommendation(
+            self.region.decode(found.row), "model", self._reason(found), predictions, self._gain(found)
+        )
+
+    def _promise(self, rng: np.random.Generator) -> Promise:
+        chances = self._chances()
+        objective = self._objective()
+        if objective is None:
+            return Promise(chances)
+        if is_named(self.problem.acq_func, self.n_objectives):
+            from autotune_service.engine.named.serving import acquisitions_for  # loads torch
+
+            works = chances_of({}, {}, self.feasibility)
+            parts = acquisitions_for(self.problem, self.region, self.surrogates, self.pending, works, rng)
+            return Promise(parts)
+        return Promise([improvement_of(objective, self.pending, self._is_acceptable(objective), rng), *chances])
+
+    def _objective(self) -> Surrogate | None:
+        names = objectives_of(self.problem.responses)
+        return next((self.surrogates[name] for name in names if name in self.surrogates), None)
+
+    def _chances(self) -> list[Chance]:
+        return chances_of(self.problem.responses, self.surrogates, self.feasibility)
+
+    def _is_acceptable(self, objective: Surrogate) -> NDArray[np.bool_]:
+        return are_acceptable(self.encoding, self.problem, self.surrogates, objective.index)
+
+    def _promising(self) -> Array:
+        """Give the rows known, those first that the model expects most of."""
+        objective = self._objective()
+        if objective is None:
+            return self.told[np.argsort(-Promise(self._chances()).values(self.told), kind="stable")]
+        if self.n_objectives > 1:
+            return self._front_first()
+        rows = objective.process.rows
+        expected = objective.process.predict(rows)[0] - 1e3 * ~self._is_acceptable(objective)
+        return rows[np.argsort(-expected, kind="stable")]
+
+    def _front_first(self) -> Array:
+        runs = range(len(self.told))
+        is_acceptable = are_acceptable(self.encoding, self.problem, self.surrogates, runs)
+        names = [name for name in objectives_of(self.problem.responses) if name in self.surrogates]
+        expected = np.stack([self.surrogates[name].process.predict(self.told)[0] for name in names], axis=1)
+        return self.told[best_first(expected - 1e3 * ~is_acceptable[:, None], _PROMISING)]
+
+    def _gain(self, found: Found) -> float | None:
+        """Give the expected improvement in the response's own unit, where that is what the acquisition tells."""
+        objective = self._objective()
+        if objective is None or not has_expected_gain(self.problem.acq_func, self.n_objectives):
+            return None
+        return float(np.exp(min(found.value, 700.0)) * objective.scale.spread * objective.scale.unit)
+
+    def _reason(self, found: Found) -> str:
+        title = title_of(self.problem.acq_func, self.n_objectives)
+        basis = f"the highest {title}, after {len(self.told)} observations"
+        if self._objective() is None:
+            objective = primary_of(self.problem.responses)[0]
+            basis = f"the most likely to work, after {len(self.told)} runs of which none has measured {objective}"
+        if len(self.pending) > 1:
+            basis += f" and with {len(self.pending) - 1} suggestions pending"
+        return basis if found.is_new else f"{basis}; no other configuration is left, so this one is worth repeating"

@@ -1,92 +1,95 @@
-"""The surrogate: a Gaussian process over the space, and the responses on the scale that it is fitted on."""
+"""The surrogates of an experiment: one Gaussian process for each response, one for whether a run works at all."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from botorch.fit import fit_gpytorch_mll
-from botorch.models import SingleTaskGP
-from botorch.models.kernels import CategoricalKernel
-from botorch.models.model import Model
-from botorch.models.transforms.factory import get_rounding_input_transform
-from botorch.models.transforms.input import InputTransform
-from botorch.models.utils.gpytorch_modules import get_covar_module_with_dim_scaled_prior
-from gpytorch.kernels import Kernel
-from gpytorch.mlls import ExactMarginalLogLikelihood
 from numpy.typing import NDArray
 
 from autotune_service.engine.encoding import Encoding
-from autotune_wire.experiments import Direction
-from autotune_wire.space import IntCovariate
+from autotune_service.engine.gaussian_process import GaussianProcess, Hyperparameters
+from autotune_service.engine.kernel import Array
+from autotune_service.engine.likelihood import LogPosterior, Prior
+from autotune_service.engine.named.models import FITS
+from autotune_service.engine.problem import Prediction, Problem, Run
+from autotune_service.engine.scale import ResponseScale
+from autotune_service.engine.subset import representatives
+from autotune_wire.responses import Objective, Response
+
+_MAX_FITTED = 400
+"""Observations that the hyperparameters are learnt from; of more, representatives."""
+
+_MAX_CONDITIONED = 2000
+"""Observations that a posterior is conditioned on; of more, representatives."""
+
+_LABEL_NOISE = 0.05  # variance of the labels 1 and -1: works and fails are seldom a matter of chance
 
 
 @dataclass(frozen=True, slots=True)
-class ResponseScale:
-    """Standardises responses so that more is better, mean 0 and standard deviation 1."""
-
-    center: float
-    scale: float
-    sign: float
-
-    @classmethod
-    def of(cls, responses: NDArray[np.float64], direction: Direction) -> "ResponseScale":
-        """Fit the scale to responses of shape (n,); where all are equal, the scale is 1."""
-        # Responses near the largest double would overflow in the squares of the standard deviation.
-        largest = float(np.max(np.abs(responses)))
-        unit = largest if largest > 0 and np.isfinite(1 / largest) else 1.0
-        spread = float(np.std(responses / unit)) * unit
-        center = float(np.mean(responses / unit)) * unit
-        is_flat = spread <= 1e-12 * unit
-        return cls(center, unit if is_flat else spread, 1.0 if direction == "maximize" else -1.0)
-
-    def to_model(self, responses: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Map responses to the model's scale."""
-        return self.sign * (responses / self.scale - self.center / self.scale)
-
-    def from_model(self, mean: float, sd: float) -> tuple[float, float]:
-        """Map a predicted mean and standard deviation back to the response's unit."""
-        return self.sign * mean * self.scale + self.center, sd * self.scale
-
-
-def fit_surrogate(encoding: Encoding, rows: NDArray[np.float64], targets: NDArray[np.float64]) -> Model:
-    """Fit a Gaussian process by maximum a posteriori, with BoTorch's default priors.
-
-    Whole numbers are rounded inside the model, so the acquisition sees the configurations that would be run.
+class Surrogate:
+    """The model of one response.
 
     Args:
-        encoding: The columns.
-        rows: Encoded configurations, shape (n, d).
-        targets: Responses on the model's scale, shape (n,).
-
-    Raises:
-        ModelFittingError: If no hyperparameters could be found.
+        process: The Gaussian process on the model's scale, where more is better.
+        scale: That scale.
+        index: Which runs the process is conditioned on, shape (n,).
     """
-    x = torch.from_numpy(rows)
-    y = torch.from_numpy(targets).unsqueeze(-1)
-    model = SingleTaskGP(
-        x, y, covar_module=_kernel(encoding), outcome_transform=None, input_transform=_rounding(encoding)
-    )
-    fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
-    return model
+
+    process: GaussianProcess
+    scale: ResponseScale
+    index: NDArray[np.int64]
+
+    def predict(self, rows: Array) -> list[Prediction]:
+        """Predict the noiseless response at rows, shape (m, d), in its own unit."""
+        means, variances = self.process.predict(rows)
+        return [Prediction(*self.scale.from_model(m, s)) for m, s in zip(means, np.sqrt(variances), strict=True)]
 
 
-def _kernel(encoding: Encoding) -> Kernel:
-    # A product, so that what a number does may differ from option to option.
-    numeric = [column for column in range(len(encoding.space)) if column not in encoding.cat_columns]
-    parts: list[Kernel] = []
-    if numeric:
-        parts.append(get_covar_module_with_dim_scaled_prior(ard_num_dims=len(numeric), active_dims=numeric))
-    if encoding.cat_columns:
-        parts.append(CategoricalKernel(ard_num_dims=len(encoding.cat_columns), active_dims=encoding.cat_columns))
-    return parts[0] if len(parts) == 1 else parts[0] * parts[1]
-
-
-def _rounding(encoding: Encoding) -> InputTransform | None:
-    if not encoding.int_columns:
+def fit_response(encoding: Encoding, problem: Problem, name: str) -> Surrogate | None:
+    """Fit the model of one response to the runs that measured it; None where none did."""
+    response, runs = problem.responses[name], problem.runs
+    index = np.array([i for i, run in enumerate(runs) if name in run.responses and not run.is_failed], dtype=np.int64)
+    if not len(index):
         return None
-    # Only whole numbers are stretched to their own unit and rounded there; (0, 1) leaves a column as it is.
-    bounds = torch.tensor([[0.0] * len(encoding.space), [1.0] * len(encoding.space)], dtype=torch.double)
-    for column, covariate in enumerate(encoding.covariates):
-        if isinstance(covariate, IntCovariate):
-            bounds[1, column] = covariate.max - covariate.min
-    return get_rounding_input_transform(one_hot_bounds=bounds, integer_indices=encoding.int_columns)
+    values = np.array([runs[i].responses[name] for i in index], dtype=np.float64)
+    scale = ResponseScale.of(values, sign_of(response), is_objective=isinstance(response, Objective))
+    targets = scale.to_model(values)
+    sds = np.array([runs[i].sds.get(name, np.nan) for i in index], dtype=np.float64)
+    noises = scale.sd_to_model(sds) ** 2
+    rows = encoding.encode([runs[i].covars for i in index])
+    kept = representatives(rows, targets, _MAX_CONDITIONED)
+    process = FITS[problem.model_type](rows[kept], targets[kept], noises[kept], encoding.is_code)
+    return Surrogate(process, scale, index[kept])
+
+
+def fit_feasibility(encoding: Encoding, runs: Sequence[Run]) -> GaussianProcess | None:
+    """Fit a model of whether a run works, 1 or -1, to all runs; None where none failed.
+
+    A regression on labels whose prior mean is 0: far from every run the odds are even.
+    """
+    if not any(run.is_failed for run in runs):
+        return None
+    labels = np.array([-1.0 if run.is_failed else 1.0 for run in runs])
+    rows = encoding.encode([run.covars for run in runs])
+    kept = representatives(rows, labels, _MAX_CONDITIONED)
+    rows, labels = rows[kept], labels[kept]
+    noises = np.full(len(labels), _LABEL_NOISE)
+    if np.ptp(labels) > 0:
+        fitted = representatives(rows, labels, _MAX_FITTED)
+        posterior = LogPosterior(rows[fitted], labels[fitted], noises[fitted], encoding.is_code, Prior())
+        learnt = posterior.maximize()
+    else:
+        d = rows.shape[1]
+        learnt = Hyperparameters(np.exp(Prior().location(encoding.is_code)[:d] + 1.5), 1.0, _LABEL_NOISE)
+    return GaussianProcess(rows, labels, noises, learnt, encoding.is_code, mean=0.0)
+
+
+def fit_responses(encoding: Encoding, problem: Problem) -> dict[str, Surrogate]:
+    """Fit the model of every response that was measured, in the order of the responses."""
+    fitted = {name: fit_response(encoding, problem, name) for name in problem.responses}
+    return {name: surrogate for name, surrogate in fitted.items() if surrogate is not None}
+
+
+def sign_of(response: Response) -> float:
+    """Give 1 for a response of which more is better, or has to be at least its bound; else -1."""
+    return 1.0 if response.goal in {"maximize", ">="} else -1.0

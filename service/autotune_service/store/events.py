@@ -7,6 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from autotune_service.store.bulk import insert_rows
 from autotune_service.store.database import Store, Work
 from autotune_service.store.tables import events
 from autotune_wire.frames import Event, EventType
@@ -26,8 +27,12 @@ async def add_events(work: Work, exp_uuid: UUID, first_seq: int, at: datetime, n
         {"exp_uuid": exp_uuid, "seq": first_seq + i, "type": kind, "created_at": at, "data": data}
         for i, (kind, data) in enumerate(new)
     ]
-    await work.run(sa.insert(events).values(rows))
-    last_seq = first_seq + len(new) - 1
+    await work.run(insert_rows(events, ("exp_uuid", "seq", "type", "created_at", "data"), rows))
+    await wake_watchers(work, exp_uuid, first_seq + len(new) - 1)
+
+
+async def wake_watchers(work: Work, exp_uuid: UUID, last_seq: int) -> None:
+    """Wake at commit whoever waits for something of the experiment."""
     await work.run(sa.select(sa.func.pg_notify(EVENTS_CHANNEL, f"{exp_uuid}:{last_seq}")))
 
 

@@ -1,5 +1,6 @@
 """Experiments: rows, pages and the row lock that orders everything told to one experiment."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,10 +14,18 @@ from autotune_service.domain.errors import NotFoundError
 from autotune_service.store.database import Work
 from autotune_service.store.tables import experiments
 from autotune_wire.base import Configuration
-from autotune_wire.experiments import AcqFunc, Best, Direction, Experiment
+from autotune_wire.constraints import Constraint
+from autotune_wire.experiments import AcqFunc, Best, BestPredicted, Direction, EngineName, Experiment, ModelType
+from autotune_wire.responses import Responses
 from autotune_wire.space import Space
+from autotune_wire.stopping import Stopped, StopRules
 
 _SPACE: TypeAdapter[Space] = TypeAdapter(Space)
+_RESPONSES: TypeAdapter[Responses] = TypeAdapter(Responses)
+_CONSTRAINTS: TypeAdapter[list[Constraint]] = TypeAdapter(list[Constraint])
+_STOP: TypeAdapter[StopRules | None] = TypeAdapter(StopRules | None)
+_STOPPED: TypeAdapter[Stopped | None] = TypeAdapter(Stopped | None)
+_BEST_PREDICTED: TypeAdapter[BestPredicted | None] = TypeAdapter(BestPredicted | None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +38,11 @@ class ExperimentRow:
     name: str
     description: str
     space: Space
-    model_type: str
+    space_revision: int
+    constraints: list[Constraint]
+    responses: Responses
+    engine: EngineName
+    model_type: ModelType
     acq_func: AcqFunc
     direction: Direction
     seed: int
@@ -45,11 +58,24 @@ class ExperimentRow:
     fit_rev: int
     n_open: int
     n_wanted: int
+    stop: StopRules | None
+    stopped: Stopped | None
+    best_predicted: BestPredicted | None
 
     @property
     def is_closed(self) -> bool:
         """Whether nothing more is taken."""
         return self.state == "closed"
+
+    @property
+    def has_contexts(self) -> bool:
+        """Whether every ask must say where it is: then nothing can be suggested before it comes."""
+        return any(covariate.role == "context" for covariate in self.space.values())
+
+    @property
+    def n_ready(self) -> int:
+        """How many suggestions are kept ready for whoever comes next."""
+        return 0 if self.has_contexts else 1
 
     def told(self) -> Experiment:
         """Shape the row for the wire."""
@@ -63,6 +89,10 @@ class ExperimentRow:
             name=self.name,
             description=self.description,
             covars=self.space,
+            space_revision=self.space_revision,
+            constraints=self.constraints,
+            responses=self.responses,
+            engine=self.engine,
             model_type=self.model_type,
             acq_func=self.acq_func,
             direction=self.direction,
@@ -70,6 +100,9 @@ class ExperimentRow:
             state="closed" if self.is_closed else "active",
             n_observations=self.n_observations,
             best=best,
+            best_predicted=self.best_predicted,
+            stop=self.stop,
+            stopped=self.stopped,
             last_seq=self.last_seq,
             time_created=self.created_at,
             time_updated=self.updated_at,
@@ -96,6 +129,13 @@ async def get_experiment(work: Work, exp_uuid: UUID, user_uuid: UUID, *, lock: b
     return experiment_of(row)
 
 
+async def get_experiment_for_worker(work: Work, exp_uuid: UUID, *, lock: bool = False) -> ExperimentRow | None:
+    """Find an experiment, whoever owns it; without ``lock`` it stays as it is read until the transaction ends."""
+    query = sa.select(experiments).where(experiments.c.exp_uuid == exp_uuid)
+    row = await work.one(query.with_for_update(read=not lock))
+    return None if row is None else experiment_of(row)
+
+
 async def list_experiments(work: Work, user_uuid: UUID, before: int | None, limit: int) -> list[ExperimentRow]:
     """Give a user's experiments with a number less than ``before``, newest first."""
     query = sa.select(experiments).where(experiments.c.owner_uuid == user_uuid)
@@ -112,4 +152,32 @@ async def update_experiment(work: Work, exp_uuid: UUID, values: dict[str, Any]) 
 def experiment_of(row: Record) -> ExperimentRow:
     """Shape a record of the experiments table."""
     fields = {name: row[name] for name in ExperimentRow.__slots__ if name != "space"}
-    return ExperimentRow(space=_SPACE.validate_python(row["covars"]), **fields)
+    fields |= {
+        "space": space_of(row["covars"]),
+        "responses": _RESPONSES.validate_python(row["responses"]),
+        "constraints": constraints_of(row["constraints"]),
+        "stop": _STOP.validate_python(row["stop"]),
+        "stopped": _STOPPED.validate_python(row["stopped"]),
+        "best_predicted": _BEST_PREDICTED.validate_python(row["best_predicted"]),
+    }
+    return ExperimentRow(**fields)
+
+
+def space_of(covars: dict[str, Any]) -> Space:
+    """Read a space as it is stored."""
+    return _SPACE.validate_python(covars)
+
+
+def constraints_of(constraints: list[Any]) -> list[Constraint]:
+    """Read constraints as they are stored."""
+    return _CONSTRAINTS.validate_python(constraints)
+
+
+def stored_space(space: Space) -> dict[str, Any]:
+    """Shape a space for its column: what is as it is by default is left out."""
+    return {name: covariate.model_dump(mode="json", exclude_defaults=True) for name, covariate in space.items()}
+
+
+def stored_constraints(constraints: Sequence[Constraint]) -> list[Any]:
+    """Shape constraints for their column."""
+    return [constraint.model_dump(mode="json") for constraint in constraints]

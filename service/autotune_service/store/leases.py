@@ -18,6 +18,7 @@ from autotune_service.store.tables import experiments
 _NOW = sa.func.clock_timestamp()
 _IS_DUE = sa.and_(
     sa.text("experiments.state = 'active'"),
+    experiments.c.stopped.is_(sa.null()),
     sa.or_(experiments.c.data_rev > experiments.c.fit_rev, experiments.c.n_open < experiments.c.n_wanted),
 )
 

@@ -66,7 +66,9 @@ experiments = sa.Table(
     _uuid("best_observation_uuid", nullable=True),
     sa.Column("best_response", sa.Double, nullable=True),
     sa.Column("best_covars", _JSON, nullable=True),
-    # The engine's work: due where data_rev > fit_rev or n_open < n_wanted, held by whoever has the lease.
+    # data_rev counts the observations and the changes of the space: each of them has the engine look again.
+    # The engine's work: due where data_rev > fit_rev or n_open < n_wanted, held by whoever has the lease; n_open counts
+    # the open suggestions that anybody can take, so not those made for fixed values.
     sa.Column("data_rev", sa.BigInteger, nullable=False),
     sa.Column("fit_rev", sa.BigInteger, nullable=False),
     sa.Column("n_open", sa.Integer, nullable=False),
@@ -75,12 +77,31 @@ experiments = sa.Table(
     sa.Column("lease_by", sa.Text, nullable=True),
     _moment("lease_until", nullable=True),
     _moment("retry_at", nullable=True),
+    sa.Column("responses", _JSON, nullable=False),
+    sa.Column("constraints", _JSON, nullable=False),
+    sa.Column("engine", sa.Text, nullable=False),
+    sa.Column("stop", _JSON, nullable=True),
+    sa.Column("stopped", _JSON, nullable=True),
+    sa.Column("space_revision", sa.Integer, nullable=False),
+    sa.Column("best_predicted", _JSON, nullable=True),
     sa.Index("experiments_of_owner", "owner_uuid", sa.text("number DESC")),
     sa.Index(
         "experiments_with_work",
         "updated_at",
-        postgresql_where=sa.text("state = 'active' AND (data_rev > fit_rev OR n_open < n_wanted)"),
+        postgresql_where=sa.text("state = 'active' AND stopped IS NULL AND (data_rev > fit_rev OR n_open < n_wanted)"),
     ),
+)
+
+spaces = sa.Table(
+    "spaces",
+    metadata,
+    _uuid("exp_uuid", sa.ForeignKey(_EXPERIMENT, ondelete="CASCADE"), primary_key=True),
+    sa.Column("revision", sa.Integer, primary_key=True),
+    sa.Column("covars", _JSON, nullable=False),
+    sa.Column("constraints", _JSON, nullable=False),
+    sa.Column("backfill", _JSON, nullable=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    _moment("created_at"),
 )
 
 suggestions = sa.Table(
@@ -97,6 +118,14 @@ suggestions = sa.Table(
     sa.Column("sd", sa.Double, nullable=True),
     sa.Column("data_rev", sa.BigInteger, nullable=False),
     _moment("created_at"),
+    sa.Column("predictions", _JSON, nullable=False),
+    sa.Column("acquisition", sa.Double, nullable=True),
+    sa.Column("engine_version", sa.Text, nullable=True),
+    sa.Column("seed", sa.BigInteger, nullable=True),
+    sa.Column("data_seq", sa.BigInteger, nullable=True),
+    sa.Column("seconds", sa.Double, nullable=True),
+    sa.Column("fixed", _JSON, nullable=False),
+    sa.Column("fixed_key", sa.Text, nullable=True),
     sa.Index("suggestions_pending", "exp_uuid", "seq", postgresql_where=sa.text("state IN ('open', 'leased')")),
 )
 
@@ -108,8 +137,11 @@ observations = sa.Table(
     _uuid("observation_uuid", unique=True),
     _uuid("suggestion_uuid", sa.ForeignKey("suggestions.suggestion_uuid"), nullable=True),
     sa.Column("covars", _JSON, nullable=False),
-    sa.Column("response", sa.Double, nullable=False),
+    sa.Column("response", sa.Double, nullable=True),
     _moment("created_at"),
+    sa.Column("responses", _JSON, nullable=False),
+    sa.Column("sds", _JSON, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
 )
 
 events = sa.Table(
@@ -120,4 +152,25 @@ events = sa.Table(
     sa.Column("type", sa.Text, nullable=False),
     _moment("created_at"),
     sa.Column("data", _JSON, nullable=False),
+)
+
+questions = sa.Table(
+    "questions",
+    metadata,
+    _uuid("question_uuid", primary_key=True),
+    _uuid("exp_uuid", sa.ForeignKey(_EXPERIMENT, ondelete="CASCADE")),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("body", _JSON, nullable=False),
+    sa.Column("body_key", sa.Text, nullable=False),
+    sa.Column("data_rev", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("answer", _JSON, nullable=True),
+    sa.Column("failure", sa.Text, nullable=True),
+    _uuid("lease_token", nullable=True),
+    sa.Column("lease_by", sa.Text, nullable=True),
+    _moment("lease_until", nullable=True),
+    _moment("created_at"),
+    _moment("answered_at", nullable=True),
+    sa.UniqueConstraint("exp_uuid", "kind", "body_key"),
+    sa.Index("questions_waiting", "created_at", postgresql_where=sa.text("state = 'waiting'")),
 )

@@ -1,80 +1,91 @@
 """Create an experiment, read it, list them, close one."""
 
+import asyncio
 import secrets
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from autotune_service.domain.configuration import guess_of
 from autotune_service.domain.errors import ExperimentClosedError, InvalidError
+from autotune_service.domain.experiment import check_new
 from autotune_service.store.database import Store
-from autotune_service.store.events import add_events
+from autotune_service.store.events import NewEvent, add_events
 from autotune_service.store.experiments import (
     ExperimentRow,
     add_experiment,
     get_experiment,
     list_experiments,
+    stored_constraints,
+    stored_space,
     update_experiment,
 )
 from autotune_service.store.observations import list_observations
+from autotune_service.store.spaces import SpaceRow, add_space
 from autotune_service.store.suggestions import OPEN, SuggestionRow, add_suggestions
+from autotune_wire.base import Configuration
 from autotune_wire.experiments import Experiment, ExperimentPage, NewExperiment, PageQuery
 from autotune_wire.observations import HistoryPage
 from autotune_wire.problems import FieldProblem
+from autotune_wire.responses import primary_of
 
 _GUESS_REASON = "the guess that the experiment was described with"
 
 
 async def create_experiment(store: Store, user_uuid: UUID, new: NewExperiment) -> Experiment:
-    """Store an experiment and its first suggestion, the guess."""
+    """Store an experiment and its first suggestion, the guess.
+
+    Where there are contexts, the guess is suggested to the first who asks, with the context that is asked for.
+
+    Raises:
+        InvalidError: If no engine could serve it as it is described.
+    """
+    await asyncio.to_thread(check_new, new)
     now = datetime.now(UTC)
-    exp_uuid = uuid4()
-    values = {
-        "exp_uuid": exp_uuid,
-        "owner_uuid": user_uuid,
-        "name": new.name,
-        "description": new.description,
-        "covars": {name: covariate.model_dump(mode="json") for name, covariate in new.covars.items()},
-        "model_type": new.model_type,
-        "acq_func": new.acq_func,
-        "direction": new.direction,
-        "seed": secrets.randbelow(2**31) if new.seed is None else new.seed,
-        "state": "active",
-        "created_at": now,
-        "updated_at": now,
-        "last_seq": 2,
-        "n_observations": 0,
-        "data_rev": 0,
-        "fit_rev": 0,
-        "n_open": 1,
-        "n_wanted": 1,
-    }
-    guess = SuggestionRow(
+    async with store.work() as work:
+        row = await add_experiment(work, _values(user_uuid, new, now))
+        await add_space(work, SpaceRow(row.exp_uuid, 0, row.space, row.constraints, {}, seq=1, created_at=now))
+        told = row.told()
+        events: list[NewEvent] = [("experiment_created", told.model_dump(mode="json"))]
+        if row.n_open:
+            guess = guess_row(row, guess_of(row.space), seq=2, now=now)
+            await add_suggestions(work, [guess])
+            events.append(("suggestion_created", {**guess.told().model_dump(mode="json"), "superseded": []}))
+        await add_events(work, row.exp_uuid, 1, now, events)
+    return told
+
+
+def guess_row(
+    row: ExperimentRow,
+    covars: Configuration,
+    *,
+    seq: int,
+    now: datetime,
+    fixed: Configuration | None = None,
+    fixed_key: str | None = None,
+) -> SuggestionRow:
+    """Make a suggestion of the guess, announced by the event ``seq``."""
+    return SuggestionRow(
         suggestion_uuid=uuid4(),
-        exp_uuid=exp_uuid,
-        seq=2,
+        exp_uuid=row.exp_uuid,
+        seq=seq,
         state=OPEN,
-        covars=guess_of(new.covars),
+        covars=covars,
         source="guess",
         reason=_GUESS_REASON,
         mean=None,
         sd=None,
-        data_rev=0,
+        predictions={},
+        acquisition=None,
+        engine_version=None,
+        seed=None,
+        data_rev=row.data_rev,
+        data_seq=seq - 1,
+        seconds=None,
+        fixed=fixed or {},
+        fixed_key=fixed_key,
         created_at=now,
     )
-    async with store.work() as work:
-        told = (await add_experiment(work, values)).told()
-        await add_suggestions(work, [guess])
-        await add_events(
-            work,
-            exp_uuid,
-            1,
-            now,
-            [
-                ("experiment_created", told.model_dump(mode="json")),
-                ("suggestion_created", {**guess.told().model_dump(mode="json"), "superseded": []}),
-            ],
-        )
-    return told
 
 
 async def read_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID) -> ExperimentRow:
@@ -115,6 +126,36 @@ async def close_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID) -> Exp
         await update_experiment(work, exp_uuid, {"state": "closed", "last_seq": row.last_seq + 1, "updated_at": now})
         await add_events(work, exp_uuid, row.last_seq + 1, now, [("experiment_closed", {})])
         return (await get_experiment(work, exp_uuid, user_uuid)).told()
+
+
+def _values(user_uuid: UUID, new: NewExperiment, now: datetime) -> dict[str, Any]:
+    has_contexts = any(covariate.role == "context" for covariate in new.covars.values())
+    responses = new.responses_or_default()
+    return {
+        "exp_uuid": uuid4(),
+        "owner_uuid": user_uuid,
+        "name": new.name,
+        "description": new.description,
+        "covars": stored_space(new.covars),
+        "space_revision": 0,
+        "constraints": stored_constraints(new.constraints),
+        "responses": {name: response.model_dump(mode="json") for name, response in responses.items()},
+        "engine": new.engine,
+        "model_type": new.model_type,
+        "acq_func": new.acq_func,
+        "direction": primary_of(responses)[1].goal,
+        "stop": None if new.stop is None else new.stop.model_dump(mode="json"),
+        "seed": secrets.randbelow(2**31) if new.seed is None else new.seed,
+        "state": "active",
+        "created_at": now,
+        "updated_at": now,
+        "last_seq": 1 if has_contexts else 2,
+        "n_observations": 0,
+        "data_rev": 0,
+        "fit_rev": 0,
+        "n_open": 0 if has_contexts else 1,
+        "n_wanted": 0 if has_contexts else 1,
+    }
 
 
 def require_active(row: ExperimentRow) -> None:

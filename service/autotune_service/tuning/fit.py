@@ -4,13 +4,10 @@ The engine itself runs between the two, outside any transaction. What it compute
 holds the lease, so one experiment has one fit at a time and a lost worker's result cannot overwrite a newer one.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
-from autotune_service.domain.configuration import is_same
 from autotune_service.store.database import Store, Work
 from autotune_service.store.events import NewEvent, add_events
 from autotune_service.store.experiments import ExperimentRow, update_experiment
@@ -22,20 +19,13 @@ from autotune_service.store.leases import (
     renew_lease,
     seconds_until_due,
 )
-from autotune_service.store.observations import ObservationRow, list_observations
-from autotune_service.store.suggestions import (
-    LEASED,
-    OPEN,
-    SUPERSEDED,
-    SuggestionRow,
-    add_suggestions,
-    list_pending,
-    update_state,
-)
-from autotune_wire.base import Configuration
-from autotune_wire.suggestions import Source
+from autotune_service.store.observations import ObservationRow
+from autotune_service.store.suggestions import SUPERSEDED, SuggestionRow, add_suggestions, list_pending, update_state
+from autotune_service.tuning.proposals import Solved, created_events, fresh_proposals, suggestion_rows
+from autotune_service.tuning.snapshot import Snapshot, read_snapshot
+from autotune_service.tuning.stopping import stopped_by_gain
 
-_MAX_BATCH = 8
+MAX_BATCH = 8
 """Suggestions of one engine run. Whoever waits for more gets these first, and other experiments their turn."""
 
 
@@ -44,43 +34,34 @@ class Job:
     """A claimed experiment with the snapshot that the engine works on."""
 
     lease: Lease
-    observations: list[ObservationRow]
-    pending: list[SuggestionRow]
+    snapshot: Snapshot
     n: int
 
     @property
     def experiment(self) -> ExperimentRow:
         """The experiment as it was claimed."""
-        return self.lease.experiment
+        return self.snapshot.experiment
 
+    @property
+    def observations(self) -> list[ObservationRow]:
+        """What was told."""
+        return self.snapshot.observations
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """A suggestion before it is stored."""
-
-    covars: Configuration
-    source: Source
-    reason: str
-    mean: float | None
-    sd: float | None
+    @property
+    def pending(self) -> list[SuggestionRow]:
+        """What is suggested and not told yet."""
+        return self.snapshot.pending
 
 
 async def claim_job(store: Store, worker: str, lease_for: timedelta) -> Job | None:
-    """Claim an experiment's due work, with its snapshot; None where none is due.
-
-    New data replace every open suggestion, so then only the leased ones count as pending.
-    """
+    """Claim an experiment's due work, with its snapshot; None where none is due."""
     async with store.work() as work:
         lease = await claim_due_experiment(work, worker, lease_for)
         if lease is None:
             return None
         row = lease.experiment
-        has_new_data = row.data_rev > row.fit_rev
-        pending = await list_pending(work, row.exp_uuid)
-        if has_new_data:
-            pending = [one for one in pending if one.state == LEASED]
-        n = row.n_wanted if has_new_data else row.n_wanted - row.n_open
-        return Job(lease, await list_observations(work, row.exp_uuid), pending, min(n, _MAX_BATCH))
+        n = row.n_wanted if row.data_rev > row.fit_rev else row.n_wanted - row.n_open
+        return Job(lease, await read_snapshot(work, row), min(n, MAX_BATCH))
 
 
 async def keep_job(store: Store, job: Job, lease_for: timedelta) -> bool:
@@ -89,13 +70,13 @@ async def keep_job(store: Store, job: Job, lease_for: timedelta) -> bool:
         return await renew_lease(work, job.lease, lease_for)
 
 
-async def commit_job(store: Store, job: Job, proposals: Sequence[Proposal], failure: str | None = None) -> bool:
+async def commit_job(store: Store, job: Job, solved: Solved, failure: str | None = None) -> bool:
     """Store the suggestions of a job and give its lease back.
 
     Args:
         store: Where the experiment is.
         job: The job, still leased.
-        proposals: What the engine proposes.
+        solved: What the engine gave.
         failure: Why the model failed, where the proposals are not the model's.
 
     Returns:
@@ -106,8 +87,8 @@ async def commit_job(store: Store, job: Job, proposals: Sequence[Proposal], fail
         row = await lock_leased_experiment(work, job.lease)
         if row is None:
             return False
-        if not row.is_closed:
-            await _store(work, job, row, proposals, _failures(job, failure), now)
+        if not row.is_closed and row.stopped is None:
+            await _store(work, job, row, solved, _failures(job, failure), now)
         await release_lease(work, job.lease)
     return True
 
@@ -120,7 +101,7 @@ async def fail_job(store: Store, job: Job, failure: str, retry_in: timedelta) ->
         if row is None:
             return
         if not row.is_closed:
-            await update_experiment(work, row.exp_uuid, {"last_seq": row.last_seq + 1, "n_wanted": 1})
+            await update_experiment(work, row.exp_uuid, {"last_seq": row.last_seq + 1, "n_wanted": row.n_ready})
             await add_events(work, row.exp_uuid, row.last_seq + 1, now, _failures(job, failure))
         has_newer_data = row.data_rev > job.experiment.data_rev
         await release_lease(work, job.lease, None if has_newer_data else retry_in)
@@ -133,60 +114,37 @@ async def next_due(store: Store) -> float | None:
 
 
 async def _store(
-    work: Work, job: Job, row: ExperimentRow, proposals: Sequence[Proposal], failures: list[NewEvent], now: datetime
+    work: Work, job: Job, row: ExperimentRow, solved: Solved, failures: list[NewEvent], now: datetime
 ) -> None:
     fit_rev = job.experiment.data_rev
     pending = await list_pending(work, row.exp_uuid)
-    superseded = [one for one in pending if one.state == OPEN and one.data_rev < fit_rev]
-    arrived = await _arrived_since(work, job, pending)
-    new = [one for one in proposals if not any(is_same(row.space, one.covars, covars) for covars in arrived)]
+    superseded = [one for one in pending if one.is_open and one.data_rev < fit_rev]
+    kept = [one for one in pending if one not in superseded]
+    new = await fresh_proposals(work, job.snapshot, row, solved.proposals, kept)
     first_seq = row.last_seq + 1
-    rows: list[SuggestionRow] = []
-    events = list(failures)
-    replaced = [str(one.suggestion_uuid) for one in superseded]
-    for proposal in new:
-        suggestion = _suggestion(job, proposal, first_seq + len(events), now)
-        rows.append(suggestion)
-        events.append(("suggestion_created", {**suggestion.told().model_dump(mode="json"), "superseded": replaced}))
-        replaced = []  # the first one's event names all that they replace
+    rows = suggestion_rows(job.snapshot, solved, new, first_seq + len(failures), now)
+    events = failures + created_events(rows, superseded)
     if superseded:
         await update_state(work, [one.suggestion_uuid for one in superseded], SUPERSEDED)
     if rows:
         await add_suggestions(work, rows)
     values: dict[str, Any] = {
-        "fit_rev": fit_rev,
-        "n_open": row.n_open - len(superseded) + len(rows),
-        "n_wanted": 1,  # whoever still waits for more is woken by these events and raises it again
-        "last_seq": row.last_seq + len(events),
+        "fit_rev": max(row.fit_rev, fit_rev),
+        "n_open": row.n_open - sum(one.is_counted for one in superseded) + len(rows),
+        "n_wanted": row.n_ready,  # whoever still waits for more is woken by these events and raises it again
         "updated_at": now,
     }
+    if solved.best_predicted is not None:
+        covars, predicted = solved.best_predicted
+        values["best_predicted"] = {"covars": covars, **predicted.model_dump(), "data_rev": fit_rev}
+    stopped = await stopped_by_gain(work, row, new, now)
+    if stopped is not None:
+        values["stopped"], event = stopped
+        events.append(event)
+    values["last_seq"] = row.last_seq + len(events)
     await update_experiment(work, row.exp_uuid, values)
     if events:
         await add_events(work, row.exp_uuid, first_seq, now, events)
-
-
-async def _arrived_since(work: Work, job: Job, pending: Sequence[SuggestionRow]) -> list[Configuration]:
-    """Give what was told or taken while the engine ran: it could not know, and must not propose the same."""
-    known = {one.suggestion_uuid for one in job.pending}
-    told = await list_observations(work, job.experiment.exp_uuid, after=job.experiment.last_seq)
-    leased = [one.covars for one in pending if one.state == LEASED and one.suggestion_uuid not in known]
-    return [row.covars for row in told] + leased
-
-
-def _suggestion(job: Job, proposal: Proposal, seq: int, now: datetime) -> SuggestionRow:
-    return SuggestionRow(
-        suggestion_uuid=uuid4(),
-        exp_uuid=job.experiment.exp_uuid,
-        seq=seq,
-        state=OPEN,
-        covars=proposal.covars,
-        source=proposal.source,
-        reason=proposal.reason,
-        mean=proposal.mean,
-        sd=proposal.sd,
-        data_rev=job.experiment.data_rev,
-        created_at=now,
-    )
 
 
 def _failures(job: Job, failure: str | None) -> list[NewEvent]:

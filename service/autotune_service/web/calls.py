@@ -8,47 +8,57 @@ from uuid import UUID
 
 from autotune_service.domain.errors import AutotuneError, InvalidError, SuggestionPendingError
 from autotune_service.store.suggestions import SuggestionRow
-from autotune_service.tuning import ask, tell
+from autotune_service.tuning import ask, conditional, tell
 from autotune_service.tuning.experiments import read_experiment
 from autotune_service.web.services import services
-from autotune_wire.observations import RESPONSE_COLUMN, Tell, TellReply
+from autotune_wire.base import Configuration
+from autotune_wire.observations import Tell, TellReply
 from autotune_wire.problems import FieldProblem
-from autotune_wire.suggestions import AskReply
+from autotune_wire.responses import primary_of
+from autotune_wire.suggestions import Ask, AskReply
 from autotune_wire.tables import column_frame
 
 _RETRY_AFTER_S = 1
 
 
-async def ask_current(user_uuid: UUID, exp_uuid: UUID) -> AskReply:
-    """Give the current suggestion; where the engine is at work on it, wait.
+async def ask_current(user_uuid: UUID, exp_uuid: UUID, fixed: Configuration) -> AskReply:
+    """Give the current suggestion, or the one for the values fixed; where the engine is at work on it, wait.
 
     Raises:
         SuggestionPendingError: If it takes longer than an ask waits.
     """
     own = services()
     row = await read_experiment(own.store, user_uuid, exp_uuid)
-    attempt = partial(ask.current_suggestion, own.store, user_uuid, exp_uuid, row.data_rev)
+    if fixed or row.has_contexts:
+        checked = await conditional.checked_ask(row, fixed)
+        attempt = partial(conditional.current_conditional, own.store, user_uuid, exp_uuid, row.data_rev, checked)
+    else:
+        attempt = partial(ask.current_suggestion, own.store, user_uuid, exp_uuid, row.data_rev)
     given = await own.hub.until(exp_uuid, attempt, own.ask_wait_s)
     if given is None:
-        raise _pending(own.ask_wait_s)
+        raise pending(own.ask_wait_s)
     return _ask_reply(exp_uuid, given)
 
 
-async def ask_new(user_uuid: UUID, exp_uuid: UUID, n: int) -> AskReply:
-    """Take ``n`` suggestions for the caller alone, or as many as come within the time that an ask waits.
+async def ask_new(user_uuid: UUID, exp_uuid: UUID, body: Ask) -> AskReply:
+    """Take suggestions for the caller alone, or as many as come within the time that an ask waits.
 
     Raises:
         SuggestionPendingError: If none comes.
     """
     own = services()
     row = await read_experiment(own.store, user_uuid, exp_uuid)
+    if body.fixed or row.has_contexts:
+        fixed = await conditional.checked_ask(row, body.fixed)
+        take = partial(conditional.lease_conditional, own.store, user_uuid, exp_uuid, row.data_rev, fixed)
+    else:
+        take = partial(ask.lease_suggestions, own.store, user_uuid, exp_uuid, row.data_rev)
     taken: list[SuggestionRow] = []
 
     async def attempt() -> ask.Given | None:
-        missing = n - len(taken)
-        given = await ask.lease_suggestions(own.store, user_uuid, exp_uuid, row.data_rev, missing)
+        given = await take(body.n - len(taken))
         taken.extend(given.suggestions)
-        return given if len(taken) == n else None
+        return given if len(taken) == body.n else None
 
     given = None
     try:
@@ -57,7 +67,7 @@ async def ask_new(user_uuid: UUID, exp_uuid: UUID, n: int) -> AskReply:
         if not taken:
             raise  # what is taken already is the caller's: it must hear of it
     if not taken:
-        raise _pending(own.ask_wait_s)
+        raise pending(own.ask_wait_s)
     return _ask_reply(exp_uuid, ask.Given(taken, row.updated_at if given is None else given.updated_at))
 
 
@@ -71,13 +81,31 @@ async def tell_runs(user_uuid: UUID, exp_uuid: UUID, body: Tell) -> TellReply:
     if body.exp_uuid not in {None, exp_uuid}:
         message = f"must be that of the path, {exp_uuid}"
         raise InvalidError.of([FieldProblem(field="exp_uuid", message=message, value=str(body.exp_uuid))])
-    taken = await tell.tell(services().store, user_uuid, exp_uuid, body.runs(), body.field_of)
+    store = services().store
+    if body.is_tabular:
+        row = await read_experiment(store, user_uuid, exp_uuid)
+        runs = body.runs(list(row.responses), row.space)
+    else:
+        runs = body.runs()
+    return _tell_reply(exp_uuid, await tell.tell(store, user_uuid, exp_uuid, runs, body.field_of))
+
+
+def pending(waited_s: float) -> SuggestionPendingError:
+    """Build the error that says that the engine has not finished in the time that a request waits."""
+    detail = f"the engine has not finished within {waited_s:g} s: ask again; if it never does, no worker may be running"
+    return SuggestionPendingError(detail, _RETRY_AFTER_S)
+
+
+def _tell_reply(exp_uuid: UUID, taken: tell.Taken) -> TellReply:
+    names = list(taken.experiment.responses)
+    primary, _ = primary_of(taken.experiment.responses)
+    best_covars = taken.best_covars or dict.fromkeys(taken.experiment.space)
     return TellReply(
         exp_uuid=exp_uuid,
         covars_tell=_text([one.covars for one in taken.observations]),
-        response_tell=_text([{RESPONSE_COLUMN: one.response} for one in taken.observations]),
-        best_response=_text(column_frame({RESPONSE_COLUMN: taken.best_response})),
-        covars_best_response=_text(column_frame(taken.best_covars)),
+        response_tell=_text([{name: one.responses.get(name) for name in names} for one in taken.observations]),
+        best_response=_text(column_frame({primary: taken.best_response})),
+        covars_best_response=_text(column_frame(best_covars)),
         covars_sampled_iter=taken.n_observations,
         response_sampled_iter=taken.n_observations,
         time_updated=taken.updated_at,
@@ -96,8 +124,3 @@ def _ask_reply(exp_uuid: UUID, given: ask.Given) -> AskReply:
 
 def _text(value: Sequence[Any] | dict[str, Any]) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def _pending(waited_s: float) -> SuggestionPendingError:
-    detail = f"the engine has not finished within {waited_s:g} s: ask again; if it never does, no worker may be running"
-    return SuggestionPendingError(detail, _RETRY_AFTER_S)

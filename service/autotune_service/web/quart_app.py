@@ -9,7 +9,7 @@ from quart_schema import Info, QuartSchema
 
 from autotune_service.domain.errors import NotFoundError
 from autotune_service.tuning.accounts import SESSION_LIFETIME
-from autotune_service.web import auth, experiment, health, stream, user
+from autotune_service.web import auth, experiment, health, insights, stream, user
 from autotune_service.web.errors import register_errors
 from autotune_service.web.requests import ServiceRequest
 from autotune_service.web.services import Services
@@ -43,7 +43,7 @@ def create_app(services: Services, *, secret: str, is_https: bool, max_body_byte
     QuartAuth(app, cookie_secure=is_https, duration=int(SESSION_LIFETIME.total_seconds()), cookie_name="autotune")
     _document(app)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # covariates keep the user's order
-    for module in (auth, user, experiment, stream, health):
+    for module in (auth, user, experiment, insights, stream, health):
         app.register_blueprint(module.blueprint)
     register_errors(app)
     app.before_request(_refuse_long_path)

@@ -166,7 +166,7 @@ class _Socket:
 
     async def _call(self, frame: Operation) -> dict[str, Any]:
         if isinstance(frame, AskFrame):
-            return (await ask_new(self._user_uuid, self._exp_uuid, frame.n)).model_dump(mode="json")
+            return (await ask_new(self._user_uuid, self._exp_uuid, frame)).model_dump(mode="json")
         return (await tell_runs(self._user_uuid, self._exp_uuid, frame)).model_dump(mode="json")
 
     async def _send(self, text: str) -> None:

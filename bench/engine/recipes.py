@@ -1,0 +1,204 @@
+"""One maker for each class of problems: draws the covariates and a surface over them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import shapes
+from shapes import Rows, Surface
+
+
+@dataclass
+class Draft:
+    """Covariates without a guess, and a surface over their rows.
+
+    Args:
+        columns: The covariates, in column order.
+        surface: Maps rows to values.
+        hints: Rows that are good; the optimum is the first where `is_exact`.
+        noise: Standard deviation of an observation, as a share of the surface's range.
+    """
+
+    columns: dict[str, dict[str, Any]]
+    surface: Surface
+    hints: list[Rows] = field(default_factory=list)
+    is_exact: bool = False
+    noise: float = 0.0
+
+
+def _cont(rng: np.random.Generator) -> dict[str, Any]:
+    low, width = round(rng.uniform(-10, 5), 1), float(f"{shapes.log_uniform(rng, 0.1, 200):.2g}")
+    return {"vtype": "cont", "min": low, "max": low + width}
+
+
+def _int(rng: np.random.Generator, n_levels: int) -> dict[str, Any]:
+    low = int(rng.integers(-5, 6))
+    return {"vtype": "int", "min": low, "max": low + n_levels - 1}
+
+
+def _cat(n_options: int) -> dict[str, Any]:
+    return {"vtype": "cat", "options": [f"option{i}" for i in range(n_options)]}
+
+
+def _box(rng: np.random.Generator, d: int) -> dict[str, dict[str, Any]]:
+    return {f"x{j}": _cont(rng) for j in range(d)}
+
+
+def smooth(rng: np.random.Generator, index: int) -> Draft:
+    """A path of a Gaussian process, every other time with a trend."""
+    d = int(rng.integers(2, 7))
+    return Draft(_box(rng, d), shapes.with_trend(rng, d, shapes.gp_path(rng, d)))
+
+
+def hills(rng: np.random.Generator, index: int) -> Draft:
+    """Three to eight rotated bumps."""
+    d = int(rng.integers(2, 7))
+    surface, centres = shapes.bumps(rng, d, int(rng.integers(3, 9)), is_rotated=True)
+    return Draft(_box(rng, d), surface, list(centres))
+
+
+def valley(rng: np.random.Generator, index: int) -> Draft:
+    """A curved valley, or products of warped inputs; the tail may be heavy."""
+    d, kind = int(rng.integers(2, 7)), rng.random()
+    if kind < 0.5:
+        surface, best = shapes.curved_valley(rng, d)
+        return Draft(_box(rng, d), surface, [best], is_exact=True)
+    return Draft(_box(rng, d), shapes.waved_valley(rng, d) if kind < 0.8 else shapes.bilinear(rng, d))
+
+
+def multimodal(rng: np.random.Generator, index: int) -> Draft:
+    """A funnel with ripples, of five to ten inputs."""
+    d = int(rng.integers(5, 11))
+    surface, best, is_exact = shapes.rippled(rng, d)
+    return Draft(_box(rng, d), surface, [best], is_exact)
+
+
+def multimodal20(rng: np.random.Generator, index: int) -> Draft:
+    """A funnel with ripples, of 20 inputs."""
+    surface, best, is_exact = shapes.rippled(rng, 20)
+    return Draft(_box(rng, 20), surface, [best], is_exact)
+
+
+def highdim(rng: np.random.Generator, index: int) -> Draft:
+    """A smooth surface of 20 inputs of which four to eight matter."""
+    used = rng.permutation(20)[: rng.integers(4, 9)]
+    path = shapes.with_trend(rng, len(used), shapes.gp_path(rng, len(used), (0.3, 1.5)))
+    return Draft(_box(rng, 20), lambda u: path(u[:, used]))
+
+
+def mixed(rng: np.random.Generator, index: int) -> Draft:
+    """A process recipe: each option has its own best place, height and width, and there is a ripple."""
+    n_ints, n_conts, sizes = int(rng.integers(1, 4)), int(rng.integers(2, 5)), rng.integers(2, 7, rng.integers(1, 3))
+    d = n_ints + n_conts
+    columns = {f"n{j}": _int(rng, int(rng.integers(4, 22))) for j in range(n_ints)} | _box(rng, n_conts)
+    columns |= {f"c{j}": _cat(int(n)) for j, n in enumerate(sizes)}
+    base, shifts = rng.uniform(0.2, 0.8, d), [rng.uniform(-0.5, 0.5, (n, d)) for n in sizes]
+    heights = [rng.permutation(np.append(1, rng.uniform(0.4, 0.9, n - 1))) for n in sizes]
+    widths = [shapes.log_uniform(rng, 0.7, 1.5, n) for n in sizes]
+    frame = shapes.rotation(rng, d) / shapes.log_uniform(rng, 0.2, 0.9, d)
+    ripple, turns, phases = rng.uniform(0, 0.08), rng.uniform(1, 4, d), rng.uniform(0, 2 * np.pi, d)
+    product = rng.normal(0, 0.1, (d, d))
+
+    def surface(rows: Rows) -> Rows:
+        u, options = rows[:, :d], rows[:, d:].astype(int)
+        centre, height, width = base, 1.0, 1.0
+        for j in range(len(sizes)):
+            centre = centre + shifts[j][options[:, j]]
+            height, width = height * heights[j][options[:, j]], width * widths[j][options[:, j]]
+        away = ((u - np.clip(centre, 0.02, 0.98)) @ frame) / np.reshape(width, (-1, 1))
+        bump = height * np.exp(-0.5 * (away**2).sum(1))
+        return bump + ripple * np.sin(2 * np.pi * turns * u + phases).mean(1) + ((u @ product) * u).sum(1) / d
+
+    return _shuffled(rng, Draft(columns, surface))
+
+
+def categories(rng: np.random.Generator, index: int) -> Draft:
+    """Five to eight categories: a table for each, and one for some pairs; an option moves a number's best place."""
+    sizes, n_conts = rng.integers(3, 7, rng.integers(5, 9)), int(rng.integers(0, 3))
+    n, share = len(sizes), rng.uniform(0.3, 1)
+    columns = {f"c{j}": _cat(int(size)) for j, size in enumerate(sizes)} | _box(rng, n_conts)
+    mains = [rng.normal(size=size) for size in sizes]
+    couples = [(i, j) for i in range(n) for j in range(i) if rng.random() < 2 / n]
+    tables = [share * rng.normal(size=(sizes[i], sizes[j])) for i, j in couples]
+    best, weights = rng.uniform(0.1, 0.9, (int(sizes[0]), n_conts)), shapes.log_uniform(rng, 1, 10, n_conts)
+
+    def surface(rows: Rows) -> Rows:
+        options = rows[:, :n].astype(int)
+        total = sum(main[options[:, j]] for j, main in enumerate(mains))
+        for (i, j), table in zip(couples, tables, strict=True):
+            total = total + table[options[:, i], options[:, j]]
+        return total - (rows[:, n:] - best[options[:, 0]]) ** 2 @ weights
+
+    return _shuffled(rng, Draft(columns, surface))
+
+
+def ints(rng: np.random.Generator, index: int) -> Draft:
+    """A funnel with ripples in natural units, whose periods are of the size of a step of the integers."""
+    n_ints = int(rng.integers(2, 4))
+    columns: dict[str, dict[str, Any]] = {}
+    for j in range(3):
+        low = round(rng.uniform(-10, 0), 1)
+        columns[f"x{j}"] = {"vtype": "cont", "min": low, "max": low + round(rng.uniform(6, 16), 1)}
+    columns |= {f"n{j}": _int(rng, int(rng.integers(8, 21))) for j in range(n_ints)}
+    widths = np.array([c["max"] - c["min"] for c in columns.values()])
+    best = rng.uniform(0.12, 0.88, 3 + n_ints)
+    best[3:] = np.rint(best[3:] * widths[3:]) / widths[3:]
+    periods, power = shapes.log_uniform(rng, 0.8, 4, 3 + n_ints), rng.uniform(0.7, 2)
+    depth, rate, kind = shapes.log_uniform(rng, 0.1, 0.5), rng.uniform(0.1, 0.4), rng.integers(3)
+
+    def surface(u: Rows) -> Rows:
+        y = (u - best) * widths
+        r, turn = np.sqrt((y**2).mean(1)), 2 * np.pi * y / periods
+        if kind == 0:
+            return np.expm1(-rate * r) - depth * (1 - np.exp(np.cos(turn).mean(1) - 1))
+        if kind == 1:
+            return -((r / 4) ** power) - depth * (1 - np.cos(turn)).mean(1)
+        return -np.log1p(r) - depth * (1 - np.cos(turn).prod(1))
+
+    return _shuffled(rng, Draft(columns, surface, [best], is_exact=True))
+
+
+def noisy(rng: np.random.Generator, index: int) -> Draft:
+    """Four to six inputs, smooth, rotated bumps or straight ones, and noise of 3 to 10 % of the range."""
+    d, kind = int(rng.integers(4, 7)), rng.integers(3)
+    noise = rng.uniform(0.03, 0.1)
+    if kind == 0:
+        return Draft(_box(rng, d), shapes.with_trend(rng, d, shapes.gp_path(rng, d, (0.25, 1.5))), noise=noise)
+    surface, centres = shapes.bumps(rng, d, int(rng.integers(3, 7)), is_rotated=bool(kind == 1))
+    return Draft(_box(rng, d), surface, list(centres), noise=noise)
+
+
+def logscale(rng: np.random.Generator, index: int) -> Draft:
+    """Covariates and values over decades; at even indices the space says ``log: true``, at odd ones it does not."""
+    d, is_told = int(rng.integers(2, 6)), index % 2 == 0
+    decades = rng.uniform(3, 5, d) if is_told else rng.uniform(1.5, 2.5, d)
+    is_log = rng.random(d) < 0.8
+    columns = {}
+    for j in range(d):
+        low = float(f"{10 ** rng.uniform(-5, 0):.2g}")
+        columns[f"x{j}"] = {"vtype": "cont", "min": low, "max": low * 10 ** decades[j]} if is_log[j] else _cont(rng)
+        if is_log[j] and is_told:
+            columns[f"x{j}"]["log"] = True
+    ratio = np.where(is_log, 10**decades - 1, 1)
+    path = shapes.with_trend(rng, d, shapes.gp_path(rng, d, (0.3, 1.5)))
+    rate = rng.uniform(1, 3) * rng.choice([-1, 1])
+
+    def surface(u: Rows) -> Rows:
+        t = u if is_told else np.where(is_log, np.log1p(u * ratio) / np.log1p(ratio), u)
+        return np.sign(rate) * np.exp(rate * path(t))
+
+    return Draft(columns, surface)
+
+
+def parallel(rng: np.random.Generator, index: int) -> Draft:
+    """Smooth at even indices, mixed at odd ones; it is run with eight configurations out."""
+    return mixed(rng, index) if index % 2 else smooth(rng, index)
+
+
+def _shuffled(rng: np.random.Generator, draft: Draft) -> Draft:
+    order = rng.permutation(len(draft.columns))
+    names, back, surface = list(draft.columns), np.argsort(order), draft.surface
+    draft.columns = {names[j]: draft.columns[names[j]] for j in order}
+    draft.hints = [hint[order] for hint in draft.hints]
+    draft.surface = lambda rows: surface(rows[:, back])
+    return draft

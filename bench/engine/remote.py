@@ -1,0 +1,98 @@
+"""A peer in a process of its own, for run.py."""
+
+import json
+import os
+import select
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Self
+
+HERE = Path(__file__).resolve().parent
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+ENVIRONMENT = dict.fromkeys(THREADS, "1") | {"PYTHONHASHSEED": "0", "PYTHONWARNINGS": "ignore"}
+START_S = 120.0
+"""How long imports may take."""
+PATIENCE = 6
+"""How many times its limit of processor time a run may take on the clock, as others may use the core."""
+
+
+class PeerError(Exception):
+    """The peer ended, or took longer than it may."""
+
+
+class RemotePeer:
+    """An optimizer in a process of its own, of one thread, on one core.
+
+    Args:
+        python: The interpreter that has the optimizer.
+        file: The adapter.
+        cls: The adapter's class.
+        options: Keyword arguments for the class beside those of every peer.
+        core: The core to stay on, or None.
+        log: Where the process's output goes.
+    """
+
+    def __init__(
+        self, python: Path, file: Path, cls: str, options: dict[str, Any], core: int | None, log: Path
+    ) -> None:
+        self.log = log.open("w")
+        self.process = subprocess.Popen(
+            [python, HERE / "worker.py", json.dumps([str(file), cls, options, core])],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            env={**os.environ, **ENVIRONMENT},
+            cwd=log.parent,
+        )
+        self.buffer = b""
+        self.ends_at_s = 0.0
+        self.left_s = 0.0
+        self.taken_s = 0.0
+
+    def new(self, limit_s: float, **arguments: Any) -> Self:
+        """Begin a run that may take so many seconds of processor time."""
+        self.ends_at_s = time.monotonic() + START_S + PATIENCE * limit_s
+        self.left_s = limit_s
+        self._call("new", arguments)
+        return self
+
+    def ask(self) -> dict[str, Any]:
+        """Give the peer's next configuration; `taken_s` is its processor time."""
+        return self._call("ask", None)
+
+    def tell(self, x: dict[str, Any], y: float) -> None:
+        """Tell the peer a value; `taken_s` is its processor time."""
+        self._call("tell", [x, y])
+
+    def stop(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+    def last_words(self) -> str:
+        """Give the last line of the process's output."""
+        lines = Path(self.log.name).read_text(errors="replace").strip().splitlines()
+        return lines[-1][-300:] if lines else ""
+
+    def _call(self, verb: str, arguments: Any) -> Any:
+        try:
+            self.process.stdin.write(json.dumps([verb, arguments]).encode() + b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise PeerError("crash") from None
+        while b"\n" not in self.buffer:
+            left = self.ends_at_s - time.monotonic()
+            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+                raise PeerError("timeout")
+            chunk = os.read(self.process.stdout.fileno(), 1 << 16)
+            if not chunk:
+                raise PeerError("crash")
+            self.buffer += chunk
+        line, self.buffer = self.buffer.split(b"\n", 1)
+        answer, self.taken_s = json.loads(line)
+        self.left_s -= self.taken_s
+        if self.left_s < 0:
+            raise PeerError("timeout")
+        return answer

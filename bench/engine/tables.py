@@ -1,0 +1,161 @@
+"""Makes the markdown tables of docs/engine.md from the lines that run.py wrote.
+
+``tables.py RUNS...`` makes the tables of the generated problems. ``tables.py --open REFERENCES RUNS...`` makes those of
+a set of named problems, from lines with a peer, a problem, a seed, a budget, f, y, ask_s, tell_s and stop, and a JSON
+file that has, by problem, opt and random_median, a list by number of observations.
+"""
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from functions import CLASSES, REPORT
+from summary import Record, read, step_seconds, unique
+
+Scores = dict[tuple[str, str], dict[str, float]]
+"""By peer and group (a class, or a named problem), the score of each case: of an instance, or of a seed."""
+
+
+def generated_scores(records: list[Record]) -> Scores:
+    """Give the scores by peer and class; a case is an instance, its score the mean over its seeds."""
+    seeds = defaultdict(list)
+    for record in records:
+        seeds[record["peer"], record["cls"], record["problem"]].append(record["score"])
+    scores: Scores = defaultdict(dict)
+    for (peer, cls, problem), values in seeds.items():
+        scores[peer, cls][problem] = float(np.mean(values))
+    return scores
+
+
+def open_scores(records: list[Record], references: dict[str, Any]) -> Scores:
+    """Give the scores by peer and named problem; a case is a seed."""
+    scores: Scores = defaultdict(dict)
+    for record in records:
+        known, truth = references[record["problem"]], record["f"]
+        zero, seen = known["random_median"][record["budget"] - 1], record["y"] or truth
+        best = truth[int(np.argmax(seen))] if truth else -np.inf
+        value = float(np.clip((best - zero) / (known["opt"] - zero), -1, 1))
+        scores[record["peer"], record["problem"]][str(record["seed"])] = value
+    return scores
+
+
+def quality_table(scores: Scores, ours: str, groups: list[str], average: Callable[[list[float]], float]) -> list[str]:
+    """Give the table of scores: the best in each row is bold, and so a loss of ours stands out.
+
+    The last column is our score less that of the best other peer, over the cases that both have, with the standard
+    error of the mean of their differences. A cell with a dagger lacks cases that ours has.
+    """
+    peers = [ours, *sorted({peer for peer, _ in scores} - {ours})]
+    lines = _head(["", *peers, f"{ours} less the best other"])
+    cells = {key: average(list(cases.values())) for key, cases in scores.items()}
+    for group in groups:
+        present = [peer for peer in peers if (peer, group) in cells]
+        if ours not in present:
+            continue
+        top = max(round(cells[peer, group], 2) for peer in present)
+        row = [_cell(scores, cells, ours, peer, group, top) for peer in peers]
+        lines.append(_line([group, *row, _lead(scores, cells, ours, present, group)]))
+    means = [_mean_over(cells, peer, groups) for peer in peers]
+    best = np.nanmax(means)
+    lines.append(_line(["mean", *(_bold(mean, mean == best) if mean == mean else "-" for mean in means), ""]))
+    return lines
+
+
+def speed_table(records: list[Record], ours: str) -> list[str]:
+    """Give processor seconds of a tell and an ask at the 50th observation, and the runs that were cut short."""
+    peers = [ours, *sorted({record["peer"] for record in records} - {ours})]
+    lines = _head(["", "tell and ask at n = 50, median, s", "95th percentile, s", "runs", "cut short"])
+    for peer in peers:
+        runs = [{"workers": 1} | record for record in records if record["peer"] == peer]
+        middle, high = step_seconds(runs)
+        n_cut = sum(run["stop"] != "done" for run in runs)
+        lines.append(_line([peer, f"{middle:.2g}", f"{high:.2g}", str(len(runs)), str(n_cut)]))
+    return lines
+
+
+def losses(scores: Scores, ours: str, groups: list[str], average: Callable[[list[float]], float]) -> list[str]:
+    """List every group and peer where ours is behind, the largest gap first."""
+    cells = {key: average(list(cases.values())) for key, cases in scores.items()}
+    behind = [
+        (cells[ours, group] - cell, group, peer)
+        for (peer, group), cell in cells.items()
+        if peer != ours and group in groups and (ours, group) in cells and cell > cells[ours, group]
+    ]
+    return [f"- {group}: {peer} is ahead by {-gap:.2f}" for gap, group, peer in sorted(behind)] or ["- none"]
+
+
+def _cell(scores: Scores, cells: dict[tuple[str, str], float], ours: str, peer: str, group: str, top: float) -> str:
+    if (peer, group) not in cells:
+        return "-"
+    is_partial = bool(scores[ours, group].keys() - scores[peer, group].keys())
+    cell = cells[peer, group]
+    return _bold(cell, round(cell, 2) == top) + ("†" if is_partial else "")
+
+
+def _lead(scores: Scores, cells: dict[tuple[str, str], float], ours: str, present: list[str], group: str) -> str:
+    others = [peer for peer in present if peer != ours]
+    if not others:
+        return "-"
+    rival = max(others, key=lambda peer: cells[peer, group])
+    mine, theirs = scores[ours, group], scores[rival, group]
+    gaps = np.array([mine[case] - theirs[case] for case in mine.keys() & theirs.keys()])
+    if len(gaps) < 3:
+        return f"{cells[ours, group] - cells[rival, group]:+.2f}"
+    return f"{gaps.mean():+.2f} ± {gaps.std(ddof=1) / len(gaps) ** 0.5:.2f} ({rival})"
+
+
+def _mean_over(cells: dict[tuple[str, str], float], peer: str, groups: list[str]) -> float:
+    wanted = [cells.get((peer, group), np.nan) for group in groups]
+    return round(float(np.mean(wanted)), 2)
+
+
+def _bold(value: float, is_bold: bool) -> str:
+    return f"**{value:.2f}**" if is_bold else f"{value:.2f}"
+
+
+def _head(titles: list[str]) -> list[str]:
+    return [_line(titles), "|" + "---|" * len(titles)]
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _median(values: list[float]) -> float:
+    return float(np.median(values))
+
+
+def _mean(values: list[float]) -> float:
+    return float(np.mean(values))
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("runs", nargs="+", help="files of JSON lines")
+    parser.add_argument("--ours", default="autotune", help="the peer that the others are compared with")
+    parser.add_argument("--open", type=Path, metavar="REFERENCES", help="the runs are of named problems")
+    parser.add_argument("--tuning", action="store_true", help="the instances for tuning, not those for reporting")
+    options = parser.parse_args()
+    records = read(options.runs)
+    if options.open:
+        scores, average = open_scores(records, json.loads(options.open.read_text())), _median
+        groups = unique([record["problem"] for record in records])
+    else:
+        records = [r for r in records if (int(r["problem"].rpartition("-")[2]) < REPORT) == options.tuning]
+        scores, average = generated_scores(records), _mean
+        groups = [cls for cls in CLASSES if (options.ours, cls) in scores]
+    print("\n".join(quality_table(scores, options.ours, groups, average)))
+    print("\n" + "\n".join(speed_table(records, options.ours)))
+    print(f"\nWhere {options.ours} is behind:\n\n" + "\n".join(losses(scores, options.ours, groups, average)))
+    n_cases = max(len(cases) for cases in scores.values())
+    machines = unique([record["machine"] for record in records if "machine" in record])
+    print(f"\n{len(records)} runs, up to {n_cases} cases a cell. {'; '.join(machines)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Many runs told one thousand at a time."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from autotune.connection import Connection
+from autotune.errors import AutotuneError, ConnectionFailedError, InvalidInputError, ServiceError
+from autotune.loading import Runs
+from autotune.shown import Observation
+from autotune.telling import tell_all
+from autotune_wire.observations import MAX_TELL
+
+_INVALID = "invalid"
+
+
+def to_stderr(text: str) -> None:
+    """Write progress where it does not mix with results."""
+    sys.stderr.write(text)
+
+
+def add_runs(connection: Connection, exp_uuid: UUID, runs: Runs, say: Callable[[str], Any] | None) -> list[Observation]:
+    """Tell runs in order, in as many parts as it takes; each part is stored as a whole or not at all.
+
+    Args:
+        connection: The way to the service.
+        exp_uuid: The experiment.
+        runs: What is told.
+        say: Where progress is written, if it takes several parts.
+
+    Raises:
+        InvalidInputError: If the service refuses a run; it names the line or row.
+        AutotuneError: If a part was not told; a note says which runs are stored.
+    """
+    n_all = len(runs.told)
+    stored: list[Observation] = []
+    for start in range(0, n_all, MAX_TELL):
+        part = Runs(runs.subject, runs.told[start : start + MAX_TELL], runs.places[start : start + MAX_TELL])
+        try:
+            stored += _add_part(connection, exp_uuid, part)
+        except AutotuneError as error:
+            error.add_note(_kept(start, part, n_all, error))
+            raise
+        if say is not None and n_all > MAX_TELL:
+            say(f"{len(stored)} of {n_all} runs told\n")
+    return stored
+
+
+def _add_part(connection: Connection, exp_uuid: UUID, part: Runs) -> list[Observation]:
+    try:
+        return tell_all(connection, exp_uuid, part.told)
+    except ServiceError as error:
+        if error.code != _INVALID or not error.errors:
+            raise
+        errors = [one.model_copy(update={"field": _field(one.field, part.places)}) for one in error.errors]
+        raise InvalidInputError(f"{part.subject} does not fit:", errors) from None
+
+
+def _field(field: str, places: list[str]) -> str:
+    """Name the line or row of what the service calls ``observations.7.covars.x``."""
+    first, _, rest = field.partition(".")
+    index, _, inner = rest.partition(".")
+    if first != "observations" or not index.isdecimal() or int(index) >= len(places):
+        return field
+    for part in ("covars", "responses", "sds"):
+        inner = inner.removeprefix(f"{part}.")
+    return f"{places[int(index)]}.{inner}" if inner else places[int(index)]
+
+
+def _kept(n_stored: int, part: Runs, n_all: int, error: AutotuneError) -> str:
+    before = f"The first {n_stored} of {n_all} runs are stored" if n_stored else "None of the runs is stored"
+    if isinstance(error, ConnectionFailedError) and error.is_sent:
+        return f"{before}; those from {part.places[0]} to {part.places[-1]} may be, look at history()."
+    return f"{before}; {part.places[0]} and what follows is not." if n_stored else f"{before}."

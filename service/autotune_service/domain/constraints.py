@@ -1,0 +1,42 @@
+"""Which constraints a configuration violates."""
+
+from collections.abc import Mapping, Sequence
+
+from autotune_service.domain.configuration import guess_of
+from autotune_service.domain.errors import InvalidError
+from autotune_wire.base import Configuration
+from autotune_wire.constraints import Constraint, LinearConstraint
+from autotune_wire.problems import FieldProblem
+from autotune_wire.space import Covariate, listed
+
+
+def violations(constraints: Sequence[Constraint], configuration: Configuration) -> list[FieldProblem]:
+    """Say which constraints a configuration violates, and how; empty where it meets them all."""
+    return [
+        FieldProblem(field=f"constraints.{index}", message=_violation(constraint, configuration))
+        for index, constraint in enumerate(constraints)
+        if not constraint.holds(configuration)
+    ]
+
+
+def check_guess(space: Mapping[str, Covariate], constraints: Sequence[Constraint]) -> None:
+    """Refuse a guess that violates a constraint: it is the first suggestion, and every suggestion meets them.
+
+    Raises:
+        InvalidError: With one entry for every constraint that the guess violates.
+    """
+    problems = violations(constraints, guess_of(space))
+    if problems:
+        raise InvalidError.of(
+            [
+                FieldProblem(field=problem.field, message=f"the guess violates it: {problem.message}")
+                for problem in problems
+            ]
+        )
+
+
+def _violation(constraint: Constraint, configuration: Configuration) -> str:
+    if isinstance(constraint, LinearConstraint):
+        total = constraint.total(configuration)
+        return f"the sum is {total:.10g}, and must be {constraint.relation} {constraint.bound:.10g}"
+    return f"{listed([f'{name} = {configuration[name]}' for name in constraint.combination])} is forbidden"

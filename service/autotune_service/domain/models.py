@@ -1,0 +1,152 @@
+"""Which engine, acquisition and problem go together: what cannot be served is refused before it is stored."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self, get_args
+
+from autotune_service.domain.errors import InvalidError
+from autotune_wire.constraints import Constraint
+from autotune_wire.experiments import AcqFunc, EngineName, ModelType, NewExperiment
+from autotune_wire.problems import FieldProblem
+from autotune_wire.responses import MAX_OBJECTIVES, Response, objectives_of, thresholds_of
+from autotune_wire.space import CatCovariate, Covariate
+from autotune_wire.stopping import StopRules
+
+GREATTUNES_ACQ_FUNCS: frozenset[AcqFunc] = frozenset(get_args(AcqFunc)) - {"auto"}
+"""What the greattunes package computes by itself; with it, auto means ExpectedImprovement."""
+
+GREATTUNES_NEEDS_KNOWN_NOISE: AcqFunc = "NoisyExpectedImprovement"
+GREATTUNES_WITH_KNOWN_NOISE: tuple[ModelType, ...] = ("FixedNoiseGP", "HeteroskedasticSingleTaskGP")
+"""The models of greattunes that BoTorch computes that acquisition for; engine autotune does so for all."""
+
+WITH_EXPECTED_GAIN: tuple[AcqFunc, ...] = (
+    "auto",
+    "ExpectedImprovement",
+    "NoisyExpectedImprovement",
+    "qExpectedImprovement",
+    "qNoisyExpectedImprovement",
+)
+"""The acquisitions of engine autotune that tell what a run is expected to gain."""
+
+_WITH_FIDELITY: AcqFunc = "qMultiFidelityMaxValueEntropy"
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What an engine is to serve: the parts of an experiment that the choice of names depends on.
+
+    Without ``model_type``, whether it goes with the acquisition is not asked: an experiment's names never change.
+    """
+
+    engine: EngineName
+    acq_func: AcqFunc
+    space: Mapping[str, Covariate]
+    responses: Mapping[str, Response]
+    constraints: Sequence[Constraint] = ()
+    stop: StopRules | None = None
+    model_type: ModelType | None = None
+
+    @classmethod
+    def of(cls, new: NewExperiment) -> Self:
+        """Give what a new experiment describes."""
+        return cls(
+            new.engine,
+            new.acq_func,
+            new.covars,
+            new.responses_or_default(),
+            new.constraints,
+            new.stop,
+            new.model_type,
+        )
+
+
+def check_models(described: Described) -> None:
+    """Refuse a problem that the engine or the acquisition named cannot serve.
+
+    Raises:
+        InvalidError: With one entry for every part that does not fit, which says what would.
+    """
+    check = _for_greattunes if described.engine == "greattunes" else _for_autotune
+    problems = list(check(described))
+    if problems:
+        raise InvalidError.of(problems)
+
+
+def _for_autotune(described: Described) -> Iterator[FieldProblem]:
+    fidelities = [name for name, covariate in described.space.items() if covariate.role == "fidelity"]
+    several = _several(described.responses)
+    if fidelities and several is not None:
+        message = f"a fidelity goes with one objective and nothing else; there is {several}"
+        yield FieldProblem(field=f"covars.{fidelities[0]}.role", message=message, value="fidelity")
+    elif fidelities and described.acq_func != _WITH_FIDELITY:
+        message = f"must be {_WITH_FIDELITY}, since {fidelities[0]} is a fidelity"
+        yield FieldProblem(field="acq_func", message=message, value=described.acq_func)
+    elif not fidelities and described.acq_func == _WITH_FIDELITY:
+        message = "needs one covariate with the role fidelity; take auto where there is none"
+        yield FieldProblem(field="acq_func", message=message, value=described.acq_func)
+    elif several is not None and described.acq_func != "auto":
+        message = f"must be auto, since there is {several}; only one objective and nothing else lets you choose"
+        yield FieldProblem(field="acq_func", message=message, value=described.acq_func)
+    if _stops_by_gain(described) and described.acq_func not in WITH_EXPECTED_GAIN:
+        message = f"{described.acq_func} gives no expected gain; {', '.join(WITH_EXPECTED_GAIN)} do"
+        yield FieldProblem(field="stop.min_expected_gain", message=message)
+
+
+def _several(responses: Mapping[str, Response]) -> str | None:
+    thresholds = list(thresholds_of(responses))
+    if thresholds:
+        return f"a threshold ({thresholds[0]})"
+    n_objectives = len(objectives_of(responses))
+    return f"more than one objective ({n_objectives})" if n_objectives > 1 else None
+
+
+def _for_greattunes(described: Described) -> Iterator[FieldProblem]:
+    instead = "engine autotune does"
+    n_objectives = len(objectives_of(described.responses))
+    if n_objectives > 1:
+        message = f"greattunes takes one objective, there are {n_objectives}; engine autotune takes {MAX_OBJECTIVES}"
+        yield FieldProblem(field="responses", message=message)
+    for name, threshold in thresholds_of(described.responses).items():
+        message = f"greattunes knows no thresholds; {instead}"
+        yield FieldProblem(field=f"responses.{name}", message=message, value=threshold.goal)
+    if described.constraints:
+        yield FieldProblem(field="constraints", message=f"greattunes knows no constraints; {instead}")
+    for name, covariate in described.space.items():
+        for feature, value in _features(covariate).items():
+            message = f"greattunes does not know it; {instead}"
+            yield FieldProblem(field=f"covars.{name}.{feature}", message=message, value=value)
+    if _stops_by_gain(described):
+        message = f"greattunes gives no expected gain; {instead}"
+        yield FieldProblem(field="stop.min_expected_gain", message=message)
+    yield from _names_for_greattunes(described.acq_func, described.model_type, instead)
+
+
+def _names_for_greattunes(acq_func: AcqFunc, model_type: ModelType | None, instead: str) -> Iterator[FieldProblem]:
+    if acq_func not in {"auto", *GREATTUNES_ACQ_FUNCS}:
+        message = f"greattunes does not have it; it has auto, {', '.join(sorted(GREATTUNES_ACQ_FUNCS))}"
+        yield FieldProblem(field="acq_func", message=message, value=acq_func)
+    if acq_func == GREATTUNES_NEEDS_KNOWN_NOISE and model_type not in {None, *GREATTUNES_WITH_KNOWN_NOISE}:
+        message = (
+            f"greattunes computes it for {' and '.join(GREATTUNES_WITH_KNOWN_NOISE)}, not for {model_type}; "
+            f"qNoisyExpectedImprovement goes with every model, and {instead}"
+        )
+        yield FieldProblem(field="acq_func", message=message, value=acq_func)
+
+
+def _stops_by_gain(described: Described) -> bool:
+    return described.stop is not None and described.stop.min_expected_gain is not None
+
+
+def _features(covariate: Covariate) -> dict[str, str | float | bool | None]:
+    features: dict[str, str | float | bool | None] = {}
+    if covariate.role != "design":
+        features["role"] = covariate.role
+    if covariate.active_if is not None:
+        features["active_if"] = None
+    if isinstance(covariate, CatCovariate):
+        return features | ({"ordered": True} if covariate.ordered else {})
+    if covariate.log:
+        features["log"] = True
+    if covariate.step is not None:
+        features["step"] = covariate.step
+    return features

@@ -1,0 +1,179 @@
+"""What may change in a space that has runs, and how the runs of its former self are read."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from autotune_service.domain.configuration import allowed, value_in
+from autotune_service.domain.errors import InvalidError
+from autotune_wire.base import Configuration, Value
+from autotune_wire.constraints import Constraint, constraint_problems
+from autotune_wire.experiments import SpaceEdit
+from autotune_wire.problems import FieldProblem, shown
+from autotune_wire.space import CatCovariate, ContCovariate, Covariate, IntCovariate, is_active, listed
+
+
+def revised(
+    old: Mapping[str, Covariate],
+    edit: SpaceEdit,
+    *,
+    constraints: Sequence[Constraint] = (),
+    responses: Collection[str] = (),
+) -> list[str]:
+    """Say what an edit changes in a space.
+
+    Whether the engine can serve the new space and whether any configuration is left are matters of their own.
+
+    Args:
+        old: The space as it is.
+        edit: The whole new space, with what it needs.
+        constraints: The constraints as they are.
+        responses: The names of the responses, which a new covariate must not have.
+
+    Returns:
+        One sentence for each change, none where nothing changes.
+
+    Raises:
+        InvalidError: With one entry for every change that the runs so far forbid.
+    """
+    problems = [*_removed(old, edit), *_backfill_problems(old, edit, responses)]
+    for name in old.keys() & edit.covars.keys():
+        problems += _kept_problems(old, edit.covars, name)
+    if edit.constraints is None and not problems:
+        problems += constraint_problems(edit.covars, constraints)
+    if problems:
+        raise InvalidError.of(problems)
+    return list(_changes(old, edit, constraints))
+
+
+def backfilled(
+    space: Mapping[str, Covariate], configuration: Configuration, backfill: Mapping[str, Value]
+) -> Configuration:
+    """Give a configuration of a former space as one of this space.
+
+    Args:
+        space: The covariates by name.
+        configuration: A configuration of this space or of a former one.
+        backfill: The values of the covariates that were added since, of all edits together.
+
+    Returns:
+        The configuration, with a value for each covariate that was added since and plays a part in it.
+    """
+    filled = {**backfill, **configuration}
+    return {
+        name: filled[name]
+        for name in space
+        if name in configuration or (name in backfill and is_active(space, name, filled))
+    }
+
+
+def retired_options(
+    space: Mapping[str, Covariate], earlier: Sequence[Mapping[str, Covariate]]
+) -> dict[str, list[Value]]:
+    """Give the options that former spaces had and this one has no more, by covariate, oldest first."""
+    retired: dict[str, list[Value]] = {}
+    for former in earlier:
+        for name, covariate in former.items():
+            now = space.get(name)
+            if not isinstance(covariate, CatCovariate) or not isinstance(now, CatCovariate):
+                continue
+            known = [*now.options, *retired.get(name, [])]
+            dropped = [option for option in covariate.options if option not in known]
+            if dropped:
+                retired.setdefault(name, []).extend(dropped)
+    return retired
+
+
+def _removed(old: Mapping[str, Covariate], edit: SpaceEdit) -> Iterator[FieldProblem]:
+    for name in old:
+        if name not in edit.covars:
+            message = "cannot be removed, as the runs so far have it; narrow it instead"
+            yield FieldProblem(field=f"covars.{name}", message=message)
+
+
+def _backfill_problems(
+    old: Mapping[str, Covariate], edit: SpaceEdit, responses: Collection[str]
+) -> Iterator[FieldProblem]:
+    new = {name: covariate for name, covariate in edit.covars.items() if name not in old}
+    for name, covariate in new.items():
+        field = f"backfill.{name}"
+        if name in responses:
+            yield FieldProblem(field=f"covars.{name}", message="is the name of a response; a covariate needs its own")
+        if name not in edit.backfill:
+            message = f"is missing: the value that all runs so far had, {allowed(covariate)}"
+            yield FieldProblem(field=field, message=message)
+        elif value_in(covariate, edit.backfill[name]) is None:
+            message = f"must be {allowed(covariate)}"
+            yield FieldProblem(field=field, message=message, value=shown(edit.backfill[name]))
+    for name in edit.backfill.keys() - new.keys():
+        message = f"only new covariates take one: {listed(list(new)) if new else 'there is none'}"
+        yield FieldProblem(field=f"backfill.{shown(name)}", message=message, value=shown(edit.backfill[name]))
+
+
+def _kept_problems(old: Mapping[str, Covariate], new: Mapping[str, Covariate], name: str) -> Iterator[FieldProblem]:
+    before, after = _lasting(old[name]), _lasting(new[name])
+    if before["vtype"] != after["vtype"]:
+        before, after = {"vtype": before["vtype"]}, {"vtype": after["vtype"]}
+    for feature, value in before.items():
+        if after[feature] != value:
+            message = f"cannot change, as the runs so far were read with it; it is {value}"
+            yield FieldProblem(field=f"covars.{name}.{feature}", message=message, value=after[feature])
+    if not _means_the_same(old, new, name):
+        message = (
+            "cannot change for values that its covariate had and still has, "
+            "as the runs so far have a value where it says so"
+        )
+        yield FieldProblem(field=f"covars.{name}.active_if", message=message)
+
+
+def _lasting(covariate: Covariate) -> dict[str, str | bool]:
+    lasting: dict[str, str | bool] = {"vtype": covariate.vtype, "role": covariate.role}
+    if isinstance(covariate, CatCovariate):
+        return lasting | {"ordered": covariate.ordered}
+    return lasting | {"log": covariate.log}
+
+
+def _means_the_same(old: Mapping[str, Covariate], new: Mapping[str, Covariate], name: str) -> bool:
+    before, after = old[name].active_if, new[name].active_if
+    if before is None or after is None:
+        return before is after
+    if before.covariate != after.covariate or after.covariate not in new:
+        return False
+    parents = old[before.covariate], new[after.covariate]
+    values = {*before.values, *after.values}
+    shared = {value for value in values if all(value_in(parent, value) is not None for parent in parents)}
+    return shared.intersection(before.values) == shared.intersection(after.values)
+
+
+def _changes(old: Mapping[str, Covariate], edit: SpaceEdit, constraints: Sequence[Constraint]) -> Iterator[str]:
+    for name, covariate in edit.covars.items():
+        before = old.get(name)
+        if before is None:
+            yield f"{name}: new, {allowed(covariate)}; the runs so far count as {edit.backfill[name]}"
+        elif isinstance(covariate, CatCovariate) and isinstance(before, CatCovariate):
+            yield from _option_changes(name, before, covariate)
+        elif not isinstance(covariate, CatCovariate) and not isinstance(before, CatCovariate):
+            yield from _range_changes(name, before, covariate)
+        if before is not None and before.guess != covariate.guess:
+            yield f"{name}: guess {before.guess} is now {covariate.guess}"
+        if before is not None and covariate.active_if is not None and before.active_if != covariate.active_if:
+            yield f"{name}: counts where {covariate.active_if.covariate} is {listed(covariate.active_if.values)}"
+    if edit.constraints is not None and list(edit.constraints) != list(constraints):
+        yield f"constraints: {len(edit.constraints)} instead of {len(constraints)}"
+
+
+def _range_changes(
+    name: str, before: IntCovariate | ContCovariate, after: IntCovariate | ContCovariate
+) -> Iterator[str]:
+    if (before.min, before.max, before.step) != (after.min, after.max, after.step):
+        yield f"{name}: {allowed(after)}; it was {allowed(before)}"
+
+
+def _option_changes(name: str, before: CatCovariate, after: CatCovariate) -> Iterator[str]:
+    added = [option for option in after.options if option not in before.options]
+    dropped = [option for option in before.options if option not in after.options]
+    if added:
+        yield f"{name}: options added: {listed(added)}"
+    if dropped:
+        yield f"{name}: options dropped: {listed(dropped)}"
+    kept = [option for option in before.options if option in after.options]
+    if kept != [option for option in after.options if option in before.options]:
+        yield f"{name}: options in another order: {listed(after.options)}"

@@ -1,0 +1,116 @@
+"""Whether linear bounds can all be met, decided exactly.
+
+The simplex for feasibility of bounded variables by Dutertre and de Moura (CAV 2006), which King, Barrett and Dutertre
+(Simplex with Sum of Infeasibilities for SMT, FMCAD 2013) restate: no variable is made up, a changed bound keeps the
+tableau, and the smallest index goes first (Bland's rule), so that it ends. Fractions make it exact.
+"""
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+Bounds = list[Fraction | None]
+"""A bound for each variable and then for each sum; None where there is none."""
+
+_WORD_BITS = 64
+
+
+class UndecidedError(Exception):
+    """The search took more steps than it may."""
+
+
+class Budget:
+    """How many steps a search may still take; what it finds does not depend on how fast the machine is."""
+
+    def __init__(self, n_steps: int) -> None:
+        self._left = n_steps
+
+    def spend(self, n_steps: int) -> None:
+        """Take some steps.
+
+        Raises:
+            UndecidedError: If they are used up.
+        """
+        self._left -= n_steps
+        if self._left < 0:
+            raise UndecidedError
+
+
+class Simplex:
+    """n variables and m weighted sums of them; ``values`` holds one number for each, variables first."""
+
+    def __init__(self, sums: Sequence[Mapping[int, Fraction]], n_variables: int, budget: Budget) -> None:
+        """Start from all zeros.
+
+        Args:
+            sums: The weights of each sum, by the variable's place.
+            n_variables: How many variables there are.
+            budget: What the pivots are taken from.
+        """
+        self.values = [Fraction(0)] * (n_variables + len(sums))
+        self._rows = {n_variables + place: dict(weights) for place, weights in enumerate(sums)}
+        self._budget = budget
+
+    def is_met(self, lower: Bounds, upper: Bounds) -> bool:
+        """Whether all bounds can be met at once; then ``values`` meets them.
+
+        Raises:
+            UndecidedError: If the budget is used up.
+        """
+        self._enter(lower, upper)
+        while True:
+            leaving = next((row for row in sorted(self._rows) if self._missed(row, lower, upper) is not None), None)
+            if leaving is None:
+                return True
+            target = self._missed(leaving, lower, upper)
+            assert target is not None
+            entering = self._with_room(leaving, target > self.values[leaving], lower, upper)
+            if entering is None:
+                return False
+            self._pivot(leaving, entering, target)
+
+    def _enter(self, lower: Bounds, upper: Bounds) -> None:
+        for place in range(len(self.values)):
+            missed = self._missed(place, lower, upper)
+            if missed is not None and place not in self._rows:
+                self.values[place] = missed
+        for place, row in self._rows.items():
+            self.values[place] = sum((weight * self.values[other] for other, weight in row.items()), Fraction(0))
+
+    def _missed(self, place: int, lower: Bounds, upper: Bounds) -> Fraction | None:
+        low, high, value = lower[place], upper[place], self.values[place]
+        if low is not None and value < low:
+            return low
+        return high if high is not None and value > high else None
+
+    def _with_room(self, leaving: int, rises: bool, lower: Bounds, upper: Bounds) -> int | None:
+        for place, weight in sorted(self._rows[leaving].items()):
+            bound = upper[place] if rises == (weight > 0) else lower[place]
+            if bound is None or bound != self.values[place]:
+                return place
+        return None
+
+    def _pivot(self, leaving: int, entering: int, target: Fraction) -> None:
+        row = self._rows.pop(leaving)
+        weight = row.pop(entering)
+        change = (target - self.values[leaving]) / weight
+        solved = {leaving: 1 / weight} | {place: -other / weight for place, other in row.items()}
+        cost = sum(1 + number.denominator.bit_length() // _WORD_BITS for number in solved.values())
+        self.values[leaving] = target
+        self.values[entering] += change
+        for place, other in self._rows.items():
+            factor = other.pop(entering, None)
+            if factor is not None:
+                self._budget.spend(cost)
+                self.values[place] += factor * change
+                _add(other, factor, solved)
+        self._budget.spend(cost)
+        self._rows[entering] = solved
+
+
+def _add(row: dict[int, Fraction], factor: Fraction, other: Mapping[int, Fraction]) -> None:
+    for place, weight in other.items():
+        total = row.get(place, 0) + factor * weight
+        if total:
+            row[place] = Fraction(total)
+        else:
+            row.pop(place, None)

@@ -1,0 +1,117 @@
+"""One covariate as one column of numbers, and back."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autotune_wire.base import Value
+from autotune_wire.space import CatCovariate, Covariate, IntCovariate
+
+_MAX_GRID = 128
+"""A number with more settings than this is searched as a continuum and rounded; one with fewer, setting by setting."""
+
+_MIN_LOG_SHARE = 1e-6  # of the largest value: a narrower range is as good as linear, and its logarithms lose digits
+
+
+@dataclass(frozen=True)
+class Column:
+    """Maps a covariate's values to places on a line.
+
+    A number becomes its share of the range, in [0, 1]; with ``log``, of the range of logarithms. An ordered option
+    becomes its rank's share. Any other option becomes its index, a code and no quantity: only whether two codes are
+    equal means something. Values from before the space was narrowed lie outside [0, 1].
+
+    Args:
+        name: The covariate's name.
+        covariate: The covariate.
+        retired: Options that runs have but that nothing new may have.
+    """
+
+    name: str
+    covariate: Covariate
+    retired: tuple[Value, ...] = ()
+
+    @cached_property
+    def is_code(self) -> bool:
+        """Whether the column holds codes of options that have no order."""
+        return isinstance(self.covariate, CatCovariate) and not self.covariate.ordered
+
+    @cached_property
+    def is_log(self) -> bool:
+        """Whether equal ratios are equal distances; no range is so narrow that its logarithms are all the same."""
+        covariate = self.covariate
+        if isinstance(covariate, CatCovariate) or not covariate.log:
+            return False
+        return covariate.max - covariate.min > _MIN_LOG_SHARE * covariate.max
+
+    @cached_property
+    def is_grid(self) -> bool:
+        """Whether the settings are few enough to be searched one by one."""
+        n = self.covariate.n_values
+        return n is not None and (n <= _MAX_GRID or isinstance(self.covariate, CatCovariate))
+
+    @cached_property
+    def grid(self) -> NDArray[np.float64]:
+        """The places of all settings, in order; only where ``is_grid``."""
+        assert self.covariate.n_values is not None
+        return np.array([self.encode(self._setting(index)) for index in range(self.covariate.n_values)])
+
+    def encode(self, value: Value) -> float:
+        """Map a value to its place."""
+        covariate = self.covariate
+        if isinstance(covariate, CatCovariate):
+            index = [*covariate.options, *self.retired].index(value)
+            return float(index) if self.is_code else index / max(covariate.n_values - 1, 1)
+        low, high = self.ends
+        return ((math.log(float(value)) if self.is_log else float(value)) - low) / (high - low)
+
+    def decode(self, place: float) -> Value:
+        """Give the setting nearest to a place; what ``encode`` made of one comes back exactly."""
+        covariate = self.covariate
+        if isinstance(covariate, CatCovariate):
+            last = covariate.n_values - 1
+            return covariate.options[round(min(max(place if self.is_code else place * last, 0.0), last))]
+        low, high = self.ends
+        number = low + min(max(place, 0.0), 1.0) * (high - low)
+        value = math.exp(number) if self.is_log else number
+        if isinstance(covariate, IntCovariate) or covariate.step is not None:
+            return covariate.value_at(covariate.index_near(value))
+        return min(max(value, covariate.min), covariate.max)  # the sum can round past the bound by the last bit
+
+    def from_unit(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map shares in [0, 1), shape (n,), to places such that each setting is equally likely."""
+        n = self.covariate.n_values
+        if n is None:
+            return shares
+        if self.is_grid:
+            return self.grid[np.minimum((shares * n).astype(np.int64), n - 1)]
+        return self.snap(shares)
+
+    def snap(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map places, shape (n,), to those of the nearest settings."""
+        if self.is_grid:
+            nearest = np.abs(places[:, None] - self.grid).argmin(axis=1)
+            return np.asarray(self.grid[nearest])
+        if self.covariate.n_values is None:
+            return np.clip(places, 0.0, 1.0)
+        return np.array([self.encode(self.decode(float(place))) for place in places])
+
+    @cached_property
+    def ends(self) -> tuple[float, float]:
+        """The ends of a number's range, of its logarithms with ``log``."""
+        assert not isinstance(self.covariate, CatCovariate)
+        low, high = float(self.covariate.min), float(self.covariate.max)
+        return (math.log(low), math.log(high)) if self.is_log else (low, high)
+
+    def _setting(self, index: int) -> Value:
+        covariate = self.covariate
+        return covariate.options[index] if isinstance(covariate, CatCovariate) else covariate.value_at(index)
+
+
+def columns_of(space: Mapping[str, Covariate], retired: Mapping[str, Sequence[Value]]) -> list[Column]:
+    """Give the columns of a space, in the user's order."""
+    return [Column(name, covariate, tuple(retired.get(name, ()))) for name, covariate in space.items()]

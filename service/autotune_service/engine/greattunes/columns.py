@@ -1,0 +1,194 @@
+"""Configurations as rows of greattunes' columns, and back."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autotune_wire.base import Configuration, Value
+from autotune_wire.space import CatCovariate, Covariate, Space
+
+Key = tuple[Value, ...]
+_KEY_DECIMALS = 6  # two numbers nearer than a millionth of the range are one setting
+_NEAR = 0.01
+
+
+@dataclass(frozen=True)
+class Group:
+    """The columns of one covariate, each in [0, 1].
+
+    A number is one column, scaled by its bounds. A category is one column per option, its one-hot code.
+
+    Args:
+        covariate: The covariate.
+        places: Which columns of the row are its own.
+        options: The options of a category, those first that may be suggested; empty for numbers.
+    """
+
+    covariate: Covariate
+    places: list[int]
+    options: list[Value]
+
+    @property
+    def steps(self) -> int | None:
+        """How many steps lead from the least value of a number to its greatest, None where it has no steps."""
+        covariate = self.covariate
+        if isinstance(covariate, CatCovariate) or covariate.n_values is None:
+            return None
+        return covariate.n_values - 1
+
+    @property
+    def n_values(self) -> int | None:
+        """How many values may be suggested, None where they cannot be counted."""
+        return self.covariate.n_values
+
+    def value_at(self, index: int) -> Value:
+        """Give the value at a place among those that may be suggested."""
+        return self.options[index] if isinstance(self.covariate, CatCovariate) else self.covariate.value_at(index)
+
+    def encode(self, value: Value) -> list[float]:
+        """Map a value to the columns; one outside the bounds, as an older run may have, is not clipped."""
+        if isinstance(self.covariate, CatCovariate):
+            code = self.options.index(value)
+            return [float(place == code) for place in range(len(self.options))]
+        return [(float(value) - self.covariate.min) / self._span]
+
+    def decode(self, columns: Tensor) -> Value:
+        """Map columns to the value that the kernel takes them for."""
+        covariate = self.covariate
+        if isinstance(covariate, CatCovariate):
+            return self.options[int(columns.argmax())]
+        share = min(max(float(columns[0]), 0.0), 1.0)
+        if self.steps is not None:
+            return covariate.value_at(round(share * self.steps))
+        # The sum can round past the bound by the last bit.
+        return min(max(covariate.min + share * self._span, float(covariate.min)), float(covariate.max))
+
+    @property
+    def _span(self) -> float:
+        assert not isinstance(self.covariate, CatCovariate)
+        # With a step the greatest value may lie below max.
+        greatest = self.covariate.max if self.steps is None else self.covariate.value_at(self.steps)
+        return greatest - self.covariate.min
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Maps a space to greattunes' columns.
+
+    greattunes scales nothing, and today's BoTorch puts its priors on the unit cube: so greattunes gets the unit cube.
+
+    Args:
+        space: The covariates, in column order.
+        fixed: Values that every suggestion has.
+        retired: Options that runs have but that the space has no more, by covariate.
+    """
+
+    space: Space
+    fixed: Configuration = field(default_factory=dict)
+    retired: Mapping[str, Sequence[Value]] = field(default_factory=dict)
+
+    @cached_property
+    def groups(self) -> dict[str, Group]:
+        """Each covariate's columns, by its name."""
+        groups: dict[str, Group] = {}
+        start = 0
+        for name, covariate in self.space.items():
+            options: list[Value] = list(covariate.options) if isinstance(covariate, CatCovariate) else []
+            if options:
+                options += [one for one in self.retired.get(name, []) if one not in options]
+            end = start + (len(options) or 1)
+            groups[name] = Group(covariate, list(range(start, end)), options)
+            start = end
+        return groups
+
+    @cached_property
+    def covars(self) -> list[tuple[float, float, float] | tuple[str, ...]]:
+        """The space as greattunes wants it: guess, minimum and maximum of a number, the options of a category."""
+        # Options by their index: greattunes names columns by them, and two names must not come out the same.
+        return [
+            tuple(str(code) for code in range(len(group.options))) if group.options else (0.5, 0.0, 1.0)
+            for group in self.groups.values()
+        ]
+
+    @cached_property
+    def kernel_columns(self) -> list[dict[str, Any]]:
+        """What the kernel rounds and what it takes as a category: greattunes' form, and the steps of a number."""
+        return [
+            {"type": str if group.options else int, "column": group.places, "steps": group.steps}
+            for group in self.groups.values()
+            if group.options or group.steps is not None
+        ]
+
+    @cached_property
+    def bounds(self) -> Tensor:
+        """The bounds of what may be suggested, shape (2, columns): fixed values fixed, retired options shut out."""
+        low, high = torch.zeros(self._width, dtype=torch.double), torch.ones(self._width, dtype=torch.double)
+        for name, group in self.groups.items():
+            if name in self.fixed:
+                low[group.places] = high[group.places] = torch.tensor(
+                    group.encode(self.fixed[name]), dtype=torch.double
+                )
+            elif group.options:
+                high[group.places[group.n_values :]] = 0.0
+        return torch.stack([low, high])
+
+    @cached_property
+    def n_configurations(self) -> int | None:
+        """How many configurations may be suggested, None where they cannot be counted."""
+        counts = [group.n_values for name, group in self.groups.items() if name not in self.fixed]
+        known = [count for count in counts if count is not None]
+        return prod(known) if len(known) == len(counts) else None
+
+    def all_configurations(self) -> Iterator[Configuration]:
+        """Give every configuration that may be suggested, of a space that can be counted."""
+        choices = [
+            [self.fixed[name]]
+            if name in self.fixed
+            else [group.value_at(index) for index in range(group.n_values or 0)]
+            for name, group in self.groups.items()
+        ]
+        for values in product(*choices):
+            yield dict(zip(self.space, values, strict=True))
+
+    def encode(self, configurations: Sequence[Configuration]) -> Tensor:
+        """Map n configurations to a tensor of shape (n, columns)."""
+        rows = [
+            [column for name, group in self.groups.items() for column in group.encode(configuration[name])]
+            for configuration in configurations
+        ]
+        return torch.tensor(rows, dtype=torch.double).reshape(len(rows), self._width)
+
+    def decode(self, row: Tensor) -> Configuration:
+        """Map a row of shape (columns,) to the configuration that the kernel takes it for."""
+        return {
+            name: self.fixed[name] if name in self.fixed else group.decode(row[group.places])
+            for name, group in self.groups.items()
+        }
+
+    def key(self, configuration: Configuration) -> Key:
+        """Give what two configurations share when they are the same setting."""
+        return tuple(
+            round(group.encode(configuration[name])[0], _KEY_DECIMALS)
+            if group.n_values is None
+            else configuration[name]
+            for name, group in self.groups.items()
+        )
+
+    def is_near(self, one: Configuration, other: Configuration) -> bool:
+        """Whether two configurations differ by less than a hundredth of the range, in real numbers alone."""
+        return all(
+            abs(group.encode(one[name])[0] - group.encode(other[name])[0]) < _NEAR
+            if group.n_values is None
+            else one[name] == other[name]
+            for name, group in self.groups.items()
+        )
+
+    @cached_property
+    def _width(self) -> int:
+        return sum(len(group.places) for group in self.groups.values())

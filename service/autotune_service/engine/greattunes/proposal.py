@@ -1,0 +1,81 @@
+"""What greattunes proposes, or where that is taken already the best of what is not."""
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+import torch
+from botorch.acquisition import AcquisitionFunction
+from botorch.utils.sampling import draw_sobol_samples
+
+from autotune_service.engine.greattunes.columns import Columns, Key
+from autotune_service.engine.greattunes.session import Session
+from autotune_wire.base import Configuration
+
+_ENUMERATED_CONFIGURATIONS = 4096  # a space up to this size is searched whole
+_SPARE_CANDIDATES = 1024
+_BLOCK = 64  # candidates valued at a time, which bounds the memory
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What is not proposed again.
+
+    Args:
+        columns: The space.
+        tried: What was run, by its key: a search may come ever nearer to it.
+        pending: What runs at the same time: to run what is all but the same would teach nothing.
+    """
+
+    columns: Columns
+    tried: Set[Key]
+    pending: list[Configuration]
+
+    def __contains__(self, configuration: Configuration) -> bool:
+        """Whether a configuration was tried, or is pending or near to one that is."""
+        return self.columns.key(configuration) in self.tried or any(
+            self.columns.is_near(configuration, other) for other in self.pending
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A configuration to try.
+
+    Args:
+        covars: A value for every covariate.
+        value: The acquisition's value, on the model's scale.
+        note: What is unusual about it; empty where nothing is.
+    """
+
+    covars: Configuration
+    value: float
+    note: str
+
+
+def propose(session: Session, columns: Columns, taken: Taken, seed: int) -> Proposal:
+    """Give the next configuration that is not taken; where all are, the one that greattunes proposes."""
+    proposed = columns.decode(session.ask())
+    if proposed not in taken:
+        return _best(session.acquisition, columns, [proposed], "")
+    free = [one for one in _candidates(columns, seed) if one not in taken]
+    if not free:
+        note = "every configuration was tried, so this one is worth repeating"
+        return _best(session.acquisition, columns, [proposed], note)
+    note = "what greattunes proposed is tried or pending, or next to it; this is the best of the others"
+    return _best(session.acquisition, columns, free, note)
+
+
+def _candidates(columns: Columns, seed: int) -> list[Configuration]:
+    count = columns.n_configurations
+    if count is not None and count <= _ENUMERATED_CONFIGURATIONS:
+        return list(columns.all_configurations())
+    rows = draw_sobol_samples(columns.bounds, n=_SPARE_CANDIDATES, q=1, seed=seed).squeeze(-2)
+    return [columns.decode(row) for row in rows]
+
+
+def _best(acquisition: AcquisitionFunction, columns: Columns, among: list[Configuration], note: str) -> Proposal:
+    with torch.no_grad():
+        blocks = torch.split(columns.encode(among), _BLOCK)
+        values = torch.cat([acquisition(block.unsqueeze(-2)) for block in blocks])
+    best = int(values.argmax())
+    return Proposal(among[best], float(values[best]), note)

@@ -1,0 +1,47 @@
+"""How much of what a model says varies with each covariate."""
+
+import numpy as np
+from scipy.stats import qmc
+
+from autotune_service.engine.encoding import Encoding
+from autotune_service.engine.gaussian_process import GaussianProcess
+from autotune_service.engine.kernel import Array
+
+_MIN_POINTS, _MAX_POINTS, _MAX_ROWS = 64, 1024, 8192
+_BLOCK = 512  # rows predicted at a time, which bounds the memory
+_FLAT = 1e-9  # of the data's spread, which is 1 on the model's scale
+
+
+def importance(encoding: Encoding, process: GaussianProcess, seed: int) -> dict[str, float]:
+    """Give each covariate's share in the variation of the predicted mean over the space, its constraints aside.
+
+    A covariate's total effect is half the mean square of what changes where it alone is drawn anew; interactions count
+    for each of their parts (Saltelli et al. 2010, "Variance based sensitivity analysis of model output", table 2 (f)).
+    The effects are divided by their sum. A covariate has none where it plays no part.
+
+    Args:
+        encoding: The d columns.
+        process: The model, on its own scale: values that were drawn in stay so.
+        seed: Of the points.
+
+    Returns:
+        Shares that sum to 1, by covariate; empty where the model is flat.
+    """
+    d = len(encoding.columns)
+    n = 1 << int(np.log2(np.clip(_MAX_ROWS // (d + 1), _MIN_POINTS, _MAX_POINTS)))
+    shares = np.minimum(qmc.Sobol(2 * d, rng=np.random.default_rng(seed)).random(n), np.nextafter(1.0, 0.0))
+    first, second = shares[:, :d], shares[:, d:]
+    means = _means(process, encoding.from_unit(first))
+    effects = np.empty(d)
+    for j in range(d):
+        redrawn = first.copy()
+        redrawn[:, j] = second[:, j]
+        effects[j] = 0.5 * np.mean((means - _means(process, encoding.from_unit(redrawn))) ** 2)
+    if effects.sum() <= _FLAT**2:
+        return {}
+    names = [column.name for column in encoding.columns]
+    return dict(zip(names, (effects / effects.sum()).tolist(), strict=True))
+
+
+def _means(process: GaussianProcess, rows: Array) -> Array:
+    return np.concatenate([process.predict(rows[i : i + _BLOCK])[0] for i in range(0, len(rows), _BLOCK)])

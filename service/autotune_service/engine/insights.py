@@ -1,0 +1,190 @@
+"""What the models make of the data: predictions, how well they foretell, what matters, and what is best so far."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from autotune_service.engine.acceptance import are_acceptable
+from autotune_service.engine.columns import Column
+from autotune_service.engine.encoding import Encoding
+from autotune_service.engine.importance import importance
+from autotune_service.engine.kernel import Array
+from autotune_service.engine.pareto import hypervolume, pareto_indices, reference_point
+from autotune_service.engine.problem import Insights, Prediction, Problem
+from autotune_service.engine.promise import chances_of
+from autotune_service.engine.region import EmptyRegionError, Region
+from autotune_service.engine.surrogate import Surrogate, fit_feasibility, fit_response, fit_responses, sign_of
+from autotune_wire.base import Configuration, Value
+from autotune_wire.responses import Objective, objectives_of, primary_of, thresholds_of
+from autotune_wire.space import CatCovariate
+
+_SLICE_POINTS = 25
+_SHARE_POINTS = 1024
+_BLOCK = 512  # rows predicted at a time, which bounds the memory
+
+
+def predict(problem: Problem, configurations: Sequence[Configuration]) -> list[dict[str, Prediction]]:
+    """Predict the noiseless responses of configurations, each in its own unit; what nobody measured is missing."""
+    encoding = Encoding(problem.space, problem.retired)
+    surrogates = fit_responses(encoding, problem)
+    rows = encoding.encode(configurations)
+    predicted = {name: _predicted(surrogate, rows) for name, surrogate in surrogates.items()}
+    return [{name: found[k] for name, found in predicted.items()} for k in range(len(rows))]
+
+
+def best_predicted(problem: Problem) -> tuple[Configuration, Prediction] | None:
+    """Give the configuration of a run that the model expects most of, in the primary objective.
+
+    Only runs that did not fail and meet every threshold count. Noise misleads it less than the best observation.
+
+    Returns:
+        The configuration and what is expected of it; None where no run counts or the objective was never measured.
+    """
+    encoding = Encoding(problem.space, problem.retired)
+    names = [primary_of(problem.responses)[0], *thresholds_of(problem.responses)]
+    fitted = {name: fit_response(encoding, problem, name) for name in names}
+    surrogates = {name: surrogate for name, surrogate in fitted.items() if surrogate is not None}
+    return _best_predicted(encoding, problem, surrogates)
+
+
+def insights(problem: Problem) -> Insights:
+    """Find out what the data and the models say; where data are few, there is little of it, and no error."""
+    encoding = Encoding(problem.space, problem.retired)
+    surrogates = fit_responses(encoding, problem)
+    best = _best_predicted(encoding, problem, surrogates)
+    center = encoding.encode([best[0] if best is not None else _center(problem)])[0]
+    pareto, volume, reference = _front(encoding, problem, surrogates)
+    shares = {name: importance(encoding, one.process, problem.seed) for name, one in surrogates.items()}
+    return Insights(
+        leave_one_out={name: _left_out(encoding, problem, name, one) for name, one in surrogates.items()},
+        importance={name: share for name, share in shares.items() if share},
+        slices={name: _slices(encoding, one, center) for name, one in surrogates.items()},
+        pareto=pareto,
+        hypervolume=volume,
+        reference=reference,
+        best_predicted=best,
+        feasible_share=_feasible_share(encoding, problem, surrogates),
+    )
+
+
+def _best_predicted(
+    encoding: Encoding, problem: Problem, surrogates: Mapping[str, Surrogate]
+) -> tuple[Configuration, Prediction] | None:
+    name, objective = primary_of(problem.responses)
+    if name not in surrogates:
+        return None
+    index = np.flatnonzero(are_acceptable(encoding, problem, surrogates, range(len(problem.runs))))
+    if not len(index):
+        return None
+    predicted = _predicted(surrogates[name], encoding.encode([problem.runs[i].covars for i in index]))
+    best = int(np.argmax([sign_of(objective) * one.mean for one in predicted]))
+    return problem.runs[index[best]].covars, predicted[best]
+
+
+def _center(problem: Problem) -> Configuration:
+    # Without a run that counts: the guess, with a value for every covariate.
+    return {name: covariate.guess for name, covariate in problem.space.items()}
+
+
+def _left_out(encoding: Encoding, problem: Problem, name: str, surrogate: Surrogate) -> list[Prediction | None]:
+    """Predict what each run measured from the other runs, its noise included; None where there is no telling.
+
+    A run that the model is not conditioned on, because there are too many, is left out as it is.
+    """
+    found: list[Prediction | None] = [None] * len(problem.runs)
+    if len(surrogate.index) < 2:
+        return found
+    for i, mean, variance in zip(surrogate.index, *surrogate.process.leave_one_out(), strict=True):
+        found[i] = Prediction(*surrogate.scale.from_model(mean, np.sqrt(variance)))
+    known = set(surrogate.index.tolist())
+    for i, run in enumerate(problem.runs):
+        if name in run.responses and not run.is_failed and i not in known:
+            found[i] = _observation(encoding, surrogate, run.covars, run.sds.get(name))
+    return found
+
+
+def _observation(encoding: Encoding, surrogate: Surrogate, covars: Configuration, sd: float | None) -> Prediction:
+    mean, variance = (one[0] for one in surrogate.process.predict(encoding.encode([covars])))
+    if sd is None:
+        noise = surrogate.process.hyperparameters.noise
+    else:
+        noise = float(surrogate.scale.sd_to_model(np.array([sd]))[0]) ** 2
+    return Prediction(*surrogate.scale.from_model(mean, float(np.sqrt(variance + noise))))
+
+
+def _slices(encoding: Encoding, surrogate: Surrogate, center: Array) -> dict[str, list[tuple[Value, Prediction]]]:
+    """Predict along each covariate that plays a part at a row of shape (d,), the others staying, constraints aside."""
+    slices = {}
+    for j, column in enumerate(encoding.columns):
+        if column.name not in encoding.decode(center):
+            continue
+        places = _slice_places(column)
+        rows = np.repeat(center[None], len(places), axis=0)
+        rows[:, j] = places
+        predicted = _predicted(surrogate, encoding.snap(rows))  # what hangs on the covariate may start to play a part
+        slices[column.name] = list(zip(map(column.decode, places.tolist()), predicted, strict=True))
+    return slices
+
+
+def _slice_places(column: Column) -> Array:
+    if isinstance(column.covariate, CatCovariate):
+        return column.grid
+    places = np.linspace(0.0, 1.0, _SLICE_POINTS)
+    if column.is_grid and len(column.grid) <= _SLICE_POINTS:
+        return column.grid
+    return np.unique(column.snap(places))
+
+
+def _front(
+    encoding: Encoding, problem: Problem, surrogates: Mapping[str, Surrogate]
+) -> tuple[list[int], float | None, dict[str, float] | None]:
+    """Give the runs that no other beats, the volume that they cover and from where it is measured."""
+    objectives = objectives_of(problem.responses)
+    is_acceptable = are_acceptable(encoding, problem, surrogates, range(len(problem.runs)))
+    index = [i for i in np.flatnonzero(is_acceptable).tolist() if objectives.keys() <= problem.runs[i].responses.keys()]
+    if not index:
+        return [], None, None
+    signs = np.array([sign_of(one) for one in objectives.values()])
+    values = signs * np.array([[problem.runs[i].responses[name] for name in objectives] for i in index])
+    front = [index[k] for k in pareto_indices(values)]
+    if len(objectives) < 2:
+        return front, None, None
+    reference = _reference(list(objectives.values()), signs, values)
+    named = dict(zip(objectives, (signs * reference).tolist(), strict=True))
+    return front, _volume(values, reference), named
+
+
+def _reference(objectives: Sequence[Objective], signs: Array, values: Array) -> Array:
+    told = np.array([np.nan if one.reference is None else one.reference for one in objectives])
+    return np.where(np.isnan(told), reference_point(values), signs * told)
+
+
+def _volume(values: Array, reference: Array) -> float | None:
+    # Measured in shares of each objective's range: the units' product may be beyond what a number can be.
+    heights = np.maximum(values / 2 - reference / 2, 0.0)
+    sizes = heights.max(axis=0)
+    if not (sizes > 0).all():
+        return 0.0
+    log_volume = np.log(max(hypervolume(heights / sizes, np.zeros(len(sizes))), 1e-300)) + np.log(2 * sizes).sum()
+    return float(np.exp(log_volume)) if log_volume < np.log(np.finfo(float).max) else None
+
+
+def _feasible_share(encoding: Encoding, problem: Problem, surrogates: Mapping[str, Surrogate]) -> float | None:
+    """Give the share of the space, within its constraints, that is predicted to work and to meet every threshold."""
+    chances = chances_of(problem.responses, surrogates, fit_feasibility(encoding, problem.runs))
+    if not chances:
+        return None
+    region = Region(encoding, problem.constraints, {})
+    rng = np.random.default_rng(problem.seed)
+    try:
+        rows = region.sample(_SHARE_POINTS, rng.random((_SHARE_POINTS, len(encoding.columns))), rng)
+    except EmptyRegionError:
+        return None
+    blocks = [rows[i : i + _BLOCK] for i in range(0, len(rows), _BLOCK)]
+    logs = [np.sum([one.values(block) for one in chances], axis=0) for block in blocks]
+    return float(np.exp(np.concatenate(logs)).mean())
+
+
+def _predicted(surrogate: Surrogate, rows: Array) -> list[Prediction]:
+    blocks = [rows[i : i + _BLOCK] for i in range(0, len(rows), _BLOCK)]
+    return [one for block in blocks for one in surrogate.predict(block)]

@@ -1,0 +1,136 @@
+"""Hyperparameters by maximum a posteriori: the log posterior with its gradient in closed form, climbed by L-BFGS."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotri, dtrtrs
+from scipy.optimize import minimize
+
+from autotune_service.engine.gaussian_process import Hyperparameters, NotPositiveDefiniteError, cholesky
+from autotune_service.engine.kernel import Array, matern, squared_differences
+
+_MAX_ITERATIONS = 60
+_REACH = 6.0  # in prior standard deviations: beyond it nothing is gained but overflow
+_NO_POSTERIOR = 1e25
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """Independent normal priors over the logarithms of the hyperparameters, and the noise's floor.
+
+    The values were chosen on generated functions; ``docs/engine.md`` says which and how.
+    """
+
+    precision: float = 0.4
+    code_precision: float = 0.0
+    precision_sd: float = 1.0
+    variance: float = 0.0
+    variance_sd: float = 1.0
+    noise: float = -12.0
+    noise_sd: float = 2.0
+    noise_floor: float = 1e-6
+
+    def location(self, is_code: NDArray[np.bool_]) -> Array:
+        """Give the priors' means in the order of the parameters, shape (d + 2,), for columns of numbers or codes.
+
+        Two options are nearly strangers until the data say that they are alike.
+
+        The more covariates, the longer the length scales: otherwise every two points of a space of many would be
+        strangers (Hvarfner et al. 2024, "Vanilla Bayesian Optimization Performs Great in High Dimensions").
+        """
+        numbers = self.precision - 0.25 * np.log(len(is_code))
+        return np.append(np.where(is_code, self.code_precision, numbers), [self.variance, self.noise])
+
+    def scale(self, d: int) -> Array:
+        """Give the priors' standard deviations in the same order."""
+        return np.array([self.precision_sd] * d + [self.variance_sd, self.noise_sd])
+
+
+class LogPosterior:
+    """The log marginal likelihood plus the log prior, as a function of the hyperparameters' logarithms.
+
+    The prior's constant mean is profiled out: at each point it is the generalized least squares estimate, so that by
+    the envelope theorem the gradient needs no term of it.
+
+    Args:
+        rows: Where was observed, shape (n, d).
+        targets: What was observed, shape (n,), standardized.
+        known_noises: The variance of each observation's noise, NaN where it is not known, shape (n,).
+        is_code: Which columns hold option codes, shape (d,).
+        prior: The priors.
+    """
+
+    def __init__(
+        self, rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], prior: Prior
+    ) -> None:
+        n, d = rows.shape
+        self.prior = prior
+        self.location, self.scale = prior.location(is_code), prior.scale(d)
+        self._squares = np.ascontiguousarray(squared_differences(rows, rows, is_code).reshape(n * n, d))
+        self._is_inferred = np.isnan(known_noises)
+        self._known = np.where(self._is_inferred, 0.0, known_noises)
+        self._sides = np.stack([targets, np.ones(n)], axis=1)
+        self._diagonal = np.arange(n) * (n + 1)
+
+    def noises(self, noise: float) -> Array:
+        """Give the variance of each observation's noise, shape (n,)."""
+        return np.where(self._is_inferred, noise, self._known) + self.prior.noise_floor
+
+    def negative(self, logs: Array) -> tuple[float, Array]:
+        """Give minus the log posterior, up to a constant, and its gradient at parameters of shape (d + 2,).
+
+        The likelihood's gradient is that of Rasmussen and Williams 2006, equation 5.9.
+        """
+        n, d = len(self._sides), len(logs) - 2
+        precisions, variance, noise = np.exp(logs[:d]), np.exp(logs[d]), np.exp(logs[d + 1])
+        correlation, slope = matern(self._squares @ precisions)
+        correlation *= variance
+        covariance = correlation.copy()
+        covariance[self._diagonal] += self.noises(noise)
+        try:
+            factor = cholesky(covariance.reshape(n, n))
+        except NotPositiveDefiniteError:
+            return _NO_POSTERIOR, np.zeros(d + 2)
+        sides = dtrtrs(factor, self._sides, lower=1)[0]
+        mean = (sides[:, 0] @ sides[:, 1]) / (sides[:, 1] @ sides[:, 1])
+        residual = sides[:, 0] - mean * sides[:, 1]
+        weights = dtrtrs(factor, residual, lower=1, trans=1)[0]
+        lower = np.tril(dpotri(factor, lower=1)[0])
+        inner = np.outer(weights, weights) - lower - lower.T
+        inner.reshape(-1)[self._diagonal] += np.diag(lower)
+        flat = inner.reshape(-1)
+        gradient = np.empty(d + 2)
+        gradient[:d] = 0.5 * variance * ((flat * slope) @ self._squares) * precisions
+        gradient[d] = 0.5 * (flat @ correlation)
+        gradient[d + 1] = 0.5 * noise * flat[self._diagonal][self._is_inferred].sum()
+        deviation = (logs - self.location) / self.scale
+        value = -0.5 * (residual @ residual) - np.log(np.diag(factor)).sum() - 0.5 * (deviation @ deviation)
+        return -float(value), deviation / self.scale - gradient
+
+    def maximize(self) -> Hyperparameters:
+        """Find the most probable hyperparameters, from starts that depend on nothing but the prior."""
+        bounds = list(
+            zip(self.location - _REACH * self.scale, self.location + _REACH * self.scale, strict=True)
+        )
+        found = [
+            minimize(
+                self.negative,
+                start,
+                jac=True,
+                method="L-BFGS-B",
+                bounds=bounds,
+                options={"maxiter": _MAX_ITERATIONS, "ftol": 1e-6, "gtol": 1e-3},
+            )
+            for start in self._starts()
+        ]
+        best = min(found, key=lambda one: float(one.fun))
+        logs = np.exp(best.x)
+        return Hyperparameters(logs[:-2], float(logs[-2]), float(logs[-1]))
+
+    def _starts(self) -> list[Array]:
+        smooth = self.location
+        rough = smooth.copy()  # short length scales and some noise: the other explanation of wiggly data
+        rough[:-2] += 1.5
+        rough[-1] = np.log(1e-2)
+        return [smooth, rough]

@@ -1,0 +1,70 @@
+"""Which name is served by what; importing this loads no torch."""
+
+from autotune_wire.experiments import AcqFunc, ModelType
+
+MODELS_SERVED_BY: dict[ModelType, str] = {
+    "SingleTaskGP": "our Gaussian process: a length scale for each covariate, one noise for all runs, all inferred",
+    "FixedNoiseGP": "the same with the noise that is told; where none is, a standard deviation of 1 % of the "
+    "responses' own. It is never inferred",
+    "HeteroskedasticSingleTaskGP": "the same with a noise for each run, told or else predicted by a second process "
+    "over its logarithm (Kersting et al. 2007)",
+    "SimpleCustomMaternGP": "the same with one length scale for all covariates, as in greattunes' example of a user's "
+    "own model",
+}
+"""Surrogates of engine autotune."""
+
+SERVED_BY: dict[AcqFunc, str] = {
+    "auto": "ExpectedImprovement; with several objectives BoTorch's qLogNoisyExpectedHypervolumeImprovement",
+    "ExpectedImprovement": "ours, its logarithm; equal to BoTorch's LogExpectedImprovement",
+    "NoisyExpectedImprovement": "ours, its logarithm; equal to BoTorch's LogNoisyExpectedImprovement",
+    "PosteriorMean": "botorch.acquisition.PosteriorMean",
+    "ProbabilityOfImprovement": "botorch.acquisition.analytic.LogProbabilityOfImprovement, of at least 1 % of the "
+    "responses' standard deviation",
+    "UpperConfidenceBound": "botorch.acquisition.UpperConfidenceBound with beta = 4: mean plus two standard deviations",
+    "qExpectedImprovement": "botorch.acquisition.qLogExpectedImprovement",
+    "qNoisyExpectedImprovement": "botorch.acquisition.qLogNoisyExpectedImprovement",
+    "qProbabilityOfImprovement": "botorch.acquisition.qProbabilityOfImprovement, its logarithm, of at least as much",
+    "qSimpleRegret": "botorch.acquisition.qSimpleRegret",
+    "qUpperConfidenceBound": "botorch.acquisition.qUpperConfidenceBound with beta = 4",
+    "qKnowledgeGradient": "ours over the rows that promise most, its logarithm: BoTorch's needs gradients by the final "
+    "choice, which options have none of",
+    "qMaxValueEntropy": "botorch.acquisition.max_value_entropy_search.qMaxValueEntropy, its logarithm",
+    "qMultiFidelityMaxValueEntropy": "botorch.acquisition.max_value_entropy_search.qMultiFidelityMaxValueEntropy per "
+    "cost, its logarithm",
+}
+"""Acquisitions of engine autotune."""
+
+WITH_EXPECTED_GAIN: frozenset[AcqFunc] = frozenset(
+    {
+        "auto",
+        "ExpectedImprovement",
+        "NoisyExpectedImprovement",
+        "qExpectedImprovement",
+        "qNoisyExpectedImprovement",
+    }
+)
+"""Those whose value is the logarithm of an expected improvement of one objective."""
+
+_OWN: frozenset[AcqFunc] = frozenset({"auto", "ExpectedImprovement"})
+
+
+def is_named(acq_func: AcqFunc, n_objectives: int) -> bool:
+    """Whether another acquisition is asked for than our expected improvement.
+
+    Args:
+        acq_func: The acquisition's name.
+        n_objectives: How many objectives were measured.
+    """
+    return acq_func not in _OWN or n_objectives > 1
+
+
+def has_expected_gain(acq_func: AcqFunc, n_objectives: int) -> bool:
+    """Whether the acquisition's value tells an expected gain; arguments as in ``is_named``."""
+    return acq_func in WITH_EXPECTED_GAIN and n_objectives == 1
+
+
+def title_of(acq_func: AcqFunc, n_objectives: int) -> str:
+    """Name what a suggestion is the highest of; arguments as in ``is_named``."""
+    if n_objectives > 1:
+        return "expected hypervolume improvement"
+    return acq_func if is_named(acq_func, n_objectives) else "expected improvement"

@@ -1,0 +1,167 @@
+"""Where suggestions may lie: the space, less what its constraints exclude, at the values that an ask fixes."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autotune_service.engine.encoding import Encoding
+from autotune_service.engine.kernel import Array
+from autotune_service.engine.mixture import Mixture
+from autotune_service.engine.walk import Walk
+from autotune_wire.base import Configuration
+from autotune_wire.constraints import Constraint, ForbiddenCombination, LinearConstraint
+from autotune_wire.space import CatCovariate
+
+_ROUNDS = 20
+
+
+class EmptyRegionError(Exception):
+    """No configuration meets the constraints at the fixed values."""
+
+
+class Region:
+    """The feasible configurations of a space, as rows.
+
+    Args:
+        encoding: The space's columns.
+        constraints: What a configuration has to meet.
+        fixed: Values that an ask fixes.
+    """
+
+    def __init__(self, encoding: Encoding, constraints: Sequence[Constraint], fixed: Configuration) -> None:
+        self.encoding = encoding
+        self.constraints = constraints
+        self._values = fixed
+        self.fixed = {j: c.encode(fixed[c.name]) for j, c in enumerate(encoding.columns) if c.name in fixed}
+        self.free = [j for j in range(len(encoding.columns)) if j not in self.fixed]
+        self.grids = [j for j in self.free if encoding.columns[j].is_grid]
+        self.continua = [j for j in self.free if not encoding.columns[j].is_grid]
+        self._forbidden = [one for one in constraints if isinstance(one, ForbiddenCombination)]
+        sums = [one for one in constraints if isinstance(one, LinearConstraint)]
+        self.mixture = Mixture(encoding.columns, sums, self.fixed) if sums else None
+        self._walk = Walk(self.mixture) if self.mixture is not None else None
+
+    @cached_property
+    def n_rows(self) -> int | None:
+        """How many rows there are at most, None where they cannot be listed."""
+        if self.continua:
+            return None
+        return int(np.prod([float(len(self.encoding.columns[j].grid)) for j in self.grids]))
+
+    def all_rows(self) -> Array:
+        """Give every row of a region that has a count."""
+        rows = self.encoding.all_rows(self.grids, self._with_fixed(np.zeros((1, len(self.encoding.columns))))[0])
+        return rows[self.holds(rows)]
+
+    def snap(self, rows: Array) -> Array:
+        """Map rows to those of the nearest configurations at the fixed values; they may be infeasible."""
+        return self._with_fixed(self.encoding.snap(self._with_fixed(rows)))
+
+    def settled(self, rows: Array) -> Array:
+        """Snap rows, and move their continuous numbers as little as meets the sums; some may stay infeasible."""
+        rows = self.snap(rows)
+        return rows if self.mixture is None else self.mixture.repaired(rows)
+
+    def decode(self, row: Array) -> Configuration:
+        """Map a row, shape (d,), to its configuration, with the fixed values to their last digit."""
+        return {name: self._values.get(name, value) for name, value in self.encoding.decode(row).items()}
+
+    def holds(self, rows: Array) -> NDArray[np.bool_]:
+        """Tell which rows are feasible, shape (n,)."""
+        is_feasible = np.ones(len(rows), dtype=np.bool_)
+        for forbidden in self._forbidden:
+            is_feasible &= ~self._is_combined(rows, forbidden)
+        return is_feasible if self.mixture is None else is_feasible & self.mixture.holds(rows)
+
+    def sample(self, n: int, shares: Array, rng: np.random.Generator) -> Array:
+        """Give up to n feasible rows, spread over the region.
+
+        Args:
+            n: How many.
+            shares: Points of the unit cube to take first, shape (m, d).
+            rng: Draws more where those do not suffice.
+
+        Raises:
+            EmptyRegionError: If none was found.
+        """
+        found = self._feasible(shares)[:n]
+        for _ in range(_ROUNDS):
+            if len(found) >= n or (self.mixture is not None and len(found) < n // 8):
+                break
+            found = np.concatenate([found, self._feasible(rng.random((max(n, 64), shares.shape[1])))])[:n]
+        if self.mixture is not None and len(found) < n:
+            found = np.concatenate([found, self._walked(n - len(found), rng)])
+        if not len(found):
+            found = self._guess()
+        if not len(found):
+            raise EmptyRegionError("no configuration was found that meets the constraints at the fixed values")
+        return found
+
+    def changed(self, row: Array) -> Array:
+        """Give the feasible rows that differ from one, shape (d,), in one listed setting, or in two that trade off."""
+        parts = [self._with(row, j, self.encoding.columns[j].grid) for j in self.grids]
+        rows = np.concatenate([self.snap(np.concatenate([*parts, row[None]])[:-1]), self.exchanged(row)])
+        rows = rows[self.holds(rows)]
+        return np.asarray(rows[np.abs(rows - row).max(axis=1) > 1e-9])
+
+    def exchanged(self, row: Array) -> Array:
+        """Give the feasible rows in which one stepped number of a sum gains and others of it pay; shape (k, d)."""
+        if self._walk is None:
+            return np.empty((0, len(row)))
+        rows = self.settled(self._walk.exchanged(self.settled(row[None])[0]))
+        return rows[self.holds(rows)]
+
+    def near(self, rows: Array, distance: float, rng: np.random.Generator) -> Array:
+        """Snap rows, move the numbers of their sums at random by about a distance, and give the feasible ones."""
+        rows = self.settled(rows)
+        rows = rows[self.holds(rows)]
+        if self._walk is None or not len(rows):
+            return rows
+        rows = self.settled(self._walk.near(rows, distance, rng))
+        return rows[self.holds(rows)]
+
+    def _feasible(self, shares: Array) -> Array:
+        rows = self._with_fixed(self.encoding.from_unit(shares))
+        rows = self.encoding.snap(rows) if self.fixed else rows  # what hangs on a fixed value may now be idle
+        return rows[self.holds(rows)]
+
+    def _walked(self, n: int, rng: np.random.Generator) -> Array:
+        assert self._walk is not None
+        base = self._with_fixed(self.encoding.from_unit(rng.random((max(n, 8), len(self.encoding.columns)))))
+        rows = self.settled(self._walk.walked(base, rng))
+        return rows[self.holds(rows)][:n]
+
+    def _guess(self) -> Array:
+        row = self.encoding.encode([{name: one.guess for name, one in self.encoding.space.items()}])
+        row = self.settled(row)
+        return row[self.holds(row)]
+
+    def _with(self, row: Array, j: int, places: Array) -> Array:
+        rows = np.repeat(row[None], len(places), axis=0)
+        rows[:, j] = places
+        return rows
+
+    def _with_fixed(self, rows: Array) -> Array:
+        for j, place in self.fixed.items():
+            rows[:, j] = place
+        return rows
+
+    def _is_combined(self, rows: Array, forbidden: ForbiddenCombination) -> NDArray[np.bool_]:
+        is_combined = np.ones(len(rows), dtype=np.bool_)
+        for j, column in enumerate(self.encoding.columns):
+            values = forbidden.combination.get(column.name)
+            if values is None:
+                continue
+            options = column.covariate.options if isinstance(column.covariate, CatCovariate) else values
+            places = np.array([column.encode(value) for value in values if value in options])
+            hits = np.abs(rows[:, j, None] - places).min(axis=1, initial=np.inf) < 1e-9
+            is_combined &= hits & self._is_active(rows, j)
+        return is_combined
+
+    def _is_active(self, rows: Array, j: int) -> NDArray[np.bool_]:
+        for column, parent, places in self.encoding.conditional:
+            if column == j:
+                return np.asarray(np.abs(rows[:, parent, None] - places).min(axis=1) < 1e-9)
+        return np.ones(len(rows), dtype=np.bool_)

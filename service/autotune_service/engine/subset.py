@@ -1,0 +1,35 @@
+"""Which observations stand for all where there are too many for an exact posterior."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autotune_service.engine.kernel import Array
+
+_BEST_SHARE, _NEAR_SHARE = 0.25, 0.5
+
+
+def representatives(rows: Array, targets: Array, n: int) -> NDArray[np.int64]:
+    """Choose n observations: a quarter the best, half those nearest to the best one, the rest evenly over time.
+
+    What has to be known well is where the best ones are; of the rest, where nothing is to be found.
+
+    Args:
+        rows: Where was observed, shape (m, d).
+        targets: What was observed, more is better, shape (m,).
+        n: How many to choose.
+
+    Returns:
+        The chosen ones' indices in ascending order; all where there are no more than n.
+    """
+    if len(rows) <= n:
+        return np.arange(len(rows))
+    order = np.argsort(-targets, kind="stable")
+    n_best = round(n * _BEST_SHARE)
+    is_chosen = np.zeros(len(rows), dtype=np.bool_)
+    is_chosen[order[:n_best]] = True
+    distances = np.abs(rows - rows[order[0]]).sum(axis=1)
+    distances[is_chosen] = np.inf
+    is_chosen[np.argsort(distances, kind="stable")[: round(n * _NEAR_SHARE)]] = True
+    rest = np.flatnonzero(~is_chosen)
+    is_chosen[rest[np.linspace(0, len(rest) - 1, n - int(is_chosen.sum())).astype(np.int64)]] = True
+    return np.flatnonzero(is_chosen)

@@ -1,0 +1,146 @@
+"""Questions to the engine that somebody waits for: put by the web processes, answered by a worker.
+
+Like the experiments' own work they are claimed with a lease, so a question whose worker is gone is taken up by another.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+import sqlalchemy as sa
+from databases.interfaces import Record
+from sqlalchemy.dialects.postgresql import insert
+
+from autotune_service.store.database import Work
+from autotune_service.store.tables import questions
+
+QuestionKind = Literal["suggest", "predict", "insights"]
+QuestionState = Literal["waiting", "answered", "failed"]
+
+_NOW = sa.func.clock_timestamp()
+_WAITING = questions.c.state == sa.literal_column("'waiting'")
+_READ_WITHIN = sa.cast(
+    timedelta(minutes=2), sa.Interval
+)  # longer than any ask waits: whoever asked has read it by then
+_KEPT = sa.cast(timedelta(hours=1), sa.Interval)
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionRow:
+    """A question as stored; ``data_rev`` is what its answer must know, and then what it does know."""
+
+    question_uuid: UUID
+    exp_uuid: UUID
+    kind: QuestionKind
+    body: dict[str, Any]
+    data_rev: int
+    state: QuestionState
+    answer: dict[str, Any] | None
+    failure: str | None
+    lease_token: UUID | None
+
+
+async def add_question(
+    work: Work, exp_uuid: UUID, kind: QuestionKind, body_key: str, body: dict[str, Any], data_rev: int
+) -> None:
+    """Put a question; one that waits already is left as it is, an answer that knows less is asked for anew."""
+    values = {"state": "waiting", "data_rev": data_rev, "answer": None, "failure": None, "answered_at": None}
+    query = insert(questions).values(
+        question_uuid=uuid4(),
+        exp_uuid=exp_uuid,
+        kind=kind,
+        body_key=body_key,
+        body=body,
+        created_at=_NOW,
+        **values,
+    )
+    query = query.on_conflict_do_update(
+        index_elements=["exp_uuid", "kind", "body_key"],
+        set_={**values, "answer": sa.null(), "created_at": _NOW},
+        where=sa.and_(sa.not_(_WAITING), questions.c.data_rev < data_rev),
+    )
+    await work.run(query)
+
+
+async def get_question(work: Work, exp_uuid: UUID, kind: QuestionKind, body_key: str) -> QuestionRow | None:
+    """Find a question by what it asks."""
+    query = sa.select(questions).where(
+        questions.c.exp_uuid == exp_uuid, questions.c.kind == kind, questions.c.body_key == body_key
+    )
+    row = await work.one(query)
+    return None if row is None else _question_of(row)
+
+
+async def claim_question(work: Work, worker: str, lease_for: timedelta) -> QuestionRow | None:
+    """Take the question that has waited longest, None where none waits or all are held."""
+    waiting = (
+        sa.select(questions.c.question_uuid)
+        .where(_WAITING, sa.or_(questions.c.lease_until.is_(None), questions.c.lease_until < _NOW))
+        .order_by(questions.c.created_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    query = (
+        sa.update(questions)
+        .where(questions.c.question_uuid == waiting)
+        .values(lease_token=uuid4(), lease_by=worker, lease_until=_NOW + lease_for)
+        .returning(questions)
+    )
+    row = await work.one(query)
+    return None if row is None else _question_of(row)
+
+
+async def renew_question(work: Work, question: QuestionRow, lease_for: timedelta) -> bool:
+    """Hold on to a question; False where it is lost."""
+    query = sa.update(questions).where(_is_held(question)).values(lease_until=_NOW + lease_for)
+    return await work.one(query.returning(questions.c.question_uuid)) is not None
+
+
+async def update_answer(
+    work: Work, question: QuestionRow, data_rev: int, answer: dict[str, Any] | None, failure: str | None
+) -> bool:
+    """Store what came of a question; False where it is lost."""
+    query = (
+        sa.update(questions)
+        .where(_is_held(question))
+        .values(
+            state="answered" if failure is None else "failed",
+            data_rev=data_rev,
+            answer=sa.null() if answer is None else answer,
+            failure=failure,
+            answered_at=_NOW,
+            lease_token=None,
+            lease_by=None,
+            lease_until=None,
+        )
+    )
+    return await work.one(query.returning(questions.c.question_uuid)) is not None
+
+
+async def delete_question(work: Work, question: QuestionRow) -> bool:
+    """Drop a question that is done with; False where it is lost, or put anew."""
+    query = sa.delete(questions).where(_is_held(question)).returning(questions.c.question_uuid)
+    return await work.one(query) is not None
+
+
+async def delete_old_answers(work: Work, exp_uuid: UUID, data_rev: int) -> None:
+    """Drop the answers that know less than ``data_rev``, and those that nobody asked for lately."""
+    old = sa.or_(
+        sa.and_(questions.c.data_rev < data_rev, questions.c.answered_at < _NOW - _READ_WITHIN),
+        questions.c.answered_at < _NOW - _KEPT,
+    )
+    await work.run(sa.delete(questions).where(questions.c.exp_uuid == exp_uuid, sa.not_(_WAITING), old))
+
+
+def _is_held(question: QuestionRow) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        questions.c.question_uuid == question.question_uuid,
+        questions.c.state == question.state,
+        questions.c.lease_token.is_not_distinct_from(question.lease_token),
+    )
+
+
+def _question_of(row: Record) -> QuestionRow:
+    return QuestionRow(**{name: row[name] for name in QuestionRow.__slots__})

@@ -1,0 +1,134 @@
+"""Give suggestions for values that the ask fixes: computed when they are asked for, kept until newer data come."""
+
+import asyncio
+from datetime import UTC, datetime
+from uuid import UUID
+
+from autotune_service.domain.configuration import checked_fixed, is_feasible
+from autotune_service.domain.feasibility import check_feasible
+from autotune_service.store.database import Store, Work
+from autotune_service.store.events import add_events, call_worker
+from autotune_service.store.experiments import ExperimentRow, get_experiment, update_experiment
+from autotune_service.store.questions import (
+    QuestionRow,
+    add_question,
+    delete_old_answers,
+    delete_question,
+    get_question,
+)
+from autotune_service.store.suggestions import (
+    SuggestionRow,
+    add_suggestions,
+    has_suggestions,
+    list_pending,
+)
+from autotune_service.tuning.ask import Given, lease
+from autotune_service.tuning.experiments import guess_row
+from autotune_service.tuning.questions import key_of, raise_failure
+from autotune_service.tuning.stopping import require_asking
+from autotune_wire.base import Configuration
+from autotune_wire.space import is_active
+
+
+async def checked_ask(row: ExperimentRow, fixed: Configuration) -> Configuration:
+    """Give the values that an ask fixes, each in its covariate's own type.
+
+    Raises:
+        InvalidError: If a context is missing, a value is not the covariate's, or no configuration with these values
+            meets the constraints.
+    """
+    require_asking(row)
+    checked = checked_fixed(row.space, fixed)
+    if row.constraints:
+        await asyncio.to_thread(check_feasible, row.space, row.constraints, checked)
+    return checked
+
+
+async def current_conditional(
+    store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev: int, fixed: Configuration
+) -> Given | None:
+    """Give the oldest open suggestion with these fixed values, without taking it.
+
+    Args:
+        store: Where the experiment is.
+        user_uuid: Whose it is.
+        exp_uuid: Which it is.
+        data_rev: The data that the suggestion must know of: those told before the ask came.
+        fixed: The fixed values, with those of every context covariate.
+
+    Returns:
+        None where the engine has not computed it yet.
+
+    Raises:
+        InvalidError: If a context is missing, or a value is not the covariate's.
+        EngineFailedError: If the engine cannot give one.
+    """
+    given = await _give(store, user_uuid, exp_uuid, data_rev, fixed, n=1, is_taken=False)
+    return given if given.suggestions else None
+
+
+async def lease_conditional(
+    store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev: int, fixed: Configuration, n: int
+) -> Given:
+    """Take up to ``n`` suggestions with these fixed values for the caller alone; where fewer are open, ask for more.
+
+    Raises:
+        InvalidError: If a context is missing, or a value is not the covariate's.
+        EngineFailedError: If the engine cannot give one.
+    """
+    return await _give(store, user_uuid, exp_uuid, data_rev, fixed, n=n, is_taken=True)
+
+
+async def _give(
+    store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev: int, fixed: Configuration, *, n: int, is_taken: bool
+) -> Given:
+    failed: QuestionRow | None = None
+    async with store.work() as work:
+        row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
+        require_asking(row)
+        fixed = checked_fixed(row.space, fixed)
+        key = key_of(fixed)
+        pending = await list_pending(work, exp_uuid)
+        open_ones = [one for one in pending if one.is_open and one.fixed_key == key and one.data_rev >= data_rev]
+        if not open_ones and (guess := await _first_guess(work, row, fixed)) is not None:
+            open_ones, row = [guess], await get_experiment(work, exp_uuid, user_uuid)
+        given = open_ones[:n]
+        if len(given) < n:
+            failed = await _put(work, row, fixed, n - len(given))
+        updated_at = await lease(work, row, given) if is_taken and given else row.updated_at
+    if failed is not None and not given:
+        raise_failure(failed)
+    return Given(given, updated_at)
+
+
+async def _put(work: Work, row: ExperimentRow, fixed: Configuration, n: int) -> QuestionRow | None:
+    """Ask for suggestions; give the question where the engine has failed on it since."""
+    key = key_of(fixed)
+    found = await get_question(work, row.exp_uuid, "suggest", key)
+    if found is not None and found.state == "failed":
+        await delete_question(work, found)  # whoever asks next has it tried again
+        if found.data_rev >= row.data_rev:
+            return found
+        found = None
+    if found is None:
+        await delete_old_answers(work, row.exp_uuid, row.data_rev)
+        await add_question(work, row.exp_uuid, "suggest", key, {"fixed": fixed, "n": n}, row.data_rev)
+        await call_worker(work, row.exp_uuid)
+    return None
+
+
+async def _first_guess(work: Work, row: ExperimentRow, fixed: Configuration) -> SuggestionRow | None:
+    """Suggest the guess, with the values asked for, where an experiment with contexts is asked for the first time."""
+    if not row.has_contexts or row.n_observations or await has_suggestions(work, row.exp_uuid):
+        return None
+    now = datetime.now(UTC)
+    values = {name: fixed.get(name, covariate.guess) for name, covariate in row.space.items()}
+    covars = {name: value for name, value in values.items() if is_active(row.space, name, values)}
+    if not is_feasible(row.space, row.constraints, covars):
+        return None
+    guess = guess_row(row, covars, seq=row.last_seq + 1, now=now, fixed=fixed, fixed_key=key_of(fixed))
+    await add_suggestions(work, [guess])
+    await update_experiment(work, row.exp_uuid, {"last_seq": guess.seq, "updated_at": now})
+    announced = {**guess.told().model_dump(mode="json"), "superseded": []}
+    await add_events(work, row.exp_uuid, guess.seq, now, [("suggestion_created", announced)])
+    return guess

@@ -1,0 +1,104 @@
+"""From what the engine proposes to suggestions that are stored, and the events that announce them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import uuid4
+
+from autotune_service.domain.configuration import is_same
+from autotune_service.store.database import Work
+from autotune_service.store.events import NewEvent
+from autotune_service.store.experiments import ExperimentRow
+from autotune_service.store.observations import list_observations
+from autotune_service.store.suggestions import OPEN, SuggestionRow
+from autotune_service.tuning.snapshot import Snapshot
+from autotune_wire.base import Configuration
+from autotune_wire.responses import primary_of
+from autotune_wire.suggestions import Predicted, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A suggestion before it is stored."""
+
+    covars: Configuration
+    source: Source
+    reason: str
+    predictions: dict[str, Predicted] = field(default_factory=dict)
+    acquisition: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """What an engine run gave; ``seconds`` is how long it took."""
+
+    proposals: Sequence[Proposal]
+    best_predicted: tuple[Configuration, Predicted] | None = None
+    engine_version: str | None = None
+    seconds: float | None = None
+
+
+async def fresh_proposals(
+    work: Work, snapshot: Snapshot, row: ExperimentRow, proposals: Sequence[Proposal], pending: Sequence[SuggestionRow]
+) -> list[Proposal]:
+    """Leave out what was told, taken or suggested while the engine ran: it could not know, and proposes it again.
+
+    Args:
+        work: The transaction that stores the proposals.
+        snapshot: What the engine knew.
+        row: The experiment as it is now.
+        proposals: What the engine proposes; none of it is left where the space has changed.
+        pending: What is pending now.
+    """
+    if row.space_revision != snapshot.experiment.space_revision:
+        return []
+    known = {one.suggestion_uuid for one in snapshot.pending}
+    told = await list_observations(work, row.exp_uuid, after=snapshot.experiment.last_seq)
+    arrived = [one.covars for one in told] + [one.covars for one in pending if one.suggestion_uuid not in known]
+    return [one for one in proposals if not any(is_same(row.space, one.covars, covars) for covars in arrived)]
+
+
+def suggestion_rows(
+    snapshot: Snapshot,
+    solved: Solved,
+    proposals: Sequence[Proposal],
+    first_seq: int,
+    now: datetime,
+    fixed: Configuration | None = None,
+    fixed_key: str | None = None,
+) -> list[SuggestionRow]:
+    """Make a suggestion of each proposal, announced by the events from ``first_seq`` on."""
+    primary, _ = primary_of(snapshot.experiment.responses)
+    return [
+        SuggestionRow(
+            suggestion_uuid=uuid4(),
+            exp_uuid=snapshot.experiment.exp_uuid,
+            seq=first_seq + index,
+            state=OPEN,
+            covars=one.covars,
+            source=one.source,
+            reason=one.reason,
+            mean=one.predictions[primary].mean if primary in one.predictions else None,
+            sd=one.predictions[primary].sd if primary in one.predictions else None,
+            predictions={name: predicted.model_dump() for name, predicted in one.predictions.items()},
+            acquisition=one.acquisition,
+            engine_version=solved.engine_version,
+            seed=snapshot.experiment.seed,
+            data_rev=snapshot.data_rev,
+            data_seq=snapshot.experiment.last_seq,
+            seconds=solved.seconds,
+            fixed=fixed or {},
+            fixed_key=fixed_key,
+            created_at=now,
+        )
+        for index, one in enumerate(proposals)
+    ]
+
+
+def created_events(rows: Sequence[SuggestionRow], superseded: Sequence[SuggestionRow]) -> list[NewEvent]:
+    """Announce suggestions; the first one's event names all that they replace."""
+    replaced = [str(one.suggestion_uuid) for one in superseded]
+    return [
+        ("suggestion_created", {**row.told().model_dump(mode="json"), "superseded": [] if index else replaced})
+        for index, row in enumerate(rows)
+    ]

@@ -1,0 +1,113 @@
+"""Put questions to the engine and wait for their answers; one that was asked before is answered at once."""
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from autotune_service.domain.configuration import checked_configuration
+from autotune_service.domain.errors import EngineFailedError
+from autotune_service.store.database import Store
+from autotune_service.store.events import call_worker
+from autotune_service.store.experiments import ExperimentRow, get_experiment
+from autotune_service.store.questions import (
+    QuestionKind,
+    QuestionRow,
+    add_question,
+    delete_old_answers,
+    delete_question,
+    get_question,
+)
+from autotune_wire.base import Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What somebody wants to know of an experiment; the same question has the same key."""
+
+    kind: QuestionKind
+    body: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """The question in short."""
+        return key_of(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer, and the revision of the data that it knows."""
+
+    answer: dict[str, Any]
+    data_rev: int
+
+
+def insights_question() -> Question:
+    """Ask what the model has learnt."""
+    return Question("insights", {})
+
+
+def predict_question(row: ExperimentRow, configurations: list[Configuration]) -> Question:
+    """Ask what the model expects of configurations.
+
+    Raises:
+        InvalidError: If one does not lie in the space.
+    """
+    checked = [
+        checked_configuration(row.space, covars, f"configurations.{index}")
+        for index, covars in enumerate(configurations)
+    ]
+    return Question("predict", {"configurations": checked})
+
+
+async def answer_to(
+    store: Store, user_uuid: UUID, exp_uuid: UUID, question: Question, data_rev: int
+) -> Answered | None:
+    """Give the answer to a question; where there is none yet, put the question.
+
+    Args:
+        store: Where the experiment is.
+        user_uuid: Whose it is.
+        exp_uuid: Which it is.
+        question: The question.
+        data_rev: What the answer must know.
+
+    Returns:
+        None while nobody has answered.
+
+    Raises:
+        NotFoundError: If the user has no such experiment.
+        EngineFailedError: If the engine cannot answer it.
+    """
+    async with store.work() as work:
+        row = await get_experiment(work, exp_uuid, user_uuid)
+        found = await get_question(work, exp_uuid, question.kind, question.key)
+        is_known = found is not None and found.state != "waiting" and found.data_rev >= data_rev
+        if found is None or (found.state != "waiting" and not is_known):
+            await delete_old_answers(work, exp_uuid, row.data_rev)
+            await add_question(work, exp_uuid, question.kind, question.key, question.body, row.data_rev)
+            await call_worker(work, exp_uuid)
+        elif is_known and found.state == "failed":
+            await delete_question(work, found)  # whoever asks next has it tried again
+    if found is None or not is_known:
+        return None
+    raise_failure(found)
+    assert found.answer is not None
+    return Answered(found.answer, found.data_rev)
+
+
+def raise_failure(question: QuestionRow) -> None:
+    """Tell of a failed answer.
+
+    Raises:
+        EngineFailedError: If it failed.
+    """
+    if question.state == "failed":
+        raise EngineFailedError(f"the engine could not answer: {question.failure}")
+
+
+def key_of(value: Any) -> str:
+    """Give a short text that tells one JSON value from another; the order of names makes no difference."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return sha256(text.encode()).hexdigest()

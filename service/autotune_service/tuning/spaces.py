@@ -1,0 +1,94 @@
+"""Change the space of an experiment under way, and list what it was."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from autotune_service.domain.feasibility import check_feasible
+from autotune_service.domain.models import Described, check_models
+from autotune_service.domain.revision import revised
+from autotune_service.store.database import Store
+from autotune_service.store.events import add_events, call_worker
+from autotune_service.store.experiments import (
+    ExperimentRow,
+    get_experiment,
+    stored_constraints,
+    stored_space,
+    update_experiment,
+)
+from autotune_service.store.spaces import SpaceRow, add_space, list_spaces
+from autotune_service.store.suggestions import SUPERSEDED, list_pending, update_state
+from autotune_service.tuning.experiments import require_active
+from autotune_wire.changes import SpaceRevisions
+from autotune_wire.constraints import Constraint
+from autotune_wire.experiments import Experiment, SpaceEdit
+
+
+async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceEdit) -> Experiment:
+    """Give an experiment a new space; what was told stays, what is open is computed anew.
+
+    Raises:
+        NotFoundError: If the user has no such experiment.
+        ExperimentClosedError: If it is closed.
+        InvalidError: If the runs so far forbid a change, no configuration meets the constraints, or no engine could
+            serve the new space.
+    """
+    async with store.work() as work:
+        constraints = _constraints(await get_experiment(work, exp_uuid, user_uuid), edit)
+    await asyncio.to_thread(check_feasible, edit.covars, constraints)
+    now = datetime.now(UTC)
+    async with store.work() as work:
+        row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
+        require_active(row)
+        constraints = _constraints(row, edit)
+        changes = revised(row.space, edit, constraints=row.constraints, responses=row.responses)
+        check_models(Described(row.engine, row.acq_func, edit.covars, row.responses, constraints, row.stop))
+        if not changes:
+            return row.told()
+        revision = SpaceRow(
+            exp_uuid=exp_uuid,
+            revision=row.space_revision + 1,
+            space=edit.covars,
+            constraints=constraints,
+            backfill=edit.backfill,
+            seq=row.last_seq + 1,
+            created_at=now,
+        )
+        await add_space(work, revision)
+        open_ones = [one.suggestion_uuid for one in await list_pending(work, exp_uuid) if one.is_open]
+        await update_state(work, open_ones, SUPERSEDED)
+        await update_experiment(work, exp_uuid, _values(revision, row, now))
+        data = revision.told().model_dump(mode="json", exclude={"seq", "time_created"})
+        event = {**data, "changes": changes, "superseded": [str(uuid) for uuid in open_ones]}
+        await add_events(work, exp_uuid, revision.seq, now, [("space_changed", event)])
+        await call_worker(work, exp_uuid)
+        return (await get_experiment(work, exp_uuid, user_uuid)).told()
+
+
+async def list_revisions(store: Store, user_uuid: UUID, exp_uuid: UUID) -> SpaceRevisions:
+    """Give the revisions of an experiment's space, oldest first."""
+    async with store.work() as work:
+        await get_experiment(work, exp_uuid, user_uuid)
+        return SpaceRevisions(spaces=[one.told() for one in await list_spaces(work, exp_uuid)])
+
+
+def _constraints(row: ExperimentRow, edit: SpaceEdit) -> list[Constraint]:
+    return row.constraints if edit.constraints is None else edit.constraints
+
+
+def _values(revision: SpaceRow, row: ExperimentRow, now: datetime) -> dict[str, Any]:
+    data_rev = row.data_rev + 1  # so that the engine looks again, as it does at new data
+    has_contexts = any(covariate.role == "context" for covariate in revision.space.values())
+    return {
+        "covars": stored_space(revision.space),
+        "constraints": stored_constraints(revision.constraints),
+        "space_revision": revision.revision,
+        "data_rev": data_rev,
+        "fit_rev": data_rev if has_contexts else row.fit_rev,
+        "n_open": 0,
+        "n_wanted": 0 if has_contexts else 1,
+        "retry_at": None,
+        "last_seq": revision.seq,
+        "updated_at": now,
+    }

@@ -1,0 +1,97 @@
+"""Stop rules: have nothing more proposed when one is met, and go on when somebody says so."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from autotune_service.domain.errors import ExperimentStoppedError, InvalidError
+from autotune_service.domain.incumbent import meets_thresholds
+from autotune_service.domain.models import Described, check_models
+from autotune_service.domain.stopping import Fired, fired
+from autotune_service.store.database import Store, Work
+from autotune_service.store.events import NewEvent, add_events, call_worker
+from autotune_service.store.experiments import ExperimentRow, get_experiment, update_experiment
+from autotune_service.store.observations import list_measured
+from autotune_service.tuning.experiments import require_active
+from autotune_service.tuning.proposals import Proposal
+from autotune_wire.changes import Resume
+from autotune_wire.experiments import Experiment
+from autotune_wire.responses import objectives_of, primary_of
+from autotune_wire.stopping import Stopped, StopRules, stop_problems
+
+_Stop = tuple[dict[str, Any], NewEvent]
+"""What the experiment's row keeps of a stop, and the event that announces it."""
+
+
+def require_asking(row: ExperimentRow) -> None:
+    """Refuse an ask of an experiment that proposes nothing more.
+
+    Raises:
+        ExperimentClosedError: If it is closed.
+        ExperimentStoppedError: If a stop rule was met.
+    """
+    require_active(row)
+    if row.stopped is not None:
+        raise ExperimentStoppedError(
+            f"experiment {row.exp_uuid} ({row.name}) has stopped: {row.stopped.reason}; resume it to ask on"
+        )
+
+
+async def stopped_by_data(work: Work, row: ExperimentRow, now: datetime) -> _Stop | None:
+    """Say whether what was told meets a stop rule; what is told now is stored already."""
+    if row.stop is None or row.stopped is not None:
+        return None
+    return _stop(fired(row.stop, row.responses, await _values(work, row), None), now)
+
+
+async def stopped_by_gain(work: Work, row: ExperimentRow, proposals: Sequence[Proposal], now: datetime) -> _Stop | None:
+    """Say whether the best that is proposed promises too little; the other rules were asked when the data came."""
+    if row.stop is None or row.stopped is not None or row.stop.min_expected_gain is None or not proposals:
+        return None
+    rules = StopRules(min_expected_gain=row.stop.min_expected_gain)
+    return _stop(fired(rules, row.responses, await _values(work, row), proposals[0].acquisition), now)
+
+
+async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume) -> Experiment:
+    """Go on after a stop, with the same stop rules or others; an experiment that has not stopped takes the rules alone.
+
+    Raises:
+        NotFoundError: If the user has no such experiment.
+        ExperimentClosedError: If it is closed.
+        InvalidError: If the rules do not fit the experiment.
+    """
+    now = datetime.now(UTC)
+    async with store.work() as work:
+        row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
+        require_active(row)
+        stop = body.stop if "stop" in body.model_fields_set else row.stop
+        _check_rules(row, stop)
+        stored = None if stop is None else stop.model_dump(mode="json")
+        values = {"stop": stored, "stopped": None, "last_seq": row.last_seq + 1, "updated_at": now}
+        await update_experiment(work, exp_uuid, values)
+        await add_events(work, exp_uuid, row.last_seq + 1, now, [("experiment_resumed", {"stop": stored})])
+        await call_worker(work, exp_uuid)
+        return (await get_experiment(work, exp_uuid, user_uuid)).told()
+
+
+async def _values(work: Work, row: ExperimentRow) -> list[float | None]:
+    primary, _ = primary_of(row.responses)
+    return [
+        measured.get(primary) if meets_thresholds(row.responses, measured) else None
+        for measured in await list_measured(work, row.exp_uuid)
+    ]
+
+
+def _stop(found: Fired | None, now: datetime) -> _Stop | None:
+    if found is None:
+        return None
+    stopped = Stopped(rule=found.rule, reason=found.reason, at=now).model_dump(mode="json")
+    return stopped, ("stop_rule_fired", {"rule": found.rule, "reason": found.reason})
+
+
+def _check_rules(row: ExperimentRow, stop: StopRules | None) -> None:
+    problems = stop_problems(stop, len(objectives_of(row.responses)))
+    if problems:
+        raise InvalidError.of(problems)
+    check_models(Described(row.engine, row.acq_func, row.space, row.responses, row.constraints, stop))

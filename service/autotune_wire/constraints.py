@@ -1,0 +1,130 @@
+"""Input constraints: which configurations of a space may be run."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import fsum, isfinite
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from autotune_wire.base import Configuration, Name, Number, Request, Value
+from autotune_wire.problems import FieldProblem, shown
+from autotune_wire.space import MAX_COVARIATES, MAX_OPTIONS, CatCovariate, ContCovariate, Covariate, listed
+
+MAX_CONSTRAINTS = 50
+RELATIVE_SLACK = 1e-9
+"""Share of a sum's terms by which it may miss its bound: doubles and texts of ten digits round by less."""
+
+
+class LinearConstraint(Request):
+    """A weighted sum of numeric covariates, in their own units, on one side of a bound."""
+
+    ctype: Literal["linear"]
+    weights: Annotated[dict[Name, Number], Field(min_length=1, max_length=MAX_COVARIATES)] = Field(
+        description="A factor for each covariate that counts: `int` or `cont`, active in every run, no fidelity."
+    )
+    relation: Literal["<=", ">=", "=="]
+    bound: Number
+
+    def total(self, configuration: Configuration) -> float:
+        """Give the weighted sum.
+
+        Raises:
+            KeyError: If the configuration lacks a covariate of the sum.
+        """
+        return fsum(self._terms(configuration))
+
+    def slack(self, configuration: Configuration) -> float:
+        """Give by how much the sum may miss the bound: 1e-9 of the sizes of bound and terms, added up."""
+        return RELATIVE_SLACK * (abs(self.bound) + fsum(map(abs, self._terms(configuration))))
+
+    def holds(self, configuration: Configuration) -> bool:
+        """Whether the configuration meets the constraint, up to the slack.
+
+        Raises:
+            KeyError: If the configuration lacks a covariate of the sum.
+        """
+        excess = self.total(configuration) - self.bound
+        slack = self.slack(configuration)
+        return (self.relation == ">=" or excess <= slack) and (self.relation == "<=" or excess >= -slack)
+
+    def _terms(self, configuration: Configuration) -> list[float]:
+        return [weight * float(configuration[name]) for name, weight in self.weights.items()]
+
+
+class ForbiddenCombination(Request):
+    """Options that must not meet: a configuration is refused where every covariate named has one of its options."""
+
+    ctype: Literal["forbidden"]
+    combination: Annotated[
+        dict[Name, Annotated[list[Value], Field(min_length=1, max_length=MAX_OPTIONS)]],
+        Field(min_length=1, max_length=MAX_COVARIATES),
+    ] = Field(description="For each covariate that counts, `cat` or `int`, the values that must not meet the others'.")
+
+    def holds(self, configuration: Configuration) -> bool:
+        """Whether the configuration is another one; it is where it lacks a covariate, which then plays no part."""
+        return any(
+            name not in configuration or configuration[name] not in values for name, values in self.combination.items()
+        )
+
+
+Constraint = Annotated[LinearConstraint | ForbiddenCombination, Field(discriminator="ctype")]
+
+
+def constraint_problems(space: Mapping[str, Covariate], constraints: Sequence[Constraint]) -> list[FieldProblem]:
+    """Say where constraints do not fit the space; whether any configuration is left is another matter."""
+    problems: list[FieldProblem] = []
+    for index, constraint in enumerate(constraints):
+        field = f"constraints.{index}"
+        if isinstance(constraint, LinearConstraint):
+            problems += _sum_problems(space, constraint, field)
+        else:
+            problems += _combination_problems(space, constraint, field)
+    return problems
+
+
+def _sum_problems(space: Mapping[str, Covariate], constraint: LinearConstraint, field: str) -> Iterator[FieldProblem]:
+    fits = [name for name, covariate in space.items() if _why_not_summed(covariate) is None]
+    for name, weight in constraint.weights.items():
+        covariate = space.get(name)
+        reason = "is no covariate of this experiment" if covariate is None else _why_not_summed(covariate)
+        if reason is not None:
+            message = f"{reason}; a sum takes {listed(fits) if fits else 'int and cont covariates, there is none'}"
+            yield FieldProblem(field=f"{field}.weights.{shown(name)}", message=message, value=weight)
+    if not any(constraint.weights.values()):
+        yield FieldProblem(field=f"{field}.weights", message="at least one weight must differ from 0")
+    ends = [constraint.bound, *(weight * _reach(space.get(name)) for name, weight in constraint.weights.items())]
+    if not isfinite(sum(map(abs, ends))):
+        yield FieldProblem(field=f"{field}.weights", message="the sum is too large for a number; use smaller weights")
+
+
+def _combination_problems(
+    space: Mapping[str, Covariate], constraint: ForbiddenCombination, field: str
+) -> Iterator[FieldProblem]:
+    fits = [name for name, covariate in space.items() if not isinstance(covariate, ContCovariate)]
+    for name, values in constraint.combination.items():
+        path = f"{field}.combination.{shown(name)}"
+        covariate = space.get(name)
+        if covariate is None or isinstance(covariate, ContCovariate):
+            reason = "is no covariate of this experiment" if covariate is None else "is cont"
+            message = f"{reason}; a combination takes {listed(fits) if fits else 'int and cat ones, there is none'}"
+            yield FieldProblem(field=path, message=message)
+            continue
+        wrong = [value for value in values if not covariate.is_value(value)]
+        if wrong:
+            yield FieldProblem(
+                field=path, message=f"must be values of {name}; {listed(wrong)} is none", value=shown(wrong[0])
+            )
+
+
+def _why_not_summed(covariate: Covariate) -> str | None:
+    if isinstance(covariate, CatCovariate):
+        return "is cat, not a number"
+    if covariate.role == "fidelity":
+        return "is the fidelity"
+    return None if covariate.active_if is None else "does not play a part in every run"
+
+
+def _reach(covariate: Covariate | None) -> float:
+    if covariate is None or isinstance(covariate, CatCovariate):
+        return 0.0
+    return float(max(abs(covariate.min), abs(covariate.max)))

@@ -1,0 +1,74 @@
+"""The two tables of a tell, ``covars_tell`` and ``response_tell``, read into one record per run."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails, InitErrorDetails
+
+from autotune_wire.tables import Table, rows_of
+
+Record = dict[str, Any]
+
+
+def table_records(covars_tell: Table, response_tell: Table, responses: Sequence[str]) -> list[Record]:
+    """Read the tables, which have a row per run; an empty cell is what plays no part, or was not measured.
+
+    Raises:
+        ValidationError: If a table is none, the tables differ in length, a column is no response, or a row has none.
+    """
+    covars = _rows("covars_tell", covars_tell)
+    measured = _rows("response_tell", response_tell)
+    if len(covars) != len(measured):
+        message = f"has {len(measured)} rows, covars_tell has {len(covars)}"
+        raise refusal(("response_tell",), response_tell, message)
+    for index, row in enumerate(measured):
+        _check_measured(index, row, responses)
+    rows = zip(covars, measured, strict=True)
+    if len(responses) == 1:
+        return [{"covars": _filled(row), "response": values[responses[0]]} for row, values in rows]
+    return [{"covars": _filled(row), "responses": _filled(values)} for row, values in rows]
+
+
+def in_tables(found: ErrorDetails, responses: Sequence[str]) -> InitErrorDetails:
+    """Say of what is wrong with a run in which cell of the two tables it stands."""
+    loc = found["loc"]
+    if loc[1:2] == ("covars",):
+        loc = ("covars_tell", loc[0], *loc[2:])
+    elif loc[1:2] == ("response",):
+        loc = ("response_tell", loc[0], responses[0])
+    elif loc[1:2] == ("responses",):
+        loc = ("response_tell", loc[0], *loc[2:])
+    else:
+        loc = ("covars_tell",)
+    return InitErrorDetails(type=found["type"], loc=loc, input=found["input"], ctx=found.get("ctx", {}))
+
+
+def refusal(loc: tuple[str | int, ...], value: object, message: str) -> ValidationError:
+    """Build the error that says what is wrong in one place of the body."""
+    return ValidationError.from_exception_data("Tell", [detail(loc, value, message)])
+
+
+def detail(loc: tuple[str | int, ...], value: object, message: str) -> InitErrorDetails:
+    """Say what is wrong in one place of the body."""
+    return InitErrorDetails(type="value_error", loc=loc, input=value, ctx={"error": ValueError(message)})
+
+
+def _rows(field: str, table: Table) -> list[Record]:
+    try:
+        return rows_of(table)
+    except ValueError as error:
+        raise refusal((field,), table, str(error)) from None
+
+
+def _check_measured(index: int, row: Record, responses: Sequence[str]) -> None:
+    unknown = [name for name in row if name not in responses]
+    if unknown or not row:
+        message = f"must have the columns {', '.join(responses)}, and has {', '.join(unknown) or 'none'}"
+        raise refusal(("response_tell",), list(row), message)
+    if all(value is None for value in row.values()):
+        raise refusal(("response_tell", index, next(iter(row))), None, "is missing, and so is every other response")
+
+
+def _filled(row: Record) -> Record:
+    return {name: value for name, value in row.items() if value is not None}

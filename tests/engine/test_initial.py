@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from autotune_service.engine.initial import initial_design
+from autotune_service.engine.problem import Problem, Run
+from autotune_service.engine.region import EmptyRegionError
+from generated import constraints_of, responses_of, space_of
+from support import GUESS, SPACE
+
+X = {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}
+
+
+def problem_of(told=(), of=SPACE, **fields):
+    runs = [Run(one, {"y": 0.0}) for one in told]
+    return Problem(space=space_of(of), responses=responses_of(y="maximize"), runs=runs, **{"seed": 1, **fields})
+
+
+def points(problem):
+    return [one.covars for one in initial_design(problem, "first")]
+
+
+def test_points_do_not_depend_on_how_they_are_asked_for():
+    together = points(problem_of([GUESS], n=4))
+    one_by_one = [GUESS]
+    for _ in range(4):
+        one_by_one += points(problem_of(one_by_one))
+    assert one_by_one[1:] == together
+
+
+def test_pending_points_count_like_told_ones():
+    first = points(problem_of([GUESS], n=2))
+    assert points(problem_of([GUESS], pending=first)) == points(problem_of([GUESS, *first]))
+
+
+def test_other_seed_gives_other_points():
+    assert points(problem_of([GUESS], n=3)) != points(problem_of([GUESS], n=3, seed=2))
+
+
+def test_points_are_spread_more_evenly_than_random_ones():
+    found = points(problem_of(of={"x": X, "y": X}, n=16))
+    # Of 16 points of a scrambled Sobol sequence, each of 16 equal stripes holds one.
+    for name in ("x", "y"):
+        assert sorted(int(one[name] * 16) for one in found) == list(range(16))
+
+
+def test_small_space_is_listed_before_anything_comes_again():
+    small = {"n": {"vtype": "int", "guess": 0, "min": 0, "max": 2}, "c": SPACE["color"]}
+    found = initial_design(problem_of(of=small, n=11), "first")
+    assert len({tuple(one.covars.values()) for one in found[:9]}) == 9
+    assert [("no other configuration is left" in one.reason) for one in found] == [False] * 9 + [True] * 2
+
+
+def test_rare_configuration_is_found_by_listing():
+    # Of 4000 settings all but one are taken: no sample is likely to hit it.
+    many = {"n": {"vtype": "cat", "guess": "0", "options": [str(k) for k in range(1000)]}, "m": SPACE["color"]}
+    taken = [{"n": str(k), "m": m} for k in range(1000) for m in ("red", "green", "blue") if (k, m) != (617, "blue")]
+    (found,) = initial_design(problem_of(taken, many), "first")
+    assert found.covars == {"n": "617", "m": "blue"}
+    assert found.reason == "first"
+
+
+def test_fixed_values_are_kept_and_the_rest_is_spread():
+    found = points(problem_of(of={"x": X, "y": X | {"role": "context"}}, fixed={"y": 0.1 + 0.2}, n=8))
+    assert {one["y"] for one in found} == {0.1 + 0.2}
+    assert np.ptp([one["x"] for one in found]) > 0.7
+
+
+def test_constraints_no_configuration_meets_are_named():
+    limits = constraints_of(
+        {"ctype": "linear", "weights": {"x": 1.0}, "relation": ">=", "bound": 0.6},
+        {"ctype": "linear", "weights": {"x": 1.0}, "relation": "<=", "bound": 0.4},
+    )
+    with pytest.raises(EmptyRegionError):
+        points(problem_of(of={"x": X}, constraints=limits))

@@ -1,0 +1,128 @@
+"""What holds for every problem that the contract allows."""
+
+import random
+from itertools import product
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from autotune_service.domain.configuration import checked_configuration
+from autotune_service.engine.encoding import Encoding
+from autotune_service.engine.problem import Problem
+from autotune_service.engine.recommend import explore, recommend
+from autotune_wire.space import CatCovariate, ContCovariate, is_active
+from generated import configurations, problems, spaces
+
+_MOST_LISTED = 2000
+_LAST_RESORT = "no other configuration is left"
+
+slow = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+def listed(problem: Problem) -> list | None:
+    """List what may be suggested, None where that is too much."""
+    counts = [1 if name in problem.fixed else one.n_values for name, one in problem.space.items()]
+    if None in counts or np.prod(counts) > _MOST_LISTED:
+        return None
+    choices = [
+        [problem.fixed[name]]
+        if name in problem.fixed
+        else one.options
+        if isinstance(one, CatCovariate)
+        else [one.value_at(index) for index in range(one.n_values)]
+        for name, one in problem.space.items()
+    ]
+    every = [dict(zip(problem.space, values, strict=True)) for values in product(*choices)]
+    valid = [{name: one[name] for name in one if is_active(problem.space, name, one)} for one in every]
+    return [one for one in valid if all(limit.holds(one) for limit in problem.constraints)]
+
+
+@slow
+@given(problems())
+def test_suggestions_are_configurations_of_the_space(problem):
+    for one in recommend(problem):
+        assert checked_configuration(problem.space, one.covars) == one.covars  # the same to the last digit
+        assert all(type(value) is not np.float64 for value in one.covars.values())
+
+
+@slow
+@given(problems())
+def test_suggestions_meet_every_constraint_as_the_contract_counts(problem):
+    for one in recommend(problem):
+        assert all(constraint.holds(one.covars) for constraint in problem.constraints)
+
+
+@slow
+@given(problems())
+def test_suggestions_keep_fixed_and_context_values_to_the_last_digit(problem):
+    for one in recommend(problem):
+        assert {name: one.covars.get(name) for name in problem.fixed} == problem.fixed
+
+
+@slow
+@given(problems())
+def test_suggestions_differ_from_all_that_is_known_unless_nothing_else_is_left(problem):
+    encoding = Encoding(problem.space)
+    known = {encoding.key(one) for one in [run.covars for run in problem.runs] + problem.pending}
+    every = {encoding.key(one) for one in listed(problem) or []}
+    for one in recommend(problem):
+        key = encoding.key(one.covars)
+        assert (key in known) == (_LAST_RESORT in one.reason)
+        assert key not in known or every <= known
+        known.add(key)
+
+
+@slow
+@given(problems(), problems())
+def test_same_problem_gets_the_same_answer_whatever_was_before(problem, other):
+    first = recommend(problem)
+    recommend(other)
+    random.seed(len(other.runs))
+    np.random.seed(other.seed)  # the global state is what must not matter
+    assert recommend(problem) == first
+
+
+@slow
+@given(problems())
+def test_every_suggestion_of_a_model_comes_with_what_it_expects(problem):
+    for one in recommend(problem):
+        measured = {name for run in problem.runs if not run.is_failed for name in run.responses}
+        assert set(one.predictions) == (measured if one.source == "model" else set())
+        assert all(np.isfinite([found.mean, found.sd]).all() for found in one.predictions.values())
+
+
+@slow
+@given(problems())
+def test_exploring_also_keeps_to_the_region(problem):
+    for one in explore(problem, "no reason"):
+        assert checked_configuration(problem.space, one.covars) == one.covars
+        assert all(constraint.holds(one.covars) for constraint in problem.constraints)
+        assert {name: one.covars.get(name) for name in problem.fixed} == problem.fixed
+
+
+@given(spaces(), st.data())
+def test_decoding_inverts_encoding(space, data):
+    covars = data.draw(configurations(space))
+    encoding = Encoding(space)
+    decoded = encoding.decode(encoding.encode([covars])[0])
+    assert encoding.key(decoded) == encoding.key(covars)
+    for name, value in covars.items():
+        covariate = space[name]
+        if isinstance(covariate, ContCovariate) and covariate.step is None:
+            # A share of the range, in logarithms of it: rounding costs some units of the last digit of the larger end.
+            assert abs(decoded[name] - value) <= 1e-13 * max(abs(covariate.min), abs(covariate.max))
+        else:
+            assert decoded[name] == value
+    assert list(decoded) == list(covars)
+
+
+@given(spaces(), st.integers(0, 2**31))
+def test_points_of_the_unit_cube_become_settings(space, seed):
+    encoding = Encoding(space)
+    rows = encoding.from_unit(np.random.default_rng(seed).random((8, len(space))))
+    for row in rows:
+        covars = encoding.decode(row)
+        assert checked_configuration(space, covars) == covars
+        np.testing.assert_allclose(encoding.encode([covars])[0], row, atol=1e-9)
+    np.testing.assert_array_equal(encoding.snap(rows.copy()), rows)

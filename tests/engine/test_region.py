@@ -1,0 +1,189 @@
+import numpy as np
+import pytest
+
+from autotune_service.engine.encoding import Encoding
+from autotune_service.engine.region import EmptyRegionError, Region
+from generated import constraints_of, space_of
+
+
+def share(**more):
+    return {"vtype": "cont", "guess": 0.2, "min": 0.0, "max": 1.0, **more}
+
+
+def sums_to(bound, *names, relation="==", **weights):
+    return {"ctype": "linear", "weights": dict.fromkeys(names, 1.0) | weights, "relation": relation, "bound": bound}
+
+
+def region_of(covars, *limits, **fixed):
+    return Region(Encoding(space_of(covars)), constraints_of(*limits), fixed)
+
+
+def sampled(region, n=200, seed=0):
+    rng = np.random.default_rng(seed)
+    return [region.decode(row) for row in region.sample(n, rng.random((n, len(region.encoding.columns))), rng)]
+
+
+def numbers(found, *names):
+    return np.array([[one[name] for name in names] for one in found])
+
+
+def test_shares_sum_to_one_and_fill_the_simplex():
+    region = region_of({name: share() for name in "abcde"}, sums_to(1.0, *"abcde"))
+    found = sampled(region)
+    assert len(found) == 200
+    assert all(limit.holds(one) for one in found for limit in region.constraints)
+    # Uniform on the simplex of five shares: mean 1/5, standard deviation sqrt(4 / 150) = 0.163. The mean of 200 is
+    # within 0.05 of it by more than four of its own standard deviations.
+    values = numbers(found, *"abcde")
+    np.testing.assert_allclose(values.mean(axis=0), 0.2, atol=0.05)
+    np.testing.assert_allclose(values.std(axis=0), 0.163, atol=0.05)
+
+
+@pytest.mark.parametrize("step", [0.1, 0.05, 0.01, 0.001])
+def test_stepped_shares_fill_the_inside_and_not_only_the_corners(step):
+    region = region_of({name: share(step=step, guess=0.0) for name in "abc"}, sums_to(1.0, *"abc"))
+    found = sampled(region)
+    assert all(limit.holds(one) for one in found for limit in region.constraints)
+    values = numbers(found, *"abc")
+    assert len(np.unique(values, axis=0)) > 50
+    # Uniform: mean 1/3, standard deviation sqrt(1 / 18) = 0.236; corners alone would have 0.47.
+    np.testing.assert_allclose(values.mean(axis=0), 1 / 3, atol=0.1)
+    np.testing.assert_allclose(values.std(axis=0), 0.236, atol=0.08)
+
+
+def test_whole_number_and_continua_pay_for_each_other():
+    covars = {name: share() for name in "abcde"} | {"n": {"vtype": "int", "guess": 0, "min": 0, "max": 20}}
+    region = region_of(covars, sums_to(1.0, *"abcde", n=0.01))
+    found = sampled(region)
+    assert all(limit.holds(one) for one in found for limit in region.constraints)
+    assert len({one["n"] for one in found}) > 15
+
+
+def test_weights_of_their_own_make_whole_numbers_trade_at_their_ratio():
+    covars = {name: {"vtype": "int", "guess": 0, "min": 0, "max": 300} for name in "ab"}
+    region = region_of(covars, {"ctype": "linear", "weights": {"a": 2.0, "b": 3.0}, "relation": "==", "bound": 600.0})
+    found = sampled(region)
+    assert all(2 * one["a"] + 3 * one["b"] == 600 for one in found)
+    assert len({one["a"] for one in found}) > 40  # of 101
+
+
+def test_two_sides_that_leave_no_room_are_one_equation():
+    region = region_of(
+        {name: share() for name in "abc"},
+        sums_to(1.0, *"abc", relation="<="),
+        {"ctype": "linear", "weights": dict.fromkeys("abc", -2.0), "relation": "<=", "bound": -2.0},
+    )
+    found = sampled(region)
+    assert len(found) == 200
+    assert numbers(found, *"abc").std(axis=0).min() > 0.1
+
+
+def test_inequality_is_sampled_by_trying():
+    region = region_of({name: share() for name in "ab"}, sums_to(0.5, "a", "b", relation="<="))
+    found = sampled(region)
+    assert len(found) == 200
+    assert (numbers(found, "a", "b").sum(axis=1) <= 0.5 + 1e-9).all()
+
+
+def test_weights_of_very_different_sizes_hold():
+    covars = {"grams": share(max=1e6, guess=1e5), "share": share(), "tiny": share(max=1e-6, guess=1e-7)}
+    weights = {"grams": 1e-6, "share": 1.0, "tiny": 1e6}
+    region = region_of(covars, {"ctype": "linear", "weights": weights, "relation": "==", "bound": 1.0})
+    found = sampled(region)
+    assert len(found) == 200
+    assert all(limit.holds(one) for one in found for limit in region.constraints)
+
+
+def test_logarithmic_numbers_sum_in_their_own_unit():
+    covars = {name: share(min=0.001, log=True) for name in "abc"}
+    region = region_of(covars, sums_to(1.0, *"abc"))
+    found = sampled(region)
+    assert len(found) == 200
+    assert all(limit.holds(one) for one in found for limit in region.constraints)
+
+
+def test_fixed_values_count_in_the_sums_to_the_last_digit():
+    region = region_of({name: share() for name in "abc"}, sums_to(1.0, *"abc"), a=0.1 + 0.2)
+    found = sampled(region)
+    assert all(one["a"] == 0.1 + 0.2 for one in found)
+    assert all(limit.holds(one) for one in found for limit in region.constraints)
+    assert numbers(found, "b").std() > 0.1
+
+
+def test_forbidden_combination_is_left_out():
+    covars = {
+        "c": {"vtype": "cat", "guess": "a", "options": ["a", "b"]},
+        "n": {"vtype": "int", "guess": 0, "min": 0, "max": 3},
+    }
+    region = region_of(covars, {"ctype": "forbidden", "combination": {"c": ["b"], "n": [1, 2]}})
+    left = [region.decode(row) for row in region.all_rows()]
+    assert len(left) == 6
+    assert {"c": "b", "n": 0} in left
+    assert {"c": "b", "n": 1} not in left
+
+
+def test_combination_with_what_plays_no_part_is_allowed():
+    covars = {
+        "c": {"vtype": "cat", "guess": "a", "options": ["a", "b"]},
+        "n": {"vtype": "int", "guess": 0, "min": 0, "max": 3, "active_if": {"covariate": "c", "values": ["b"]}},
+    }
+    region = region_of(covars, {"ctype": "forbidden", "combination": {"n": [0]}})
+    left = [region.decode(row) for row in region.all_rows()]
+    assert {"c": "a"} in left
+    assert {"c": "b", "n": 0} not in left
+
+
+def test_only_the_guess_in_a_needle_of_a_region_is_found():
+    options = [f"o{k}" for k in range(300)]
+    covars = {name: {"vtype": "cat", "guess": "o7", "options": options} for name in "abc"}
+    rest = [option for option in options if option != "o7"]
+    region = region_of(covars, *({"ctype": "forbidden", "combination": {name: rest}} for name in "abc"))
+    assert sampled(region)[0] == {"a": "o7", "b": "o7", "c": "o7"}
+
+
+def test_region_without_a_configuration_says_so():
+    region = region_of({name: share() for name in "ab"}, sums_to(1.0, "a", "b"), a=0.5, b=0.6)
+    with pytest.raises(EmptyRegionError):
+        sampled(region)
+
+
+def test_settled_rows_are_the_nearest_that_hold():
+    region = region_of({name: share() for name in "abc"}, sums_to(1.0, *"abc"))
+    # (0.5, 0.5, 0.3) lies 0.3 above the plane: the nearest point is 0.1 lower in each.
+    settled = region.settled(np.array([[0.5, 0.5, 0.3]]))
+    np.testing.assert_allclose(settled, [[0.4, 0.4, 0.2]], atol=1e-9)
+    # From (0.9, 0.9, 0) the same step would leave the bounds: c stays at 0, and the others share.
+    np.testing.assert_allclose(region.settled(np.array([[0.9, 0.9, 0.0]])), [[0.5, 0.5, 0.0]], atol=1e-9)
+
+
+def test_exchange_moves_steps_from_one_number_to_another():
+    covars = {name: {"vtype": "int", "guess": 0, "min": 0, "max": 10} for name in "abc"}
+    region = region_of(covars, sums_to(10.0, *"abc"))
+    row = region.encoding.encode([{"a": 4, "b": 6, "c": 0}])[0]
+    found = [region.decode(one) for one in region.exchanged(row)]
+    assert {"a": 5, "b": 5, "c": 0} in found
+    assert {"a": 1, "b": 6, "c": 3} in found
+    assert all(sum(one.values()) == 10 for one in found)
+
+
+def test_near_rows_are_near_and_hold():
+    region = region_of({name: share() for name in "abc"}, sums_to(1.0, *"abc"))
+    row = region.encoding.encode([{"a": 0.3, "b": 0.3, "c": 0.4}])
+    found = region.near(np.repeat(row, 50, axis=0), 0.05, np.random.default_rng(0))
+    assert region.holds(found).all()
+    distances = np.abs(found - row).max(axis=1)
+    assert 0.01 < distances.mean() < 0.15  # three steps of up to 0.05
+    assert distances.max() <= 0.15 + 1e-9
+
+
+def test_changed_rows_differ_in_one_setting():
+    covars = {
+        "c": {"vtype": "cat", "guess": "a", "options": ["a", "b", "c"]},
+        "n": {"vtype": "int", "guess": 0, "min": 0, "max": 3},
+        "x": share(),
+    }
+    region = region_of(covars)
+    row = region.encoding.encode([{"c": "a", "n": 1, "x": 0.4}])[0]
+    found = [region.decode(one) for one in region.changed(row)]
+    assert len(found) == 2 + 3
+    assert all(one["x"] == 0.4 for one in found)

@@ -1,0 +1,33 @@
+import numpy as np
+
+from autotune_service.engine.subset import representatives
+
+
+def test_no_more_than_wanted_are_all_kept():
+    assert representatives(np.zeros((5, 2)), np.arange(5.0), 5).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_quarter_are_the_best_a_half_near_the_best_the_rest_over_time():
+    # On a line, target = -|x - 50|: the best is 50 and the next best are its neighbours.
+    rows = np.arange(100.0)[:, None]
+    targets = -np.abs(rows[:, 0] - 50)
+    chosen = representatives(rows, targets, 16)
+    near = list(range(44, 57))  # 4 best: 50, 49, 51, 48; then the 8 nearest: 52, 47, 53, 46, 54, 45, 55, 44
+    near.remove(56)
+    # 4 of the 88 others, 0 to 43 and 56 to 99, at equal distances in time: places 0, 29, 58 and 87.
+    assert chosen.tolist() == sorted([*near, 0, 29, 70, 99])
+
+
+def test_as_many_as_wanted_are_chosen_once_each():
+    rng = np.random.default_rng(0)
+    for n in (1, 2, 3, 7, 50, 199):
+        chosen = representatives(rng.random((200, 3)), rng.integers(3, size=200).astype(float), n)
+        assert len(set(chosen.tolist())) == n
+        assert (np.diff(chosen) > 0).all()
+
+
+def test_best_ones_are_always_kept():
+    rng = np.random.default_rng(1)
+    targets = rng.normal(size=300)
+    chosen = representatives(rng.random((300, 2)), targets, 40)
+    assert set(np.argsort(-targets)[:10]) <= set(chosen.tolist())

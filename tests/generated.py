@@ -1,0 +1,182 @@
+"""Problems of every kind that the contract allows, for hypothesis."""
+
+from collections.abc import Mapping
+
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from autotune_service.engine.problem import Problem, Run
+from autotune_wire.base import Configuration
+from autotune_wire.constraints import Constraint
+from autotune_wire.responses import Responses
+from autotune_wire.space import CatCovariate, ContCovariate, Covariate, Space, is_active
+
+_SPACE = TypeAdapter(Space)
+_CONSTRAINTS = TypeAdapter(list[Constraint])
+_RESPONSES = TypeAdapter(Responses)
+_SHARES = st.floats(0.0, 1.0)
+
+
+def space_of(covars: Mapping[str, object]) -> Space:
+    return _SPACE.validate_python(covars)
+
+
+def constraints_of(*constraints: Mapping[str, object]) -> list[Constraint]:
+    return _CONSTRAINTS.validate_python(list(constraints))
+
+
+def responses_of(**goals: object) -> Responses:
+    """Give responses by name, each a goal or, as (goal, bound), a threshold."""
+    return _RESPONSES.validate_python(
+        {
+            name: {"goal": goal[0], "bound": goal[1]} if isinstance(goal, tuple) else {"goal": goal}
+            for name, goal in goals.items()
+        }
+    )
+
+
+@st.composite
+def _numbers(draw, kind):
+    is_int = kind == "int"
+    low = draw(st.integers(-50, 50)) if is_int else round(draw(st.floats(-1e3, 1e3)), 2)
+    span = draw(st.sampled_from([1, 2, 4, 30, 500])) if is_int else draw(st.sampled_from([0.01, 0.3, 1.0, 7.5, 1e4]))
+    covariate = {"vtype": kind}
+    form = draw(st.sampled_from(["plain", "log", "step"]))
+    if form == "log":
+        covariate["log"] = True
+        low = 1 + abs(low) if is_int else 0.01 + abs(low)
+    elif form == "step":
+        covariate["step"] = max(span // 3, 1) if is_int else span / draw(st.sampled_from([1, 3, 10, 400]))
+    return covariate | {"min": low, "max": low + span}
+
+
+@st.composite
+def _choices(draw):
+    n = draw(st.integers(1, 4))
+    kind = draw(st.sampled_from(["texts", "ordered", "numbers"]))
+    if kind == "numbers":
+        return {"vtype": "cat", "ordered": True, "options": [1, 2.5, 30, 400][:n]}
+    return {"vtype": "cat", "ordered": kind == "ordered", "options": list("abcd")[:n]}
+
+
+def value_at(covariate: Covariate, share: float):
+    """Give the value at a share of the covariate's settings."""
+    n = covariate.n_values
+    if n is None:
+        assert isinstance(covariate, ContCovariate)
+        low, high = covariate.min, covariate.max
+        value = low * (high / low) ** share if covariate.log else low + share * (high - low)
+        return min(max(value, low), high)
+    index = min(int(share * n), n - 1)
+    return covariate.options[index] if isinstance(covariate, CatCovariate) else covariate.value_at(index)
+
+
+@st.composite
+def spaces(draw, max_size=5):
+    covars = {}
+    for i in range(draw(st.integers(1, max_size))):
+        kind = draw(st.sampled_from(["int", "cont", "cat"]))
+        covariate = draw(_choices() if kind == "cat" else _numbers(kind))
+        guess = covariate["options"][0] if kind == "cat" else covariate["min"]
+        covariate["guess"] = value_at(space_of({"x": covariate | {"guess": guess}})["x"], draw(_SHARES))
+        covars[f"v{i}"] = covariate
+    space = space_of(covars)
+    for name in list(covars)[1:]:
+        role = draw(st.sampled_from(["design", "design", "context", "fidelity", "conditional"]))
+        parents = [
+            one for one in covars if covars[one]["vtype"] != "cont" and "active_if" not in covars[one] and one != name
+        ]
+        if role == "context":
+            covars[name]["role"] = "context"
+        elif role == "fidelity" and covars[name]["vtype"] != "cat" and not covars[name].get("log"):
+            if not any(one.get("role") == "fidelity" for one in covars.values()):
+                covars[name]["role"] = "fidelity"
+        elif role == "conditional" and parents and not _has_children(covars, name):
+            parent = draw(st.sampled_from(parents))
+            values = {value_at(space[parent], draw(_SHARES)) for _ in range(2)}
+            covars[name]["active_if"] = {"covariate": parent, "values": sorted(values)}
+    return space_of(covars)
+
+
+def _has_children(covars, name):
+    return any(one.get("active_if", {}).get("covariate") == name for one in covars.values())
+
+
+@st.composite
+def configurations(draw, space):
+    values = {name: value_at(covariate, draw(_SHARES)) for name, covariate in space.items()}
+    return {name: value for name, value in values.items() if is_active(space, name, values)}
+
+
+def guess_of(space: Space) -> Configuration:
+    guess = {name: covariate.guess for name, covariate in space.items()}
+    return {name: value for name, value in guess.items() if is_active(space, name, guess)}
+
+
+@st.composite
+def constraints(draw, space):
+    """Draw constraints that the guess meets."""
+    guess, found = guess_of(space), []
+    summed = [
+        name
+        for name, one in space.items()
+        if not isinstance(one, CatCovariate) and one.role != "fidelity" and one.active_if is None
+    ]
+    for _ in range(draw(st.integers(0, 2)) if summed else 0):
+        names = draw(st.lists(st.sampled_from(summed), min_size=1, max_size=4, unique=True))
+        weights = {name: draw(st.sampled_from([1.0, 1.0, -1.0, 0.5, 3.0])) for name in names}
+        relation = draw(st.sampled_from(["<=", ">=", "=="]))
+        total = sum(weight * guess[name] for name, weight in weights.items())
+        room = 0.0 if relation == "==" else draw(st.sampled_from([0.0, 0.1, 5.0]))
+        bound = total + room if relation == "<=" else total - room
+        found.append({"ctype": "linear", "weights": weights, "relation": relation, "bound": bound})
+    listed = [name for name, one in space.items() if not isinstance(one, ContCovariate)]
+    for _ in range(draw(st.integers(0, 2)) if listed else 0):
+        names = draw(st.lists(st.sampled_from(listed), min_size=1, max_size=3, unique=True))
+        combination = {name: [value_at(space[name], draw(_SHARES))] for name in names}
+        found.append({"ctype": "forbidden", "combination": combination})
+    return [one for one in constraints_of(*found) if one.holds(guess)]
+
+
+@st.composite
+def _runs(draw, space, responses):
+    covars = draw(configurations(space))
+    if draw(st.integers(0, 4)) == 0:
+        return Run(covars, is_failed=True)
+    names = [name for name in responses if draw(st.integers(0, 4))] or [next(iter(responses))]
+    values = {name: draw(st.floats(-100, 100)) for name in names}
+    sds = {name: draw(st.sampled_from([0.0, 0.1, 50.0])) for name in names if draw(st.booleans())}
+    return Run(covars, values, sds)
+
+
+@st.composite
+def problems(draw, max_runs=9):
+    """Draw a problem that has an answer: the guess, or another configuration, meets constraints and fixed values."""
+    space = draw(spaces())
+    limits = draw(constraints(space))
+    responses = responses_of(y="minimize" if draw(st.booleans()) else "maximize")
+    if draw(st.booleans()):
+        responses |= responses_of(limit=(draw(st.sampled_from([">=", "<="])), draw(st.floats(-50, 50))))
+    runs = draw(st.lists(_runs(space, responses), min_size=draw(st.sampled_from([0, 5])), max_size=max_runs))
+    if runs and draw(st.booleans()):
+        runs.append(runs[0])
+    other = draw(configurations(space))
+    possible = other if all(one.holds(other) for one in limits) else guess_of(space)
+    pending = draw(st.lists(configurations(space), max_size=2))
+    return Problem(
+        space=space,
+        responses=responses,
+        runs=runs,
+        seed=draw(st.integers(0, 2**31)),
+        constraints=limits,
+        pending=[one for one in pending if all(limit.holds(one) for limit in limits)],
+        fixed=_fixed(draw, space, possible),
+        n=draw(st.integers(1, 3)),
+    )
+
+
+def _fixed(draw, space, possible):
+    contexts = [name for name, one in space.items() if one.role == "context"]
+    names = {*contexts, *(name for name in possible if draw(st.integers(0, 5)) == 0)}
+    chosen = {name: value for name, value in possible.items() if name in names}
+    return {name: value for name, value in chosen.items() if is_active(space, name, chosen)}

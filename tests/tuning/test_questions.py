@@ -1,0 +1,133 @@
+"""Questions to the engine, on a real database, the engine's part played by the test."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+
+from autotune_service.domain.errors import EngineFailedError, InvalidError, NotFoundError
+from autotune_service.tuning.answering import claim_asked, commit_answer, fail_asked, keep_asked
+from autotune_service.tuning.experiments import close_experiment, create_experiment, read_experiment
+from autotune_service.tuning.questions import answer_to, insights_question, predict_question
+from autotune_service.tuning.tell import tell
+from autotune_wire.experiments import NewExperiment
+from autotune_wire.observations import Told
+from support import GUESS, SPACE
+
+LEASE = timedelta(seconds=30)
+ANSWER = {"b": 1, "a": 2}
+
+
+@pytest.fixture
+async def exp_uuid(store, user_uuid):
+    return (await create_experiment(store, user_uuid, NewExperiment(name="q", covars=SPACE, seed=1))).exp_uuid
+
+
+@pytest.fixture
+def ask(store, user_uuid, exp_uuid):
+    async def ask(data_rev=0, question=None):
+        return await answer_to(store, user_uuid, exp_uuid, question or insights_question(), data_rev)
+
+    return ask
+
+
+def run(weight):
+    return Told(covars=GUESS | {"weight": weight}, response=1.0)
+
+
+async def count(store):
+    async with store.work() as work:
+        return (await work.one(sa.text("SELECT count(*) AS n FROM questions")))["n"]
+
+
+async def test_question_is_answered_once_for_all_who_ask(store, ask):
+    assert [await ask() for _ in range(3)] == [None] * 3
+    asked = await claim_asked(store, "a", LEASE)
+    assert await claim_asked(store, "b", LEASE) is None
+    assert await commit_answer(store, asked, ANSWER)
+    answered = await ask()
+    assert (list(answered.answer.items()), answered.data_rev) == (list(ANSWER.items()), 0)
+    assert await claim_asked(store, "a", LEASE) is None
+
+
+async def test_answer_that_does_not_know_the_newest_data_is_asked_for_anew(store, user_uuid, exp_uuid, ask):
+    await ask()
+    await commit_answer(store, await claim_asked(store, "a", LEASE), ANSWER)
+    await tell(store, user_uuid, exp_uuid, [run(7)])
+    assert await ask(1) is None
+    asked = await claim_asked(store, "a", LEASE)
+    assert len(asked.snapshot.observations) == 1
+    await commit_answer(store, asked, ANSWER)
+    assert (await ask(1)).data_rev == 1
+
+
+async def test_tell_during_the_answer_leaves_it_good_for_who_asked_before(store, user_uuid, exp_uuid, ask):
+    await ask()
+    asked = await claim_asked(store, "a", LEASE)
+    await tell(store, user_uuid, exp_uuid, [run(7)])
+    await commit_answer(store, asked, ANSWER)
+    assert (await ask(0)).data_rev == 0
+    assert await ask(1) is None
+    assert len((await claim_asked(store, "a", LEASE)).snapshot.observations) == 1
+
+
+async def test_failure_is_told_and_then_tried_again(store, ask):
+    await ask()
+    assert await fail_asked(store, await claim_asked(store, "a", LEASE), "no luck")
+    with pytest.raises(EngineFailedError, match="no luck"):
+        await ask()
+    assert await ask() is None
+    assert await claim_asked(store, "a", LEASE) is not None
+
+
+async def test_question_of_a_worker_that_is_gone_is_taken_up(store, ask):
+    await ask()
+    lost = await claim_asked(store, "slow", timedelta(0))
+    taken = await claim_asked(store, "quick", LEASE)
+    assert taken.question.question_uuid == lost.question.question_uuid
+    assert not await commit_answer(store, lost, {})
+    assert not await keep_asked(store, lost, LEASE)
+    assert await commit_answer(store, taken, ANSWER)
+
+
+async def test_questions_are_answered_in_the_order_they_were_put(store, user_uuid, exp_uuid, ask):
+    row = await read_experiment(store, user_uuid, exp_uuid)
+    for weight in (1.0, 2.0, 3.0):
+        await ask(question=predict_question(row, [GUESS | {"weight": weight}]))
+    claimed = [await claim_asked(store, "a", LEASE) for _ in range(3)]
+    assert [one.configurations[0]["weight"] for one in claimed] == [1.0, 2.0, 3.0]
+
+
+async def test_predictions_are_asked_of_checked_configurations(store, user_uuid, exp_uuid):
+    row = await read_experiment(store, user_uuid, exp_uuid)
+    question = predict_question(row, [{"weight": 7, "v1": 2.0, "color": "red"}])
+    assert question.body == {"configurations": [{"v1": 2, "color": "red", "weight": 7.0}]}
+    with pytest.raises(InvalidError) as caught:
+        predict_question(row, [GUESS, GUESS | {"v1": 9}])
+    assert caught.value.errors[0].field == "configurations.1.v1"
+
+
+async def test_old_answers_go_when_newer_data_come(store, user_uuid, exp_uuid, ask):
+    await ask()
+    await commit_answer(store, await claim_asked(store, "a", LEASE), ANSWER)
+    await tell(store, user_uuid, exp_uuid, [run(7)])
+    assert await count(store) == 1  # whoever asked for it may not have read it yet
+    async with store.work() as work:
+        await work.run(sa.text("UPDATE questions SET answered_at = answered_at - interval '3 minutes'"))
+    await tell(store, user_uuid, exp_uuid, [run(8)])
+    assert await count(store) == 0
+
+
+async def test_closed_experiment_still_answers(store, user_uuid, exp_uuid, ask):
+    await close_experiment(store, user_uuid, exp_uuid)
+    await ask()
+    await commit_answer(store, await claim_asked(store, "a", LEASE), ANSWER)
+    assert (await ask()).answer == ANSWER
+
+
+async def test_stranger_gets_no_answer(store, user_uuid, exp_uuid, ask):
+    await ask()
+    await commit_answer(store, await claim_asked(store, "a", LEASE), ANSWER)
+    with pytest.raises(NotFoundError):
+        await answer_to(store, uuid4(), exp_uuid, insights_question(), 0)

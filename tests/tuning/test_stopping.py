@@ -1,0 +1,132 @@
+"""Stop rules, on a real database, the engine's part played by the test."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from autotune_service.domain.errors import ExperimentStoppedError, InvalidError, NotFoundError
+from autotune_service.store.events import list_events
+from autotune_service.tuning.ask import current_suggestion, lease_suggestions
+from autotune_service.tuning.conditional import current_conditional
+from autotune_service.tuning.experiments import create_experiment, read_experiment
+from autotune_service.tuning.fit import claim_job, commit_job
+from autotune_service.tuning.proposals import Proposal, Solved
+from autotune_service.tuning.stopping import resume
+from autotune_service.tuning.tell import tell
+from autotune_wire.changes import Resume
+from autotune_wire.experiments import NewExperiment
+from autotune_wire.observations import Told
+from support import GUESS, SPACE
+
+LEASE = timedelta(seconds=30)
+
+
+@pytest.fixture
+def make(store, user_uuid):
+    async def make(**stop):
+        new = NewExperiment(name="stop", covars=SPACE, seed=1, stop=stop or None)
+        return (await create_experiment(store, user_uuid, new)).exp_uuid
+
+    return make
+
+
+def run(weight, response=1.0):
+    return Told(covars=GUESS | {"weight": weight}, response=response)
+
+
+def solved(weight, acquisition=None):
+    return Solved([Proposal(GUESS | {"weight": weight}, "model", "because", acquisition=acquisition)])
+
+
+async def types(store, exp_uuid):
+    return [event.type for event in await list_events(store, exp_uuid, 0, 1000)]
+
+
+async def test_rule_that_the_data_meet_stops_the_experiment(store, user_uuid, make):
+    exp_uuid = await make(budget=2)
+    await tell(store, user_uuid, exp_uuid, [run(7)])
+    assert (await read_experiment(store, user_uuid, exp_uuid)).stopped is None
+    await tell(store, user_uuid, exp_uuid, [run(8)])
+    event = (await list_events(store, exp_uuid, 0, 100))[-1]
+    assert (event.type, event.data["rule"]) == ("stop_rule_fired", "budget")
+    row = await read_experiment(store, user_uuid, exp_uuid)
+    assert (row.stopped.rule, row.stopped.reason) == ("budget", event.data["reason"])
+    assert await claim_job(store, "a", LEASE) is None
+    for ask in (
+        current_suggestion(store, user_uuid, exp_uuid, 0),
+        lease_suggestions(store, user_uuid, exp_uuid, 0, 1),
+        current_conditional(store, user_uuid, exp_uuid, 0, {"v1": 2}),
+    ):
+        with pytest.raises(ExperimentStoppedError, match="2 runs were told"):
+            await ask
+
+
+async def test_fit_under_way_when_the_rule_is_met_proposes_nothing(store, user_uuid, make):
+    exp_uuid = await make(budget=2)
+    await tell(store, user_uuid, exp_uuid, [run(7)])
+    job = await claim_job(store, "a", LEASE)
+    await tell(store, user_uuid, exp_uuid, [run(8)])
+    assert await commit_job(store, job, solved(50.0))
+    assert (await types(store, exp_uuid))[-1] == "stop_rule_fired"
+
+
+async def test_stopped_experiment_takes_tells_and_stops_once(store, user_uuid, make):
+    exp_uuid = await make(target=5.0)
+    await tell(store, user_uuid, exp_uuid, [run(7, 6.0)])
+    await tell(store, user_uuid, exp_uuid, [run(8, 7.0)])
+    assert (await types(store, exp_uuid)).count("stop_rule_fired") == 1
+    assert (await read_experiment(store, user_uuid, exp_uuid)).best_response == 7.0
+
+
+async def test_plateau_looks_at_the_runs_before(store, user_uuid, make):
+    exp_uuid = await make(plateau={"n_runs": 2, "min_gain": 0.5})
+    for weight, response in ((1, 1.0), (2, 2.0), (3, 2.1)):
+        await tell(store, user_uuid, exp_uuid, [run(weight, response)])
+    assert (await read_experiment(store, user_uuid, exp_uuid)).stopped is None
+    await tell(store, user_uuid, exp_uuid, [run(4, 2.2)])
+    assert (await read_experiment(store, user_uuid, exp_uuid)).stopped.rule == "plateau"
+
+
+@pytest.mark.parametrize(("acquisition", "rule"), [(0.05, "min_expected_gain"), (0.2, None), (None, None)])
+async def test_small_expected_gain_stops_the_experiment(store, user_uuid, make, acquisition, rule):
+    exp_uuid = await make(min_expected_gain=0.1)
+    await tell(store, user_uuid, exp_uuid, [run(7)])
+    await commit_job(store, await claim_job(store, "a", LEASE), solved(50.0, acquisition))
+    stopped = (await read_experiment(store, user_uuid, exp_uuid)).stopped
+    assert (None if stopped is None else stopped.rule) == rule
+    assert ("stop_rule_fired" in await types(store, exp_uuid)) is (rule is not None)
+
+
+async def test_resumed_experiment_goes_on_with_its_new_rules(store, user_uuid, make):
+    exp_uuid = await make(budget=1)
+    await tell(store, user_uuid, exp_uuid, [run(7)])
+    told = await resume(store, user_uuid, exp_uuid, Resume(stop={"budget": 2}))
+    assert (told.stopped, told.stop.budget) == (None, 2)
+    assert (await types(store, exp_uuid))[-1] == "experiment_resumed"
+    await commit_job(store, await claim_job(store, "a", LEASE), solved(50.0))
+    assert await current_suggestion(store, user_uuid, exp_uuid, 1) is not None
+    await tell(store, user_uuid, exp_uuid, [run(8)])
+    assert (await read_experiment(store, user_uuid, exp_uuid)).stopped.rule == "budget"
+
+
+async def test_resume_without_rules_keeps_them_and_with_null_drops_them(store, user_uuid, make):
+    exp_uuid = await make(budget=1)
+    assert (await resume(store, user_uuid, exp_uuid, Resume())).stop.budget == 1
+    assert (await resume(store, user_uuid, exp_uuid, Resume(stop=None))).stop is None
+    await tell(store, user_uuid, exp_uuid, [run(7)])
+    assert (await read_experiment(store, user_uuid, exp_uuid)).stopped is None
+
+
+async def test_resume_refuses_rules_that_do_not_fit(store, user_uuid):
+    responses = {"yield": {"goal": "maximize"}, "cost": {"goal": "minimize"}}
+    new = NewExperiment(name="two", covars=SPACE, responses=responses)
+    exp_uuid = (await create_experiment(store, user_uuid, new)).exp_uuid
+    with pytest.raises(InvalidError) as caught:
+        await resume(store, user_uuid, exp_uuid, Resume(stop={"target": 1.0}))
+    assert caught.value.errors[0].field == "stop.target"
+
+
+async def test_stranger_resumes_nothing(store, make):
+    with pytest.raises(NotFoundError):
+        await resume(store, uuid4(), await make(budget=1), Resume())
