@@ -270,14 +270,14 @@ class Experiment:
 
         Returns:
             A table like that of ``history``: the covariates, then ``mean`` and ``sd`` (with several responses
-            ``NAME mean`` and ``NAME sd``).
+            ``NAME mean`` and ``NAME sd``), which are empty while there are too few data for a model.
 
         Raises:
             InvalidInputError: If something is no configuration.
-            ServiceError: If one lies outside the space, or there are too few data for a model.
+            ServiceError: If one lies outside the space.
         """
         found, predictions = predict(self.connection, self._seen, configurations)
-        return prediction_table(found, predictions, self.covars)
+        return prediction_table(found, predictions, self.covars, self.responses)
 
     def insights(self) -> Insights:
         """Fetch what the model has learnt: what matters, how well it foretells, and how the responses run."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from autotune.checks import checked
 from autotune.connection import Connection
-from autotune.errors import InvalidInputError
+from autotune.errors import InvalidInputError, ServiceError
 from autotune.shown import Suggestion
 from autotune.told import Run, configuration_of
 from autotune.values import is_missing
@@ -36,8 +36,13 @@ def predict(
     for start in range(0, len(found), MAX_PREDICT):
         with checked(f"configurations from {start} on" if start else "these configurations"):
             body = Predict(configurations=found[start : start + MAX_PREDICT])
-        # A question changes nothing.
-        predictions += connection.post(path, PredictReply, body, is_safe=True).predictions
+        try:
+            # A question changes nothing.
+            predictions += connection.post(path, PredictReply, body, is_safe=True).predictions
+        except ServiceError as error:
+            if start:
+                error.add_note(f"configurations.0 is number {start} of those given")
+            raise
     return found, predictions
 
 

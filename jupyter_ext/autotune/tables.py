@@ -39,11 +39,17 @@ def run_table(runs: Sequence[Observation], space: Space, responses: Responses) -
 
 
 def prediction_table(
-    configurations: Sequence[Configuration], predictions: Sequence[Mapping[str, Predicted]], space: Space
+    configurations: Sequence[Configuration],
+    predictions: Sequence[Mapping[str, Predicted]],
+    space: Space,
+    responses: Responses,
 ) -> Any:
-    """Lay predictions out as a table: covariates, then mean and standard deviation of each response."""
-    named = dict.fromkeys(name for one in predictions for name in one)
-    columns = {name: ("mean", SD) if len(named) == 1 else (f"{name} mean", f"{name} {SD}") for name in named}
+    """Lay predictions out as a table: covariates, then mean and standard deviation of each response.
+
+    Cells are empty where there is no model of a response yet.
+    """
+    is_alone = len(responses) == 1
+    columns = {name: ("mean" if is_alone else f"{name} mean", sd_column(name, responses)) for name in responses}
     own = [column for pair in columns.values() for column in pair]
     renamed = _renamed(space, set(own))
     records = []

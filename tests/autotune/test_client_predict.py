@@ -4,9 +4,9 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from fake_service import problem
+from fake_service import SPACE, problem
 
-from autotune.errors import InvalidInputError, UnavailableError
+from autotune.errors import InvalidInputError, ServiceError, UnavailableError
 
 PREDICT = "POST /experiment/"
 
@@ -20,9 +20,16 @@ def test_predict_gives_a_table(experiment):
     assert frame.to_dict("list") == {"x": [0.25, 0.5], "mean": [0.25, 0.5], "sd": [0.1, 0.1]}
 
 
-def test_predict_names_several_responses(experiment, service):
+def test_predict_names_several_responses(client, service):
+    experiment = client.new("n", SPACE, responses={"yield": "maximize", "cost": "minimize"})
     service.predicted = ["yield", "cost"]
     assert list(experiment.predict({"x": 0.25}).columns) == ["x", "yield mean", "yield sd", "cost mean", "cost sd"]
+
+
+def test_predict_without_a_model_has_empty_cells(experiment, service):
+    service.predicted = []
+    frame = experiment.predict({"x": 0.25})
+    assert (list(frame.columns), frame["mean"].isna().tolist()) == (["x", "mean", "sd"], [True])
 
 
 def test_predict_without_pandas_gives_a_list(experiment, monkeypatch):
@@ -49,6 +56,21 @@ def test_predict_asks_for_many_in_parts(experiment, service):
     frame = experiment.predict([{"x": n / 2000} for n in range(1500)])
     assert (len(frame), frame["mean"].iloc[-1]) == (1500, 1499 / 2000)
     assert [method for method, path in service.calls if path.endswith("predict")] == ["POST", "POST"]
+
+
+def test_predict_of_a_later_part_says_how_its_configurations_are_counted(experiment, service):
+    configurations = [{"x": 0.5}] * 1001
+    plain = service.handle
+
+    def refusing_the_second(request):
+        n_before = sum(path.endswith("predict") for _, path in service.calls)
+        refused = request.url.path.endswith("predict") and n_before == 1
+        return problem(422, "invalid", "no") if refused else plain(request)
+
+    experiment.connection._http._transport.handler = refusing_the_second
+    with pytest.raises(ServiceError) as caught:
+        experiment.predict(configurations)
+    assert caught.value.__notes__ == ["configurations.0 is number 1000 of those given"]
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,14 @@ def test_fail_of_a_suggestion_that_another_told_is_refused(experiment, service):
         experiment.fail(suggestion)
 
 
+def test_fail_is_not_taken_for_a_run_that_measured_only_something_else(lab, service):
+    suggestion = lab.ask()
+    lab.tell(suggestion, {"impurity": 0.01})
+    service.trouble(TELL, CUT, problem(409, "already_told", "it has"))
+    with pytest.raises(ServiceError):
+        lab.fail(suggestion)
+
+
 def test_ask_sends_the_values_that_are_fixed(experiment, service):
     assert experiment.ask(fixed={"oven": "b"}).covars == {"x": 0.5, "oven": "b"}
     assert experiment.ask(2, fixed={"x": np.float64(0.25)})[1].covars == {"x": 0.25}

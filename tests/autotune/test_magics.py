@@ -191,6 +191,7 @@ def test_magic_resume_goes_on_after_a_stop(shell, lab, line, stop):
         ("tell float('nan') space", "finite number"),
         ("tell 1 +", "no expression"),
         ("tell 1 2 3", "no expression"),
+        ("tell 3space", "no expression"),
         ("tell 1 space --sd", "--sd needs a value"),
         ('tell {"cost": 1} space', "responses.cost: is no response of this experiment; it has Response"),
         ("fail", "nothing was asked for"),

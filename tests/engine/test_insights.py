@@ -99,6 +99,14 @@ def test_best_predicted_meets_the_thresholds_and_worked():
     assert best["x"] == 0.4
 
 
+def test_best_predicted_is_no_run_that_failed():
+    runs = [*(Run({"x": k / 8, "z": 0.5}, {"y": k}) for k in range(7)), Run({"x": 1.0, "z": 0.5}, is_failed=True)]
+    given = replace(problem([], bowl), runs=runs)
+    best, expected = best_predicted(given)
+    assert best["x"] == 0.75
+    assert predict(given, [{"x": 1.0, "z": 0.5}])[0]["y"].mean > expected.mean
+
+
 def test_nothing_is_best_where_nothing_counts():
     assert best_predicted(problem([], bowl)) is None
     failed = [Run(one, is_failed=True) for one in points("xz", 3)]
@@ -155,7 +163,7 @@ def test_left_out_prediction_is_that_of_a_refit_with_the_same_kernel():
 
 
 def test_runs_the_model_is_not_conditioned_on_are_left_out_as_they_are(monkeypatch):
-    monkeypatch.setattr("autotune_service.engine.surrogate._MAX_CONDITIONED", 20)
+    monkeypatch.setattr("autotune_service.engine.surrogate.MAX_CONDITIONED", 20)
     found = insights(problem(points("xz", 40), bowl)).leave_one_out["y"]
     assert len(found) == 40
     assert None not in found
@@ -240,6 +248,17 @@ def test_slices_leave_out_what_plays_no_part_at_the_best_point():
     fancy = insights(problem(covars, lambda one: {"y": 5.0 * (one["c"] == "b")}, space)).slices["y"]
     assert list(plain) == ["c"]
     assert list(fancy) == ["c", "knob"]
+
+
+def test_slice_of_what_others_hang_on_switches_them_off():
+    space = {"c": C, "knob": X | {"active_if": {"covariate": "c", "values": ["b"]}}}
+    covars = [{"c": "a"}, {"c": "c"}, *({"c": "b", "knob": k / 4} for k in range(5))]
+    given = problem(covars, lambda one: {"y": 3.0 * one.get("knob", 0.1)}, space)
+    found = insights(given)
+    assert found.best_predicted[0] == {"c": "b", "knob": 1.0}
+    along = dict(found.slices["y"]["c"])
+    for option in "ac":
+        assert along[option].mean == pytest.approx(predict(given, [{"c": option}])[0]["y"].mean)
 
 
 def test_slices_of_a_retired_best_point_are_still_given():

@@ -82,6 +82,28 @@ def test_bridge_gives_the_joint_posterior_of_botorchs_own_model(theirs, q):
     assert torch.allclose(found.distribution.covariance_matrix, expected.distribution.covariance_matrix, atol=NEAR)
 
 
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_rows_that_a_batch_shares_change_nothing_but_the_time(place):
+    model, shared = ProcessModel([OWN]), tensor(KNOWN[:2])
+    batch = tensor(NEW).requires_grad_()
+    joint = torch.stack([torch.cat([shared[:place], row[None], shared[place:]]) for row in batch])
+    found = model.posterior(joint)
+    one_by_one = [model.posterior(one.unsqueeze(0)) for one in joint]
+    for read in (lambda given: given.mean, lambda given: given.distribution.covariance_matrix):
+        expected = torch.cat([read(one) for one in one_by_one])
+        assert torch.allclose(read(found), expected, atol=1e-10)
+        slopes = [
+            torch.autograd.grad(read_of.sum(), batch, retain_graph=True)[0] for read_of in (read(found), expected)
+        ]
+        assert torch.allclose(*slopes, atol=1e-8)
+
+
+def test_gradient_of_a_batch_of_equal_rows_goes_to_each():
+    at = TorchAcquisition(lambda rows: ProcessModel([OWN]).posterior(rows).mean.flatten())
+    gradients = at.values_with_gradients(np.repeat(NEW[:1], 3, axis=0))[1]
+    assert gradients == pytest.approx(np.repeat(OWN.predict_with_gradients(NEW[:1])[2], 3, axis=0), abs=NEAR)
+
+
 def test_bridge_keeps_outputs_apart():
     other = GaussianProcess(KNOWN[:5], -TARGETS[:5], NOISES[:5], OWN.hyperparameters, IS_CODE)
     with torch.no_grad():

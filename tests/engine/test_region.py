@@ -78,6 +78,11 @@ def test_two_sides_that_leave_no_room_are_one_equation():
     assert numbers(found, *"abc").std(axis=0).min() > 0.1
 
 
+def test_equations_that_rounding_makes_contradict_each_other_are_one():
+    region = region_of({name: share() for name in "ab"}, sums_to(0.3, "a", "b"), sums_to(0.1 + 0.2, "a", "b"))
+    assert len(sampled(region)) == 200
+
+
 def test_inequality_is_sampled_by_trying():
     region = region_of({name: share() for name in "ab"}, sums_to(0.5, "a", "b", relation="<="))
     found = sampled(region)
@@ -108,6 +113,19 @@ def test_fixed_values_count_in_the_sums_to_the_last_digit():
     assert all(one["a"] == 0.1 + 0.2 for one in found)
     assert all(limit.holds(one) for one in found for limit in region.constraints)
     assert numbers(found, "b").std() > 0.1
+
+
+@pytest.mark.parametrize("value", [21.017490070400715, 20.9, 21.5 + 1e-9, 21.1, 21.3333333333])
+def test_fixed_value_that_encoding_rounds_comes_back_to_the_last_digit(value):
+    region = region_of({"x": share(min=20.82, max=21.82, guess=21.0, log=True), "y": share()}, x=value)
+    assert {one["x"] for one in sampled(region, 3)} == {value}
+
+
+def test_rows_may_miss_a_sum_by_half_of_what_the_contract_allows():
+    region = region_of({name: share() for name in "ab"}, sums_to(1.0, "a", "b"))
+    # The contract allows 1e-9 of bound and terms, 2e-9 here.
+    rows = np.array([[0.5, 0.5 + excess] for excess in (0.0, 0.9e-9, -0.9e-9, 1.1e-9, -1.1e-9)])
+    assert region.holds(rows).tolist() == [True, True, True, False, False]
 
 
 def test_forbidden_combination_is_left_out():
@@ -154,6 +172,31 @@ def test_settled_rows_are_the_nearest_that_hold():
     np.testing.assert_allclose(settled, [[0.4, 0.4, 0.2]], atol=1e-9)
     # From (0.9, 0.9, 0) the same step would leave the bounds: c stays at 0, and the others share.
     np.testing.assert_allclose(region.settled(np.array([[0.9, 0.9, 0.0]])), [[0.5, 0.5, 0.0]], atol=1e-9)
+
+
+def test_shares_at_their_bounds_leave_the_repair_to_the_others():
+    # Of 60 shares 58 are 0 already: 1.3 becomes 1 by 0.15 less in each of the two others.
+    names = [f"s{k}" for k in range(60)]
+    region = region_of({name: share() for name in names}, sums_to(1.0, *names))
+    settled = region.settled(np.array([[0.9, 0.4] + [0.0] * 58]))
+    np.testing.assert_allclose(settled, [[0.75, 0.25] + [0.0] * 58], atol=1e-9)
+
+
+def test_rounding_next_to_a_bound_ends_on_it():
+    region = region_of({name: share() for name in "abc"}, sums_to(1.0, *"abc"))
+    (row,) = region.settled(np.array([[0.5, 0.5 - 2e-16, 3e-18]]))
+    assert region.decode(row)["c"] == 0.0
+    # Unless a sum needs just that little.
+    needle = region_of({"x": share(guess=1e-228)}, sums_to(1e-228, "x"))
+    assert sampled(needle, 1) == [{"x": 1e-228}]
+
+
+def test_rows_that_are_settled_or_exchanged_stay_as_they_were():
+    region = region_of({name: share(step=0.1, guess=0.0) for name in "abc"}, sums_to(1.0, *"abc"), a=0.2)
+    rows = np.array([[0.5, 0.3, 0.2]])
+    region.settled(rows)
+    region.exchanged(rows[0])
+    assert rows.tolist() == [[0.5, 0.3, 0.2]]
 
 
 def test_exchange_moves_steps_from_one_number_to_another():

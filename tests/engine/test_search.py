@@ -147,6 +147,13 @@ def test_search_climbs_wide_whole_numbers_to_the_nearest():
     assert isinstance(region.decode(found.row)["n"], int)
 
 
+def test_search_does_not_climb_onto_what_is_forbidden():
+    limit = {"ctype": "forbidden", "combination": {"n": [0]}}
+    region = region_of({"n": N | {"max": 500, "guess": 1}, "x": X}, limit)
+    found = found_in(region, Quadratic([-0.2, 0.7], [1, 1]))  # every climb ends at n = 0
+    assert region.decode(found.row)["n"] > 0
+
+
 def test_search_changes_settings_that_no_climb_reaches():
     covars = {f"c{k}": {"vtype": "cat", "guess": "a", "options": list("abcdefgh")} for k in range(6)}
     region = region_of(covars)

@@ -28,15 +28,11 @@ def main() -> None:
 
 
 class _Engine:
-    """The engine, loaded once."""
+    """The engine, loaded once; torch is loaded by the first problem that needs it."""
 
     def __init__(self) -> None:
-        import torch
-
         from autotune_service.engine import insights, recommend
 
-        torch.set_num_threads(1)
-        torch.set_default_dtype(torch.double)
         self._recommend = recommend
         self._insights = insights
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from autotune_wire.base import Value
 from autotune_wire.space import CatCovariate, Covariate, IntCovariate
 
+_AT_BOUND = 1e-12  # share of a range within which a number is its bound
 _MAX_GRID = 128
 """A number with more settings than this is searched as a continuum and rounded; one with fewer, setting by setting."""
 
@@ -76,10 +77,13 @@ class Column:
             last = covariate.n_values - 1
             return covariate.options[round(min(max(place if self.is_code else place * last, 0.0), last))]
         low, high = self.ends
-        number = low + min(max(place, 0.0), 1.0) * (high - low)
+        share = min(max(place, 0.0), 1.0)
+        number = low + share * (high - low)
         value = math.exp(number) if self.is_log else number
         if isinstance(covariate, IntCovariate) or covariate.step is not None:
             return covariate.value_at(covariate.index_near(value))
+        if share in {0.0, 1.0}:
+            return covariate.min if share == 0.0 else covariate.max
         return min(max(value, covariate.min), covariate.max)  # the sum can round past the bound by the last bit
 
     def from_unit(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -97,7 +101,8 @@ class Column:
             nearest = np.abs(places[:, None] - self.grid).argmin(axis=1)
             return np.asarray(self.grid[nearest])
         if self.covariate.n_values is None:
-            return np.clip(places, 0.0, 1.0)
+            inside = np.where(places > _AT_BOUND, places, 0.0)  # arithmetic leaves 3e-18 where 0 is meant
+            return np.where(inside < 1.0 - _AT_BOUND, inside, 1.0)
         return np.array([self.encode(self.decode(float(place))) for place in places])
 
     @cached_property

@@ -23,8 +23,9 @@ class Prior:
     """
 
     precision: float = 0.4
-    code_precision: float = 0.0
     precision_sd: float = 1.0
+    code_precision: float = -1.0
+    code_precision_sd: float = 1.5
     variance: float = 0.0
     variance_sd: float = 1.0
     noise: float = -12.0
@@ -34,17 +35,16 @@ class Prior:
     def location(self, is_code: NDArray[np.bool_]) -> Array:
         """Give the priors' means in the order of the parameters, shape (d + 2,), for columns of numbers or codes.
 
-        Two options are nearly strangers until the data say that they are alike.
-
         The more covariates, the longer the length scales: otherwise every two points of a space of many would be
         strangers (Hvarfner et al. 2024, "Vanilla Bayesian Optimization Performs Great in High Dimensions").
         """
         numbers = self.precision - 0.25 * np.log(len(is_code))
         return np.append(np.where(is_code, self.code_precision, numbers), [self.variance, self.noise])
 
-    def scale(self, d: int) -> Array:
+    def scale(self, is_code: NDArray[np.bool_]) -> Array:
         """Give the priors' standard deviations in the same order."""
-        return np.array([self.precision_sd] * d + [self.variance_sd, self.noise_sd])
+        precisions = np.where(is_code, self.code_precision_sd, self.precision_sd)
+        return np.append(precisions, [self.variance_sd, self.noise_sd])
 
 
 class LogPosterior:
@@ -66,7 +66,7 @@ class LogPosterior:
     ) -> None:
         n, d = rows.shape
         self.prior = prior
-        self.location, self.scale = prior.location(is_code), prior.scale(d)
+        self.location, self.scale = prior.location(is_code), prior.scale(is_code)
         self._squares = np.ascontiguousarray(squared_differences(rows, rows, is_code).reshape(n * n, d))
         self._is_inferred = np.isnan(known_noises)
         self._known = np.where(self._is_inferred, 0.0, known_noises)
@@ -110,9 +110,7 @@ class LogPosterior:
 
     def maximize(self) -> Hyperparameters:
         """Find the most probable hyperparameters, from starts that depend on nothing but the prior."""
-        bounds = list(
-            zip(self.location - _REACH * self.scale, self.location + _REACH * self.scale, strict=True)
-        )
+        bounds = list(zip(self.location - _REACH * self.scale, self.location + _REACH * self.scale, strict=True))
         found = [
             minimize(
                 self.negative,

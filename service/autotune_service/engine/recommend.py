@@ -15,7 +15,7 @@ from autotune_service.engine.problem import Problem, Recommendation
 from autotune_service.engine.promise import Chance, Promise, chances_of, improvement_of
 from autotune_service.engine.region import Region
 from autotune_service.engine.search import Found, find_best
-from autotune_service.engine.surrogate import Surrogate, fit_feasibility, fit_responses
+from autotune_service.engine.surrogate import MAX_CONDITIONED, Surrogate, fit_feasibility, fit_responses
 from autotune_wire.responses import objectives_of, primary_of
 
 _PROMISING = 16  # rows of the front near which is looked more closely
@@ -95,9 +95,9 @@ class _Proposing:
         if is_named(self.problem.acq_func, self.n_objectives):
             from autotune_service.engine.named.serving import acquisitions_for  # loads torch
 
-            works = chances_of({}, {}, self.feasibility)
-            parts = acquisitions_for(self.problem, self.region, self.surrogates, self.pending, works, rng)
-            return Promise(parts)
+            return Promise(
+                acquisitions_for(self.problem, self.region, self.surrogates, self.feasibility, self.pending, rng)
+            )
         return Promise([improvement_of(objective, self.pending, self._is_acceptable(objective), rng), *chances])
 
     def _objective(self) -> Surrogate | None:
@@ -138,6 +138,8 @@ class _Proposing:
     def _reason(self, found: Found) -> str:
         title = title_of(self.problem.acq_func, self.n_objectives)
         basis = f"the highest {title}, after {len(self.told)} observations"
+        if len(self.told) > MAX_CONDITIONED:
+            basis += f", for which {MAX_CONDITIONED} of them stand"
         if self._objective() is None:
             objective = primary_of(self.problem.responses)[0]
             basis = f"the most likely to work, after {len(self.told)} runs of which none has measured {objective}"

@@ -62,7 +62,11 @@ class Region:
     def settled(self, rows: Array) -> Array:
         """Snap rows, and move their continuous numbers as little as meets the sums; some may stay infeasible."""
         rows = self.snap(rows)
-        return rows if self.mixture is None else self.mixture.repaired(rows)
+        if self.mixture is None:
+            return rows
+        rows = self.mixture.repaired(rows)
+        tidy = self.snap(rows)  # a repair can end next to a bound
+        return np.where(self.holds(tidy)[:, None], tidy, rows)
 
     def decode(self, row: Array) -> Configuration:
         """Map a row, shape (d,), to its configuration, with the fixed values to their last digit."""
@@ -144,6 +148,7 @@ class Region:
         return rows
 
     def _with_fixed(self, rows: Array) -> Array:
+        rows = rows.copy()
         for j, place in self.fixed.items():
             rows[:, j] = place
         return rows

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,13 @@ from autotune_service.engine.named.models import FITS
 from autotune_service.engine.problem import Prediction, Problem, Run
 from autotune_service.engine.scale import ResponseScale
 from autotune_service.engine.subset import representatives
-from autotune_wire.responses import Objective, Response
+from autotune_wire.experiments import ModelType
+from autotune_wire.responses import MAX_RESPONSES, Objective, Response
 
 _MAX_FITTED = 400
 """Observations that the hyperparameters are learnt from; of more, representatives."""
 
-_MAX_CONDITIONED = 2000
+MAX_CONDITIONED = 2000
 """Observations that a posterior is conditioned on; of more, representatives."""
 
 _LABEL_NOISE = 0.05  # variance of the labels 1 and -1: works and fails are seldom a matter of chance
@@ -57,9 +59,18 @@ def fit_response(encoding: Encoding, problem: Problem, name: str) -> Surrogate |
     sds = np.array([runs[i].sds.get(name, np.nan) for i in index], dtype=np.float64)
     noises = scale.sd_to_model(sds) ** 2
     rows = encoding.encode([runs[i].covars for i in index])
-    kept = representatives(rows, targets, _MAX_CONDITIONED)
-    process = FITS[problem.model_type](rows[kept], targets[kept], noises[kept], encoding.is_code)
-    return Surrogate(process, scale, index[kept])
+    kept = representatives(rows, targets, MAX_CONDITIONED)
+    data = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes(), encoding.is_code.tobytes())
+    return Surrogate(_fitted(problem.model_type, *data), scale, index[kept])
+
+
+@lru_cache(maxsize=MAX_RESPONSES)
+def _fitted(model_type: ModelType, rows: bytes, targets: bytes, noises: bytes, is_code: bytes) -> GaussianProcess:
+    # Whoever asks for a suggestion asks of the same data what is predicted, too. The key is all that a fit depends
+    # on, so what is remembered saves work and cannot change an answer.
+    codes = np.frombuffer(is_code, dtype=np.bool_)
+    numbers = [np.frombuffer(one, dtype=np.float64) for one in (rows, targets, noises)]
+    return FITS[model_type](numbers[0].reshape(-1, len(codes)), numbers[1], numbers[2], codes)
 
 
 def fit_feasibility(encoding: Encoding, runs: Sequence[Run]) -> GaussianProcess | None:
@@ -71,7 +82,7 @@ def fit_feasibility(encoding: Encoding, runs: Sequence[Run]) -> GaussianProcess 
         return None
     labels = np.array([-1.0 if run.is_failed else 1.0 for run in runs])
     rows = encoding.encode([run.covars for run in runs])
-    kept = representatives(rows, labels, _MAX_CONDITIONED)
+    kept = representatives(rows, labels, MAX_CONDITIONED)
     rows, labels = rows[kept], labels[kept]
     noises = np.full(len(labels), _LABEL_NOISE)
     if np.ptp(labels) > 0:

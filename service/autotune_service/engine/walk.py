@@ -246,4 +246,4 @@ def _merged(mixture: Mixture) -> _Limits:
         least, most = merged.get(key, (-np.inf, np.inf))
         merged[key] = max(low, least), min(high, most)
     low, high = np.array(list(merged.values())).T
-    return _Limits(np.array(list(merged)), np.minimum(low, high), high)  # rounding may make them cross
+    return _Limits(np.array(list(merged)), low, high)

@@ -83,15 +83,14 @@ class _Posterior:
 
     def at(self, rows: Tensor, *, has_noise: bool) -> MultivariateNormal:
         """Give the joint distribution at rows of shape (..., q, d)."""
-        to_known = self._kernel(rows, self._rows)
-        spread = to_known @ self._spreading
-        if rows.shape[-2] == 1:
-            covariance = self._bounded(spread).unsqueeze(-1)
+        is_shared = _are_shared(rows)
+        if is_shared.any():
+            mean, covariance = self._joint_with_shared(rows, is_shared)
         else:
-            covariance = self._kernel(rows, rows) - spread @ spread.mT
+            mean, covariance, _ = self._joint(rows)
         if has_noise:
             covariance = covariance + self._noise * torch.eye(rows.shape[-2], dtype=torch.double)
-        return MultivariateNormal(self._mean + to_known @ self._weights, DenseLinearOperator(covariance))
+        return MultivariateNormal(mean, DenseLinearOperator(covariance))
 
     def changes(self, rows: Tensor, choices: Tensor) -> Tensor:
         spread = self._kernel(rows, self._rows) @ self._spreading
@@ -99,6 +98,28 @@ class _Posterior:
         to_choices = self._kernel(rows, choices) - spread @ (self._kernel(choices, self._rows) @ self._spreading).mT
         covariance = torch.cat([to_choices.squeeze(-2), variance], dim=-1)
         return covariance / (variance + self._noise).sqrt()
+
+    def _joint(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        to_known = self._kernel(rows, self._rows)
+        spread = to_known @ self._spreading
+        if rows.shape[-2] == 1:
+            covariance = self._bounded(spread).unsqueeze(-1)
+        else:
+            covariance = self._kernel(rows, rows) - spread @ spread.mT
+        return self._mean + to_known @ self._weights, covariance, spread
+
+    def _joint_with_shared(self, rows: Tensor, is_shared: Tensor) -> tuple[Tensor, Tensor]:
+        """Give mean and covariance where some of the q rows are the same throughout the batch: those but once."""
+        shared, own = rows[0, is_shared].detach(), rows[:, ~is_shared]
+        shared_mean, shared_covariance, shared_spread = self._joint(shared)
+        own_mean, own_covariance, own_spread = self._joint(own)
+        cross = self._kernel(own, shared) - own_spread @ shared_spread.mT
+        upper = torch.cat([shared_covariance.expand(len(rows), -1, -1), cross.mT], dim=-1)
+        covariance = torch.cat([upper, torch.cat([cross, own_covariance], dim=-1)], dim=-2)
+        mean = torch.cat([shared_mean.expand(len(rows), -1), own_mean], dim=-1)
+        places = torch.arange(rows.shape[-2])
+        order = torch.cat([places[is_shared], places[~is_shared]]).argsort()
+        return mean[:, order], covariance[:, order][:, :, order]
 
     def _bounded(self, spread: Tensor) -> Tensor:
         variance: Tensor = self._variance - spread.square().sum(dim=-1)
@@ -143,6 +164,14 @@ class TorchAcquisition:
             values = self._forward(variables.unsqueeze(-2))
             (gradients,) = torch.autograd.grad(values.sum(), variables)
         return array(values), np.nan_to_num(array(gradients), posinf=0.0, neginf=0.0)
+
+
+def _are_shared(rows: Tensor) -> Tensor:
+    """Tell which of q rows are the same throughout a batch, shape (q,); none where all are, as it may be by chance."""
+    if rows.dim() != 3 or len(rows) == 1:
+        return torch.zeros(rows.shape[-2], dtype=torch.bool)
+    is_shared = (rows.detach() == rows.detach()[:1]).all(dim=-1).all(dim=0)
+    return is_shared & ~is_shared.all()
 
 
 @contextmanager

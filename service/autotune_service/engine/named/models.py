@@ -33,7 +33,8 @@ class IsotropicLogPosterior(LogPosterior):
         super().__init__(rows, targets, known_noises, is_code, prior)
         d = rows.shape[1]
         self._squares = np.ascontiguousarray(self._squares.sum(axis=1, keepdims=True))
-        self.location, self.scale = prior.location(np.zeros(d, dtype=np.bool_))[d - 1 :], prior.scale(d)[d - 1 :]
+        numbers = np.zeros(d, dtype=np.bool_)
+        self.location, self.scale = prior.location(numbers)[d - 1 :], prior.scale(numbers)[d - 1 :]
 
 
 def fit_single_task(rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_]) -> GaussianProcess:
