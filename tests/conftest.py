@@ -1,11 +1,15 @@
 """What the tests share: a real Postgres, a warm engine, the app in process and the service as a process."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
+
+# Read when numpy loads: threads over matrices of fifty rows cost more than they gain, and the service uses one too.
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 import asyncpg
 import pytest

@@ -199,7 +199,11 @@ def test_likely_failures_are_valued_less(name):
     logs = chance.values(rows)
     rank = np.argsort(np.argsort(without)) - np.argsort(np.argsort(with_failures))
     assert rank[logs < -1].mean() > rank[logs > -0.1].mean()  # who may fail falls behind who does not
-    if name not in {"PosteriorMean", "UpperConfidenceBound", "qSimpleRegret", "qUpperConfidenceBound"}:
+    if name in {"PosteriorMean", "UpperConfidenceBound", "qSimpleRegret", "qUpperConfidenceBound"}:
+        floors = without - np.exp(with_failures - logs)  # counted from one floor, below all that a row may be worth
+        assert floors == pytest.approx(np.full(30, floors[0]))
+        assert floors[0] < without.min()
+    else:
         assert with_failures == pytest.approx(without + logs)
 
 

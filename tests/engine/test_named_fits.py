@@ -65,6 +65,19 @@ def test_heteroskedastic_tells_the_noisy_half_from_the_quiet_one():
     assert 0.1 < noises[40:].min() < noises[40:].max() < 1.2
 
 
+def test_heteroskedastic_counts_what_the_function_follows_of_the_noise():
+    off = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        x = rng.random((40, 1))
+        targets = np.sin(9 * x[:, 0]) + 0.4 * rng.normal(size=40)
+        noises = fit_heteroskedastic(x, targets, np.full(40, np.nan), np.zeros(1, dtype=bool)).noises
+        off.append(np.log(noises / 0.16).mean())
+    # Known mean, each has a standard error of about sqrt(2 / 40) and their mean of 0.05. With the bare distances from
+    # the function, which follows some of the noise, it is at -0.2.
+    assert abs(np.mean(off)) < 0.1
+
+
 def test_heteroskedastic_keeps_the_noise_that_is_told():
     told = np.geomspace(1e-3, 1e-1, 40)
     assert fit_heteroskedastic(ROWS, TARGETS, told, NO_CODES).noises == pytest.approx(told + FLOOR)

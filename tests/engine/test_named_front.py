@@ -106,14 +106,18 @@ def test_reference_leads_to_what_is_better_than_it():
 
 def test_thresholds_are_met():
     limited = RESPONSES.validate_python(
-        {"gain": {"goal": "maximize"}, "cost": {"goal": "minimize"}, "heat": {"goal": "<=", "bound": 0.45}}
+        {
+            "gain": {"goal": "maximize", "reference": 40.0},
+            "cost": {"goal": "minimize", "reference": 0.6},
+            "heat": {"goal": "<=", "bound": 0.45},
+        }
     )
     runs = told(12, limited)
     suggested = []
     for _ in range(6):
         suggested.append(recommend(problem(runs, limited))[0].covars)
         runs.append(run_of(suggested[-1], limited))
-    # Without the threshold the front reaches to x = 0.8.
+    # Without the threshold the front reaches to x = 0.8, and these references would let it.
     assert all(one["x"] < 0.47 for one in suggested)
     assert any(one["x"] > 0.3 for one in suggested)
 
