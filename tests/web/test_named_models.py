@@ -1,6 +1,5 @@
 """Every surrogate with every acquisition, over the API and through the real engine."""
 
-from importlib.util import find_spec
 from itertools import product
 from typing import get_args
 
@@ -56,7 +55,6 @@ async def test_named_model_suggests(client, headers, worker, model_type, acq_fun
     assert (suggestion["acquisition"] is not None) == (acq_func in WITH_EXPECTED_GAIN)
 
 
-@pytest.mark.skipif(find_spec("greattunes") is None, reason="greattunes is not installed")
 @pytest.mark.parametrize(("model_type", "acq_func"), [pair for pair in PAIRS if pair not in REFUSED])
 async def test_named_model_of_greattunes_suggests(client, headers, worker, model_type, acq_func):
     names = {"engine": "greattunes", "model_type": model_type, "acq_func": acq_func}

@@ -21,7 +21,7 @@ class Improvement:
     """The logarithm of the expected improvement, averaged over what the pending runs may come to.
 
     Args:
-        process: Conditioned on the observations and k alternatives of the pending ones; means of shape (m, k).
+        process: Conditioned on the observations and, where any are pending, on k alternatives of those; else k is 1.
         best: What has to be improved on, for each alternative, shape (k,).
     """
 
@@ -31,14 +31,15 @@ class Improvement:
     def values(self, rows: Array) -> Array:
         """Value rows, shape (n, d), to shape (n,)."""
         means, variances = self.process.predict(rows)
-        logs, _, _ = log_improvement(means, np.sqrt(variances)[:, None], self.best)
+        logs, _, _ = log_improvement(means.reshape(len(rows), -1), np.sqrt(variances)[:, None], self.best)
         return np.asarray(np.logaddexp.reduce(logs, axis=1) - np.log(len(self.best)))
 
     def values_with_gradients(self, rows: Array) -> tuple[Array, Array]:
         """Value rows and give the derivatives by them, shape (n, d)."""
         means, variances, mean_gradients, variance_gradients = self.process.predict_with_gradients(rows)
         sds = np.sqrt(variances)[:, None]
-        logs, by_mean, by_sd = log_improvement(means, sds, self.best)
+        logs, by_mean, by_sd = log_improvement(means.reshape(len(rows), -1), sds, self.best)
+        mean_gradients = mean_gradients.reshape(len(rows), -1, rows.shape[1])
         values = np.logaddexp.reduce(logs, axis=1)
         shares = np.exp(logs - values[:, None])
         gradients = np.einsum("nk,nkd->nd", shares * by_mean, mean_gradients)
@@ -119,7 +120,7 @@ def improvement_of(
     # Where nothing was acceptable yet, all that is has to be found first: over the worst, every mean counts a little.
     known = is_acceptable[: len(surrogate.process.rows)]
     best = means[is_acceptable].max(axis=0) if known.any() else means.min(axis=0)
-    return Improvement(_with_columns(process), best)
+    return Improvement(process, best)
 
 
 def with_fantasies(process: GaussianProcess, pending: Array, k: int, rng: np.random.Generator) -> GaussianProcess:
@@ -134,16 +135,3 @@ def with_fantasies(process: GaussianProcess, pending: Array, k: int, rng: np.ran
     noises = np.concatenate([process.noises, np.full(len(pending), max(noise, 1e-6))])
     rows = np.concatenate([process.rows, pending])
     return GaussianProcess(rows, targets, noises, process.hyperparameters, process.is_code, mean=process.mean)
-
-
-def _with_columns(process: GaussianProcess) -> GaussianProcess:
-    if process.targets.ndim == 2:
-        return process
-    return GaussianProcess(
-        process.rows,
-        process.targets[:, None],
-        process.noises,
-        process.hyperparameters,
-        process.is_code,
-        mean=process.mean,
-    )
