@@ -1,4 +1,3 @@
-from html.parser import HTMLParser
 from uuid import uuid4
 from xml.etree import ElementTree as ET
 
@@ -7,6 +6,7 @@ from fake_service import SPACE, insights, problem
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
+from tags import Tags
 
 from autotune.bars import MAX_ROWS, draw_importance
 from autotune.chart import Axis, axis_of, frame
@@ -25,24 +25,6 @@ EVIL = "<img src=x onerror=alert(1)>"
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 TWO = {"yield": {"goal": "maximize"}, "cost": {"goal": "minimize"}}
 COVARIATE = TypeAdapter(Covariate)
-
-
-class _Tags(HTMLParser):
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.open: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
 
 
 def _insights(space=SPACE, goals=None, **changes) -> Insights:
@@ -123,7 +105,7 @@ def test_insights_before_any_model_say_so():
 
 def test_insights_run_and_fetch_nothing_and_close_every_tag():
     html = _insights()._repr_html_()
-    parsed = _Tags(html)
+    parsed = Tags(html)
     assert not {"script", "img", "link", "iframe", "image", "use"} & set(parsed.tags)
     assert ("url(" in html, "http" in html, parsed.open) == (False, False, [])
 
@@ -136,7 +118,7 @@ def test_insights_escape_what_users_wrote():
     slices = {name: {EVIL: [{"value": EVIL, "mean": 1.0, "sd": 0.1}]} for name in goals}
     importance = {name: {EVIL: 1.0} for name in goals}
     learnt = _insights(space, goals, slices=slices, importance=importance, pareto=front, best_observed=best)
-    assert "img" not in _Tags(learnt._repr_html_()).tags
+    assert "img" not in Tags(learnt._repr_html_()).tags
 
 
 def test_insights_of_many_covariates_stay_small():

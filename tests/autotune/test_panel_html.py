@@ -1,8 +1,8 @@
-from html.parser import HTMLParser
 from uuid import uuid4
 
 import pytest
 from fake_service import suggestion
+from tags import Tags
 
 from autotune.panel_html import panel_html, panel_text
 from autotune.panel_state import Change, Dot, PanelState
@@ -11,24 +11,6 @@ from autotune_wire.responses import Objective, Threshold
 from autotune_wire.suggestions import Suggestion
 
 EVIL = "<img src=x onerror=alert(1)>"
-
-
-class _Tags(HTMLParser):
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.open: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
 
 
 def _state(**changes) -> PanelState:
@@ -79,7 +61,7 @@ def test_panel_escapes_what_users_wrote():
         trouble=EVIL,
         stopped=EVIL,
     )
-    assert "img" not in _Tags(panel_html(state)).tags
+    assert "img" not in Tags(panel_html(state)).tags
 
 
 def _lab(**changes) -> PanelState:
@@ -135,14 +117,14 @@ def test_panel_shows_covariates_that_only_the_best_has():
 
 def test_panel_runs_and_fetches_nothing():
     html = panel_html(_state())
-    assert not {"script", "img", "link", "iframe", "image", "use"} & set(_Tags(html).tags)
+    assert not {"script", "img", "link", "iframe", "image", "use"} & set(Tags(html).tags)
     assert "url(" not in html
     assert "http" not in html
 
 
 @pytest.mark.parametrize("state", [_state(), PanelState("n", "minimize"), _lab(stopped="s")])
 def test_panel_closes_every_tag(state):
-    assert _Tags(panel_html(state)).open == []
+    assert Tags(panel_html(state)).open == []
 
 
 def test_panel_as_text_says_the_same():

@@ -11,15 +11,6 @@ from processes import DEV_USER
 BUDGET = 30
 
 
-@pytest.fixture
-def service(start_service, database_url, monkeypatch):
-    service = start_service(AUTOTUNE_DATABASE_URL=database_url)
-    monkeypatch.setenv("AUTOTUNE_URL", service.url)
-    monkeypatch.setenv("AUTOTUNE_USERNAME", DEV_USER["username"])
-    monkeypatch.setenv("AUTOTUNE_PASSWORD", DEV_USER["password"])
-    return service
-
-
 async def test_lab_notebook_finds_a_recipe_that_meets_the_threshold(service, root):
     path = root / "notebooks" / "02-lab.ipynb"
     notebook = nbformat.read(path, as_version=4)

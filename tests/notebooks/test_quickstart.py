@@ -3,21 +3,11 @@
 import json
 
 import nbformat
-import pytest
 from nbclient import NotebookClient
 
 from processes import DEV_USER
 
 N_OBSERVATIONS = 25
-
-
-@pytest.fixture
-def service(start_service, database_url, monkeypatch):
-    service = start_service(AUTOTUNE_DATABASE_URL=database_url)
-    monkeypatch.setenv("AUTOTUNE_URL", service.url)
-    monkeypatch.setenv("AUTOTUNE_USERNAME", DEV_USER["username"])
-    monkeypatch.setenv("AUTOTUNE_PASSWORD", DEV_USER["password"])
-    return service
 
 
 def outputs_of(notebook, kind):
