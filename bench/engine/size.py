@@ -35,12 +35,17 @@ def measure(name: str, size: int) -> None:
     problem = make(name, 0)
     peer = Peer(problem.space, 0, 5, problem.budget)
     rng = np.random.default_rng(0)
-    for _ in range(size):
+
+    def tell() -> None:
         configuration = {key: float(rng.uniform(one["min"], one["max"])) for key, one in problem.space.items()}
         peer.out.append(configuration)
         peer.tell(configuration, problem.f(configuration))
+
+    for _ in range(size - 3):
+        tell()
     seconds = []
     for _ in range(3):
+        tell()  # what is learnt from the same data is remembered: each ask has to know of new ones
         started = time.process_time()
         peer.ask()
         peer.out.clear()
