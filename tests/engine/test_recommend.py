@@ -13,6 +13,7 @@ from generated import constraints_of, responses_of, space_of
 from support import GUESS, SPACE
 
 X = {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}
+NUMBERS = space_of({"x": X, "z": X})
 MAXIMIZE = responses_of(y="maximize")
 space = space_of(SPACE)
 key = Encoding(space).key
@@ -72,7 +73,7 @@ def test_minimizing_is_maximizing_the_negative():
 
 
 def test_predictions_are_in_the_unit_of_the_response():
-    told = design(10)
+    told = design(11)
     (small,) = recommend(problem(told))
     (large,) = recommend(problem(told, lambda one: 1000 * quality(one) + 5e6))
     # Scaling and shifting the responses only scales and shifts the prediction, up to the climbs' stopping rules.
@@ -110,9 +111,28 @@ def test_batch_is_what_asking_one_by_one_gives():
 
 
 def test_reason_counts_what_is_pending():
-    first, second = recommend(problem(design(8), n=2))
+    numbers = problem(design(8, of=NUMBERS, guess={"x": 0.5, "z": 0.5}), lambda one: one["x"], NUMBERS, n=2)
+    first, second = recommend(numbers)
     assert first.reason == "the highest expected improvement, after 8 observations"
     assert second.reason == "the highest expected improvement, after 8 observations and with 1 suggestions pending"
+
+
+def explores(*given, **fields):
+    (suggested,) = recommend(problem(*given, **fields))
+    is_told = "another try" in suggested.reason
+    assert is_told == (suggested.acquisition is None)
+    return is_told
+
+
+def test_every_second_suggestion_gives_options_another_try():
+    assert [explores(design(n)) for n in (5, 6, 7, 8)] == [False, True, False, True]
+    assert explores(design(6), pending=[GUESS | {"v1": 5}]) is False
+
+
+def test_options_are_given_no_other_try_where_none_is_free_or_the_acquisition_is_named():
+    assert explores(design(6), fixed={"color": "red"}) is False
+    assert explores(design(6), acq_func="ExpectedImprovement") is False
+    assert explores(design(6, of=NUMBERS, guess={"x": 0.5, "z": 0.5}), lambda one: one["x"], NUMBERS) is False
 
 
 def test_small_space_is_tried_whole_before_anything_is_repeated():

@@ -3,10 +3,11 @@
 import mpmath
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from autotune_service.engine.gaussian_process import GaussianProcess, Hyperparameters
 from autotune_service.engine.improvement import log_improvement, log_probability
-from autotune_service.engine.promise import Chance, Promise, improvement_of, with_fantasies
+from autotune_service.engine.promise import Chance, Promise, aimed_higher, improvement_of, with_fantasies
 from autotune_service.engine.scale import ResponseScale
 from autotune_service.engine.surrogate import Surrogate
 
@@ -114,6 +115,17 @@ def test_pending_point_promises_less_than_before(surrogate):
     free = improvement_of(surrogate, np.empty((0, 3)), np.ones(8, dtype=bool), np.random.default_rng(5))
     busy = improvement_of(surrogate, row, np.ones(8, dtype=bool), np.random.default_rng(5))
     assert busy.values(row)[0] < free.values(row)[0] - 1.0
+
+
+def test_higher_aim_is_a_standard_deviation_of_the_prior_above_the_best(surrogate):
+    aimed = aimed_higher(improvement(surrogate, 0))
+    row = np.array([[0.3, 0.8, 1.0]])
+    mean, variance = surrogate.process.predict(row)
+    aim = surrogate.process.predict(surrogate.process.rows)[0].max() + np.sqrt(1.7)
+    # The expected improvement as an integral over what the value may be.
+    values = mean + np.sqrt(variance) * np.linspace(-10, 10, 200_001)
+    gain = np.trapezoid(norm.pdf(values, mean, np.sqrt(variance)) * np.maximum(values - aim, 0.0), values)
+    assert aimed.values(row)[0] == pytest.approx(np.log(gain), rel=1e-6)
 
 
 def test_unacceptable_runs_are_not_what_has_to_be_improved_on(surrogate):

@@ -123,6 +123,15 @@ def improvement_of(
     return Improvement(process, best)
 
 
+def aimed_higher(improvement: Improvement) -> Improvement:
+    """Have the improvement counted from one standard deviation of the prior above the best.
+
+    What is little above the best counts nothing then, so that rows promise most of which little is known.
+    """
+    step = np.sqrt(improvement.process.hyperparameters.variance)
+    return Improvement(improvement.process, improvement.best + step)
+
+
 def with_fantasies(process: GaussianProcess, pending: Array, k: int, rng: np.random.Generator) -> GaussianProcess:
     """Condition a process on k alternatives of the responses at m pending rows, drawn together from the posterior."""
     means, covariance = process.joint(pending)

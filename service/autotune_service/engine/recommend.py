@@ -12,13 +12,15 @@ from autotune_service.engine.kernel import Array
 from autotune_service.engine.named.names import has_expected_gain, is_named, title_of
 from autotune_service.engine.pareto import best_first
 from autotune_service.engine.problem import Problem, Recommendation
-from autotune_service.engine.promise import Chance, Promise, chances_of, improvement_of
+from autotune_service.engine.promise import Chance, Promise, aimed_higher, chances_of, improvement_of
 from autotune_service.engine.region import Region
 from autotune_service.engine.search import Found, find_best
 from autotune_service.engine.surrogate import MAX_CONDITIONED, Surrogate, fit_feasibility, fit_responses
 from autotune_wire.responses import objectives_of, primary_of
 
 _PROMISING = 16  # rows of the front near which is looked more closely
+_EXPLORES_EACH = 2
+"""Every second suggestion aims higher, where there are options without order: see docs/engine.md."""
 
 
 def recommend(problem: Problem) -> list[Recommendation]:
@@ -80,12 +82,11 @@ class _Proposing:
         rng = np.random.default_rng(seed)
         found = find_best(self._promise(rng), self.region, self._promising(), self.taken, rng)
         row = found.row[None]
+        reason, gain = self._reason(found), self._gain(found)
         self.pending = np.concatenate([self.pending, row])
         self.taken.add(self.encoding.keys(row)[0])
         predictions = {name: surrogate.predict(row)[0] for name, surrogate in self.surrogates.items()}
-        return Recommendation(
-            self.region.decode(found.row), "model", self._reason(found), predictions, self._gain(found)
-        )
+        return Recommendation(self.region.decode(found.row), "model", reason, predictions, gain)
 
     def _promise(self, rng: np.random.Generator) -> Promise:
         chances = self._chances()
@@ -98,7 +99,19 @@ class _Proposing:
             return Promise(
                 acquisitions_for(self.problem, self.region, self.surrogates, self.feasibility, self.pending, rng)
             )
-        return Promise([improvement_of(objective, self.pending, self._is_acceptable(objective), rng), *chances])
+        improvement = improvement_of(objective, self.pending, self._is_acceptable(objective), rng)
+        return Promise([aimed_higher(improvement) if self._is_exploring else improvement, *chances])
+
+    @property
+    def _is_exploring(self) -> bool:
+        """Whether the next suggestion aims higher than the best.
+
+        Numbers are explored by the way, as their neighbours tell of them; an option that began badly is not.
+        """
+        is_ours = self.problem.acq_func == "auto" and self.n_objectives == 1
+        is_turn = (len(self.told) + len(self.pending)) % _EXPLORES_EACH == 0
+        fixed = self.problem.fixed
+        return is_ours and is_turn and any(one.is_code and one.name not in fixed for one in self.encoding.columns)
 
     def _objective(self) -> Surrogate | None:
         names = objectives_of(self.problem.responses)
@@ -131,18 +144,20 @@ class _Proposing:
     def _gain(self, found: Found) -> float | None:
         """Give the expected improvement in the response's own unit, where that is what the acquisition tells."""
         objective = self._objective()
-        if objective is None or not has_expected_gain(self.problem.acq_func, self.n_objectives):
+        if objective is None or self._is_exploring or not has_expected_gain(self.problem.acq_func, self.n_objectives):
             return None
         return float(np.exp(min(found.value, 700.0)) * objective.scale.spread * objective.scale.unit)
 
     def _reason(self, found: Found) -> str:
         title = title_of(self.problem.acq_func, self.n_objectives)
+        if self._is_exploring:
+            title += " over more than the best, to give options another try"
         basis = f"the highest {title}, after {len(self.told)} observations"
         if len(self.told) > MAX_CONDITIONED:
             basis += f", for which {MAX_CONDITIONED} of them stand"
         if self._objective() is None:
             objective = primary_of(self.problem.responses)[0]
             basis = f"the most likely to work, after {len(self.told)} runs of which none has measured {objective}"
-        if len(self.pending) > 1:
-            basis += f" and with {len(self.pending) - 1} suggestions pending"
+        if len(self.pending):
+            basis += f" and with {len(self.pending)} suggestions pending"
         return basis if found.is_new else f"{basis}; no other configuration is left, so this one is worth repeating"

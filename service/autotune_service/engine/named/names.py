@@ -14,7 +14,8 @@ MODELS_SERVED_BY: dict[ModelType, str] = {
 """Surrogates of engine autotune."""
 
 SERVED_BY: dict[AcqFunc, str] = {
-    "auto": "ExpectedImprovement; with several objectives BoTorch's qLogNoisyExpectedHypervolumeImprovement",
+    "auto": "ExpectedImprovement, where options have no order every second time over a higher aim; with several "
+    "objectives BoTorch's qLogNoisyExpectedHypervolumeImprovement",
     "ExpectedImprovement": "ours, its logarithm; equal to BoTorch's LogExpectedImprovement",
     "NoisyExpectedImprovement": "ours, its logarithm; equal to BoTorch's LogNoisyExpectedImprovement",
     "PosteriorMean": "botorch.acquisition.PosteriorMean",
