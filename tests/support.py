@@ -1,6 +1,7 @@
 """Values and small steps that several tests take."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +16,12 @@ SPACE = {
     "weight": {"vtype": "cont", "guess": 6.6, "min": -3.0, "max": 200.0},
 }
 GUESS = {"v1": 2, "color": "red", "weight": 6.6}
+
+
+def best_of(reply: Any) -> float | None:
+    """Read the best response out of the frame that a tell is answered with."""
+    (column,) = json.loads(reply.best_response).values()
+    return column["0"]
 
 
 async def make_experiment(client: TestClientProtocol, headers: dict[str, str], **fields: Any) -> dict[str, Any]:

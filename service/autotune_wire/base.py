@@ -82,6 +82,10 @@ Value = Annotated[int | float | str, BeforeValidator(_value)]
 Option = Annotated[int | float | str, BeforeValidator(_option)]
 """What a user lists to choose from: a text of some length, or a number."""
 
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+Key = Annotated[str, Field(strict=True, min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
+"""The name that a sender gives a request, so that it is done once however often it is sent."""
+
 Configuration = dict[str, Value]
 """A value for every covariate, by the covariate's name."""
 

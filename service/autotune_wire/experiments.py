@@ -133,7 +133,9 @@ class BestPredicted(Reply):
     covars: Configuration
     mean: float = Field(description="Predicted response, in its own unit.")
     sd: float = Field(description="Standard deviation of that prediction, same unit.")
-    data_rev: int = Field(description="The number of tells that the engine knew when it computed this.")
+    data_rev: int = Field(
+        description="The revision of the data that the engine knew when it computed this; a suggestion has it too."
+    )
 
 
 def _responses_of(data: dict[str, Any]) -> Responses:

@@ -4,16 +4,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from autotune_wire.base import Moment, Reply, Request, Text
+from autotune_wire.base import Key, Moment, Reply, Request, Text
 from autotune_wire.observations import Tell
 from autotune_wire.problems import Problem
-from autotune_wire.suggestions import Ask
+from autotune_wire.suggestions import Abandon, Ask, Renew
 
 EventType = Literal[
     "experiment_created",
     "suggestion_created",
     "suggestion_leased",
+    "suggestion_expired",
+    "suggestion_abandoned",
     "observation_added",
+    "observation_corrected",
     "best_changed",
     "engine_failed",
     "space_changed",
@@ -43,21 +46,36 @@ class AuthFrame(Request):
     id: Id | None = None
 
 
-class AskFrame(Ask):
+class _Frame(Request):
+    id: Id = Field(description="Comes back with the answer.")
+    key: Key | None = Field(default=None, description="As the header Idempotency-Key.")
+
+
+class AskFrame(_Frame, Ask):
     """``POST /experiment/ask`` on the socket."""
 
     op: Literal["ask"]
-    id: Id
 
 
-class TellFrame(Tell):
+class TellFrame(_Frame, Tell):
     """``POST /experiment/tell`` on the socket."""
 
     op: Literal["tell"]
-    id: Id
 
 
-Operation = Annotated[AskFrame | TellFrame, Field(discriminator="op")]
+class RenewFrame(_Frame, Renew):
+    """``POST /experiment/{exp_uuid}/renew`` on the socket."""
+
+    op: Literal["renew"]
+
+
+class AbandonFrame(_Frame, Abandon):
+    """``POST /experiment/{exp_uuid}/abandon`` on the socket."""
+
+    op: Literal["abandon"]
+
+
+Operation = Annotated[AskFrame | TellFrame | RenewFrame | AbandonFrame, Field(discriminator="op")]
 
 
 class Answer(Reply):

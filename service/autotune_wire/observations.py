@@ -181,7 +181,70 @@ class Observation(Reply):
     sds: dict[str, float] = Field(default_factory=dict, description="Standard deviations, where they were told.")
     status: Status = "ok"
     suggestion_uuid: UUID | None
+    version: int = Field(default=1, description="How often it was written: 1 as told, one more with each correction.")
+    is_excluded: bool = Field(default=False, description="Whether it counts neither for the model nor as the best.")
     time_created: Moment
+
+
+class Correction(Request):
+    """The body of ``POST /experiment/{exp_uuid}/observation/{observation_uuid}``: what is to be different.
+
+    What is not given stays as it is. ``response`` or ``responses`` replace all that was measured, their standard
+    deviations included; ``status: failed`` takes them away.
+    """
+
+    version: Annotated[int, Field(strict=True, ge=1)] = Field(
+        description="The version that is corrected, so that nobody corrects what another has changed meanwhile."
+    )
+    reason: Annotated[Text, Field(min_length=1, max_length=1000)] = Field(description="Why; it is kept with it.")
+    covars: Configuration | None = Field(default=None, description="The configuration that was really run.")
+    response: Number | None = Field(default=None, description="What was measured, where there is one response.")
+    responses: Annotated[dict[Name, Number], Field(min_length=1, max_length=MAX_RESPONSES)] | None = Field(
+        default=None, description="What was measured, by response."
+    )
+    sd: Sd | None = Field(default=None, description="Standard deviation of `response`; 0 is exact.")
+    sds: Annotated[dict[Name, Sd], Field(max_length=MAX_RESPONSES)] | None = Field(
+        default=None, description="Standard deviations of `responses`, where they are known."
+    )
+    status: Status | None = Field(default=None, description="`failed` where the run gave no response after all.")
+    is_excluded: Annotated[bool, Field(strict=True)] | None = Field(
+        default=None, description="True has it count no more, false has it count again."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.covars is None and self.outcome is None and self.is_excluded is None:
+            raise ValueError("nothing is corrected: give covars, response, responses, status or is_excluded")
+        return self
+
+    @property
+    def outcome(self) -> Told | None:
+        """What came of the run instead, without its configuration; None where that stays as it is."""
+        names = ("response", "responses", "sd", "sds", "status")
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return Told.model_validate({"covars": {}, **given}) if given else None
+
+
+class ObservationVersion(Reply):
+    """An observation as it was from one event on until the next version's."""
+
+    version: int = Field(description="1 is what was told.")
+    seq: int = Field(description="The seq of the event that announced it.")
+    covars: Configuration
+    response: float | None
+    responses: dict[str, float]
+    sds: dict[str, float]
+    status: Status
+    is_excluded: bool
+    reason: str | None = Field(description="Why it was corrected; None for what was told.")
+    time_created: Moment
+
+
+class ObservationVersions(Reply):
+    """All versions of an observation, oldest first."""
+
+    observation_uuid: UUID
+    versions: list[ObservationVersion]
 
 
 class HistoryPage(Reply):

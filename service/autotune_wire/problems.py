@@ -39,6 +39,9 @@ class Problem(Reply):
     code: str = Field(description="Stable: what a program decides by.")
     detail: str
     errors: list[FieldProblem] = Field(default_factory=list)
+    current: dict[str, Any] | None = Field(
+        default=None, description="With `version_conflict`: the observation as it is stored now."
+    )
 
 
 def field_problems(error: ValidationError) -> list[FieldProblem]:
@@ -99,7 +102,7 @@ def _field_problem(found: Any) -> FieldProblem:
 def _without_tags(path: Sequence[str | int]) -> list[str | int]:
     # pydantic names the branch of a union between a covariate and its field: covars.color.cat.options.
     # On the websocket it names the operation first: tell.covars.color.
-    parts = list(path[1:] if path[:1] in (("ask",), ("tell",)) else path)
+    parts = list(path[1:] if path[:1] in (("ask",), ("tell",), ("renew",), ("abandon",)) else path)
     if len(parts) > 2 and parts[2] in _TAGS.get(str(parts[0]), ()):
         del parts[2]
     return parts

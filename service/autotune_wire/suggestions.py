@@ -5,11 +5,17 @@ from uuid import UUID
 
 from pydantic import Field, Json
 
-from autotune_wire.base import Configuration, Moment, Reply, Request
+from autotune_wire.base import Configuration, Moment, Name, Number, Reply, Request, Text
 from autotune_wire.space import MAX_COVARIATES
 
 Source = Literal["guess", "sobol", "model"]
+State = Literal["open", "leased", "told", "abandoned", "expired", "superseded"]
 MAX_ASK = 100
+DEFAULT_LEASE_S = 86_400.0
+MAX_LEASE_S = 30 * 86_400.0
+
+LeaseSeconds = Annotated[Number, Field(ge=1, le=MAX_LEASE_S)]
+"""How long a suggestion is held for whoever took it."""
 
 Fixed = Annotated[Configuration, Field(max_length=MAX_COVARIATES)]
 """Values that an ask fixes: of context covariates, which it must give, and of any other."""
@@ -39,7 +45,8 @@ class Suggestion(Reply):
     )
     acquisition: float | None = Field(
         default=None,
-        description="Expected improvement of the primary response, in its own unit; None for other acquisitions.",
+        description="Expected improvement of the primary response, in its own unit; None for other acquisitions, and "
+        "where the engine aimed higher than the best to give options another try.",
     )
     engine_version: str | None = Field(default=None, description="The version of AutoTune that computed it.")
     seed: int | None = Field(default=None, description="The seed that it was computed with.")
@@ -49,6 +56,14 @@ class Suggestion(Reply):
     )
     data_seq: int | None = Field(default=None, description="The seq of the last event that the engine knew.")
     seconds: float | None = Field(default=None, description="How long the engine took, for all that it gave at once.")
+    state: str = Field(
+        default="open", description="One of State: open, leased, told, abandoned, expired (its lease), superseded."
+    )
+    worker: str | None = Field(default=None, description="Who holds its lease, or held it last, by its own name.")
+    lease_until: Moment | None = Field(
+        default=None, description="When the lease ends; it can be told afterwards too, but others may get it."
+    )
+    abandoned_because: str | None = Field(default=None, description="The reason given when it was abandoned.")
     time_created: Moment
 
 
@@ -59,6 +74,37 @@ class Ask(Request):
     fixed: Fixed = Field(
         default_factory=dict, description="Values to keep fixed; those of all context covariates must be given."
     )
+    worker: Name | None = Field(default=None, description="A name for whoever runs them: leases are renewed under it.")
+    lease_s: LeaseSeconds = Field(
+        default=DEFAULT_LEASE_S,
+        description="How long they are held, in seconds; if neither renewed nor told by then, others get them.",
+    )
+
+
+class Renew(Request):
+    """The body of ``POST /experiment/{exp_uuid}/renew``."""
+
+    suggestion_uuids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_ASK)]
+    worker: Name | None = Field(default=None, description="The name under which they were taken.")
+    lease_s: LeaseSeconds = Field(
+        default=DEFAULT_LEASE_S, description="How long they are held from now on, in seconds."
+    )
+
+
+class Leases(Reply):
+    """How the suggestions stand whose leases were to be renewed."""
+
+    suggestions: "list[Suggestion]"
+    lost: list[UUID] = Field(
+        description="Those that the worker does not hold any more: told, abandoned, expired, or taken by another."
+    )
+
+
+class Abandon(Request):
+    """The body of ``POST /experiment/{exp_uuid}/abandon``."""
+
+    suggestion_uuid: UUID
+    reason: Annotated[Text, Field(max_length=1000)] = Field(default="", description="Why it will not be run.")
 
 
 class AskQuery(Request):

@@ -16,7 +16,7 @@ from autotune_service.tuning.tell import tell
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.observations import Told
 from autotune_wire.suggestions import Predicted
-from support import GUESS, SPACE
+from support import GUESS, SPACE, best_of
 
 LEASE = timedelta(seconds=30)
 
@@ -198,7 +198,7 @@ async def test_second_tell_of_a_suggestion_is_refused_with_the_first_value(store
         *(tell(store, user_uuid, exp_uuid, [run(6.6, value, suggestion_uuid=uuid)]) for value in (1.0, 2.0)),
         return_exceptions=True,
     )
-    stored = [one.best_response for one in results if not isinstance(one, Exception)]
+    stored = [best_of(one) for one in results if not isinstance(one, Exception)]
     refused = [one for one in results if isinstance(one, AlreadyToldError)]
     assert len(stored) == len(refused) == 1
     assert str(stored[0]) in refused[0].detail
@@ -210,7 +210,7 @@ async def test_late_tell_of_a_superseded_suggestion_is_kept_and_linked(store, us
     await commit_job(store, await claim_job(store, "a", LEASE), solved(50.0))
     taken = await tell(store, user_uuid, exp_uuid, [run(6.6, 3.0, suggestion_uuid=guess.suggestion_uuid)])
     assert taken.observations[0].suggestion_uuid == guess.suggestion_uuid
-    assert taken.best_response == 3.0
+    assert best_of(taken) == 3.0
 
 
 async def test_bulk_tell_is_stored_whole_or_not_at_all(store, user_uuid, exp_uuid):
@@ -244,7 +244,7 @@ async def test_minimizing_experiment_keeps_its_lowest_response(store, user_uuid)
     exp_uuid = (await create_experiment(store, user_uuid, new)).exp_uuid
     for n, response in enumerate([3.0, 1.0, 2.0]):
         taken = await tell(store, user_uuid, exp_uuid, [run(n, response)])
-    assert taken.best_response == 1.0
+    assert best_of(taken) == 1.0
 
 
 async def test_run_that_names_its_suggestion_is_linked_before_one_that_only_equals_it(store, user_uuid, exp_uuid):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from uuid import uuid4
 
 import pytest
@@ -28,6 +29,13 @@ BODIES = {
     "/experiment/tell/<uuid:exp_uuid>": {"covars": {"n": 1}, "response": 1},
     "/experiment/<uuid:exp_uuid>/predict": {"configurations": [{"n": 1}]},
     "/experiment/<uuid:exp_uuid>/space": {"covars": COVARS},
+    "/experiment/<uuid:exp_uuid>/renew": {"suggestion_uuids": [str(uuid4())]},
+    "/experiment/<uuid:exp_uuid>/abandon": {"suggestion_uuid": str(uuid4())},
+    "/experiment/<uuid:exp_uuid>/observation/<uuid:observation_uuid>": {
+        "version": 1,
+        "reason": "a slip",
+        "is_excluded": True,
+    },
 }
 
 
@@ -42,7 +50,7 @@ async def test_every_route_that_is_not_public_asks_who_is_there(app, client):
     protected = [(path, method) for path, method in rules(app) if path not in PUBLIC]
     assert len(protected) >= 10
     for path, method in protected:
-        url = path.replace("<uuid:exp_uuid>", str(uuid4()))
+        url = re.sub("<uuid:.*?>", str(uuid4()), path)
         reply = await client.open(url, method=method, json=BODIES.get(path, {}) if method == "POST" else None)
         assert reply.status_code == 401, f"{method} {path}"
 
@@ -51,7 +59,7 @@ async def test_every_route_is_described(client, app):
     paths = json.loads(await (await client.get("/openapi.json")).get_data())["paths"]
     for path, method in rules(app):
         if path not in {"/docs", "/openapi.json", "/static/<path:filename>"}:
-            described = paths[path.replace("<uuid:exp_uuid>", "{exp_uuid}")][method.lower()]
+            described = paths[re.sub("<uuid:(.*?)>", r"{\1}", path)][method.lower()]
             assert described["summary"]
 
 

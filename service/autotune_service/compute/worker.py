@@ -25,15 +25,20 @@ from autotune_service.tuning.answering import (
     fail_asked,
     keep_asked,
 )
-from autotune_service.tuning.fit import Job, claim_job, commit_job, fail_job, keep_job, next_due
+from autotune_service.tuning.fit import Job, claim_job, commit_job, fail_job, hand_back, keep_job, next_due
+from autotune_service.tuning.leases import expire_leases, next_expiry
 from autotune_service.tuning.proposals import Solved
+from autotune_service.tuning.upkeep import tidy
 
 _log = logging.getLogger(__name__)
 _LEASE = timedelta(seconds=15)
 _RENEW_S = 5.0
 _POLL_S = 5.0  # NOTIFY only wakes: a missed one costs so long at most
+_SOON_S = 0.05  # after the moment at which something falls due by the database's clock
 _RETRY = timedelta(seconds=30)
 _PAUSE_S = 1.0
+_HAND_BACK_S = 2.0
+_TIDY_S = 3600.0
 
 
 class Worker:
@@ -47,12 +52,34 @@ class Worker:
         self._listener = Listener(url, WORK_CHANNEL, lambda _: self._wake(), self._wake)
 
     async def run(self) -> None:
-        """Work until cancelled; leases that are held then run out and others take the work up."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listener.run())
-            tasks.create_task(self._warm())
-            for wake in self._wakes:
-                tasks.create_task(self._serve(wake))
+        """Work until cancelled; what is held then is handed back, and others take it up at once."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listener.run())
+                tasks.create_task(self._warm())
+                tasks.create_task(self._expire())
+                tasks.create_task(self._tidy())
+                for wake in self._wakes:
+                    tasks.create_task(self._serve(wake))
+        finally:
+            await self._hand_back()
+
+    async def _hand_back(self) -> None:
+        try:
+            async with asyncio.timeout(_HAND_BACK_S):
+                await hand_back(self._store, self._name)
+        except (UnavailableError, TimeoutError):
+            _log.warning("leases could not be handed back; they run out in %d s", _LEASE.total_seconds())
+
+    async def _tidy(self) -> None:
+        while True:
+            try:
+                await tidy(self._store)
+            except UnavailableError as error:
+                _log.warning("what is past its time stays for now: %s", error.detail)
+            except Exception:  # noqa: BLE001 -- the worker must outlive its upkeep, logged
+                _log.exception("what is past its time stays for now")
+            await asyncio.sleep(_TIDY_S)
 
     def _wake(self) -> None:
         for wake in self._wakes:
@@ -64,6 +91,20 @@ class Worker:
             _log.info("engine ready: %s warm process(es)", self._pool.size)
         except Exception:  # noqa: BLE001 -- a process boundary, logged
             _log.exception("the engine could not be loaded; it is tried again with the next problem")
+
+    async def _expire(self) -> None:
+        """Offer again the suggestions whose lease has ended, as soon as it has."""
+        while True:
+            wait_s = _POLL_S
+            try:
+                await expire_leases(self._store)
+                due_in_s = await next_expiry(self._store)
+                wait_s = _POLL_S if due_in_s is None else min(_POLL_S, due_in_s + _SOON_S)
+            except UnavailableError as error:
+                _log.warning("leases wait for the database: %s", error.detail)
+            except Exception:  # noqa: BLE001 -- the worker's loop must outlive one pass, logged
+                _log.exception("leases could not be ended; it is tried again")
+            await asyncio.sleep(wait_s)
 
     async def _serve(self, wake: asyncio.Event) -> None:
         while True:
@@ -139,7 +180,7 @@ class Worker:
     async def _wait(self, wake: asyncio.Event) -> None:
         due_in_s = await next_due(self._store)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_POLL_S if due_in_s is None else min(_POLL_S, due_in_s + 0.05)):
+            async with asyncio.timeout(_POLL_S if due_in_s is None else min(_POLL_S, due_in_s + _SOON_S)):
                 await wake.wait()
 
 

@@ -1,7 +1,7 @@
 """Every error that a caller can be told, each with its stable code."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from autotune_wire.problems import MAX_PROBLEMS, FieldProblem
 
@@ -89,6 +89,35 @@ class AlreadyToldError(ConflictError):
     """The suggestion has its observation already."""
 
     code = "already_told"
+
+
+class NotPendingError(ConflictError):
+    """The suggestion is neither open nor leased."""
+
+    code = "not_pending"
+
+
+class VersionConflictError(ConflictError):
+    """What is to be corrected was corrected meanwhile; ``current`` is how it is stored now."""
+
+    code = "version_conflict"
+
+    def __init__(self, detail: str, current: dict[str, Any]) -> None:
+        super().__init__(detail)
+        self.current = current
+
+
+class RequestRunningError(ConflictError):
+    """The same request, by its key, is at work just now."""
+
+    code = "request_running"
+
+
+class KeyReusedError(InvalidError):
+    """A key belongs to a request that asked for something else."""
+
+    code = "key_reused"
+    title = "This key belongs to another request"
 
 
 class UnavailableError(AutotuneError):

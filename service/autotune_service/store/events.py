@@ -41,6 +41,11 @@ async def call_worker(work: Work, exp_uuid: UUID) -> None:
     await work.run(sa.select(sa.func.pg_notify(WORK_CHANNEL, str(exp_uuid))))
 
 
+async def call_workers(work: Work) -> None:
+    """Wake the workers at commit: work was given back."""
+    await work.run(sa.select(sa.func.pg_notify(WORK_CHANNEL, "")))
+
+
 async def list_events(store: Store, exp_uuid: UUID, after: int, limit: int) -> list[Event]:
     """Give the events with a seq greater than ``after``, in order."""
     query = (

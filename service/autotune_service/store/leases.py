@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from autotune_service.store.database import Work
 from autotune_service.store.experiments import ExperimentRow, experiment_of
-from autotune_service.store.tables import experiments
+from autotune_service.store.tables import experiments, questions
 
 # Workers on several machines have several clocks: all lease times are the database's own.
 _NOW = sa.func.clock_timestamp()
@@ -32,7 +32,10 @@ class Lease:
 
 
 async def claim_due_experiment(work: Work, worker: str, lease_for: timedelta) -> Lease | None:
-    """Take the experiment with due work that changed longest ago, None where no work is due or all of it is held."""
+    """Take the experiment with due work that was served longest ago, None where no work is due or all of it is held.
+
+    So an experiment that is told all the time neither keeps others waiting nor is kept waiting by them.
+    """
     token = uuid4()
     due = (
         sa.select(experiments.c.exp_uuid)
@@ -41,7 +44,7 @@ async def claim_due_experiment(work: Work, worker: str, lease_for: timedelta) ->
             sa.or_(experiments.c.lease_until.is_(None), experiments.c.lease_until < _NOW),
             sa.or_(experiments.c.retry_at.is_(None), experiments.c.retry_at <= _NOW),
         )
-        .order_by(experiments.c.updated_at)
+        .order_by(experiments.c.fitted_at)
         .limit(1)
         .with_for_update(skip_locked=True)
         .scalar_subquery()
@@ -49,7 +52,7 @@ async def claim_due_experiment(work: Work, worker: str, lease_for: timedelta) ->
     query = (
         sa.update(experiments)
         .where(experiments.c.exp_uuid == due)
-        .values(lease_token=token, lease_by=worker, lease_until=_NOW + lease_for)
+        .values(lease_token=token, lease_by=worker, lease_until=_NOW + lease_for, fitted_at=_NOW)
         .returning(experiments)
     )
     row = await work.one(query)
@@ -93,9 +96,19 @@ async def release_lease(work: Work, lease: Lease, retry_in: timedelta | None = N
     await work.run(query)
 
 
+async def release_leases_of(work: Work, worker: str) -> None:
+    """Give back all that a worker holds, so that others need not wait until its leases run out."""
+    free = {"lease_token": None, "lease_by": None, "lease_until": None}
+    await work.run(sa.update(experiments).where(experiments.c.lease_by == worker).values(**free))
+    await work.run(sa.update(questions).where(questions.c.lease_by == worker).values(**free))
+
+
 async def seconds_until_due(work: Work) -> float | None:
-    """Tell in how many seconds a lease runs out or a retry is due; None where nothing waits."""
-    at = sa.func.greatest(experiments.c.lease_until, experiments.c.retry_at)
+    """Tell in how many seconds a lease runs out or a retry is due; None where nothing waits.
+
+    Work that nobody holds is due at once: whoever asked for work and did not get it found its row locked.
+    """
+    at = sa.func.coalesce(sa.func.greatest(experiments.c.lease_until, experiments.c.retry_at), _NOW)
     wait = sa.func.extract("epoch", sa.func.min(at) - _NOW)
-    row = await work.one(sa.select(sa.cast(wait, sa.Double).label("wait_s")).where(_IS_DUE, at.is_not(None)))
+    row = await work.one(sa.select(sa.cast(wait, sa.Double).label("wait_s")).where(_IS_DUE))
     return None if row is None or row["wait_s"] is None else max(float(row["wait_s"]), 0.0)

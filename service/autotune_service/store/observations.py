@@ -1,4 +1,4 @@
-"""Observations: kept for ever, in the order in which they were told."""
+"""Observations: kept for ever, in the order in which they were told, with every version of what was corrected."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,25 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from databases.interfaces import Record
+from sqlalchemy.dialects.postgresql import insert
 
 from autotune_service.store.bulk import insert_rows
 from autotune_service.store.database import Work
-from autotune_service.store.tables import observations
+from autotune_service.store.tables import observation_versions, observations
 from autotune_wire.base import Configuration
-from autotune_wire.observations import Observation, Status
+from autotune_wire.observations import Observation, ObservationVersion, Status
+
+_VERSIONED = (
+    "observation_uuid",
+    "version",
+    "exp_uuid",
+    "covars",
+    "response",
+    "responses",
+    "sds",
+    "status",
+    "is_excluded",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +42,8 @@ class ObservationRow:
     sds: dict[str, float]
     status: Status
     created_at: datetime
+    version: int = 1
+    is_excluded: bool = False
 
     def told(self) -> Observation:
         """Shape the row for the wire."""
@@ -41,6 +56,8 @@ class ObservationRow:
             sds=self.sds,
             status=self.status,
             suggestion_uuid=self.suggestion_uuid,
+            version=self.version,
+            is_excluded=self.is_excluded,
             time_created=self.created_at,
         )
 
@@ -65,9 +82,69 @@ async def list_observations(
 
 
 async def list_measured(work: Work, exp_uuid: UUID) -> list[dict[str, float]]:
-    """Give what was measured in each run of an experiment, oldest first; of a failed one nothing."""
-    query = sa.select(observations.c.responses).where(observations.c.exp_uuid == exp_uuid).order_by(observations.c.seq)
+    """Give what was measured in each run that counts, oldest first; of a failed one nothing."""
+    query = (
+        sa.select(observations.c.responses)
+        .where(observations.c.exp_uuid == exp_uuid, sa.not_(observations.c.is_excluded))
+        .order_by(observations.c.seq)
+    )
     return [row["responses"] for row in await work.all(query)]
+
+
+async def list_counted(work: Work, exp_uuid: UUID, after: int = 0) -> list[ObservationRow]:
+    """Give the observations that count, those with a seq greater than ``after``, oldest first."""
+    query = (
+        sa.select(observations)
+        .where(observations.c.exp_uuid == exp_uuid, observations.c.seq > after, sa.not_(observations.c.is_excluded))
+        .order_by(observations.c.seq)
+    )
+    return [_observation_of(row) for row in await work.all(query)]
+
+
+async def get_observation(work: Work, exp_uuid: UUID, observation_uuid: UUID) -> ObservationRow | None:
+    """Find an observation of an experiment."""
+    query = sa.select(observations).where(
+        observations.c.exp_uuid == exp_uuid, observations.c.observation_uuid == observation_uuid
+    )
+    row = await work.one(query)
+    return None if row is None else _observation_of(row)
+
+
+async def update_observation(work: Work, row: ObservationRow) -> None:
+    """Store a new version of an observation; the caller holds the experiment's row lock."""
+    changed = ("covars", "response", "responses", "sds", "status", "version", "is_excluded")
+    query = sa.update(observations).where(
+        observations.c.exp_uuid == row.exp_uuid, observations.c.observation_uuid == row.observation_uuid
+    )
+    await work.run(query.values({name: getattr(row, name) for name in changed}))
+
+
+async def add_version(
+    work: Work, row: ObservationRow, *, seq: int, at: datetime, reason: str | None, user_uuid: UUID | None
+) -> None:
+    """Keep a version of an observation; one that is kept already stays as it is.
+
+    Args:
+        work: The transaction that corrects it.
+        row: The observation in that version.
+        seq: That of the event that announced the version.
+        at: When it was written.
+        reason: Why, None where it is the first.
+        user_uuid: Who wrote it, None where it is the first.
+    """
+    values = {name: getattr(row, name) for name in _VERSIONED}
+    values |= {"seq": seq, "created_at": at, "reason": reason, "user_uuid": user_uuid}
+    await work.run(insert(observation_versions).values(**values).on_conflict_do_nothing())
+
+
+async def list_versions(work: Work, observation_uuid: UUID) -> list[ObservationVersion]:
+    """Give the versions that are kept of an observation, oldest first; none of one that was never corrected."""
+    query = (
+        sa.select(observation_versions)
+        .where(observation_versions.c.observation_uuid == observation_uuid)
+        .order_by(observation_versions.c.version)
+    )
+    return [_version_of(row) for row in await work.all(query)]
 
 
 async def get_observation_of(work: Work, suggestion_uuid: UUID, exp_uuid: UUID) -> ObservationRow | None:
@@ -77,6 +154,11 @@ async def get_observation_of(work: Work, suggestion_uuid: UUID, exp_uuid: UUID) 
     )
     row = await work.one(query)
     return None if row is None else _observation_of(row)
+
+
+def _version_of(row: Record) -> ObservationVersion:
+    names = ("version", "seq", "covars", "response", "responses", "sds", "status", "is_excluded", "reason")
+    return ObservationVersion(**{name: row[name] for name in names}, time_created=row["created_at"])
 
 
 def _observation_of(row: Record) -> ObservationRow:

@@ -1,8 +1,9 @@
-"""Suggestions: open until somebody takes or tells them, or newer data supersede them."""
+"""Suggestions: open, leased to a worker, and at last told, abandoned, expired or superseded."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -12,9 +13,17 @@ from autotune_service.store.bulk import insert_rows
 from autotune_service.store.database import Work
 from autotune_service.store.tables import suggestions
 from autotune_wire.base import Configuration
-from autotune_wire.suggestions import Predicted, Source, Suggestion
+from autotune_wire.suggestions import Predicted, Source, State, Suggestion
 
-OPEN, LEASED, TOLD, SUPERSEDED = "open", "leased", "told", "superseded"
+OPEN: Final = "open"
+LEASED: Final = "leased"
+TOLD: Final = "told"
+ABANDONED: Final = "abandoned"
+EXPIRED: Final = "expired"
+SUPERSEDED: Final = "superseded"
+
+_NOW = sa.func.clock_timestamp()  # services on several machines have several clocks
+_IS_LEASED = suggestions.c.state == sa.literal_column("'leased'")
 _PENDING = suggestions.c.state.in_([sa.literal_column("'open'"), sa.literal_column("'leased'")])
 
 
@@ -23,12 +32,13 @@ class SuggestionRow:
     """A suggestion as stored; ``seq`` is that of the event that announced it.
 
     ``fixed_key`` tells suggestions apart that were made for different fixed values; None where anybody can take it.
+    ``lease_until`` is None for a leased one that never expires, as those of older versions of the service do.
     """
 
     suggestion_uuid: UUID
     exp_uuid: UUID
     seq: int
-    state: str
+    state: State
     covars: Configuration
     source: Source
     reason: str
@@ -44,6 +54,9 @@ class SuggestionRow:
     fixed: Configuration
     fixed_key: str | None
     created_at: datetime
+    lease_by: str | None = None
+    lease_until: datetime | None = None
+    abandoned_because: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -72,6 +85,10 @@ class SuggestionRow:
             data_seq=self.data_seq,
             seconds=self.seconds,
             fixed=self.fixed,
+            state=self.state,
+            worker=self.lease_by,
+            lease_until=self.lease_until,
+            abandoned_because=self.abandoned_because,
             time_created=self.created_at,
         )
 
@@ -103,10 +120,104 @@ async def has_suggestions(work: Work, exp_uuid: UUID) -> bool:
     return await work.one(query) is not None
 
 
-async def update_state(work: Work, suggestion_uuids: Iterable[UUID], state: str) -> None:
+async def list_abandoned(work: Work, exp_uuid: UUID, data_rev: int) -> list[SuggestionRow]:
+    """Give the suggestions that were abandoned and know at least ``data_rev``, oldest first."""
+    query = (
+        sa.select(suggestions)
+        .where(
+            suggestions.c.exp_uuid == exp_uuid,
+            suggestions.c.state == sa.literal_column("'abandoned'"),
+            suggestions.c.data_rev >= data_rev,
+        )
+        .order_by(suggestions.c.seq)
+    )
+    return [_suggestion_of(row) for row in await work.all(query)]
+
+
+async def update_state(work: Work, suggestion_uuids: Iterable[UUID], state: State, because: str | None = None) -> None:
     """Move suggestions to another state; the caller holds the experiment's row lock."""
     query = sa.update(suggestions).where(suggestions.c.suggestion_uuid.in_(list(suggestion_uuids)))
-    await work.run(query.values(state=state))
+    await work.run(query.values(state=state, abandoned_because=because))
+
+
+async def update_leased(
+    work: Work, suggestion_uuids: Iterable[UUID], worker: str | None, lease_for: timedelta
+) -> list[SuggestionRow]:
+    """Lease suggestions to a worker and give them, oldest first; the caller holds the experiment's row lock."""
+    query = (
+        sa.update(suggestions)
+        .where(suggestions.c.suggestion_uuid.in_(list(suggestion_uuids)))
+        .values(state=LEASED, lease_by=worker, lease_until=_NOW + lease_for)
+        .returning(suggestions)
+    )
+    return sorted((_suggestion_of(row) for row in await work.all(query)), key=lambda one: one.seq)
+
+
+async def update_lease(
+    work: Work, exp_uuid: UUID, suggestion_uuids: Iterable[UUID], worker: str | None, lease_for: timedelta
+) -> None:
+    """Lengthen the leases that a worker holds; those that it does not hold stay as they are.
+
+    A worker without a name holds every lease that was given without one.
+    """
+    query = (
+        sa.update(suggestions)
+        .where(
+            suggestions.c.suggestion_uuid.in_(list(suggestion_uuids)),
+            suggestions.c.exp_uuid == exp_uuid,
+            _IS_LEASED,
+            suggestions.c.lease_by.is_not_distinct_from(worker),
+        )
+        .values(lease_until=_NOW + lease_for)
+    )
+    await work.run(query)
+
+
+async def update_reopened(work: Work, suggestion_uuids: Iterable[UUID]) -> None:
+    """Offer leased suggestions to anybody again; the caller holds the experiment's row lock."""
+    query = sa.update(suggestions).where(suggestions.c.suggestion_uuid.in_(list(suggestion_uuids)))
+    await work.run(query.values(state=OPEN, lease_by=None, lease_until=None))
+
+
+async def list_suggestions(work: Work, exp_uuid: UUID, suggestion_uuids: Iterable[UUID]) -> list[SuggestionRow]:
+    """Give those suggestions of an experiment that are among some, oldest first."""
+    query = (
+        sa.select(suggestions)
+        .where(suggestions.c.suggestion_uuid.in_(list(suggestion_uuids)), suggestions.c.exp_uuid == exp_uuid)
+        .order_by(suggestions.c.seq)
+    )
+    return [_suggestion_of(row) for row in await work.all(query)]
+
+
+async def list_expired(work: Work, exp_uuid: UUID) -> list[SuggestionRow]:
+    """Give the suggestions of an experiment whose lease has ended, oldest first, locked against a late renewal."""
+    query = (
+        sa.select(suggestions)
+        .where(suggestions.c.exp_uuid == exp_uuid, _IS_LEASED, suggestions.c.lease_until < _NOW)
+        .order_by(suggestions.c.seq)
+        .with_for_update()
+    )
+    return [_suggestion_of(row) for row in await work.all(query)]
+
+
+async def list_experiments_with_expired(work: Work, limit: int) -> list[UUID]:
+    """Give experiments in which a lease has ended, those first that wait longest."""
+    expired = (
+        sa.select(suggestions.c.exp_uuid)
+        .where(_IS_LEASED, suggestions.c.lease_until < _NOW)
+        .order_by(suggestions.c.lease_until)
+        .limit(limit)
+    )
+    return list(dict.fromkeys(row["exp_uuid"] for row in await work.all(expired)))
+
+
+async def seconds_until_expiry(work: Work) -> float | None:
+    """Tell in how many seconds the next lease ends; None where none will."""
+    first = sa.select(suggestions.c.lease_until).where(_IS_LEASED, suggestions.c.lease_until.is_not(None))
+    next_one = first.order_by(suggestions.c.lease_until).limit(1).scalar_subquery()
+    wait = sa.func.extract("epoch", next_one - _NOW)
+    row = await work.one(sa.select(sa.cast(wait, sa.Double).label("wait_s")))
+    return None if row is None or row["wait_s"] is None else max(float(row["wait_s"]), 0.0)
 
 
 def _suggestion_of(row: Record) -> SuggestionRow:

@@ -35,6 +35,7 @@ refresh_tokens = sa.Table(
     sa.Column("token_hash", sa.LargeBinary, primary_key=True),
     _uuid("user_uuid", sa.ForeignKey("users.user_uuid", ondelete="CASCADE")),
     _moment("expires_at"),
+    sa.Index("refresh_tokens_by_age", "expires_at"),
 )
 
 sessions = sa.Table(
@@ -43,6 +44,7 @@ sessions = sa.Table(
     _uuid("session_uuid", primary_key=True),
     _uuid("user_uuid", sa.ForeignKey("users.user_uuid", ondelete="CASCADE")),
     _moment("expires_at"),
+    sa.Index("sessions_by_age", "expires_at"),
 )
 
 experiments = sa.Table(
@@ -84,10 +86,12 @@ experiments = sa.Table(
     sa.Column("stopped", _JSON, nullable=True),
     sa.Column("space_revision", sa.Integer, nullable=False),
     sa.Column("best_predicted", _JSON, nullable=True),
+    # When a worker last took it up: whoever was served longest ago comes first.
+    sa.Column("fitted_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
     sa.Index("experiments_of_owner", "owner_uuid", sa.text("number DESC")),
     sa.Index(
         "experiments_with_work",
-        "updated_at",
+        "fitted_at",
         postgresql_where=sa.text("state = 'active' AND stopped IS NULL AND (data_rev > fit_rev OR n_open < n_wanted)"),
     ),
 )
@@ -126,7 +130,12 @@ suggestions = sa.Table(
     sa.Column("seconds", sa.Double, nullable=True),
     sa.Column("fixed", _JSON, nullable=False),
     sa.Column("fixed_key", sa.Text, nullable=True),
+    sa.Column("lease_by", sa.Text, nullable=True),
+    _moment("lease_until", nullable=True),
+    sa.Column("abandoned_because", sa.Text, nullable=True),
     sa.Index("suggestions_pending", "exp_uuid", "seq", postgresql_where=sa.text("state IN ('open', 'leased')")),
+    sa.Index("suggestions_leased", "lease_until", postgresql_where=sa.text("state = 'leased'")),
+    sa.Index("suggestions_abandoned", "exp_uuid", "data_rev", postgresql_where=sa.text("state = 'abandoned'")),
 )
 
 observations = sa.Table(
@@ -142,6 +151,29 @@ observations = sa.Table(
     sa.Column("responses", _JSON, nullable=False),
     sa.Column("sds", _JSON, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("is_excluded", sa.Boolean, nullable=False),
+    sa.Index("observations_of_suggestion", "suggestion_uuid", postgresql_where=sa.text("suggestion_uuid IS NOT NULL")),
+)
+
+# The versions of the observations that were corrected, the first and the newest among them.
+observation_versions = sa.Table(
+    "observation_versions",
+    metadata,
+    _uuid("observation_uuid", sa.ForeignKey("observations.observation_uuid", ondelete="CASCADE"), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    _uuid("exp_uuid", sa.ForeignKey(_EXPERIMENT, ondelete="CASCADE")),
+    sa.Column("covars", _JSON, nullable=False),
+    sa.Column("response", sa.Double, nullable=True),
+    sa.Column("responses", _JSON, nullable=False),
+    sa.Column("sds", _JSON, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("is_excluded", sa.Boolean, nullable=False),
+    sa.Column("reason", sa.Text, nullable=True),
+    _uuid("user_uuid", nullable=True),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    _moment("created_at"),
+    sa.Index("observation_versions_of_experiment", "exp_uuid", "seq"),
 )
 
 events = sa.Table(
@@ -174,3 +206,19 @@ questions = sa.Table(
     sa.UniqueConstraint("exp_uuid", "kind", "body_key"),
     sa.Index("questions_waiting", "created_at", postgresql_where=sa.text("state = 'waiting'")),
 )
+
+# What was answered to requests with an Idempotency-Key; without a status the request was not answered to its end.
+answered_requests = sa.Table(
+    "answered_requests",
+    metadata,
+    _uuid("user_uuid", sa.ForeignKey("users.user_uuid", ondelete="CASCADE"), primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("body_hash", sa.LargeBinary, nullable=False),
+    sa.Column("status", sa.Integer, nullable=True),
+    sa.Column("answer", sa.Text, nullable=False),
+    _moment("created_at"),
+    sa.Index("answered_requests_by_age", "created_at"),
+)
+
+# One row: which log the seqs of all events belong to. A backup that is restored begins another one.
+log_epoch = sa.Table("log_epoch", metadata, _uuid("epoch"))

@@ -90,6 +90,12 @@ async def delete_session(work: Work, session_uuid: UUID) -> None:
     await work.run(sa.delete(sessions).where(sessions.c.session_uuid == session_uuid))
 
 
+async def delete_ended_sign_ins(work: Work) -> None:
+    """Forget the sessions and refresh tokens that have ended."""
+    await work.run(sa.delete(sessions).where(sessions.c.expires_at < sa.func.now()))
+    await work.run(sa.delete(refresh_tokens).where(refresh_tokens.c.expires_at < sa.func.now()))
+
+
 async def _user(work: Work, query: sa.Select[tuple[object, ...]]) -> UserRow | None:
     row = await work.one(query)
     if row is None:

@@ -1,14 +1,16 @@
 """Give suggestions: the current one as often as it is asked for, or new ones for the caller alone."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from autotune_service.store.database import Store, Work
 from autotune_service.store.events import NewEvent, add_events, call_worker
 from autotune_service.store.experiments import ExperimentRow, get_experiment, update_experiment
-from autotune_service.store.suggestions import LEASED, SuggestionRow, list_pending, update_state
+from autotune_service.store.suggestions import SuggestionRow, list_pending, list_suggestions, update_leased
+from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.stopping import require_asking
+from autotune_wire.suggestions import DEFAULT_LEASE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,18 @@ class Given:
 
     suggestions: list[SuggestionRow]
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """For whom suggestions are taken, by its own name, for how long, and by which request."""
+
+    worker: str | None = None
+    lease_for: timedelta = timedelta(seconds=DEFAULT_LEASE_S)
+    once: Once = ALWAYS
+
+
+USUAL = Terms()
 
 
 async def current_suggestion(store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev: int) -> Given | None:
@@ -40,7 +54,17 @@ async def current_suggestion(store: Store, user_uuid: UUID, exp_uuid: UUID, data
     return Given(open_ones[:1], row.updated_at) if open_ones else None
 
 
-async def lease_suggestions(store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev: int, n: int) -> Given:
+async def taken_before(store: Store, exp_uuid: UUID, once: Once) -> list[SuggestionRow]:
+    """Give what an ask had taken when it was cut off before its answer; it is sent again."""
+    if not once.has_key:
+        return []
+    async with store.work() as work:
+        return await list_suggestions(work, exp_uuid, await once.begin(work))
+
+
+async def lease_suggestions(
+    store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev: int, n: int, terms: Terms = USUAL
+) -> Given:
     """Take up to ``n`` open suggestions for the caller alone; where fewer are open, have more computed.
 
     ``n_wanted`` is a level, not a count: whoever still waits raises it again when it is woken, so that a caller who
@@ -53,25 +77,33 @@ async def lease_suggestions(store: Store, user_uuid: UUID, exp_uuid: UUID, data_
         taken = open_ones[:n]
         missing = n - len(taken)
         n_wanted = max(row.n_wanted, missing + row.n_ready) if missing else row.n_ready
-        await update_experiment(work, exp_uuid, {"n_wanted": n_wanted})
-        updated_at = await lease(work, row, taken) if taken else row.updated_at
-        await call_worker(work, exp_uuid)
-    return Given(taken, updated_at)
+        given = await lease(work, row, taken, terms)
+        if taken or n_wanted != row.n_wanted:
+            await update_experiment(work, exp_uuid, {"n_wanted": n_wanted})
+            await call_worker(work, exp_uuid)
+    return given
 
 
-async def lease(work: Work, row: ExperimentRow, taken: list[SuggestionRow]) -> datetime:
-    """Take open suggestions of an experiment, whose row is locked, and give the time that they were taken at."""
+async def lease(work: Work, row: ExperimentRow, taken: list[SuggestionRow], terms: Terms) -> Given:
+    """Take open suggestions of an experiment, whose row is locked, and give them as they are leased."""
+    if not taken:
+        return Given([], row.updated_at)
     now = datetime.now(UTC)
     values = {
         "n_open": row.n_open - sum(one.is_counted for one in taken),
         "last_seq": row.last_seq + len(taken),
         "updated_at": now,
     }
-    await update_state(work, [one.suggestion_uuid for one in taken], LEASED)
+    leased = await update_leased(work, [one.suggestion_uuid for one in taken], terms.worker, terms.lease_for)
     await update_experiment(work, row.exp_uuid, values)
-    leased: list[NewEvent] = [("suggestion_leased", {"suggestion_uuid": str(one.suggestion_uuid)}) for one in taken]
-    await add_events(work, row.exp_uuid, row.last_seq + 1, now, leased)
-    return now
+    await add_events(work, row.exp_uuid, row.last_seq + 1, now, [_leased_event(one) for one in leased])
+    await terms.once.note(work, [one.suggestion_uuid for one in leased])
+    return Given(leased, now)
+
+
+def _leased_event(one: SuggestionRow) -> NewEvent:
+    told = one.told().model_dump(mode="json", include={"suggestion_uuid", "worker", "lease_until"})
+    return "suggestion_leased", told
 
 
 def _open(pending: list[SuggestionRow]) -> list[SuggestionRow]:

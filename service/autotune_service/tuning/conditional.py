@@ -22,7 +22,7 @@ from autotune_service.store.suggestions import (
     has_suggestions,
     list_pending,
 )
-from autotune_service.tuning.ask import Given, lease
+from autotune_service.tuning.ask import USUAL, Given, Terms, lease
 from autotune_service.tuning.experiments import guess_row
 from autotune_service.tuning.questions import key_of, raise_failure
 from autotune_service.tuning.stopping import require_asking
@@ -63,12 +63,18 @@ async def current_conditional(
         InvalidError: If a context is missing, or a value is not the covariate's.
         EngineFailedError: If the engine cannot give one.
     """
-    given = await _give(store, user_uuid, exp_uuid, data_rev, fixed, n=1, is_taken=False)
+    given = await _give(store, user_uuid, exp_uuid, data_rev, fixed, n=1)
     return given if given.suggestions else None
 
 
 async def lease_conditional(
-    store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev: int, fixed: Configuration, n: int
+    store: Store,
+    user_uuid: UUID,
+    exp_uuid: UUID,
+    data_rev: int,
+    fixed: Configuration,
+    n: int,
+    terms: Terms = USUAL,
 ) -> Given:
     """Take up to ``n`` suggestions with these fixed values for the caller alone; where fewer are open, ask for more.
 
@@ -76,11 +82,18 @@ async def lease_conditional(
         InvalidError: If a context is missing, or a value is not the covariate's.
         EngineFailedError: If the engine cannot give one.
     """
-    return await _give(store, user_uuid, exp_uuid, data_rev, fixed, n=n, is_taken=True)
+    return await _give(store, user_uuid, exp_uuid, data_rev, fixed, n=n, terms=terms)
 
 
 async def _give(
-    store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev: int, fixed: Configuration, *, n: int, is_taken: bool
+    store: Store,
+    user_uuid: UUID,
+    exp_uuid: UUID,
+    data_rev: int,
+    fixed: Configuration,
+    *,
+    n: int,
+    terms: Terms | None = None,
 ) -> Given:
     failed: QuestionRow | None = None
     async with store.work() as work:
@@ -92,13 +105,13 @@ async def _give(
         open_ones = [one for one in pending if one.is_open and one.fixed_key == key and one.data_rev >= data_rev]
         if not open_ones and (guess := await _first_guess(work, row, fixed)) is not None:
             open_ones, row = [guess], await get_experiment(work, exp_uuid, user_uuid)
-        given = open_ones[:n]
-        if len(given) < n:
-            failed = await _put(work, row, fixed, n - len(given))
-        updated_at = await lease(work, row, given) if is_taken and given else row.updated_at
-    if failed is not None and not given:
+        found = open_ones[:n]
+        if len(found) < n:
+            failed = await _put(work, row, fixed, n - len(found))
+        given = Given(found, row.updated_at) if terms is None else await lease(work, row, found, terms)
+    if failed is not None and not found:
         raise_failure(failed)
-    return Given(given, updated_at)
+    return given
 
 
 async def _put(work: Work, row: ExperimentRow, fixed: Configuration, n: int) -> QuestionRow | None:

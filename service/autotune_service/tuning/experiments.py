@@ -23,6 +23,7 @@ from autotune_service.store.experiments import (
 from autotune_service.store.observations import list_observations
 from autotune_service.store.spaces import SpaceRow, add_space
 from autotune_service.store.suggestions import OPEN, SuggestionRow, add_suggestions
+from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.base import Configuration
 from autotune_wire.experiments import Experiment, ExperimentPage, NewExperiment, PageQuery
 from autotune_wire.observations import HistoryPage
@@ -32,7 +33,7 @@ from autotune_wire.responses import primary_of
 _GUESS_REASON = "the guess that the experiment was described with"
 
 
-async def create_experiment(store: Store, user_uuid: UUID, new: NewExperiment) -> Experiment:
+async def create_experiment(store: Store, user_uuid: UUID, new: NewExperiment, once: Once = ALWAYS) -> Experiment:
     """Store an experiment and its first suggestion, the guess.
 
     Where there are contexts, the guess is suggested to the first who asks, with the context that is asked for.
@@ -43,6 +44,7 @@ async def create_experiment(store: Store, user_uuid: UUID, new: NewExperiment) -
     await asyncio.to_thread(check_new, new)
     now = datetime.now(UTC)
     async with store.work() as work:
+        await once.begin(work)
         row = await add_experiment(work, _values(user_uuid, new, now))
         await add_space(work, SpaceRow(row.exp_uuid, 0, row.space, row.constraints, {}, seq=1, created_at=now))
         told = row.told()
@@ -52,6 +54,7 @@ async def create_experiment(store: Store, user_uuid: UUID, new: NewExperiment) -
             await add_suggestions(work, [guess])
             events.append(("suggestion_created", {**guess.told().model_dump(mode="json"), "superseded": []}))
         await add_events(work, row.exp_uuid, 1, now, events)
+        await once.keep(work, told)
     return told
 
 
@@ -117,15 +120,18 @@ async def history_page(store: Store, user_uuid: UUID, exp_uuid: UUID, query: Pag
     )
 
 
-async def close_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID) -> Experiment:
+async def close_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID, once: Once = ALWAYS) -> Experiment:
     """Close an experiment: it keeps its data and takes nothing more."""
     now = datetime.now(UTC)
     async with store.work() as work:
+        await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_active(row)
         await update_experiment(work, exp_uuid, {"state": "closed", "last_seq": row.last_seq + 1, "updated_at": now})
         await add_events(work, exp_uuid, row.last_seq + 1, now, [("experiment_closed", {})])
-        return (await get_experiment(work, exp_uuid, user_uuid)).told()
+        told = (await get_experiment(work, exp_uuid, user_uuid)).told()
+        await once.keep(work, told)
+    return told
 
 
 def _values(user_uuid: UUID, new: NewExperiment, now: datetime) -> dict[str, Any]:

@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import NewEvent, add_events
+from autotune_service.store.events import NewEvent, add_events, call_workers
 from autotune_service.store.experiments import ExperimentRow, update_experiment
 from autotune_service.store.leases import (
     Lease,
     claim_due_experiment,
     lock_leased_experiment,
     release_lease,
+    release_leases_of,
     renew_lease,
     seconds_until_due,
 )
@@ -105,6 +106,13 @@ async def fail_job(store: Store, job: Job, failure: str, retry_in: timedelta) ->
             await add_events(work, row.exp_uuid, row.last_seq + 1, now, _failures(job, failure))
         has_newer_data = row.data_rev > job.experiment.data_rev
         await release_lease(work, job.lease, None if has_newer_data else retry_in)
+
+
+async def hand_back(store: Store, worker: str) -> None:
+    """Give back all that a worker holds, when it stops, and call the others."""
+    async with store.work() as work:
+        await release_leases_of(work, worker)
+        await call_workers(work)
 
 
 async def next_due(store: Store) -> float | None:

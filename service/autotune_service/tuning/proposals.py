@@ -9,7 +9,7 @@ from autotune_service.domain.configuration import is_same
 from autotune_service.store.database import Work
 from autotune_service.store.events import NewEvent
 from autotune_service.store.experiments import ExperimentRow
-from autotune_service.store.observations import list_observations
+from autotune_service.store.observations import list_counted
 from autotune_service.store.suggestions import OPEN, SuggestionRow
 from autotune_service.tuning.snapshot import Snapshot
 from autotune_wire.base import Configuration
@@ -53,7 +53,7 @@ async def fresh_proposals(
     if row.space_revision != snapshot.experiment.space_revision:
         return []
     known = {one.suggestion_uuid for one in snapshot.pending}
-    told = await list_observations(work, row.exp_uuid, after=snapshot.experiment.last_seq)
+    told = await list_counted(work, row.exp_uuid, after=snapshot.experiment.last_seq)
     arrived = [one.covars for one in told] + [one.covars for one in pending if one.suggestion_uuid not in known]
     return [one for one in proposals if not any(is_same(row.space, one.covars, covars) for covars in arrived)]
 

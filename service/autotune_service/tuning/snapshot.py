@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from autotune_service.domain.revision import backfilled
 from autotune_service.store.database import Work
 from autotune_service.store.experiments import ExperimentRow
-from autotune_service.store.observations import ObservationRow, list_observations
+from autotune_service.store.observations import ObservationRow, list_counted
 from autotune_service.store.spaces import SpaceRow, list_spaces
-from autotune_service.store.suggestions import SuggestionRow, list_pending
+from autotune_service.store.suggestions import SuggestionRow, list_abandoned, list_pending
 from autotune_wire.base import Configuration
 from autotune_wire.space import Space
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An experiment as it stood, with the revisions of its space, its data and what is pending."""
+    """An experiment as it stood, with the revisions of its space, the data that count and what is pending."""
 
     experiment: ExperimentRow
     spaces: list[SpaceRow]
@@ -40,13 +40,14 @@ class Snapshot:
 async def read_snapshot(work: Work, row: ExperimentRow) -> Snapshot:
     """Read all that belongs to an experiment, whose row the caller keeps from changing.
 
-    New data replace every open suggestion, so those that do not know the newest are pending no more.
+    New data replace every open suggestion, so those that do not know the newest are pending no more. What was
+    abandoned counts as pending until newer data come: the same data would have the engine propose it again.
     """
-    pending = await list_pending(work, row.exp_uuid)
+    pending = await list_pending(work, row.exp_uuid) + await list_abandoned(work, row.exp_uuid, row.data_rev)
     return Snapshot(
         experiment=row,
         spaces=await list_spaces(work, row.exp_uuid),
-        observations=await list_observations(work, row.exp_uuid),
+        observations=await list_counted(work, row.exp_uuid),
         pending=[one for one in pending if not one.is_open or one.data_rev >= row.data_rev],
     )
 

@@ -20,12 +20,13 @@ from autotune_service.store.experiments import (
 from autotune_service.store.spaces import SpaceRow, add_space, list_spaces
 from autotune_service.store.suggestions import SUPERSEDED, list_pending, update_state
 from autotune_service.tuning.experiments import require_active
+from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.changes import SpaceRevisions
 from autotune_wire.constraints import Constraint
 from autotune_wire.experiments import Experiment, SpaceEdit
 
 
-async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceEdit) -> Experiment:
+async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceEdit, once: Once = ALWAYS) -> Experiment:
     """Give an experiment a new space; what was told stays, what is open is computed anew.
 
     Raises:
@@ -39,6 +40,7 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
     await asyncio.to_thread(check_feasible, edit.covars, constraints)
     now = datetime.now(UTC)
     async with store.work() as work:
+        await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_active(row)
         constraints = _constraints(row, edit)
@@ -63,7 +65,9 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
         event = {**data, "changes": changes, "superseded": [str(uuid) for uuid in open_ones]}
         await add_events(work, exp_uuid, revision.seq, now, [("space_changed", event)])
         await call_worker(work, exp_uuid)
-        return (await get_experiment(work, exp_uuid, user_uuid)).told()
+        told = (await get_experiment(work, exp_uuid, user_uuid)).told()
+        await once.keep(work, told)
+    return told
 
 
 async def list_revisions(store: Store, user_uuid: UUID, exp_uuid: UUID) -> SpaceRevisions:

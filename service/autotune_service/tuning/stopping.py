@@ -14,6 +14,7 @@ from autotune_service.store.events import NewEvent, add_events, call_worker
 from autotune_service.store.experiments import ExperimentRow, get_experiment, update_experiment
 from autotune_service.store.observations import list_measured
 from autotune_service.tuning.experiments import require_active
+from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.proposals import Proposal
 from autotune_wire.changes import Resume
 from autotune_wire.experiments import Experiment
@@ -53,7 +54,7 @@ async def stopped_by_gain(work: Work, row: ExperimentRow, proposals: Sequence[Pr
     return _stop(fired(rules, row.responses, await _values(work, row), proposals[0].acquisition), now)
 
 
-async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume) -> Experiment:
+async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume, once: Once = ALWAYS) -> Experiment:
     """Go on after a stop, with the same stop rules or others; an experiment that has not stopped takes the rules alone.
 
     Raises:
@@ -63,6 +64,7 @@ async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume) ->
     """
     now = datetime.now(UTC)
     async with store.work() as work:
+        await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_active(row)
         stop = body.stop if "stop" in body.model_fields_set else row.stop
@@ -72,7 +74,9 @@ async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume) ->
         await update_experiment(work, exp_uuid, values)
         await add_events(work, exp_uuid, row.last_seq + 1, now, [("experiment_resumed", {"stop": stored})])
         await call_worker(work, exp_uuid)
-        return (await get_experiment(work, exp_uuid, user_uuid)).told()
+        told = (await get_experiment(work, exp_uuid, user_uuid)).told()
+        await once.keep(work, told)
+    return told
 
 
 async def _values(work: Work, row: ExperimentRow) -> list[float | None]:

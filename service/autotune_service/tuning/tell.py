@@ -3,8 +3,8 @@
 Whatever is answered 2xx is committed before the answer, so nothing acknowledged is ever lost.
 """
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,21 +18,11 @@ from autotune_service.store.questions import delete_old_answers
 from autotune_service.store.suggestions import TOLD, update_state
 from autotune_service.tuning.experiments import require_active
 from autotune_service.tuning.links import Linked, link
+from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.stopping import stopped_by_data
-from autotune_wire.base import Configuration
-from autotune_wire.observations import Observation, Told
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What a tell stored, and how the experiment stands after it; without a best one where none was measured yet."""
-
-    experiment: ExperimentRow
-    observations: list[Observation]
-    best_response: float | None
-    best_covars: Configuration | None
-    n_observations: int
-    updated_at: datetime
+from autotune_wire.observations import TellReply, Told
+from autotune_wire.responses import primary_of
+from autotune_wire.tables import column_frame
 
 
 async def tell(
@@ -41,7 +31,8 @@ async def tell(
     exp_uuid: UUID,
     runs: Sequence[Told],
     field_of: Callable[[int], str] = "observations.{}.covars".format,
-) -> Taken:
+    once: Once = ALWAYS,
+) -> TellReply:
     """Store observations, all of them or none, and have the next suggestion computed.
 
     Args:
@@ -50,6 +41,7 @@ async def tell(
         exp_uuid: Which it is.
         runs: What was run.
         field_of: Names the field that holds the configuration of a run, for the messages.
+        once: The request, which is done once however often it comes.
 
     Raises:
         NotFoundError: If the user has no such experiment.
@@ -60,6 +52,7 @@ async def tell(
     """
     now = datetime.now(UTC)
     async with store.work() as work:
+        await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_active(row)
         linked = await link(work, row, runs, field_of)
@@ -81,7 +74,9 @@ async def tell(
         await add_events(work, exp_uuid, row.last_seq + 1, now, added.events)
         await delete_old_answers(work, exp_uuid, added.data_rev)
         await call_worker(work, exp_uuid)
-    return added.taken()
+        reply = added.reply()
+        await once.keep(work, reply)
+    return reply
 
 
 class _Added:
@@ -140,13 +135,24 @@ class _Added:
         # With contexts there is nothing to compute before somebody asks and says where it is.
         return values | {"fit_rev": self.data_rev} if self._row.has_contexts else values
 
-    def taken(self) -> Taken:
+    def reply(self) -> TellReply:
+        names = list(self._row.responses)
+        primary, _ = primary_of(self._row.responses)
         _, response, covars = self._best
-        return Taken(
-            experiment=self._row,
+        n_observations = self._row.n_observations + len(self.observations)
+        return TellReply(
+            exp_uuid=self._row.exp_uuid,
+            covars_tell=json_text([one.covars for one in self.observations]),
+            response_tell=json_text([{name: one.responses.get(name) for name in names} for one in self.observations]),
+            best_response=json_text(column_frame({primary: response})),
+            covars_best_response=json_text(column_frame(covars or dict.fromkeys(self._row.space))),
+            covars_sampled_iter=n_observations,
+            response_sampled_iter=n_observations,
+            time_updated=self._now,
             observations=[row.told() for row in self.observations],
-            best_response=response,
-            best_covars=covars,
-            n_observations=self._row.n_observations + len(self.observations),
-            updated_at=self._now,
         )
+
+
+def json_text(value: Sequence[Any] | dict[str, Any]) -> str:
+    """Write JSON as pandas' ``read_json`` takes it."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

@@ -1,22 +1,18 @@
 """Ask and tell, shaped for the wire: the same over HTTP and on the websocket."""
 
-import json
-from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from autotune_service.domain.errors import AutotuneError, InvalidError, SuggestionPendingError
-from autotune_service.store.suggestions import SuggestionRow
 from autotune_service.tuning import ask, conditional, tell
 from autotune_service.tuning.experiments import read_experiment
+from autotune_service.tuning.once import Once
 from autotune_service.web.services import services
 from autotune_wire.base import Configuration
 from autotune_wire.observations import Tell, TellReply
 from autotune_wire.problems import FieldProblem
-from autotune_wire.responses import primary_of
 from autotune_wire.suggestions import Ask, AskReply
-from autotune_wire.tables import column_frame
 
 _RETRY_AFTER_S = 1
 
@@ -40,7 +36,7 @@ async def ask_current(user_uuid: UUID, exp_uuid: UUID, fixed: Configuration) -> 
     return _ask_reply(exp_uuid, given)
 
 
-async def ask_new(user_uuid: UUID, exp_uuid: UUID, body: Ask) -> AskReply:
+async def ask_new(user_uuid: UUID, exp_uuid: UUID, body: Ask, once: Once) -> AskReply:
     """Take suggestions for the caller alone, or as many as come within the time that an ask waits.
 
     Raises:
@@ -48,15 +44,18 @@ async def ask_new(user_uuid: UUID, exp_uuid: UUID, body: Ask) -> AskReply:
     """
     own = services()
     row = await read_experiment(own.store, user_uuid, exp_uuid)
+    terms = ask.Terms(body.worker, timedelta(seconds=body.lease_s), once)
     if body.fixed or row.has_contexts:
         fixed = await conditional.checked_ask(row, body.fixed)
         take = partial(conditional.lease_conditional, own.store, user_uuid, exp_uuid, row.data_rev, fixed)
     else:
         take = partial(ask.lease_suggestions, own.store, user_uuid, exp_uuid, row.data_rev)
-    taken: list[SuggestionRow] = []
+    taken = await ask.taken_before(own.store, exp_uuid, once)
 
     async def attempt() -> ask.Given | None:
-        given = await take(body.n - len(taken))
+        if len(taken) == body.n:
+            return ask.Given(taken, row.updated_at)
+        given = await take(body.n - len(taken), terms=terms)
         taken.extend(given.suggestions)
         return given if len(taken) == body.n else None
 
@@ -68,10 +67,12 @@ async def ask_new(user_uuid: UUID, exp_uuid: UUID, body: Ask) -> AskReply:
             raise  # what is taken already is the caller's: it must hear of it
     if not taken:
         raise pending(own.ask_wait_s)
-    return _ask_reply(exp_uuid, ask.Given(taken, row.updated_at if given is None else given.updated_at))
+    reply = _ask_reply(exp_uuid, ask.Given(taken, row.updated_at if given is None else given.updated_at))
+    await once.keep_alone(own.store, reply)
+    return reply
 
 
-async def tell_runs(user_uuid: UUID, exp_uuid: UUID, body: Tell) -> TellReply:
+async def tell_runs(user_uuid: UUID, exp_uuid: UUID, body: Tell, once: Once) -> TellReply:
     """Store what was told and say how the experiment stands.
 
     Raises:
@@ -87,7 +88,7 @@ async def tell_runs(user_uuid: UUID, exp_uuid: UUID, body: Tell) -> TellReply:
         runs = body.runs(list(row.responses), row.space)
     else:
         runs = body.runs()
-    return _tell_reply(exp_uuid, await tell.tell(store, user_uuid, exp_uuid, runs, body.field_of))
+    return await tell.tell(store, user_uuid, exp_uuid, runs, body.field_of, once)
 
 
 def pending(waited_s: float) -> SuggestionPendingError:
@@ -96,31 +97,10 @@ def pending(waited_s: float) -> SuggestionPendingError:
     return SuggestionPendingError(detail, _RETRY_AFTER_S)
 
 
-def _tell_reply(exp_uuid: UUID, taken: tell.Taken) -> TellReply:
-    names = list(taken.experiment.responses)
-    primary, _ = primary_of(taken.experiment.responses)
-    best_covars = taken.best_covars or dict.fromkeys(taken.experiment.space)
-    return TellReply(
-        exp_uuid=exp_uuid,
-        covars_tell=_text([one.covars for one in taken.observations]),
-        response_tell=_text([{name: one.responses.get(name) for name in names} for one in taken.observations]),
-        best_response=_text(column_frame({primary: taken.best_response})),
-        covars_best_response=_text(column_frame(best_covars)),
-        covars_sampled_iter=taken.n_observations,
-        response_sampled_iter=taken.n_observations,
-        time_updated=taken.updated_at,
-        observations=taken.observations,
-    )
-
-
 def _ask_reply(exp_uuid: UUID, given: ask.Given) -> AskReply:
     return AskReply(
         exp_uuid=exp_uuid,
         time_updated=given.updated_at,
-        covars_next_exp=_text([one.covars for one in given.suggestions]),
+        covars_next_exp=tell.json_text([one.covars for one in given.suggestions]),
         suggestions=[one.told() for one in given.suggestions],
     )
-
-
-def _text(value: Sequence[Any] | dict[str, Any]) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

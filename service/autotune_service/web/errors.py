@@ -18,6 +18,7 @@ from autotune_service.domain.errors import (
     NotFoundError,
     UnauthenticatedError,
     UnavailableError,
+    VersionConflictError,
 )
 from autotune_wire.problems import CONTENT_TYPE, Problem, field_problems
 
@@ -51,7 +52,12 @@ def problem_of(error: Exception) -> Problem:
         if isinstance(error, UnavailableError):
             _log.warning("unavailable: %s", error.detail, exc_info=error.__cause__)
         return Problem(
-            title=error.title, status=_status(error), code=error.code, detail=error.detail, errors=error.errors
+            title=error.title,
+            status=_status(error),
+            code=error.code,
+            detail=error.detail,
+            errors=error.errors,
+            current=error.current if isinstance(error, VersionConflictError) else None,
         )
     if isinstance(error, HTTPException):
         return _http_problem(error)
@@ -85,4 +91,5 @@ async def _respond(error: Exception) -> Response:
     if isinstance(error, HTTPException) and problem.status == 405:
         headers |= dict(error.get_headers())
     headers["Content-Type"] = CONTENT_TYPE
-    return Response(problem.model_dump_json(), status=problem.status, headers=headers)
+    body = problem.model_dump_json(exclude={"current"} if problem.current is None else None)
+    return Response(body, status=problem.status, headers=headers)

@@ -5,16 +5,24 @@ from uuid import UUID
 from quart import Blueprint
 from quart_schema import tag, validate_querystring, validate_request, validate_response
 
-from autotune_service.tuning import experiments, spaces, stopping
+from autotune_service.tuning import correct, experiments, leases, spaces, stopping
 from autotune_service.web.calls import ask_current, ask_new, tell_runs
 from autotune_service.web.identity import signed_in
+from autotune_service.web.once import once_of_request
 from autotune_service.web.rules import rule_of
 from autotune_service.web.services import services
 from autotune_wire import paths
 from autotune_wire.changes import Resume, SpaceRevisions
 from autotune_wire.experiments import Experiment, ExperimentPage, NewExperiment, PageQuery, SpaceEdit
-from autotune_wire.observations import HistoryPage, Tell, TellReply
-from autotune_wire.suggestions import Ask, AskQuery, AskReply
+from autotune_wire.observations import (
+    Correction,
+    HistoryPage,
+    Observation,
+    ObservationVersions,
+    Tell,
+    TellReply,
+)
+from autotune_wire.suggestions import Abandon, Ask, AskQuery, AskReply, Leases, Renew, Suggestion
 
 blueprint = Blueprint("experiment", __name__)
 
@@ -26,7 +34,9 @@ blueprint = Blueprint("experiment", __name__)
 async def new(data: NewExperiment) -> tuple[Experiment, int]:
     """Describe an experiment; its first suggestion is the guess."""
     user_uuid = await signed_in()
-    return await experiments.create_experiment(services().store, user_uuid, data), 201
+    once = await once_of_request(user_uuid)
+    creating = experiments.create_experiment(services().store, user_uuid, data, once)
+    return await once.answer(Experiment, creating), 201
 
 
 @blueprint.get(paths.EXPERIMENT_ALL)
@@ -61,7 +71,9 @@ async def ask(exp_uuid: UUID, query_args: AskQuery) -> AskReply:
 @validate_response(AskReply)
 async def lease(exp_uuid: UUID, data: Ask) -> AskReply:
     """Take n suggestions that nobody else gets: for several runs at a time."""
-    return await ask_new(await signed_in(), exp_uuid, data)
+    user_uuid = await signed_in()
+    once = await once_of_request(user_uuid)
+    return await once.answer(AskReply, ask_new(user_uuid, exp_uuid, data, once))
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_TELL))
@@ -70,7 +82,29 @@ async def lease(exp_uuid: UUID, data: Ask) -> AskReply:
 @validate_response(TellReply, 202)
 async def tell(exp_uuid: UUID, data: Tell) -> tuple[TellReply, int]:
     """Tell what was run and what came of it; it is stored when the answer comes."""
-    return await tell_runs(await signed_in(), exp_uuid, data), 202
+    user_uuid = await signed_in()
+    once = await once_of_request(user_uuid)
+    return await once.answer(TellReply, tell_runs(user_uuid, exp_uuid, data, once)), 202
+
+
+@blueprint.post(rule_of(paths.EXPERIMENT_RENEW))
+@tag(["experiment"])
+@validate_request(Renew)
+@validate_response(Leases)
+async def renew(exp_uuid: UUID, data: Renew) -> Leases:
+    """Hold on to suggestions that you took, for so long from now on."""
+    return await leases.renew(services().store, await signed_in(), exp_uuid, data)
+
+
+@blueprint.post(rule_of(paths.EXPERIMENT_ABANDON))
+@tag(["experiment"])
+@validate_request(Abandon)
+@validate_response(Suggestion)
+async def abandon(exp_uuid: UUID, data: Abandon) -> Suggestion:
+    """Give up a suggestion that will not be run; another one takes its place."""
+    user_uuid = await signed_in()
+    once = await once_of_request(user_uuid)
+    return await once.answer(Suggestion, leases.abandon(services().store, user_uuid, exp_uuid, data, once))
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_HISTORY))
@@ -82,12 +116,34 @@ async def history(exp_uuid: UUID, query_args: PageQuery) -> HistoryPage:
     return await experiments.history_page(services().store, await signed_in(), exp_uuid, query_args)
 
 
+@blueprint.post(rule_of(paths.EXPERIMENT_OBSERVATION))
+@tag(["experiment"])
+@validate_request(Correction)
+@validate_response(Observation)
+async def correct_observation(exp_uuid: UUID, observation_uuid: UUID, data: Correction) -> Observation:
+    """Edit, exclude or restore an observation; every version is kept, and the next suggestion is computed anew."""
+    user_uuid = await signed_in()
+    once = await once_of_request(user_uuid)
+    correcting = correct.correct(services().store, user_uuid, exp_uuid, observation_uuid, data, once)
+    return await once.answer(Observation, correcting)
+
+
+@blueprint.get(rule_of(paths.EXPERIMENT_VERSIONS))
+@tag(["experiment"])
+@validate_response(ObservationVersions)
+async def list_versions(exp_uuid: UUID, observation_uuid: UUID) -> ObservationVersions:
+    """List the versions of an observation, oldest first."""
+    return await correct.list_observation_versions(services().store, await signed_in(), exp_uuid, observation_uuid)
+
+
 @blueprint.post(rule_of(paths.EXPERIMENT_CLOSE))
 @tag(["experiment"])
 @validate_response(Experiment)
 async def close(exp_uuid: UUID) -> Experiment:
     """Close an experiment: it keeps its data and takes nothing more."""
-    return await experiments.close_experiment(services().store, await signed_in(), exp_uuid)
+    user_uuid = await signed_in()
+    once = await once_of_request(user_uuid)
+    return await once.answer(Experiment, experiments.close_experiment(services().store, user_uuid, exp_uuid, once))
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_RESUME))
@@ -96,7 +152,9 @@ async def close(exp_uuid: UUID) -> Experiment:
 @validate_response(Experiment)
 async def resume(exp_uuid: UUID, data: Resume) -> Experiment:
     """Go on after a stop rule was met, with the same rules or others."""
-    return await stopping.resume(services().store, await signed_in(), exp_uuid, data)
+    user_uuid = await signed_in()
+    once = await once_of_request(user_uuid)
+    return await once.answer(Experiment, stopping.resume(services().store, user_uuid, exp_uuid, data, once))
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_SPACE))
@@ -105,7 +163,9 @@ async def resume(exp_uuid: UUID, data: Resume) -> Experiment:
 @validate_response(Experiment)
 async def edit_space(exp_uuid: UUID, data: SpaceEdit) -> Experiment:
     """Change the space: what was told stays, and the next suggestion is computed anew."""
-    return await spaces.edit_space(services().store, await signed_in(), exp_uuid, data)
+    user_uuid = await signed_in()
+    once = await once_of_request(user_uuid)
+    return await once.answer(Experiment, spaces.edit_space(services().store, user_uuid, exp_uuid, data, once))
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_SPACES))

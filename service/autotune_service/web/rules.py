@@ -2,5 +2,5 @@
 
 
 def rule_of(path: str) -> str:
-    """Write a path of the contract as a rule that takes nothing but a UUID for the experiment."""
-    return path.replace("{exp_uuid}", "<uuid:exp_uuid>")
+    """Write a path of the contract as a rule that takes nothing but a UUID where it names something."""
+    return path.replace("{exp_uuid}", "<uuid:exp_uuid>").replace("{observation_uuid}", "<uuid:observation_uuid>")

@@ -17,26 +17,34 @@ from autotune_service.domain.errors import (
     UnavailableError,
 )
 from autotune_service.live.subscription import subscribe
+from autotune_service.tuning import leases
 from autotune_service.tuning.experiments import read_experiment
 from autotune_service.web.calls import ask_new, tell_runs
 from autotune_service.web.errors import problem_of
 from autotune_service.web.identity import signed_in_on_socket
+from autotune_service.web.once import once_of_frame
 from autotune_service.web.requests import read_json
 from autotune_service.web.rules import rule_of
 from autotune_service.web.services import services
 from autotune_wire import paths
+from autotune_wire.base import Reply
 from autotune_wire.frames import (
     CLOSE_GOING_AWAY,
     CLOSE_NOT_FOUND,
     CLOSE_UNAUTHENTICATED,
+    AbandonFrame,
     Answer,
     AskFrame,
     AuthFrame,
     Id,
     Operation,
+    RenewFrame,
     StreamQuery,
+    TellFrame,
 )
+from autotune_wire.observations import TellReply
 from autotune_wire.problems import FieldProblem
+from autotune_wire.suggestions import AskReply, Suggestion
 
 _AUTH_WAIT_S = 10.0
 _OPERATIONS_AT_A_TIME = 8
@@ -165,9 +173,19 @@ class _Socket:
         return Answer(id=frame.id, result=reply)
 
     async def _call(self, frame: Operation) -> dict[str, Any]:
-        if isinstance(frame, AskFrame):
-            return (await ask_new(self._user_uuid, self._exp_uuid, frame)).model_dump(mode="json")
-        return (await tell_runs(self._user_uuid, self._exp_uuid, frame)).model_dump(mode="json")
+        store, place = services().store, (self._user_uuid, self._exp_uuid)
+        once = once_of_frame(*place, frame)
+        reply: Reply
+        match frame:
+            case AskFrame():
+                reply = await once.answer(AskReply, ask_new(*place, frame, once))
+            case TellFrame():
+                reply = await once.answer(TellReply, tell_runs(*place, frame, once))
+            case RenewFrame():
+                reply = await leases.renew(store, *place, frame)
+            case AbandonFrame():
+                reply = await once.answer(Suggestion, leases.abandon(store, *place, frame, once))
+        return reply.model_dump(mode="json")
 
     async def _send(self, text: str) -> None:
         async with self._sending:

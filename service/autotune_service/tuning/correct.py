@@ -1,0 +1,147 @@
+"""Correct observations: edit, exclude and restore them, with a reason, and keep every version."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from autotune_service.domain.configuration import checked_configuration
+from autotune_service.domain.errors import NotFoundError, VersionConflictError
+from autotune_service.domain.incumbent import is_better, meets_thresholds
+from autotune_service.store.database import Store, Work
+from autotune_service.store.events import NewEvent, add_events, call_worker
+from autotune_service.store.experiments import ExperimentRow, get_experiment, update_experiment
+from autotune_service.store.observations import (
+    ObservationRow,
+    add_version,
+    get_observation,
+    list_counted,
+    list_versions,
+    update_observation,
+)
+from autotune_service.store.questions import delete_old_answers
+from autotune_service.store.spaces import list_spaces
+from autotune_service.tuning.experiments import require_active
+from autotune_service.tuning.once import ALWAYS, Once
+from autotune_service.tuning.outcomes import outcome_of
+from autotune_service.tuning.stopping import stopped_by_data
+from autotune_wire.observations import Correction, Observation, ObservationVersion, ObservationVersions
+
+
+async def correct(
+    store: Store, user_uuid: UUID, exp_uuid: UUID, observation_uuid: UUID, body: Correction, once: Once = ALWAYS
+) -> Observation:
+    """Store a new version of an observation and have the next suggestion computed from it.
+
+    Raises:
+        NotFoundError: If the user has no such experiment, or it no such observation.
+        ExperimentClosedError: If it is closed.
+        VersionConflictError: If the version that is to be corrected is not the newest.
+        InvalidError: If the configuration does not lie in the space, or a response is not the experiment's.
+    """
+    now = datetime.now(UTC)
+    async with store.work() as work:
+        await once.begin(work)
+        row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
+        require_active(row)
+        before = await _observation(work, exp_uuid, observation_uuid)
+        if before.version != body.version:
+            told = before.told().model_dump(mode="json")
+            raise VersionConflictError(f"the observation has version {before.version} by now", told)
+        after = await _corrected(work, row, before, body)
+        await add_version(work, before, seq=before.seq, at=before.created_at, reason=None, user_uuid=None)
+        await add_version(work, after, seq=row.last_seq + 1, at=now, reason=body.reason, user_uuid=user_uuid)
+        await update_observation(work, after)
+        await _settle(work, row, after, body.reason, now)
+        corrected = after.told()
+        await once.keep(work, corrected)
+    return corrected
+
+
+async def list_observation_versions(
+    store: Store, user_uuid: UUID, exp_uuid: UUID, observation_uuid: UUID
+) -> ObservationVersions:
+    """Give the versions of an observation, oldest first.
+
+    Raises:
+        NotFoundError: If the user has no such experiment, or it no such observation.
+    """
+    async with store.work() as work:
+        await get_experiment(work, exp_uuid, user_uuid)
+        row = await _observation(work, exp_uuid, observation_uuid)
+        versions = await list_versions(work, observation_uuid)
+    return ObservationVersions(observation_uuid=observation_uuid, versions=versions or [_only_version(row)])
+
+
+async def _observation(work: Work, exp_uuid: UUID, observation_uuid: UUID) -> ObservationRow:
+    row = await get_observation(work, exp_uuid, observation_uuid)
+    if row is None:
+        raise NotFoundError(f"experiment {exp_uuid} has no observation {observation_uuid}")
+    return row
+
+
+async def _corrected(work: Work, row: ExperimentRow, before: ObservationRow, body: Correction) -> ObservationRow:
+    after = replace(before, version=before.version + 1)
+    if body.covars is not None:
+        earlier = [one.space for one in await list_spaces(work, row.exp_uuid)][:-1] if row.space_revision else []
+        after = replace(after, covars=checked_configuration(row.space, body.covars, "covars", earlier=earlier))
+    if body.outcome is not None:
+        outcome = outcome_of(row.responses, body.outcome, "covars")
+        after = replace(
+            after,
+            status=outcome.status,
+            response=outcome.response,
+            responses=outcome.responses,
+            sds=outcome.sds,
+        )
+    return after if body.is_excluded is None else replace(after, is_excluded=body.is_excluded)
+
+
+async def _settle(work: Work, row: ExperimentRow, after: ObservationRow, reason: str, now: datetime) -> None:
+    best = _best(row, await list_counted(work, row.exp_uuid))
+    data_rev = row.data_rev + 1
+    values: dict[str, Any] = {
+        "data_rev": data_rev,
+        "fit_rev": data_rev if row.has_contexts else row.fit_rev,
+        "retry_at": None,
+        "n_wanted": row.n_ready,
+        "updated_at": now,
+        "best_observation_uuid": None if best is None else best.observation_uuid,
+        "best_response": None if best is None else best.response,
+        "best_covars": None if best is None else best.covars,
+    }
+    corrected = {**after.told().model_dump(mode="json"), "reason": reason}
+    events: list[NewEvent] = [("observation_corrected", corrected)]
+    if (values["best_observation_uuid"], values["best_response"]) != (row.best_observation_uuid, row.best_response):
+        events.append(("best_changed", _told_best(best)))
+    stopped = await stopped_by_data(work, row, now)
+    if stopped is not None:
+        values["stopped"], event = stopped
+        events.append(event)
+    values["last_seq"] = row.last_seq + len(events)
+    await update_experiment(work, row.exp_uuid, values)
+    await add_events(work, row.exp_uuid, row.last_seq + 1, now, events)
+    await delete_old_answers(work, row.exp_uuid, data_rev)
+    await call_worker(work, row.exp_uuid)
+
+
+def _best(row: ExperimentRow, counted: Sequence[ObservationRow]) -> ObservationRow | None:
+    best: ObservationRow | None = None
+    for one in counted:
+        if one.response is None or not meets_thresholds(row.responses, one.responses):
+            continue
+        if is_better(row.direction, one.response, None if best is None else best.response):
+            best = one
+    return best
+
+
+def _told_best(best: ObservationRow | None) -> dict[str, Any]:
+    if best is None:
+        return {"observation_uuid": None, "covars": None, "response": None}
+    return {"observation_uuid": str(best.observation_uuid), "covars": best.covars, "response": best.response}
+
+
+def _only_version(row: ObservationRow) -> ObservationVersion:
+    names = ("version", "seq", "covars", "response", "responses", "sds", "status", "is_excluded")
+    return ObservationVersion(**{name: getattr(row, name) for name in names}, reason=None, time_created=row.created_at)

@@ -1,0 +1,103 @@
+"""A request that changes something is done once, however often it is sent: those with the same key are one."""
+
+import json
+from collections.abc import Awaitable, Iterable
+from datetime import timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from autotune_service.domain.errors import KeyReusedError, RequestRunningError
+from autotune_service.store.answered import AnsweredRow, get_answered, lock_request, put_answered
+from autotune_service.store.database import Store, Work
+from autotune_wire.base import Reply
+
+R = TypeVar("R", bound=Reply)
+
+KEPT_FOR = timedelta(days=7)
+"""How long an answer is remembered."""
+
+_DONE = 200
+
+
+class _AnsweredBefore(Exception):  # noqa: N818 -- no error: the work of the request is done
+    def __init__(self, answer: str) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+class Once:
+    """One request of a user; without a key it is done as often as it comes.
+
+    A use case calls ``begin`` first in its transaction and ``keep`` last: what it does and what it answers are then
+    stored together or not at all.
+
+    Args:
+        user_uuid: Who sends it.
+        key: The name that the sender gave it.
+        body_hash: Of all that it asks for.
+    """
+
+    def __init__(self, user_uuid: UUID | None = None, key: str | None = None, body_hash: bytes = b"") -> None:
+        self._user_uuid = user_uuid
+        self._key = key
+        self._body_hash = body_hash
+        self._noted: list[UUID] = []
+
+    @property
+    def has_key(self) -> bool:
+        """Whether it can be known again."""
+        return self._key is not None
+
+    async def answer(self, reply_type: type[R], act: Awaitable[R]) -> R:
+        """Do what is asked, or give the answer of the time that it was done."""
+        try:
+            return await act
+        except _AnsweredBefore as before:
+            return reply_type.model_validate_json(before.answer)
+
+    async def begin(self, work: Work) -> list[UUID]:
+        """Start, unless it was done before.
+
+        Returns:
+            All that was noted, where it was begun before and not brought to its end.
+
+        Raises:
+            RequestRunningError: If the same request is at work just now.
+            KeyReusedError: If the key belongs to a request that asks for something else.
+        """
+        if self._key is None or self._user_uuid is None:
+            return []
+        if not await lock_request(work, self._user_uuid, self._key):
+            raise RequestRunningError("the request with this Idempotency-Key is at work: send it again")
+        row = await get_answered(work, self._user_uuid, self._key)
+        if row is None:
+            return []
+        if row.body_hash != self._body_hash:
+            raise KeyReusedError("this Idempotency-Key belongs to another request: give each request its own")
+        if row.status is not None:
+            raise _AnsweredBefore(row.answer)
+        self._noted = [UUID(one) for one in json.loads(row.answer)]
+        return self._noted
+
+    async def note(self, work: Work, uuids: Iterable[UUID]) -> None:
+        """Store that it came so much further, for a request of several transactions."""
+        self._noted = [*self._noted, *uuids]
+        await self._put(work, None, json.dumps([str(one) for one in self._noted]))
+
+    async def keep(self, work: Work, reply: Reply) -> None:
+        """Store the answer."""
+        await self._put(work, _DONE, reply.model_dump_json())
+
+    async def keep_alone(self, store: Store, reply: Reply) -> None:
+        """Store the answer of a request of several transactions, after all of them."""
+        if self._key is not None:
+            async with store.work() as work:
+                await self.keep(work, reply)
+
+    async def _put(self, work: Work, status: int | None, answer: str) -> None:
+        if self._key is not None and self._user_uuid is not None:
+            await put_answered(work, self._user_uuid, self._key, AnsweredRow(self._body_hash, status, answer))
+
+
+ALWAYS = Once()
+"""A request without a key."""

@@ -1,0 +1,13 @@
+"""Forget what nobody can use any more: old answers, ended sessions and refresh tokens."""
+
+from autotune_service.store.answered import delete_answered
+from autotune_service.store.database import Store
+from autotune_service.store.users import delete_ended_sign_ins
+from autotune_service.tuning.once import KEPT_FOR
+
+
+async def tidy(store: Store) -> None:
+    """Delete what is past its time; several workers may do so at once."""
+    async with store.work() as work:
+        await delete_answered(work, KEPT_FOR)
+        await delete_ended_sign_ins(work)

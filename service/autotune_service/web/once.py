@@ -1,0 +1,44 @@
+"""Which request this is: by its Idempotency-Key, or by the key of its frame."""
+
+from hashlib import sha256
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from quart import request
+
+from autotune_service.domain.errors import InvalidError
+from autotune_service.tuning.once import ALWAYS, Once
+from autotune_wire.base import IDEMPOTENCY_HEADER, Key
+from autotune_wire.frames import Operation
+from autotune_wire.problems import FieldProblem
+
+_KEY: TypeAdapter[str] = TypeAdapter(Key)
+
+
+async def once_of_request(user_uuid: UUID) -> Once:
+    """Tell which of the user's requests the current one is.
+
+    Raises:
+        InvalidError: If its key is none.
+    """
+    key = request.headers.get(IDEMPOTENCY_HEADER)
+    if key is None:
+        return ALWAYS
+    try:
+        _KEY.validate_python(key)
+    except ValueError:
+        message = "must be 1 to 200 visible ASCII characters, new for each request: a UUID, say"
+        raise InvalidError.of([FieldProblem(field=IDEMPOTENCY_HEADER, message=message)]) from None
+    asked = sha256(f"{request.method} {request.path}\n".encode())
+    body = await request.get_data()
+    assert isinstance(body, bytes)
+    asked.update(body)
+    return Once(user_uuid, key, asked.digest())
+
+
+def once_of_frame(user_uuid: UUID, exp_uuid: UUID, frame: Operation) -> Once:
+    """Tell which of the user's requests a frame is; its id is the socket's own and counts for nothing."""
+    if frame.key is None:
+        return ALWAYS
+    asked = f"{exp_uuid}\n{frame.model_dump_json(exclude={'id', 'key'})}".encode()
+    return Once(user_uuid, frame.key, sha256(asked).digest())
