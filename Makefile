@@ -64,7 +64,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv "$(VENV)"
 	$(PIP_INSTALL) pip
 	$(PIP_INSTALL) torch $(if $(TORCH_INDEX_URL),--no-deps --index-url "$(TORCH_INDEX_URL)")
-	$(PIP_INSTALL) --build-constraint constraints.txt --editable '.[greattunes,notebook,service]' $(DEPENDENCY_GROUPS:%=--group %) \
+	$(PIP_INSTALL) --build-constraint constraints.txt --editable '.[greattunes,notebook,service,traces]' $(DEPENDENCY_GROUPS:%=--group %) \
 		$(if $(TORCH_INDEX_URL),--extra-index-url "$(TORCH_INDEX_URL)")
 	$(PIP_INSTALL) --no-deps greattunes
 	@touch "$@"
