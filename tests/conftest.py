@@ -126,7 +126,7 @@ async def hub(database_url: str) -> AsyncIterator[Hub]:
 @pytest.fixture
 def app(store: Store, hub: Hub, accounts: Accounts) -> Quart:
     services = Services(store=store, hub=hub, accounts=accounts, ask_wait_s=10)
-    return create_app(services, secret=SECRET, is_https=False, max_body_bytes=100_000)
+    return create_app(services, secret=SECRET, is_https=False, max_body_bytes=100_000, has_metrics=True)
 
 
 @pytest.fixture
@@ -171,3 +171,7 @@ def start_service(tmp_path: Path) -> Iterator[Callable[..., ServiceProcess]]:
 @pytest.fixture(scope="session")
 def root() -> Path:
     return Path(__file__).parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="try faults as often and as long as promised: hours")

@@ -23,6 +23,7 @@ from autotune.errors import (
     UnauthenticatedError,
     UnavailableError,
     UnexpectedReplyError,
+    VersionConflictError,
 )
 from autotune.experiment import Experiment
 from autotune.insights import Insights
@@ -46,6 +47,7 @@ __all__ = [
     "UnauthenticatedError",
     "UnavailableError",
     "UnexpectedReplyError",
+    "VersionConflictError",
     "connect",
 ]
 

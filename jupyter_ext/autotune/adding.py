@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from autotune.connection import Connection
-from autotune.errors import AutotuneError, ConnectionFailedError, InvalidInputError, ServiceError
+from autotune.errors import AutotuneError, ConnectionFailedError, InvalidInputError, ServiceError, UnavailableError
 from autotune.loading import Runs
 from autotune.shown import Observation
 from autotune.telling import tell_all
@@ -70,6 +70,7 @@ def _field(field: str, places: list[str]) -> str:
 
 def _kept(n_stored: int, part: Runs, n_all: int, error: AutotuneError) -> str:
     before = f"The first {n_stored} of {n_all} runs are stored" if n_stored else "None of the runs is stored"
-    if isinstance(error, ConnectionFailedError) and error.is_sent:
+    if isinstance(error, ConnectionFailedError | UnavailableError):
+        # The part may have arrived, and its answer been lost.
         return f"{before}; those from {part.places[0]} to {part.places[-1]} may be, look at history()."
     return f"{before}; {part.places[0]} and what follows is not." if n_stored else f"{before}."

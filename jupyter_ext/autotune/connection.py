@@ -1,4 +1,4 @@
-"""The way to the service: authorized calls that are repeated where repeating is safe."""
+"""The way to the service: authorized calls that are repeated until they are answered, and done once."""
 
 import logging
 import random
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from itertools import count
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import httpx2
 from pydantic import BaseModel
@@ -51,30 +52,28 @@ class Connection:
     def get(self, path: str, reply_type: type[R], **query: Any) -> R:
         """Read something; repeated until it succeeds or the client's time is over."""
         params = {name: value for name, value in query.items() if value is not None}
-        return self._repeat("GET", path, reply_type, is_safe=True, params=params)
+        return self._repeat("GET", path, reply_type, params=params)
 
-    def post(self, path: str, reply_type: type[R], body: BaseModel | None = None, *, is_safe: bool = False) -> R:
-        """Change something; repeated only while it certainly never reached the service.
+    def post(self, path: str, reply_type: type[R], body: BaseModel | None = None) -> R:
+        """Change something; repeated like ``get``, and done once, as every repeat has the key of the first.
 
         Args:
             path: From the service's base.
             reply_type: What a good answer holds.
             body: Of it only what was set is sent, as null where it was set to None.
-            is_safe: Whether an answer that the service is not available says that nothing was changed.
         """
-        content = {} if body is None else {"json": body.model_dump(mode="json", exclude_unset=True)}
-        return self._repeat("POST", path, reply_type, is_safe=is_safe, **content)
+        return self._repeat("POST", path, reply_type, key=uuid4().hex, **_content(body))
 
-    def post_once(self, path: str, reply_type: type[R]) -> R:
+    def post_once(self, path: str, reply_type: type[R], body: BaseModel | None = None) -> R:
         """Like ``post``, but fail at once where the service is not there."""
-        return self._authorized("POST", path, reply_type, min(READ_S, self._timeout_s))
+        return self._authorized("POST", path, reply_type, min(READ_S, self._timeout_s), **_content(body))
 
     def close(self) -> None:
         """Stop the streams and close the connections."""
         self.loop.close()
         self._http.close()
 
-    def _repeat(self, method: str, path: str, reply_type: type[R], *, is_safe: bool, **content: Any) -> R:
+    def _repeat(self, method: str, path: str, reply_type: type[R], **content: Any) -> R:
         end = self._clock() + self._timeout_s
         answered: UnavailableError | None = None
         for attempt in count():
@@ -84,7 +83,7 @@ class Connection:
             except (ConnectionFailedError, UnavailableError) as error:
                 wait_s = _wait_s(error, attempt)
                 answered = error if isinstance(error, UnavailableError) else answered
-                if not _is_repeatable(error, method, is_safe) or self._clock() + wait_s >= end:
+                if not _is_repeatable(error) or self._clock() + wait_s >= end:
                     # The service's own reason tells more than that the time ran out while it was asked again.
                     raise answered or error from None
                 logger.warning("%s; trying again in %.1f s", error, wait_s)
@@ -101,14 +100,13 @@ class Connection:
         return exchange(self._http, method, path, reply_type, token=renewed, timeout_s=timeout_s, **content)
 
 
-def _is_repeatable(error: AutotuneError, method: str, is_safe: bool) -> bool:
-    if isinstance(error, UnavailableError) and error.code == ENGINE_FAILED:
-        return False  # the same data would make it fail again
-    if method == "GET":
-        return True
-    if isinstance(error, ConnectionFailedError):
-        return not error.is_sent
-    return is_safe
+def _content(body: BaseModel | None) -> dict[str, Any]:
+    return {} if body is None else {"json": body.model_dump(mode="json", exclude_unset=True)}
+
+
+def _is_repeatable(error: AutotuneError) -> bool:
+    # The same data would make the engine fail again.
+    return not (isinstance(error, UnavailableError) and error.code == ENGINE_FAILED)
 
 
 def _wait_s(error: AutotuneError, attempt: int) -> float:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection, Sequence
 
 from autotune.errors import InvalidInputError
-from autotune.tables import TIME
+from autotune.tables import EXCLUDED, TIME
+from autotune.values import is_true
 from autotune_wire.responses import Responses
 from autotune_wire.space import CatCovariate, Space
 
@@ -14,10 +15,13 @@ _DELIMITERS = ",;\t"
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _IGNORED = {TIME, ""}
 """Columns that ``history().to_csv()`` writes beside the runs."""
+NO_TRUTH = "must be true, false or empty"
 
 
 def plain_csv(text: str, space: Space, responses: Responses) -> str:
     """Give a text with the same lines whose cells are parted by commas and whose decimals by points.
+
+    The lines of runs that are excluded are empty.
 
     Args:
         text: Parted by commas, semicolons or tabs; with semicolons or tabs, ``1,5`` is a number.
@@ -32,14 +36,32 @@ def plain_csv(text: str, space: Space, responses: Responses) -> str:
     rows = _rows(text, delimiter)
     header = next((row for row in rows if any(row)), [])
     kept = [index for index, name in enumerate(header) if name in known or name not in _IGNORED]
+    place = _place_of_excluded(header, known)
+    if place is not None:
+        kept.remove(place)
     texts = {name for name, one in space.items() if isinstance(one, CatCovariate) and isinstance(one.options[0], str)}
     numeric = set() if delimiter == "," else set(header) - texts
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    for row in rows:
+    for number, row in enumerate(rows, start=1):
+        if place is not None and row is not header and any(row) and _is_excluded(row[place], number):
+            writer.writerow([])
+            continue
         cells = [_named(name, space) for name in row] if row is header else _pointed(row, header, numeric)
         writer.writerow([cells[index] for index in kept] if any(row) else [])
     return out.getvalue()
+
+
+def _place_of_excluded(header: Sequence[str], known: Collection[str]) -> int | None:
+    is_ours = EXCLUDED not in known or f"covars.{EXCLUDED}" in header
+    return header.index(EXCLUDED) if is_ours and EXCLUDED in header else None
+
+
+def _is_excluded(cell: str, number: int) -> bool:
+    excluded = is_true(cell)
+    if excluded is None:
+        raise InvalidInputError(f"line {number}.{EXCLUDED}: {NO_TRUTH} (given: {cell!r})")
+    return excluded
 
 
 def _delimiter(text: str, known: Collection[str]) -> str:

@@ -1,6 +1,7 @@
 """The convergence curve: every observation a dot, the best so far a step line, as inline SVG.
 
-It shows the primary objective. On the axis, a run that failed is a cross, one that did not measure it a tail.
+It shows the primary objective. On the axis, a run that failed is a cross, one that did not measure it a tail. One that
+is excluded leaves its place empty.
 """
 
 from collections.abc import Sequence
@@ -67,7 +68,7 @@ def _clamped(response: float) -> float:
 
 def _frame(state: PanelState) -> Frame:
     n_shown = max(len(state.dots) + 1, 10)
-    responses = [_clamped(dot.response) for dot in state.dots if dot.response is not None]
+    responses = [_clamped(dot.response) for dot in state.dots if dot.response is not None and not dot.is_excluded]
     if not responses:
         return Frame(n_shown, 0.0, 1.0)
     low, high = widened(min(responses), max(responses))
@@ -124,7 +125,7 @@ def _dots(dots: Sequence[Dot], frame: Frame) -> str:
     return "".join(
         _dot(number, dot, frame, radius)
         for number, dot in enumerate(dots, start=1)
-        if number % every == 0 or number == len(dots)
+        if (number % every == 0 or number == len(dots)) and not dot.is_excluded
     )
 
 
@@ -147,7 +148,7 @@ def _good(dots: Sequence[Dot]) -> list[tuple[int, float]]:
     return [
         (number, dot.response)
         for number, dot in enumerate(dots, start=1)
-        if dot.response is not None and not dot.is_broken
+        if dot.response is not None and not (dot.is_broken or dot.is_excluded)
     ]
 
 

@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 from pydantic import ValidationError
 
+from autotune.shown import Observation
 from autotune_wire.problems import FieldProblem, Problem, field_problems
 
 
@@ -33,15 +34,10 @@ class RunFailed(Exception):  # noqa: N818 -- a function that is tuned raises it:
 
 
 class ConnectionFailedError(AutotuneError):
-    """The service was not reached, or it went away before it answered.
+    """The service was not reached, or it went away before it answered, for all the time that the client has.
 
-    Attributes:
-        is_sent: Whether the request may have reached the service, so that repeating it may do it twice.
+    What was to be changed may be changed: an answer can be lost too.
     """
-
-    def __init__(self, detail: str, *, is_sent: bool) -> None:
-        super().__init__(detail)
-        self.is_sent = is_sent
 
 
 class UnexpectedReplyError(AutotuneError):
@@ -87,12 +83,31 @@ class UnavailableError(ServiceError):
     """Not now: the same request may succeed later."""
 
 
+class VersionConflictError(ServiceError):
+    """Somebody else has corrected the observation meanwhile.
+
+    Attributes:
+        current: The observation as it is stored now: correct this one, if that is still to be done.
+    """
+
+    def __init__(self, problem: Problem, retry_after_s: float | None = None) -> None:
+        super().__init__(problem, retry_after_s)
+        self.current = Observation.model_validate(problem.current)
+        self.add_note(f"It is stored now as {self.current}")
+
+
 _BY_STATUS: dict[int, type[ServiceError]] = {
     HTTPStatus.UNAUTHORIZED: UnauthenticatedError,
     HTTPStatus.NOT_FOUND: NotFoundError,
     HTTPStatus.BAD_GATEWAY: UnavailableError,
     HTTPStatus.SERVICE_UNAVAILABLE: UnavailableError,
     HTTPStatus.GATEWAY_TIMEOUT: UnavailableError,
+}
+
+
+_BY_CODE: dict[str, type[ServiceError]] = {
+    "request_running": UnavailableError,
+    "version_conflict": VersionConflictError,
 }
 
 
@@ -114,7 +129,10 @@ def refusal(status: int, body: bytes, retry_after: str | None = None) -> Service
     except ValidationError:
         problem = _nameless(status)
     seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
-    return _BY_STATUS.get(status, ServiceError)(problem, seconds)
+    kind = _BY_CODE.get(problem.code) or _BY_STATUS.get(status, ServiceError)
+    if kind is VersionConflictError and problem.current is None:
+        kind = ServiceError
+    return kind(problem, seconds)
 
 
 def unauthenticated(detail: str) -> UnauthenticatedError:

@@ -6,6 +6,7 @@ import httpx2
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from autotune.errors import ConnectionFailedError, UnexpectedReplyError, refusal
+from autotune_wire.base import IDEMPOTENCY_HEADER
 
 CONNECT_S = 5.0
 READ_S = 30.0
@@ -18,8 +19,8 @@ R = TypeVar("R", bound=BaseModel)
 
 def open_http(url: str, transport: httpx2.BaseTransport | None = None) -> httpx2.Client:
     """Open the pool of connections to the service."""
-    # A kept connection that the service closes meanwhile fails the next tell, which must not be repeated:
-    # connections are dropped earlier here than any server does.
+    # A call on a kept connection that the service has closed meanwhile would have to be sent twice: connections are
+    # dropped earlier here than any server does.
     limits = httpx2.Limits(max_connections=20, max_keepalive_connections=5, keepalive_expiry=2.0)
     return httpx2.Client(base_url=url, transport=transport, limits=limits, headers={"Accept": "application/json"})
 
@@ -31,6 +32,7 @@ def exchange(
     reply_type: type[R],
     *,
     token: SecretStr | None = None,
+    key: str | None = None,
     timeout_s: float = READ_S,
     **content: Any,
 ) -> R:
@@ -42,6 +44,7 @@ def exchange(
         path: From the service's base.
         reply_type: What a good answer holds.
         token: The bearer token, if the call needs one.
+        key: The name of the request: sent again under it, the request is done once.
         timeout_s: How long to wait for the answer.
         **content: The query or the body, as httpx takes them.
 
@@ -50,16 +53,18 @@ def exchange(
         ConnectionFailedError: If it is not reached or goes away.
         UnexpectedReplyError: If it answers with something else.
     """
-    bearer = {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
+    headers = {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
+    if key is not None:
+        headers[IDEMPOTENCY_HEADER] = key
     timeout = httpx2.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
     try:
-        response = http.request(method, path, headers=bearer, timeout=timeout, **content)
+        response = http.request(method, path, headers=headers, timeout=timeout, **content)
     except httpx2.RequestError as error:
         # The cause would carry the request, and with it the secrets in its headers and body.
         raise _failure(http, error) from None
     finally:
         # Tracebacks that show local variables would show these secrets.
-        bearer.clear()
+        headers.clear()
         content.clear()
     if response.is_success:
         return _reply(response, reply_type)
@@ -70,8 +75,8 @@ def _failure(http: httpx2.Client, error: httpx2.RequestError) -> ConnectionFaile
     address = str(http.base_url).rstrip("/")
     reason = str(error).rstrip(".") or type(error).__name__
     if isinstance(error, _NEVER_SENT):
-        return ConnectionFailedError(f"cannot reach the service at {address}: {reason}", is_sent=False)
-    return ConnectionFailedError(f"lost the service at {address} before it answered: {reason}", is_sent=True)
+        return ConnectionFailedError(f"cannot reach the service at {address}: {reason}")
+    return ConnectionFailedError(f"lost the service at {address} before it answered: {reason}")
 
 
 def _reply(response: httpx2.Response, reply_type: type[R]) -> R:

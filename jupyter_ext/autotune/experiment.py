@@ -2,104 +2,55 @@
 
 import json
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from datetime import datetime
+from concurrent.futures import Executor
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Self, overload
-from uuid import UUID
 
 from autotune.adding import add_runs, to_stderr
 from autotune.checks import checked
 from autotune.connection import Connection
+from autotune.correcting import ObservationVersions, changes_of, correct, versions
 from autotune.described import Constraints, edited
-from autotune.errors import InvalidInputError, RunFailed, ServiceError
-from autotune.facts import facts_of, more_facts_of
+from autotune.errors import InvalidInputError
 from autotune.insights import Insights
+from autotune.leasing import abandon, ask_of, renew_all, take
 from autotune.loading import read_runs
+from autotune.parallel import LEASE_S, crew_of, run_parallel
 from autotune.predicting import Configurations, predict
+from autotune.running import Function, OnTell, require_count, run_in_turn
+from autotune.seen import Seen
 from autotune.shown import Best, BestPredicted, Observation, Suggestion, response_name
 from autotune.spaces import SpaceRevisions
 from autotune.stream import follow
-from autotune.tables import html_table, prediction_table, run_table
+from autotune.tables import prediction_table, run_table
 from autotune.telling import tell_all, tell_one
-from autotune.told import Outcome, Run, configuration_of, failed_run, told_run
+from autotune.told import Outcome, Run, failed_run, told_run
 from autotune.values import plain
 from autotune_wire import changes, experiments, paths
-from autotune_wire.constraints import Constraint
 from autotune_wire.frames import Event
 from autotune_wire.insights import InsightsReply
 from autotune_wire.observations import MAX_TELL, HistoryPage
-from autotune_wire.responses import Responses
-from autotune_wire.space import Space
 from autotune_wire.stopping import Stopped, StopRules
-from autotune_wire.suggestions import Ask, AskReply
+from autotune_wire.suggestions import AskReply
 
 if TYPE_CHECKING:
     from autotune.panel import Panel
 
 PAGE = 1000
-STOPPED = "experiment_stopped"
-
-Result = Outcome | tuple[Outcome, Outcome]
-"""What a function that is tuned returns: what was measured, or that with its standard deviation."""
 
 
-class Experiment:
+class Experiment(Seen):
     """An experiment on the service.
 
-    ``ask()`` and ``tell()`` are the loop; ``run()`` is the loop for a function. Everything else looks on.
+    ``ask()`` and ``tell()`` are the loop, ``run()`` is the loop for a function; ``correct()`` puts right what was told.
 
     Attributes:
         connection: The way to the service, shared with the client.
     """
 
     def __init__(self, connection: Connection, told: experiments.Experiment) -> None:
+        super().__init__(told)
         self.connection = connection
-        self._seen = told
-
-    @property
-    def exp_uuid(self) -> UUID:
-        """The name that the service gave."""
-        return self._seen.exp_uuid
-
-    @property
-    def name(self) -> str:
-        """The name that the user gave."""
-        return self._seen.name
-
-    @property
-    def covars(self) -> Space:
-        """The covariates by name."""
-        return self._seen.covars
-
-    @property
-    def constraints(self) -> list[Constraint]:
-        """What every suggestion meets."""
-        return self._seen.constraints
-
-    @property
-    def responses(self) -> Responses:
-        """What is measured, by name, with what is wanted of it."""
-        return self._seen.responses
-
-    @property
-    def direction(self) -> experiments.Direction:
-        """Whether more of the first objective is better, or less."""
-        return self._seen.direction
-
-    @property
-    def last_seq(self) -> int:
-        """The seq of the newest event that the service has told of, as of the last look."""
-        return self._seen.last_seq
-
-    @property
-    def n_observations(self) -> int:
-        """How many runs were told, as of the last look."""
-        return self._seen.n_observations
-
-    @property
-    def time_created(self) -> datetime:
-        """When the experiment was made, in UTC."""
-        return self._seen.time_created
 
     @property
     def best(self) -> Best | None:
@@ -126,30 +77,70 @@ class Experiment:
     @overload
     def ask(self, *, fixed: Mapping[str, Any] | None = None) -> Suggestion: ...
     @overload
-    def ask(self, n: int, *, fixed: Mapping[str, Any] | None = None) -> list[Suggestion]: ...
-    def ask(self, n: int | None = None, *, fixed: Mapping[str, Any] | None = None) -> Suggestion | list[Suggestion]:
+    def ask(
+        self,
+        n: int,
+        *,
+        fixed: Mapping[str, Any] | None = None,
+        worker: str | None = None,
+        lease_s: float | None = None,
+    ) -> list[Suggestion]: ...
+    def ask(
+        self,
+        n: int | None = None,
+        *,
+        fixed: Mapping[str, Any] | None = None,
+        worker: str | None = None,
+        lease_s: float | None = None,
+    ) -> Suggestion | list[Suggestion]:
         """Ask what to try next.
 
         Without ``n`` this shows the current suggestion: asked again before anything is told, it is the same one. With
-        ``n`` it takes as many new ones, for as many workers, and nobody else gets them.
+        ``n`` it takes as many new ones, for as many workers, and nobody else gets them until their leases end.
 
         Args:
-            n: How many to take.
+            n: How many to take. Where the engine is slow there may come fewer.
             fixed: Values that the suggestions must have: those of all context covariates, and of others at will.
+            worker: A name for whoever runs them.
+            lease_s: How long they are held, in seconds; a day where it is not given. A result is taken afterwards too.
 
         Raises:
             UnavailableError: If the engine is not ready within the client's time.
             ServiceError: If the experiment is closed or has stopped; its ``code`` says which.
         """
-        path, given = self._path(paths.EXPERIMENT_ASK), {"n": plain(n), "fixed": configuration_of(fixed)}
-        with checked("this ask"):
-            body = Ask.model_validate({name: value for name, value in given.items() if value is not None})
-        if n is None:
-            query = json.dumps(body.fixed) if body.fixed else None
-            return Suggestion(**dict(self.connection.get(path, AskReply, fixed=query).suggestions[0]))
-        # An ask that is refused as not ready has leased nothing.
-        reply = self.connection.post(path, AskReply, body, is_safe=True)
-        return [Suggestion(**dict(suggestion)) for suggestion in reply.suggestions]
+        ask = ask_of(n, fixed, worker, lease_s)
+        if n is not None:
+            return take(self.connection, self.exp_uuid, ask)
+        if worker is not None or lease_s is not None:
+            raise InvalidInputError("worker and lease_s go with n: only suggestions that are taken have a lease")
+        query = json.dumps(ask.fixed) if ask.fixed else None
+        return Suggestion(
+            **dict(self.connection.get(self._path(paths.EXPERIMENT_ASK), AskReply, fixed=query).suggestions[0])
+        )
+
+    def renew(
+        self, suggestions: Suggestion | Iterable[Suggestion], *, worker: str | None = None, lease_s: float | None = None
+    ) -> list[Suggestion]:
+        """Hold on to suggestions that were taken.
+
+        Args:
+            suggestions: One or more.
+            worker: The name under which they were taken; where none is given, the one that they have themselves.
+            lease_s: How long they are held from now on, in seconds; a day where it is not given.
+
+        Returns:
+            Those that are lost, as they stand now: told or abandoned, or offered again after their leases ended. What
+            comes of them can be told all the same.
+        """
+        return renew_all(self.connection, self.exp_uuid, suggestions, worker, lease_s)
+
+    def abandon(self, suggestion: Suggestion, reason: str = "") -> Suggestion:
+        """Give up a suggestion that will not be run, and give it as it stands then; another one takes its place.
+
+        Raises:
+            ServiceError: If it has its observation, or others took its place before; its ``code`` says which.
+        """
+        return abandon(self.connection, self.exp_uuid, suggestion, reason)
 
     def tell(self, run: Run, response: Outcome, *, sd: Outcome | None = None) -> Observation:
         """Tell what came of one run; ``fail`` tells that nothing did.
@@ -163,11 +154,10 @@ class Experiment:
         Raises:
             InvalidInputError: If the response is none, or the configuration holds no plain values.
             ServiceError: If the configuration lies outside the experiment's space, or the experiment is closed.
-            ConnectionFailedError: If the service went away; ``is_sent`` says whether the observation may be stored. A
-                tell of a suggestion is repeated before that, as it can be stored only once.
+            ConnectionFailedError: If the service stayed away for the client's whole time. However often the tell was
+                repeated in that time, it is stored once or not at all.
         """
-        told = told_run(run, response, self.responses, sd)
-        return tell_one(self.connection, self.exp_uuid, told, self.observations)
+        return tell_one(self.connection, self.exp_uuid, told_run(run, response, self.responses, sd))
 
     def fail(self, run: Run) -> Observation:
         """Tell that a run failed: it gave no response, and the model learns where that happens.
@@ -180,7 +170,7 @@ class Experiment:
             ServiceError: As for ``tell``.
             ConnectionFailedError: As for ``tell``.
         """
-        return tell_one(self.connection, self.exp_uuid, failed_run(run), self.observations)
+        return tell_one(self.connection, self.exp_uuid, failed_run(run))
 
     def tell_many(self, runs: Iterable[tuple[Run, Outcome]]) -> list[Observation]:
         """Tell many runs at once, each as ``(run, response)``: all are stored, or none; at most 1000."""
@@ -196,7 +186,8 @@ class Experiment:
             data: The path of a CSV or other text file (cells parted by commas, semicolons or tabs), a pandas DataFrame,
                 or a dict for each run. Columns are those of ``history()``: covariates and responses, and where there
                 are, standard deviations (``sd``, with several responses ``NAME sd``) and ``status`` (``ok``,
-                ``failed`` or empty). An empty cell was not measured, or is of a covariate that plays no part.
+                ``failed`` or empty). An empty cell was not measured, or is of a covariate that plays no part. Runs that
+                are ``excluded`` (true, false or empty) are left out.
             say: Where progress is written, if it takes several parts; None for nowhere.
 
         Raises:
@@ -208,37 +199,54 @@ class Experiment:
 
     def run(
         self,
-        function: Callable[[dict[str, Any]], Result],
+        function: Function,
         n: int,
-        on_tell: Callable[[Observation], None] | None = None,
+        on_tell: OnTell | None = None,
         *,
         fixed: Mapping[str, Any] | None = None,
+        executor: Executor | None = None,
+        n_workers: int | None = None,
+        worker: str | None = None,
+        lease_s: float = LEASE_S,
     ) -> Best | None:
-        """Ask, run and tell, ``n`` times, or until a stop rule is met.
+        """Ask, run and tell, until ``n`` new observations are told, failed runs included, or a stop rule is met.
+
+        With an ``executor`` several configurations are run at a time, each under a lease that is renewed while it is at
+        work. Should this program end before they do, their leases end too, and the same call made anew, or whoever asks
+        first, gets them again.
 
         Args:
             function: Takes a configuration, a dict with a value for every covariate, and returns the response: a
                 number, a dict of several, or a pair of that and its standard deviation. Where a run gives none it
-                raises ``RunFailed``. Anything else that it raises ends the loop; what was told before is kept.
+                raises ``RunFailed``. Anything else that it raises ends the loop: without an executor it is raised at
+                once and nothing is told of this run; with one the run is told as failed, what else is at work is
+                finished and told, and then it is raised. A run whose worker died is not told but abandoned.
             n: How many runs.
-            on_tell: Called with each observation after it is stored.
+            on_tell: Called in this thread with each observation after it is stored.
             fixed: As for ``ask``.
+            executor: One of ``concurrent.futures``, of threads or processes, or Dask's ``Client.get_executor()``; it
+                stays open.
+            n_workers: How many to run at a time; where it is not given, as many as the executor has workers, else 4.
+            worker: The name under which they are leased; where none is given, one that no other run has.
+            lease_s: How long a lease lasts, in seconds; it is renewed at a third of that.
 
         Returns:
             The best observation of the experiment, None where there is none.
+
+        Raises:
+            InvalidInputError: If something does not fit, such as a function that no other process can get.
+            AutotuneError: If an ask or a tell comes to nothing; a note keeps the result that was not told.
+            KeyboardInterrupt: If the notebook is interrupted. What an executor has not begun is abandoned. What is at
+                work has five seconds to end and be told; it goes on after them, as nothing can stop it, but its result
+                is dropped and its suggestion offered again.
         """
-        if n < 1:
-            raise InvalidInputError(f"n must be at least 1, not {n}")
-        for number in range(n):
-            try:
-                suggestion = self.ask(fixed=fixed)
-            except ServiceError as error:
-                if error.code != STOPPED or number == 0:
-                    raise
-                break
-            observation = self._run_once(function, suggestion)
-            if on_tell is not None:
-                on_tell(observation)
+        n = require_count("n", plain(n))
+        if executor is not None:
+            run_parallel(self, function, n, on_tell, fixed, crew_of(executor, plain(n_workers), worker, lease_s))
+        elif n_workers is not None or worker is not None:
+            raise InvalidInputError("n_workers and worker go with an executor")
+        else:
+            run_in_turn(self, function, n, on_tell, fixed)
         return self.best
 
     def observations(self) -> list[Observation]:
@@ -252,13 +260,56 @@ class Experiment:
             if after is None:
                 return found
 
+    def correct(
+        self,
+        observation: Observation,
+        *,
+        reason: str,
+        response: Outcome | None = None,
+        sd: Outcome | None = None,
+        covars: Mapping[str, Any] | None = None,
+        failed: bool = False,
+    ) -> Observation:
+        """Put an observation right; the former version is kept, and the next suggestion is computed anew.
+
+        Args:
+            observation: As it was given last; only its newest version can be corrected.
+            reason: Why; it is kept with it.
+            response: What was really measured, as for ``tell``; it replaces all that was measured, and its ``sd``.
+            sd: The standard deviation of that.
+            covars: The configuration that was really run, with all its values.
+            failed: Whether the run gave no response after all.
+
+        Returns:
+            The new version.
+
+        Raises:
+            InvalidInputError: If something does not fit, or nothing is corrected.
+            VersionConflictError: If somebody has corrected it meanwhile; its ``current`` is the newest version.
+            ServiceError: As for ``tell``.
+        """
+        changes = changes_of(self.responses, response, sd, covars, failed)
+        return correct(self.connection, self.exp_uuid, observation, reason, changes)
+
+    def exclude(self, observation: Observation, reason: str) -> Observation:
+        """Have an observation count no more, neither for the model nor as the best; raises as ``correct``."""
+        return correct(self.connection, self.exp_uuid, observation, reason, {"is_excluded": True})
+
+    def restore(self, observation: Observation, reason: str) -> Observation:
+        """Have an excluded observation count again; raises as ``correct``."""
+        return correct(self.connection, self.exp_uuid, observation, reason, {"is_excluded": False})
+
+    def versions(self, observation: Observation) -> ObservationVersions:
+        """Fetch what an observation was and is, oldest version first, with the reasons."""
+        return versions(self.connection, self.exp_uuid, observation)
+
     def history(self) -> Any:
         """Fetch all observations as a table, oldest first.
 
         Returns:
             A pandas DataFrame where pandas is installed, else a list of dicts: a column for each covariate and each
             response (``Response`` where it has no other name), those of standard deviations and status where there
-            are any, and ``time_created``. ``add_history`` takes it.
+            are any, ``excluded`` where an observation is, and ``time_created``. ``add_history`` takes it.
         """
         return run_table(self.observations(), self.covars, self.responses)
 
@@ -305,7 +356,6 @@ class Experiment:
             ServiceError: If the runs so far forbid the change.
         """
         body = edited(self.state().covars, covars, constraints, backfill or {})
-        # The same change once more changes nothing.
         return self._changed(self.connection.post(self._path(paths.EXPERIMENT_SPACE), experiments.Experiment, body))
 
     def spaces(self) -> SpaceRevisions:
@@ -321,7 +371,7 @@ class Experiment:
         """
         with checked("these stop rules"):
             body = changes.Resume.model_validate({} if stop is ... else {"stop": plain(stop)})
-        reply = self.connection.post(self._path(paths.EXPERIMENT_RESUME), experiments.Experiment, body, is_safe=True)
+        reply = self.connection.post(self._path(paths.EXPERIMENT_RESUME), experiments.Experiment, body)
         return self._changed(reply)
 
     def stream(self, after: int = 0) -> AsyncGenerator[Event, None]:
@@ -340,27 +390,7 @@ class Experiment:
 
     def close(self) -> None:
         """Close the experiment: it takes no more observations and suggests nothing more."""
-        self._changed(self.connection.post(self._path(paths.EXPERIMENT_CLOSE), experiments.Experiment, is_safe=True))
-
-    def facts(self) -> list[tuple[str, str]]:
-        """Give what is known of the experiment without asking the service again, as pairs for a table."""
-        return facts_of(self._seen)
-
-    def __repr__(self) -> str:
-        facts = ", ".join(f"{label} {text}" for label, text in self.facts())
-        return f"Experiment({self.name!r}, {facts})"
-
-    def _repr_html_(self) -> str:
-        return html_table(f"Experiment {self.name}", [*self.facts(), *more_facts_of(self._seen)])
-
-    def _run_once(self, function: Callable[[dict[str, Any]], Result], suggestion: Suggestion) -> Observation:
-        try:
-            result = function(dict(suggestion.covars))
-        except RunFailed:
-            return self.fail(suggestion)
-        if isinstance(result, tuple) and len(result) == 2:
-            return self.tell(suggestion, result[0], sd=result[1])
-        return self.tell(suggestion, result)
+        self._changed(self.connection.post(self._path(paths.EXPERIMENT_CLOSE), experiments.Experiment))
 
     def _changed(self, told: experiments.Experiment) -> Self:
         self._seen = told

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from autotune.csv_text import plain_csv
+from autotune.csv_text import NO_TRUTH, plain_csv
 from autotune.errors import InvalidInputError
-from autotune.tables import STATUS, TIME, sd_column
-from autotune.values import is_missing, plain
+from autotune.tables import EXCLUDED, STATUS, TIME, sd_column
+from autotune.values import is_missing, is_true, plain
 from autotune_wire.observations import Told
 from autotune_wire.problems import MAX_PROBLEMS, FieldProblem, field_problems
 from autotune_wire.responses import Responses
@@ -40,7 +40,8 @@ def read_runs(data: Any, space: Space, responses: Responses) -> Runs:
     Args:
         data: The path of a text file, the text itself (which has line breaks), a pandas DataFrame, or a dict for each
             run. Columns are those of ``history()``: covariates and responses, and where known the standard deviations
-            and ``status``. An empty cell was not measured, or is of a covariate that plays no part.
+            and ``status``. An empty cell was not measured, or is of a covariate that plays no part. Runs that are
+            ``excluded`` are left out: told, they would count again.
         space: The covariates.
         responses: The responses.
 
@@ -77,26 +78,33 @@ def _read(path: Path) -> str:
 
 def _runs_of_rows(subject: str, rows: Sequence[Any], space: Space, responses: Responses) -> Runs:
     roles = _roles(space, responses)
+    if any(f"covars.{EXCLUDED}" in row for row in rows if isinstance(row, Mapping)):
+        roles[EXCLUDED] = _EXCLUDED
     says = f"is no column of this experiment; it has {listed([*space, *responses])}"
     wrong: list[FieldProblem] = []
     for index, row in enumerate(rows):
         if not isinstance(row, Mapping):
             raise InvalidInputError(f"{subject} must hold dicts; number {index} is {type(row).__name__}")
         wrong += [FieldProblem(field=f"row {index}.{name}", message=says) for name in row if name not in roles]
+        if roles[EXCLUDED] == _EXCLUDED and is_true(plain(row.get(EXCLUDED))) is None:
+            wrong.append(FieldProblem(field=f"row {index}.{EXCLUDED}", message=NO_TRUTH, value=str(row[EXCLUDED])))
         if len(wrong) >= MAX_PROBLEMS:
             break
     if wrong:
         raise _refusal(subject, wrong)
-    return _runs(subject, [_record(row, roles) for row in rows], [f"row {index}" for index in range(len(rows))])
+    is_ours = roles[EXCLUDED] == _EXCLUDED
+    kept = [index for index, row in enumerate(rows) if not (is_ours and is_true(plain(row.get(EXCLUDED))))]
+    return _runs(subject, [_record(rows[index], roles) for index in kept], [f"row {index}" for index in kept])
 
 
 _Role = tuple[str, str]
 """Where a column's cells go in a record, and under which name."""
 _IGNORED: _Role = ("", "")
+_EXCLUDED: _Role = ("", EXCLUDED)
 
 
 def _roles(space: Space, responses: Responses) -> dict[str, _Role]:
-    roles: dict[str, _Role] = {TIME: _IGNORED, STATUS: (STATUS, "")}
+    roles: dict[str, _Role] = {TIME: _IGNORED, EXCLUDED: _EXCLUDED, STATUS: (STATUS, "")}
     roles |= {sd_column(name, responses): ("sds", name) for name in responses}
     roles |= {f"{name} sd": ("sds", name) for name in responses}
     roles |= {name: ("responses", name) for name in responses}

@@ -28,6 +28,7 @@ USAGE = """\
 %autotune tell RESPONSE [CONFIGURATION] [--sd SD]
                                           what came of it: a number, or a dict of several responses
 %autotune fail [CONFIGURATION]            that nothing came of it
+%autotune skip [REASON]                   give the suggestion up, as it will not be run; REASON is text
 %autotune run FUNCTION N [--fixed DICT]   ask, run FUNCTION(configuration) and tell, N times
 %autotune load FILE_OR_VARIABLE           tell runs made before: a CSV file, a DataFrame or a list of dicts
 %autotune best                            the best observation so far
@@ -85,6 +86,7 @@ class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependenc
             "ask": self._ask,
             "tell": self._tell,
             "fail": self._fail,
+            "skip": lambda rest: self.session.skip(rest.strip("\"'")),
             "run": self._run,
             "load": self._load,
             "best": self._plain(self.session.best),

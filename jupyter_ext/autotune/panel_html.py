@@ -33,8 +33,9 @@ def panel_html(state: PanelState) -> str:
 
 
 def _legend(state: PanelState) -> str:
-    failed = _FAILED if any(dot.is_failed for dot in state.dots) else ""
-    broken = _BROKEN if any(dot.is_broken and not dot.is_failed for dot in state.dots) else ""
+    drawn = [dot for dot in state.dots if not dot.is_excluded]
+    failed = _FAILED if any(dot.is_failed for dot in drawn) else ""
+    broken = _BROKEN if any(dot.is_broken and not dot.is_failed for dot in drawn) else ""
     return f'<div class="at-legend">{_LEGEND}{broken}{failed}</div>'
 
 
@@ -63,12 +64,13 @@ def _head(state: PanelState) -> str:
 
 
 def _tiles(state: PanelState) -> str:
-    n_failed = sum(dot.is_failed for dot in state.dots)
-    failed = f", {n_failed} failed" if n_failed else ""
+    n_failed = sum(dot.is_failed and not dot.is_excluded for dot in state.dots)
+    n_excluded = sum(dot.is_excluded for dot in state.dots)
+    besides = (f", {n_failed} failed" if n_failed else "") + (f", {n_excluded} excluded" if n_excluded else "")
     name = "response" if len(state.responses) < 2 else primary_of(state.responses)[0]
     return (
         f'<div class="at-tiles"><div class="at-tile"><b>{len(state.dots)}</b>'
-        f'<span class="at-soft">observations{failed}</span></div>'
+        f'<span class="at-soft">observations{besides}</span></div>'
         f'<div class="at-tile"><b style="color:var(--at-orange)">{_best(state)}</b>'
         f'<span class="at-soft">best {escape(name)}</span></div></div>'
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any, Literal
 from uuid import UUID
 
@@ -19,16 +18,22 @@ class Dot:
     """One observation in the picture.
 
     Attributes:
+        uuid: Its name.
         response: The primary objective; None where it was not measured.
         source: Where its suggestion came from; None where no suggestion led to it.
         is_failed: Whether the run gave nothing.
         is_broken: Whether a threshold is not known to be met, so that it cannot be the best.
+        is_excluded: Whether it counts no more: it keeps its number, and is not drawn.
+        measured: All that was measured, by response.
     """
 
     response: float | None
     source: Source | None
     is_failed: bool = False
     is_broken: bool = False
+    is_excluded: bool = False
+    measured: Mapping[str, float] = field(default_factory=dict)
+    uuid: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,6 @@ class PanelState:
 
     Attributes:
         responses: What is measured; empty stands for a single response.
-        best_measured: All that was measured of the best run, by response.
         changes: When the space changed.
         stopped: Why nothing more is suggested, None where no stop rule was met.
         waiting: Suggestions that nobody took, oldest first.
@@ -61,7 +65,6 @@ class PanelState:
     is_closed: bool = False
     dots: tuple[Dot, ...] = ()
     best: Best | None = None
-    best_measured: Mapping[str, float] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
     stopped: str = ""
     waiting: Mapping[UUID, Suggestion] = field(default_factory=dict)
@@ -69,7 +72,12 @@ class PanelState:
     link: Link = "connecting"
     trouble: str = ""
     last_seq: int = 0
-    _latest: tuple[str, Mapping[str, float]] = ("", MappingProxyType({}))
+
+    @property
+    def best_measured(self) -> Mapping[str, float]:
+        """All that was measured of the best run, by response."""
+        uuid = None if self.best is None else str(self.best.observation_uuid)
+        return next((dot.measured for dot in self.dots if dot.uuid == uuid), {})
 
     @property
     def suggestion(self) -> Suggestion | None:
@@ -112,30 +120,55 @@ def _leased(state: PanelState, data: dict[str, Any]) -> PanelState:
     return replace(state, waiting=_without(state.waiting, uuid), taken={**state.taken, uuid: suggestion})
 
 
+def _expired(state: PanelState, data: dict[str, Any]) -> PanelState:
+    uuid = UUID(data["suggestion_uuid"])
+    suggestion = state.taken.get(uuid)
+    ended = _ended(state, uuid)
+    if suggestion is None or data["state"] != "open":
+        return ended
+    return replace(ended, waiting={**ended.waiting, uuid: suggestion})
+
+
+def _abandoned(state: PanelState, data: dict[str, Any]) -> PanelState:
+    return _ended(state, UUID(data["suggestion_uuid"]))
+
+
+def _ended(state: PanelState, uuid: UUID | None) -> PanelState:
+    return replace(state, waiting=_without(state.waiting, uuid), taken=_without(state.taken, uuid))
+
+
 def _observed(state: PanelState, data: dict[str, Any]) -> PanelState:
     uuid = UUID(data["suggestion_uuid"]) if data.get("suggestion_uuid") else None
     suggestion = None if uuid is None else state.waiting.get(uuid) or state.taken.get(uuid)
+    dot = _dot(state, data, suggestion.source if suggestion else None)
+    return _ended(replace(state, dots=(*state.dots, dot)), uuid)
+
+
+def _corrected(state: PanelState, data: dict[str, Any]) -> PanelState:
+    uuid, best = data["observation_uuid"], state.best
+    dots = tuple(_dot(state, data, dot.source) if dot.uuid == uuid else dot for dot in state.dots)
+    if best is not None and str(best.observation_uuid) == uuid:
+        # No event says that the best one has another configuration, where its response stays.
+        best = best.model_copy(update={"covars": data["covars"]})
+    return replace(state, dots=dots, best=best)
+
+
+def _dot(state: PanelState, data: dict[str, Any], source: Source | None) -> Dot:
     measured = data.get("responses", {})
-    dot = Dot(
+    return Dot(
         response=data["response"],
-        source=suggestion.source if suggestion else None,
+        source=source,
         is_failed=data.get("status") == "failed",
         is_broken=not _meets_thresholds(state.responses, measured),
-    )
-    return replace(
-        state,
-        dots=(*state.dots, dot),
-        waiting=_without(state.waiting, uuid),
-        taken=_without(state.taken, uuid),
-        _latest=(data["observation_uuid"], measured),
+        is_excluded=data.get("is_excluded", False),
+        measured=measured,
+        uuid=data["observation_uuid"],
     )
 
 
-def _improved(state: PanelState, data: dict[str, Any]) -> PanelState:
-    best = Best.model_validate(data)
-    # Its observation's event came just before.
-    uuid, measured = state._latest
-    return replace(state, best=best, best_measured=measured if uuid == str(best.observation_uuid) else {})
+def _best_changed(state: PanelState, data: dict[str, Any]) -> PanelState:
+    # A correction may leave none.
+    return replace(state, best=None if data["response"] is None else Best.model_validate(data))
 
 
 def _meets_thresholds(responses: Responses, measured: Mapping[str, float]) -> bool:
@@ -175,8 +208,11 @@ def _without(suggestions: Mapping[UUID, Suggestion], gone: UUID | None) -> dict[
 _CHANGES: dict[str, Callable[[PanelState, dict[str, Any]], PanelState]] = {
     "suggestion_created": _suggested,
     "suggestion_leased": _leased,
+    "suggestion_expired": _expired,
+    "suggestion_abandoned": _abandoned,
     "observation_added": _observed,
-    "best_changed": _improved,
+    "observation_corrected": _corrected,
+    "best_changed": _best_changed,
     "engine_failed": _failed,
     "space_changed": _space_changed,
     "stop_rule_fired": _stopped,

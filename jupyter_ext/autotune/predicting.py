@@ -37,8 +37,7 @@ def predict(
         with checked(f"configurations from {start} on" if start else "these configurations"):
             body = Predict(configurations=found[start : start + MAX_PREDICT])
         try:
-            # A question changes nothing.
-            predictions += connection.post(path, PredictReply, body, is_safe=True).predictions
+            predictions += connection.post(path, PredictReply, body).predictions
         except ServiceError as error:
             if start:
                 error.add_note(f"configurations.0 is number {start} of those given")

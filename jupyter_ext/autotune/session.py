@@ -10,10 +10,11 @@ from pydantic import SecretStr
 from autotune.client import Client, Experiments, open_client
 from autotune.credentials import NO_CREDENTIALS, Credentials, find_credentials, find_url
 from autotune.errors import InvalidInputError
-from autotune.experiment import Experiment, Result
+from autotune.experiment import Experiment
 from autotune.insights import Insights
 from autotune.panel import Panel
 from autotune.predicting import Configurations
+from autotune.running import Function, Result
 from autotune.shown import Best, Observation, Suggestion
 from autotune.told import Outcome, Run
 
@@ -104,6 +105,15 @@ class Session:
         """Tell that the suggestion last asked for, or another configuration, gave nothing."""
         return self._told(self.experiment.fail(self._run_told(configuration)))
 
+    def skip(self, reason: str = "") -> Suggestion:
+        """Give up the suggestion last asked for, with a reason; the next ``ask`` gives another one."""
+        if self._suggestion is None:
+            raise InvalidInputError("nothing was asked for: `ask` first")
+        abandoned = self.experiment.abandon(self._suggestion, reason)
+        self._suggestion = None
+        self._refresh()
+        return abandoned
+
     def load(self, data: Any) -> None:
         """Tell runs that were made before: those of a file, a DataFrame or a list of dicts."""
         n_told = len(self.experiment.add_history(data, say=self._say))
@@ -111,9 +121,7 @@ class Session:
         self._say(f"{n_told} {'run' if n_told == 1 else 'runs'} told\n")
         self._refresh()
 
-    def run(
-        self, function: Callable[[dict[str, Any]], Result], n: int, fixed: Mapping[str, Any] | None = None
-    ) -> Best | None:
+    def run(self, function: Function, n: int, fixed: Mapping[str, Any] | None = None) -> Best | None:
         """Ask, run and tell ``n`` times; open panels follow, without one each observation is a line."""
         told = 0
 

@@ -41,19 +41,12 @@ class Observation(observations.Observation):
     """A configuration that was run, and what came of it."""
 
     def __repr__(self) -> str:
-        return f"Observation({configuration_text(self.covars)}, {', '.join(map(' '.join, self._outcome()))})"
+        return f"Observation({configuration_text(self.covars)}, {', '.join(map(' '.join, outcome_texts(self)))})"
 
     __str__ = __repr__
 
     def _repr_html_(self) -> str:
-        return html_table("Observation", [*_configuration_rows(self.covars), *self._outcome()])
-
-    def _outcome(self) -> list[tuple[str, str]]:
-        if self.status == "failed":
-            return [("status", "failed")]
-        if len(self.responses) > 1 or self.response is None:
-            return [(name, _measured_text(value, self.sds.get(name))) for name, value in self.responses.items()]
-        return [("response", _measured_text(self.response, next(iter(self.sds.values()), None)))]
+        return html_table("Observation", [*_configuration_rows(self.covars), *outcome_texts(self)])
 
 
 class Best(experiments.Best):
@@ -91,6 +84,17 @@ class BestPredicted(experiments.BestPredicted):
     def _repr_html_(self) -> str:
         rows = [*_configuration_rows(self.covars), (f"predicted {self.name}", spread_text(self.mean, self.sd))]
         return html_table("Best by the model", rows)
+
+
+def outcome_texts(run: observations.Observation | observations.ObservationVersion) -> list[tuple[str, str]]:
+    """Write what came of a run, each part with its name."""
+    excluded = [("status", "excluded")] if run.is_excluded else []
+    if run.status == "failed":
+        return [("status", "failed"), *excluded]
+    if len(run.responses) > 1 or run.response is None:
+        measured = [(name, _measured_text(value, run.sds.get(name))) for name, value in run.responses.items()]
+        return [*measured, *excluded]
+    return [("response", _measured_text(run.response, next(iter(run.sds.values()), None))), *excluded]
 
 
 def response_name(responses: Mapping[str, Response]) -> str:

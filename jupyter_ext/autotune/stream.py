@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from http import HTTPStatus
 from typing import Self
+from urllib.parse import urlencode
 from uuid import UUID
 
 from pydantic import SecretStr, ValidationError
@@ -27,7 +28,7 @@ from autotune.errors import (
 )
 from autotune.stream_state import StreamState
 from autotune.tokens import TokenSource
-from autotune_wire.frames import CLOSE_NOT_FOUND, CLOSE_UNAUTHENTICATED, Event
+from autotune_wire.frames import CLOSE_NOT_FOUND, CLOSE_UNAUTHENTICATED, EPOCH_HEADER, Event
 from autotune_wire.paths import EXPERIMENT_STREAM
 
 CLOSE_S = 1.0
@@ -65,10 +66,11 @@ async def follow(
     """
     state = StreamState(after)
     while True:
-        address = _address(connection.url, exp_uuid, state.last_seq)
+        address = _address(connection.url, exp_uuid, state)
         attempt = _Attempt(connection.tokens, address)
         try:
             async with attempt:
+                state.opened(attempt.epoch)
                 on_change(True)
                 while True:
                     event = await attempt.receive()
@@ -127,6 +129,13 @@ class _Attempt:
         except ConnectionClosed as error:
             raise _failure(error) from None
 
+    @property
+    def epoch(self) -> str | None:
+        """The log that the service has, None where it does not say."""
+        assert self._socket is not None
+        assert self._socket.response is not None
+        return self._socket.response.headers.get(EPOCH_HEADER)
+
     def lived_s(self) -> float:
         """How long it has been open; 0 where it never was."""
         return 0.0 if self._opened_at is None else time.monotonic() - self._opened_at
@@ -141,9 +150,10 @@ class _Attempt:
         return True
 
 
-def _address(url: str, exp_uuid: UUID, after: int) -> str:
+def _address(url: str, exp_uuid: UUID, state: StreamState) -> str:
     path = EXPERIMENT_STREAM.format(exp_uuid=exp_uuid)
-    return f"ws{url.removeprefix('http')}{path}?after={after}"
+    query = {"after": str(state.last_seq)} | ({} if state.epoch is None else {"epoch": state.epoch})
+    return f"ws{url.removeprefix('http')}{path}?{urlencode(query)}"
 
 
 def _event(frame: str | bytes) -> Event | None:
@@ -163,11 +173,11 @@ def _failure(error: Exception) -> AutotuneError:
             return unauthenticated("the service closed the stream: the token has ended or does not hold")
         if error.rcvd.code == CLOSE_NOT_FOUND:
             return not_found("the service closed the stream: there is no such experiment")
-    return ConnectionFailedError(f"the stream was lost: {type(error).__name__}", is_sent=False)
+    return ConnectionFailedError(f"the stream was lost: {type(error).__name__}")
 
 
 def _refused_handshake(error: InvalidStatus) -> AutotuneError:
     status = error.response.status_code
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
-        return ConnectionFailedError(f"the stream was refused with status {status}", is_sent=False)
+        return ConnectionFailedError(f"the stream was refused with status {status}")
     return refusal(status, bytes(error.response.body))

@@ -4,6 +4,7 @@ from autotune.backoff import delay_s
 from autotune.errors import StreamGapError
 from autotune_wire.frames import Event
 
+RESET = "reset"
 HEALTHY_S = 5.0
 """A connection that lived as long was a good one: what comes after it is a new trouble, not the old one."""
 
@@ -13,19 +14,34 @@ class StreamState:
 
     Attributes:
         last_seq: The seq of the last event taken; the next connection resumes after it.
+        epoch: The log that it is of, None before the first connection.
     """
 
     def __init__(self, after: int) -> None:
         self.last_seq = after
+        self.epoch: str | None = None
         self._n_failures = 0
         self._is_renewed = False
+
+    def opened(self, epoch: str | None) -> None:
+        """Note that a connection opened, and which log the service has; None where it does not say.
+
+        Another log than before stays unknown until its ``reset`` is taken.
+        """
+        if self.epoch is None:
+            self.epoch = epoch
 
     def take(self, event: Event) -> bool:
         """Decide whether an event is new; one that was taken before is a duplicate, which is normal.
 
+        After a ``reset`` the seqs count on from its own: the service was restored from a backup.
+
         Raises:
             StreamGapError: If events between the last one and this one are missing.
         """
+        if event.type == RESET:
+            self.last_seq, self.epoch = event.seq, event.data.get("epoch")
+            return True
         if event.seq <= self.last_seq:
             return False
         if event.seq > self.last_seq + 1:

@@ -12,7 +12,7 @@ from autotune_wire.space import Space
 from autotune_wire.suggestions import Predicted
 
 Row = Sequence[str]
-STATUS, TIME, SD = "status", "time_created", "sd"
+STATUS, EXCLUDED, TIME, SD = "status", "excluded", "time_created", "sd"
 _LEFT = 'style="text-align:left"'
 
 
@@ -27,13 +27,15 @@ def html_table(caption: str, rows: Sequence[Row], header: Row = ()) -> str:
 def run_table(runs: Sequence[Observation], space: Space, responses: Responses) -> Any:
     """Lay observations out as a table: covariates, responses, when it was told, and what else there is.
 
-    Standard deviations have columns where one was told, and the status has one where a run failed.
+    Standard deviations have columns where one was told, the status has one where a run failed, and there is one that
+    says which runs are excluded where any is.
     """
     own = [*responses]
     own += [sd_column(name, responses) for name in responses if any(name in run.sds for run in runs)]
     own += [STATUS] if any(run.status == "failed" for run in runs) else []
+    own += [EXCLUDED] if any(run.is_excluded for run in runs) and EXCLUDED not in responses else []
     own.append(TIME)
-    renamed = _renamed(space, {*own, STATUS})
+    renamed = _renamed(space, {*own, STATUS, EXCLUDED})
     records = [_record(run, renamed, responses) for run in runs]
     return table([*renamed.values(), *own], records)
 
@@ -80,7 +82,7 @@ def _record(run: Observation, renamed: Mapping[str, str], responses: Responses) 
     record: dict[str, Any] = {renamed.get(name, name): value for name, value in run.covars.items()}
     # An older service tells the primary response only.
     measured: dict[str, Any] = dict(run.responses) or {primary_of(responses)[0]: run.response}
-    record |= measured
+    record |= {EXCLUDED: run.is_excluded} | measured
     record |= {sd_column(name, responses): sd for name, sd in run.sds.items()}
     return {**record, STATUS: run.status, TIME: run.time_created}
 

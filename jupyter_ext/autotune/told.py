@@ -34,17 +34,19 @@ def told_run(run: Run, outcome: Outcome, responses: Responses, sd: Outcome | Non
         InvalidInputError: If something is no finite number, a response is not the experiment's, or the configuration
             holds something else than values.
     """
+    return _told(run, outcome_fields(outcome, responses, sd))
+
+
+def outcome_fields(outcome: Outcome, responses: Responses, sd: Outcome | None = None) -> dict[str, Any]:
+    """Give what was measured by the names that the service has for it; see ``told_run``."""
     measured, deviations = _by_name(outcome), _by_name(sd)
-    fields: dict[str, Any]
     if measured is None and deviations is None:
-        fields = {"response": _single(outcome, responses)} | ({} if sd is None else {"sd": plain(sd)})
-    else:
-        measured = {next(iter(responses)): _single(outcome, responses)} if measured is None else measured
-        deviations = _spread(sd, measured) if deviations is None else deviations
-        for field, named in (("responses", measured), ("sds", deviations)):
-            _check_names(field, named, responses)
-        fields = {"responses": measured} | ({"sds": deviations} if deviations else {})
-    return _told(run, fields)
+        return {"response": _single(outcome, responses)} | ({} if sd is None else {"sd": plain(sd)})
+    measured = {next(iter(responses)): _single(outcome, responses)} if measured is None else measured
+    deviations = _spread(sd, measured) if deviations is None else deviations
+    for field, named in (("responses", measured), ("sds", deviations)):
+        _check_names(field, named, responses)
+    return {"responses": measured} | ({"sds": deviations} if deviations else {})
 
 
 def failed_run(run: Run) -> Told:

@@ -27,6 +27,13 @@ def is_missing(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
+def is_true(value: Any) -> bool | None:
+    """Read the truth of a cell: true, false or empty, in any case, and 1 or 0; None where it is something else."""
+    if is_missing(value) or value == "":
+        return False
+    return {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}.get(str(value).lower())
+
+
 def number_text(value: float) -> str:
     """Write a number for a person: six digits, which is more than a noisy response carries."""
     return f"{value:.6g}"

@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from hypercorn.asyncio import serve as hypercorn_serve
@@ -18,18 +19,26 @@ from quart import Quart
 from autotune_service.compute.pool import Pool
 from autotune_service.compute.worker import Worker
 from autotune_service.live.hub import Hub
+from autotune_service.observing.metrics import Load, serve_metrics
 from autotune_service.security.passwords import Passwords
 from autotune_service.security.tokens import AccessTokens
 from autotune_service.settings import DEV_EMAIL, DEV_PASSWORD, Settings
+from autotune_service.store import backup
+from autotune_service.store.backup import Say
 from autotune_service.store.database import Store
 from autotune_service.store.embedded import EmbeddedPostgres
+from autotune_service.store.epoch import get_epoch
+from autotune_service.store.load import read_load
 from autotune_service.store.migrate import upgrade
 from autotune_service.tuning.accounts import Accounts
+from autotune_service.web import guard
 from autotune_service.web.quart_app import create_app
 from autotune_service.web.services import Services
 
 _log = logging.getLogger(__name__)
 _GRACE_S = 5.0
+_UNREAD_MS = 20_000
+_SCRAPE_S = 5.0
 
 
 class PortTakenError(Exception):
@@ -50,6 +59,9 @@ def listening_socket(host: str, port: int) -> socket.socket:
     except OSError as error:
         sock.close()
         raise PortTakenError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; what is accepted takes it over
+        # A peer that reads nothing, not even the farewell, would keep its connection for ever.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
     sock.listen(1024)
     sock.setblocking(False)
     return sock
@@ -68,6 +80,7 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
         url = await stack.enter_async_context(database(settings))
         await upgrade(url)
         store = await stack.enter_async_context(_connected(settings, url))
+        await stack.enter_async_context(_metrics_port(settings, store))
         services = await _services(stack, settings, store, url, stopping)
         if settings.worker:
             await stack.enter_async_context(_background(_worker(stack, settings, store, url), stopping))
@@ -76,8 +89,9 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
             secret=secret_of(settings),
             is_https=settings.mode == "prod",
             max_body_bytes=settings.max_body_bytes,
+            has_metrics=settings.has_metrics,
         )
-        await _serve_http(app, services, sock, stopping, on_ready)
+        await _serve_http(app, settings, services, sock, stopping, on_ready)
 
 
 async def work(settings: Settings) -> None:
@@ -87,6 +101,7 @@ async def work(settings: Settings) -> None:
         url = await stack.enter_async_context(database(settings))
         await upgrade(url)
         store = await stack.enter_async_context(_connected(settings, url))
+        await stack.enter_async_context(_metrics_port(settings, store))
         await stack.enter_async_context(_background(_worker(stack, settings, store, url), stopping))
         await stopping.wait()
 
@@ -95,6 +110,26 @@ async def migrate(settings: Settings) -> None:
     """Bring the database to the newest tables."""
     async with database(settings) as url:
         await upgrade(url)
+
+
+async def back_up(settings: Settings, file: Path, say: Say) -> None:
+    """Write all that the database holds to a file.
+
+    Raises:
+        BackupError: If it cannot be made; the message says why.
+    """
+    async with database(settings) as url:
+        await backup.back_up(url, file, say)
+
+
+async def restore(settings: Settings, file: Path, say: Say, *, replace: bool) -> None:
+    """Bring the database to the state of a backup.
+
+    Raises:
+        BackupError: If it cannot be restored; the message says why.
+    """
+    async with database(settings) as url:
+        await backup.restore(url, file, say, replace=replace)
 
 
 @asynccontextmanager
@@ -137,6 +172,27 @@ async def _connected(settings: Settings, url: str) -> AsyncIterator[Store]:
         await store.disconnect()
 
 
+@asynccontextmanager
+async def _metrics_port(settings: Settings, store: Store) -> AsyncIterator[None]:
+    if settings.metrics_port is None:
+        yield
+        return
+    host, port = settings.metrics_host, settings.metrics_port
+    loop = asyncio.get_running_loop()
+
+    def read() -> Load:
+        return asyncio.run_coroutine_threadsafe(read_load(store), loop).result(_SCRAPE_S)
+
+    try:
+        stop = serve_metrics(host, port, read)
+    except OSError as error:
+        raise PortTakenError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(stop)
+
+
 async def _services(
     stack: AsyncExitStack, settings: Settings, store: Store, url: str, stopping: asyncio.Event
 ) -> Services:
@@ -156,7 +212,16 @@ async def _services(
         await accounts.lock_out(DEV_EMAIL)
     hub = Hub(url)
     await stack.enter_async_context(_background(hub.run(), stopping))
-    return Services(store=store, hub=hub, accounts=accounts, ask_wait_s=settings.ask_wait_s)
+    async with store.work() as work:
+        epoch = await get_epoch(work)
+    return Services(
+        store=store,
+        epoch=epoch,
+        hub=hub,
+        accounts=accounts,
+        ask_wait_s=settings.ask_wait_s,
+        sockets_per_user=settings.sockets_per_user,
+    )
 
 
 def _worker(stack: AsyncExitStack, settings: Settings, store: Store, url: str) -> Awaitable[None]:
@@ -184,12 +249,19 @@ async def _background(coroutine: Awaitable[None], stopping: asyncio.Event) -> As
 
 
 async def _serve_http(
-    app: Quart, services: Services, sock: socket.socket, stopping: asyncio.Event, on_ready: Callable[[], None]
+    app: Quart,
+    settings: Settings,
+    services: Services,
+    sock: socket.socket,
+    stopping: asyncio.Event,
+    on_ready: Callable[[], None],
 ) -> None:
     config = Config()
     config.bind = [f"fd://{sock.detach()}"]
     config.websocket_max_message_size = app.config["MAX_CONTENT_LENGTH"]
-    # No pings from here: hypercorn keeps each closed socket until its next one is due. Our client sends its own.
+    guard.install(
+        settings.ping_s, settings.silent_s
+    )  # it pings; hypercorn's own pings keep each closed socket until the next one is due
     config.graceful_timeout = _GRACE_S
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")

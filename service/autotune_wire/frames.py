@@ -1,6 +1,7 @@
 """What travels on the websocket: events outward, operations and their answers both ways."""
 
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from pydantic import Field
 
@@ -23,6 +24,7 @@ EventType = Literal[
     "stop_rule_fired",
     "experiment_resumed",
     "experiment_closed",
+    "reset",
 ]
 
 
@@ -90,9 +92,41 @@ class StreamQuery(Request):
     """The query of the stream."""
 
     after: int = Field(default=0, ge=0, le=2**53, description="The seq of the last event already seen.")
+    epoch: Annotated[Text, Field(max_length=64)] | None = Field(
+        default=None,
+        description="The log that the seq is of, from the header Autotune-Epoch of an earlier handshake. Where a "
+        "backup was restored since, the first event is a `reset` with the experiment as it stands, and its seq counts "
+        "on.",
+    )
 
+
+class UserEvent(Event):
+    """An event of one of the user's experiments."""
+
+    exp_uuid: UUID
+
+
+class Positions(Reply):
+    """The first frame of ``/experiment/stream``: where each experiment stands, by the seq of its last event."""
+
+    positions: dict[UUID, int]
+
+
+class ResumeFrame(Request):
+    """Asks ``/experiment/stream`` for what was missed: the seq of the last event seen, by experiment."""
+
+    op: Literal["resume"]
+    id: Id
+    positions: Annotated[dict[UUID, Annotated[int, Field(ge=0, le=2**53)]], Field(max_length=10_000)]
+
+
+EPOCH_HEADER = "Autotune-Epoch"
 
 CLOSE_GOING_AWAY = 1012
 """The service restarts: connect again."""
+CLOSE_TOO_SLOW = 4008
+"""What was sent was not read: connect again after the last event seen."""
+CLOSE_TOO_MUCH = 4029
+"""Too many frames, or too many sockets of one user."""
 CLOSE_UNAUTHENTICATED = 4401
 CLOSE_NOT_FOUND = 4404

@@ -16,6 +16,7 @@ _TAGS = {
     "constraints": {"linear", "forbidden"},
     "responses": {"maximize", "minimize", ">=", "<="},
 }
+_EXPORTED = {"experiment": 1, "spaces": 2}  # how far in an export the fields of an experiment stand
 _SECRET_FIELDS = frozenset({"password", "token", "refresh_token", "client_secret"})
 
 
@@ -103,6 +104,7 @@ def _without_tags(path: Sequence[str | int]) -> list[str | int]:
     # pydantic names the branch of a union between a covariate and its field: covars.color.cat.options.
     # On the websocket it names the operation first: tell.covars.color.
     parts = list(path[1:] if path[:1] in (("ask",), ("tell",), ("renew",), ("abandon",)) else path)
-    if len(parts) > 2 and parts[2] in _TAGS.get(str(parts[0]), ()):
-        del parts[2]
+    start = _EXPORTED.get(str(parts[0]), 0) if parts else 0
+    if len(parts) > start + 2 and parts[start + 2] in _TAGS.get(str(parts[start]), ()):
+        del parts[start + 2]
     return parts

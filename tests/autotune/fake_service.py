@@ -3,6 +3,8 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from queue import SimpleQueue
+from threading import Lock
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,6 +16,7 @@ from autotune.connection import Connection
 from autotune.credentials import Credentials
 from autotune.tokens import TokenSource
 from autotune_wire import suggestions
+from autotune_wire.base import IDEMPOTENCY_HEADER
 
 URL = "http://autotune.test"
 SPACE = {"x": {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}}
@@ -24,10 +27,15 @@ Answer = httpx2.Response | Exception
 
 
 class FakeService:
-    """One user's experiments.
+    """One user's experiments; any thread may call it.
 
     Attributes:
         calls: Method and path of every request, in order.
+        keys: The Idempotency-Key of every request, None where it has none.
+        answers: What was asked and answered, by key: a request that comes again gets its first answer again.
+        suggestions: Those that were given, by uuid.
+        renewals: The bodies of renewals, as they come.
+        n_given: How many suggestions an ask gets at most.
         troubles: Answers or errors that the next requests meet, by method and the path's start; each once.
         holding: The access tokens that hold.
         spaces: What the revisions of a space are.
@@ -39,6 +47,14 @@ class FakeService:
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []
         self.bodies: list[Any] = []
+        self.keys: list[str | None] = []
+        self.answers: dict[str, tuple[str, bytes, httpx2.Response]] = {}
+        self.lost: list[str] = []
+        self.suggestions: dict[str, dict[str, Any]] = {}
+        self.renewals: SimpleQueue[dict[str, Any]] = SimpleQueue()
+        self.n_given = 100
+        self.versions: dict[str, list[dict[str, Any]]] = {}
+        self._lock = Lock()
         self.troubles: list[tuple[str, Answer]] = []
         self.holding: set[str] = set()
         self.refresh_tokens: set[str] = set()
@@ -68,11 +84,30 @@ class FakeService:
         """Let the next calls such as ``"GET /experiment/ask"`` meet these answers, one each."""
         self.troubles += [(call, answer) for answer in answers]
 
+    def lose(self, call: str, n: int = 1) -> None:
+        """Do what the next n calls such as ``"POST /experiment/tell"`` ask, and lose the answers."""
+        self.lost += [call] * n
+
     def n_calls(self, call: str) -> int:
         return sum(f"{method} {path}".startswith(call) for method, path in self.calls)
 
+    def keys_of(self, call: str) -> list[str | None]:
+        called = zip(self.calls, self.keys, strict=True)
+        return [key for (method, path), key in called if f"{method} {path}".startswith(call)]
+
     def handle(self, request: httpx2.Request) -> httpx2.Response:
+        with self._lock:
+            response = self._handle(request)
+            lost = next((call for call in self.lost if f"{request.method} {request.url.path}".startswith(call)), None)
+            if lost is not None:
+                self.lost.remove(lost)
+                raise httpx2.ReadError("cut")
+            return response
+
+    def _handle(self, request: httpx2.Request) -> httpx2.Response:
         path = request.url.path
+        key = request.headers.get(IDEMPOTENCY_HEADER)
+        self.keys.append(key)
         self.calls.append((request.method, path))
         self.bodies.append(request.content)
         for index, (call, answer) in enumerate(self.troubles):
@@ -85,7 +120,17 @@ class FakeService:
             return self._give_tokens(path, request)
         if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self.holding:
             return problem(401, "unauthenticated", "sign in first")
-        return self._answer(path, request)
+        return self._answer(path, request) if key is None else self._once(key, path, request)
+
+    def _once(self, key: str, path: str, request: httpx2.Request) -> httpx2.Response:
+        if key in self.answers:
+            *asked, answer = self.answers[key]
+            same = asked == [path, request.content]
+            return answer if same else problem(422, "key_reused", "this key belongs to another request")
+        answer = self._answer(path, request)
+        if answer.is_success:
+            self.answers[key] = (path, request.content, answer)
+        return answer
 
     def new_tokens(self) -> dict[str, Any]:
         self.n_tokens += 1
@@ -120,23 +165,18 @@ class FakeService:
         return self._of_experiment(parts, found, request)
 
     def _of_experiment(self, parts: list[str], found: dict[str, Any], request: httpx2.Request) -> httpx2.Response:
-        if found["stopped"] and parts[1] == "ask":
-            return problem(409, "experiment_stopped", "it has stopped")
         if parts[1] == "ask":
-            query = request.url.params.get("fixed")
-            body = json.loads(request.content) if request.method == "POST" else {"fixed": json.loads(query or "{}")}
-            fixed = body.get("fixed", {})
-            proposed = [suggestion(**fixed) for _ in range(body.get("n", 1))]
-            reply = {"exp_uuid": found["exp_uuid"], "time_updated": NOW, "covars_next_exp": "[]"}
-            return httpx2.Response(200, json={**reply, "suggestions": proposed})
+            return self._ask(found, request)
         if parts[1] == "tell":
-            return httpx2.Response(202, json=self._tell(found, json.loads(request.content)))
-        if parts[-1] == "predict":
-            return httpx2.Response(200, json=self._predict(json.loads(request.content)))
-        if parts[-1] == "insights":
-            return httpx2.Response(200, json=self.learnt)
-        if parts[-1] == "spaces":
-            return httpx2.Response(200, json={"spaces": self.spaces})
+            return self._tell(found, json.loads(request.content))
+        if "observation" in parts:
+            return self._of_observation(parts, request)
+        asked = {"renew": self._renew, "abandon": self._abandon, "predict": self._predict}
+        known = {"insights": self.learnt, "spaces": {"spaces": self.spaces}}
+        if parts[-1] in asked:
+            return httpx2.Response(200, json=asked[parts[-1]](json.loads(request.content)))
+        if parts[-1] in known:
+            return httpx2.Response(200, json=known[parts[-1]])
         if parts[-1] == "space":
             found.update(json.loads(request.content), space_revision=1)
         if parts[-1] == "resume":
@@ -144,6 +184,23 @@ class FakeService:
         if parts[-1] == "close":
             found["state"] = "closed"
         return httpx2.Response(200, json=found)
+
+    def _ask(self, found: dict[str, Any], request: httpx2.Request) -> httpx2.Response:
+        if found["stopped"]:
+            return problem(409, "experiment_stopped", "it has stopped")
+        query = request.url.params.get("fixed")
+        body = json.loads(request.content) if request.method == "POST" else {"fixed": json.loads(query or "{}")}
+        lease = {"worker": body.get("worker"), "state": "leased"} if request.method == "POST" else {}
+        n = min(body.get("n", 1), self.n_given)
+        proposed = [suggestion(**body.get("fixed", {}), **lease) for _ in range(n)]
+        self.suggestions |= {one["suggestion_uuid"]: one for one in proposed}
+        reply = {"exp_uuid": found["exp_uuid"], "time_updated": NOW, "covars_next_exp": "[]"}
+        return httpx2.Response(200, json={**reply, "suggestions": proposed})
+
+    def _abandon(self, body: dict[str, Any]) -> dict[str, Any]:
+        abandoned = self.suggestions[body["suggestion_uuid"]]
+        abandoned.update(state="abandoned", abandoned_because=body.get("reason", ""))
+        return abandoned
 
     def _predict(self, body: dict[str, Any]) -> dict[str, Any]:
         means = [covars.get("x", 0.0) for covars in body["configurations"]]
@@ -161,7 +218,34 @@ class FakeService:
         }  # fmt: skip
         return self.experiments[uuid]
 
-    def _tell(self, found: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    def _renew(self, body: dict[str, Any]) -> dict[str, Any]:
+        self.renewals.put(body)
+        found = [self.suggestions[uuid] for uuid in body["suggestion_uuids"]]
+        held = [one["state"] == "leased" and one["worker"] == body.get("worker") for one in found]
+        lost = [one["suggestion_uuid"] for one, is_held in zip(found, held, strict=True) if not is_held]
+        return {"suggestions": found, "lost": lost}
+
+    def _of_observation(self, parts: list[str], request: httpx2.Request) -> httpx2.Response:
+        run = next(one for one in self.runs if one["observation_uuid"] in parts)
+        versions = self.versions.setdefault(run["observation_uuid"], [{**run, "reason": None}])
+        if parts[-1] == "versions":
+            return httpx2.Response(200, json={"observation_uuid": run["observation_uuid"], "versions": versions})
+        body = json.loads(request.content)
+        if body.pop("version") != run["version"]:
+            return problem(409, "version_conflict", "it has another version", current=run)
+        changed = {name: value for name, value in body.items() if name not in {"reason", "sd"}}
+        if "response" in body:
+            changed["responses"] = {"Response": body["response"]}
+            changed["sds"] = {"Response": body["sd"]} if "sd" in body else {}
+        run.update(changed, version=run["version"] + 1)
+        versions.append({**run, "reason": body["reason"]})
+        return httpx2.Response(200, json=run)
+
+    def _tell(self, found: dict[str, Any], body: dict[str, Any]) -> httpx2.Response:
+        ran = self.suggestions.get(body.get("suggestion_uuid") or "", {})
+        if ran.get("state") == "told":
+            return problem(409, "already_told", "it has its observation")
+        ran["state"] = "told"
         names = list(found.get("responses", {"Response": None}))
         told = [observation(names=names, **run) for run in body.get("observations", [body])]
         self.runs += told
@@ -174,7 +258,9 @@ class FakeService:
             found["stopped"] = {"rule": "budget", "reason": "the budget is used up", "at": NOW}
         texts = dict.fromkeys(["covars_tell", "response_tell", "best_response", "covars_best_response"], "{}")
         counts = dict.fromkeys(["covars_sampled_iter", "response_sampled_iter"], len(self.runs))
-        return {"exp_uuid": found["exp_uuid"], **texts, **counts, "time_updated": NOW, "observations": told}
+        told = json.loads(json.dumps(told))
+        reply = {"exp_uuid": found["exp_uuid"], **texts, **counts, "time_updated": NOW, "observations": told}
+        return httpx2.Response(202, json=reply)
 
     def _page(self, field: str, items: list[Any], request: httpx2.Request) -> httpx2.Response:
         start = int(request.url.params.get("after", "0"))
@@ -210,7 +296,10 @@ def observation(
 ) -> dict[str, Any]:
     responses = told.get("responses") or ({} if response is None else {names[0]: response})
     sds = told.get("sds") or ({} if told.get("sd") is None else {names[0]: told["sd"]})
-    own = {"observation_uuid": str(uuid4()), "seq": seq, "time_created": NOW, "status": told.get("status", "ok")}
+    own = {
+        "observation_uuid": told.get("observation_uuid", str(uuid4())), "seq": seq, "time_created": NOW,
+        "status": told.get("status", "ok"), "version": 1, "is_excluded": told.get("is_excluded", False),
+    }  # fmt: skip
     measured = {"responses": responses, "sds": sds, "response": responses.get(names[0])}
     return {**own, **measured, "covars": covars, "suggestion_uuid": suggestion_uuid}
 

@@ -53,9 +53,10 @@ def test_ask_that_is_never_ready_ends_with_the_service_s_words(experiment, servi
     assert (caught.value.code, service.n_calls(ASK)) == ("suggestion_pending", 3)
 
 
-def test_lease_is_repeated_when_nothing_was_leased(experiment, service):
+def test_lease_whose_answer_is_lost_gives_what_was_leased(experiment, service):
     service.trouble("POST /experiment/ask", problem(503, "suggestion_pending", "not ready", retry_after=1))
-    assert len(experiment.ask(2)) == 2
+    service.lose("POST /experiment/ask", 2)
+    assert [str(one.suggestion_uuid) for one in experiment.ask(2)] == list(service.suggestions)
 
 
 def test_tell_is_repeated_while_it_was_never_sent(experiment, service):
@@ -65,18 +66,70 @@ def test_tell_is_repeated_while_it_was_never_sent(experiment, service):
 
 
 @pytest.mark.parametrize("lost", [httpx2.ReadError("reset"), httpx2.ReadTimeout("slow"), httpx2.WriteError("broken")])
-def test_tell_that_may_have_arrived_is_not_repeated(experiment, service, lost):
+def test_tell_that_may_have_arrived_is_repeated_with_its_key(experiment, service, lost):
     service.trouble(TELL, lost)
-    with pytest.raises(ConnectionFailedError) as caught:
-        experiment.tell({"x": 0.5}, 1)
-    assert (caught.value.is_sent, service.n_calls(TELL)) == (True, 1)
+    experiment.tell({"x": 0.5}, 1)
+    first, second = service.keys_of(TELL)
+    assert (first, len(service.runs)) == (second, 1)
 
 
-def test_tell_is_not_repeated_when_the_service_is_not_available(experiment, service):
-    service.trouble(TELL, problem(503, "unavailable", "not now", retry_after=1))
-    with pytest.raises(UnavailableError):
+def test_tell_whose_answers_are_lost_is_stored_once(experiment, service):
+    service.lose(TELL, 3)
+    told = experiment.tell({"x": 0.5}, 1)
+    assert (service.n_calls(TELL), len(service.runs)) == (4, 1)
+    assert str(told.observation_uuid) == service.runs[0]["observation_uuid"]
+
+
+def test_tell_of_a_suggestion_whose_answer_is_lost_gives_what_is_stored(experiment, service):
+    service.lose(TELL)
+    assert experiment.tell(experiment.ask(), 0.5).response == 0.5
+    assert len(service.runs) == 1
+
+
+def test_tell_of_a_suggestion_that_another_told_is_refused(experiment):
+    suggestion = experiment.ask()
+    experiment.tell(suggestion, 0.5)
+    with pytest.raises(ServiceError, match="already_told"):
+        experiment.tell(suggestion, 0.75)
+
+
+def test_each_post_has_a_key_of_its_own(experiment, service):
+    experiment.tell({"x": 0.5}, 1)
+    experiment.tell({"x": 0.5}, 1)
+    keys = service.keys_of("POST /experiment")
+    assert (len(set(keys)), None in keys) == (len(keys), False)
+
+
+def test_get_has_no_key(experiment, service):
+    experiment.ask()
+    assert service.keys_of(ASK) == [None]
+
+
+def test_new_whose_answer_is_lost_makes_one_experiment(client, service):
+    service.lose(NEW)
+    client.new("n", {"x": {"vtype": "cont", "guess": 0, "min": 0, "max": 1}})
+    assert len(service.experiments) == 1
+
+
+@pytest.mark.parametrize(("status", "code"), [(503, "unavailable"), (502, "http"), (409, "request_running")])
+def test_tell_is_repeated_when_it_is_not_done_yet(experiment, service, status, code):
+    service.trouble(TELL, *[problem(status, code, "not now") for _ in range(2)])
+    experiment.tell({"x": 0.5}, 1)
+    assert (service.n_calls(TELL), len(set(service.keys_of(TELL))), len(service.runs)) == (3, 1, 1)
+
+
+def test_tell_gives_up_when_the_time_is_over(experiment, service):
+    service.lose(TELL, 99)
+    with pytest.raises(ConnectionFailedError, match="lost the service"):
         experiment.tell({"x": 0.5}, 1)
-    assert service.n_calls(TELL) == 1
+    assert (30 < service.now <= 60, len(service.runs)) == (True, 1)
+
+
+def test_call_whose_engine_failed_is_not_repeated(experiment, service):
+    service.trouble("POST /experiment/ask", problem(503, "engine_failed", "no model", retry_after=1))
+    with pytest.raises(UnavailableError, match="no model"):
+        experiment.ask(1)
+    assert service.n_calls("POST /experiment/ask") == 1
 
 
 def test_tell_is_repeated_with_a_new_token(experiment, service):
@@ -99,7 +152,7 @@ def test_missing_experiment_is_its_own_error(client):
 
 @pytest.mark.parametrize("status", [502, 504])
 def test_proxy_without_a_service_behind_it_is_unavailable(experiment, service, status):
-    service.trouble(TELL, httpx2.Response(status, text="<html>Bad Gateway"))
+    service.trouble(TELL, *[httpx2.Response(status, text="<html>Bad Gateway") for _ in range(99)])
     with pytest.raises(UnavailableError):
         experiment.tell({"x": 0.5}, 1)
 
@@ -108,36 +161,6 @@ def test_answer_of_another_service_is_told_as_such(client, service):
     service.trouble("GET /experiment/all", httpx2.Response(200, text="<html>welcome"))
     with pytest.raises(UnexpectedReplyError, match="is an AutoTune service at this address"):
         client.list()
-
-
-def test_tell_of_a_suggestion_is_repeated_when_its_answer_is_lost(experiment, service):
-    service.trouble(TELL, httpx2.ReadError("cut"))
-    assert experiment.tell(experiment.ask(), 0.5).response == 0.5
-    assert (service.n_calls(TELL), len(service.runs)) == (2, 1)
-
-
-def test_tell_of_a_suggestion_that_was_stored_though_its_answer_was_lost_gives_what_is_stored(experiment, service):
-    suggestion = experiment.ask()
-    stored = experiment.tell(suggestion, 0.5)
-    service.trouble(TELL, httpx2.ReadError("cut"), problem(409, "already_told", "it has its response"))
-    assert experiment.tell(suggestion, 0.5).observation_uuid == stored.observation_uuid
-    assert len(service.runs) == 1
-
-
-def test_tell_of_a_suggestion_that_another_told_is_refused(experiment, service):
-    suggestion = experiment.ask()
-    experiment.tell(suggestion, 0.5)
-    service.trouble(TELL, httpx2.ReadError("cut"), problem(409, "already_told", "it has its response"))
-    with pytest.raises(ServiceError):
-        experiment.tell(suggestion, 0.75)
-
-
-def test_tell_of_a_suggestion_gives_up_when_every_answer_is_lost(experiment, service):
-    suggestion = experiment.ask()
-    service.trouble(TELL, *[httpx2.ReadError("cut")] * 9)
-    with pytest.raises(ConnectionFailedError):
-        experiment.tell(suggestion, 0.5)
-    assert service.n_calls(TELL) == 5
 
 
 def test_time_that_runs_out_ends_with_the_reason_that_the_service_gave(experiment, service):

@@ -166,7 +166,7 @@ def test_history_of_nothing_is_empty(experiment):
     assert len(experiment.history()) == 0
 
 
-@pytest.mark.parametrize("name", ["time_created", "status"])
+@pytest.mark.parametrize("name", ["time_created", "status", "excluded"])
 def test_history_keeps_a_covariate_that_is_named_like_a_column(client, name):
     experiment = client.new("n", {name: {"vtype": "cont", "guess": 0, "min": 0, "max": 1}})
     experiment.tell({name: 0.5}, 7)

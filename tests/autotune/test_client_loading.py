@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from fake_service import problem
 
-from autotune.errors import ConnectionFailedError, InvalidInputError, UnavailableError
+from autotune.errors import ConnectionFailedError, InvalidInputError, ServiceError, UnavailableError
 
 TELL = "POST /experiment/tell"
 SPACE = {
@@ -127,6 +127,58 @@ def test_history_with_a_covariate_called_like_a_column_is_taken(client, service,
     assert _sent(service)[0]["covars"] == {"status": 3}
 
 
+@pytest.mark.parametrize("is_csv", [False, True])
+def test_history_with_excluded_runs_is_taken_without_them(client, kitchen, service, written, is_csv):
+    for n in range(3):
+        told = kitchen.tell(ROW, n)
+        if n == 1:
+            kitchen.exclude(told, "spilt")
+    frame = kitchen.history()
+    assert list(frame["excluded"]) == [False, True, False]
+    client.new("other", SPACE).add_history(written(frame.to_csv()) if is_csv else frame)
+    assert [run["responses"]["Response"] for run in _sent(service)] == [0, 2]
+
+
+@pytest.mark.parametrize("cell", ["", "false", "FALSE", "0"])
+def test_file_may_say_that_no_run_is_excluded(kitchen, service, cell):
+    kitchen.add_history(f"{HEADER},excluded\n0.25,3,red,2.5,7,{cell}\n")
+    assert len(_sent(service)) == 1
+
+
+@pytest.mark.parametrize("cell", [None, False, np.bool_(False), np.nan, pd.NA, "false", 0])
+def test_rows_may_say_that_no_run_is_excluded(kitchen, service, cell):
+    kitchen.add_history([{**ROW, "Response": 1, "excluded": cell}])
+    assert len(_sent(service)) == 1
+
+
+def test_file_with_an_excluded_run_names_the_lines_after_it_by_their_number(kitchen):
+    with pytest.raises(InvalidInputError, match=r"line 3\.x"):
+        kitchen.add_history(f"{HEADER},excluded\n0.25,3,red,2.5,7,True\nwide,3,red,2.5,7,False\n")
+
+
+@pytest.mark.parametrize("is_csv", [False, True])
+def test_history_that_says_neither_excluded_nor_not_is_refused(kitchen, is_csv):
+    text = f"{HEADER},excluded\n0.25,3,red,2.5,7,perhaps\n"
+    place = r"line 2\.excluded" if is_csv else r"row 0\.excluded"
+    with pytest.raises(InvalidInputError, match=f"{place}: must be true, false or empty .given: 'perhaps'"):
+        kitchen.add_history(text if is_csv else [{**ROW, "Response": 1, "excluded": "perhaps"}])
+
+
+@pytest.mark.parametrize("is_csv", [False, True])
+def test_covariate_called_excluded_is_a_covariate(client, service, is_csv):
+    space = {"excluded": {"vtype": "int", "guess": 1, "min": 0, "max": 9}}
+    first = client.new("first", space)
+    told = first.tell({"excluded": 1}, 1)
+    second = client.new("second", space)
+    second.add_history([{"excluded": 1, "Response": 1}])
+    assert _sent(service)[0]["covars"] == {"excluded": 1}
+    first.exclude(told, "spilt")
+    first.tell({"excluded": 0}, 2)
+    frame = first.history()
+    second.add_history(frame.to_csv(index=False) if is_csv else frame)
+    assert [run["covars"] for run in _sent(service)] == [{"excluded": 1}, {"excluded": 0}]
+
+
 def test_frame_has_empty_cells_where_nothing_was_measured(lab, service):
     rows = {**{name: [value, value] for name, value in ROW.items()}, "yield": [1.0, np.nan], "impurity": [None, 0.5]}
     lab.add_history(pd.DataFrame(rows))
@@ -191,17 +243,24 @@ def test_part_that_was_not_told_says_what_is_stored(kitchen, service):
     rows = [{**ROW, "Response": n} for n in range(1500)]
 
     def stumble(_text):
-        service.trouble(TELL, problem(503, "unavailable", "not now"))
+        service.trouble(TELL, problem(409, "experiment_closed", "it is closed"))
 
-    with pytest.raises(UnavailableError) as caught:
+    with pytest.raises(ServiceError) as caught:
         kitchen.add_history(rows, say=stumble)
     assert caught.value.__notes__ == ["The first 1000 of 1500 runs are stored; row 1000 and what follows is not."]
     assert caught.value._render_traceback_()[-1] == caught.value.__notes__[0]
 
 
-def test_part_whose_answer_was_lost_says_what_may_be_stored(kitchen, service):
-    service.trouble(TELL, httpx2.ReadError("cut"))
-    with pytest.raises(ConnectionFailedError) as caught:
+def test_part_whose_answer_was_lost_is_stored_once(kitchen, service):
+    service.lose(TELL)
+    assert len(kitchen.add_history([{**ROW, "Response": n} for n in range(3)])) == 3
+    assert len(service.runs) == 3
+
+
+@pytest.mark.parametrize("trouble", [httpx2.ReadError("cut"), problem(503, "unavailable", "not now")])
+def test_part_that_was_never_answered_says_what_may_be_stored(kitchen, service, trouble):
+    service.trouble(TELL, *[trouble] * 99)
+    with pytest.raises((ConnectionFailedError, UnavailableError)) as caught:
         kitchen.add_history([{**ROW, "Response": n} for n in range(3)])
     [note] = caught.value.__notes__
     assert note == "None of the runs is stored; those from row 0 to row 2 may be, look at history()."

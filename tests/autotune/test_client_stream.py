@@ -114,7 +114,7 @@ async def test_stream_raises_when_the_new_token_is_refused_too(service, told, re
 
 async def test_stream_outlives_a_service_that_goes_while_the_token_is_renewed(service, told, monkeypatch):
     connection = service.connection()
-    real, failures = connection.tokens.renew, iter([ConnectionFailedError("gone", is_sent=False)])
+    real, failures = connection.tokens.renew, iter([ConnectionFailedError("gone")])
 
     def renew(refused):
         for failure in failures:

@@ -73,3 +73,14 @@ def test_delay_spreads_over_the_upper_half():
 
 def test_delay_is_bounded_for_any_attempt():
     assert delay_s(10_000, 0.999) < LONGEST_S
+
+
+def test_state_goes_on_after_a_reset_from_where_it_stands():
+    state = StreamState(after=9)
+    state.opened("one")
+    state.opened("two")
+    assert state.epoch == "one"
+    reset = Event.model_validate(event(4, "reset", {"epoch": "two", "experiment": {}}))
+    assert state.take(reset)
+    assert (state.last_seq, state.epoch) == (4, "two")
+    assert [state.take(_event(seq)) for seq in (4, 5)] == [False, True]

@@ -97,7 +97,7 @@ def test_password_stays_out_of_a_traceback_with_local_variables(monkeypatch, ans
 
 
 def test_token_stays_out_of_a_traceback_with_local_variables(client, service):
-    service.trouble("POST /experiment/new", httpx2.ReadError("gone"))
+    service.trouble("POST /experiment/new", *[httpx2.ReadError("gone")] * 99)
     with pytest.raises(ConnectionFailedError) as caught:
         client.new("brownies", {"x": {"vtype": "cont", "guess": 0, "min": 0, "max": 1}})
     assert "access-1" not in _full_traceback(caught)

@@ -136,6 +136,16 @@ def test_magic_fail_tells_a_failure(shell, lab):
     assert _run(shell, 'fail {"x": 0.25}').covars == {"x": 0.25}
 
 
+@pytest.mark.parametrize(("line", "reason"), [("skip", ""), ("skip the oven is broken", "the oven is broken")])
+def test_magic_skip_gives_the_suggestion_up_with_a_reason(shell, service, line, reason):
+    _run(shell, "new brownies space")
+    asked = _run(shell, "ask")
+    assert (_run(shell, line).state, asked.state) == ("abandoned", "open")
+    assert service.suggestions[str(asked.suggestion_uuid)]["abandoned_because"] == reason
+    with pytest.raises(UsageError, match="nothing was asked for"):
+        _run(shell, "tell 1")
+
+
 def test_magic_ask_and_run_take_values_that_are_fixed(shell):
     _run(shell, "new brownies space")
     shell.user_ns["here"], shell.user_ns["bake"] = {"x": 0.25}, lambda configuration: configuration["x"]
@@ -195,6 +205,7 @@ def test_magic_resume_goes_on_after_a_stop(shell, lab, line, stop):
         ("tell 1 space --sd", "--sd needs a value"),
         ('tell {"cost": 1} space', "responses.cost: is no response of this experiment; it has Response"),
         ("fail", "nothing was asked for"),
+        ("skip", "nothing was asked for"),
         ("ask 3", "'3' is not expected"),
         ("ask --fixed 3", "3 is no dict of values"),
         ("new brownies space --constraint 'x + y <= 1'", "constraints.0: 'y' is no covariate; there are x"),

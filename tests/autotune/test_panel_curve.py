@@ -107,6 +107,23 @@ def test_curve_lets_the_best_line_pass_over_runs_that_break_a_threshold():
     assert float(top.attrib["cy"]) == y3
 
 
+def test_curve_leaves_the_place_of_an_excluded_run_empty():
+    shown = _drawn(PanelState("n", "maximize", dots=(Dot(1.0, None), Dot(9.0, None, is_excluded=True), Dot(2.0, None))))
+    (x1, _), (x3, y3) = _dots(shown)
+    [line] = [path.attrib["d"] for path in shown.iter("path") if path.attrib["class"] == "at-best"]
+    assert x3 - x1 == pytest.approx(2 * 48.8, abs=0.11)  # ten places of 48.8 pixels
+    assert line.endswith(f"H{x3:.1f}V{y3:.1f}H{x3:.1f}")
+    assert y3 == pytest.approx(25.1, abs=0.1)  # of the frame from 0.94 to 2.06: 222 - 208 * 1.06 / 1.12
+    [top] = [circle for circle in shown.iter("circle") if circle.attrib["class"] == "at-top"]
+    assert float(top.attrib["cy"]) == y3
+
+
+@pytest.mark.parametrize("dot", [Dot(None, None, is_failed=True, is_excluded=True), Dot(1.0, None, is_excluded=True)])
+def test_curve_of_excluded_runs_only_has_axes_only(dot):
+    shown = _drawn(PanelState("n", "maximize", dots=(dot,)))
+    assert (_dots(shown), list(shown.iter("path"))) == ([], [])
+
+
 def test_curve_of_failures_only_has_no_line():
     svg = _drawn(PanelState("n", "maximize", dots=(Dot(None, None, is_failed=True),) * 3))
     assert [path.attrib["class"] for path in svg.iter("path")] == ["at-cross"] * 3

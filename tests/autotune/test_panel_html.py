@@ -68,11 +68,11 @@ def _lab(**changes) -> PanelState:
     predictions = {"yield": {"mean": 0.9, "sd": 0.01}, "impurity": {"mean": 0.031, "sd": 0.004}}
     told = Suggestion.model_validate(suggestion(0.25, predictions=predictions, seconds=0.31))
     best = Best(observation_uuid=uuid4(), covars={"x": 0.75}, response=0.98)
+    top = Dot(0.98, "model", measured={"yield": 0.98, "impurity": 0.02}, uuid=str(best.observation_uuid))
     responses = {"yield": Objective(goal="maximize"), "impurity": Threshold(goal="<=", bound=0.05)}
     whole = {
-        "dots": (Dot(None, "sobol", is_failed=True), Dot(0.99, "sobol", is_broken=True), Dot(0.98, "model")),
+        "dots": (Dot(None, "sobol", is_failed=True), Dot(0.99, "sobol", is_broken=True), top),
         "best": best,
-        "best_measured": {"yield": 0.98, "impurity": 0.02},
         "waiting": {told.suggestion_uuid: told},
     }
     return PanelState("lab", "maximize", responses, **{**whole, **changes})
@@ -96,6 +96,13 @@ def test_panel_explains_the_marks_that_it_shows():
     assert "failed</span>" in html
     assert "observations, 1 failed" in html
     assert "failed</span>" not in panel_html(_state())
+
+
+def test_panel_counts_excluded_observations_apart_and_explains_no_mark_of_theirs():
+    html = panel_html(_lab(dots=(Dot(None, "sobol", is_failed=True, is_excluded=True), Dot(0.98, "model"))))
+    assert "<b>2</b>" in html
+    assert "observations, 1 excluded" in html
+    assert "failed</span>" not in html
 
 
 def test_panel_shows_how_long_the_engine_took():

@@ -3,7 +3,7 @@ from uuid import UUID, uuid4
 import pytest
 from fake_service import event, observation, suggestion
 
-from autotune.panel_state import Change, Dot, PanelState, with_event, with_link
+from autotune.panel_state import Change, PanelState, with_event, with_link
 from autotune_wire.frames import Event
 from autotune_wire.responses import Objective, Threshold
 
@@ -27,6 +27,21 @@ def _leased(uuid: UUID):
 
 def _told(response: float | None, uuid: UUID | None = None, **told):
     return ("observation_added", observation({"x": 0.5}, response, str(uuid) if uuid else None, **told))
+
+
+def _corrected(told, response: float | None, **changes):
+    uuid = told[1]["observation_uuid"]
+    return ("observation_corrected", {**observation({"x": 0.5}, response, observation_uuid=uuid, **changes)})
+
+
+def _best(told=None):
+    if told is None:
+        return ("best_changed", {"observation_uuid": None, "covars": None, "response": None})
+    return ("best_changed", {name: told[1][name] for name in ("observation_uuid", "covars", "response")})
+
+
+def _expired(uuid: UUID, state: str):
+    return ("suggestion_expired", {"suggestion_uuid": str(uuid), "worker": "w", "state": state})
 
 
 def _lab() -> PanelState:
@@ -69,7 +84,7 @@ def test_state_keeps_other_suggestions_when_one_is_told():
 
 def test_state_collects_responses_with_their_source():
     state = _after(_created(FIRST, source="sobol"), _told(1.0, FIRST), _told(2.0))
-    assert state.dots == (Dot(1.0, "sobol"), Dot(2.0, None))
+    assert [(dot.response, dot.source) for dot in state.dots] == [(1.0, "sobol"), (2.0, None)]
 
 
 def test_state_knows_the_best():
@@ -78,7 +93,8 @@ def test_state_knows_the_best():
 
 
 def test_state_collects_runs_that_failed():
-    assert _after(_told(None, status="failed")).dots == (Dot(None, None, is_failed=True),)
+    [dot] = _after(_told(None, status="failed")).dots
+    assert (dot.response, dot.is_failed) == (None, True)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +116,61 @@ def test_state_keeps_all_that_was_measured_of_the_best():
     best = {"observation_uuid": told[1]["observation_uuid"], "covars": {"x": 0.5}, "response": 3.0}
     state = _after(told, ("best_changed", best), _told(1.0), state=_lab())
     assert state.best_measured == {"yield": 3.0, "impurity": 0.01}
+
+
+def test_state_corrects_an_observation_in_its_place():
+    first, second = _told(1.0, FIRST), _told(2.0)
+    state = _after(_created(FIRST, source="sobol"), first, second, _corrected(first, 7.0))
+    assert [(dot.response, dot.source) for dot in state.dots] == [(7.0, "sobol"), (2.0, None)]
+
+
+def test_state_knows_that_a_corrected_run_failed_or_breaks_a_threshold():
+    first, second = (_told(None, responses={"yield": 1.0, "impurity": 0.01}, names=["yield"]) for _ in range(2))
+    broken = _corrected(second, None, responses={"yield": 1.0, "impurity": 0.9}, names=["yield"])
+    state = _after(first, second, _corrected(first, None, status="failed"), broken, state=_lab())
+    assert [(dot.is_failed, dot.is_broken) for dot in state.dots] == [(True, True), (False, True)]
+
+
+def test_state_excludes_an_observation_and_restores_it():
+    told = _told(1.0)
+    excluded = _after(told, _corrected(told, 1.0, is_excluded=True))
+    restored = _after(_corrected(told, 1.0, is_excluded=False), state=excluded)
+    assert [state.dots[0].is_excluded for state in (excluded, restored)] == [True, False]
+
+
+def test_state_of_which_a_correction_left_no_best_has_none():
+    told = _told(1.0)
+    assert _after(told, _best(told), _corrected(told, 1.0, is_excluded=True), _best()).best is None
+
+
+def test_state_knows_what_an_older_run_measured_that_is_the_best_again():
+    first = _told(None, responses={"yield": 2.0, "impurity": 0.02}, names=["yield"])
+    second = _told(None, responses={"yield": 3.0, "impurity": 0.01}, names=["yield"])
+    excluded = _corrected(second, None, responses={"yield": 3.0}, names=["yield"], is_excluded=True)
+    state = _after(first, _best(first), second, _best(second), excluded, _best(first), state=_lab())
+    assert state.best_measured == {"yield": 2.0, "impurity": 0.02}
+
+
+def test_state_corrects_the_configuration_of_the_best():
+    told = _told(1.0)
+    moved = ("observation_corrected", {**told[1], "covars": {"x": 0.125}})
+    assert _after(told, _best(told), moved).best.covars == {"x": 0.125}
+
+
+def test_state_offers_a_suggestion_again_whose_lease_ended():
+    state = _after(_created(FIRST), _leased(FIRST), _expired(FIRST, "open"))
+    assert (list(state.waiting), state.taken) == ([FIRST], {})
+    assert list(_after(_leased(FIRST), state=state).taken) == [FIRST]
+
+
+def test_state_forgets_a_suggestion_whose_lease_ended_after_newer_data():
+    assert _after(_created(FIRST), _leased(FIRST), _expired(FIRST, "expired")).suggestion is None
+
+
+@pytest.mark.parametrize("facts", [[_created(FIRST)], [_created(FIRST), _leased(FIRST)]])
+def test_state_forgets_an_abandoned_suggestion(facts):
+    abandoned = ("suggestion_abandoned", {"suggestion_uuid": str(FIRST), "worker": None, "reason": ""})
+    assert _after(*facts, abandoned).suggestion is None
 
 
 def test_state_forgets_suggestions_that_a_change_of_the_space_superseded():

@@ -16,6 +16,7 @@ from autotune_service.tuning.experiments import create_experiment, read_experime
 from autotune_service.tuning.questions import answer_to, insights_question, predict_question
 from autotune_service.tuning.tell import tell
 from autotune_wire.experiments import NewExperiment
+from autotune_wire.frames import Event
 from autotune_wire.observations import Told
 from fake_pool import SECONDS, FakePool
 from support import GUESS, SPACE
@@ -40,7 +41,8 @@ async def working(store, url, pool):
 
 async def until_event(store, hub, exp_uuid, kind):
     async with asyncio.timeout(WITHIN_S):
-        async for event in subscribe(store, hub, exp_uuid, 2):
+        async for frame in subscribe(store, hub, exp_uuid, 2):
+            event = Event.model_validate_json(frame.text)
             if event.type == kind:
                 return event
     raise AssertionError("the stream ended")

@@ -9,36 +9,9 @@ import psutil
 import pytest
 import websockets.sync.client
 
-from autotune_wire.frames import Event
 from processes import is_gone, wait_until
 from support import GUESS, SPACE
-
-
-class Watcher:
-    """Follows a stream, connecting again after its last seq as often as it must."""
-
-    def __init__(self, service, exp_uuid, headers):
-        self._service, self._exp_uuid, self._headers = service, exp_uuid, headers
-        self.events = []
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self):
-        while not self._stopped.is_set():
-            after = self.events[-1].seq if self.events else 0
-            url = f"{self._service.url.replace('http', 'ws')}/experiment/stream/{self._exp_uuid}?after={after}"
-            try:
-                with websockets.sync.client.connect(url, additional_headers=self._headers) as socket:
-                    for message in socket:
-                        self.events.append(Event.model_validate_json(message))
-                        if self._stopped.is_set():
-                            return
-            except (OSError, websockets.exceptions.WebSocketException):
-                self._stopped.wait(0.05)
-
-    def stop(self):
-        self._stopped.set()
+from watching import Watcher
 
 
 def ask_and_tell(client, exp_uuid, response):
@@ -59,7 +32,7 @@ def test_killed_service_keeps_every_acknowledged_observation_and_the_stream_resu
         headers = {"Authorization": client.headers["Authorization"]}
         body = {"name": "crash", "covars": SPACE, "seed": 1}
         exp_uuid = client.post("/experiment/new", json=body).json()["exp_uuid"]
-        watcher = Watcher(service, exp_uuid, headers)
+        watcher = Watcher(service, exp_uuid, headers["Authorization"])
         acknowledged = []
         for round_ in range(3):
             killer = threading.Timer(0.15 * (round_ + 1), service.kill)

@@ -18,6 +18,7 @@ PUBLIC = {
     "/user/signup",
     "/health/live",
     "/health/ready",
+    "/metrics",
     "/docs",
     "/openapi.json",
     "/static/<path:filename>",
@@ -26,6 +27,7 @@ PUBLIC = {
 COVARS = {"n": {"vtype": "int", "guess": 1, "min": 0, "max": 2}}
 BODIES = {
     "/experiment/new": {"name": "x", "covars": COVARS},
+    "/experiment/import": {"format": 1},
     "/experiment/tell/<uuid:exp_uuid>": {"covars": {"n": 1}, "response": 1},
     "/experiment/<uuid:exp_uuid>/predict": {"configurations": [{"n": 1}]},
     "/experiment/<uuid:exp_uuid>/space": {"covars": COVARS},
@@ -58,7 +60,7 @@ async def test_every_route_that_is_not_public_asks_who_is_there(app, client):
 async def test_every_route_is_described(client, app):
     paths = json.loads(await (await client.get("/openapi.json")).get_data())["paths"]
     for path, method in rules(app):
-        if path not in {"/docs", "/openapi.json", "/static/<path:filename>"}:
+        if path not in {"/docs", "/openapi.json", "/static/<path:filename>", "/metrics"}:
             described = paths[re.sub("<uuid:(.*?)>", r"{\1}", path)][method.lower()]
             assert described["summary"]
 

@@ -184,3 +184,54 @@ async def test_socket_is_told_when_the_service_stops(client, headers, app, exp_u
         with pytest.raises(WebsocketDisconnectError) as caught:
             await receive(socket)
     assert caught.value.args[0] == 1012
+
+
+async def test_stream_of_another_log_begins_with_a_reset(app, client, headers, exp_uuid):
+    object.__setattr__(app.extensions["autotune"], "epoch", "new")
+    url = f"/experiment/stream/{exp_uuid}?after=99&epoch=old"
+    async with client.websocket(url, headers=headers) as socket:
+        reset = await receive(socket)
+        assert (reset["seq"], reset["type"], reset["data"]["epoch"]) == (2, "reset", "new")
+        assert reset["data"]["experiment"]["exp_uuid"] == exp_uuid
+        await client.post(f"/experiment/tell/{exp_uuid}", json={"covars": GUESS, "response": 1.0}, headers=headers)
+        assert (await receive(socket))["seq"] == 3
+
+
+async def test_stream_of_the_same_log_begins_where_it_was_left(app, client, headers, exp_uuid):
+    object.__setattr__(app.extensions["autotune"], "epoch", "same")
+    async with client.websocket(f"/experiment/stream/{exp_uuid}?after=1&epoch=same", headers=headers) as socket:
+        assert (await receive(socket))["seq"] == 2
+
+
+async def test_user_follows_all_experiments_on_one_socket(client, headers, exp_uuid):
+    async with client.websocket("/experiment/stream", headers=headers) as socket:
+        assert await receive(socket) == {"positions": {exp_uuid: 2}}
+        other = (await make_experiment(client, headers))["exp_uuid"]
+        created = [await receive(socket) for _ in range(2)]
+        assert [(one["exp_uuid"], one["seq"]) for one in created] == [(other, 1), (other, 2)]
+        await client.post(f"/experiment/tell/{exp_uuid}", json={"covars": GUESS, "response": 1.0}, headers=headers)
+        told = await receive(socket)
+        assert (told["exp_uuid"], told["seq"], told["type"]) == (exp_uuid, 3, "observation_added")
+
+
+async def test_user_gets_what_was_missed_of_the_own_experiments(client, headers, exp_uuid):
+    async with client.websocket("/experiment/stream", headers=headers) as socket:
+        await receive(socket)
+        positions = {exp_uuid: 1, str(uuid4()): 0}
+        await socket.send(json.dumps({"op": "resume", "id": 1, "positions": positions}))
+        frames = [await receive(socket) for _ in range(2)]
+    answer = next(one for one in frames if "result" in one)
+    event = next(one for one in frames if "seq" in one)
+    assert answer == {"id": 1, "result": {"n_experiments": 1}}
+    assert (event["exp_uuid"], event["seq"]) == (exp_uuid, 2)
+
+
+async def test_frame_with_a_key_is_done_once(client, headers, exp_uuid):
+    async with client.websocket(f"/experiment/stream/{exp_uuid}?after=2", headers=headers) as socket:
+        for frame_id in (1, 2):
+            frame = {"op": "tell", "id": frame_id, "key": "k", "covars": GUESS, "response": 1.0}
+            await socket.send(json.dumps(frame))
+            answer = await receive_until(socket, answer_to(frame_id))
+            assert answer["result"]["covars_sampled_iter"] == 1
+        await socket.send(json.dumps({"op": "tell", "id": 3, "key": "k", "covars": GUESS, "response": 2.0}))
+        assert (await receive_until(socket, answer_to(3)))["problem"]["code"] == "key_reused"

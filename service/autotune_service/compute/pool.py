@@ -21,6 +21,10 @@ class EngineError(Exception):
     """The engine gave no answer; the message says why, fit for a user's eyes."""
 
 
+class EngineTimeoutError(EngineError):
+    """The engine did not answer in time."""
+
+
 class EngineProcess:
     """One process with the engine in it."""
 
@@ -79,7 +83,7 @@ class EngineProcess:
                 return await self._exchange(request)
         except TimeoutError:
             await self.stop()
-            raise EngineError(f"the engine did not finish within {deadline_s:g} s") from None
+            raise EngineTimeoutError(f"the engine did not finish within {deadline_s:g} s") from None
         except (OSError, asyncio.IncompleteReadError) as error:
             await self.stop()
             raise EngineError("the engine process ended") from error

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -9,11 +10,13 @@ from functools import partial
 from uuid import UUID
 
 from autotune_service.compute.answers import answer_of, solved_of
-from autotune_service.compute.messages import Request
-from autotune_service.compute.pool import EngineError, Pool
+from autotune_service.compute.messages import Answer, Request
+from autotune_service.compute.pool import EngineError, EngineTimeoutError, Pool
 from autotune_service.compute.problems import problem_of
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.engine.problem import Problem
+from autotune_service.observing import logs, metrics
+from autotune_service.observing.traces import span
 from autotune_service.store.database import Store
 from autotune_service.store.events import WORK_CHANNEL
 from autotune_service.store.listen import Listener
@@ -53,6 +56,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until cancelled; what is held then is handed back, and others take it up at once."""
+        logs.bind(worker=self._name)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listener.run())
@@ -97,7 +101,7 @@ class Worker:
         while True:
             wait_s = _POLL_S
             try:
-                await expire_leases(self._store)
+                metrics.leases_expired(await expire_leases(self._store))
                 due_in_s = await next_expiry(self._store)
                 wait_s = _POLL_S if due_in_s is None else min(_POLL_S, due_in_s + _SOON_S)
             except UnavailableError as error:
@@ -109,6 +113,7 @@ class Worker:
     async def _serve(self, wake: asyncio.Event) -> None:
         while True:
             wake.clear()
+            logs.unbind("exp_uuid")
             try:
                 if not await self._work_once():
                     await self._wait(wake)
@@ -123,12 +128,16 @@ class Worker:
         """Do at most one of each kind, so that neither the questions nor the fits wait for all of the other."""
         asked = await claim_asked(self._store, self._name, _LEASE)
         if asked is not None:
+            logs.bind(exp_uuid=str(asked.question.exp_uuid))
             async with _kept(partial(keep_asked, self._store, asked, _LEASE)):
-                await self._reply(asked)
+                with span(f"answer {asked.question.kind}"):
+                    await self._reply(asked)
         job = await claim_job(self._store, self._name, _LEASE)
         if job is not None:
+            logs.bind(exp_uuid=str(job.experiment.exp_uuid))
             async with _kept(partial(keep_job, self._store, job, _LEASE)):
-                await self._fit(job)
+                with span("fit", job.traceparent):
+                    await self._fit(job)
         return asked is not None or job is not None
 
     async def _fit(self, job: Job) -> None:
@@ -151,7 +160,7 @@ class Worker:
             else:
                 problem = problem_of(asked.snapshot)
                 request = Request(problem=problem, kind=kind, configurations=asked.configurations)
-                answer = answer_of(asked.snapshot, await self._pool.solve(request))
+                answer = answer_of(asked.snapshot, await self._run(request))
                 is_stored = await commit_answer(self._store, asked, answer.model_dump(mode="json"))
         except EngineError as error:
             _log.warning("the engine could not answer a question on experiment %s: %s", exp_uuid, error)
@@ -166,16 +175,34 @@ class Worker:
             EngineError: If they cannot be had without the model either; it says how the model failed.
         """
         try:
-            return solved_of(await self._pool.solve(Request(problem=problem))), None
+            return solved_of(await self._run(Request(problem=problem))), None
         except EngineError as error:
             failure = str(error)
             _log.warning("engine failed on experiment %s: %s", exp_uuid, failure)
         try:
-            explored = await self._pool.solve(Request(problem=problem, explore_because=failure))
+            explored = await self._run(Request(problem=problem, explore_because=failure))
         except EngineError as second:
             _log.warning("nor could experiment %s be explored: %s", exp_uuid, second)
             raise EngineError(failure) from second
         return solved_of(explored), failure
+
+    async def _run(self, request: Request) -> Answer:
+        """Have the pool solve it, and count how that went.
+
+        Raises:
+            EngineError: As ``Pool.solve``.
+        """
+        started = time.perf_counter()
+        outcome: metrics.EngineOutcome = "ok" if request.explore_because is None else "explored"
+        try:
+            with span(f"engine {request.kind}"):
+                answer = await self._pool.solve(request)
+        except EngineError as error:
+            outcome = "timeout" if isinstance(error, EngineTimeoutError) else "failed"
+            metrics.engine_ran(request.kind, outcome, time.perf_counter() - started)
+            raise
+        metrics.engine_ran(request.kind, outcome, time.perf_counter() - started)
+        return answer
 
     async def _wait(self, wake: asyncio.Event) -> None:
         due_in_s = await next_due(self._store)

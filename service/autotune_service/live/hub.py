@@ -8,6 +8,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from autotune_service.domain.errors import UnavailableError
+from autotune_service.live.tail import Tail
+from autotune_service.store.database import Store
 from autotune_service.store.events import EVENTS_CHANNEL
 from autotune_service.store.listen import Listener
 
@@ -24,6 +26,8 @@ class Hub:
     def __init__(self, url: str) -> None:
         self._listener = Listener(url, EVENTS_CHANNEL, self._notified, self._wake_all)
         self._watches: defaultdict[UUID, set[asyncio.Event]] = defaultdict(set)
+        self._tails: dict[UUID, tuple[Tail, int]] = {}
+        self._user_watches: defaultdict[UUID, set[UserWatch]] = defaultdict(set)
         self.closing = asyncio.Event()
         """Set when the process stops: whoever waits must come to an end."""
 
@@ -48,6 +52,32 @@ class Hub:
             if not self._watches[exp_uuid]:
                 del self._watches[exp_uuid]
 
+    @contextlib.contextmanager
+    def watch_user(self, user_uuid: UUID) -> Iterator["UserWatch"]:
+        """Give what gathers which of a user's experiments may have something new."""
+        watch = UserWatch()
+        self._user_watches[user_uuid].add(watch)
+        try:
+            yield watch
+        finally:
+            self._user_watches[user_uuid].discard(watch)
+            if not self._user_watches[user_uuid]:
+                del self._user_watches[user_uuid]
+
+    @contextlib.contextmanager
+    def tail(self, store: Store, exp_uuid: UUID) -> Iterator[Tail]:
+        """Give the newest events of an experiment, one for all who watch it; it is kept while somebody does."""
+        tail, n_watchers = self._tails.get(exp_uuid, (Tail(store, exp_uuid), 0))
+        self._tails[exp_uuid] = (tail, n_watchers + 1)
+        try:
+            yield tail
+        finally:
+            n_left = self._tails[exp_uuid][1] - 1
+            if n_left:
+                self._tails[exp_uuid] = (tail, n_left)
+            else:
+                del self._tails[exp_uuid]
+
     async def until(self, exp_uuid: UUID, attempt: Callable[[], Awaitable[_T | None]], within_s: float) -> _T | None:
         """Try again at every event of the experiment until something comes of it, or the time is over.
 
@@ -68,18 +98,54 @@ class Hub:
                 await wait_for_wake(wake, min(left_s, _POLL_S))
 
     def _notified(self, payload: str) -> None:
-        exp_uuid = UUID(payload.partition(":")[0])
+        exp_text, _, owner_text = payload.split(":")
+        exp_uuid = UUID(exp_text)
         for wake in self._watches.get(exp_uuid, ()):
             wake.set()
+        for watch in self._user_watches.get(UUID(owner_text), ()):
+            watch.add(exp_uuid)
 
     def _wake_all(self) -> None:
         for watches in self._watches.values():
             for wake in watches:
                 wake.set()
+        for user_watches in self._user_watches.values():
+            for watch in user_watches:
+                watch.add(None)
 
 
-async def wait_for_wake(wake: asyncio.Event, within_s: float) -> None:
-    """Wait until the event is set, or for so long."""
+class UserWatch:
+    """Which of a user's experiments may have something new since it was taken last."""
+
+    def __init__(self) -> None:
+        self._changed: set[UUID] = set()
+        self._is_unknown = False
+        self._wake = asyncio.Event()
+
+    def add(self, exp_uuid: UUID | None) -> None:
+        """Note an experiment; None where notifications were lost, so that it may be any."""
+        if exp_uuid is None:
+            self._is_unknown = True
+        else:
+            self._changed.add(exp_uuid)
+        self._wake.set()
+
+    def take(self) -> set[UUID] | None:
+        """Give those noted and forget them; None where it may be any."""
+        changed, is_unknown = self._changed, self._is_unknown
+        self._changed, self._is_unknown = set(), False
+        self._wake.clear()
+        return None if is_unknown else changed
+
+    async def wait(self, within_s: float) -> None:
+        """Wait until something is noted; after so long without, it may be any."""
+        if not await wait_for_wake(self._wake, within_s):
+            self._is_unknown = True
+
+
+async def wait_for_wake(wake: asyncio.Event, within_s: float) -> bool:
+    """Wait until the event is set, or for so long; tell whether it is set."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(within_s):
             await wake.wait()
+    return wake.is_set()

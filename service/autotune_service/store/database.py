@@ -54,6 +54,7 @@ class Store:
 
     def __init__(self, url: str, *, pool_size: int, timeout_s: float) -> None:
         self._timeout_s = timeout_s
+        self._pool_size = pool_size
         timeout_ms = str(int(timeout_s * 1000))
         self._database = Database(
             url,
@@ -86,6 +87,13 @@ class Store:
         """
         async with self.work() as work:
             await work.run(sa.select(1))
+
+    def connections(self) -> tuple[int, int, int]:
+        """Tell how many connections are in use, how many are idle, and how many there may be."""
+        backend: Any = self._database._backend
+        pool = backend._pool
+        n_open, n_idle = (0, 0) if pool is None else (pool.get_size(), pool.get_idle_size())
+        return n_open - n_idle, n_idle, self._pool_size
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[Work]:

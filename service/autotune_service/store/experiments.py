@@ -144,6 +144,12 @@ async def list_experiments(work: Work, user_uuid: UUID, before: int | None, limi
     return [experiment_of(row) for row in await work.all(query.order_by(experiments.c.number.desc()).limit(limit))]
 
 
+async def list_positions(work: Work, user_uuid: UUID) -> dict[UUID, int]:
+    """Give the seq of the last event of each of a user's experiments."""
+    query = sa.select(experiments.c.exp_uuid, experiments.c.last_seq).where(experiments.c.owner_uuid == user_uuid)
+    return {row["exp_uuid"]: row["last_seq"] for row in await work.all(query)}
+
+
 async def update_experiment(work: Work, exp_uuid: UUID, values: dict[str, Any]) -> None:
     """Change an experiment; the caller holds its row lock."""
     await work.run(sa.update(experiments).where(experiments.c.exp_uuid == exp_uuid).values(**values))

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Callable
 
 import asyncpg
 
+from autotune_service.observing.metrics import listener_lost
+
 _log = logging.getLogger(__name__)
 _RECONNECT_S = (0.1, 0.3, 1.0, 2.0)
 _KEEPALIVE_S = 15.0
@@ -37,6 +39,7 @@ class Listener:
                     await self._keep(connection)
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 _log.warning("not listening on %s: %s", self._channel, error)
+            listener_lost()
             await asyncio.sleep(_RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)])
             attempt += 1
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import asyncpg
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -48,8 +49,18 @@ async def _migrate(url: str, run: Callable[[Config], None]) -> None:
         await engine.dispose()
 
 
-def _run_on(connection: Connection, run: Callable[[Config], None]) -> None:
+def known_revisions() -> list[str]:
+    """Name the revisions that there are, oldest first."""
+    return [revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+
+
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return config
+
+
+def _run_on(connection: Connection, run: Callable[[Config], None]) -> None:
+    config = _config()
     config.attributes["connection"] = connection
     run(config)

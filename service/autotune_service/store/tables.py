@@ -184,6 +184,7 @@ events = sa.Table(
     sa.Column("type", sa.Text, nullable=False),
     _moment("created_at"),
     sa.Column("data", _JSON, nullable=False),
+    sa.Column("traceparent", sa.Text, nullable=True),
 )
 
 questions = sa.Table(

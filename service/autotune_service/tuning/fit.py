@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import NewEvent, add_events, call_workers
+from autotune_service.store.events import NewEvent, add_events, call_workers, get_traceparent
 from autotune_service.store.experiments import ExperimentRow, update_experiment
 from autotune_service.store.leases import (
     Lease,
@@ -37,6 +37,8 @@ class Job:
     lease: Lease
     snapshot: Snapshot
     n: int
+    traceparent: str | None = None
+    """The trace of what made it due."""
 
     @property
     def experiment(self) -> ExperimentRow:
@@ -61,8 +63,10 @@ async def claim_job(store: Store, worker: str, lease_for: timedelta) -> Job | No
         if lease is None:
             return None
         row = lease.experiment
-        n = row.n_wanted if row.data_rev > row.fit_rev else row.n_wanted - row.n_open
-        return Job(lease, await read_snapshot(work, row), min(n, MAX_BATCH))
+        has_new_data = row.data_rev > row.fit_rev
+        n = row.n_wanted if has_new_data else row.n_wanted - row.n_open
+        traceparent = await get_traceparent(work, row.exp_uuid, row.last_seq) if has_new_data else None
+        return Job(lease, await read_snapshot(work, row), min(n, MAX_BATCH), traceparent)
 
 
 async def keep_job(store: Store, job: Job, lease_for: timedelta) -> bool:

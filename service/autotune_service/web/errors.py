@@ -73,7 +73,8 @@ def _http_problem(error: HTTPException) -> Problem:
     if status == 404:
         detail = f"there is no {request.path}; see /docs" if has_request_context() else "there is no such path"
     if status == 413:
-        detail = f"a body may have at most {current_app.config['MAX_CONTENT_LENGTH']} bytes"
+        most = request.max_content_length if has_request_context() else current_app.config["MAX_CONTENT_LENGTH"]
+        detail = f"a body may have at most {most} bytes"
     return Problem(title=error.name, status=status, code=_HTTP_CODES.get(status, "http_error"), detail=detail)
 
 

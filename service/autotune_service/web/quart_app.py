@@ -9,8 +9,9 @@ from quart_schema import Info, QuartSchema
 
 from autotune_service.domain.errors import NotFoundError
 from autotune_service.tuning.accounts import SESSION_LIFETIME
-from autotune_service.web import auth, experiment, health, insights, stream, user
+from autotune_service.web import auth, experiment, health, insights, metrics, portable, stream, user
 from autotune_service.web.errors import register_errors
+from autotune_service.web.observed import observe
 from autotune_service.web.requests import ServiceRequest
 from autotune_service.web.services import Services
 from autotune_wire import paths
@@ -20,7 +21,9 @@ _BODY_TIMEOUT_S = 60
 _MAX_PATH = 200
 
 
-def create_app(services: Services, *, secret: str, is_https: bool, max_body_bytes: int) -> Quart:
+def create_app(
+    services: Services, *, secret: str, is_https: bool, max_body_bytes: int, has_metrics: bool = False
+) -> Quart:
     """Build the app around the parts of one process.
 
     Args:
@@ -28,8 +31,10 @@ def create_app(services: Services, *, secret: str, is_https: bool, max_body_byte
         secret: Signs the cookies.
         is_https: Whether browsers reach the service over HTTPS alone, so that cookies may demand it.
         max_body_bytes: The largest body taken.
+        has_metrics: Whether ``/metrics`` is answered, to whoever asks.
     """
     app = Quart("autotune_service", static_folder=str(_STATIC))
+    observe(app)
     app.request_class = ServiceRequest
     app.secret_key = secret
     app.config.update(
@@ -43,8 +48,10 @@ def create_app(services: Services, *, secret: str, is_https: bool, max_body_byte
     QuartAuth(app, cookie_secure=is_https, duration=int(SESSION_LIFETIME.total_seconds()), cookie_name="autotune")
     _document(app)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # covariates keep the user's order
-    for module in (auth, user, experiment, insights, stream, health):
+    for module in (auth, user, experiment, portable, insights, stream, health):
         app.register_blueprint(module.blueprint)
+    if has_metrics:
+        app.register_blueprint(metrics.blueprint)
     register_errors(app)
     app.before_request(_refuse_long_path)
     return app

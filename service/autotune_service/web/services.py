@@ -1,6 +1,8 @@
 """What the handlers work with; the app that serves a request carries it."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
+from uuid import UUID
 
 from quart import current_app
 
@@ -13,12 +15,15 @@ _EXTENSION = "autotune"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts of one service process."""
+    """The parts of one service process; ``epoch`` names the log that its seqs are of."""
 
     store: Store
     hub: Hub
     accounts: Accounts
     ask_wait_s: float
+    epoch: str = ""
+    sockets_per_user: int = 1000
+    sockets: Counter[UUID] = field(default_factory=Counter)
 
 
 def services() -> Services:

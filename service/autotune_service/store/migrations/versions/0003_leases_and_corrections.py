@@ -1,4 +1,4 @@
-"""Leases that end, requests that are answered once, versions of observations, and the epoch of the event log.
+"""Leases that end, requests that are answered once, versions of observations, traces and the epoch of the event log.
 
 Revision ID: 0003
 """
@@ -56,12 +56,14 @@ CREATE TABLE answered_requests (
 CREATE INDEX answered_requests_by_age ON answered_requests (created_at);
 CREATE INDEX sessions_by_age ON sessions (expires_at);
 CREATE INDEX refresh_tokens_by_age ON refresh_tokens (expires_at);
+ALTER TABLE events ADD COLUMN traceparent text;
 CREATE TABLE log_epoch (epoch uuid NOT NULL);
 INSERT INTO log_epoch VALUES (gen_random_uuid())
 """
 
 _DOWN = """
 DROP TABLE log_epoch;
+ALTER TABLE events DROP COLUMN traceparent;
 DROP INDEX refresh_tokens_by_age;
 DROP INDEX sessions_by_age;
 DROP TABLE answered_requests;

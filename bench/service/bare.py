@@ -1,0 +1,123 @@
+"""The transactions of a tell without the service around them: what Postgres and its driver alone allow."""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from autotune_service.store.database import Store
+from autotune_service.tuning.tell import tell
+from autotune_wire.observations import Told
+
+_NO_PART_OF_IT = ("BEGIN", "COMMIT", "SELECT PG_ADVISORY_UNLOCK_ALL")
+_SEQ = re.compile(r'"seq": \d+')
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What was sent, with its arguments."""
+
+    text: str
+    arguments: tuple[Any, ...]
+
+    @property
+    def is_notify(self) -> bool:
+        """Whether it wakes somebody."""
+        return "pg_notify" in self.text
+
+
+async def recorded_tell(url: str, exp_uuid: UUID) -> list[Statement]:
+    """Tell an experiment once more, by the service's own code, and give the statements that this sends.
+
+    They are recorded rather than written here, so that they are those of a tell when that is changed.
+    """
+    store = Store(url, pool_size=2, timeout_s=10)
+    await store.connect()
+    sent: list[Statement] = []
+    try:
+        pool: Any = store._database._backend._pool  # nothing public reaches the driver's own log
+        async with pool.acquire() as connection:
+            owner = await connection.fetchval("SELECT owner_uuid FROM experiments WHERE exp_uuid = $1", exp_uuid)
+            connection.add_query_logger(lambda one: sent.append(Statement(one.query, tuple(one.args or ()))))
+        covars = await _space(url, exp_uuid)
+        for response in (1.0, -1.0):  # the second is no new best, as most are not
+            sent.clear()
+            await tell(store, owner, exp_uuid, [Told(covars=dict.fromkeys(covars, 0.25), response=response)])
+    finally:
+        await store.disconnect()
+    return [one for one in sent if not one.text.strip().upper().startswith(_NO_PART_OF_IT)]
+
+
+async def _space(url: str, exp_uuid: UUID) -> dict[str, Any]:
+    connection = await asyncpg.connect(url)
+    try:
+        covars = await connection.fetchval("SELECT covars FROM experiments WHERE exp_uuid = $1", exp_uuid)
+    finally:
+        await connection.close()
+    return dict(json.loads(covars))
+
+
+class Repeated:
+    """A recorded tell that can be sent again: with another observation and another seq, else as it was."""
+
+    def __init__(self, statements: Sequence[Statement], *, notify: bool = True, first_seq: int = 10**6) -> None:
+        self._statements = [one for one in statements if notify or not one.is_notify]
+        self._seq = first_seq
+        texts = [value for one in statements for value in one.arguments if isinstance(value, str)]
+        found = re.search(r'"observation_uuid": "([^"]*)"', " ".join(texts))
+        assert found is not None
+        self._observation = found[1]
+
+    def __len__(self) -> int:
+        return len(self._statements)
+
+    async def run(self, connection: asyncpg.Connection) -> None:
+        """Send it, as one transaction."""
+        self._seq += 1
+        seq, observation = f'"seq": {self._seq}', str(uuid4())
+        async with connection.transaction():
+            for one in self._statements:
+                await connection.fetch(one.text, *(self._renewed(value, seq, observation) for value in one.arguments))
+
+    def _renewed(self, value: Any, seq: str, observation: str) -> Any:
+        if not isinstance(value, str) or not value.startswith("[{"):
+            return value
+        return _SEQ.sub(seq, value).replace(self._observation, observation)
+
+
+@asynccontextmanager
+async def connected(url: str, n: int) -> AsyncIterator[list[asyncpg.Connection]]:
+    """Open connections, and close them."""
+    connections = [await asyncpg.connect(url) for _ in range(n)]
+    try:
+        yield connections
+    finally:
+        for connection in connections:
+            await connection.close()
+
+
+async def rate(
+    connections: Sequence[asyncpg.Connection],
+    act: Callable[[int, asyncpg.Connection], Awaitable[object]],
+    warm_s: float,
+    seconds: float,
+) -> float:
+    """Do something on all connections as often as it goes, and give how often a second."""
+    started_s = time.perf_counter() + warm_s
+    n_done = 0
+
+    async def repeat(index: int, connection: asyncpg.Connection) -> None:
+        nonlocal n_done
+        while time.perf_counter() < started_s + seconds:
+            await act(index, connection)
+            n_done += started_s <= time.perf_counter() < started_s + seconds
+
+    await asyncio.gather(*(repeat(*one) for one in enumerate(connections)))
+    return n_done / seconds

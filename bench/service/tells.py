@@ -1,0 +1,217 @@
+"""Measures how many tells a second are stored durably, beside Optuna and beside bare Postgres.
+
+Run it as ``.venv/bin/python bench/service/tells.py``, on an idle machine. It starts its own service and Postgres, or
+takes the Postgres that AUTOTUNE_DATABASE_URL names, in databases of its own.
+"""
+
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID, uuid4
+
+import asyncpg
+import bare
+import psutil
+import rounds
+import serving
+import uvloop
+from keepalive import Connection, close_experiments, new_experiments, token_of
+from players import Player, players
+from tell_load import N_NUMBERS, Turn
+
+_HERE = Path(__file__).parent
+_OPTUNA = Path(os.environ.get("PEERS_HOME", Path.home() / ".cache" / "peers")) / "optuna" / "bin" / "python"
+_N_CLIENTS = 8
+_SETTLED_S = 30
+_EXPLAINED = f"""\
+Each tell is a commit of its own, over HTTP on connections that are kept open; the load comes from one other process on
+the same machine, asyncio streams without an HTTP library; the cores that it uses itself are in the table. "ms of
+processor" is what the process that answers, and Postgres, used for each tell. "Bare" sends the statements of a tell,
+recorded from one, through asyncpg alone: no HTTP, no checks, no Python between them. Optuna's figure is a cycle of ask,
+{N_NUMBERS} suggested values and tell with its RandomSampler, in its own process, without a network between; it commits
+several times a cycle.
+"""
+
+
+@dataclass(frozen=True)
+class Http:
+    """A running service and the load that plays on it."""
+
+    at: serving.Place
+    url: str
+    running: serving.Serving
+    load: Player
+    token: str
+    warm_s: float
+    seconds: float
+
+    async def turn(self, n_experiments: int, n_clients: int) -> Mapping[str, float]:
+        """Tell experiments of this turn's own."""
+        async with Connection(self.running.port, self.token) as connection:
+            exp_uuids = await new_experiments(connection, n_experiments, N_NUMBERS)
+            answering, postgres = [psutil.Process(self.running.pid)], self.at.postgres_processes()
+            before = serving.processor_s([*answering, *postgres])
+            turn = Turn(self.running.port, self.token, exp_uuids, n_clients, self.warm_s, self.seconds)
+            told = await self.load.play(asdict(turn))
+            used = [serving.processor_s_since(before, group) for group in (answering, self.at.postgres_processes())]
+            await close_experiments(connection, exp_uuids)
+        await self._settle()
+        latencies_ms = [1000 * one for one in told["latencies_s"]]
+        return {
+            "tells a second": len(latencies_ms) / self.seconds,
+            "p50, ms": rounds.percentile(latencies_ms, 50),
+            "p95, ms": rounds.percentile(latencies_ms, 95),
+            "ms of processor a tell, web process": 1000 * used[0] / told["n_all"],
+            "ms of processor a tell, Postgres": 1000 * used[1] / told["n_all"],
+            "cores used by the load itself": told["processor"],
+        }
+
+    async def _settle(self) -> None:
+        """Wait for a fit that is still under way, so that it does not disturb the next turn."""
+        connection = await asyncpg.connect(self.url)
+        try:
+            for _ in range(_SETTLED_S * 10):
+                if not await connection.fetchval("SELECT count(*) FROM experiments WHERE lease_token IS NOT NULL"):
+                    return
+                await connection.fetchval("SELECT pg_sleep(0.1)")
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def over_http(
+    at: serving.Place, load: Player, warm_s: float, seconds: float, *options: str
+) -> AsyncIterator[Http]:
+    """Run a service on a database of its own."""
+    async with serving.database(at) as url:
+        with serving.service(at, url, *options) as running:
+            yield Http(at, url, running, load, await token_of(running.port), warm_s, seconds)
+
+
+class Bare:
+    """The transactions of a tell, on connections without a service.
+
+    Args:
+        connections: As many as there are clients.
+        tells: A recorded tell for each of as many experiments.
+        silent: The same without the statements that notify.
+        seconds: How long it warms up, and how long a turn lasts.
+    """
+
+    def __init__(
+        self,
+        connections: Sequence[asyncpg.Connection],
+        tells: Sequence[bare.Repeated],
+        silent: Sequence[bare.Repeated],
+        seconds: tuple[float, float],
+    ) -> None:
+        self._connections = connections
+        self._tells = tells
+        self._silent = silent
+        self._seconds = seconds
+
+    async def turn(self, n_experiments: int, n_clients: int, *, notify: bool = True) -> Mapping[str, float]:
+        """Send tells."""
+        tells = (self._tells if notify else self._silent)[:n_experiments]
+
+        async def act(index: int, connection: asyncpg.Connection) -> None:
+            await tells[index % len(tells)].run(connection)
+
+        return {"tells a second": await bare.rate(self._connections[:n_clients], act, *self._seconds)}
+
+    async def insert(self, n_clients: int) -> Mapping[str, float]:
+        """Insert a row a commit."""
+
+        async def act(_: int, connection: asyncpg.Connection) -> None:
+            await connection.execute("INSERT INTO bench_rows (value) VALUES ($1)", 0.5)
+
+        return {"commits a second": await bare.rate(self._connections[:n_clients], act, *self._seconds)}
+
+
+@asynccontextmanager
+async def without_service(at: serving.Place, warm_s: float, seconds: float) -> AsyncIterator[Bare]:
+    """Make a database with experiments and record a tell of each; the service that made them is gone then."""
+    async with serving.database(at) as url:
+        with serving.service(at, url, "--no-worker") as running:
+            async with Connection(running.port, await token_of(running.port)) as connection:
+                exp_uuids = [UUID(one) for one in await new_experiments(connection, _N_CLIENTS, N_NUMBERS)]
+        recorded = [await bare.recorded_tell(url, exp_uuid) for exp_uuid in exp_uuids]
+        tells = [bare.Repeated(one) for one in recorded]
+        silent = [bare.Repeated(one, notify=False, first_seq=10**9) for one in recorded]
+        print(f"A tell sends {len(tells[0])} statements between BEGIN and COMMIT.")
+        async with bare.connected(url, _N_CLIENTS) as connections:
+            await connections[0].execute("CREATE TABLE bench_rows (id bigserial PRIMARY KEY, value double precision)")
+            yield Bare(connections, tells, silent, (warm_s, seconds))
+
+
+@asynccontextmanager
+async def by_optuna(at: serving.Place, warm_s: float, seconds: float, n: int) -> AsyncIterator[dict[str, rounds.Case]]:
+    """Give the cases of Optuna; none where it is not installed."""
+    if not _OPTUNA.exists():
+        print("Optuna is left out: bench/README.md says how to install it.", file=sys.stderr)
+        yield {}
+        return
+    async with serving.database(at) as url:
+        own_url = urlunsplit(urlsplit(url)._replace(scheme="postgresql+psycopg2"))
+        command = [str(_OPTUNA), str(_HERE / "optuna_load.py"), own_url]
+        with players([command]) as first:
+            version = first[0].line()  # it has made the tables by now
+            with players([command] * (n - 1)) as others:
+                for other in others:
+                    other.line()
+
+                async def turn(playing: Sequence[Player]) -> Mapping[str, float]:
+                    asked = {"study_name": uuid4().hex, "warm_s": warm_s, "seconds": seconds}
+                    for one in playing:
+                        one.say(asked)
+                    return {"asks and tells a second": sum(int(one.line()) for one in playing) / seconds}
+
+                yield {
+                    f"Optuna {version}, 1 study x 1 process": partial(turn, first),
+                    f"Optuna {version}, 1 study x {n} processes": partial(turn, [*first, *others]),
+                }
+
+
+async def measure(at: serving.Place, n_rounds: int, seconds: float) -> dict[str, list[float]]:
+    """Let all cases take turns."""
+    warm_s = min(1.0, seconds / 4)
+    async with AsyncExitStack() as stack:
+        load = stack.enter_context(Player(sys.executable, str(_HERE / "tell_load.py")))
+        alone = await stack.enter_async_context(over_http(at, load, warm_s, seconds, "--no-worker"))
+        both = await stack.enter_async_context(over_http(at, load, warm_s, seconds))
+        direct = await stack.enter_async_context(without_service(at, warm_s, seconds))
+        optuna = await stack.enter_async_context(by_optuna(at, warm_s, seconds, 4))
+        cases: dict[str, rounds.Case] = {
+            "AutoTune, 1 experiment x 1 client": partial(alone.turn, 1, 1),
+            "AutoTune, 1 experiment x 8 clients": partial(alone.turn, 1, _N_CLIENTS),
+            "AutoTune, 8 experiments x 8 clients": partial(alone.turn, _N_CLIENTS, _N_CLIENTS),
+            "AutoTune with its worker, 8 experiments x 8 clients": partial(both.turn, _N_CLIENTS, _N_CLIENTS),
+            **optuna,
+            "bare, 1 experiment x 1 connection": partial(direct.turn, 1, 1),
+            "bare, 1 experiment x 8 connections": partial(direct.turn, 1, _N_CLIENTS),
+            "bare, 8 experiments x 8 connections": partial(direct.turn, _N_CLIENTS, _N_CLIENTS),
+            "bare without NOTIFY, 8 experiments x 8 connections": partial(
+                direct.turn, _N_CLIENTS, _N_CLIENTS, notify=False
+            ),
+            "one row a commit, 1 connection": partial(direct.insert, 1),
+            "one row a commit, 8 connections": partial(direct.insert, _N_CLIENTS),
+        }
+        return await rounds.alternate(cases, n_rounds)
+
+
+async def main() -> None:
+    """Measure, and print the machine and the table."""
+    options = rounds.options("Durable tells a second.", rounds=5, seconds=5).parse_args()
+    with serving.place() as at:
+        print(f"{await serving.machine(at)}; {options.rounds} rounds of {options.seconds:g} s\n\n{_EXPLAINED}")
+        found = await measure(at, options.rounds, options.seconds)
+    print(f"\n{rounds.table(found)}")
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

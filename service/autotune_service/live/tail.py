@@ -1,0 +1,88 @@
+"""The newest events of an experiment, read and written out once for all who watch it in this process."""
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from uuid import UUID
+
+from autotune_service.store.database import Store
+from autotune_service.store.events import list_events
+
+BATCH = 500
+_MAX_CHARACTERS = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An event as it is sent."""
+
+    seq: int
+    at: datetime
+    text: str
+    traceparent: str | None = None
+
+
+class Tail:
+    """The last events of one experiment, as read from the log.
+
+    A thousand watchers of one experiment would else read and write out each event a thousand times.
+    """
+
+    def __init__(self, store: Store, exp_uuid: UUID) -> None:
+        self._store = store
+        self._exp_uuid = exp_uuid
+        self._frames: deque[Frame] = deque()
+        self._n_characters = 0
+        self._reading = asyncio.Lock()
+        self._n_reads = 0
+        self._read_at = -math.inf
+
+    async def after(self, seq: int) -> Sequence[Frame]:
+        """Give events after a seq, in order, at most a batch; none where the log has none.
+
+        Whoever asks while another reads waits for that one's answer, if it was begun after the question.
+        """
+        n_reads = self._n_reads
+        found = self._known(seq)
+        if found:
+            return found
+        async with self._reading:
+            # The read under way when the question came may have looked too early; one begun since has not.
+            found = self._known(seq)
+            if found or self._n_reads > n_reads:
+                return found
+            self._n_reads += 1
+            self._read_at = time.monotonic()
+            return await self._read(seq)
+
+    @property
+    def age_s(self) -> float:
+        """How long ago the log was looked at last."""
+        return time.monotonic() - self._read_at
+
+    async def _read(self, seq: int) -> Sequence[Frame]:
+        events = await list_events(self._store, self._exp_uuid, seq, BATCH)
+        frames = [Frame(event.seq, event.at, event.model_dump_json(), event.traceparent) for event in events]
+        if frames and (not self._frames or frames[-1].seq > self._frames[-1].seq):
+            if self._frames and frames[0].seq != self._frames[-1].seq + 1:
+                self._frames.clear()
+                self._n_characters = 0
+            self._keep(frames)
+        return frames
+
+    def _keep(self, frames: Sequence[Frame]) -> None:
+        self._frames.extend(frames)
+        self._n_characters += sum(len(frame.text) for frame in frames)
+        while self._n_characters > _MAX_CHARACTERS and len(self._frames) > 1:
+            self._n_characters -= len(self._frames.popleft().text)
+
+    def _known(self, seq: int) -> Sequence[Frame]:
+        if not self._frames or not self._frames[0].seq <= seq + 1 <= self._frames[-1].seq:
+            return []
+        start = seq + 1 - self._frames[0].seq
+        return list(islice(self._frames, start, start + BATCH))

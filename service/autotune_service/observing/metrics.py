@@ -1,0 +1,215 @@
+"""The process's metrics. Labels come from short, fixed lists: no path, name, id or address of anybody is in them."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+    start_http_server,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+EngineOutcome = Literal["ok", "explored", "failed", "timeout"]
+Push = Literal["live", "replayed"]
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_KINDS = ("suggest", "predict", "insights")
+_OUTCOMES: tuple[EngineOutcome, ...] = ("ok", "explored", "failed", "timeout")
+_PUSHES: tuple[Push, ...] = ("live", "replayed")
+_REQUEST_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)  # an ask waits for 20 s
+_LAG_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_ENGINE_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library left this one without types
+# Not the library's global one: what another library counts there is none of ours.
+REGISTRY = CollectorRegistry()
+for _collector in (ProcessCollector, PlatformCollector, GCCollector):
+    _collector(registry=REGISTRY)
+
+_requests = Counter(
+    "autotune_requests", "Requests answered, by route.", ("method", "rule", "status"), registry=REGISTRY
+)
+_request_seconds = Histogram(
+    "autotune_request_seconds",
+    "From a request to the end of its answer.",
+    ("method", "rule"),
+    buckets=_REQUEST_BUCKETS_S,
+    registry=REGISTRY,
+)
+_websockets_open = Gauge("autotune_websockets_open", "Websockets open now.", registry=REGISTRY)
+_websocket_closes = Counter(
+    "autotune_websocket_closes", "Websockets that came to their end, by code.", ("code",), registry=REGISTRY
+)
+_events_pushed = Counter(
+    "autotune_events_pushed", "Events sent to a watcher, live or from before it came.", ("push",), registry=REGISTRY
+)
+_event_lag_seconds = Histogram(
+    "autotune_event_lag_seconds",
+    "From a live event to its being sent to a watcher.",
+    buckets=_LAG_BUCKETS_S,
+    registry=REGISTRY,
+)
+_engine_runs = Counter(
+    "autotune_engine_runs", "Runs of the engine, by what came of them.", ("kind", "outcome"), registry=REGISTRY
+)
+_engine_seconds = Histogram(
+    "autotune_engine_seconds",
+    "How long a run of the engine took, failed ones included.",
+    ("kind",),
+    buckets=_ENGINE_BUCKETS_S,
+    registry=REGISTRY,
+)
+_leases_expired = Counter(
+    "autotune_leases_expired", "Suggestions taken and not told within their lease.", registry=REGISTRY
+)
+_listener_reconnects = Counter(
+    "autotune_listener_reconnects", "Listening connections to the database that were lost.", registry=REGISTRY
+)
+# A series that begins with its first event has no increase then, so an alert would miss it.
+for _kind in _KINDS:
+    for _outcome in _OUTCOMES:
+        _engine_runs.labels(_kind, _outcome)
+for _push in _PUSHES:
+    _events_pushed.labels(_push)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is asked for at the moment of a scrape; None where the database did not answer.
+
+    Attributes:
+        n_experiments_due: Experiments with work for the engine, held by a worker or not.
+        n_questions_waiting: Questions to the engine without an answer, held by a worker or not.
+        n_in_use: The pool's connections at work.
+        n_idle: The pool's connections at rest.
+        n_max: How many the pool may open.
+    """
+
+    n_experiments_due: int | None
+    n_questions_waiting: int | None
+    n_in_use: int
+    n_idle: int
+    n_max: int
+
+
+def request_answered(method: str, rule: str, status: int, seconds: float) -> None:
+    """Count a request.
+
+    Args:
+        method: As it came; one that HTTP does not have in common use is counted as OTHER.
+        rule: The route's rule, never the path.
+        status: What was answered; 499 where the client was gone first.
+        seconds: From the request to the end of its answer.
+    """
+    known = method if method in _METHODS else "OTHER"
+    _requests.labels(known, rule, str(status)).inc()
+    _request_seconds.labels(known, rule).observe(seconds)
+
+
+def websocket_opened() -> None:
+    """Count a websocket as open until its end."""
+    _websockets_open.inc()
+
+
+def websocket_closed(code: str) -> None:
+    """Count the end of an open websocket; the code is of a short list, as the client may choose its own."""
+    _websockets_open.dec()
+    _websocket_closes.labels(code).inc()
+
+
+def event_pushed(push: Push, lag_s: float | None = None) -> None:
+    """Count an event that was sent, for a live one with the seconds since it happened."""
+    _events_pushed.labels(push).inc()
+    if lag_s is not None:
+        _event_lag_seconds.observe(max(lag_s, 0.0))
+
+
+def engine_ran(kind: str, outcome: EngineOutcome, seconds: float) -> None:
+    """Count a run of the engine."""
+    _engine_runs.labels(kind, outcome).inc()
+    _engine_seconds.labels(kind).observe(seconds)
+
+
+def leases_expired(n: int) -> None:
+    """Count leases of suggestions that ended by themselves."""
+    _leases_expired.inc(n)
+
+
+def listener_lost() -> None:
+    """Count a listening connection that was lost, or could not be had."""
+    _listener_reconnects.inc()
+
+
+def exposition(load: Load) -> bytes:
+    """Write all metrics in Prometheus' text format."""
+    return generate_latest(_with_load(lambda: load))
+
+
+def serve_metrics(host: str, port: int, read: Callable[[], Load]) -> Callable[[], None]:
+    """Answer scrapes on a port of their own, in a thread.
+
+    Args:
+        host: The address to listen on.
+        port: The port.
+        read: Called in the thread of a scrape.
+
+    Returns:
+        What ends it; it blocks for less than a second.
+
+    Raises:
+        OSError: If the port is taken.
+    """
+    server, thread = start_http_server(port, host, _with_load(read))
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    return stop
+
+
+def _with_load(read: Callable[[], Load]) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(REGISTRY)
+    registry.register(_LoadCollector(read))
+    return registry
+
+
+class _LoadCollector(Collector):
+    """Reads the load when it is scraped."""
+
+    def __init__(self, read: Callable[[], Load]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        load = self._read()
+        is_up = load.n_experiments_due is not None
+        yield GaugeMetricFamily("autotune_database_up", "Whether the database answered the scrape.", float(is_up))
+        # Without a value rather than with the last one: an old number would look like a true one.
+        yield _gauge("autotune_experiments_due", "Experiments with work for the engine.", load.n_experiments_due)
+        yield _gauge("autotune_questions_waiting", "Questions without an answer.", load.n_questions_waiting)
+        connections = GaugeMetricFamily(
+            "autotune_database_connections", "The pool's connections, by what they do.", labels=["state"]
+        )
+        connections.add_metric(["in_use"], load.n_in_use)
+        connections.add_metric(["idle"], load.n_idle)
+        yield connections
+        yield _gauge("autotune_database_connections_max", "Connections the pool may open.", load.n_max)
+
+
+def _gauge(name: str, text: str, value: int | None) -> Metric:
+    family = GaugeMetricFamily(name, text)
+    if value is not None:
+        family.add_metric([], value)
+    return family

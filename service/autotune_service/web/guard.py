@@ -1,0 +1,126 @@
+"""What a websocket must bear that hypercorn leaves to others: peers that are gone, that flood, or that inflate.
+
+hypercorn sends pings but never misses a pong, keeps storing what a peer sends after it was refused for its size, and
+inflates whatever is sent in one go. It has no place to hang these in, so ``install`` puts classes of ours where it
+looks up its own. ``tests/web/test_guard.py`` notices when an upgrade moves them.
+"""
+
+import asyncio
+import zlib
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any
+
+from hypercorn.protocol import h2, h11, ws_stream
+from hypercorn.protocol.events import Body, Data, Event, StreamClosed
+from hypercorn.protocol.ws_stream import WSStream
+from hypercorn.typing import WebsocketAcceptEvent
+from wsproto.connection import ConnectionState
+from wsproto.events import Ping
+from wsproto.extensions import PerMessageDeflate
+from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
+
+_REFUSED_S = 2.0
+_MAX_INFLATED = 2**20  # of what was read at once, at most 64 KiB: 1 MiB of JSON does not shrink to that by chance
+_MIN_DEFLATED = 256  # below it, compressing costs more than it saves
+
+
+def install(ping_s: float, silent_s: float) -> None:
+    """Have hypercorn serve websockets with the classes below.
+
+    Args:
+        ping_s: How often a peer is pinged.
+        silent_s: How long it may answer none of the pings.
+    """
+    GuardedStream.ping_s, GuardedStream.silent_s = ping_s, silent_s
+    h11.WSStream = h2.WSStream = GuardedStream  # type: ignore[assignment, attr-defined]  # the names it makes streams by
+    ws_stream.PerMessageDeflate = Deflate  # type: ignore[assignment, attr-defined]  # and the extension it offers
+
+
+class GuardedStream(WSStream):
+    """A websocket that notices when its peer is gone, and stores nothing of one that it has refused."""
+
+    ping_s = 20.0
+    silent_s = 45.0
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._heard_at = 0.0
+        self._gone = asyncio.Event()
+        self._is_refused = False
+
+    async def handle(self, event: Event) -> None:
+        """Take what comes from the peer."""
+        if isinstance(event, StreamClosed):
+            self._gone.set()
+        elif isinstance(event, Body | Data):
+            self._heard_at = asyncio.get_running_loop().time()
+            if self._is_refused:
+                return
+        await super().handle(event)
+        if self.handshake.accepted and self.connection.state is ConnectionState.LOCAL_CLOSING and not self._is_refused:
+            self._is_refused = True
+            self.buffer.clear()
+            self.task_group.spawn(self._leave)
+
+    async def _accept(self, message: WebsocketAcceptEvent) -> None:
+        await super()._accept(message)
+        self._heard_at = asyncio.get_running_loop().time()
+        self.task_group.spawn(self._watch)
+
+    async def _watch(self) -> None:
+        """Ping, and leave a peer that has not been heard of for long: every client answers a ping, by RFC 6455."""
+        while not await self._is_gone(self.ping_s):
+            if asyncio.get_running_loop().time() - self._heard_at > self.silent_s:
+                await self.send(StreamClosed(stream_id=self.stream_id))
+                return
+            await self._send_wsproto_event(Ping())
+
+    async def _leave(self) -> None:
+        """Give a peer that was sent a close the time to answer it."""
+        if not await self._is_gone(_REFUSED_S):
+            await self.send(StreamClosed(stream_id=self.stream_id))
+
+    async def _is_gone(self, within_s: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._gone.wait()
+        return self._gone.is_set()
+
+
+class Deflate(PerMessageDeflate):
+    """Compression that keeps nothing between messages, packs one message for many watchers once, and inflates little.
+
+    A compressor that is kept costs a quarter of a megabyte for each socket.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(client_no_context_takeover=True, server_no_context_takeover=True)
+
+    def frame_inbound_payload_data(self, proto: FrameDecoder | FrameProtocol, data: bytes) -> bytes | CloseReason:
+        """Inflate what came, unless it becomes larger than any message may be."""
+        inflating = self._decompressor
+        if inflating is None or not self._inbound_compressed or not self._inbound_is_compressible:
+            return super().frame_inbound_payload_data(proto, data)
+        try:
+            inflated = inflating.decompress(bytes(data), _MAX_INFLATED)
+        except zlib.error:
+            return CloseReason.INVALID_FRAME_PAYLOAD_DATA
+        return CloseReason.MESSAGE_TOO_BIG if inflating.unconsumed_tail else inflated
+
+    def frame_outbound(
+        self, proto: FrameDecoder | FrameProtocol, opcode: Opcode, rsv: RsvBits, data: bytes, fin: bool
+    ) -> tuple[RsvBits, bytes]:
+        """Compress a whole text message, once for all to whom it goes."""
+        if opcode is not Opcode.TEXT or not fin:
+            return super().frame_outbound(proto, opcode, rsv, data, fin)
+        if len(data) < _MIN_DEFLATED:
+            return rsv, data
+        return RsvBits(True, rsv[1], rsv[2]), _deflated(bytes(data), int(self.server_max_window_bits))
+
+
+@lru_cache(maxsize=64)
+def _deflated(data: bytes, bits: int) -> bytes:
+    """Compress a message on its own (RFC 7692, section 7.2.1)."""
+    compressor = zlib.compressobj(wbits=-bits)
+    return (compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]

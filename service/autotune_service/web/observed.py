@@ -1,0 +1,175 @@
+"""Gives every request and websocket its id, its metrics and one line in the log, and every request its span.
+
+It stands around the app rather than in it, so it sees what no handler does: a client that hangs up, and the code that a
+websocket is closed with.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from hypercorn.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent, Scope
+from quart import Quart, request, websocket
+from werkzeug.routing import Rule
+
+from autotune_service.observing import logs, metrics
+from autotune_service.observing.traces import Span, span
+from autotune_service.web.metrics import METRICS
+from autotune_wire import paths
+from autotune_wire.frames import CLOSE_NOT_FOUND, CLOSE_TOO_MUCH, CLOSE_TOO_SLOW, CLOSE_UNAUTHENTICATED
+
+_log = logging.getLogger(__name__)
+_ID_HEADER = b"x-request-id"
+_STARTS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
+_NO_RULE = "none"
+_GONE = 499  # no status of HTTP: the client hung up before it was answered
+_REFUSED = 403  # what a server answers where an app closes a websocket that it never accepted
+_ABNORMAL = 1006  # RFC 6455, 7.4.1: the connection ended without a closing frame
+_OWN_CODES = frozenset({CLOSE_UNAUTHENTICATED, CLOSE_NOT_FOUND, CLOSE_TOO_MUCH, CLOSE_TOO_SLOW})
+_ASKED_BY_MACHINES = frozenset({paths.HEALTH_LIVE, paths.HEALTH_READY, METRICS})
+
+
+def observe(app: Quart) -> None:
+    """Follow whatever the app answers; to be called before anything else is done before a request."""
+    app.before_request(_request_is_matched)
+    app.before_websocket(_websocket_is_matched)
+    inner = app.asgi_app
+
+    async def observed(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] == "lifespan":
+            await inner(scope, receive, send)
+            return
+        with _followed(scope) as exchange:
+            await inner(scope, exchange.seen_by_receive(receive), exchange.seen_by_send(send))
+
+    app.asgi_app = observed  # type: ignore[method-assign]  # as Quart documents it for what stands around an app
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """What becomes known by and by of a request or a websocket."""
+
+    is_websocket: bool
+    method: str
+    request_id: str
+    rule: str = _NO_RULE
+    exp_uuid: str | None = None
+    status: int = _GONE
+    is_accepted: bool = False
+    code: int | None = None
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.started
+
+    def seen_by_send(self, send: ASGISendCallable) -> ASGISendCallable:
+        async def sending(event: ASGISendEvent) -> None:
+            message: Any = event
+            self._sees(message)
+            if message["type"] in _STARTS:
+                message = {**message, "headers": [*message["headers"], (_ID_HEADER, self.request_id.encode())]}
+            await send(message)
+
+        return sending
+
+    def seen_by_receive(self, receive: ASGIReceiveCallable) -> ASGIReceiveCallable:
+        async def receiving() -> ASGIReceiveEvent:
+            message: Any = await receive()
+            if message["type"] == "websocket.disconnect":
+                self._closes(message.get("code", _ABNORMAL))
+            return message  # type: ignore[no-any-return]  # the same event
+
+        return receiving
+
+    def _sees(self, message: Any) -> None:
+        match message["type"]:
+            case "http.response.start" | "websocket.http.response.start":
+                self.status = message["status"]
+            case "websocket.accept":
+                self.is_accepted = True
+                metrics.websocket_opened()
+            case "websocket.close":
+                self.status = _REFUSED
+                self._closes(message.get("code", 1000))
+
+    def _closes(self, code: int) -> None:
+        if self.code is None:  # whoever closes second only says so too
+            self.code = code
+
+
+_exchange: ContextVar[_Exchange] = ContextVar("exchange")
+
+
+async def _request_is_matched() -> None:
+    _is_matched(request.url_rule, request.view_args)
+
+
+async def _websocket_is_matched() -> None:
+    _is_matched(websocket.url_rule, websocket.view_args)
+
+
+def _is_matched(rule: Rule | None, arguments: dict[str, Any] | None) -> None:
+    exchange = _exchange.get()
+    if rule is not None:
+        exchange.rule = rule.rule
+    exp_uuid = (arguments or {}).get("exp_uuid")
+    if isinstance(exp_uuid, UUID):
+        exchange.exp_uuid = str(exp_uuid)
+        logs.bind(exp_uuid=exchange.exp_uuid)
+
+
+@contextmanager
+def _followed(scope: Any) -> Iterator[_Exchange]:
+    headers = {name.lower(): value.decode("latin1") for name, value in scope["headers"]}
+    request_id = logs.begin_request(headers.get(_ID_HEADER))
+    is_websocket = scope["type"] == "websocket"
+    exchange = _Exchange(is_websocket, scope.get("method", "GET"), request_id)
+    token = _exchange.set(exchange)
+    with ExitStack() as stack:
+        stack.callback(logs.end_request)
+        stack.callback(_exchange.reset, token)
+        # A websocket may last for days: what is done on it has spans of its own.
+        traced = None if is_websocket else stack.enter_context(span("request", headers.get(b"traceparent")))
+        try:
+            yield exchange
+        finally:
+            # The handler ran in a task of its own, whose bindings end with it.
+            if exchange.exp_uuid is not None:
+                logs.bind(exp_uuid=exchange.exp_uuid)
+            _ended(exchange, traced)
+
+
+def _ended(exchange: _Exchange, traced: Span | None) -> None:
+    seconds = exchange.seconds
+    if exchange.is_accepted:
+        code = _ABNORMAL if exchange.code is None else exchange.code
+        metrics.websocket_closed(str(code) if _is_known(code) else "other")
+        fields = {"rule": exchange.rule, "code": code, "seconds": round(seconds, 4)}
+        _log.info("websocket closed", extra=fields)
+        return
+    metrics.request_answered(exchange.method, exchange.rule, exchange.status, seconds)
+    if traced is not None:
+        _tell_span(traced, exchange)
+    fields = {"method": exchange.method, "rule": exchange.rule, "status": exchange.status, "seconds": round(seconds, 4)}
+    _log.log(logging.DEBUG if exchange.rule in _ASKED_BY_MACHINES else logging.INFO, "request", extra=fields)
+
+
+def _tell_span(traced: Span, exchange: _Exchange) -> None:
+    # The names are OpenTelemetry's own for HTTP.
+    traced.rename(f"{exchange.method} {exchange.rule}")
+    traced.tell(http__request__method=exchange.method, http__route=exchange.rule)
+    traced.tell(http__response__status_code=exchange.status)
+    if exchange.exp_uuid is not None:
+        traced.tell(exp_uuid=exchange.exp_uuid)
+    if exchange.status >= 500:
+        traced.fail(str(exchange.status))
+
+
+def _is_known(code: int) -> bool:
+    return 1000 <= code <= 1015 or code in _OWN_CODES

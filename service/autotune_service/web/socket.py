@@ -1,0 +1,242 @@
+"""An open websocket: events go out while operations come in, each within bounds."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter, ValidationError
+from quart import websocket
+
+from autotune_service.domain.errors import (
+    AutotuneError,
+    InvalidError,
+    MalformedError,
+    NotFoundError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from autotune_service.live.tail import Frame
+from autotune_service.observing.pushes import Pushes
+from autotune_service.observing.traces import span
+from autotune_service.web.errors import problem_of
+from autotune_service.web.identity import signed_in_on_socket
+from autotune_service.web.requests import read_json
+from autotune_service.web.services import services
+from autotune_wire.frames import (
+    CLOSE_GOING_AWAY,
+    CLOSE_NOT_FOUND,
+    CLOSE_TOO_MUCH,
+    CLOSE_TOO_SLOW,
+    CLOSE_UNAUTHENTICATED,
+    Answer,
+    AuthFrame,
+    Id,
+)
+
+_AUTH_WAIT_S = 10.0
+_SEND_S = 10.0
+"""How long a peer may take nothing of what is sent; what is behind it waits in the table, not in memory."""
+_CLOSE_S = 2.0
+_OPERATIONS_AT_A_TIME = 8
+_MAX_UNANSWERED = 64
+_FRAMES_A_SECOND = 100
+_RESTARTS = "the service restarts: connect again"
+_ID: TypeAdapter[Id] = TypeAdapter(Id)
+
+
+class ClosedError(Exception):
+    """The service ends the socket with a code."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+@asynccontextmanager
+async def opened(require: Callable[[UUID], Awaitable[None]], headers: dict[str, str]) -> AsyncIterator[UUID]:
+    """Accept the current websocket, give its user, and close it with the code of what ends the block.
+
+    Args:
+        require: Refuses a user who must not see what the socket is about.
+        headers: What the handshake is answered with.
+    """
+    user_uuid = await signed_in_on_socket()
+    if user_uuid is not None:
+        await require(user_uuid)
+    await websocket.accept(headers=headers)
+    try:
+        if user_uuid is None:
+            user_uuid = await _user_of_first_frame()
+            await require(user_uuid)
+        with _counted(user_uuid):
+            yield user_uuid
+    except ClosedError as closed:
+        await _close(closed.code, closed.reason)
+    except UnauthenticatedError as error:
+        await _close(CLOSE_UNAUTHENTICATED, error.detail)
+    except (NotFoundError, InvalidError) as error:
+        await _close(CLOSE_NOT_FOUND, error.detail)
+    except AutotuneError as error:
+        await _close(CLOSE_GOING_AWAY, error.detail)
+
+
+class _counted:  # noqa: N801 -- reads as the context that it is
+    """Counts a user's sockets while the block runs, up to as many as one may have."""
+
+    def __init__(self, user_uuid: UUID) -> None:
+        self._user_uuid = user_uuid
+        self._sockets = services().sockets
+
+    def __enter__(self) -> None:
+        limit = services().sockets_per_user
+        if self._sockets[self._user_uuid] >= limit:
+            raise ClosedError(CLOSE_TOO_MUCH, f"a user may have {limit} sockets at a time here")
+        self._sockets[self._user_uuid] += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._sockets[self._user_uuid] -= 1
+        if not self._sockets[self._user_uuid]:
+            del self._sockets[self._user_uuid]
+
+
+class Socket:
+    """The two directions of one open websocket.
+
+    Args:
+        call: Does what a decoded frame asks for, and gives its reply.
+    """
+
+    def __init__(self, call: Callable[[Any], Awaitable[dict[str, Any]]]) -> None:
+        self._call = call
+        self._n_operations = 0
+        self._sending = asyncio.Lock()
+
+    async def run(self, outgoing: AsyncGenerator[Frame]) -> None:
+        """Send what is given and answer what comes, until the client leaves or the service stops.
+
+        Raises:
+            ClosedError: If the service stops, or the client is too slow or sends too much.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._send_all(outgoing))
+                tasks.create_task(_close_with_service())
+                rate = _Rate()
+                while True:
+                    # Always read on: what is not read gathers in the server's own queue, which has no bound.
+                    message = await websocket.receive()
+                    rate.count()
+                    if self._n_operations >= _MAX_UNANSWERED:
+                        raise ClosedError(CLOSE_TOO_MUCH, f"{_MAX_UNANSWERED} frames wait for their answer")
+                    self._n_operations += 1
+                    tasks.create_task(self._operate(message))
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None  # the first to fail has ended the others
+
+    async def send(self, text: str) -> None:
+        """Send a frame.
+
+        Raises:
+            ClosedError: If the client takes nothing for too long.
+        """
+        try:
+            async with asyncio.timeout(_SEND_S), self._sending:
+                await websocket.send(text)
+        except TimeoutError:
+            raise ClosedError(CLOSE_TOO_SLOW, "too slow: connect again after the last event seen") from None
+
+    async def _send_all(self, outgoing: AsyncGenerator[Frame]) -> None:
+        pushes = Pushes()
+        async with aclosing(outgoing):
+            async for frame in outgoing:
+                with pushes.sending(frame.at, frame.traceparent):
+                    await self.send(frame.text)
+
+    async def _operate(self, message: Any) -> None:
+        try:
+            answer = await self._answer(message)
+            await self.send(answer.model_dump_json(exclude={"problem" if answer.problem is None else "result"}))
+        finally:
+            self._n_operations -= 1
+
+    async def _answer(self, message: Any) -> Answer:
+        frame_id: Id | None = None
+        try:
+            decoded = _decoded(message)
+            frame_id = _id_of(decoded)
+            if self._n_operations > _OPERATIONS_AT_A_TIME:
+                raise UnavailableError(f"at most {_OPERATIONS_AT_A_TIME} operations at a time on one socket", 1)
+            with span("frame"):
+                reply = await self._call(decoded)
+        except Exception as error:  # noqa: BLE001 -- one bad frame must not end the socket; problem_of logs it
+            return Answer(id=frame_id, problem=problem_of(error))
+        return Answer(id=frame_id, result=reply)
+
+
+class _Rate:
+    """Counts the frames of each second."""
+
+    def __init__(self) -> None:
+        self._second, self._n_frames = 0, 0
+
+    def count(self) -> None:
+        second = int(asyncio.get_running_loop().time())
+        self._n_frames = self._n_frames + 1 if second == self._second else 1
+        self._second = second
+        if self._n_frames > _FRAMES_A_SECOND:
+            raise ClosedError(CLOSE_TOO_MUCH, f"more than {_FRAMES_A_SECOND} frames in a second")
+
+
+async def _close(code: int, reason: str) -> None:
+    # A peer that reads nothing does not take its farewell either: the kernel ends the connection, see listening_socket.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_S):
+            await websocket.close(code, reason)
+
+
+async def _close_with_service() -> None:
+    await services().hub.closing.wait()
+    raise ClosedError(CLOSE_GOING_AWAY, _RESTARTS)
+
+
+async def _user_of_first_frame() -> UUID:
+    try:
+        frame = AuthFrame.model_validate(_decoded(await _first_frame()))
+    except (TimeoutError, ValueError, MalformedError):
+        raise UnauthenticatedError('the first frame must be {"op": "auth", "token": "<access token>"}') from None
+    user_uuid = (await services().accounts.user_of_token(frame.token)).user_uuid
+    if frame.id is not None:
+        await websocket.send(Answer(id=frame.id, result={}).model_dump_json())
+    return user_uuid
+
+
+async def _first_frame() -> Any:
+    receiving = asyncio.ensure_future(websocket.receive())
+    closing = asyncio.ensure_future(services().hub.closing.wait())
+    try:
+        await asyncio.wait({receiving, closing}, timeout=_AUTH_WAIT_S, return_when=asyncio.FIRST_COMPLETED)
+        if receiving.done():
+            return receiving.result()
+        if closing.done():
+            raise ClosedError(CLOSE_GOING_AWAY, _RESTARTS)
+        raise TimeoutError
+    finally:
+        receiving.cancel()
+        closing.cancel()
+
+
+def _id_of(decoded: Any) -> Id | None:
+    try:
+        return _ID.validate_python(decoded["id"])
+    except (TypeError, KeyError, ValidationError):
+        return None
+
+
+def _decoded(message: Any) -> Any:
+    # An empty binary frame arrives as None.
+    if not isinstance(message, str):
+        raise MalformedError("a frame must be JSON text")
+    return read_json(message)

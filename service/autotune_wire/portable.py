@@ -1,0 +1,229 @@
+"""One experiment as one JSON document: exported by one service, imported by the same or another one."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, FailFast, Field
+
+from autotune_wire.base import MAX_WHOLE, Configuration, Name, Number, Request, Text, storable
+from autotune_wire.constraints import MAX_CONSTRAINTS, Constraint
+from autotune_wire.experiments import (
+    MAX_DESCRIPTION_LENGTH,
+    AcqFunc,
+    EngineName,
+    ModelType,
+    Seed,
+)
+from autotune_wire.frames import EventType
+from autotune_wire.observations import Status
+from autotune_wire.problems import FieldProblem, shown, validation_error
+from autotune_wire.responses import MAX_RESPONSES, Responses
+from autotune_wire.space import MAX_COVARIATES, Space
+from autotune_wire.stopping import StopRules
+from autotune_wire.suggestions import Source, State
+
+FORMAT = 1
+MAX_IMPORT_BYTES = 64 * 1024 * 1024
+MAX_EVENTS = 200_000
+"""Also the most suggestions, observations and versions: each is announced by an event."""
+
+MAX_REVISIONS = 100
+MAX_MEMBERS = 1000
+"""Most members of any list or object within a record of the document."""
+
+MAX_DEPTH = 16
+"""Deepest nesting within the document."""
+
+_FIRST_YEAR, _LAST_YEAR = 1970, 2999
+
+
+def _in_known_years(at: datetime) -> datetime:
+    # Postgres knows years that Python does not, and a time zone can move the last moment of a year into them.
+    if not _FIRST_YEAR < at.year < _LAST_YEAR:
+        raise ValueError(f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}")
+    return at
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_in_known_years)]
+"""A moment with its time zone, ISO 8601."""
+
+Seq = Annotated[int, Field(strict=True, ge=1, le=MAX_EVENTS)]
+Count = Annotated[int, Field(strict=True, ge=0, le=MAX_EVENTS)]
+Sentence = Annotated[Text, Field(max_length=100_000)]
+_Covars = Annotated[Configuration, Field(max_length=MAX_COVARIATES)]
+_Measured = Annotated[dict[Name, Number], Field(max_length=MAX_RESPONSES)]
+_Sds = Annotated[dict[Name, Annotated[Number, Field(ge=0)]], Field(max_length=MAX_RESPONSES)]
+
+
+class PortablePrediction(Request):
+    """What the model expects of one response, in its own unit."""
+
+    mean: Number
+    sd: Annotated[Number, Field(ge=0)]
+
+
+class PortableBest(Request):
+    """The configuration that the model believed in most."""
+
+    covars: _Covars
+    mean: Number
+    sd: Annotated[Number, Field(ge=0)]
+    data_rev: Count
+
+
+class PortableStop(Request):
+    """The stop rule that was met."""
+
+    rule: Literal["budget", "plateau", "target", "min_expected_gain"]
+    reason: Sentence
+    at: Time
+
+
+class PortableExperiment(Request):
+    """The experiment's own fields; its space is the newest revision's."""
+
+    exp_uuid: UUID = Field(description="As it was where it was exported; an import makes a new one.")
+    name: Name
+    description: Annotated[Text, Field(max_length=MAX_DESCRIPTION_LENGTH)]
+    responses: Annotated[Responses, Field(min_length=1, max_length=MAX_RESPONSES)]
+    engine: EngineName
+    model_type: ModelType
+    acq_func: AcqFunc
+    seed: Seed
+    state: Literal["active", "closed"]
+    stop: StopRules | None
+    stopped: PortableStop | None
+    best_predicted: PortableBest | None
+    best_observation_uuid: UUID | None
+    n_observations: Count
+    last_seq: Seq
+    data_rev: Count
+    fit_rev: Count
+    time_created: Time
+    time_updated: Time
+
+
+class PortableSpace(Request):
+    """A revision of the space; 0 is the one that the experiment was made with."""
+
+    revision: Annotated[int, Field(strict=True, ge=0, le=MAX_REVISIONS)]
+    seq: Seq
+    covars: Annotated[Space, Field(min_length=1, max_length=MAX_COVARIATES)]
+    constraints: Annotated[list[Constraint], Field(max_length=MAX_CONSTRAINTS)]
+    backfill: _Covars
+    time_created: Time
+
+
+class PortableSuggestion(Request):
+    """A suggestion, in whatever state."""
+
+    suggestion_uuid: UUID
+    seq: Seq
+    state: State
+    covars: _Covars
+    fixed: _Covars
+    source: Source
+    reason: Sentence
+    mean: Number | None
+    sd: Annotated[Number, Field(ge=0)] | None
+    predictions: Annotated[dict[Name, PortablePrediction], Field(max_length=MAX_RESPONSES)]
+    acquisition: Number | None
+    engine_version: Annotated[Text, Field(max_length=200)] | None
+    seed: Seed | None
+    data_rev: Count
+    data_seq: Count | None
+    seconds: Annotated[Number, Field(ge=0)] | None
+    worker: Name | None
+    lease_until: Time | None
+    abandoned_because: Sentence | None
+    time_created: Time
+
+
+class _Measurement(Request):
+    seq: Seq
+    version: Annotated[int, Field(strict=True, ge=1, le=MAX_EVENTS)]
+    covars: _Covars
+    responses: _Measured
+    sds: _Sds
+    status: Status
+    is_excluded: Annotated[bool, Field(strict=True)]
+    time_created: Time
+
+
+class PortableObservation(_Measurement):
+    """An observation as it counts now; ``seq`` is that of the event that announced it."""
+
+    observation_uuid: UUID
+    suggestion_uuid: UUID | None
+
+
+class PortableVersion(_Measurement):
+    """A version of an observation that was corrected; there is one for each, the newest included."""
+
+    observation_uuid: UUID
+    reason: Sentence | None
+
+
+class PortableEvent(Request):
+    """An event of the log; its place in the list is its seq."""
+
+    seq: Seq
+    type: EventType
+    time_created: Time
+    data: dict[str, Any]
+
+
+class ExperimentExport(Request):
+    """All that a service knows of one experiment, whoever owns it."""
+
+    format: Literal[1] = Field(description="Of this document. A service refuses a format that it does not know.")
+    autotune_version: Annotated[Text, Field(max_length=200)] = Field(description="Of the service that exported it.")
+    time_exported: Time
+    experiment: PortableExperiment
+    spaces: Annotated[list[PortableSpace], FailFast(), Field(min_length=1, max_length=MAX_REVISIONS + 1)] = Field(
+        description="The revisions of the space, oldest first."
+    )
+    suggestions: Annotated[list[PortableSuggestion], FailFast(), Field(max_length=MAX_EVENTS)]
+    observations: Annotated[list[PortableObservation], FailFast(), Field(max_length=MAX_EVENTS)]
+    versions: Annotated[list[PortableVersion], FailFast(), Field(max_length=MAX_EVENTS)]
+    events: Annotated[list[PortableEvent], FailFast(), Field(min_length=1, max_length=MAX_EVENTS)] = Field(
+        description="The whole log, from seq 1 on."
+    )
+
+
+def check_plain(document: Any) -> None:
+    """Refuse JSON that cannot be checked field by field at no great cost, or not be stored.
+
+    Raises:
+        ValidationError: If anything is nested deeper than ``MAX_DEPTH``, anything but one of the document's own lists
+            has more than ``MAX_MEMBERS`` members, or a text or number cannot be stored.
+    """
+    if not isinstance(document, dict):
+        return
+    for place, value in [("", list(document)), *document.items()]:
+        records = value if isinstance(value, list) and len(value) <= MAX_EVENTS else [value]
+        for index, record in enumerate(records):
+            try:
+                _check_value(record, MAX_DEPTH)
+            except ValueError as error:
+                field = place if records is not value else f"{place}.{index}"
+                problem = FieldProblem(field=str(shown(field)), message=str(error))
+                raise validation_error("ExperimentExport", [problem]) from None
+
+
+def _check_value(value: Any, depth: int) -> None:
+    if isinstance(value, str):
+        storable(value)
+    elif isinstance(value, int) and abs(value) > MAX_WHOLE:
+        raise ValueError(f"holds a whole number beyond {MAX_WHOLE}")
+    elif isinstance(value, dict | list):
+        if not depth:
+            raise ValueError(f"is nested deeper than {MAX_DEPTH}")
+        if len(value) > MAX_MEMBERS:
+            raise ValueError(f"holds something with more than {MAX_MEMBERS} members")
+        if isinstance(value, dict):
+            for name in value:
+                storable(name)
+        for one in value.values() if isinstance(value, dict) else value:
+            _check_value(one, depth - 1)

@@ -1,0 +1,67 @@
+"""A backup that is restored elsewhere is the same service, with another log."""
+
+import asyncio
+
+from rounds import history, make
+
+from autotune_service.store.database import Store
+from autotune_service.store.embedded import EmbeddedPostgres
+from autotune_service.store.epoch import get_epoch
+from processes import run_autotune, wait_until
+
+RUNS = [
+    {"covars": {"v1": n % 6, "color": color, "weight": 20.0 * n}, "response": float(n * (7 - n))}
+    for n, color in enumerate(["red", "green", "blue", "red", "green", "blue"])
+]
+LATER = {"covars": {"v1": 3, "color": "red", "weight": 150.0}, "response": 20.0}
+
+
+async def test_promise_29_restored_backup_goes_on_as_the_original_would(start_service, tmp_path):
+    old, new, file = tmp_path / "old", tmp_path / "new", tmp_path / "one.backup"
+    service = start_service(data=old)
+    with service.client() as client:
+        exp_uuid = make(client)
+        assert client.post(f"/experiment/tell/{exp_uuid}", json={"observations": RUNS}).status_code == 202
+        before = state_of(client, exp_uuid)
+    made = run_autotune("backup", str(file), "--data", str(old))
+    assert made.returncode == 0, made.stderr
+    restored = run_autotune("restore", str(file), "--data", str(new))
+    assert restored.returncode == 0, restored.stderr
+    other = start_service(data=new)
+    with service.client() as client, other.client() as other_client:
+        assert state_of(other_client, exp_uuid) == before
+        assert after_one_more(other_client, exp_uuid) == after_one_more(client, exp_uuid)
+    assert await epoch_of(old) != await epoch_of(new)
+
+
+def state_of(client, exp_uuid):
+    """What a user sees: the experiment, all that was told, and what to try next."""
+    asked = asked_of(client, exp_uuid)
+    return client.get(f"/experiment/{exp_uuid}").json(), history(client, exp_uuid), asked
+
+
+def after_one_more(client, exp_uuid):
+    assert client.post(f"/experiment/tell/{exp_uuid}", json=LATER).status_code == 202
+    asked = asked_of(client, exp_uuid)
+    assert asked["source"] == "model"
+    return {name: asked[name] for name in ("covars", "mean", "sd", "reason", "seed", "data_rev")}
+
+
+def asked_of(client, exp_uuid):
+    def ask():
+        reply = client.get(f"/experiment/ask/{exp_uuid}")
+        return reply.json()["suggestions"][0] if reply.status_code == 200 else None
+
+    return wait_until(ask, 120)
+
+
+async def epoch_of(data):
+    postgres = EmbeddedPostgres(data / "postgres")
+    store = Store(await asyncio.to_thread(postgres.start), pool_size=2, timeout_s=5)
+    await store.connect()
+    try:
+        async with store.work() as work:
+            return await get_epoch(work)
+    finally:
+        await store.disconnect()
+        await asyncio.to_thread(postgres.stop)

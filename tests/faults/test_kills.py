@@ -1,0 +1,144 @@
+"""Processes that are killed at any moment lose nothing that was acknowledged and do nothing twice."""
+
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import httpx2
+from rounds import history, make, once, until_answered
+
+from processes import ServiceProcess, wait_until
+from support import GUESS, SECRET
+from watching import Watcher
+
+
+def test_promise_01_answered_tell_survives_a_kill_of_the_service(start_service, database_url, times):
+    service = start_service("--no-worker", AUTOTUNE_DATABASE_URL=database_url)
+    chance, acknowledged = random.Random(1), []
+    with service.client() as client:
+        exp_uuid = make(client)
+        for n in range(times(5, 50)):
+            body = {"covars": GUESS | {"weight": float(n)}, "response": float(n)}
+            killer = threading.Timer(chance.uniform(0, 0.02), service.kill)
+            killer.start()
+            reply = once(client, f"/experiment/tell/{exp_uuid}", body, uuid4().hex)
+            killer.join()
+            service.start()
+            if reply is not None and reply.status_code == 202:
+                acknowledged.append(float(n))
+        stored = [one["response"] for one in history(client, exp_uuid)]
+    assert set(acknowledged) <= set(stored)
+    assert len(stored) == len(set(stored))
+
+
+def test_promise_02_killed_tell_is_applied_once_after_its_retry(start_service, database_url, times):
+    service = start_service("--no-worker", AUTOTUNE_DATABASE_URL=database_url)
+    chance = random.Random(2)
+    n_tells = times(5, 50)
+    with service.client() as client:
+        exp_uuid = make(client)
+        for n in range(n_tells):
+            url, key = f"/experiment/tell/{exp_uuid}", uuid4().hex
+            body = {"covars": GUESS | {"weight": float(n)}, "response": float(n)}
+            killer = threading.Timer(chance.uniform(0, 0.02), service.kill)
+            killer.start()
+            once(client, url, body, key)
+            killer.join()
+            service.start()
+            assert until_answered(client, url, body, key).status_code == 202
+        stored = [one["response"] for one in history(client, exp_uuid)]
+    assert stored == [float(n) for n in range(n_tells)]
+
+
+def test_promise_10_one_fit_at_a_time_and_the_last_knows_the_newest_data(start_service, database_url, tmp_path, times):
+    """Several services and their workers, one of which is killed while it fits."""
+    services = [
+        start_service(data=tmp_path / f"replica{n}", AUTOTUNE_DATABASE_URL=database_url) for n in range(times(2, 3))
+    ]
+    with services[0].client() as client, services[1].client() as other:
+        exp_uuid = make(client)
+        n_tells = times(40, 200)
+
+        def tell(n):
+            body = {"covars": GUESS | {"weight": float(n % 190)}, "response": float(n)}
+            to = client if n % 2 else other
+            return until_answered(to, f"/experiment/tell/{exp_uuid}", body, uuid4().hex).status_code
+
+        with ThreadPoolExecutor(4) as threads:
+            assert list(threads.map(tell, range(n_tells))) == [202] * n_tells
+        services[-1].kill()
+        body = {"covars": GUESS, "response": -1.0}
+        assert until_answered(client, f"/experiment/tell/{exp_uuid}", body, uuid4().hex).status_code == 202
+
+        def newest():
+            reply = client.get(f"/experiment/ask/{exp_uuid}")
+            return reply.status_code == 200 and reply.json()["suggestions"][0]["data_rev"] == n_tells + 1
+
+        # 15 s is how long the lease of a killed worker holds.
+        wait_until(newest, 40)
+        watcher = Watcher(services[0], exp_uuid, client.headers["Authorization"])
+        last_seq = client.get(f"/experiment/{exp_uuid}").json()["last_seq"]
+        wait_until(lambda: watcher.seq >= last_seq)
+        watcher.stop()
+    fits = [event.data["data_rev"] for event in watcher.events if event.type == "suggestion_created"]
+    assert fits == sorted(fits), "an older fit was committed after a newer one"
+    # One open suggestion is wanted, so fits of the same data would show as more than one of them.
+    assert len(fits) == len(set(fits))
+
+
+def test_kills_at_random_moments_lose_nothing_and_double_nothing(start_service, database_url, tmp_path, times):
+    """Web and worker are killed while clients that retry tell, and watchers watch."""
+    shared = {"AUTOTUNE_DATABASE_URL": database_url, "AUTOTUNE_SECRET": SECRET}
+    services = [start_service(data=tmp_path / f"replica{n}", **shared) for n in range(2)]
+    chance, killed, n_clients = random.Random(3), threading.Event(), times(3, 8)
+    n_kills, n_tells = times(20, 200), times(0, 10_000 // n_clients)
+    with services[0].client() as client:
+        exp_uuid = make(client)
+        authorization = client.headers["Authorization"]
+        watchers = [Watcher(service, exp_uuid, authorization) for service in services]
+
+    def work(part):
+        """Tell until all kills are done, and at least as often as promised."""
+        told = {}
+        with httpx2.Client(headers={"Authorization": authorization}, timeout=10) as own:
+            while not killed.is_set() or len(told) < n_tells:
+                response = float(part * 100_000 + len(told))
+                url, key = f"{services[len(told) % 2].url}/experiment/tell/{exp_uuid}", uuid4().hex
+                body = {"covars": GUESS | {"weight": chance.uniform(0, 190)}, "response": response}
+                reply = until_answered(own, url, body, key, 120)
+                assert reply.status_code == 202, reply.text
+                told[reply.json()["observations"][0]["observation_uuid"]] = response
+        return told
+
+    def kill():
+        try:
+            for _ in range(n_kills):
+                time.sleep(chance.uniform(0.05, 0.3))
+                victim: ServiceProcess = chance.choice(services)
+                victim.kill()
+                victim.start()
+        finally:
+            killed.set()
+
+    with ThreadPoolExecutor(n_clients + 1) as threads:
+        killing = threads.submit(kill)
+        acknowledged = {
+            uuid: response for part in threads.map(work, range(n_clients)) for uuid, response in part.items()
+        }
+        killing.result()
+    with services[0].client() as client:
+        stored = history(client, exp_uuid)
+        assert {one["observation_uuid"]: one["response"] for one in stored} == acknowledged
+        assert len(stored) == len(acknowledged)
+        told = [one["suggestion_uuid"] for one in stored if one["suggestion_uuid"] is not None]
+        assert len(told) == len(set(told))
+        last_seq = client.get(f"/experiment/{exp_uuid}").json()["last_seq"]
+    for watcher in watchers:
+        wait_until(lambda watcher=watcher: watcher.seq >= last_seq, 60)
+        watcher.stop()
+        seqs = [event.seq for event in watcher.events]
+        assert seqs == list(range(1, len(seqs) + 1))
+        added = [event.data["observation_uuid"] for event in watcher.events if event.type == "observation_added"]
+        assert added == [one["observation_uuid"] for one in stored]

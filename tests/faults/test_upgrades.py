@@ -1,0 +1,132 @@
+"""Databases of every version become those of the newest, and what they hold keeps its meaning."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import pytest
+
+from autotune_service.store.database import Store
+from autotune_service.store.migrate import downgrade, known_revisions, upgrade
+from autotune_service.tuning.portable import export_experiment, import_experiment, read_export
+from autotune_service.web.requests import read_json
+from processes import run_autotune, wait_until
+from released import dump_of, execute, fetch, fill, plain, released, rows_of
+
+REVISIONS = known_revisions()
+COLUMNS = """
+SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
+    WHERE table_schema = 'public' ORDER BY 1, 2
+"""
+INDEXES = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1"
+CHECKS = """
+SELECT conrelid::regclass::text AS name, pg_get_constraintdef(oid) AS says FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2
+"""
+KEPT = """
+SELECT exp_uuid, name, seed, covars::text, best_response FROM experiments ORDER BY exp_uuid
+"""
+PENDING = """
+SELECT exp_uuid, seq, state, covars::text, mean FROM suggestions WHERE state IN ('open', 'leased') ORDER BY 1, 2
+"""
+TOLD = "SELECT exp_uuid, seq, covars::text, response FROM observations WHERE response IS NOT NULL ORDER BY 1, 2"
+
+
+@asynccontextmanager
+async def store_of(url):
+    store = Store(url, pool_size=2, timeout_s=5)
+    await store.connect()
+    try:
+        yield store
+    finally:
+        await store.disconnect()
+
+
+async def schema_of(url):
+    return [await fetch(url, query) for query in (COLUMNS, INDEXES, CHECKS)]
+
+
+def test_there_is_a_dump_of_every_released_revision():
+    assert released() == REVISIONS[:-1]
+
+
+@pytest.mark.parametrize(("before", "after"), list(pairwise(["base", *REVISIONS])))
+async def test_promise_28_every_revision_goes_up_down_and_up_with_data(empty_database_url, before, after):
+    await fill(empty_database_url, store_of, after)
+    schema = await schema_of(empty_database_url)
+    kept, told = await fetch(empty_database_url, KEPT), await fetch(empty_database_url, TOLD)
+    await downgrade(empty_database_url, before)
+    if before != "base":
+        assert await fetch(empty_database_url, KEPT) == kept
+        assert await fetch(empty_database_url, TOLD) == told
+    await upgrade(empty_database_url, after)
+    assert await schema_of(empty_database_url) == schema
+    assert await fetch(empty_database_url, KEPT) == (kept if before != "base" else [])
+
+
+@pytest.mark.parametrize("revision", released())
+async def test_promise_28_dump_of_every_released_schema_upgrades_with_its_data(empty_database_url, revision):
+    await execute(empty_database_url, dump_of(revision))
+    kept, told = await fetch(empty_database_url, KEPT), await fetch(empty_database_url, TOLD)
+    pending = await fetch(empty_database_url, PENDING)
+    assert kept
+    assert told
+    await upgrade(empty_database_url)
+    assert await fetch(empty_database_url, KEPT) == kept
+    assert await fetch(empty_database_url, TOLD) == told
+    assert await fetch(empty_database_url, PENDING) == pending
+    await assert_all_is_read(empty_database_url)
+
+
+async def assert_all_is_read(url):
+    """The newest version exports each experiment, and its own checks find nothing wrong in it."""
+    own = await fetch(url, "SELECT * FROM experiments")
+    observed = await fetch(url, "SELECT * FROM observations")
+    for one in observed:
+        responses = plain(one["responses"])
+        assert (one["version"], one["is_excluded"]) == (1, False)
+        assert one["response"] in {None, *responses.values()}
+        assert (one["status"] == "failed") == (responses == {})
+    async with store_of(url) as store:
+        for one in own:
+            export = read_export(read_json(await export_experiment(store, one["owner_uuid"], one["exp_uuid"])))
+            assert export.experiment.n_observations == sum(told["exp_uuid"] == one["exp_uuid"] for told in observed)
+            made = await import_experiment(store, one["owner_uuid"], export)
+            assert (made.name, made.direction) == (one["name"], one["direction"])
+            assert (None if made.best is None else made.best.response) == one["best_response"]
+
+
+@pytest.mark.parametrize("revision", ["nothing", *released()])
+async def test_promise_28_three_migrations_at_once_all_succeed(empty_database_url, revision):
+    if revision != "nothing":
+        await execute(empty_database_url, dump_of(revision))
+    with ThreadPoolExecutor() as threads:
+        ended = list(threads.map(lambda _: run_autotune("migrate", AUTOTUNE_DATABASE_URL=empty_database_url), range(3)))
+    assert [one.returncode for one in ended] == [0, 0, 0], [one.stderr for one in ended]
+    versions = await fetch(empty_database_url, "SELECT version_num FROM alembic_version")
+    assert versions == [{"version_num": REVISIONS[-1]}]
+
+
+async def test_promise_28_what_the_version_before_writes_is_served_by_the_newest(empty_database_url, start_service):
+    """During a rollout both run: the old one does not know the new columns, and its rows must do without."""
+    await upgrade(empty_database_url)
+    await execute(empty_database_url, rows_of(released()[-1]))
+    service = start_service(AUTOTUNE_DATABASE_URL=empty_database_url)
+    with service.client() as client:
+        exp_uuid = next(
+            one["exp_uuid"] for one in client.get("/experiment/all").json()["experiments"] if one["name"] == "old"
+        )
+        before = client.get(f"/experiment/{exp_uuid}/history").json()["observations"]
+        assert [(one["version"], one["is_excluded"]) for one in before] == [(1, False)] * 4
+        leased = await fetch(empty_database_url, LEASED.format(exp_uuid))
+        run = {"covars": plain(leased[0]["covars"]), "suggestion_uuid": str(leased[0]["suggestion_uuid"])}
+        assert client.post(f"/experiment/tell/{exp_uuid}", json=run | {"response": 0.25}).status_code == 202
+        asked = wait_until(lambda: ready(client.get(f"/experiment/ask/{exp_uuid}")), 60)
+    assert asked["data_rev"] == 5
+
+
+LEASED = "SELECT suggestion_uuid, covars FROM suggestions WHERE exp_uuid = '{}' AND state = 'leased'"
+
+
+def ready(reply):
+    return reply.json()["suggestions"][0] if reply.status_code == 200 else None

@@ -1,0 +1,84 @@
+"""Databases of former versions, as those versions filled them: dumps that are loaded again."""
+
+import json
+import re
+from pathlib import Path
+
+import asyncpg
+
+from autotune_service.store.migrate import known_revisions, upgrade
+from autotune_service.store.observations import list_observations
+from autotune_service.store.questions import add_question
+from autotune_service.store.tables import metadata
+from autotune_service.tuning.correct import correct
+from autotune_service.tuning.once import Once
+from autotune_wire.observations import Correction
+
+DUMPS = Path(__file__).parent / "store" / "schemas"
+_ORDER = ("users", "refresh_tokens", "sessions", "experiments", "spaces", "suggestions", "observations", "events")
+
+
+def dump_of(revision):
+    return (DUMPS / f"{revision}.sql").read_text()
+
+
+def released():
+    """Name the revisions that there are dumps of."""
+    return sorted(path.stem for path in DUMPS.glob("*.sql"))
+
+
+def rows_of(revision):
+    """Give the statements that store a dump's rows, each naming the columns that its version knew."""
+    rows = re.findall(r"^INSERT INTO public\.(\w+) .*;$", dump_of(revision), re.MULTILINE)
+    lines = [line for line in dump_of(revision).splitlines() if line.startswith("INSERT INTO ")]
+    assert len(rows) == len(lines)
+    return "\n".join(line for name in _ORDER for row, line in zip(rows, lines, strict=True) if row == name)
+
+
+async def execute(url, statements):
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statements)
+    finally:
+        await connection.close()
+
+
+async def fetch(url, query):
+    connection = await asyncpg.connect(url)
+    try:
+        return [dict(row) for row in await connection.fetch(query)]
+    finally:
+        await connection.close()
+
+
+async def counts_of(url):
+    """Count the rows of each table."""
+    tables = await fetch(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+    names = [table["tablename"] for table in tables if table["tablename"] != "alembic_version"]
+    return {name: (await fetch(url, f"SELECT count(*) AS n FROM public.{name}"))[0]["n"] for name in names}
+
+
+async def fill(url, store_of, revision):
+    """Have data in every table of a database at a revision."""
+    last = revision if revision in released() else released()[-1]
+    await execute(url, dump_of(last))
+    await upgrade(url, revision)
+    if revision != known_revisions()[-1]:
+        return
+    async with store_of(url) as store:
+        (one,) = await fetch(url, "SELECT exp_uuid, owner_uuid FROM experiments WHERE name = 'several'")
+        async with store.work() as work:
+            observed = (await list_observations(work, one["exp_uuid"]))[0]
+        body = Correction(version=1, reason="a slip", is_excluded=True)
+        once = Once(one["owner_uuid"], "key", b"body")
+        await correct(store, one["owner_uuid"], one["exp_uuid"], observed.observation_uuid, body, once)
+        async with store.work() as work:
+            await add_question(work, one["exp_uuid"], "insights", "key", {}, 1)
+    counts = await counts_of(url)
+    assert counts.keys() == set(metadata.tables)
+    assert all(counts.values()), f"give the new table data here: {counts}"
+
+
+def plain(value):
+    """Give what is stored as JSON as it is."""
+    return json.loads(value) if isinstance(value, str) and value[:1] in "[{" else value

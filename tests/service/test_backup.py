@@ -1,0 +1,202 @@
+"""`autotune backup` and `autotune restore`, as their users run them."""
+
+import asyncpg
+import pytest
+
+from autotune_service.store import backup, postgres_tools
+from autotune_service.store.backup import back_up, restore
+from autotune_service.store.database import Store
+from autotune_service.store.epoch import get_epoch
+from autotune_service.store.migrate import known_revisions, upgrade
+from autotune_service.store.postgres_tools import BackupError, find_tools, libpq_environment
+from processes import run_autotune
+
+ADA = "INSERT INTO users VALUES (gen_random_uuid(), 'ada@example.org', 'hash', true, now())"
+
+
+async def execute(url, statement):
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def value_of(url, query):
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(query)
+    finally:
+        await connection.close()
+
+
+async def epoch_of(url):
+    store = Store(url, pool_size=2, timeout_s=5)
+    await store.connect()
+    try:
+        async with store.work() as work:
+            return await get_epoch(work)
+    finally:
+        await store.disconnect()
+
+
+@pytest.fixture
+async def file(database_url, tmp_path):
+    """A backup of a database with one user."""
+    await execute(database_url, ADA)
+    await back_up(database_url, tmp_path / "ada.backup", print)
+    return tmp_path / "ada.backup"
+
+
+def test_backup_is_restored_by_the_commands(database_url, empty_database_url, tmp_path):
+    file = str(tmp_path / "one.backup")
+    made = run_autotune("backup", file, AUTOTUNE_DATABASE_URL=database_url)
+    assert made.returncode == 0, made.stderr
+    assert file in made.stdout
+    assert "KiB" in made.stdout
+    restored = run_autotune("restore", file, AUTOTUNE_DATABASE_URL=empty_database_url)
+    assert restored.returncode == 0, restored.stderr
+    assert restored.stdout.rstrip().endswith("Restored.")
+
+
+def test_embedded_database_is_started_for_it(tmp_path):
+    old, new, file = str(tmp_path / "old"), str(tmp_path / "new"), str(tmp_path / "one.backup")
+    assert run_autotune("migrate", "--data", old).returncode == 0
+    made = run_autotune("backup", file, "--data", old)
+    assert made.returncode == 0, made.stderr
+    restored = run_autotune("restore", file, "--data", new)
+    assert restored.returncode == 0, restored.stderr
+
+
+async def test_backup_is_for_its_owner_alone(file):
+    assert file.stat().st_mode & 0o077 == 0
+    assert [one.name for one in file.parent.iterdir() if "partial" in one.name] == []
+
+
+async def test_backup_never_overwrites(file, database_url):
+    before = file.read_bytes()
+    with pytest.raises(BackupError, match="is there already"):
+        await back_up(database_url, file, print)
+    assert file.read_bytes() == before
+
+
+async def test_backup_that_fails_leaves_nothing(database_url, tmp_path, monkeypatch):
+    monkeypatch.setattr(backup, "libpq_environment", lambda url: libpq_environment(url) | {"PGDATABASE": "nowhere"})
+    with pytest.raises(BackupError, match="nowhere"):
+        await back_up(database_url, tmp_path / "x.backup", print)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_backup_says_where_it_cannot_write(database_url, tmp_path):
+    with pytest.raises(BackupError, match="No such file or directory"):
+        await back_up(database_url, tmp_path / "nowhere" / "x.backup", print)
+
+
+async def test_backup_of_an_empty_database_is_refused(empty_database_url, tmp_path):
+    with pytest.raises(BackupError, match="nothing to back up"):
+        await back_up(empty_database_url, tmp_path / "x.backup", print)
+
+
+async def test_restored_database_has_another_epoch(file, database_url):
+    before = await epoch_of(database_url)
+    await restore(database_url, file, print, replace=True)
+    assert await epoch_of(database_url) != before
+    assert await value_of(database_url, "SELECT email FROM users") == "ada@example.org"
+
+
+async def test_database_that_is_not_empty_is_left_alone(file, database_url):
+    with pytest.raises(BackupError, match="--replace"):
+        await restore(database_url, file, print)
+    assert await value_of(database_url, "SELECT count(*) FROM users") == 1
+
+
+async def test_replacing_drops_what_came_since(file, database_url):
+    await execute(database_url, ADA.replace("ada@", "ben@"))
+    await restore(database_url, file, print, replace=True)
+    assert await value_of(database_url, "SELECT string_agg(email, ' ') FROM users") == "ada@example.org"
+
+
+def test_replacing_must_be_confirmed(database_url, tmp_path):
+    (tmp_path / "x.backup").write_bytes(b"PGDMP")
+    ended = run_autotune("restore", str(tmp_path / "x.backup"), "--replace", AUTOTUNE_DATABASE_URL=database_url)
+    assert ended.returncode != 0
+    assert "--yes" in ended.stderr
+
+
+async def test_restore_that_fails_changes_nothing(file, database_url):
+    """A view of somebody else stands on a table that would be dropped."""
+    await execute(database_url, "CREATE VIEW mine AS SELECT email FROM users")
+    before = await epoch_of(database_url)
+    with pytest.raises(BackupError, match=r"nothing is changed.*depend"):
+        await restore(database_url, file, print, replace=True)
+    assert await epoch_of(database_url) == before
+
+
+async def test_damaged_backup_changes_nothing(file, database_url):
+    whole = file.read_bytes()
+    for share in (0.3, 0.6, 0.9, 0.99):
+        file.write_bytes(whole[: int(len(whole) * share)])
+        before = await epoch_of(database_url)
+        with pytest.raises(BackupError):
+            await restore(database_url, file, print, replace=True)
+        assert await epoch_of(database_url) == before
+        assert await value_of(database_url, "SELECT email FROM users") == "ada@example.org"
+
+
+@pytest.mark.parametrize("content", [b"", b"PGDMP", b"SELECT 1;\n"])
+async def test_what_is_no_backup_is_refused(content, empty_database_url, tmp_path):
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(BackupError):
+        await restore(empty_database_url, tmp_path / "x", print)
+    with pytest.raises(BackupError, match="cannot read"):
+        await restore(empty_database_url, tmp_path / "y", print)
+
+
+async def test_backup_of_a_newer_version_is_refused(file, empty_database_url, monkeypatch):
+    monkeypatch.setattr(backup, "known_revisions", lambda: known_revisions()[:-1])
+    with pytest.raises(BackupError, match="Update AutoTune first"):
+        await restore(empty_database_url, file, print)
+
+
+async def test_backup_of_an_older_version_is_brought_up_to_date(empty_database_url, cluster, tmp_path):
+    await upgrade(empty_database_url, "0001")
+    await back_up(empty_database_url, tmp_path / "x.backup", print)
+    async with cluster.database("template0") as url:
+        await restore(url, tmp_path / "x.backup", print)
+        assert await value_of(url, "SELECT version_num FROM alembic_version") == known_revisions()[-1]
+
+
+async def test_restore_waits_for_nobody_who_uses_the_database(file, database_url, store):
+    """The store is a service's pool, still connected."""
+    with pytest.raises(BackupError, match="stop them first"):
+        await restore(database_url, file, print, replace=True)
+
+
+def test_password_is_nowhere_to_be_seen(tmp_path):
+    url = "postgresql://ada:hunter2hunter2@127.0.0.1:1/db"
+    for command in (("backup", "a"), ("restore", "b")):
+        (tmp_path / "b").write_bytes(b"PGDMP")
+        ended = run_autotune(command[0], str(tmp_path / command[1]), AUTOTUNE_DATABASE_URL=url)
+        assert ended.returncode != 0
+        assert "hunter2" not in ended.stderr + ended.stdout
+        assert "Traceback" not in ended.stderr
+
+
+def test_url_is_told_to_the_tools_by_variables(monkeypatch):
+    monkeypatch.delenv("PGHOST", raising=False)
+    url = "postgresql://a%40b:p%3Aw%2Fd@db.example:6000/na%20me?sslmode=require&work_mem=8%20MB"
+    told = libpq_environment(url)
+    names = ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSSLMODE", "PGOPTIONS")
+    expected = ("db.example", "6000", "a@b", "p:w/d", "na me", "require", "-c work_mem=8\\ MB")
+    assert tuple(told[name] for name in names) == expected
+    assert libpq_environment("postgresql://u:@/db?host=/tmp/sockets")["PGHOST"] == "/tmp/sockets"
+    assert "localhost" in libpq_environment("postgresql:///db")["PGHOST"]
+
+
+async def test_missing_tools_are_named_with_the_way_to_get_them(monkeypatch):
+    assert (await find_tools(18)).major == 18
+    with pytest.raises(BackupError, match="apt install postgresql-client-99"):
+        await find_tools(99)
+    monkeypatch.setattr(postgres_tools, "_folders", list)
+    with pytest.raises(BackupError, match="Postgres 18"):
+        await find_tools(18)
