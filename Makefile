@@ -18,7 +18,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constr
 RUN_OPTIONS = $(if $(PORT),--port "$(PORT)") $(if $(DATA),--data "$(DATA)")
 LAB_OPTIONS = $(if $(LAB_PORT),--lab-port "$(LAB_PORT)")
 
-.PHONY: help install run test lint clean
+.PHONY: help install run test soak lint clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -39,6 +39,9 @@ endif
 
 test: $(STAMP)  ## run the tests
 	$(BIN)/python -m pytest
+
+soak: $(STAMP)  ## try the faults as often and as long as promised: hours
+	$(BIN)/python -m pytest --soak -o faulthandler_timeout=7200 tests/faults tests/load
 
 lint: $(STAMP)  ## check style, types and the direction of imports
 	$(BIN)/ruff check --no-cache

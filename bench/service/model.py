@@ -22,15 +22,15 @@ _MANY = 200
 class Constants:
     """What one tell, push, socket and observation cost. Times are processor time where nothing else is said."""
 
-    web_ms_tell: float = 7.4
+    web_ms_tell: float = 19.0
     """Of a web process, for a tell."""
     locked_share: float = 0.7
     """The share of that which falls between the experiment's row lock and the commit."""
-    postgres_ms_tell: float = 1.6
+    postgres_ms_tell: float = 3.0
     """Of Postgres, for a tell."""
-    commit_ms: float = 2.0
+    commit_ms: float = 3.0
     """By the clock: how long a commit that notifies keeps all others waiting; most of it is the disk's."""
-    web_ms_read: float = 4.0
+    web_ms_read: float = 7.0
     """Of a web process, for an ask whose answer is ready, or for reading an experiment."""
     web_ms_delivery: float = 0.2
     """Of a web process, for an event sent to a socket."""
@@ -42,7 +42,7 @@ class Constants:
     socket_kib: float = 55.0
     observation_bytes: float = 850.0
     """On the disk of Postgres, with its event and all indexes."""
-    suggestion_bytes: float = 2000.0
+    suggestion_bytes: float = 1500.0
     """The same of a suggestion; where runs are told one at a time, there is one for each."""
 
     def engine_s_at(self, n_observations: int) -> float:
@@ -80,7 +80,7 @@ class Machines:
     postgres: int
 
 
-_CHECKED = ((Machines(1, 1), 200), (Machines(4, 2), 200), (Machines(8, 2), 200), (Machines(2, 2), 2))
+_CHECKED = ((Machines(1, 1), 200), (Machines(4, 1), 200), (Machines(12, 2), 200), (Machines(4, 2), 2))
 """Machines and numbers of experiments for which formulas and simulation are compared."""
 
 
@@ -252,7 +252,7 @@ def needs(own: Constants, load: Load, *, busy: float, pool_size: int) -> dict[st
         "Postgres cores": str(math.ceil(postgres_cores / busy)),
         "commits that notify, share of their limit": f"{(load.tells + fits) * own.commit_ms / 1000:.0%}",
         "tells a second of one experiment, share of its limit": (
-            f"{load.tells / load.experiments / capacity(own, Machines(1, 1), 1)['row locks']:.0%}"
+            f"{load.tells / load.experiments / capacity(own, Machines(1, 1), 1)['row locks']:.1%}"
         ),
         "memory beside Postgres, GiB": f"{memory_mib * _MIB / _GIB:.1f}",
         "disk of Postgres for what is kept, GiB": f"{load.kept * kept_bytes / _GIB:.1f}",

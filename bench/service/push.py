@@ -118,7 +118,8 @@ async def main() -> None:
     with serving.place() as at:
         print(
             f"{await serving.machine(at)}; {options.rounds} rounds of {options.seconds:g} s; from "
-            f"{options.observations} observations on, {_N_NUMBERS} covariates; from the reply to the push, less the engine's `seconds`\n"
+            f"{options.observations} observations on, {_N_NUMBERS} covariates; from the reply to the push, less the "
+            f"engine's `seconds`\n"
         )
         found = await measure(at, options.rounds, options.observations, options.seconds)
     print(rounds.table(found))

@@ -159,6 +159,15 @@ async def test_import_of_a_newer_format_is_refused(client, headers, stored):
     assert problem["errors"][0]["field"] == "format"
 
 
+async def test_import_is_refused_where_it_would_be_dear_to_check(client, headers, stored):
+    export, nest = json.loads(stored), []
+    for _ in range(500):
+        nest = [nest]
+    export["events"][1]["data"]["more"] = nest
+    status, problem = await imported(client, headers, json.dumps(export))
+    assert (status, problem["errors"][0]["field"]) == (422, "events.1")
+
+
 async def test_import_of_something_damaged_is_never_an_error_of_the_service(client, headers, stored):
     """One value of the document is another one, again and again; most such documents are refused, some still fit."""
     export, draw = json.loads(stored), random.Random(1)

@@ -33,7 +33,7 @@ async def _server(work: Work) -> str | None:
     # Every role may ask for it, unless an administrator has taken that away: then the database alone must tell.
     may = sa.func.has_function_privilege("pg_control_system()", "EXECUTE")
     row = await work.one(sa.select(may.label("may")))
-    if row is None:
+    if row is None or not row["may"]:
         return None
     system = sa.func.pg_control_system().table_valued(sa.column("system_identifier", sa.BigInteger))
     row = await work.one(sa.select(system.c.system_identifier))

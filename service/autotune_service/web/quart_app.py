@@ -12,6 +12,7 @@ from autotune_service.tuning.accounts import SESSION_LIFETIME
 from autotune_service.web import auth, experiment, health, insights, metrics, portable, stream, user
 from autotune_service.web.errors import register_errors
 from autotune_service.web.observed import observe
+from autotune_service.web.openapi import Described
 from autotune_service.web.requests import ServiceRequest
 from autotune_service.web.services import Services
 from autotune_wire import paths
@@ -67,6 +68,7 @@ def _document(app: Quart) -> None:
     QuartSchema(
         app,
         info=Info(title="AutoTune", version=version("autotune-bo"), description="What to try next, live."),
+        openapi_provider_class=Described,
         redoc_ui_path=None,
         scalar_ui_path=None,
         security_schemes={

@@ -1,0 +1,54 @@
+"""The OpenAPI document: what quart-schema reads off the handlers, and what holds for all of them."""
+
+from typing import Any
+
+from quart_schema.openapi import OpenAPIProvider
+from werkzeug.routing import Rule
+
+from autotune_wire.base import IDEMPOTENCY_HEADER
+from autotune_wire.problems import CONTENT_TYPE, Problem
+
+_OPEN = ("auth.", "health.", "user.")
+"""Blueprints whose calls need no token."""
+_ONCE = "experiment."
+_PROBLEM = {
+    "description": "An error: `code` says which, `errors` names the fields.",
+    "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+_STATUS = {
+    "description": "How it is.",
+    "content": {"application/json": {"schema": {"type": "object", "additionalProperties": {"type": "string"}}}},
+}
+_BARE = {"auth.logout": {"204": {"description": "Logged out."}}}
+_KEY = {
+    "name": IDEMPOTENCY_HEADER,
+    "in": "header",
+    "description": "New for each request: sent again with the same, it is done once and answered alike for seven days.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+}
+
+
+class Described(OpenAPIProvider):
+    """Describes errors, keys, identifiers and who may call, which stand in no handler's signature."""
+
+    def build_paths(self, rule: Rule) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Describe the calls of a rule."""
+        paths, components = super().build_paths(rule)
+        for methods in paths.values():
+            for method, operation in methods.items():
+                self._complete(operation, method, rule.endpoint)
+        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+        return paths, components | problem.pop("$defs", {}) | {"Problem": problem}
+
+    @staticmethod
+    def _complete(operation: dict[str, Any], method: str, endpoint: str) -> None:
+        if not operation["responses"]:
+            operation["responses"] |= _BARE.get(endpoint, {"200": _STATUS})
+        operation["responses"]["default"] = _PROBLEM
+        if endpoint.startswith(_OPEN):
+            operation["security"] = []
+        if method == "post" and endpoint.startswith(_ONCE):
+            operation["parameters"].append(_KEY)
+        for parameter in operation["parameters"]:
+            if parameter["in"] == "path" and parameter["name"].endswith("_uuid"):
+                parameter["schema"] = {"type": "string", "format": "uuid"}
