@@ -135,7 +135,7 @@ async def end_lease(store, suggestion_uuid):
 def without_uuids(text):
     """Number the uuids of an export in the order in which they come, and leave out when it was made."""
     seen = {}
-    text = re.sub(r'"time_exported": ?"[^"]*"', "", text)
+    text = re.sub(r'"time_exported": ?"[^"]*"', '"time_exported": ""', text)
     return re.sub(
         r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", lambda m: f"#{seen.setdefault(m[0], len(seen))}", text
     )

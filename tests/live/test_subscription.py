@@ -76,6 +76,13 @@ async def test_hub_wakes_after_its_connection_was_lost(store, hub, cluster, data
     assert await collecting == [3, 4]
 
 
+def test_hub_understands_a_service_of_the_version_before():
+    hub, exp_uuid = Hub("postgresql://nobody@127.0.0.1:1/none"), uuid4()
+    with hub.watch(exp_uuid) as wake:
+        hub._notified(f"{exp_uuid}:7")
+        assert wake.is_set()
+
+
 async def test_hub_gives_up_at_the_deadline():
     hub = Hub("postgresql://nobody@127.0.0.1:1/none")
 

@@ -1,4 +1,4 @@
-"""Many watchers of one experiment: all get all, in order, and cost little. How fast is `bench/service/watchers.py`'s."""
+"""Many watchers of one experiment: all get all, in order, and cost little; `bench/service` tells how fast."""
 
 import asyncio
 import json

@@ -59,6 +59,12 @@ async def test_watchers_see_the_correction_and_the_new_best(change, observed, st
     assert (best.type, best.data["response"]) == ("best_changed", 1.0)
 
 
+async def test_watchers_see_the_corrected_configuration_of_the_best(change, observed, store, exp_uuid):
+    await change(observed[2], covars=GUESS | {"weight": 55.0})
+    best = (await events_of(store, exp_uuid))[-1]
+    assert (best.type, best.data["covars"]["weight"]) == ("best_changed", 55.0)
+
+
 async def test_excluded_observation_counts_no_more_until_it_is_restored(change, observed, store, user_uuid, exp_uuid):
     await change(observed[2], is_excluded=True)
     assert (await read_experiment(store, user_uuid, exp_uuid)).best_response == 1.0

@@ -98,11 +98,13 @@ class Hub:
                 await wait_for_wake(wake, min(left_s, _POLL_S))
 
     def _notified(self, payload: str) -> None:
-        exp_text, _, owner_text = payload.split(":")
-        exp_uuid = UUID(exp_text)
+        parts = payload.split(":")
+        exp_uuid = UUID(parts[0])
         for wake in self._watches.get(exp_uuid, ()):
             wake.set()
-        for watch in self._user_watches.get(UUID(owner_text), ()):
+        if len(parts) < 3:  # from a service of version 0.1, which does not name the owner
+            return
+        for watch in self._user_watches.get(UUID(parts[2]), ()):
             watch.add(exp_uuid)
 
     def _wake_all(self) -> None:

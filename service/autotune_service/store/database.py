@@ -17,6 +17,7 @@ from databases.interfaces import Record
 from sqlalchemy.sql import ClauseElement
 
 from autotune_service.domain.errors import UnavailableError
+from autotune_service.store.statements import CachingConnection
 
 _DOWN = (
     OSError,
@@ -105,7 +106,7 @@ class Store:
         backend: Any = self._database._backend
         try:
             async with backend._pool.acquire(timeout=self._timeout_s) as raw, raw.transaction():
-                connection = backend.connection()
+                connection = CachingConnection(backend, backend._dialect)
                 connection._connection = raw
                 yield Work(connection)
         except _DOWN as error:

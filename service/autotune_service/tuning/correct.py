@@ -113,7 +113,8 @@ async def _settle(work: Work, row: ExperimentRow, after: ObservationRow, reason:
     }
     corrected = {**after.told().model_dump(mode="json"), "reason": reason}
     events: list[NewEvent] = [("observation_corrected", corrected)]
-    if (values["best_observation_uuid"], values["best_response"]) != (row.best_observation_uuid, row.best_response):
+    was_best = (row.best_observation_uuid, row.best_response, row.best_covars)
+    if (values["best_observation_uuid"], values["best_response"], values["best_covars"]) != was_best:
         events.append(("best_changed", _told_best(best)))
     stopped = await stopped_by_data(work, row, now)
     if stopped is not None:
