@@ -238,6 +238,14 @@ def _interrupt() -> None:
     signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """A process that a shell starts in the background ignores SIGINT; a notebook's kernel does not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def is_waiting(monkeypatch) -> Event:
     """Set as soon as the caller's thread waits for what is at work."""
@@ -248,7 +256,6 @@ def is_waiting(monkeypatch) -> Event:
         return really(*given)
 
     monkeypatch.setattr("autotune.parallel.WAIT_S", 0.05)
-
     monkeypatch.setattr("autotune.parallel.wait", wait)
     return is_waiting
 
