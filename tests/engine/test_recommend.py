@@ -132,6 +132,7 @@ def test_every_second_suggestion_gives_options_another_try():
 def test_options_are_given_no_other_try_where_none_is_free_or_the_acquisition_is_named():
     assert explores(design(6), fixed={"color": "red"}) is False
     assert explores(design(6), acq_func="ExpectedImprovement") is False
+    assert explores(design(100)) is False
     assert explores(design(6, of=NUMBERS, guess={"x": 0.5, "z": 0.5}), lambda one: one["x"], NUMBERS) is False
 
 

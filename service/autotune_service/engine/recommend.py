@@ -20,7 +20,9 @@ from autotune_wire.responses import objectives_of, primary_of
 
 _PROMISING = 16  # rows of the front near which is looked more closely
 _EXPLORES_EACH = 2
-"""Every second suggestion aims higher, where there are options without order: see docs/engine.md."""
+_EXPLORES_UNTIL = 100
+"""Every second suggestion aims higher where there are options without order, until so many configurations are known:
+see docs/engine.md."""
 
 
 def recommend(problem: Problem) -> list[Recommendation]:
@@ -109,7 +111,8 @@ class _Proposing:
         Numbers are explored by the way, as their neighbours tell of them; an option that began badly is not.
         """
         is_ours = self.problem.acq_func == "auto" and self.n_objectives == 1
-        is_turn = (len(self.told) + len(self.pending)) % _EXPLORES_EACH == 0
+        known = len(self.told) + len(self.pending)
+        is_turn = known < _EXPLORES_UNTIL and known % _EXPLORES_EACH == 0
         fixed = self.problem.fixed
         return is_ours and is_turn and any(one.is_code and one.name not in fixed for one in self.encoding.columns)
 
