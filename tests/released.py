@@ -4,8 +4,6 @@ import json
 import re
 from pathlib import Path
 
-import asyncpg
-
 from autotune_service.store.migrate import known_revisions, upgrade
 from autotune_service.store.observations import list_observations
 from autotune_service.store.questions import add_question
@@ -13,6 +11,7 @@ from autotune_service.store.tables import metadata
 from autotune_service.tuning.correct import correct
 from autotune_service.tuning.once import Once
 from autotune_wire.observations import Correction
+from raw_database import execute, fetch
 
 DUMPS = Path(__file__).parent / "store" / "schemas"
 _ORDER = ("users", "refresh_tokens", "sessions", "experiments", "spaces", "suggestions", "observations", "events")
@@ -33,22 +32,6 @@ def rows_of(revision):
     lines = [line for line in dump_of(revision).splitlines() if line.startswith("INSERT INTO ")]
     assert len(rows) == len(lines)
     return "\n".join(line for name in _ORDER for row, line in zip(rows, lines, strict=True) if row == name)
-
-
-async def execute(url, statements):
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statements)
-    finally:
-        await connection.close()
-
-
-async def fetch(url, query):
-    connection = await asyncpg.connect(url)
-    try:
-        return [dict(row) for row in await connection.fetch(query)]
-    finally:
-        await connection.close()
 
 
 async def counts_of(url):

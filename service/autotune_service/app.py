@@ -259,9 +259,8 @@ async def _serve_http(
     config = Config()
     config.bind = [f"fd://{sock.detach()}"]
     config.websocket_max_message_size = app.config["MAX_CONTENT_LENGTH"]
-    guard.install(
-        settings.ping_s, settings.silent_s
-    )  # it pings; hypercorn's own pings keep each closed socket until the next one is due
+    # It pings: hypercorn's own pings keep each closed socket until the next one is due.
+    guard.install(settings.ping_s, settings.silent_s)
     config.graceful_timeout = _GRACE_S
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")

@@ -4,10 +4,9 @@ import asyncio
 
 from rounds import history, make
 
-from autotune_service.store.database import Store
 from autotune_service.store.embedded import EmbeddedPostgres
-from autotune_service.store.epoch import get_epoch
 from processes import run_autotune, wait_until
+from raw_database import epoch_of
 
 RUNS = [
     {"covars": {"v1": n % 6, "color": color, "weight": 20.0 * n}, "response": float(n * (7 - n))}
@@ -31,7 +30,7 @@ async def test_promise_29_restored_backup_goes_on_as_the_original_would(start_se
     with service.client() as client, other.client() as other_client:
         assert state_of(other_client, exp_uuid) == before
         assert after_one_more(other_client, exp_uuid) == after_one_more(client, exp_uuid)
-    assert await epoch_of(old) != await epoch_of(new)
+    assert await epoch_in(old) != await epoch_in(new)
 
 
 def state_of(client, exp_uuid):
@@ -55,13 +54,10 @@ def asked_of(client, exp_uuid):
     return wait_until(ask, 120)
 
 
-async def epoch_of(data):
+async def epoch_in(data):
     postgres = EmbeddedPostgres(data / "postgres")
-    store = Store(await asyncio.to_thread(postgres.start), pool_size=2, timeout_s=5)
-    await store.connect()
+    url = await asyncio.to_thread(postgres.start)
     try:
-        async with store.work() as work:
-            return await get_epoch(work)
+        return await epoch_of(url)
     finally:
-        await store.disconnect()
         await asyncio.to_thread(postgres.stop)

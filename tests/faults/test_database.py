@@ -6,31 +6,21 @@ import socket
 import time
 from uuid import uuid4
 
-import asyncpg
 import httpx2
 import pytest
 from rounds import history, make
 
 from autotune_service.store.embedded import EmbeddedPostgres
 from processes import wait_until
+from raw_database import execute, fetch
 from support import GUESS, SECRET
 from watching import Watcher
 
 
 def backends(cluster_url):
     """How many backends of the service stand in which state."""
-
-    async def ask():
-        connection = await asyncpg.connect(cluster_url)
-        try:
-            rows = await connection.fetch(
-                "SELECT state, count(*) AS n FROM pg_stat_activity WHERE application_name = 'autotune' GROUP BY state"
-            )
-        finally:
-            await connection.close()
-        return {row["state"]: row["n"] for row in rows}
-
-    return asyncio.run(ask())
+    query = "SELECT state, count(*) AS n FROM pg_stat_activity WHERE application_name = 'autotune' GROUP BY state"
+    return {row["state"]: row["n"] for row in asyncio.run(fetch(cluster_url, query))}
 
 
 def test_promise_04_clients_that_hang_up_leave_the_pool_whole(start_service, database_url):
@@ -56,14 +46,7 @@ def test_promise_04_clients_that_hang_up_leave_the_pool_whole(start_service, dat
         assert len(history(client, exp_uuid)) == n_stored + 1
 
 
-async def _terminate(url):
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'autotune%'"
-        )
-    finally:
-        await connection.close()
+KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'autotune%'"
 
 
 def test_promise_05_killed_backends_cost_no_more_than_the_request_under_way(start_service, database_url):
@@ -71,7 +54,7 @@ def test_promise_05_killed_backends_cost_no_more_than_the_request_under_way(star
     with service.client() as client:
         exp_uuid = make(client)
         for n in range(10):
-            asyncio.run(_terminate(database_url))
+            asyncio.run(execute(database_url, KILL))
             replies = [client.get(f"/experiment/{exp_uuid}").status_code for _ in range(4)]
             assert set(replies) <= {200, 503}
             assert replies[-1] == 200, f"round {n}: {replies}"

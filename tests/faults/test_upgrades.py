@@ -11,7 +11,8 @@ from autotune_service.store.migrate import downgrade, known_revisions, upgrade
 from autotune_service.tuning.portable import export_experiment, import_experiment, read_export
 from autotune_service.web.requests import read_json
 from processes import run_autotune, wait_until
-from released import dump_of, execute, fetch, fill, plain, released, rows_of
+from raw_database import execute, fetch
+from released import dump_of, fill, plain, released, rows_of
 
 REVISIONS = known_revisions()
 COLUMNS = """

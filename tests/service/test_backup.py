@@ -1,43 +1,15 @@
 """`autotune backup` and `autotune restore`, as their users run them."""
 
-import asyncpg
 import pytest
 
 from autotune_service.store import backup, postgres_tools
 from autotune_service.store.backup import back_up, restore
-from autotune_service.store.database import Store
-from autotune_service.store.epoch import get_epoch
 from autotune_service.store.migrate import known_revisions, upgrade
 from autotune_service.store.postgres_tools import BackupError, find_tools, libpq_environment
 from processes import run_autotune
+from raw_database import epoch_of, execute, value_of
 
 ADA = "INSERT INTO users VALUES (gen_random_uuid(), 'ada@example.org', 'hash', true, now())"
-
-
-async def execute(url, statement):
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-async def value_of(url, query):
-    connection = await asyncpg.connect(url)
-    try:
-        return await connection.fetchval(query)
-    finally:
-        await connection.close()
-
-
-async def epoch_of(url):
-    store = Store(url, pool_size=2, timeout_s=5)
-    await store.connect()
-    try:
-        async with store.work() as work:
-            return await get_epoch(work)
-    finally:
-        await store.disconnect()
 
 
 @pytest.fixture
@@ -189,7 +161,7 @@ def test_url_is_told_to_the_tools_by_variables(monkeypatch):
     names = ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSSLMODE", "PGOPTIONS")
     expected = ("db.example", "6000", "a@b", "p:w/d", "na me", "require", "-c work_mem=8\\ MB")
     assert tuple(told[name] for name in names) == expected
-    assert libpq_environment("postgresql://u:@/db?host=/tmp/sockets")["PGHOST"] == "/tmp/sockets"
+    assert libpq_environment("postgresql://u:@/db?host=/run/sockets")["PGHOST"] == "/run/sockets"
     assert "localhost" in libpq_environment("postgresql:///db")["PGHOST"]
 
 

@@ -13,6 +13,7 @@ from autotune_service.store.spaces import list_spaces
 from autotune_service.store.suggestions import list_pending
 from autotune_service.store.tables import metadata
 from autotune_wire.responses import Objective
+from raw_database import execute
 
 
 async def columns_of(url):
@@ -85,7 +86,7 @@ INSERT INTO observations VALUES ('00000000-0000-0000-0000-000000000002', 3, '000
 
 async def test_data_of_the_first_version_are_read_by_the_second(empty_database_url):
     await upgrade(empty_database_url, "0001")
-    await run(empty_database_url, FIRST_DATA)
+    await execute(empty_database_url, FIRST_DATA)
     await upgrade(empty_database_url)
     store = Store(empty_database_url, pool_size=2, timeout_s=5)
     await store.connect()
@@ -107,9 +108,9 @@ async def test_data_of_the_first_version_are_read_by_the_second(empty_database_u
 
 async def test_second_version_goes_back_with_data(empty_database_url):
     await upgrade(empty_database_url, "0001")
-    await run(empty_database_url, FIRST_DATA)
+    await execute(empty_database_url, FIRST_DATA)
     await upgrade(empty_database_url)
-    await run(
+    await execute(
         empty_database_url,
         """
         INSERT INTO observations SELECT exp_uuid, 6, gen_random_uuid(), NULL, covars, NULL, now(), '{}', '{}', 'failed'
@@ -127,11 +128,3 @@ async def test_second_version_goes_back_with_data(empty_database_url):
     finally:
         await connection.close()
     await upgrade(empty_database_url)
-
-
-async def run(url, statements):
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statements)
-    finally:
-        await connection.close()

@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 from quart.testing.connections import WebsocketDisconnectError
 
+from autotune_wire.frames import UserEvent
 from support import GUESS, PASSWORD, make_experiment
 
 FORM = {"username": "ada@example.org", "password": PASSWORD}
@@ -212,6 +213,7 @@ async def test_user_follows_all_experiments_on_one_socket(client, headers, exp_u
         await client.post(f"/experiment/tell/{exp_uuid}", json={"covars": GUESS, "response": 1.0}, headers=headers)
         told = await receive(socket)
         assert (told["exp_uuid"], told["seq"], told["type"]) == (exp_uuid, 3, "observation_added")
+        assert UserEvent.model_validate(told).model_dump(mode="json").keys() == told.keys()
 
 
 async def test_user_gets_what_was_missed_of_the_own_experiments(client, headers, exp_uuid):

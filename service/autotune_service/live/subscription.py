@@ -1,16 +1,20 @@
 """Replay, then live: every event of an experiment after a seq, in order, each once."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.live.hub import Hub, wait_for_wake
-from autotune_service.live.tail import Frame, Tail
+from autotune_service.live.tail import Frame
 from autotune_service.store.database import Store
 from autotune_service.store.experiments import list_positions
 from autotune_wire.frames import Positions
+
+_T = TypeVar("_T")
 
 _POLL_S = 5.0
 
@@ -24,7 +28,7 @@ async def subscribe(store: Store, hub: Hub, exp_uuid: UUID, after: int) -> Async
     with hub.watch(exp_uuid) as wake, hub.tail(store, exp_uuid) as tail:
         while True:
             wake.clear()
-            frames = await _read_on(tail, after)
+            frames = await _however_long(partial(tail.after, after))
             for frame in frames:
                 yield frame
                 after = frame.seq
@@ -33,11 +37,11 @@ async def subscribe(store: Store, hub: Hub, exp_uuid: UUID, after: int) -> Async
                     break
 
 
-async def _read_on(tail: Tail, after: int) -> Sequence[Frame]:
-    """Read events, however long the database is away: a watcher can do nothing better than wait for it too."""
+async def _however_long(read: Callable[[], Awaitable[_T]]) -> _T:
+    """Read, however long the database is away: a watcher can do nothing better than wait for it too."""
     while True:
         try:
-            return await tail.after(after)
+            return await read()
         except UnavailableError as error:
             await asyncio.sleep(error.retry_after_s)
 
@@ -83,16 +87,15 @@ class Following:
 
     async def _new(self, exp_uuid: UUID) -> AsyncGenerator[Frame]:
         with self._hub.tail(self._store, exp_uuid) as tail:
-            while frames := await _read_on(tail, self._seen.get(exp_uuid, 0)):
+            while frames := await _however_long(partial(tail.after, self._seen.get(exp_uuid, 0))):
                 for frame in frames:
                     text = f'{{"exp_uuid":"{exp_uuid}",{frame.text.removeprefix("{")}'  # a UserEvent
                     yield Frame(frame.seq, frame.at, text, frame.traceparent)
                     self._seen[exp_uuid] = frame.seq
 
     async def _positions(self) -> dict[UUID, int]:
-        while True:
-            try:
-                async with self._store.work() as work:
-                    return await list_positions(work, self._user_uuid)
-            except UnavailableError as error:
-                await asyncio.sleep(error.retry_after_s)
+        async def read() -> dict[UUID, int]:
+            async with self._store.work() as work:
+                return await list_positions(work, self._user_uuid)
+
+        return await _however_long(read)

@@ -13,7 +13,7 @@ from uuid import UUID
 from autotune_service.store.database import Store
 from autotune_service.store.events import list_events
 
-BATCH = 500
+_BATCH = 500
 _MAX_CHARACTERS = 2**20
 
 
@@ -66,7 +66,7 @@ class Tail:
         return time.monotonic() - self._read_at
 
     async def _read(self, seq: int) -> Sequence[Frame]:
-        events = await list_events(self._store, self._exp_uuid, seq, BATCH)
+        events = await list_events(self._store, self._exp_uuid, seq, _BATCH)
         frames = [Frame(event.seq, event.at, event.model_dump_json(), event.traceparent) for event in events]
         if frames and (not self._frames or frames[-1].seq > self._frames[-1].seq):
             if self._frames and frames[0].seq != self._frames[-1].seq + 1:
@@ -85,4 +85,4 @@ class Tail:
         if not self._frames or not self._frames[0].seq <= seq + 1 <= self._frames[-1].seq:
             return []
         start = seq + 1 - self._frames[0].seq
-        return list(islice(self._frames, start, start + BATCH))
+        return list(islice(self._frames, start, start + _BATCH))

@@ -1,7 +1,6 @@
 """Which log the seqs of all events are of: another one where a backup is restored, so that watchers begin anew."""
 
 from hashlib import sha256
-from uuid import uuid4
 
 import sqlalchemy as sa
 
@@ -21,12 +20,6 @@ async def get_epoch(work: Work) -> str:
     own = None if row is None else row["epoch"]
     parts = (await _server(work), await _database(work), own)
     return sha256("/".join(str(part) for part in parts).encode()).hexdigest()[:_LENGTH]
-
-
-async def update_epoch(work: Work) -> None:
-    """Begin another log."""
-    await work.run(sa.delete(log_epoch))
-    await work.run(sa.insert(log_epoch).values(epoch=uuid4()))
 
 
 async def _server(work: Work) -> str | None:

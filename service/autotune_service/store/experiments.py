@@ -28,6 +28,10 @@ _STOPPED: TypeAdapter[Stopped | None] = TypeAdapter(Stopped | None)
 _BEST_PREDICTED: TypeAdapter[BestPredicted | None] = TypeAdapter(BestPredicted | None)
 
 
+BestOne = tuple[UUID | None, float | None, Configuration | None]
+"""The best observation: its uuid, its response and its configuration; None each where there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExperimentRow:
     """An experiment as stored; ``number`` orders all experiments by creation."""
@@ -66,6 +70,11 @@ class ExperimentRow:
     def is_closed(self) -> bool:
         """Whether nothing more is taken."""
         return self.state == "closed"
+
+    @property
+    def best_one(self) -> BestOne:
+        """The best observation so far."""
+        return self.best_observation_uuid, self.best_response, self.best_covars
 
     @property
     def has_contexts(self) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -15,17 +16,9 @@ from autotune_service.store.tables import observation_versions, observations
 from autotune_wire.base import Configuration
 from autotune_wire.observations import Observation, ObservationVersion, Status
 
-_VERSIONED = (
-    "observation_uuid",
-    "version",
-    "exp_uuid",
-    "covars",
-    "response",
-    "responses",
-    "sds",
-    "status",
-    "is_excluded",
-)
+_VERSIONED = ("covars", "response", "responses", "sds", "status", "version", "is_excluded")
+"""What a correction may change."""
+_COUNTS = sa.not_(observations.c.is_excluded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +54,11 @@ class ObservationRow:
             time_created=self.created_at,
         )
 
+    def as_version(self) -> ObservationVersion:
+        """Shape the row as the only version of an observation that was never corrected."""
+        content = {name: getattr(self, name) for name in _VERSIONED}
+        return ObservationVersion(**content, seq=self.seq, reason=None, time_created=self.created_at)
+
 
 async def add_observations(work: Work, rows: Sequence[ObservationRow]) -> None:
     """Store new observations."""
@@ -72,32 +70,19 @@ async def list_observations(
     work: Work, exp_uuid: UUID, after: int = 0, limit: int | None = None
 ) -> list[ObservationRow]:
     """Give the observations with a seq greater than ``after``, oldest first."""
-    query = (
-        sa.select(observations)
-        .where(observations.c.exp_uuid == exp_uuid, observations.c.seq > after)
-        .order_by(observations.c.seq)
-        .limit(limit)
-    )
+    query = _in_order(observations, exp_uuid, after).limit(limit)
     return [_observation_of(row) for row in await work.all(query)]
 
 
 async def list_measured(work: Work, exp_uuid: UUID) -> list[dict[str, float]]:
     """Give what was measured in each run that counts, oldest first; of a failed one nothing."""
-    query = (
-        sa.select(observations.c.responses)
-        .where(observations.c.exp_uuid == exp_uuid, sa.not_(observations.c.is_excluded))
-        .order_by(observations.c.seq)
-    )
+    query = _in_order(observations.c.responses, exp_uuid).where(_COUNTS)
     return [row["responses"] for row in await work.all(query)]
 
 
 async def list_counted(work: Work, exp_uuid: UUID, after: int = 0) -> list[ObservationRow]:
     """Give the observations that count, those with a seq greater than ``after``, oldest first."""
-    query = (
-        sa.select(observations)
-        .where(observations.c.exp_uuid == exp_uuid, observations.c.seq > after, sa.not_(observations.c.is_excluded))
-        .order_by(observations.c.seq)
-    )
+    query = _in_order(observations, exp_uuid, after).where(_COUNTS)
     return [_observation_of(row) for row in await work.all(query)]
 
 
@@ -112,11 +97,10 @@ async def get_observation(work: Work, exp_uuid: UUID, observation_uuid: UUID) ->
 
 async def update_observation(work: Work, row: ObservationRow) -> None:
     """Store a new version of an observation; the caller holds the experiment's row lock."""
-    changed = ("covars", "response", "responses", "sds", "status", "version", "is_excluded")
     query = sa.update(observations).where(
         observations.c.exp_uuid == row.exp_uuid, observations.c.observation_uuid == row.observation_uuid
     )
-    await work.run(query.values({name: getattr(row, name) for name in changed}))
+    await work.run(query.values({name: getattr(row, name) for name in _VERSIONED}))
 
 
 async def add_version(
@@ -132,7 +116,7 @@ async def add_version(
         reason: Why, None where it is the first.
         user_uuid: Who wrote it, None where it is the first.
     """
-    values = {name: getattr(row, name) for name in _VERSIONED}
+    values = {name: getattr(row, name) for name in ("exp_uuid", "observation_uuid", *_VERSIONED)}
     values |= {"seq": seq, "created_at": at, "reason": reason, "user_uuid": user_uuid}
     await work.run(insert(observation_versions).values(**values).on_conflict_do_nothing())
 
@@ -156,8 +140,13 @@ async def get_observation_of(work: Work, suggestion_uuid: UUID, exp_uuid: UUID) 
     return None if row is None else _observation_of(row)
 
 
+def _in_order(what: sa.Table | sa.Column[Any], exp_uuid: UUID, after: int = 0) -> sa.Select[Any]:
+    is_wanted = sa.and_(observations.c.exp_uuid == exp_uuid, observations.c.seq > after)
+    return sa.select(what).where(is_wanted).order_by(observations.c.seq)
+
+
 def _version_of(row: Record) -> ObservationVersion:
-    names = ("version", "seq", "covars", "response", "responses", "sds", "status", "is_excluded", "reason")
+    names = ("seq", "reason", *_VERSIONED)
     return ObservationVersion(**{name: row[name] for name in names}, time_created=row["created_at"])
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from autotune_service.domain.configuration import checked_configuration
@@ -22,11 +21,11 @@ from autotune_service.store.observations import (
 )
 from autotune_service.store.questions import delete_old_answers
 from autotune_service.store.spaces import list_spaces
-from autotune_service.tuning.experiments import require_active
+from autotune_service.tuning.experiments import best_changed, require_active, with_new_data
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.outcomes import outcome_of
 from autotune_service.tuning.stopping import stopped_by_data
-from autotune_wire.observations import Correction, Observation, ObservationVersion, ObservationVersions
+from autotune_wire.observations import Correction, Observation, ObservationVersions
 
 
 async def correct(
@@ -71,7 +70,7 @@ async def list_observation_versions(
         await get_experiment(work, exp_uuid, user_uuid)
         row = await _observation(work, exp_uuid, observation_uuid)
         versions = await list_versions(work, observation_uuid)
-    return ObservationVersions(observation_uuid=observation_uuid, versions=versions or [_only_version(row)])
+    return ObservationVersions(observation_uuid=observation_uuid, versions=versions or [row.as_version()])
 
 
 async def _observation(work: Work, exp_uuid: UUID, observation_uuid: UUID) -> ObservationRow:
@@ -101,21 +100,12 @@ async def _corrected(work: Work, row: ExperimentRow, before: ObservationRow, bod
 async def _settle(work: Work, row: ExperimentRow, after: ObservationRow, reason: str, now: datetime) -> None:
     best = _best(row, await list_counted(work, row.exp_uuid))
     data_rev = row.data_rev + 1
-    values: dict[str, Any] = {
-        "data_rev": data_rev,
-        "fit_rev": data_rev if row.has_contexts else row.fit_rev,
-        "retry_at": None,
-        "n_wanted": row.n_ready,
-        "updated_at": now,
-        "best_observation_uuid": None if best is None else best.observation_uuid,
-        "best_response": None if best is None else best.response,
-        "best_covars": None if best is None else best.covars,
-    }
+    now_best = (None, None, None) if best is None else (best.observation_uuid, best.response, best.covars)
+    values = with_new_data(row, data_rev, now_best, now)
     corrected = {**after.told().model_dump(mode="json"), "reason": reason}
     events: list[NewEvent] = [("observation_corrected", corrected)]
-    was_best = (row.best_observation_uuid, row.best_response, row.best_covars)
-    if (values["best_observation_uuid"], values["best_response"], values["best_covars"]) != was_best:
-        events.append(("best_changed", _told_best(best)))
+    if now_best != row.best_one:
+        events.append(best_changed(now_best))
     stopped = await stopped_by_data(work, row, now)
     if stopped is not None:
         values["stopped"], event = stopped
@@ -135,14 +125,3 @@ def _best(row: ExperimentRow, counted: Sequence[ObservationRow]) -> ObservationR
         if is_better(row.direction, one.response, None if best is None else best.response):
             best = one
     return best
-
-
-def _told_best(best: ObservationRow | None) -> dict[str, Any]:
-    if best is None:
-        return {"observation_uuid": None, "covars": None, "response": None}
-    return {"observation_uuid": str(best.observation_uuid), "covars": best.covars, "response": best.response}
-
-
-def _only_version(row: ObservationRow) -> ObservationVersion:
-    names = ("version", "seq", "covars", "response", "responses", "sds", "status", "is_excluded")
-    return ObservationVersion(**{name: getattr(row, name) for name in names}, reason=None, time_created=row.created_at)

@@ -12,6 +12,7 @@ from autotune_service.domain.experiment import check_new
 from autotune_service.store.database import Store
 from autotune_service.store.events import NewEvent, add_events
 from autotune_service.store.experiments import (
+    BestOne,
     ExperimentRow,
     add_experiment,
     get_experiment,
@@ -162,6 +163,36 @@ def _values(user_uuid: UUID, new: NewExperiment, now: datetime) -> dict[str, Any
         "n_open": 0 if has_contexts else 1,
         "n_wanted": 0 if has_contexts else 1,
     }
+
+
+def with_new_data(row: ExperimentRow, data_rev: int, best: BestOne, now: datetime) -> dict[str, Any]:
+    """Give the columns of an experiment that change with its data, and have the next suggestion computed.
+
+    Args:
+        row: The experiment as it was.
+        data_rev: The revision of its data from now on.
+        best: The best observation from now on.
+        now: The time of the change.
+    """
+    uuid, response, covars = best
+    values = {
+        "data_rev": data_rev,
+        "retry_at": None,
+        "n_wanted": row.n_ready,  # whoever still waits for more raises it again
+        "updated_at": now,
+        "best_observation_uuid": uuid,
+        "best_response": response,
+        "best_covars": covars,
+    }
+    # With contexts there is nothing to compute before somebody asks and says where it is.
+    return values | {"fit_rev": data_rev} if row.has_contexts else values
+
+
+def best_changed(best: BestOne) -> NewEvent:
+    """Announce the best observation, or that there is none any more."""
+    uuid, response, covars = best
+    shown = None if uuid is None else str(uuid)
+    return "best_changed", {"observation_uuid": shown, "covars": covars, "response": response}
 
 
 def require_active(row: ExperimentRow) -> None:

@@ -16,7 +16,7 @@ from autotune_service.store.experiments import ExperimentRow, get_experiment, up
 from autotune_service.store.observations import ObservationRow, add_observations
 from autotune_service.store.questions import delete_old_answers
 from autotune_service.store.suggestions import TOLD, update_state
-from autotune_service.tuning.experiments import require_active
+from autotune_service.tuning.experiments import best_changed, require_active, with_new_data
 from autotune_service.tuning.links import Linked, link
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.stopping import stopped_by_data
@@ -87,7 +87,7 @@ class _Added:
         self._now = now
         self.observations: list[ObservationRow] = []
         self.events: list[NewEvent] = []
-        self._best = (row.best_observation_uuid, row.best_response, row.best_covars)
+        self._best = row.best_one
 
     @property
     def data_rev(self) -> int:
@@ -113,27 +113,16 @@ class _Added:
         self.events.append(("observation_added", {**data, "n_observations": n_observations}))
         if outcome.response is not None and self._is_best(outcome.response, outcome.responses):
             self._best = (row.observation_uuid, outcome.response, one.covars)
-            best = {"observation_uuid": str(row.observation_uuid), "covars": one.covars, "response": outcome.response}
-            self.events.append(("best_changed", best))
+            self.events.append(best_changed(self._best))
 
     def _is_best(self, response: float, responses: dict[str, float]) -> bool:
         row = self._row
         return meets_thresholds(row.responses, responses) and is_better(row.direction, response, self._best[1])
 
     def values(self) -> dict[str, Any]:
-        uuid, response, covars = self._best
-        values = {
-            "n_observations": self._row.n_observations + len(self.observations),
-            "data_rev": self.data_rev,
-            "retry_at": None,
-            "n_wanted": self._row.n_ready,  # whoever still waits for more raises it again
-            "updated_at": self._now,
-            "best_observation_uuid": uuid,
-            "best_response": response,
-            "best_covars": covars,
-        }
-        # With contexts there is nothing to compute before somebody asks and says where it is.
-        return values | {"fit_rev": self.data_rev} if self._row.has_contexts else values
+        n_observations = self._row.n_observations + len(self.observations)
+        values = with_new_data(self._row, self.data_rev, self._best, self._now)
+        return values | {"n_observations": n_observations}
 
     def reply(self) -> TellReply:
         names = list(self._row.responses)

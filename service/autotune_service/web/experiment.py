@@ -8,7 +8,7 @@ from quart_schema import tag, validate_querystring, validate_request, validate_r
 from autotune_service.tuning import correct, experiments, leases, spaces, stopping
 from autotune_service.web.calls import ask_current, ask_new, tell_runs
 from autotune_service.web.identity import signed_in
-from autotune_service.web.once import once_of_request
+from autotune_service.web.once import signed_in_once
 from autotune_service.web.rules import rule_of
 from autotune_service.web.services import services
 from autotune_wire import paths
@@ -33,8 +33,7 @@ blueprint = Blueprint("experiment", __name__)
 @validate_response(Experiment, 201)
 async def new(data: NewExperiment) -> tuple[Experiment, int]:
     """Describe an experiment; its first suggestion is the guess."""
-    user_uuid = await signed_in()
-    once = await once_of_request(user_uuid)
+    user_uuid, once = await signed_in_once()
     creating = experiments.create_experiment(services().store, user_uuid, data, once)
     return await once.answer(Experiment, creating), 201
 
@@ -71,8 +70,7 @@ async def ask(exp_uuid: UUID, query_args: AskQuery) -> AskReply:
 @validate_response(AskReply)
 async def lease(exp_uuid: UUID, data: Ask) -> AskReply:
     """Take n suggestions that nobody else gets: for several runs at a time."""
-    user_uuid = await signed_in()
-    once = await once_of_request(user_uuid)
+    user_uuid, once = await signed_in_once()
     return await once.answer(AskReply, ask_new(user_uuid, exp_uuid, data, once))
 
 
@@ -82,8 +80,7 @@ async def lease(exp_uuid: UUID, data: Ask) -> AskReply:
 @validate_response(TellReply, 202)
 async def tell(exp_uuid: UUID, data: Tell) -> tuple[TellReply, int]:
     """Tell what was run and what came of it; it is stored when the answer comes."""
-    user_uuid = await signed_in()
-    once = await once_of_request(user_uuid)
+    user_uuid, once = await signed_in_once()
     return await once.answer(TellReply, tell_runs(user_uuid, exp_uuid, data, once)), 202
 
 
@@ -102,8 +99,7 @@ async def renew(exp_uuid: UUID, data: Renew) -> Leases:
 @validate_response(Suggestion)
 async def abandon(exp_uuid: UUID, data: Abandon) -> Suggestion:
     """Give up a suggestion that will not be run; another one takes its place."""
-    user_uuid = await signed_in()
-    once = await once_of_request(user_uuid)
+    user_uuid, once = await signed_in_once()
     return await once.answer(Suggestion, leases.abandon(services().store, user_uuid, exp_uuid, data, once))
 
 
@@ -122,8 +118,7 @@ async def history(exp_uuid: UUID, query_args: PageQuery) -> HistoryPage:
 @validate_response(Observation)
 async def correct_observation(exp_uuid: UUID, observation_uuid: UUID, data: Correction) -> Observation:
     """Edit, exclude or restore an observation; every version is kept, and the next suggestion is computed anew."""
-    user_uuid = await signed_in()
-    once = await once_of_request(user_uuid)
+    user_uuid, once = await signed_in_once()
     correcting = correct.correct(services().store, user_uuid, exp_uuid, observation_uuid, data, once)
     return await once.answer(Observation, correcting)
 
@@ -141,8 +136,7 @@ async def list_versions(exp_uuid: UUID, observation_uuid: UUID) -> ObservationVe
 @validate_response(Experiment)
 async def close(exp_uuid: UUID) -> Experiment:
     """Close an experiment: it keeps its data and takes nothing more."""
-    user_uuid = await signed_in()
-    once = await once_of_request(user_uuid)
+    user_uuid, once = await signed_in_once()
     return await once.answer(Experiment, experiments.close_experiment(services().store, user_uuid, exp_uuid, once))
 
 
@@ -152,8 +146,7 @@ async def close(exp_uuid: UUID) -> Experiment:
 @validate_response(Experiment)
 async def resume(exp_uuid: UUID, data: Resume) -> Experiment:
     """Go on after a stop rule was met, with the same rules or others."""
-    user_uuid = await signed_in()
-    once = await once_of_request(user_uuid)
+    user_uuid, once = await signed_in_once()
     return await once.answer(Experiment, stopping.resume(services().store, user_uuid, exp_uuid, data, once))
 
 
@@ -163,8 +156,7 @@ async def resume(exp_uuid: UUID, data: Resume) -> Experiment:
 @validate_response(Experiment)
 async def edit_space(exp_uuid: UUID, data: SpaceEdit) -> Experiment:
     """Change the space: what was told stays, and the next suggestion is computed anew."""
-    user_uuid = await signed_in()
-    once = await once_of_request(user_uuid)
+    user_uuid, once = await signed_in_once()
     return await once.answer(Experiment, spaces.edit_space(services().store, user_uuid, exp_uuid, data, once))
 
 

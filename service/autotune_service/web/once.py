@@ -8,6 +8,7 @@ from quart import request
 
 from autotune_service.domain.errors import InvalidError
 from autotune_service.tuning.once import ALWAYS, Once
+from autotune_service.web.identity import signed_in
 from autotune_wire.base import IDEMPOTENCY_HEADER, Key
 from autotune_wire.frames import Operation
 from autotune_wire.problems import FieldProblem
@@ -15,15 +16,18 @@ from autotune_wire.problems import FieldProblem
 _KEY: TypeAdapter[str] = TypeAdapter(Key)
 
 
-async def once_of_request(user_uuid: UUID) -> Once:
-    """Tell which of the user's requests the current one is.
+async def signed_in_once() -> tuple[UUID, Once]:
+    """Give the user who sent the current request, and tell which of the user's requests it is.
 
     Raises:
+        UnauthenticatedError: If nobody is signed in.
+        ForbiddenError: If another site's page makes a browser send it.
         InvalidError: If its key is none.
     """
+    user_uuid = await signed_in()
     key = request.headers.get(IDEMPOTENCY_HEADER)
     if key is None:
-        return ALWAYS
+        return user_uuid, ALWAYS
     try:
         _KEY.validate_python(key)
     except ValueError:
@@ -33,7 +37,7 @@ async def once_of_request(user_uuid: UUID) -> Once:
     body = await request.get_data()
     assert isinstance(body, bytes)
     asked.update(body)
-    return Once(user_uuid, key, asked.digest())
+    return user_uuid, Once(user_uuid, key, asked.digest())
 
 
 def once_of_frame(user_uuid: UUID, exp_uuid: UUID, frame: Operation) -> Once:

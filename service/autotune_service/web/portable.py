@@ -8,7 +8,7 @@ from quart_schema import document_request, document_response, tag, validate_resp
 
 from autotune_service.tuning.portable import export_experiment, import_experiment, read_export
 from autotune_service.web.identity import signed_in
-from autotune_service.web.once import once_of_request
+from autotune_service.web.once import signed_in_once
 from autotune_service.web.requests import read_aside
 from autotune_service.web.rules import rule_of
 from autotune_service.web.services import services
@@ -36,8 +36,7 @@ async def export(exp_uuid: UUID) -> Response:
 @validate_response(Experiment, 201)
 async def import_() -> tuple[Experiment, int]:
     """Make a new experiment of an exported one: the same data, seqs and seed, so the same next suggestion."""
-    user_uuid = await signed_in()
-    once = await once_of_request(user_uuid)
+    user_uuid, once = await signed_in_once()
     async with _checking:
         document = await read_aside(read_export)
     importing = import_experiment(services().store, user_uuid, document, once)
