@@ -37,8 +37,8 @@ else
 	@exec $(BIN)/autotune lab "$(NOTEBOOK)" $(RUN_OPTIONS) $(LAB_OPTIONS)
 endif
 
-test: $(STAMP)  ## run the tests
-	$(BIN)/python -m pytest
+test: $(STAMP)  ## run the tests, on up to four cores
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 soak: $(STAMP)  ## try the faults as often and as long as promised: hours
 	$(BIN)/python -m pytest --soak -o faulthandler_timeout=7200 tests/faults tests/load

@@ -10,6 +10,8 @@ from quart.typing import TestClientProtocol
 
 SECRET = "a secret of the tests, long enough to sign"
 PASSWORD = "correct horse battery"
+UNKNOWN_UUID = "8d9f1f4e-5b0c-4b7e-9a51-2f1c0f0f7a11"
+"""Nothing has it; tests that run side by side must have the same names."""
 SPACE = {
     "v1": {"vtype": "int", "guess": 2, "min": 0, "max": 5},
     "color": {"vtype": "cat", "guess": "red", "options": ["red", "green", "blue"]},

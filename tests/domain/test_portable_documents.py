@@ -12,6 +12,7 @@ from autotune_service.domain.portable import best_of, check_portable
 from autotune_service.domain.portable_log import renamed
 from autotune_wire.portable import MAX_EVENTS, ExperimentExport, check_plain
 from autotune_wire.problems import field_problems
+from support import UNKNOWN_UUID
 
 STORED = (Path(__file__).parent.parent / "exports" / "1.json").read_text()
 
@@ -68,7 +69,7 @@ def test_stored_export_is_taken(export):
         ("experiment/n_observations", 1, "observations"),
         ("experiment/data_rev", 0, "experiment.data_rev"),
         ("experiment/fit_rev", 199_999, "experiment.data_rev"),
-        ("experiment/best_observation_uuid", str(uuid4()), "experiment.best_observation_uuid"),
+        ("experiment/best_observation_uuid", UNKNOWN_UUID, "experiment.best_observation_uuid"),
         ("experiment/best_observation_uuid", None, "experiment.best_observation_uuid"),
         ("experiment/responses", {}, "experiment.responses"),
         ("experiment/responses/taste", {"goal": ">=", "bound": "x"}, "experiment.responses.taste.bound"),
@@ -102,7 +103,7 @@ def test_stored_export_is_taken(export):
         ("suggestions/0/data_rev", 199_999, "suggestions.0.data_rev"),
         ("suggestions/0/data_seq", 3, "suggestions.0.data_seq"),
         ("suggestions/0/predictions", {"smell": {"mean": 1, "sd": 1}}, "suggestions.0.predictions"),
-        ("suggestions/0/suggestion_uuid", str(uuid4()), "suggestions.0.seq"),
+        ("suggestions/0/suggestion_uuid", UNKNOWN_UUID, "suggestions.0.seq"),
         ("observations/0/covars/x", "0.5", "observations.0.covars.x"),
         ("observations/0/covars", {}, "observations.0.covars.x"),
         ("observations/0/responses", {"smell": 1}, "observations.0.responses.smell"),
@@ -114,8 +115,8 @@ def test_stored_export_is_taken(export):
         ("observations/0/version", 2, "observations.0.version"),
         ("observations/2/version", 1, "observations.2.version"),
         ("observations/0/seq", 1, "observations.0.seq"),
-        ("observations/0/suggestion_uuid", str(uuid4()), "suggestions.0.state"),
-        ("versions/0/observation_uuid", str(uuid4()), "versions.0.observation_uuid"),
+        ("observations/0/suggestion_uuid", UNKNOWN_UUID, "suggestions.0.state"),
+        ("versions/0/observation_uuid", UNKNOWN_UUID, "versions.0.observation_uuid"),
         ("versions/0/version", 2, "versions.0.version"),
         ("versions/1/seq", 3, "versions.1.seq"),
         ("versions/1/covars/x", 40.0, "versions.1.covars.x"),
@@ -127,8 +128,8 @@ def test_stored_export_is_taken(export):
         ("events/1/type", "reset", "events.1.type"),
         ("events/1/type", "eaten", "events.1.type"),
         ("events/1/data/covars", 1, "events.1.data.covars"),
-        ("events/1/data/superseded", [str(uuid4())], "events.1.data"),
-        ("events/0/data/exp_uuid", str(uuid4()), "events.0.data"),
+        ("events/1/data/superseded", [UNKNOWN_UUID], "events.1.data"),
+        ("events/0/data/exp_uuid", UNKNOWN_UUID, "events.0.data"),
         ("events/1/data/more", 2**60, "events.1"),
         ("events/1/data/more", "\x00", "events.1"),
         ("events/1/data/more", list(range(1001)), "events.1"),

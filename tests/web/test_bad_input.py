@@ -1,11 +1,10 @@
 """Whatever comes in, what goes out is a problem document that says what is wrong."""
 
 import json
-from uuid import uuid4
 
 import pytest
 
-from support import GUESS, SPACE, make_experiment
+from support import GUESS, SPACE, UNKNOWN_UUID, make_experiment
 
 BAD_BODIES = [
     b"",
@@ -105,8 +104,8 @@ async def test_other_content_type_is_refused(client, headers):
         ("/nowhere", 404),
         ("/experiment/not-a-uuid", 404),
         ("/static/" + "x" * 3000, 404),
-        (f"/experiment/{uuid4()}", 404),
-        (f"/experiment/ask/{uuid4()}", 404),
+        (f"/experiment/{UNKNOWN_UUID}", 404),
+        (f"/experiment/ask/{UNKNOWN_UUID}", 404),
         ("/experiment/new", 405),
         ("/experiment/all?limit=0", 422),
         ("/experiment/all?limit=many", 422),

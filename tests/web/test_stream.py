@@ -1,12 +1,11 @@
 import asyncio
 import json
-from uuid import uuid4
 
 import pytest
 from quart.testing.connections import WebsocketDisconnectError
 
 from autotune_wire.frames import UserEvent
-from support import GUESS, PASSWORD, make_experiment
+from support import GUESS, PASSWORD, UNKNOWN_UUID, make_experiment
 
 FORM = {"username": "ada@example.org", "password": PASSWORD}
 HOST = {"Host": "localhost"}
@@ -142,7 +141,7 @@ async def test_bad_first_frame_closes_the_socket(client, exp_uuid, first):
 
 async def test_unknown_experiment_closes_the_socket(client, headers, exp_uuid):
     token = headers["Authorization"].removeprefix("Bearer ")
-    path = f"/experiment/stream/{uuid4()}"
+    path = f"/experiment/stream/{UNKNOWN_UUID}"
     assert await closed_with(client, path, {"op": "auth", "token": token}) == 4404
 
 
@@ -162,7 +161,7 @@ async def refused_with(client, path, headers):
         ("{}?after=-1", {}, 422),
         ("{}?after=x", {}, 422),
         ("{}?token=x", {}, 422),
-        (str(uuid4()), {}, 404),
+        (UNKNOWN_UUID, {}, 404),
     ],
 )
 async def test_handshake_that_cannot_succeed_is_refused(client, headers, exp_uuid, path, extra, status):
@@ -219,7 +218,7 @@ async def test_user_follows_all_experiments_on_one_socket(client, headers, exp_u
 async def test_user_gets_what_was_missed_of_the_own_experiments(client, headers, exp_uuid):
     async with client.websocket("/experiment/stream", headers=headers) as socket:
         await receive(socket)
-        positions = {exp_uuid: 1, str(uuid4()): 0}
+        positions = {exp_uuid: 1, UNKNOWN_UUID: 0}
         await socket.send(json.dumps({"op": "resume", "id": 1, "positions": positions}))
         frames = [await receive(socket) for _ in range(2)]
     answer = next(one for one in frames if "result" in one)
