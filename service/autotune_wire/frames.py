@@ -88,11 +88,14 @@ class Answer(Reply):
     problem: Problem | None = None
 
 
+Epoch = Annotated[Text, Field(max_length=64)]
+
+
 class StreamQuery(Request):
     """The query of the stream."""
 
     after: int = Field(default=0, ge=0, le=2**53, description="The seq of the last event already seen.")
-    epoch: Annotated[Text, Field(max_length=64)] | None = Field(
+    epoch: Epoch | None = Field(
         default=None,
         description="The log that the seq is of, from the header Autotune-Epoch of an earlier handshake. Where a "
         "backup was restored since, the first event is a `reset` with the experiment as it stands, and its seq counts "
@@ -118,6 +121,11 @@ class ResumeFrame(Request):
     op: Literal["resume"]
     id: Id
     positions: Annotated[dict[UUID, Annotated[int, Field(ge=0, le=2**53)]], Field(max_length=10_000)]
+    epoch: Epoch | None = Field(
+        default=None,
+        description="The log that the seqs are of, from the header Autotune-Epoch of an earlier handshake. Where a "
+        "backup was restored since, each of these experiments gets a `reset` first.",
+    )
 
 
 EPOCH_HEADER = "Autotune-Epoch"

@@ -7,6 +7,7 @@ import pytest
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.live.hub import Hub
 from autotune_service.live.subscription import subscribe
+from autotune_service.live.tail import Tail
 from autotune_service.tuning.experiments import create_experiment
 from autotune_service.tuning.tell import tell
 from autotune_wire.experiments import NewExperiment
@@ -63,6 +64,15 @@ async def test_subscriber_that_is_cut_at_random_sees_every_event_once(store, hub
     reading = asyncio.create_task(read())
     await asyncio.gather(*(write(part) for part in range(4)))
     assert await reading == list(range(1, n_events + 1))
+
+
+async def test_watchers_far_apart_are_all_served_by_their_own_reads(store, user_uuid, exp_uuid):
+    """A read that serves one who is far behind does not come to the end, and says nothing about it."""
+    for _ in range(2):
+        await tell(store, user_uuid, exp_uuid, [run(n / 10) for n in range(700)])
+    tail = Tail(store, exp_uuid)
+    served = await asyncio.gather(*(tail.after(seq) for seq in (1, 600, 1200, 5000)))
+    assert [frames[0].seq if frames else None for frames in served] == [2, 601, 1201, None]
 
 
 async def test_hub_wakes_after_its_connection_was_lost(store, hub, cluster, database_url, user_uuid, exp_uuid):

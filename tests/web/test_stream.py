@@ -1,9 +1,12 @@
 import asyncio
 import json
+from contextlib import aclosing
+from uuid import UUID
 
 import pytest
 from quart.testing.connections import WebsocketDisconnectError
 
+from autotune_service.live.subscription import Following
 from autotune_wire.frames import UserEvent
 from support import GUESS, PASSWORD, UNKNOWN_UUID, make_experiment
 
@@ -236,3 +239,57 @@ async def test_frame_with_a_key_is_done_once(client, headers, exp_uuid):
             assert answer["result"]["covars_sampled_iter"] == 1
         await socket.send(json.dumps({"op": "tell", "id": 3, "key": "k", "covars": GUESS, "response": 2.0}))
         assert (await receive_until(socket, answer_to(3)))["problem"]["code"] == "key_reused"
+
+
+async def test_user_who_went_back_before_the_first_frame_misses_nothing(app, client, headers, user_uuid, exp_uuid):
+    services = app.extensions["autotune"]
+    following = Following(services.store, services.hub, user_uuid, "log 1")
+    assert await following.resume({UUID(exp_uuid): 0}) == 1
+    async with aclosing(following.frames()) as frames:
+        first, *events = [await anext(frames) for _ in range(3)]
+    assert json.loads(first.text) == {"positions": {exp_uuid: 2}}
+    assert [frame.seq for frame in events] == [1, 2]
+
+
+async def test_user_who_goes_back_while_an_event_is_sent_misses_nothing(app, client, headers, user_uuid, exp_uuid):
+    services = app.extensions["autotune"]
+    following = Following(services.store, services.hub, user_uuid, "log 1")
+    async with aclosing(following.frames()) as frames:
+        await anext(frames)
+        for _ in range(3):
+            await client.post(f"/experiment/tell/{exp_uuid}", json={"covars": GUESS, "response": 1.0}, headers=headers)
+        assert (await anext(frames)).seq == 3  # and is being sent
+        await following.resume({UUID(exp_uuid): 1})
+        assert [(await anext(frames)).seq for _ in range(5)] == [2, 3, 4, 5, 6]
+
+
+async def test_user_whose_seqs_are_of_another_log_is_reset(client, headers, exp_uuid):
+    async with client.websocket("/experiment/stream", headers=headers) as socket:
+        await receive(socket)
+        positions = {exp_uuid: 9000}
+        await socket.send(json.dumps({"op": "resume", "id": 1, "positions": positions, "epoch": "before"}))
+        reset = await receive_until(socket, lambda frame: frame.get("type") == "reset")
+        assert (reset["exp_uuid"], reset["seq"]) == (exp_uuid, 2)
+        assert reset["data"]["experiment"]["exp_uuid"] == exp_uuid
+        await client.post(f"/experiment/tell/{exp_uuid}", json={"covars": GUESS, "response": 1.0}, headers=headers)
+        assert (await receive_until(socket, lambda frame: "seq" in frame))["seq"] == 3
+
+
+async def test_user_whose_seqs_are_past_the_log_gets_what_comes(client, headers, exp_uuid):
+    async with client.websocket("/experiment/stream", headers=headers) as socket:
+        await receive(socket)
+        await socket.send(json.dumps({"op": "resume", "id": 1, "positions": {exp_uuid: 9000}}))
+        await receive_until(socket, answer_to(1))
+        await client.post(f"/experiment/tell/{exp_uuid}", json={"covars": GUESS, "response": 1.0}, headers=headers)
+        assert (await receive(socket))["seq"] == 3
+
+
+async def test_renewal_with_a_key_is_done_once(client, headers, exp_uuid):
+    path = f"/experiment/{exp_uuid}"
+    taken = await client.post(f"/experiment/ask/{exp_uuid}", json={"worker": "w"}, headers=headers)
+    uuids = [one["suggestion_uuid"] for one in (await taken.get_json())["suggestions"]]
+    body, keyed = {"suggestion_uuids": uuids, "worker": "w", "lease_s": 60}, headers | {"Idempotency-Key": "r"}
+    first, second = [await client.post(f"{path}/renew", json=body, headers=keyed) for _ in range(2)]
+    assert await first.get_data() == await second.get_data()
+    other = await client.post(f"{path}/renew", json=body | {"lease_s": 61}, headers=keyed)
+    assert (other.status_code, (await other.get_json())["code"]) == (422, "key_reused")

@@ -117,15 +117,15 @@ class Hub:
 
 
 class UserWatch:
-    """Which of a user's experiments may have something new since it was taken last."""
+    """Which of a user's experiments may have something new since it was taken last; at first it may be any."""
 
     def __init__(self) -> None:
         self._changed: set[UUID] = set()
-        self._is_unknown = False
+        self._is_unknown = True
         self._wake = asyncio.Event()
 
     def add(self, exp_uuid: UUID | None) -> None:
-        """Note an experiment; None where notifications were lost, so that it may be any."""
+        """Note an experiment; None where it may be any, as after notifications were lost."""
         if exp_uuid is None:
             self._is_unknown = True
         else:

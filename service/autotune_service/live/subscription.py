@@ -2,17 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
 from autotune_service.domain.errors import UnavailableError
-from autotune_service.live.hub import Hub, wait_for_wake
+from autotune_service.live.hub import Hub, UserWatch, wait_for_wake
 from autotune_service.live.tail import Frame
 from autotune_service.store.database import Store
-from autotune_service.store.experiments import list_positions
-from autotune_wire.frames import Positions
+from autotune_service.store.experiments import ExperimentRow, get_experiment, list_positions
+from autotune_wire.frames import Event, Positions
 
 _T = TypeVar("_T")
 
@@ -46,6 +47,12 @@ async def _however_long(read: Callable[[], Awaitable[_T]]) -> _T:
             await asyncio.sleep(error.retry_after_s)
 
 
+def reset_of(row: ExperimentRow, epoch: str) -> Event:
+    """Build what a watcher gets first whose seqs are of another log: the experiment as it stands in this one."""
+    data = {"epoch": epoch, "experiment": row.told().model_dump(mode="json")}
+    return Event(seq=row.last_seq, type="reset", at=datetime.now(UTC), data=data)
+
+
 class Following:
     """All experiments of a user, from where they stand on.
 
@@ -53,45 +60,68 @@ class Following:
         store: Where they are.
         hub: Wakes when one of them has something new.
         user_uuid: Whose they are.
+        epoch: Names the log that their seqs are of.
     """
 
-    def __init__(self, store: Store, hub: Hub, user_uuid: UUID) -> None:
+    def __init__(self, store: Store, hub: Hub, user_uuid: UUID, epoch: str) -> None:
         self._store = store
         self._hub = hub
         self._user_uuid = user_uuid
+        self._epoch = epoch
         self._seen: dict[UUID, int] = {}
-        self._resumed = asyncio.Event()
+        self._reset: set[UUID] = set()
+        self._watch: UserWatch | None = None
 
-    async def resume(self, positions: Mapping[UUID, int]) -> int:
-        """Go back to the seqs that were seen last of some experiments, and give how many of them are the user's."""
+    async def resume(self, positions: Mapping[UUID, int], epoch: str | None = None) -> int:
+        """Go back to the seqs that were seen last of some experiments, and give how many of them are the user's.
+
+        Where they are of another log, each of them is reset.
+        """
         own = await self._positions()
-        found = {exp_uuid: seq for exp_uuid, seq in positions.items() if exp_uuid in own}
+        found = {exp_uuid: min(seq, own[exp_uuid]) for exp_uuid, seq in positions.items() if exp_uuid in own}
         self._seen |= found
-        self._resumed.set()
+        if epoch not in {None, self._epoch}:
+            self._reset |= found.keys()
+        if self._watch is not None:
+            self._watch.add(None)
         return len(found)
 
     async def frames(self) -> AsyncGenerator[Frame]:
         """Give where each experiment stands, and then every event of each, in the order of its seqs."""
-        with self._hub.watch_user(self._user_uuid) as watch:
-            self._seen = await self._positions()
-            yield Frame(0, datetime.now(UTC), Positions(positions=dict(self._seen)).model_dump_json())
+        with self._hub.watch_user(self._user_uuid) as self._watch:
+            positions = await self._positions()
+            self._seen = positions | self._seen  # the client may have said before where it was
+            yield Frame(0, datetime.now(UTC), Positions(positions=positions).model_dump_json())
             while True:
-                changed = watch.take()
-                if changed is None or self._resumed.is_set():
-                    self._resumed.clear()
+                changed = self._watch.take()
+                while self._reset:
+                    yield await self._next_reset()
+                if changed is None:
                     changed = {one for one, seq in (await self._positions()).items() if seq > self._seen.get(one, 0)}
                 for exp_uuid in changed:
                     async for frame in self._new(exp_uuid):
                         yield frame
-                await watch.wait(_POLL_S)
+                await self._watch.wait(_POLL_S)
+
+    async def _next_reset(self) -> Frame:
+        exp_uuid = self._reset.pop()
+
+        async def read() -> ExperimentRow:
+            async with self._store.work() as work:
+                return await get_experiment(work, exp_uuid, self._user_uuid)
+
+        reset = reset_of(await _however_long(read), self._epoch)
+        self._seen[exp_uuid] = reset.seq
+        return _user_frame(exp_uuid, Frame(reset.seq, reset.at, reset.model_dump_json()))
 
     async def _new(self, exp_uuid: UUID) -> AsyncGenerator[Frame]:
         with self._hub.tail(self._store, exp_uuid) as tail:
-            while frames := await _however_long(partial(tail.after, self._seen.get(exp_uuid, 0))):
+            while frames := await _however_long(partial(tail.after, seen := self._seen.get(exp_uuid, 0))):
                 for frame in frames:
-                    text = f'{{"exp_uuid":"{exp_uuid}",{frame.text.removeprefix("{")}'  # a UserEvent
-                    yield Frame(frame.seq, frame.at, text, frame.traceparent)
-                    self._seen[exp_uuid] = frame.seq
+                    if self._seen.get(exp_uuid, 0) != seen:
+                        break  # the client went back while an event was sent: read from there
+                    self._seen[exp_uuid] = seen = frame.seq
+                    yield _user_frame(exp_uuid, frame)
 
     async def _positions(self) -> dict[UUID, int]:
         async def read() -> dict[UUID, int]:
@@ -99,3 +129,8 @@ class Following:
                 return await list_positions(work, self._user_uuid)
 
         return await _however_long(read)
+
+
+def _user_frame(exp_uuid: UUID, frame: Frame) -> Frame:
+    """Make a UserEvent of an event that is written out already."""
+    return replace(frame, text=f'{{"exp_uuid":"{exp_uuid}",{frame.text.removeprefix("{")}')

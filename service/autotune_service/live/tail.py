@@ -40,12 +40,14 @@ class Tail:
         self._n_characters = 0
         self._reading = asyncio.Lock()
         self._n_reads = 0
+        self._end = math.inf
+        """After which seq the last read found nothing; infinite where it did not come to the end of the log."""
         self._read_at = -math.inf
 
     async def after(self, seq: int) -> Sequence[Frame]:
         """Give events after a seq, in order, at most a batch; none where the log has none.
 
-        Whoever asks while another reads waits for that one's answer, if it was begun after the question.
+        Whoever asks while another reads waits for that one's answer, if it was begun after the question and tells.
         """
         n_reads = self._n_reads
         found = self._known(seq)
@@ -54,9 +56,10 @@ class Tail:
         async with self._reading:
             # The read under way when the question came may have looked too early; one begun since has not.
             found = self._known(seq)
-            if found or self._n_reads > n_reads:
+            if found or (self._n_reads > n_reads and seq >= self._end):
                 return found
             self._n_reads += 1
+            self._end = math.inf
             self._read_at = time.monotonic()
             return await self._read(seq)
 
@@ -68,6 +71,8 @@ class Tail:
     async def _read(self, seq: int) -> Sequence[Frame]:
         events = await list_events(self._store, self._exp_uuid, seq, _BATCH)
         frames = [Frame(event.seq, event.at, event.model_dump_json(), event.traceparent) for event in events]
+        if len(frames) < _BATCH:
+            self._end = frames[-1].seq if frames else seq
         if frames and (not self._frames or frames[-1].seq > self._frames[-1].seq):
             if self._frames and frames[0].seq != self._frames[-1].seq + 1:
                 self._frames.clear()

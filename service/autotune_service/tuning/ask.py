@@ -7,7 +7,7 @@ from uuid import UUID
 from autotune_service.store.database import Store, Work
 from autotune_service.store.events import NewEvent, add_events, call_worker
 from autotune_service.store.experiments import ExperimentRow, get_experiment, update_experiment
-from autotune_service.store.suggestions import SuggestionRow, list_pending, list_suggestions, update_leased
+from autotune_service.store.suggestions import LEASED, SuggestionRow, list_pending, list_suggestions, update_leased
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.stopping import require_asking
 from autotune_wire.suggestions import DEFAULT_LEASE_S
@@ -54,12 +54,14 @@ async def current_suggestion(store: Store, user_uuid: UUID, exp_uuid: UUID, data
     return Given(open_ones[:1], row.updated_at) if open_ones else None
 
 
-async def taken_before(store: Store, exp_uuid: UUID, once: Once) -> list[SuggestionRow]:
-    """Give what an ask had taken when it was cut off before its answer; it is sent again."""
-    if not once.has_key:
+async def taken_before(store: Store, exp_uuid: UUID, terms: Terms) -> list[SuggestionRow]:
+    """Give what an ask had taken, and holds still, when it was cut off before its answer; it is sent again."""
+    noted = await terms.once.begin_alone(store)
+    if not noted:
         return []
     async with store.work() as work:
-        return await list_suggestions(work, exp_uuid, await once.begin(work))
+        taken = await list_suggestions(work, exp_uuid, noted)
+    return [one for one in taken if one.state == LEASED and one.lease_by == terms.worker]
 
 
 async def lease_suggestions(
@@ -69,8 +71,16 @@ async def lease_suggestions(
 
     ``n_wanted`` is a level, not a count: whoever still waits raises it again when it is woken, so that a caller who
     went away leaves nothing behind.
+
+    Raises:
+        NotFoundError: If the user has no such experiment.
+        ExperimentClosedError: If it is closed.
+        ExperimentStoppedError: If a stop rule was met.
+        RequestRunningError: If the same request, sent a second time, is at work.
+        KeyReusedError: If its key belongs to a request that asks for something else.
     """
     async with store.work() as work:
+        await terms.once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_asking(row)
         open_ones = _open(await list_pending(work, exp_uuid)) if row.fit_rev >= data_rev else []

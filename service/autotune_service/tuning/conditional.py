@@ -81,6 +81,8 @@ async def lease_conditional(
     Raises:
         InvalidError: If a context is missing, or a value is not the covariate's.
         EngineFailedError: If the engine cannot give one.
+        RequestRunningError: If the same request, sent a second time, is at work.
+        KeyReusedError: If its key belongs to a request that asks for something else.
     """
     return await _give(store, user_uuid, exp_uuid, data_rev, fixed, n=n, terms=terms)
 
@@ -97,6 +99,8 @@ async def _give(
 ) -> Given:
     failed: QuestionRow | None = None
     async with store.work() as work:
+        if terms is not None:
+            await terms.once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_asking(row)
         fixed = checked_fixed(row.space, fixed)

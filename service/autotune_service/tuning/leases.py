@@ -37,7 +37,7 @@ from autotune_wire.suggestions import Abandon, Leases, Renew, Suggestion
 _AT_ONCE = 100
 
 
-async def renew(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Renew) -> Leases:
+async def renew(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Renew, once: Once = ALWAYS) -> Leases:
     """Hold on to leased suggestions, for so long from now on.
 
     It takes no lock on the experiment, so that many workers can renew often. A lease that has ended is renewed too,
@@ -48,12 +48,15 @@ async def renew(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Renew) -> L
         InvalidError: If a suggestion is none of the experiment's.
     """
     async with store.work() as work:
+        await once.begin(work)
         await get_experiment(work, exp_uuid, user_uuid)
         await update_lease(work, exp_uuid, body.suggestion_uuids, body.worker, timedelta(seconds=body.lease_s))
         found = await list_suggestions(work, exp_uuid, body.suggestion_uuids)
-    _require_known(exp_uuid, body.suggestion_uuids, found)
-    lost = [one.suggestion_uuid for one in found if one.state != LEASED or one.lease_by != body.worker]
-    return Leases(suggestions=[one.told() for one in found], lost=lost)
+        _require_known(exp_uuid, body.suggestion_uuids, found)
+        lost = [one.suggestion_uuid for one in found if one.state != LEASED or one.lease_by != body.worker]
+        held = Leases(suggestions=[one.told() for one in found], lost=lost)
+        await once.keep(work, held)
+    return held
 
 
 async def abandon(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Abandon, once: Once = ALWAYS) -> Suggestion:

@@ -17,6 +17,7 @@ KEPT_FOR = timedelta(days=7)
 """How long an answer is remembered."""
 
 _DONE = 200
+_RUNNING = "the request with this Idempotency-Key is at work: send it again"
 
 
 class _AnsweredBefore(Exception):  # noqa: N818 -- no error: the work of the request is done
@@ -29,7 +30,8 @@ class Once:
     """One request of a user; without a key it is done as often as it comes.
 
     A use case calls ``begin`` first in its transaction and ``keep`` last: what it does and what it answers are then
-    stored together or not at all.
+    stored together or not at all. One of several transactions calls ``begin`` first in each of them, and ``note`` where
+    it takes what its answer will give.
 
     Args:
         user_uuid: Who sends it.
@@ -41,12 +43,7 @@ class Once:
         self._user_uuid = user_uuid
         self._key = key
         self._body_hash = body_hash
-        self._noted: list[UUID] = []
-
-    @property
-    def has_key(self) -> bool:
-        """Whether it can be known again."""
-        return self._key is not None
+        self._noted: list[UUID] | None = None
 
     async def answer(self, reply_type: type[R], act: Awaitable[R]) -> R:
         """Do what is asked, or give the answer of the time that it was done."""
@@ -56,32 +53,46 @@ class Once:
             return reply_type.model_validate_json(before.answer)
 
     async def begin(self, work: Work) -> list[UUID]:
-        """Start, unless it was done before.
+        """Start, or go on, unless it was done before.
 
         Returns:
             All that was noted, where it was begun before and not brought to its end.
 
         Raises:
-            RequestRunningError: If the same request is at work just now.
+            RequestRunningError: If the same request, sent a second time, is at work.
             KeyReusedError: If the key belongs to a request that asks for something else.
         """
         if self._key is None or self._user_uuid is None:
             return []
         if not await lock_request(work, self._user_uuid, self._key):
-            raise RequestRunningError("the request with this Idempotency-Key is at work: send it again")
+            raise RequestRunningError(_RUNNING)
         row = await get_answered(work, self._user_uuid, self._key)
-        if row is None:
-            return []
-        if row.body_hash != self._body_hash:
+        if row is not None and row.body_hash != self._body_hash:
             raise KeyReusedError("this Idempotency-Key belongs to another request: give each request its own")
-        if row.status is not None:
+        if row is not None and row.status is not None:
             raise _AnsweredBefore(row.answer)
-        self._noted = [UUID(one) for one in json.loads(row.answer)]
-        return self._noted
+        noted = [] if row is None else [UUID(one) for one in json.loads(row.answer)]
+        if self._noted is None:
+            self._noted = noted
+        elif noted != self._noted:
+            raise RequestRunningError(_RUNNING)  # the other one took something since
+        return noted
+
+    async def begin_alone(self, store: Store) -> list[UUID]:
+        """Start, unless it was done before, where something has to be looked at before the first transaction.
+
+        Raises:
+            RequestRunningError: As ``begin``.
+            KeyReusedError: As ``begin``.
+        """
+        if self._key is None:
+            return []
+        async with store.work() as work:
+            return await self.begin(work)
 
     async def note(self, work: Work, uuids: Iterable[UUID]) -> None:
         """Store that it came so much further, for a request of several transactions."""
-        self._noted = [*self._noted, *uuids]
+        self._noted = [*(self._noted or ()), *uuids]
         await self._put(work, None, json.dumps([str(one) for one in self._noted]))
 
     async def keep(self, work: Work, reply: Reply) -> None:
@@ -92,6 +103,7 @@ class Once:
         """Store the answer of a request of several transactions, after all of them."""
         if self._key is not None:
             async with store.work() as work:
+                await self.begin(work)
                 await self.keep(work, reply)
 
     async def _put(self, work: Work, status: int | None, answer: str) -> None:

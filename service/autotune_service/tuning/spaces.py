@@ -35,6 +35,7 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
         InvalidError: If the runs so far forbid a change, no configuration meets the constraints, or no engine could
             serve the new space.
     """
+    await once.begin_alone(store)
     async with store.work() as work:
         constraints = _constraints(await get_experiment(work, exp_uuid, user_uuid), edit)
     await asyncio.to_thread(check_feasible, edit.covars, constraints)
@@ -47,6 +48,7 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
         changes = revised(row.space, edit, constraints=row.constraints, responses=row.responses)
         check_models(Described(row.engine, row.acq_func, edit.covars, row.responses, constraints, row.stop))
         if not changes:
+            await once.keep(work, row.told())
             return row.told()
         revision = SpaceRow(
             exp_uuid=exp_uuid,

@@ -43,31 +43,32 @@ async def ask_new(user_uuid: UUID, exp_uuid: UUID, body: Ask, once: Once) -> Ask
         SuggestionPendingError: If none comes.
     """
     own = services()
-    row = await read_experiment(own.store, user_uuid, exp_uuid)
     terms = ask.Terms(body.worker, timedelta(seconds=body.lease_s), once)
-    if body.fixed or row.has_contexts:
-        fixed = await conditional.checked_ask(row, body.fixed)
-        take = partial(conditional.lease_conditional, own.store, user_uuid, exp_uuid, row.data_rev, fixed)
-    else:
-        take = partial(ask.lease_suggestions, own.store, user_uuid, exp_uuid, row.data_rev)
-    taken = await ask.taken_before(own.store, exp_uuid, once)
-
-    async def attempt() -> ask.Given | None:
-        if len(taken) == body.n:
-            return ask.Given(taken, row.updated_at)
-        given = await take(body.n - len(taken), terms=terms)
-        taken.extend(given.suggestions)
-        return given if len(taken) == body.n else None
-
-    given = None
+    taken = await ask.taken_before(own.store, exp_uuid, terms)
+    row = await read_experiment(own.store, user_uuid, exp_uuid)
+    updated_at = row.updated_at
     try:
-        given = await own.hub.until(exp_uuid, attempt, own.ask_wait_s)
+        if body.fixed or row.has_contexts:
+            fixed = await conditional.checked_ask(row, body.fixed)
+            take = partial(conditional.lease_conditional, own.store, user_uuid, exp_uuid, row.data_rev, fixed)
+        else:
+            take = partial(ask.lease_suggestions, own.store, user_uuid, exp_uuid, row.data_rev)
+
+        async def attempt() -> bool | None:
+            nonlocal updated_at
+            if len(taken) < body.n:
+                given = await take(body.n - len(taken), terms=terms)
+                taken.extend(given.suggestions)
+                updated_at = given.updated_at
+            return True if len(taken) >= body.n else None
+
+        await own.hub.until(exp_uuid, attempt, own.ask_wait_s)
     except AutotuneError:
         if not taken:
             raise  # what is taken already is the caller's: it must hear of it
     if not taken:
         raise pending(own.ask_wait_s)
-    reply = _ask_reply(exp_uuid, ask.Given(taken, row.updated_at if given is None else given.updated_at))
+    reply = _ask_reply(exp_uuid, ask.Given(taken, updated_at))
     await once.keep_alone(own.store, reply)
     return reply
 

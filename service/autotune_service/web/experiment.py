@@ -90,7 +90,8 @@ async def tell(exp_uuid: UUID, data: Tell) -> tuple[TellReply, int]:
 @validate_response(Leases)
 async def renew(exp_uuid: UUID, data: Renew) -> Leases:
     """Hold on to suggestions that you took, for so long from now on."""
-    return await leases.renew(services().store, await signed_in(), exp_uuid, data)
+    user_uuid, once = await signed_in_once()
+    return await once.answer(Leases, leases.renew(services().store, user_uuid, exp_uuid, data, once))
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_ABANDON))

@@ -10,7 +10,8 @@ from autotune_wire.problems import CONTENT_TYPE, Problem
 
 _OPEN = ("auth.", "health.", "user.")
 """Blueprints whose calls need no token."""
-_ONCE = "experiment."
+_ONCE = ("experiment.", "portable.")
+"""Blueprints whose every POST writes, once for each key."""
 _PROBLEM = {
     "description": "An error: `code` says which, `errors` names the fields.",
     "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from pydantic import TypeAdapter
 from quart import Blueprint, websocket
 
 from autotune_service.domain.errors import InvalidError
-from autotune_service.live.subscription import Following, subscribe
+from autotune_service.live.subscription import Following, reset_of, subscribe
 from autotune_service.live.tail import Frame
 from autotune_service.tuning import leases
 from autotune_service.tuning.experiments import read_experiment
@@ -25,7 +24,6 @@ from autotune_wire.frames import (
     EPOCH_HEADER,
     AbandonFrame,
     AskFrame,
-    Event,
     Operation,
     RenewFrame,
     ResumeFrame,
@@ -34,7 +32,7 @@ from autotune_wire.frames import (
 )
 from autotune_wire.observations import TellReply
 from autotune_wire.problems import FieldProblem
-from autotune_wire.suggestions import AskReply, Suggestion
+from autotune_wire.suggestions import AskReply, Leases, Suggestion
 
 _OPERATION: TypeAdapter[Operation] = TypeAdapter(Operation)
 
@@ -68,11 +66,11 @@ async def stream_all() -> None:
         return
 
     async with opened(require, {EPOCH_HEADER: services().epoch}) as user_uuid:
-        following = Following(services().store, services().hub, user_uuid)
+        following = Following(services().store, services().hub, user_uuid, services().epoch)
 
         async def call(decoded: Any) -> dict[str, Any]:
             frame = ResumeFrame.model_validate(decoded)
-            return {"n_experiments": await following.resume(frame.positions)}
+            return {"n_experiments": await following.resume(frame.positions, frame.epoch)}
 
         await Socket(call).run(following.frames())
 
@@ -87,8 +85,7 @@ async def _frames(user_uuid: UUID, exp_uuid: UUID, query: StreamQuery) -> AsyncG
     if _is_other_log(query):
         row = await read_experiment(own.store, user_uuid, exp_uuid)
         after = row.last_seq
-        data = {"epoch": own.epoch, "experiment": row.told().model_dump(mode="json")}
-        reset = Event(seq=after, type="reset", at=datetime.now(UTC), data=data)
+        reset = reset_of(row, own.epoch)
         yield Frame(reset.seq, reset.at, reset.model_dump_json())
     async with aclosing(subscribe(own.store, own.hub, exp_uuid, after)) as frames:
         async for frame in frames:
@@ -105,7 +102,7 @@ async def _call(user_uuid: UUID, exp_uuid: UUID, frame: Operation) -> dict[str, 
         case TellFrame():
             reply = await once.answer(TellReply, tell_runs(*place, frame, once))
         case RenewFrame():
-            reply = await leases.renew(store, *place, frame)
+            reply = await once.answer(Leases, leases.renew(store, *place, frame, once))
         case AbandonFrame():
             reply = await once.answer(Suggestion, leases.abandon(store, *place, frame, once))
     return reply.model_dump(mode="json")
