@@ -38,7 +38,7 @@ else
 endif
 
 test: $(STAMP)  ## run the tests, on up to four cores
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 soak: $(STAMP)  ## try the faults as often and as long as promised: hours
 	$(BIN)/python -m pytest --soak -o faulthandler_timeout=7200 tests/faults tests/load

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from uuid import uuid4
 
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
@@ -227,7 +228,7 @@ async def _services(
 def _worker(stack: AsyncExitStack, settings: Settings, store: Store, url: str) -> Awaitable[None]:
     pool = Pool(settings.engine_processes, settings.engine_deadline_s)
     stack.push_async_callback(pool.stop)
-    name = f"{socket.gethostname()}:{os.getpid()}"
+    name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"  # in containers all may have process 1
     return Worker(name, store, url, pool).run()
 
 

@@ -61,6 +61,35 @@ def test_promise_05_killed_backends_cost_no_more_than_the_request_under_way(star
         assert client.post(f"/experiment/tell/{exp_uuid}", json={"covars": GUESS, "response": 1.0}).status_code == 202
 
 
+FAILING = """
+CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION 'on purpose' USING ERRCODE = '{code}';
+END $$;
+CREATE CONSTRAINT TRIGGER fails AFTER INSERT ON observations DEFERRABLE INITIALLY {when}
+FOR EACH ROW EXECUTE FUNCTION fails();
+"""
+
+
+def test_promise_05_failing_statements_and_commits_leave_nothing_behind(start_service, database_url):
+    """A deferred trigger fails at COMMIT; nothing of the tell is kept, not even its key."""
+    service = start_service("--no-worker", AUTOTUNE_DATABASE_URL=database_url, AUTOTUNE_DATABASE_POOL_SIZE="3")
+    tell, key = {"covars": GUESS, "response": 1.0}, {"Idempotency-Key": "k"}
+    serialization, deadlock, unforeseen = "40001", "40P01", "23505"
+    with service.client() as client:
+        exp_uuid = make(client)
+        for code, status in ((serialization, 503), (deadlock, 503), (unforeseen, 500)):
+            for when in ("IMMEDIATE", "DEFERRED"):
+                asyncio.run(execute(database_url, FAILING.format(code=code, when=when)))
+                for _ in range(4):  # more often than the pool has connections
+                    reply = client.post(f"/experiment/tell/{exp_uuid}", json=tell, headers=key)
+                    assert reply.status_code == status, (code, when)
+                    assert client.get(f"/experiment/{exp_uuid}").json()["last_seq"] == 2
+                asyncio.run(execute(database_url, "DROP FUNCTION fails CASCADE"))
+        assert client.post(f"/experiment/tell/{exp_uuid}", json=tell, headers=key).status_code == 202
+        assert len(history(client, exp_uuid)) == 1
+        assert "idle in transaction" not in backends(database_url)
+
+
 @pytest.fixture
 def postgres(tmp_path):
     postgres = EmbeddedPostgres(tmp_path / "own" / "postgres")

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 
@@ -24,12 +25,15 @@ _BLOCK = 1024 * 1024
 _REPORT_BYTES = 16 * _BLOCK
 _VERSION_TABLE = "alembic_version"
 _OURS = "autotune%"  # what services call themselves on their connections
+# Who had logged out by the time of the restore must not be logged in again by it.
 _NEW_EPOCH = """
 DO $$ BEGIN
     IF pg_catalog.to_regclass('public.log_epoch') IS NOT NULL THEN
         DELETE FROM public.log_epoch;
         INSERT INTO public.log_epoch VALUES (pg_catalog.gen_random_uuid());
     END IF;
+    DELETE FROM public.sessions;
+    DELETE FROM public.refresh_tokens;
 END $$;
 """
 
@@ -47,17 +51,17 @@ async def back_up(url: str, file: Path, say: Say) -> None:
             raise BackupError("the database has no tables of AutoTune: there is nothing to back up")
         size = await connection.fetchval("SELECT pg_database_size(current_database())")
         tools = await find_tools(_major(connection))
-    partial = file.with_name(file.name + _PARTIAL)
+    partial = file.with_name(f"{file.name}.{uuid4().hex[:8]}{_PARTIAL}")
     say(f"Backing up {_size(size)} of database with {tools.name} ...")
     try:
         # It holds what the users have hashed and told: for its owner alone.
-        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
         raise BackupError(f"cannot write {file}: {error.strerror}") from None
     command = [tools.pg_dump, "--format=custom", "--no-owner", "--no-privileges", "--no-password", "--verbose"]
     try:
         await _run([*command, f"--file={partial}"], libpq_environment(url), lambda line: _say_table(line, say))
-        partial.rename(file)
+        _name(partial, file)
     finally:
         partial.unlink(missing_ok=True)
     say(f"Wrote {file}: {_size_of(file)}.")
@@ -137,7 +141,21 @@ async def _require_unused(connection: asyncpg.Connection) -> None:
 
 def _require_new(file: Path) -> None:
     if file.exists():
-        raise BackupError(f"{file} is there already: choose another name, or move it away")
+        raise _is_there(file)
+
+
+def _name(partial: Path, file: Path) -> None:
+    """Give a finished backup its name, unless another file got it meanwhile."""
+    try:
+        file.hardlink_to(partial)
+    except FileExistsError:
+        raise _is_there(file) from None
+    except OSError:  # a file system without links
+        partial.rename(file)
+
+
+def _is_there(file: Path) -> BackupError:
+    return BackupError(f"{file} is there already: choose another name, or move it away")
 
 
 def _require_dump(file: Path) -> None:

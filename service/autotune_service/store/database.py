@@ -26,7 +26,12 @@ _DOWN = (
     asyncpg.InterfaceError,
     asyncpg.OperatorInterventionError,
 )
-_BUSY = (asyncpg.TooManyConnectionsError, asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
+_BUSY = (
+    asyncpg.TooManyConnectionsError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.TransactionRollbackError,  # deadlocks and serialization failures among them: all may be tried again
+)
 _RETRY_AFTER_S = 2
 _IDLE_FACTOR = 5  # a transaction's own work is short; one that idles so long belongs to a client that is gone
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from autotune_service.domain.errors import AlreadyToldError, InvalidError, NotPendingError
+from autotune_service.domain.errors import AlreadyToldError, InvalidError, NotPendingError, UnavailableError
 from autotune_service.store.database import Store, Work
 from autotune_service.store.events import NewEvent, add_events, call_worker
 from autotune_service.store.experiments import (
@@ -95,7 +95,15 @@ async def expire_leases(store: Store) -> int:
     """
     async with store.work() as work:
         exp_uuids = await list_experiments_with_expired(work, _AT_ONCE)
-    return sum([await _expire(store, exp_uuid) for exp_uuid in exp_uuids])
+    n_ended, failures = 0, []
+    for exp_uuid in exp_uuids:
+        try:
+            n_ended += await _expire(store, exp_uuid)
+        except UnavailableError as error:  # its row may be locked; the others' need not be
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return n_ended
 
 
 async def next_expiry(store: Store) -> float | None:

@@ -70,8 +70,9 @@ class GuardedStream(WSStream):
 
     async def _watch(self) -> None:
         """Ping, and leave a peer that has not been heard of for long: every client answers a ping, by RFC 6455."""
-        while not await self._is_gone(self.ping_s):
-            if asyncio.get_running_loop().time() - self._heard_at > self.silent_s:
+        clock = asyncio.get_running_loop().time
+        while not await self._is_gone(min(self.ping_s, self._heard_at + self.silent_s - clock())):
+            if clock() - self._heard_at >= self.silent_s:
                 await self.send(StreamClosed(stream_id=self.stream_id))
                 return
             await self._send_wsproto_event(Ping())

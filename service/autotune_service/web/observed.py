@@ -26,6 +26,8 @@ from autotune_wire.frames import CLOSE_NOT_FOUND, CLOSE_TOO_MUCH, CLOSE_TOO_SLOW
 _log = logging.getLogger(__name__)
 _ID_HEADER = b"x-request-id"
 _STARTS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_OTHER_METHOD = "OTHER"  # a client may send any word
 _NO_RULE = "none"
 _GONE = 499  # no status of HTTP: the client hung up before it was answered
 _REFUSED = 403  # what a server answers where an app closes a websocket that it never accepted
@@ -129,7 +131,8 @@ def _followed(scope: Any) -> Iterator[_Exchange]:
     headers = {name.lower(): value.decode("latin1") for name, value in scope["headers"]}
     request_id = logs.begin_request(headers.get(_ID_HEADER))
     is_websocket = scope["type"] == "websocket"
-    exchange = _Exchange(is_websocket, scope.get("method", "GET"), request_id)
+    method = scope.get("method", "GET")
+    exchange = _Exchange(is_websocket, method if method in _METHODS else _OTHER_METHOD, request_id)
     token = _exchange.set(exchange)
     with ExitStack() as stack:
         stack.callback(logs.end_request)
