@@ -76,6 +76,27 @@ async def test_restored_database_has_another_epoch(file, database_url):
     assert await value_of(database_url, "SELECT email FROM users") == "ada@example.org"
 
 
+async def test_restoring_signs_nobody_in_again(database_url, tmp_path):
+    """Who was signed in when the backup was made may have logged out since."""
+    await execute(database_url, ADA)
+    await execute(database_url, "INSERT INTO sessions SELECT gen_random_uuid(), user_uuid, now() FROM users")
+    await execute(database_url, "INSERT INTO refresh_tokens SELECT 'hash', user_uuid, now() FROM users")
+    await back_up(database_url, tmp_path / "one.backup", print)
+    await restore(database_url, tmp_path / "one.backup", print, replace=True)
+    assert await value_of(database_url, "SELECT count(*) FROM sessions") == 0
+    assert await value_of(database_url, "SELECT count(*) FROM refresh_tokens") == 0
+
+
+async def test_file_that_came_meanwhile_is_kept(database_url, tmp_path, monkeypatch):
+    file = tmp_path / "one.backup"
+    monkeypatch.setattr(backup, "_require_new", lambda _: None)  # it came just after
+    file.write_text("another's")
+    with pytest.raises(BackupError, match="is there already"):
+        await back_up(database_url, file, print)
+    assert file.read_text() == "another's"
+    assert list(tmp_path.iterdir()) == [file]
+
+
 async def test_database_that_is_not_empty_is_left_alone(file, database_url):
     with pytest.raises(BackupError, match="--replace"):
         await restore(database_url, file, print)
