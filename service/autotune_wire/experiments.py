@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from autotune_wire.base import Configuration, Moment, Name, Reply, Request, Text, Value
 from autotune_wire.constraints import MAX_CONSTRAINTS, Constraint, constraint_problems
+from autotune_wire.names import name_problems
 from autotune_wire.problems import FieldProblem, validation_error
 from autotune_wire.responses import (
     MAX_OBJECTIVES,
@@ -78,7 +79,8 @@ class NewExperiment(Request):
     @model_validator(mode="after")
     def _check(self) -> Self:
         responses = self.responses_or_default()
-        problems = space_problems(self.covars)
+        problems = name_problems(self.covars, {"name": self.name} | {f"responses.{name}": name for name in responses})
+        problems += space_problems(self.covars)
         problems += response_problems(responses, self.covars)
         problems += constraint_problems(self.covars, self.constraints)
         problems += stop_problems(self.stop, len(objectives_of(responses)))
@@ -113,7 +115,8 @@ class SpaceEdit(Request):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        problems = space_problems(self.covars) + constraint_problems(self.covars, self.constraints or [])
+        problems = name_problems(self.covars, {}) + space_problems(self.covars)
+        problems += constraint_problems(self.covars, self.constraints or [])
         if problems:
             raise validation_error("SpaceEdit", problems)
         return self

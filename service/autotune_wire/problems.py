@@ -10,6 +10,7 @@ from autotune_wire.base import Reply
 
 CONTENT_TYPE = "application/problem+json"
 _SHOWN_CHARACTERS = 200
+_FIELD_CHARACTERS = 1000
 MAX_PROBLEMS = 20
 _TAGS = {
     "covars": {"int", "cont", "cat"},
@@ -97,7 +98,10 @@ def _field_problem(found: Any) -> FieldProblem:
     if found["type"] in {"missing", "value_error"} and isinstance(found["input"], dict):
         value = None  # the whole body tells nothing of the one field
     message = found["msg"].removeprefix("Value error, ")
-    return FieldProblem(field=".".join(str(part) for part in path), message=message, value=value)
+    field = ".".join(str(part) for part in path)
+    if len(field) > _FIELD_CHARACTERS:
+        field = field[:_FIELD_CHARACTERS] + "..."  # a name may have a million characters, and be refused for that
+    return FieldProblem(field=field, message=message, value=value)
 
 
 def _without_tags(path: Sequence[str | int]) -> list[str | int]:

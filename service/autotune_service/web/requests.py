@@ -1,6 +1,8 @@
 """Reads bodies: whatever bytes come, the outcome is JSON or a 4xx."""
 
 import asyncio
+import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -10,6 +12,7 @@ from quart import Request, request
 from autotune_service.domain.errors import MalformedError
 from autotune_wire import paths
 from autotune_wire.portable import MAX_IMPORT_BYTES
+from autotune_wire.problems import shown
 
 T = TypeVar("T")
 
@@ -54,19 +57,28 @@ async def read_aside(read: Callable[[Any], T]) -> T:
     return await asyncio.to_thread(lambda: read(read_json(body)))
 
 
+def _require_unique(pairs: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    if len(set(names)) != len(names):
+        twice = next(name for name, count in Counter(names).items() if count > 1)
+        raise MalformedError(f"an object of the body has {shown(twice)} twice")
+
+
 def _require_json(given: Request) -> None:
     if not given.is_json:
         raise MalformedError(f"send JSON with content-type: application/json, not {given.mimetype or 'none'}")
 
 
 def read_json(body: bytes | str) -> Any:
-    """Decode JSON (RFC 8259).
+    """Decode JSON (RFC 8259), in which no object has a name twice: readers would differ in which one they take.
 
     Raises:
         MalformedError: If it is none; the message says where.
     """
     try:
-        return msgspec.json.decode(body)
+        decoded = msgspec.json.decode(body)
+        json.loads(body, object_pairs_hook=_require_unique, parse_int=len, parse_float=len)  # numbers were read above
+        return decoded
     except msgspec.DecodeError as error:
         raise MalformedError(f"the body is no JSON, which has no NaN and no infinity: {error}") from None
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
