@@ -124,7 +124,7 @@ async def next_suggestion(client, headers, exp_uuid, *, has_context=False):
 
 async def end_lease(store, suggestion_uuid):
     async with store.work() as work:
-        raw = work._connection.raw_connection
+        raw = work._connection
         await raw.execute(
             "UPDATE suggestions SET lease_until = now() - interval '1 second' WHERE suggestion_uuid = $1",
             suggestion_uuid,

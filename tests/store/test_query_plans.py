@@ -11,6 +11,7 @@ from autotune_service.store.experiments import list_experiments
 from autotune_service.store.leases import claim_due_experiment, count_due
 from autotune_service.store.observations import list_observations
 from autotune_service.store.questions import claim_question, delete_old_answers, get_question
+from autotune_service.store.statements import filled
 from autotune_service.store.suggestions import has_suggestions, list_pending
 
 ANY = UUID(int=0)
@@ -72,9 +73,8 @@ async def test_hot_query_uses_its_index(store, call, index):
     recorder = Recorder()
     await call(recorder)
     async with store.work() as work:
-        statement, arguments, _ = work._connection._compile(recorder.query)
-        raw = work._connection.raw_connection
+        ready, raw = filled(recorder.query), work._connection
         await raw.execute("SET LOCAL enable_seqscan = off")
-        plan = "\n".join(row[0] for row in await raw.fetch(f"EXPLAIN {statement}", *arguments))
+        plan = "\n".join(row[0] for row in await raw.fetch(f"EXPLAIN {ready.compiled.text}", *ready.arguments))
     assert index in plan
     assert "Sort" not in plan

@@ -130,7 +130,7 @@ async def test_answers_are_forgotten_after_a_week(tell_once, store, user_uuid, e
     await tell_once()
     assert await n_observations(store, user_uuid, exp_uuid) == 1
     async with store.work() as work:
-        raw = work._connection.raw_connection
+        raw = work._connection
         await raw.execute("UPDATE answered_requests SET created_at = created_at - interval '7 days 1 minute'")
     await tidy(store)
     await tell_once()

@@ -11,6 +11,7 @@ from autotune_service.tuning.answering import claim_asked, commit_answer, fail_a
 from autotune_service.tuning.experiments import close_experiment, create_experiment, read_experiment
 from autotune_service.tuning.questions import answer_to, insights_question, predict_question
 from autotune_service.tuning.tell import tell
+from autotune_service.tuning.upkeep import tidy
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.observations import Told
 from support import GUESS, SPACE
@@ -108,15 +109,32 @@ async def test_predictions_are_asked_of_checked_configurations(store, user_uuid,
     assert caught.value.errors[0].field == "configurations.1.v1"
 
 
-async def test_old_answers_go_when_newer_data_come(store, user_uuid, exp_uuid, ask):
+async def test_old_answers_go_with_the_next_question_after_newer_data(store, user_uuid, exp_uuid, ask):
+    row = await read_experiment(store, user_uuid, exp_uuid)
     await ask()
     await commit_answer(store, await claim_asked(store, "a", LEASE), ANSWER)
     await tell(store, user_uuid, exp_uuid, [run(7)])
-    assert await count(store) == 1  # whoever asked for it may not have read it yet
-    async with store.work() as work:
-        await work.run(sa.text("UPDATE questions SET answered_at = answered_at - interval '3 minutes'"))
-    await tell(store, user_uuid, exp_uuid, [run(8)])
+    await ask(question=predict_question(row, [GUESS]))
+    assert await count(store) == 2  # whoever asked for it may not have read it yet
+    await age_answers(store, "3 minutes")
+    await ask(question=predict_question(row, [GUESS | {"weight": 1.0}]))
+    assert await count(store) == 2
+
+
+async def test_answers_that_nobody_asked_for_lately_are_tidied_away(store, ask):
+    await ask()
+    await commit_answer(store, await claim_asked(store, "a", LEASE), ANSWER)
+    await age_answers(store, "59 minutes")
+    await tidy(store)
+    assert await count(store) == 1
+    await age_answers(store, "2 minutes")
+    await tidy(store)
     assert await count(store) == 0
+
+
+async def age_answers(store, by):
+    async with store.work() as work:
+        await work.run(sa.text(f"UPDATE questions SET answered_at = answered_at - interval '{by}'"))
 
 
 async def test_closed_experiment_still_answers(store, user_uuid, exp_uuid, ask):

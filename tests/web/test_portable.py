@@ -234,7 +234,7 @@ async def fill(store, exp_uuid, n):
     """Store observations and their events faster than they can be told."""
     covars = json.dumps({name: covariate["guess"] for name, covariate in SPACE.items()})
     async with store.work() as work:
-        raw = work._connection.raw_connection
+        raw = work._connection
         await raw.execute("SET LOCAL statement_timeout = '60s'")
         await raw.execute(
             """

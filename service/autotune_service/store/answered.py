@@ -5,13 +5,32 @@ from datetime import timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
-from databases.interfaces import Record
 from sqlalchemy.dialects.postgresql import insert
 
 from autotune_service.store.database import Work
+from autotune_service.store.statements import Row, Statement
 from autotune_service.store.tables import answered_requests
 
 _NOW = sa.func.clock_timestamp()
+
+_LOCK = Statement(
+    sa.select(
+        sa.func.pg_try_advisory_xact_lock(sa.func.hashtextextended(sa.bindparam("name", type_=sa.Text), 0)).label(
+            "is_locked"
+        )
+    )
+)
+_GET = Statement(
+    sa.select(answered_requests).where(
+        answered_requests.c.user_uuid == sa.bindparam("user_uuid"), answered_requests.c.key == sa.bindparam("key")
+    )
+)
+_CONTENT: dict[str, sa.BindParameter[object]] = {name: sa.bindparam(name) for name in ("body_hash", "status", "answer")}
+_PUT = Statement(
+    insert(answered_requests)
+    .values(user_uuid=sa.bindparam("user_uuid"), key=sa.bindparam("key"), created_at=_NOW, **_CONTENT)
+    .on_conflict_do_update(index_elements=["user_uuid", "key"], set_=_CONTENT)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,25 +44,20 @@ class AnsweredRow:
 
 async def lock_request(work: Work, user_uuid: UUID, key: str) -> bool:
     """Keep all others from the request of this key until the transaction ends; False where another has it."""
-    name = sa.func.hashtextextended(f"{user_uuid}:{key}", 0)
-    row = await work.one(sa.select(sa.func.pg_try_advisory_xact_lock(name).label("is_locked")))
+    row = await work.one(_LOCK(name=f"{user_uuid}:{key}"))
     return row is not None and bool(row["is_locked"])
 
 
 async def get_answered(work: Work, user_uuid: UUID, key: str) -> AnsweredRow | None:
     """Find what was answered to a user's request of this key."""
-    query = sa.select(answered_requests).where(
-        answered_requests.c.user_uuid == user_uuid, answered_requests.c.key == key
-    )
-    row = await work.one(query)
+    row = await work.one(_GET(user_uuid=user_uuid, key=key))
     return None if row is None else _answered_of(row)
 
 
 async def put_answered(work: Work, user_uuid: UUID, key: str, row: AnsweredRow) -> None:
     """Store what was answered, or how far it came."""
     values = {"body_hash": row.body_hash, "status": row.status, "answer": row.answer}
-    query = insert(answered_requests).values(user_uuid=user_uuid, key=key, created_at=_NOW, **values)
-    await work.run(query.on_conflict_do_update(index_elements=["user_uuid", "key"], set_=values))
+    await work.run(_PUT(user_uuid=user_uuid, key=key, **values))
 
 
 async def delete_answered(work: Work, older_than: timedelta) -> None:
@@ -52,5 +66,5 @@ async def delete_answered(work: Work, older_than: timedelta) -> None:
     await work.run(sa.delete(answered_requests).where(answered_requests.c.created_at < before))
 
 
-def _answered_of(row: Record) -> AnsweredRow:
+def _answered_of(row: Row) -> AnsweredRow:
     return AnsweredRow(bytes(row["body_hash"]), row["status"], row["answer"])

@@ -5,13 +5,16 @@ A statement with a VALUES line per row takes longer to compile than to run, and 
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSON
 
+from autotune_service.store.statements import Filled, Statement
 
-def insert_rows(table: sa.Table, names: Sequence[str], rows: Sequence[dict[str, Any]]) -> sa.Insert:
+
+def insert_rows(table: sa.Table, names: Sequence[str], rows: Sequence[dict[str, Any]]) -> Filled:
     """Build the query that stores rows.
 
     Args:
@@ -19,10 +22,14 @@ def insert_rows(table: sa.Table, names: Sequence[str], rows: Sequence[dict[str, 
         names: The columns that the rows have.
         rows: Their values; a JSON column keeps the order of its names.
     """
-    text = json.dumps(
-        rows, default=str, ensure_ascii=False, allow_nan=False
-    )  # a UUID or a time is a text that Postgres reads
+    # A UUID or a time is a text that Postgres reads.
+    text = json.dumps(rows, default=str, ensure_ascii=False, allow_nan=False)
+    return _insert(table, tuple(names))(rows=text)
+
+
+@lru_cache
+def _insert(table: sa.Table, names: tuple[str, ...]) -> Statement:
     columns = [sa.column(name, table.c[name].type) for name in names]
-    records = sa.func.json_to_recordset(sa.cast(sa.literal(text, sa.Text), JSON))
+    records = sa.func.json_to_recordset(sa.cast(sa.bindparam("rows", type_=sa.Text), JSON))
     source = records.table_valued(*columns, name="given").render_derived(with_types=True)
-    return sa.insert(table).from_select(list(names), sa.select(*(source.c[name] for name in names)))
+    return Statement(sa.insert(table).from_select(list(names), sa.select(*(source.c[name] for name in names))))

@@ -1,23 +1,21 @@
 """Connections to Postgres and the unit of work.
 
-``databases`` keeps the pool, compiles the queries and shapes the rows. Its own transactions lose pool connections when
-BEGIN or COMMIT fails or the task is cancelled, so the unit of work here takes the connection and the transaction from
-asyncpg, which gives both back whatever happens.
+``databases`` reads the address and keeps the pool. Its own transactions lose pool connections when BEGIN or COMMIT
+fails or the task is cancelled, so the unit of work here takes the connection and the transaction from asyncpg, which
+gives both back whatever happens.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
 from databases import Database
-from databases.backends.postgres import PostgresConnection
-from databases.interfaces import Record
 from sqlalchemy.sql import ClauseElement
 
 from autotune_service.domain.errors import UnavailableError
-from autotune_service.store.statements import CachingConnection
+from autotune_service.store.statements import Filled, Row, filled
 
 _DOWN = (
     OSError,
@@ -39,20 +37,46 @@ _IDLE_FACTOR = 5  # a transaction's own work is short; one that idles so long be
 class Work:
     """One transaction: its queries commit together when the block ends, or not at all."""
 
-    def __init__(self, connection: PostgresConnection) -> None:
+    def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
+        self._notices: dict[tuple[str, str], None] = {}
 
-    async def all(self, query: ClauseElement) -> Sequence[Record]:
+    async def all(self, query: ClauseElement | Filled) -> list[Row]:
         """Run a query and give its rows."""
-        return await self._connection.fetch_all(query)
+        ready = filled(query)
+        records = await self._connection.fetch(ready.compiled.text, *ready.arguments)
+        return [ready.compiled.row(record) for record in records]
 
-    async def one(self, query: ClauseElement) -> Record | None:
+    async def one(self, query: ClauseElement | Filled) -> Row | None:
         """Run a query and give its first row, if it has one."""
-        return await self._connection.fetch_one(query)
+        ready = filled(query)
+        record = await self._connection.fetchrow(ready.compiled.text, *ready.arguments)
+        return None if record is None else ready.compiled.row(record)
 
-    async def run(self, query: ClauseElement) -> None:
+    async def run(self, query: ClauseElement | Filled) -> None:
         """Run a query that gives no rows."""
-        await self._connection.execute(query)
+        ready = filled(query)
+        await self._connection.fetchval(ready.compiled.text, *ready.arguments)
+
+    def notify(self, channel: str, payload: str) -> None:
+        """Have those who listen on a channel told, once it is committed."""
+        self._notices[channel, payload] = None
+
+    async def _send_notices(self) -> None:
+        if self._notices:
+            channels, payloads = zip(*self._notices, strict=True)
+            await self._connection.execute(_NOTIFY, list(channels), list(payloads))
+
+
+_NOTIFY = "SELECT pg_notify(channel, payload) FROM unnest($1::text[], $2::text[]) AS notice (channel, payload)"
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is untyped
+    """A connection of the pool; whatever is set on it ends with its transaction, so that none has to be cleaned."""
+
+    def get_reset_query(self) -> str:
+        """Give what is run when it goes back to the pool."""
+        return ""
 
 
 class Store:
@@ -69,6 +93,7 @@ class Store:
             max_size=pool_size,
             timeout=timeout_s,
             command_timeout=timeout_s * 2,
+            connection_class=_Connection,
             server_settings={
                 "application_name": "autotune",
                 "statement_timeout": timeout_ms,
@@ -108,12 +133,26 @@ class Store:
         Raises:
             UnavailableError: If the database is down or has no connection free in time.
         """
+        async with self._connected() as connection, connection.transaction():
+            work = Work(connection)
+            yield work
+            await work._send_notices()
+
+    async def one(self, query: ClauseElement | Filled) -> Row | None:
+        """Run a query that stands alone, and give its first row, if it has one.
+
+        Raises:
+            UnavailableError: If the database is down or has no connection free in time.
+        """
+        async with self._connected() as connection:
+            return await Work(connection).one(query)
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
         backend: Any = self._database._backend
         try:
-            async with backend._pool.acquire(timeout=self._timeout_s) as raw, raw.transaction():
-                connection = CachingConnection(backend, backend._dialect)
-                connection._connection = raw
-                yield Work(connection)
+            async with backend._pool.acquire(timeout=self._timeout_s) as connection:
+                yield connection
         except _DOWN as error:
             raise UnavailableError(f"the database does not answer ({type(error).__name__})", _RETRY_AFTER_S) from error
         except _BUSY as error:

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from databases.interfaces import Record
 from pydantic import TypeAdapter
 
 from autotune_service.domain.errors import NotFoundError
 from autotune_service.store.database import Work
+from autotune_service.store.statements import Row, Statement
 from autotune_service.store.tables import experiments
 from autotune_wire.base import Configuration
 from autotune_wire.constraints import Constraint
@@ -27,6 +28,10 @@ _STOP: TypeAdapter[StopRules | None] = TypeAdapter(StopRules | None)
 _STOPPED: TypeAdapter[Stopped | None] = TypeAdapter(Stopped | None)
 _BEST_PREDICTED: TypeAdapter[BestPredicted | None] = TypeAdapter(BestPredicted | None)
 
+_ONE = sa.select(experiments).where(experiments.c.exp_uuid == sa.bindparam("exp_uuid"))
+_OWNED = _ONE.where(experiments.c.owner_uuid == sa.bindparam("owner_uuid"))
+_OWN, _OWN_LOCKED = Statement(_OWNED), Statement(_OWNED.with_for_update())
+_HELD, _LOCKED = Statement(_ONE.with_for_update(read=True)), Statement(_ONE.with_for_update())
 
 BestOne = tuple[UUID | None, float | None, Configuration | None]
 """The best observation: its uuid, its response and its configuration; None each where there is none."""
@@ -131,8 +136,8 @@ async def get_experiment(work: Work, exp_uuid: UUID, user_uuid: UUID, *, lock: b
     Raises:
         NotFoundError: If there is none, or it is another user's.
     """
-    query = sa.select(experiments).where(experiments.c.exp_uuid == exp_uuid, experiments.c.owner_uuid == user_uuid)
-    row = await work.one(query.with_for_update() if lock else query)
+    statement = _OWN_LOCKED if lock else _OWN
+    row = await work.one(statement(exp_uuid=exp_uuid, owner_uuid=user_uuid))
     if row is None:
         raise NotFoundError(f"you have no experiment {exp_uuid}")
     return experiment_of(row)
@@ -140,8 +145,7 @@ async def get_experiment(work: Work, exp_uuid: UUID, user_uuid: UUID, *, lock: b
 
 async def get_experiment_for_worker(work: Work, exp_uuid: UUID, *, lock: bool = False) -> ExperimentRow | None:
     """Find an experiment, whoever owns it; without ``lock`` it stays as it is read until the transaction ends."""
-    query = sa.select(experiments).where(experiments.c.exp_uuid == exp_uuid)
-    row = await work.one(query.with_for_update(read=not lock))
+    row = await work.one((_LOCKED if lock else _HELD)(exp_uuid=exp_uuid))
     return None if row is None else experiment_of(row)
 
 
@@ -161,10 +165,16 @@ async def list_positions(work: Work, user_uuid: UUID) -> dict[UUID, int]:
 
 async def update_experiment(work: Work, exp_uuid: UUID, values: dict[str, Any]) -> None:
     """Change an experiment; the caller holds its row lock."""
-    await work.run(sa.update(experiments).where(experiments.c.exp_uuid == exp_uuid).values(**values))
+    await work.run(_update(tuple(values))(of_uuid=exp_uuid, **values))
 
 
-def experiment_of(row: Record) -> ExperimentRow:
+@lru_cache
+def _update(names: tuple[str, ...]) -> Statement:
+    values = {name: sa.bindparam(name, type_=experiments.c[name].type) for name in names}
+    return Statement(sa.update(experiments).where(experiments.c.exp_uuid == sa.bindparam("of_uuid")).values(values))
+
+
+def experiment_of(row: Row) -> ExperimentRow:
     """Shape a record of the experiments table."""
     fields = {name: row[name] for name in ExperimentRow.__slots__ if name != "space"}
     fields |= {

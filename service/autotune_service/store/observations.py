@@ -7,11 +7,11 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from databases.interfaces import Record
 from sqlalchemy.dialects.postgresql import insert
 
 from autotune_service.store.bulk import insert_rows
 from autotune_service.store.database import Work
+from autotune_service.store.statements import Row
 from autotune_service.store.tables import observation_versions, observations
 from autotune_wire.base import Configuration
 from autotune_wire.observations import Observation, ObservationVersion, Status
@@ -145,10 +145,10 @@ def _in_order(what: sa.Table | sa.Column[Any], exp_uuid: UUID, after: int = 0) -
     return sa.select(what).where(is_wanted).order_by(observations.c.seq)
 
 
-def _version_of(row: Record) -> ObservationVersion:
+def _version_of(row: Row) -> ObservationVersion:
     names = ("seq", "reason", *_VERSIONED)
     return ObservationVersion(**{name: row[name] for name in names}, time_created=row["created_at"])
 
 
-def _observation_of(row: Record) -> ObservationRow:
+def _observation_of(row: Row) -> ObservationRow:
     return ObservationRow(**{name: row[name] for name in ObservationRow.__slots__})

@@ -108,7 +108,8 @@ async def add_imported(work: Work, rows: ImportedRows) -> None:
     await _add(work, observations, rows.observations)
     await _add(work, observation_versions, rows.versions)
     await _add(work, events, rows.events)
-    await wake_watchers(work, rows.experiment["exp_uuid"], rows.experiment["last_seq"])
+    experiment = rows.experiment
+    wake_watchers(work, experiment["exp_uuid"], experiment["owner_uuid"], experiment["last_seq"])
 
 
 async def _add(work: Work, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:

@@ -9,10 +9,10 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
-from databases.interfaces import Record
 from sqlalchemy.dialects.postgresql import insert
 
 from autotune_service.store.database import Work
+from autotune_service.store.statements import Row
 from autotune_service.store.tables import questions
 
 QuestionKind = Literal["suggest", "predict", "insights"]
@@ -126,12 +126,14 @@ async def delete_question(work: Work, question: QuestionRow) -> bool:
 
 
 async def delete_old_answers(work: Work, exp_uuid: UUID, data_rev: int) -> None:
-    """Drop the answers that know less than ``data_rev``, and those that nobody asked for lately."""
-    old = sa.or_(
-        sa.and_(questions.c.data_rev < data_rev, questions.c.answered_at < _NOW - _READ_WITHIN),
-        questions.c.answered_at < _NOW - _KEPT,
-    )
+    """Drop the answers of an experiment that know less than ``data_rev``."""
+    old = sa.and_(questions.c.data_rev < data_rev, questions.c.answered_at < _NOW - _READ_WITHIN)
     await work.run(sa.delete(questions).where(questions.c.exp_uuid == exp_uuid, sa.not_(_WAITING), old))
+
+
+async def delete_unasked_answers(work: Work) -> None:
+    """Drop the answers of all experiments that nobody has asked for lately."""
+    await work.run(sa.delete(questions).where(sa.not_(_WAITING), questions.c.answered_at < _NOW - _KEPT))
 
 
 def _is_held(question: QuestionRow) -> sa.ColumnElement[bool]:
@@ -142,5 +144,5 @@ def _is_held(question: QuestionRow) -> sa.ColumnElement[bool]:
     )
 
 
-def _question_of(row: Record) -> QuestionRow:
+def _question_of(row: Row) -> QuestionRow:
     return QuestionRow(**{name: row[name] for name in QuestionRow.__slots__})

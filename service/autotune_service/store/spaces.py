@@ -5,10 +5,10 @@ from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
-from databases.interfaces import Record
 
 from autotune_service.store.database import Work
 from autotune_service.store.experiments import constraints_of, space_of, stored_constraints, stored_space
+from autotune_service.store.statements import Row
 from autotune_service.store.tables import spaces
 from autotune_wire.base import Configuration
 from autotune_wire.changes import SpaceRevision
@@ -63,7 +63,7 @@ async def list_spaces(work: Work, exp_uuid: UUID) -> list[SpaceRow]:
     return [_space_row_of(row) for row in await work.all(query)]
 
 
-def _space_row_of(row: Record) -> SpaceRow:
+def _space_row_of(row: Row) -> SpaceRow:
     return SpaceRow(
         exp_uuid=row["exp_uuid"],
         revision=row["revision"],

@@ -1,54 +1,116 @@
-"""Statements compiled once: compiling one takes longer than Postgres takes to run it."""
+"""Statements compiled once: making and compiling one takes longer than Postgres takes to run it."""
 
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from databases.backends.postgres import PostgresConnection
+import asyncpg
+from databases.backends.postgres import PostgresBackend
+from sqlalchemy import JSON
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.util import LRUCache
 
-_COMPILED: LRUCache[Any, "_Kept"] = LRUCache(500)
+Row = Mapping[str, Any]
+"""What a query gives, by column."""
+
+_Shape = Callable[[Any], Any]
+
+_DIALECT: Any = PostgresBackend("postgresql:///")._dialect
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """A compiled statement, to be filled with the values of another one of the same shape.
+class Compiled:
+    """A compiled statement, to be run with other values than those that it was made with.
 
     Args:
-        compiled: The statement that was compiled first.
         text: In asyncpg's notation.
-        binds: The parameters in their order, each with what shapes its value for the driver.
+        binds: The parameters in their order, each with the value that it has by itself and what shapes its value for
+            the driver.
+        json_columns: The columns that come from the driver as text; all others come as they are wanted.
     """
 
-    compiled: Any
     text: str
-    binds: list[tuple[str, Any]]
+    binds: list[tuple[str, Any, _Shape | None]]
+    json_columns: list[str]
 
     @classmethod
-    def of(cls, compiled: Any) -> "_Kept":
+    def of(cls, compiled: Any) -> "Compiled":
+        """Take what SQLAlchemy has compiled."""
         names = sorted(compiled.params)
         places = {name: f"${number}" for number, name in enumerate(names, start=1)}
-        processors = compiled._bind_processors
-        return cls(compiled, compiled.string % places, [(name, processors.get(name)) for name in names])
+        shapes = compiled._bind_processors
+        columns = compiled._result_columns or ()
+        json_columns = [name for name, _, _, kind in columns if isinstance(kind, JSON)]
+        return cls(
+            compiled.string % places, [(name, compiled.params[name], shapes.get(name)) for name in names], json_columns
+        )
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        """Give the driver's arguments; a parameter that is not named has its own value."""
+        given = ((values.get(name, own), shape) for name, own, shape in self.binds)
+        return [value if shape is None else shape(value) for value, shape in given]
+
+    def row(self, record: asyncpg.Record) -> Row:
+        """Read a row."""
+        row = dict(record)
+        for name in self.json_columns:
+            if row[name] is not None:
+                row[name] = json.loads(row[name])
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A statement with the values of its parameters."""
+
+    compiled: Compiled
+    values: Mapping[str, Any]
 
     @property
-    def is_fixed(self) -> bool:
-        """Whether the text is the same for all values; a list in an IN makes it longer."""
-        return not self.compiled.post_compile_params
+    def arguments(self) -> list[Any]:
+        """What goes to the driver with the text, in its order."""
+        return self.compiled.arguments(self.values)
 
 
-class CachingConnection(PostgresConnection):
-    """The connection of ``databases``, which itself compiles a statement each time that it is run."""
+class Statement:
+    """A query with named parameters, as ``sqlalchemy.bindparam`` makes them, that is made once.
 
-    def _compile(self, query: ClauseElement) -> tuple[str, list[Any], Any]:
-        key = query._generate_cache_key()
-        if key is None:
-            return super()._compile(query)
-        kept = _COMPILED.get(key.key)
-        if kept is None:
-            kept = _COMPILED[key.key] = _Kept.of(query._compiler(self._dialect, cache_key=key))
-        if not kept.is_fixed:
-            return super()._compile(query)
-        values = kept.compiled.construct_params(extracted_parameters=key.bindparams, _check=False)
-        arguments = [values[name] if shape is None else shape(values[name]) for name, shape in kept.binds]
-        return kept.text, arguments, kept.compiled._result_columns
+    ``statement(name=value)`` gives it with values for a transaction to run.
+    """
+
+    def __init__(self, query: ClauseElement) -> None:
+        self._query = query
+
+    @cached_property
+    def _compiled(self) -> Compiled:
+        return Compiled.of(self._query.compile(dialect=_DIALECT))
+
+    def __call__(self, **values: Any) -> Filled:
+        """Give it with the values of its parameters."""
+        return Filled(self._compiled, values)
+
+
+_KEPT: LRUCache[Any, tuple[Compiled, Any]] = LRUCache(500)
+
+
+def filled(query: ClauseElement | Filled) -> Filled:
+    """Give a query as the driver takes it; one that is made anew each time is compiled once for its shape."""
+    if isinstance(query, Filled):
+        return query
+    key = query._generate_cache_key()
+    if key is None:
+        return _compiled_anew(query)
+    if key.key not in _KEPT:
+        compiled = query._compiler(_DIALECT, cache_key=key)
+        _KEPT[key.key] = Compiled.of(compiled), compiled
+    kept, made = _KEPT[key.key]
+    if made.post_compile_params:  # a list in an IN makes the text longer
+        return _compiled_anew(query)
+    return Filled(kept, made.construct_params(extracted_parameters=key.bindparams, _check=False))
+
+
+def _compiled_anew(query: ClauseElement) -> Filled:
+    compiled = query.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    return Filled(Compiled.of(compiled), {})

@@ -7,10 +7,11 @@ from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
-from databases.interfaces import Record
+from sqlalchemy.dialects import postgresql
 
 from autotune_service.store.bulk import insert_rows
 from autotune_service.store.database import Work
+from autotune_service.store.statements import Row, Statement
 from autotune_service.store.tables import suggestions
 from autotune_wire.base import Configuration
 from autotune_wire.suggestions import Predicted, Source, State, Suggestion
@@ -25,6 +26,30 @@ SUPERSEDED: Final = "superseded"
 _NOW = sa.func.clock_timestamp()  # services on several machines have several clocks
 _IS_LEASED = suggestions.c.state == sa.literal_column("'leased'")
 _PENDING = suggestions.c.state.in_([sa.literal_column("'open'"), sa.literal_column("'leased'")])
+_OF_EXPERIMENT = suggestions.c.exp_uuid == sa.bindparam("exp_uuid")
+_AMONG = suggestions.c.suggestion_uuid == sa.any_(
+    sa.bindparam("uuids", type_=postgresql.ARRAY(postgresql.UUID(as_uuid=True)))
+)
+
+_LIST_PENDING = Statement(sa.select(suggestions).where(_OF_EXPERIMENT, _PENDING).order_by(suggestions.c.seq))
+_GET = Statement(
+    sa.select(suggestions).where(_OF_EXPERIMENT, suggestions.c.suggestion_uuid == sa.bindparam("suggestion_uuid"))
+)
+_UPDATE_STATE = Statement(
+    sa.update(suggestions)
+    .where(_AMONG)
+    .values(state=sa.bindparam("to_state"), abandoned_because=sa.bindparam("because"))
+)
+_LEASE = Statement(
+    sa.update(suggestions)
+    .where(_AMONG)
+    .values(
+        state=LEASED,
+        lease_by=sa.bindparam("worker"),
+        lease_until=_NOW + sa.bindparam("lease_for", type_=sa.Interval),
+    )
+    .returning(suggestions)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +126,12 @@ async def add_suggestions(work: Work, rows: Sequence[SuggestionRow]) -> None:
 
 async def list_pending(work: Work, exp_uuid: UUID) -> list[SuggestionRow]:
     """Give the open and leased suggestions of an experiment, oldest first."""
-    query = sa.select(suggestions).where(suggestions.c.exp_uuid == exp_uuid, _PENDING).order_by(suggestions.c.seq)
-    return [_suggestion_of(row) for row in await work.all(query)]
+    return [_suggestion_of(row) for row in await work.all(_LIST_PENDING(exp_uuid=exp_uuid))]
 
 
 async def get_suggestion(work: Work, exp_uuid: UUID, suggestion_uuid: UUID) -> SuggestionRow | None:
     """Find a suggestion of an experiment, in whatever state."""
-    query = sa.select(suggestions).where(
-        suggestions.c.exp_uuid == exp_uuid, suggestions.c.suggestion_uuid == suggestion_uuid
-    )
-    row = await work.one(query)
+    row = await work.one(_GET(exp_uuid=exp_uuid, suggestion_uuid=suggestion_uuid))
     return None if row is None else _suggestion_of(row)
 
 
@@ -136,21 +157,15 @@ async def list_abandoned(work: Work, exp_uuid: UUID, data_rev: int) -> list[Sugg
 
 async def update_state(work: Work, suggestion_uuids: Iterable[UUID], state: State, because: str | None = None) -> None:
     """Move suggestions to another state; the caller holds the experiment's row lock."""
-    query = sa.update(suggestions).where(suggestions.c.suggestion_uuid.in_(list(suggestion_uuids)))
-    await work.run(query.values(state=state, abandoned_because=because))
+    await work.run(_UPDATE_STATE(uuids=list(suggestion_uuids), to_state=state, because=because))
 
 
 async def update_leased(
     work: Work, suggestion_uuids: Iterable[UUID], worker: str | None, lease_for: timedelta
 ) -> list[SuggestionRow]:
     """Lease suggestions to a worker and give them, oldest first; the caller holds the experiment's row lock."""
-    query = (
-        sa.update(suggestions)
-        .where(suggestions.c.suggestion_uuid.in_(list(suggestion_uuids)))
-        .values(state=LEASED, lease_by=worker, lease_until=_NOW + lease_for)
-        .returning(suggestions)
-    )
-    return sorted((_suggestion_of(row) for row in await work.all(query)), key=lambda one: one.seq)
+    leased = await work.all(_LEASE(uuids=list(suggestion_uuids), worker=worker, lease_for=lease_for))
+    return sorted((_suggestion_of(row) for row in leased), key=lambda one: one.seq)
 
 
 async def update_lease(
@@ -220,5 +235,5 @@ async def seconds_until_expiry(work: Work) -> float | None:
     return None if row is None or row["wait_s"] is None else max(float(row["wait_s"]), 0.0)
 
 
-def _suggestion_of(row: Record) -> SuggestionRow:
+def _suggestion_of(row: Row) -> SuggestionRow:
     return SuggestionRow(**{name: row[name] for name in SuggestionRow.__slots__})

@@ -6,9 +6,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql import ClauseElement
 
-from autotune_service.store.database import Work
+from autotune_service.store.database import Store, Work
+from autotune_service.store.statements import Filled, Statement
 from autotune_service.store.tables import refresh_tokens, sessions, users
+
+_GET = Statement(sa.select(users).where(users.c.user_uuid == sa.bindparam("user_uuid")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,9 @@ async def get_user_by_email(work: Work, email: str) -> UserRow | None:
     return await _user(work, sa.select(users).where(users.c.email == email))
 
 
-async def get_user(work: Work, user_uuid: UUID) -> UserRow | None:
+async def get_user(work: Work | Store, user_uuid: UUID) -> UserRow | None:
     """Find a user."""
-    return await _user(work, sa.select(users).where(users.c.user_uuid == user_uuid))
+    return await _user(work, _GET(user_uuid=user_uuid))
 
 
 async def update_user_active(work: Work, email: str, *, is_active: bool) -> None:
@@ -75,7 +79,7 @@ async def add_session(work: Work, session_uuid: UUID, user_uuid: UUID, expires_a
     await work.run(sa.insert(sessions).values(session_uuid=session_uuid, user_uuid=user_uuid, expires_at=expires_at))
 
 
-async def get_session_user(work: Work, session_uuid: UUID, now: datetime) -> UserRow | None:
+async def get_session_user(work: Work | Store, session_uuid: UUID, now: datetime) -> UserRow | None:
     """Find the active user of a session that has not ended."""
     query = (
         sa.select(users)
@@ -96,7 +100,7 @@ async def delete_ended_sign_ins(work: Work) -> None:
     await work.run(sa.delete(refresh_tokens).where(refresh_tokens.c.expires_at < sa.func.now()))
 
 
-async def _user(work: Work, query: sa.Select[tuple[object, ...]]) -> UserRow | None:
+async def _user(work: Work | Store, query: ClauseElement | Filled) -> UserRow | None:
     row = await work.one(query)
     if row is None:
         return None

@@ -97,9 +97,7 @@ class Accounts:
         Raises:
             UnauthenticatedError: If the token does not hold or the user is kept out.
         """
-        user_uuid = self.access_tokens.user_of(access_token)
-        async with self.store.work() as work:
-            user = await get_user(work, user_uuid)
+        user = await get_user(self.store, self.access_tokens.user_of(access_token))
         if user is None or not user.is_active:
             raise UnauthenticatedError("the account of this token is not active")
         return user
@@ -117,8 +115,7 @@ class Accounts:
         Raises:
             UnauthenticatedError: If the session has ended.
         """
-        async with self.store.work() as work:
-            user = await get_session_user(work, session_uuid, datetime.now(UTC))
+        user = await get_session_user(self.store, session_uuid, datetime.now(UTC))
         if user is None:
             raise UnauthenticatedError("the session has ended: sign in again")
         return user

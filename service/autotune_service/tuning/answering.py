@@ -97,14 +97,15 @@ async def commit_asked_suggestions(store: Store, asked: Asked, solved: Solved, f
             return False
         if not row.is_closed and row.stopped is None:
             await _store(work, asked, row, solved, failure, now)
-        await wake_watchers(work, row.exp_uuid, row.last_seq)
+        wake_watchers(work, row.exp_uuid, row.owner_uuid, row.last_seq)
     return True
 
 
 async def _settle(store: Store, asked: Asked, answer: dict[str, Any] | None, failure: str | None) -> bool:
     async with store.work() as work:
         is_stored = await update_answer(work, asked.question, asked.snapshot.data_rev, answer, failure)
-        await wake_watchers(work, asked.question.exp_uuid, asked.snapshot.experiment.last_seq)
+        row = asked.snapshot.experiment
+        wake_watchers(work, row.exp_uuid, row.owner_uuid, row.last_seq)
     return is_stored
 
 
@@ -130,7 +131,7 @@ async def _store(
         await add_suggestions(work, rows)
     if events:
         await update_experiment(work, row.exp_uuid, {"last_seq": row.last_seq + len(events), "updated_at": now})
-        await add_events(work, row.exp_uuid, first_seq, now, events)
+        await add_events(work, row, first_seq, now, events)
 
 
 def _failures(asked: Asked, failure: str | None) -> Sequence[NewEvent]:

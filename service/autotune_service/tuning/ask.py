@@ -90,7 +90,7 @@ async def lease_suggestions(
         given = await lease(work, row, taken, terms)
         if taken or n_wanted != row.n_wanted:
             await update_experiment(work, exp_uuid, {"n_wanted": n_wanted})
-            await call_worker(work, exp_uuid)
+            call_worker(work, exp_uuid)
     return given
 
 
@@ -106,7 +106,7 @@ async def lease(work: Work, row: ExperimentRow, taken: list[SuggestionRow], term
     }
     leased = await update_leased(work, [one.suggestion_uuid for one in taken], terms.worker, terms.lease_for)
     await update_experiment(work, row.exp_uuid, values)
-    await add_events(work, row.exp_uuid, row.last_seq + 1, now, [_leased_event(one) for one in leased])
+    await add_events(work, row, row.last_seq + 1, now, [_leased_event(one) for one in leased])
     await terms.once.note(work, [one.suggestion_uuid for one in leased])
     return Given(leased, now)
 

@@ -130,7 +130,7 @@ async def _put(work: Work, row: ExperimentRow, fixed: Configuration, n: int) -> 
     if found is None:
         await delete_old_answers(work, row.exp_uuid, row.data_rev)
         await add_question(work, row.exp_uuid, "suggest", key, {"fixed": fixed, "n": n}, row.data_rev)
-        await call_worker(work, row.exp_uuid)
+        call_worker(work, row.exp_uuid)
     return None
 
 
@@ -147,5 +147,5 @@ async def _first_guess(work: Work, row: ExperimentRow, fixed: Configuration) -> 
     await add_suggestions(work, [guess])
     await update_experiment(work, row.exp_uuid, {"last_seq": guess.seq, "updated_at": now})
     announced = {**guess.told().model_dump(mode="json"), "superseded": []}
-    await add_events(work, row.exp_uuid, guess.seq, now, [("suggestion_created", announced)])
+    await add_events(work, row, guess.seq, now, [("suggestion_created", announced)])
     return guess

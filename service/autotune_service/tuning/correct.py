@@ -19,7 +19,6 @@ from autotune_service.store.observations import (
     list_versions,
     update_observation,
 )
-from autotune_service.store.questions import delete_old_answers
 from autotune_service.store.spaces import list_spaces
 from autotune_service.tuning.experiments import best_changed, require_active, with_new_data
 from autotune_service.tuning.once import ALWAYS, Once
@@ -112,9 +111,8 @@ async def _settle(work: Work, row: ExperimentRow, after: ObservationRow, reason:
         events.append(event)
     values["last_seq"] = row.last_seq + len(events)
     await update_experiment(work, row.exp_uuid, values)
-    await add_events(work, row.exp_uuid, row.last_seq + 1, now, events)
-    await delete_old_answers(work, row.exp_uuid, data_rev)
-    await call_worker(work, row.exp_uuid)
+    await add_events(work, row, row.last_seq + 1, now, events)
+    call_worker(work, row.exp_uuid)
 
 
 def _best(row: ExperimentRow, counted: Sequence[ObservationRow]) -> ObservationRow | None:

@@ -117,8 +117,8 @@ async def _abandon(work: Work, row: ExperimentRow, one: SuggestionRow, reason: s
     values = {"n_open": row.n_open - one.is_counted, "last_seq": row.last_seq + 1, "updated_at": now}
     await update_experiment(work, row.exp_uuid, values)
     data = {"suggestion_uuid": str(one.suggestion_uuid), "worker": one.lease_by, "reason": reason}
-    await add_events(work, row.exp_uuid, row.last_seq + 1, now, [("suggestion_abandoned", data)])
-    await call_worker(work, row.exp_uuid)
+    await add_events(work, row, row.last_seq + 1, now, [("suggestion_abandoned", data)])
+    call_worker(work, row.exp_uuid)
 
 
 async def _expire(store: Store, exp_uuid: UUID) -> int:
@@ -138,7 +138,7 @@ async def _expire(store: Store, exp_uuid: UUID) -> int:
         }
         await update_experiment(work, exp_uuid, values)
         events = [_expired_event(one, is_open=one in again) for one in expired]
-        await add_events(work, exp_uuid, row.last_seq + 1, now, events)
+        await add_events(work, row, row.last_seq + 1, now, events)
     return len(expired)
 
 

@@ -80,7 +80,7 @@ async def import_experiment(store: Store, user_uuid: UUID, export: ExperimentExp
     async with store.work() as work:
         await once.begin(work)
         await add_imported(work, rows)
-        await call_worker(work, rows.experiment["exp_uuid"])
+        call_worker(work, rows.experiment["exp_uuid"])
         told = (await get_experiment(work, rows.experiment["exp_uuid"], user_uuid)).told()
         await once.keep(work, told)
     return told

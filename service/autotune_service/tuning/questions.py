@@ -87,7 +87,7 @@ async def answer_to(
         if found is None or (found.state != "waiting" and not is_known):
             await delete_old_answers(work, exp_uuid, row.data_rev)
             await add_question(work, exp_uuid, question.kind, question.key, question.body, row.data_rev)
-            await call_worker(work, exp_uuid)
+            call_worker(work, exp_uuid)
         elif is_known and found.state == "failed":
             await delete_question(work, found)  # whoever asks next has it tried again
     if found is None or not is_known:

@@ -65,8 +65,8 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
         await update_experiment(work, exp_uuid, _values(revision, row, now))
         data = revision.told().model_dump(mode="json", exclude={"seq", "time_created"})
         event = {**data, "changes": changes, "superseded": [str(uuid) for uuid in open_ones]}
-        await add_events(work, exp_uuid, revision.seq, now, [("space_changed", event)])
-        await call_worker(work, exp_uuid)
+        await add_events(work, row, revision.seq, now, [("space_changed", event)])
+        call_worker(work, exp_uuid)
         told = (await get_experiment(work, exp_uuid, user_uuid)).told()
         await once.keep(work, told)
     return told

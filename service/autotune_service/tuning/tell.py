@@ -14,7 +14,6 @@ from autotune_service.store.database import Store
 from autotune_service.store.events import NewEvent, add_events, call_worker
 from autotune_service.store.experiments import ExperimentRow, get_experiment, update_experiment
 from autotune_service.store.observations import ObservationRow, add_observations
-from autotune_service.store.questions import delete_old_answers
 from autotune_service.store.suggestions import TOLD, update_state
 from autotune_service.tuning.experiments import best_changed, require_active, with_new_data
 from autotune_service.tuning.links import Linked, link
@@ -71,9 +70,8 @@ async def tell(
             added.events.append(event)
         values["last_seq"] = row.last_seq + len(added.events)
         await update_experiment(work, exp_uuid, values)
-        await add_events(work, exp_uuid, row.last_seq + 1, now, added.events)
-        await delete_old_answers(work, exp_uuid, added.data_rev)
-        await call_worker(work, exp_uuid)
+        await add_events(work, row, row.last_seq + 1, now, added.events)
+        call_worker(work, exp_uuid)
         reply = added.reply()
         await once.keep(work, reply)
     return reply

@@ -2,6 +2,7 @@
 
 from autotune_service.store.answered import delete_answered
 from autotune_service.store.database import Store
+from autotune_service.store.questions import delete_unasked_answers
 from autotune_service.store.users import delete_ended_sign_ins
 from autotune_service.tuning.once import KEPT_FOR
 
@@ -10,4 +11,5 @@ async def tidy(store: Store) -> None:
     """Delete what is past its time; several workers may do so at once."""
     async with store.work() as work:
         await delete_answered(work, KEPT_FOR)
+        await delete_unasked_answers(work)
         await delete_ended_sign_ins(work)
