@@ -76,3 +76,12 @@ def test_refresh_tokens_differ_and_are_stored_as_digests():
     assert first != second
     assert len(refresh_token_hash(first)) == 32
     assert first.encode() not in refresh_token_hash(first)
+
+
+def test_token_that_was_good_is_refused_once_it_has_ended(monkeypatch):
+    token = tokens.issue(user, datetime.now(UTC))
+    assert tokens.user_of(token) == user
+    later = datetime.now(UTC) + timedelta(minutes=15, seconds=31)
+    monkeypatch.setattr("autotune_service.security.tokens.time.time", later.timestamp)
+    with pytest.raises(UnauthenticatedError):
+        tokens.user_of(token)

@@ -2,8 +2,10 @@
 
 import hashlib
 import secrets
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from uuid import UUID, uuid4
 
 import jwt
@@ -45,20 +47,29 @@ class AccessTokens:
         try:
             if len(token) > _MAX_TOKEN_LENGTH:
                 raise jwt.InvalidTokenError
-            claims = jwt.decode(
-                token,
-                self.secret,
-                algorithms=["HS256"],
-                audience=_ISSUER,
-                issuer=_ISSUER,
-                leeway=_LEEWAY,
-                options={"require": ["exp", "iat", "sub", "jti", "iss", "aud"]},
-            )
-            if claims.get("typ") != _TYPE:
-                raise jwt.InvalidTokenError
-            return UUID(claims["sub"])
+            user_uuid, ends_at = _read(token, self.secret)
+            if time.time() >= ends_at + _LEEWAY.total_seconds():
+                raise jwt.ExpiredSignatureError
+            return user_uuid
         except (jwt.InvalidTokenError, ValueError):
             raise UnauthenticatedError("the access token is not valid, or has ended: sign in again") from None
+
+
+@lru_cache(maxsize=4096)
+def _read(token: str, secret: str) -> tuple[UUID, float]:
+    """Give the user of a token and when it ends; one that comes again is not read anew, as that takes a while."""
+    claims = jwt.decode(
+        token,
+        secret,
+        algorithms=["HS256"],
+        audience=_ISSUER,
+        issuer=_ISSUER,
+        leeway=_LEEWAY,
+        options={"require": ["exp", "iat", "sub", "jti", "iss", "aud"]},
+    )
+    if claims.get("typ") != _TYPE:
+        raise jwt.InvalidTokenError
+    return UUID(claims["sub"]), float(claims["exp"])
 
 
 def new_refresh_token() -> str:

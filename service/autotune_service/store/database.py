@@ -5,6 +5,7 @@ fails or the task is cancelled, so the unit of work here takes the connection an
 gives both back whatever happens.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -151,8 +152,12 @@ class Store:
     async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
         backend: Any = self._database._backend
         try:
-            async with backend._pool.acquire(timeout=self._timeout_s) as connection:
+            async with asyncio.timeout(self._timeout_s):  # asyncpg's own makes a task of it
+                connection = await backend._pool.acquire()
+            try:
                 yield connection
+            finally:
+                await backend._pool.release(connection, timeout=self._timeout_s)
         except _DOWN as error:
             raise UnavailableError(f"the database does not answer ({type(error).__name__})", _RETRY_AFTER_S) from error
         except _BUSY as error:
