@@ -2,8 +2,11 @@
 
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from quart import Quart, request
+from quart.json.provider import DefaultJSONProvider
 from quart_auth import QuartAuth
 from quart_schema import Info, QuartSchema
 
@@ -20,6 +23,14 @@ from autotune_wire import paths
 _STATIC = Path(__file__).parent / "static"
 _BODY_TIMEOUT_S = 60
 _MAX_PATH = 200
+
+
+class _Json(DefaultJSONProvider):
+    """Writes JSON by msgspec, several times as fast as the standard library, with names in the order they have."""
+
+    def dumps(self, obj: Any, **_kwargs: Any) -> str:
+        """Write JSON."""
+        return msgspec.json.encode(obj).decode()
 
 
 def create_app(
@@ -42,13 +53,14 @@ def create_app(
         MAX_CONTENT_LENGTH=max_body_bytes,
         BODY_TIMEOUT=_BODY_TIMEOUT_S,
         RESPONSE_TIMEOUT=None,  # an ask may wait, a stream lasts
+        QUART_SCHEMA_PYDANTIC_DUMP_OPTIONS={"mode": "json"},
         QUART_SCHEMA_SWAGGER_JS_URL="/static/swagger-ui/swagger-ui-bundle.js",
         QUART_SCHEMA_SWAGGER_CSS_URL="/static/swagger-ui/swagger-ui.css",
     )
     app.extensions["autotune"] = services
     QuartAuth(app, cookie_secure=is_https, duration=int(SESSION_LIFETIME.total_seconds()), cookie_name="autotune")
     _document(app)
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # covariates keep the user's order
+    app.json = _Json(app)
     for module in (auth, user, experiment, portable, insights, stream, health):
         app.register_blueprint(module.blueprint)
     if has_metrics:
