@@ -38,6 +38,7 @@ class Proxy:
         self._target = host, port
         self._chance = random.Random(seed)
         self._writers: set[asyncio.StreamWriter] = set()
+        self._carrying: set[asyncio.Task] = set()
         self.url = ""
 
     async def serve(self, ready: threading.Event, stopped: asyncio.Event) -> None:
@@ -47,10 +48,13 @@ class Proxy:
         await stopped.wait()
         server.close()
         self._cut(self._writers)
-        while self._writers:
-            await asyncio.sleep(0.01)
+        if self._carrying:
+            await asyncio.wait(self._carrying, timeout=5)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        self._carrying.add(task)
+        task.add_done_callback(self._carrying.discard)
         try:
             onward_reader, onward_writer = await asyncio.open_connection(*self._target)
         except OSError:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import kstest
 
 from autotune_service.engine.encoding import Encoding
 from autotune_service.engine.region import EmptyRegionError, Region
@@ -88,6 +89,30 @@ def test_inequality_is_sampled_by_trying():
     found = sampled(region)
     assert len(found) == 200
     assert (numbers(found, "a", "b").sum(axis=1) <= 0.5 + 1e-9).all()
+
+
+@pytest.mark.parametrize(("relation", "bound"), [("<=", 0.1), (">=", 2.9)])
+def test_corner_that_an_inequality_leaves_is_filled_uniformly(relation, bound):
+    """It is too small to be hit by trying."""
+    region = region_of(
+        {name: share(guess=0.0 if bound < 1 else 1.0) for name in "abc"}, sums_to(bound, *"abc", relation=relation)
+    )
+    totals = numbers(sampled(region, n=500), *"abc").sum(axis=1)
+    # The part of a simplex in which the sum is at most the share u of its bound has the share u^3 of the volume.
+    shares = (totals if bound < 1 else 3 - totals) / 0.1
+    assert kstest(shares, lambda u: u**3).pvalue > 1e-4
+
+
+def test_whole_numbers_below_a_sum_are_not_all_at_it():
+    region = region_of(
+        {name: {"vtype": "int", "guess": 0, "min": 0, "max": 100} for name in "abcdefgh"},
+        sums_to(60.0, *"abcdefgh", relation="<="),
+    )
+    totals = numbers(sampled(region, n=500), *"abcdefgh").sum(axis=1)
+    # C(s + 7, 7) combinations have the sum s, of C(68, 8): 8 in 68 the sum 60, and the mean is 60 * 8 / 9.
+    assert (totals <= 60).all()
+    assert (totals == 60).mean() < 0.25
+    assert abs(totals.mean() - 53.3) < 2
 
 
 def test_weights_of_very_different_sizes_hold():
@@ -217,6 +242,16 @@ def test_near_rows_are_near_and_hold():
     distances = np.abs(found - row).max(axis=1)
     assert 0.01 < distances.mean() < 0.15  # three steps of up to 0.05
     assert distances.max() <= 0.15 + 1e-9
+
+
+def test_near_rows_leave_the_end_of_an_inequality():
+    region = region_of({name: share() for name in "abc"}, sums_to(0.9, *"abc", relation="<="))
+    row = region.encoding.encode([{"a": 0.3, "b": 0.3, "c": 0.3}])
+    found = numbers(
+        [region.decode(one) for one in region.near(np.repeat(row, 50, axis=0), 0.05, np.random.default_rng(0))], *"abc"
+    )
+    assert (found.sum(axis=1) <= 0.9 + 1e-9).all()
+    assert found.sum(axis=1).min() < 0.85
 
 
 def test_changed_rows_differ_in_one_setting():

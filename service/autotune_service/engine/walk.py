@@ -34,7 +34,8 @@ class _Limits:
 
     @property
     def is_equal(self) -> NDArray[np.bool_]:
-        return np.asarray(self.high - self.low <= _TINY * (np.abs(self.high) + np.abs(self.low)))
+        is_bound = np.isfinite(self.low) & np.isfinite(self.high)
+        return is_bound & (self.high - self.low <= _TINY * (np.abs(self.high) + np.abs(self.low)))
 
 
 class Walk:
