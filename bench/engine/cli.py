@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from functions import CLASSES, Problem, make
+from published import PUBLISHED
 
 
 def indices(text: str) -> list[int]:
@@ -15,7 +16,9 @@ def indices(text: str) -> list[int]:
 
 
 def problems(classes: str, instances: str) -> list[Problem]:
-    """Make the instances of some classes, named with commas between them, or of ``all``."""
+    """Make the instances of some classes, named with commas between them, or of ``all``; or those ``published``."""
+    if classes == "published":
+        return [make(name, 0) for name in PUBLISHED]
     names = list(CLASSES) if classes == "all" else classes.split(",")
     return [make(name, i) for name in names for i in indices(instances)]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import recipes
+from published import PUBLISHED
 from recipes import Draft
 from shapes import Rows, Surface
 
@@ -106,7 +107,7 @@ class Problem:
 def make(cls: str, index: int) -> Problem:
     """Make one instance of a class; it has no references yet."""
     rng = np.random.default_rng([zlib.crc32(cls.encode()), index])
-    draft = CLASSES[cls](rng, index)
+    draft = (CLASSES | PUBLISHED)[cls](rng, index)
     scale = 10 ** rng.uniform(-1, 2)
     offset = scale * rng.normal(0, 2)
     problem = Problem(

@@ -143,7 +143,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--peer", default="autotune", help=f"with commas between them: {', '.join(PEERS)}")
     parser.add_argument("--label", help="what to call the one peer in the results, to tell its versions apart")
-    parser.add_argument("--classes", default="all", help="with commas between them")
+    parser.add_argument("--classes", default="all", help="with commas between them; all; or published")
     parser.add_argument("--instances", default="0-2", help="below 1000 for tuning, from 1000 on for reporting")
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--workers", type=int, help="configurations out at any time; by default as the class says")

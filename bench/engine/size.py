@@ -9,21 +9,57 @@ import time
 
 SIZES = (50, 200, 400, 1000, 2000, 5000, 10_000)
 CLASSES = ("hills", "highdim")
+FRONTS = {"2 objectives": 2, "3 objectives": 3, "4 objectives": 4}
+"""Spheres over six inputs, each with its middle elsewhere: what lies between the middles is the front."""
+
+FRONT_SIZES = (50, 200, 1000, 5000)
 
 
 def main() -> None:
     """Print a row per class and size, each measured in a process of its own."""
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
     print("| class | inputs | observations | one ask, s | peak memory, MiB |\n|---|---|---|---|---|", flush=True)
-    for name in CLASSES:
-        for size in SIZES:
-            command = [sys.executable, __file__, name, str(size)]
-            threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-            print(
-                subprocess.run(command, env=os.environ | threads, capture_output=True, text=True, check=True).stdout,
-                end="",
-                flush=True,
-            )
+    rows = [(name, size) for name in CLASSES for size in SIZES]
+    rows += [(name, size) for name in FRONTS for size in FRONT_SIZES]
+    for name, size in rows:
+        command = [sys.executable, __file__, name, str(size)]
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+        measured = subprocess.run(command, env=os.environ | threads, capture_output=True, text=True, check=True)
+        print(measured.stdout, end="", flush=True)
+
+
+def measure_front(name: str, size: int) -> None:
+    """Print the row of several objectives: the median of three asks."""
+    import numpy as np
+    import peer  # noqa: F401 -- finds the engine
+
+    from autotune_service.engine.problem import Problem, Run
+    from autotune_service.engine.recommend import recommend
+    from autotune_wire.responses import Objective
+    from autotune_wire.space import ContCovariate
+
+    space = {f"x{i}": ContCovariate(vtype="cont", guess=0.5, min=0.0, max=1.0) for i in range(6)}
+    middles = {f"y{j}": 0.2 + 0.15 * j for j in range(FRONTS[name])}
+    rng = np.random.default_rng(0)
+
+    def run() -> Run:
+        covars = {one: float(rng.random()) for one in space}
+        from_middle = {one: sum((x - middle) ** 2 for x in covars.values()) for one, middle in middles.items()}
+        return Run(covars, {one: square + 0.05 * float(rng.normal()) for one, square in from_middle.items()})
+
+    runs, seconds = [run() for _ in range(size - 3)], []
+    for _ in range(3):
+        runs.append(run())
+        started = time.process_time()
+        recommend(Problem(space, dict.fromkeys(middles, Objective(goal="minimize")), list(runs), 1))
+        seconds.append(time.process_time() - started)
+    print_row(name, len(space), size, sorted(seconds)[1])
+
+
+def print_row(name: str, n_inputs: int, size: int, seconds: float) -> None:
+    """Print a row, with the memory that this process has used at most."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(f"| {name} | {n_inputs} | {size} | {seconds:.2f} | {peak} |")
 
 
 def measure(name: str, size: int) -> None:
@@ -50,12 +86,11 @@ def measure(name: str, size: int) -> None:
         peer.ask()
         peer.out.clear()
         seconds.append(time.process_time() - started)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"| {name} | {len(problem.space)} | {size} | {sorted(seconds)[1]:.2f} | {peak} |")
+    print_row(name, len(problem.space), size, sorted(seconds)[1])
 
 
 if __name__ == "__main__":
     if len(sys.argv) == 3:
-        measure(sys.argv[1], int(sys.argv[2]))
+        (measure_front if sys.argv[1] in FRONTS else measure)(sys.argv[1], int(sys.argv[2]))
     else:
         main()

@@ -1,23 +1,20 @@
 """Makes the markdown tables of docs/engine.md from the lines that run.py wrote.
 
-``tables.py RUNS...`` makes the tables of the generated problems. ``tables.py --open REFERENCES RUNS...`` makes those of
-a set of named problems, from lines with a peer, a problem, a seed, a budget, f, y, ask_s, tell_s and stop, and a JSON
-file that has, by problem, opt and random_median, a list by number of observations.
+``tables.py RUNS...`` makes the tables of the generated problems, ``tables.py --published RUNS...`` those of the
+published ones, of which a cell is the median over the seeds.
 """
 
 import argparse
-import json
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from functions import CLASSES, REPORT
+from published import PUBLISHED
 from summary import Record, read, step_seconds, unique
 
 Scores = dict[tuple[str, str], dict[str, float]]
-"""By peer and group (a class, or a named problem), the score of each case: of an instance, or of a seed."""
+"""By peer and class, the score of each case: of an instance, or of a seed where there is one instance."""
 
 
 def generated_scores(records: list[Record]) -> Scores:
@@ -31,15 +28,11 @@ def generated_scores(records: list[Record]) -> Scores:
     return scores
 
 
-def open_scores(records: list[Record], references: dict[str, Any]) -> Scores:
-    """Give the scores by peer and named problem; a case is a seed."""
+def published_scores(records: list[Record]) -> Scores:
+    """Give the scores by peer and class; a case is a seed."""
     scores: Scores = defaultdict(dict)
     for record in records:
-        known, truth = references[record["problem"]], record["f"]
-        zero, seen = known["random_median"][record["budget"] - 1], record["y"] or truth
-        best = truth[int(np.argmax(seen))] if truth else -np.inf
-        value = float(np.clip((best - zero) / (known["opt"] - zero), -1, 1))
-        scores[record["peer"], record["problem"]][str(record["seed"])] = value
+        scores[record["peer"], record["cls"]][str(record["seed"])] = record["score"]
     return scores
 
 
@@ -138,13 +131,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("runs", nargs="+", help="files of JSON lines")
     parser.add_argument("--ours", default="autotune", help="the peer that the others are compared with")
-    parser.add_argument("--open", type=Path, metavar="REFERENCES", help="the runs are of named problems")
+    parser.add_argument("--published", action="store_true", help="the published problems, not the generated ones")
     parser.add_argument("--tuning", action="store_true", help="the instances for tuning, not those for reporting")
     options = parser.parse_args()
     records = read(options.runs)
-    if options.open:
-        scores, average = open_scores(records, json.loads(options.open.read_text())), _median
-        groups = unique([record["problem"] for record in records])
+    if options.published:
+        records = [record for record in records if record["cls"] in PUBLISHED]
+        scores, average, groups = published_scores(records), _median, list(PUBLISHED)
     else:
         records = [r for r in records if (int(r["problem"].rpartition("-")[2]) < REPORT) == options.tuning]
         scores, average = generated_scores(records), _mean

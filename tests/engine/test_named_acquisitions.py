@@ -21,9 +21,9 @@ from autotune_service.engine.named.fidelity import cost_of_lowest
 from autotune_service.engine.named.knowledge_gradient import KnowledgeGradient, final_choices
 from autotune_service.engine.named.models import FITS
 from autotune_service.engine.named.names import MODELS_SERVED_BY, SERVED_BY, WITH_EXPECTED_GAIN
-from autotune_service.engine.named.scene import LogAbove, PosteriorMean, Scene
+from autotune_service.engine.named.scene import LogAbove, Scene
 from autotune_service.engine.problem import Problem, Run
-from autotune_service.engine.promise import Chance, Promise
+from autotune_service.engine.promise import Chance, Mean, Promise
 from autotune_service.engine.recommend import recommend
 from autotune_service.engine.region import Region
 from autotune_wire.experiments import AcqFunc, ModelType
@@ -131,7 +131,7 @@ def test_sampled_ones_are_near_the_closed_forms(sampled, exact, near):
 def test_knowledge_gradient_is_what_conditioning_the_process_gives():
     scene = scene_of(problem("qKnowledgeGradient"))
     choices, rows = final_choices(scene), rows_of(scene)
-    found = KnowledgeGradient(ProcessModel([scene.process]), choices)
+    found = KnowledgeGradient(ProcessModel(scene.process), choices)
     with torch.no_grad():
         values = found(tensor(rows).unsqueeze(-2)).numpy()
     shares = (np.arange(32) + 0.5) / 32
@@ -209,7 +209,7 @@ def test_likely_failures_are_valued_less(name):
 
 def test_log_above_a_floor_has_the_gradient_of_its_values():
     scene = scene_of(problem("PosteriorMean"))
-    above, rows, step = LogAbove(PosteriorMean(scene.process), -3.0), rows_of(scene), np.array([1e-6, 0.0, 0.0])
+    above, rows, step = LogAbove(Mean(scene.process), -3.0), rows_of(scene), np.array([1e-6, 0.0, 0.0])
     values, gradients = above.values_with_gradients(rows)
     assert np.exp(values) == pytest.approx(scene.process.predict(rows)[0] + 3.0)
     assert gradients[:, 0] == pytest.approx((above.values(rows + step) - above.values(rows - step)) / 2e-6, rel=1e-4)
@@ -260,8 +260,8 @@ def test_cost_of_the_lowest_fidelity(low, high, cost):
 def test_bridge_serves_botorch_without_a_warning(recwarn):
     scene = scene_of(problem("UpperConfidenceBound"))
     for acquisition in (
-        UpperConfidenceBound(ProcessModel([scene.process]), beta=4.0),
-        LogProbabilityOfImprovement(ProcessModel([scene.process]), best_f=0.0),
+        UpperConfidenceBound(ProcessModel(scene.process), beta=4.0),
+        LogProbabilityOfImprovement(ProcessModel(scene.process), best_f=0.0),
     ):
         assert acquisition(tensor(rows_of(scene)).unsqueeze(-2)).dtype is torch.double
     assert not [one for one in recwarn if "botorch" in str(one.category).lower()]
@@ -278,6 +278,9 @@ space = {"x": ContCovariate(vtype="cont", guess=0.5, min=0, max=1)}
 runs = [Run({"x": k / 9}, {"y": k * (5 - k)}) for k in range(10)]
 for model in ("SingleTaskGP", "FixedNoiseGP", "HeteroskedasticSingleTaskGP", "SimpleCustomMaternGP"):
     assert recommend(Problem(space, {"y": Objective(goal="maximize")}, runs, 1, model_type=model))[0].source == "model"
+two = {"y": Objective(goal="maximize"), "z": Objective(goal="minimize")}
+runs = [Run({"x": k / 9}, {"y": k * (5 - k), "z": k}) for k in range(10)]
+assert recommend(Problem(space, two, runs, 1))[0].source == "model"
 assert "torch" not in sys.modules and "botorch" not in sys.modules
 """
     run([sys.executable, "-c", code], check=True)

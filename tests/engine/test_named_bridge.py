@@ -77,14 +77,14 @@ def test_likelihood_is_that_of_gpytorch(theirs):
 def test_bridge_gives_the_joint_posterior_of_botorchs_own_model(theirs, q):
     given = tensor(NEW).reshape(-1, q, 3)
     with torch.no_grad():
-        found, expected = ProcessModel([OWN]).posterior(given), theirs.posterior(features(given))
+        found, expected = ProcessModel(OWN).posterior(given), theirs.posterior(features(given))
     assert torch.allclose(found.mean, expected.mean, atol=NEAR)
     assert torch.allclose(found.distribution.covariance_matrix, expected.distribution.covariance_matrix, atol=NEAR)
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_rows_that_a_batch_shares_change_nothing_but_the_time(place):
-    model, shared = ProcessModel([OWN]), tensor(KNOWN[:2])
+    model, shared = ProcessModel(OWN), tensor(KNOWN[:2])
     batch = tensor(NEW).requires_grad_()
     joint = torch.stack([torch.cat([shared[:place], row[None], shared[place:]]) for row in batch])
     found = model.posterior(joint)
@@ -99,25 +99,16 @@ def test_rows_that_a_batch_shares_change_nothing_but_the_time(place):
 
 
 def test_gradient_of_a_batch_of_equal_rows_goes_to_each():
-    at = TorchAcquisition(lambda rows: ProcessModel([OWN]).posterior(rows).mean.flatten())
+    at = TorchAcquisition(lambda rows: ProcessModel(OWN).posterior(rows).mean.flatten())
     gradients = at.values_with_gradients(np.repeat(NEW[:1], 3, axis=0))[1]
     assert gradients == pytest.approx(np.repeat(OWN.predict_with_gradients(NEW[:1])[2], 3, axis=0), abs=NEAR)
-
-
-def test_bridge_keeps_outputs_apart():
-    other = GaussianProcess(KNOWN[:5], -TARGETS[:5], NOISES[:5], OWN.hyperparameters, IS_CODE)
-    with torch.no_grad():
-        found = ProcessModel([OWN, other]).posterior(tensor(NEW).unsqueeze(-2))
-    means, variances = zip(*(one.predict(NEW) for one in (OWN, other)), strict=True)
-    assert found.mean.squeeze(-2).numpy() == pytest.approx(np.stack(means, axis=1), abs=NEAR)
-    assert found.variance.squeeze(-2).numpy() == pytest.approx(np.stack(variances, axis=1), abs=NEAR)
 
 
 def test_option_that_no_run_had_is_as_far_as_any_other():
     novel = NEW.copy()
     novel[:, 1] = 7.0
     with torch.no_grad():
-        found = ProcessModel([OWN]).posterior(tensor(novel).unsqueeze(-2))
+        found = ProcessModel(OWN).posterior(tensor(novel).unsqueeze(-2))
     means, variances = OWN.predict(novel)
     assert found.mean.flatten().numpy() == pytest.approx(means, abs=NEAR)
     assert found.variance.flatten().numpy() == pytest.approx(variances, abs=NEAR)
@@ -151,7 +142,7 @@ def test_noisy_expected_improvement_is_botorchs(theirs):
 
 
 def test_gradient_through_the_bridge_is_ours():
-    found = TorchAcquisition(lambda given: ProcessModel([OWN]).posterior(given).mean.flatten())
+    found = TorchAcquisition(lambda given: ProcessModel(OWN).posterior(given).mean.flatten())
     values, gradients = found.values_with_gradients(NEW)
     means, _, mean_gradients, _ = OWN.predict_with_gradients(NEW)
     assert values == pytest.approx(means, abs=NEAR)
@@ -160,6 +151,6 @@ def test_gradient_through_the_bridge_is_ours():
 
 
 def test_gradient_at_a_known_row_is_a_number():
-    found = TorchAcquisition(lambda given: ProcessModel([OWN]).posterior(given).variance.flatten())
+    found = TorchAcquisition(lambda given: ProcessModel(OWN).posterior(given).variance.flatten())
     gradients = found.values_with_gradients(KNOWN)[1]
     assert gradients == pytest.approx(OWN.predict_with_gradients(KNOWN)[3], abs=1e-5)

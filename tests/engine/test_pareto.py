@@ -74,3 +74,9 @@ def test_reference_is_a_tenth_of_the_range_below_the_front():
 def test_reference_of_a_front_of_one_point_takes_the_range_of_all():
     assert reference_point(np.array([[5.0, 5.0], [1.0, 3.0]])).tolist() == pytest.approx([5 - 0.4, 5 - 0.2])
     assert reference_point(np.array([[5.0, 0.0]])).tolist() == pytest.approx([4.5, -0.1])
+
+
+def test_reference_of_values_at_the_end_of_numbers_is_one():
+    values = np.array([[1.7e308, -1.7e308], [-1.7e308, 1.7e308], [1.0, 0.0]])
+    assert np.isfinite(reference_point(values)).all()
+    assert (reference_point(values) <= values.min(axis=0)).all()

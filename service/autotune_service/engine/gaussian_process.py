@@ -76,6 +76,10 @@ class GaussianProcess:
         own = self.hyperparameters
         return own.variance * matern(scaled_distances(a, b, own.precisions, self.is_code))[0]
 
+    def expect(self, rows: Array) -> Array:
+        """Give the means that ``predict`` gives, without the variances, which cost more."""
+        return np.asarray(self.mean + self.covariance(rows, self.rows) @ self._weights)
+
     def predict(self, rows: Array) -> tuple[Array, Array]:
         """Give mean and variance of the noiseless value at m rows.
 

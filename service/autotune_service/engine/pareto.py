@@ -76,11 +76,13 @@ def reference_point(values: Array) -> Array:
         The point, shape (m,).
     """
     front = values[pareto_indices(values)]
-    ranges = np.ptp(front, axis=0)
-    ranges = np.where(ranges > 0, ranges, np.ptp(values, axis=0))
     sizes = np.abs(front).max(axis=0)
-    ranges = np.where(ranges > 0, ranges, np.where(sizes > 0, sizes, 1.0))
-    return np.asarray(front.min(axis=0) - _BEYOND_NADIR * ranges)
+    with np.errstate(over="ignore"):  # a range may be beyond what a number can be
+        ranges = np.ptp(front, axis=0)
+        ranges = np.where(ranges > 0, ranges, np.ptp(values, axis=0))
+        ranges = np.where(ranges > 0, ranges, np.where(sizes > 0, sizes, 1.0))
+        point = front.min(axis=0) - _BEYOND_NADIR * ranges
+    return np.asarray(np.maximum(point, -np.finfo(float).max))
 
 
 def _volume(heights: Array) -> float:

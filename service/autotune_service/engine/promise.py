@@ -68,6 +68,22 @@ class Chance:
 
 
 @dataclass(frozen=True, slots=True)
+class Mean:
+    """The predicted mean of a process."""
+
+    process: GaussianProcess
+
+    def values(self, rows: Array) -> Array:
+        """Value rows, shape (n, d), to shape (n,)."""
+        return self.process.expect(rows)
+
+    def values_with_gradients(self, rows: Array) -> tuple[Array, Array]:
+        """Value rows and give the derivatives by them, shape (n, d)."""
+        means, _, gradients, _ = self.process.predict_with_gradients(rows)
+        return means, gradients
+
+
+@dataclass(frozen=True, slots=True)
 class Promise:
     """The sum of logarithms: what is worth something only if all of it comes true."""
 
@@ -115,7 +131,7 @@ def improvement_of(
     if len(pending):
         process = with_fantasies(process, pending, _FANTASIES, rng)
         is_acceptable = np.concatenate([is_acceptable, np.ones(len(pending), dtype=np.bool_)])
-    means, _ = process.predict(process.rows)
+    means = process.expect(process.rows)
     means = means.reshape(len(means), -1)
     # Where nothing was acceptable yet, all that is has to be found first: over the worst, every mean counts a little.
     known = is_acceptable[: len(surrogate.process.rows)]

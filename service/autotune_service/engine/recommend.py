@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from autotune_service.engine.acceptance import are_acceptable
 from autotune_service.engine.encoding import Encoding
+from autotune_service.engine.front import FrontScene, improvement_of_front
 from autotune_service.engine.initial import N_INITIAL, initial_design
 from autotune_service.engine.kernel import Array
 from autotune_service.engine.named.names import has_expected_gain, is_named, title_of
@@ -95,14 +96,27 @@ class _Proposing:
         objective = self._objective()
         if objective is None:
             return Promise(chances)
-        if is_named(self.problem.acq_func, self.n_objectives):
+        if self.n_objectives > 1:
+            return Promise([improvement_of_front(self._front_scene(chances), rng), *chances])
+        if is_named(self.problem.acq_func):
             from autotune_service.engine.named.serving import acquisitions_for  # loads torch
 
-            return Promise(
-                acquisitions_for(self.problem, self.region, self.surrogates, self.feasibility, self.pending, rng)
-            )
+            name, process = self.problem.acq_func, objective.process
+            return Promise(acquisitions_for(name, self.region, process, self.feasibility, self.pending, rng))
         improvement = improvement_of(objective, self.pending, self._is_acceptable(objective), rng)
         return Promise([aimed_higher(improvement) if self._is_exploring else improvement, *chances])
+
+    def _front_scene(self, chances: list[Chance]) -> FrontScene:
+        worked = [i for i, run in enumerate(self.problem.runs) if not run.is_failed]
+        return FrontScene(
+            surrogates=self.surrogates,
+            responses=self.problem.responses,
+            region=self.region,
+            rows=self.told[worked],
+            is_acceptable=are_acceptable(self.encoding, self.problem, self.surrogates, worked),
+            pending=self.pending,
+            chances=chances,
+        )
 
     @property
     def _is_exploring(self) -> bool:
@@ -134,14 +148,14 @@ class _Proposing:
         if self.n_objectives > 1:
             return self._front_first()
         rows = objective.process.rows
-        expected = objective.process.predict(rows)[0] - 1e3 * ~self._is_acceptable(objective)
+        expected = objective.process.expect(rows) - 1e3 * ~self._is_acceptable(objective)
         return rows[np.argsort(-expected, kind="stable")]
 
     def _front_first(self) -> Array:
         runs = range(len(self.told))
         is_acceptable = are_acceptable(self.encoding, self.problem, self.surrogates, runs)
         names = [name for name in objectives_of(self.problem.responses) if name in self.surrogates]
-        expected = np.stack([self.surrogates[name].process.predict(self.told)[0] for name in names], axis=1)
+        expected = np.stack([self.surrogates[name].process.expect(self.told) for name in names], axis=1)
         return self.told[best_first(expected - 1e3 * ~is_acceptable[:, None], _PROMISING)]
 
     def _gain(self, found: Found) -> float | None:

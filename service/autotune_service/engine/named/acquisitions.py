@@ -132,7 +132,7 @@ def _fidelity_entropy(scene: Scene) -> Forward:
 
 
 def _model(scene: Scene) -> ProcessModel:
-    return ProcessModel([scene.process])
+    return ProcessModel(scene.process)
 
 
 def _pending(scene: Scene) -> Tensor | None:

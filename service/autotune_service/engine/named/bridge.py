@@ -1,14 +1,14 @@
-"""From Gaussian processes of ours to a model of BoTorch's, and from an acquisition of BoTorch's to one of ours."""
+"""From a Gaussian process of ours to a model of BoTorch's, and from an acquisition of BoTorch's to one of ours."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
 import torch
 from botorch.models.gpytorch import GPyTorchModel
 from botorch.posteriors import GPyTorchPosterior
-from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNormal
+from gpytorch.distributions import MultivariateNormal
 from linear_operator.operators import DenseLinearOperator
 from numpy.typing import NDArray
 from torch import Tensor
@@ -23,20 +23,17 @@ _BLOCK = 256  # rows valued at a time, which bounds the memory
 
 
 class ProcessModel(GPyTorchModel):  # type: ignore[misc] # BoTorch is untyped
-    """One or more Gaussian processes of ours, as a model of independent outputs.
+    """A Gaussian process of ours, as a model of BoTorch's.
 
-    It predicts what they do and is differentiable by our rows; by a code the derivative is 0. BoTorch's own model of
+    It predicts what ours does and is differentiable by our rows; by a code the derivative is 0. BoTorch's own model of
     the same kernel over one-hot codes gives the same numbers, but takes several times as long.
-
-    Args:
-        processes: One for each output, over the same columns.
     """
 
-    def __init__(self, processes: Sequence[GaussianProcess]) -> None:
+    def __init__(self, process: GaussianProcess) -> None:
         super().__init__()
-        self._posteriors = [_Posterior(process) for process in processes]
-        self.train_inputs = (tensor(processes[0].rows),)  # what BoTorch takes the batch shape from
-        self._num_outputs = len(processes)
+        self._posterior = _Posterior(process)
+        self.train_inputs = (tensor(process.rows),)  # what BoTorch takes the batch shape from
+        self._num_outputs = 1
 
     def posterior(
         self,
@@ -46,10 +43,7 @@ class ProcessModel(GPyTorchModel):  # type: ignore[misc] # BoTorch is untyped
         posterior_transform: None = None,
     ) -> GPyTorchPosterior:
         """Give the joint posterior at rows of shape (..., q, d)."""
-        indices = range(self._num_outputs) if output_indices is None else output_indices
-        normals = [self._posteriors[i].at(X, has_noise=observation_noise) for i in indices]
-        joint = normals[0] if len(normals) == 1 else MultitaskMultivariateNormal.from_independent_mvns(normals)
-        return GPyTorchPosterior(joint)
+        return GPyTorchPosterior(self._posterior.at(X, has_noise=observation_noise))
 
     def changes(self, rows: Tensor, choices: Tensor) -> Tensor:
         """Tell how far a run that comes out one standard deviation above its prediction raises other predictions.
@@ -59,9 +53,9 @@ class ProcessModel(GPyTorchModel):  # type: ignore[misc] # BoTorch is untyped
             choices: Where the predictions are, shape (m, d); that at the run itself comes last.
 
         Returns:
-            The changes of the first output's mean, shape (..., m + 1).
+            The changes of the mean, shape (..., m + 1).
         """
-        return self._posteriors[0].changes(rows, choices)
+        return self._posterior.changes(rows, choices)
 
 
 class _Posterior:

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from autotune_service.engine.kernel import Array
 from autotune_service.engine.named.bridge import ProcessModel, tensor
-from autotune_service.engine.named.scene import PosteriorMean, Scene
+from autotune_service.engine.named.scene import Scene
+from autotune_service.engine.promise import Mean
 from autotune_service.engine.search import find_best
 
 _CHOICES = 32
@@ -48,7 +49,7 @@ def final_choices(scene: Scene) -> Array:
     """Give the row that looks best in the region, then those of which the mean and a standard deviation are highest."""
     process, rng = scene.process, np.random.default_rng(scene.seed)
     known = process.rows[np.argsort(-process.predict(process.rows)[0], kind="stable")]
-    best = find_best(PosteriorMean(process), scene.region, known, set(), rng).row
+    best = find_best(Mean(process), scene.region, known, set(), rng).row
     rows = np.concatenate([process.rows, scene.drawn_rows()])
     means, variances = process.predict(rows)
     order = np.argsort(-(means + np.sqrt(variances)), kind="stable")[: _CHOICES - 1]

@@ -15,7 +15,7 @@ MODELS_SERVED_BY: dict[ModelType, str] = {
 
 SERVED_BY: dict[AcqFunc, str] = {
     "auto": "ExpectedImprovement, where options have no order every second time over a higher aim; with several "
-    "objectives BoTorch's qLogNoisyExpectedHypervolumeImprovement",
+    "objectives the expected hypervolume improvement, ours too",
     "ExpectedImprovement": "ours, its logarithm; equal to BoTorch's LogExpectedImprovement",
     "NoisyExpectedImprovement": "ours, its logarithm; equal to BoTorch's LogNoisyExpectedImprovement",
     "PosteriorMean": "botorch.acquisition.PosteriorMean",
@@ -49,23 +49,23 @@ WITH_EXPECTED_GAIN: frozenset[AcqFunc] = frozenset(
 _OWN: frozenset[AcqFunc] = frozenset({"auto", "ExpectedImprovement"})
 
 
-def is_named(acq_func: AcqFunc, n_objectives: int) -> bool:
-    """Whether another acquisition is asked for than our expected improvement.
+def is_named(acq_func: AcqFunc) -> bool:
+    """Whether another acquisition is asked for than our expected improvement."""
+    return acq_func not in _OWN
+
+
+def has_expected_gain(acq_func: AcqFunc, n_objectives: int) -> bool:
+    """Whether the acquisition's value tells an expected gain.
 
     Args:
         acq_func: The acquisition's name.
         n_objectives: How many objectives were measured.
     """
-    return acq_func not in _OWN or n_objectives > 1
-
-
-def has_expected_gain(acq_func: AcqFunc, n_objectives: int) -> bool:
-    """Whether the acquisition's value tells an expected gain; arguments as in ``is_named``."""
     return acq_func in WITH_EXPECTED_GAIN and n_objectives == 1
 
 
 def title_of(acq_func: AcqFunc, n_objectives: int) -> str:
-    """Name what a suggestion is the highest of; arguments as in ``is_named``."""
+    """Name what a suggestion is the highest of; arguments as in ``has_expected_gain``."""
     if n_objectives > 1:
         return "expected hypervolume improvement"
-    return acq_func if is_named(acq_func, n_objectives) else "expected improvement"
+    return acq_func if is_named(acq_func) else "expected improvement"

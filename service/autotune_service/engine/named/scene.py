@@ -45,22 +45,6 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
-class PosteriorMean:
-    """The predicted mean, without torch."""
-
-    process: GaussianProcess
-
-    def values(self, rows: Array) -> Array:
-        """Value rows, shape (n, d), to shape (n,)."""
-        return self.process.predict(rows)[0]
-
-    def values_with_gradients(self, rows: Array) -> tuple[Array, Array]:
-        """Value rows and give the derivatives by them, shape (n, d)."""
-        means, _, gradients, _ = self.process.predict_with_gradients(rows)
-        return means, gradients
-
-
-@dataclass(frozen=True, slots=True)
 class LogAbove:
     """The logarithm of how far an acquisition is above a floor: to be added to logarithms of probabilities.
 

@@ -2,13 +2,16 @@
 
 import numpy as np
 import pytest
-from botorch.acquisition.multi_objective import logei
+import torch
+from botorch.acquisition.multi_objective.analytic import ExpectedHypervolumeImprovement
+from botorch.utils.multi_objective.box_decompositions.non_dominated import FastNondominatedPartitioning
+from botorch.utils.testing import MockModel, MockPosterior
 from pydantic import TypeAdapter
 
 from autotune_service.engine.encoding import Encoding
+from autotune_service.engine.front import Cells, FrontScene, improvement_of_front
 from autotune_service.engine.initial import initial_design
-from autotune_service.engine.named.front import FrontScene, improvement_of_front
-from autotune_service.engine.pareto import hypervolume
+from autotune_service.engine.pareto import hypervolume, pareto_indices
 from autotune_service.engine.problem import Problem, Run
 from autotune_service.engine.recommend import recommend
 from autotune_service.engine.region import Region
@@ -159,20 +162,65 @@ def test_equal_responses_and_a_front_of_one_point_are_served():
     assert recommend(problem(agreeing))[0].covars["x"] > 0.8
 
 
-def test_gradients_are_those_of_the_values():
+@pytest.mark.parametrize("n_pending", [0, 2])
+def test_gradients_are_those_of_the_values(n_pending):
     runs = told(10)
     given = problem(runs)
     encoding = Encoding(SPACE)
     rows = encoding.encode([run.covars for run in runs])
     is_acceptable, region = np.ones(10, dtype=bool), Region(encoding, [], {})
-    fitted = fit_responses(encoding, given)
-    found = improvement_of_front(FrontScene(fitted, TWO, region, rows, is_acceptable, rows[:0], [], seed=3))
+    fitted, pending = fit_responses(encoding, given), encoding.encode([one.covars for one in told(n_pending, seed=5)])
+    scene = FrontScene(fitted, TWO, region, rows, is_acceptable, pending, [])
+    found = improvement_of_front(scene, np.random.default_rng(3))
     at, step = np.random.default_rng(4).random((5, 3)).round(2), np.array([1e-6, 0.0, 0.0])
     at[:, 2] = 1.0
     differences = (found.values(at + step) - found.values(at - step)) / 2e-6
-    assert found.values_with_gradients(at)[1][:, 0] == pytest.approx(differences, rel=1e-3, abs=1e-3)
+    values, gradients = found.values_with_gradients(at)
+    assert gradients[:, 0] == pytest.approx(differences, rel=1e-4, abs=1e-4)
+    assert values == pytest.approx(found.values(at), rel=1e-9)
 
 
-def test_botorch_compiles_nothing():
-    recommend(problem(told(8)))
-    assert logei._C is None
+def test_what_is_pending_is_worth_less_again():
+    """Where a run is pending, another one is expected to dominate little more."""
+    runs, encoding = told(12), Encoding(SPACE)
+    rows = encoding.encode([run.covars for run in runs])
+    fitted, region = fit_responses(encoding, problem(runs)), Region(encoding, [], {})
+    pending = encoding.encode([recommend(problem(runs))[0].covars])
+    values = [
+        improvement_of_front(
+            FrontScene(fitted, TWO, region, rows, np.ones(12, dtype=bool), some, []), np.random.default_rng(3)
+        ).values(pending)[0]
+        for some in (rows[:0], pending)
+    ]
+    assert values[1] < values[0] - 1.0
+
+
+@pytest.mark.parametrize(("m", "n"), [(2, 1), (2, 12), (3, 8), (4, 6)])
+def test_expected_improvement_of_the_front_is_botorchs(m, n):
+    rng = np.random.default_rng(m)
+    points = rng.normal(size=(n, m))
+    reference, means, sds = np.full(m, -2.0), rng.normal(size=(7, m)), rng.uniform(0.1, 2.0, size=(7, m))
+    ours = Cells.above(points[pareto_indices(points)], reference).log_improvement(means, sds)[0]
+    model = MockModel(MockPosterior(mean=torch.tensor(means)[:, None], variance=torch.tensor(sds)[:, None] ** 2))
+    partitioning = FastNondominatedPartitioning(torch.tensor(reference), Y=torch.tensor(points))
+    theirs = ExpectedHypervolumeImprovement(model, reference.tolist(), partitioning)(torch.zeros(7, 1, 3))
+    assert np.exp(ours) == pytest.approx(theirs.numpy(), rel=1e-9)
+
+
+def test_expected_improvement_of_a_front_by_hand():
+    """With next to no uncertainty it is the volume that the mean itself adds."""
+    front, reference = np.array([[1.0, 3.0], [2.0, 2.0], [3.0, 1.0]]), np.zeros(2)
+    means = np.array([[2.5, 2.5], [4.0, 4.0], [1.5, 0.5]])
+    cells = Cells.above(front, reference)
+    # Below (2.5, 2.5) lie 2.5 x 2.5, of which the front has 1 x 2.5, 1 x 2 and 0.5 x 1; of 4 x 4 it has 3 + 2 + 1.
+    value, _, _ = cells.log_improvement(means, np.full((3, 2), 1e-9))
+    assert np.exp(value) == pytest.approx([1.25, 10.0, 0.0], abs=1e-6)
+
+
+def test_far_from_the_front_the_logarithm_still_tells_the_way():
+    cells = Cells.above(np.array([[1.0, 3.0], [3.0, 1.0]]), np.zeros(2))
+    value, by_mean, by_sd = cells.log_improvement(np.array([[-40.0, -60.0], [-30.0, -60.0]]), np.ones((2, 2)))
+    assert np.isfinite(value).all()
+    assert value[1] > value[0]
+    assert (by_mean > 1).all()
+    assert (by_sd > 1).all()
