@@ -13,6 +13,7 @@ from autotune.panel_html import panel_html, panel_text
 from autotune.panel_state import PanelState, with_event, with_link
 from autotune.redraw import Redraw
 from autotune.stream import follow
+from autotune.stream_state import RESET
 
 if TYPE_CHECKING:
     from autotune.experiment import Experiment
@@ -30,7 +31,7 @@ class Panel:
 
     def __init__(self, experiment: "Experiment") -> None:
         self._experiment = experiment
-        self._state = PanelState(experiment.name, experiment.direction, experiment.responses)
+        self._state = self._blank()
         self._arrived = Condition()
         self._following: Future[None] | None = None
         self._redraw: Redraw | None = None
@@ -94,16 +95,27 @@ class Panel:
         }
 
     async def _follow(self) -> None:
-        experiment = self._experiment
         try:
-            async with aclosing(
-                follow(experiment.connection, experiment.exp_uuid, self._state.last_seq, self._link)
-            ) as events:
-                async for event in events:
-                    self._change(partial(with_event, event=event))
+            while True:
+                await self._follow_until_reset()
+                # A backup was restored: what was drawn is of another log, and this one is read from its start.
+                self._change(lambda state: replace(self._blank(), link=state.link))
         except AutotuneError as error:
             trouble = str(error)
             self._change(lambda state: replace(state, link="stopped", trouble=trouble))
+
+    async def _follow_until_reset(self) -> None:
+        experiment = self._experiment
+        async with aclosing(
+            follow(experiment.connection, experiment.exp_uuid, self._state.last_seq, self._link)
+        ) as events:
+            async for event in events:
+                if event.type == RESET:
+                    return
+                self._change(partial(with_event, event=event))
+
+    def _blank(self) -> PanelState:
+        return PanelState(self._experiment.name, self._experiment.direction, self._experiment.responses)
 
     def _link(self, is_live: bool) -> None:
         self._change(lambda state: with_link(state, is_live))

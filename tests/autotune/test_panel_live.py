@@ -9,6 +9,7 @@ from stream_server import sends, stream_server
 from autotune.experiment import Experiment
 from autotune.panel import Panel
 from autotune_wire.experiments import Experiment as ExperimentReply
+from processes import wait_until
 
 pytestmark = pytest.mark.usefixtures("no_waits")
 
@@ -76,6 +77,17 @@ async def test_panel_goes_on_after_a_restart_of_the_service(experiment_at):
         panel.start()
         await _until(panel, "<b>1</b>")
     assert [path.partition("?")[2] for path in server.paths[:2]] == ["after=0", "after=1"]
+
+
+async def test_panel_starts_over_after_a_backup_was_restored(experiment_at):
+    """What it drew is of another log, of which this one has the first run alone."""
+    before = sends(event(1), _told(2, 0.5), _told(3, 0.9), event(2, "reset", {"epoch": "b", "experiment": {}}))
+    with stream_server(before, sends(event(1), _told(2, 0.5))) as server:
+        panel = Panel(experiment_at(server, last_seq=2))
+        panel.start()
+        await asyncio.to_thread(wait_until, lambda: len(server.paths) == 2 and panel.state.last_seq == 2, 5)
+    assert [path.partition("?")[2] for path in server.paths[:2]] == ["after=0", "after=0"]
+    assert [dot.response for dot in panel.state.dots] == [0.5]
 
 
 async def test_panel_that_is_refused_stops_and_says_why(experiment_at):
