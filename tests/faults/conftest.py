@@ -1,6 +1,11 @@
 """Faults are tried few times in an ordinary run, and as often as promised with ``--soak``."""
 
+import contextlib
+
+import psutil
 import pytest
+
+from autotune_service.store.embedded import EmbeddedPostgres
 
 
 @pytest.fixture
@@ -8,3 +13,35 @@ def times(request):
     """Give how often a thing is tried: ``times(5, 50)``."""
     is_long = request.config.getoption("--soak")
     return lambda short, long: long if is_long else short
+
+
+class OwnPostgres:
+    """A Postgres of one test's own, that may be stopped and killed."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._embedded = EmbeddedPostgres(folder)
+
+    def start(self):
+        return self._embedded.start()
+
+    def stop(self):
+        self._embedded.stop()
+
+    def kill(self):
+        """End all its processes as a power cut does."""
+        postmaster = psutil.Process(int((self._folder / "postmaster.pid").read_text().split()[0]))
+        processes = [postmaster, *postmaster.children(recursive=True)]
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(processes, timeout=10)
+        self._embedded.stop()  # forgets what it knew of them
+
+
+@pytest.fixture
+def postgres(tmp_path):
+    postgres = OwnPostgres(tmp_path / "own" / "postgres")
+    yield postgres
+    with contextlib.suppress(Exception):
+        postgres.stop()

@@ -1,16 +1,13 @@
 """A database that goes away, refuses or stalls costs a request at most, and no connection of the pool."""
 
 import asyncio
-import contextlib
 import socket
 import time
 from uuid import uuid4
 
 import httpx2
-import pytest
 from rounds import history, make
 
-from autotune_service.store.embedded import EmbeddedPostgres
 from processes import wait_until
 from raw_database import execute, fetch
 from support import GUESS, SECRET
@@ -88,14 +85,6 @@ def test_promise_05_failing_statements_and_commits_leave_nothing_behind(start_se
         assert client.post(f"/experiment/tell/{exp_uuid}", json=tell, headers=key).status_code == 202
         assert len(history(client, exp_uuid)) == 1
         assert "idle in transaction" not in backends(database_url)
-
-
-@pytest.fixture
-def postgres(tmp_path):
-    postgres = EmbeddedPostgres(tmp_path / "own" / "postgres")
-    yield postgres
-    with contextlib.suppress(Exception):
-        postgres.stop()
 
 
 def test_promise_06_service_outlives_a_database_that_is_gone(start_service, postgres, times):

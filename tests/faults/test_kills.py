@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx2
 from rounds import history, make, once, until_answered
 
-from processes import ServiceProcess, wait_until
+from processes import wait_until
 from support import GUESS, SECRET
 from watching import Watcher
 
@@ -88,9 +88,9 @@ def test_promise_10_one_fit_at_a_time_and_the_last_knows_the_newest_data(start_s
     assert len(fits) == len(set(fits))
 
 
-def test_kills_at_random_moments_lose_nothing_and_double_nothing(start_service, database_url, tmp_path, times):
-    """Web and worker are killed while clients that retry tell, and watchers watch."""
-    shared = {"AUTOTUNE_DATABASE_URL": database_url, "AUTOTUNE_SECRET": SECRET}
+def test_kills_at_random_moments_lose_nothing_and_double_nothing(start_service, postgres, tmp_path, times):
+    """Web, worker and Postgres are killed while clients that retry ask and tell, and watchers watch."""
+    shared = {"AUTOTUNE_DATABASE_URL": postgres.start(), "AUTOTUNE_SECRET": SECRET}
     services = [start_service(data=tmp_path / f"replica{n}", **shared) for n in range(2)]
     chance, killed, n_clients = random.Random(3), threading.Event(), times(3, 8)
     n_kills, n_tells = times(20, 200), times(0, 10_000 // n_clients)
@@ -99,24 +99,37 @@ def test_kills_at_random_moments_lose_nothing_and_double_nothing(start_service, 
         authorization = client.headers["Authorization"]
         watchers = [Watcher(service, exp_uuid, authorization) for service in services]
 
+    def run_of(own, part, n):
+        """What to tell: every fourth time what was suggested to this client alone."""
+        if n % 4:
+            return {"covars": GUESS | {"weight": chance.uniform(0, 190)}}
+        url = f"{services[n % 2].url}/experiment/ask/{exp_uuid}"
+        reply = until_answered(own, url, {"n": 1, "worker": f"client {part}"}, uuid4().hex, 120)
+        assert reply.status_code == 200, reply.text
+        (suggestion,) = reply.json()["suggestions"]
+        return {"covars": suggestion["covars"], "suggestion_uuid": suggestion["suggestion_uuid"]}
+
     def work(part):
         """Tell until all kills are done, and at least as often as promised."""
         told = {}
-        with httpx2.Client(headers={"Authorization": authorization}, timeout=10) as own:
+        with httpx2.Client(headers={"Authorization": authorization}, timeout=30) as own:
             while not killed.is_set() or len(told) < n_tells:
-                response = float(part * 100_000 + len(told))
-                url, key = f"{services[len(told) % 2].url}/experiment/tell/{exp_uuid}", uuid4().hex
-                body = {"covars": GUESS | {"weight": chance.uniform(0, 190)}, "response": response}
-                reply = until_answered(own, url, body, key, 120)
+                n = len(told)
+                body = {**run_of(own, part, n), "response": float(part * 100_000 + n)}
+                url = f"{services[n % 2].url}/experiment/tell/{exp_uuid}"
+                reply = until_answered(own, url, body, uuid4().hex, 120)
                 assert reply.status_code == 202, reply.text
-                told[reply.json()["observations"][0]["observation_uuid"]] = response
+                (observation,) = reply.json()["observations"]
+                told[observation["observation_uuid"]] = (body["response"], body.get("suggestion_uuid"))
         return told
 
     def kill():
+        n_power_cuts = max(n_kills // 10, 1)
+        victims = [postgres] * n_power_cuts + chance.choices(services, k=n_kills - n_power_cuts)
+        chance.shuffle(victims)
         try:
-            for _ in range(n_kills):
+            for victim in victims:
                 time.sleep(chance.uniform(0.05, 0.3))
-                victim: ServiceProcess = chance.choice(services)
                 victim.kill()
                 victim.start()
         finally:
@@ -124,16 +137,17 @@ def test_kills_at_random_moments_lose_nothing_and_double_nothing(start_service, 
 
     with ThreadPoolExecutor(n_clients + 1) as threads:
         killing = threads.submit(kill)
-        acknowledged = {
-            uuid: response for part in threads.map(work, range(n_clients)) for uuid, response in part.items()
-        }
+        acknowledged = {uuid: one for part in threads.map(work, range(n_clients)) for uuid, one in part.items()}
         killing.result()
     with services[0].client() as client:
         stored = history(client, exp_uuid)
-        assert {one["observation_uuid"]: one["response"] for one in stored} == acknowledged
+        assert {one["observation_uuid"]: one["response"] for one in stored} == {
+            uuid: response for uuid, (response, _) in acknowledged.items()
+        }
         assert len(stored) == len(acknowledged)
         told = [one["suggestion_uuid"] for one in stored if one["suggestion_uuid"] is not None]
         assert len(told) == len(set(told))
+        assert {suggestion for _, suggestion in acknowledged.values()} - {None} <= set(told)
         last_seq = client.get(f"/experiment/{exp_uuid}").json()["last_seq"]
     for watcher in watchers:
         wait_until(lambda watcher=watcher: watcher.seq >= last_seq, 60)

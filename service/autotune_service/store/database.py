@@ -23,6 +23,7 @@ _DOWN = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # asyncpg's on a connection that the server gave up while nobody used it
     asyncpg.OperatorInterventionError,
 )
 _BUSY = (
