@@ -19,6 +19,7 @@ from quart import Quart
 
 from autotune_service.compute.pool import Pool
 from autotune_service.compute.worker import Worker
+from autotune_service.domain.limits import Limits
 from autotune_service.live.hub import Hub
 from autotune_service.observing.metrics import Load, serve_metrics
 from autotune_service.security.passwords import Passwords
@@ -211,7 +212,7 @@ async def _services(
         await accounts.admit_dev_user(DEV_EMAIL, DEV_PASSWORD)
     else:
         await accounts.lock_out(DEV_EMAIL)
-    hub = Hub(url)
+    hub = Hub(url, settings.max_waiting)
     await stack.enter_async_context(_background(hub.run(), stopping))
     async with store.work() as work:
         epoch = await get_epoch(work)
@@ -222,6 +223,7 @@ async def _services(
         accounts=accounts,
         ask_wait_s=settings.ask_wait_s,
         sockets_per_user=settings.sockets_per_user,
+        limits=Limits(settings.max_experiments, settings.max_observations, settings.max_waiting),
     )
 
 

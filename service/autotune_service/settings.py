@@ -61,6 +61,15 @@ class Settings(BaseSettings):
     silent_s: Annotated[float, Field(gt=0, le=3600)] = Field(
         default=45.0, description="How long a peer may answer no ping before its websocket is dropped."
     )
+    max_experiments: Annotated[int, Field(ge=1)] = Field(default=10_000, description="How many a user may have.")
+    max_observations: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=100_000, description="How many may be told to an experiment."
+    )
+    max_waiting: Annotated[int, Field(ge=1)] = Field(
+        default=1000,
+        description="How many requests may wait for the engine at a time, and how many questions to it; beyond, a "
+        "request is answered 503 at once.",
+    )
     max_body_bytes: Annotated[int, Field(ge=1024, le=2**30)] = 1024 * 1024
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] | None = Field(

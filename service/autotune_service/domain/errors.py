@@ -107,6 +107,12 @@ class VersionConflictError(ConflictError):
         self.current = current
 
 
+class LimitReachedError(ConflictError):
+    """There is as much as there may be."""
+
+    code = "limit_reached"
+
+
 class RequestRunningError(ConflictError):
     """The same request, by its key, is at work just now."""
 
@@ -129,6 +135,15 @@ class UnavailableError(AutotuneError):
     def __init__(self, detail: str, retry_after_s: int) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class BusyError(UnavailableError):
+    """Too many wait already."""
+
+    code = "busy"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, retry_after_s=5)
 
 
 class SuggestionPendingError(UnavailableError):

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 from uuid import UUID
 
-from autotune_service.domain.errors import UnavailableError
+from autotune_service.domain.errors import BusyError, UnavailableError
+from autotune_service.domain.limits import DEFAULT_LIMITS
 from autotune_service.live.tail import Tail
 from autotune_service.store.database import Store
 from autotune_service.store.events import EVENTS_CHANNEL
@@ -23,7 +24,9 @@ _POLL_S = 2.0
 class Hub:
     """Wakes whoever watches an experiment when it has a new event."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, max_waiting: int = DEFAULT_LIMITS.waiting) -> None:
+        self._max_waiting = max_waiting
+        self._n_waiting = 0
         self._listener = Listener(url, EVENTS_CHANNEL, self._notified, self._wake_all)
         self._watches: defaultdict[UUID, set[asyncio.Event]] = defaultdict(set)
         self._tails: dict[UUID, tuple[Tail, int]] = {}
@@ -83,8 +86,10 @@ class Hub:
 
         Raises:
             UnavailableError: If the process stops first.
+            BusyError: If too many wait already.
         """
-        with self.watch(exp_uuid) as wake:
+        with contextlib.ExitStack() as place, self.watch(exp_uuid) as wake:
+            is_waiting = False
             loop = asyncio.get_running_loop()
             deadline = loop.time() + within_s
             while True:
@@ -95,7 +100,21 @@ class Hub:
                 left_s = deadline - loop.time()
                 if found is not None or left_s <= 0:
                     return found
+                if not is_waiting:
+                    place.enter_context(self._place())
+                    is_waiting = True
                 await wait_for_wake(wake, min(left_s, _POLL_S))
+
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[None]:
+        """Give one of the places to wait."""
+        if self._n_waiting >= self._max_waiting:
+            raise BusyError(f"{self._max_waiting} requests wait for the engine here: ask again")
+        self._n_waiting += 1
+        try:
+            yield
+        finally:
+            self._n_waiting -= 1
 
     def _notified(self, payload: str) -> None:
         parts = payload.split(":")

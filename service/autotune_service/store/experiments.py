@@ -157,6 +157,12 @@ async def list_experiments(work: Work, user_uuid: UUID, before: int | None, limi
     return [experiment_of(row) for row in await work.all(query.order_by(experiments.c.number.desc()).limit(limit))]
 
 
+async def count_experiments(work: Work, user_uuid: UUID) -> int:
+    """Count a user's experiments."""
+    row = await work.one(sa.select(sa.func.count().label("n")).where(experiments.c.owner_uuid == user_uuid))
+    return 0 if row is None else int(row["n"])
+
+
 async def list_positions(work: Work, user_uuid: UUID) -> dict[UUID, int]:
     """Give the seq of the last event of each of a user's experiments."""
     query = sa.select(experiments.c.exp_uuid, experiments.c.last_seq).where(experiments.c.owner_uuid == user_uuid)

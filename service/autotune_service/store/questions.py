@@ -72,6 +72,12 @@ async def get_question(work: Work, exp_uuid: UUID, kind: QuestionKind, body_key:
     return None if row is None else _question_of(row)
 
 
+async def count_waiting(work: Work) -> int:
+    """Count the questions that wait, held by a worker or not."""
+    row = await work.one(sa.select(sa.func.count().label("n")).select_from(questions).where(_WAITING))
+    return 0 if row is None else int(row["n"])
+
+
 async def claim_question(work: Work, worker: str, lease_for: timedelta) -> QuestionRow | None:
     """Take the question that has waited longest, None where none waits or all are held."""
     waiting = (

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from autotune_service.domain.configuration import checked_fixed, is_feasible
 from autotune_service.domain.feasibility import check_feasible
+from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.store.database import Store, Work
 from autotune_service.store.events import add_events, call_worker
 from autotune_service.store.experiments import ExperimentRow, get_experiment, update_experiment
@@ -24,7 +25,7 @@ from autotune_service.store.suggestions import (
 )
 from autotune_service.tuning.ask import USUAL, Given, Terms, lease
 from autotune_service.tuning.experiments import guess_row
-from autotune_service.tuning.questions import key_of, raise_failure
+from autotune_service.tuning.questions import key_of, raise_failure, require_room_for_question
 from autotune_service.tuning.stopping import require_asking
 from autotune_wire.base import Configuration
 from autotune_wire.space import is_active
@@ -45,7 +46,12 @@ async def checked_ask(row: ExperimentRow, fixed: Configuration) -> Configuration
 
 
 async def current_conditional(
-    store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev: int, fixed: Configuration
+    store: Store,
+    user_uuid: UUID,
+    exp_uuid: UUID,
+    data_rev: int,
+    fixed: Configuration,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Given | None:
     """Give the oldest open suggestion with these fixed values, without taking it.
 
@@ -55,6 +61,7 @@ async def current_conditional(
         exp_uuid: Which it is.
         data_rev: The data that the suggestion must know of: those told before the ask came.
         fixed: The fixed values, with those of every context covariate.
+        limits: How many questions may wait.
 
     Returns:
         None where the engine has not computed it yet.
@@ -62,8 +69,9 @@ async def current_conditional(
     Raises:
         InvalidError: If a context is missing, or a value is not the covariate's.
         EngineFailedError: If the engine cannot give one.
+        BusyError: If too many questions wait.
     """
-    given = await _give(store, user_uuid, exp_uuid, data_rev, fixed, n=1)
+    given = await _give(store, user_uuid, exp_uuid, data_rev, fixed, n=1, limits=limits)
     return given if given.suggestions else None
 
 
@@ -75,16 +83,18 @@ async def lease_conditional(
     fixed: Configuration,
     n: int,
     terms: Terms = USUAL,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Given:
     """Take up to ``n`` suggestions with these fixed values for the caller alone; where fewer are open, ask for more.
 
     Raises:
         InvalidError: If a context is missing, or a value is not the covariate's.
         EngineFailedError: If the engine cannot give one.
+        BusyError: If too many questions wait.
         RequestRunningError: If the same request, sent a second time, is at work.
         KeyReusedError: If its key belongs to a request that asks for something else.
     """
-    return await _give(store, user_uuid, exp_uuid, data_rev, fixed, n=n, terms=terms)
+    return await _give(store, user_uuid, exp_uuid, data_rev, fixed, n=n, limits=limits, terms=terms)
 
 
 async def _give(
@@ -95,6 +105,7 @@ async def _give(
     fixed: Configuration,
     *,
     n: int,
+    limits: Limits,
     terms: Terms | None = None,
 ) -> Given:
     failed: QuestionRow | None = None
@@ -111,14 +122,14 @@ async def _give(
             open_ones, row = [guess], await get_experiment(work, exp_uuid, user_uuid)
         found = open_ones[:n]
         if len(found) < n:
-            failed = await _put(work, row, fixed, n - len(found))
+            failed = await _put(work, row, fixed, n - len(found), limits)
         given = Given(found, row.updated_at) if terms is None else await lease(work, row, found, terms)
     if failed is not None and not found:
         raise_failure(failed)
     return given
 
 
-async def _put(work: Work, row: ExperimentRow, fixed: Configuration, n: int) -> QuestionRow | None:
+async def _put(work: Work, row: ExperimentRow, fixed: Configuration, n: int, limits: Limits) -> QuestionRow | None:
     """Ask for suggestions; give the question where the engine has failed on it since."""
     key = key_of(fixed)
     found = await get_question(work, row.exp_uuid, "suggest", key)
@@ -128,6 +139,7 @@ async def _put(work: Work, row: ExperimentRow, fixed: Configuration, n: int) -> 
             return found
         found = None
     if found is None:
+        await require_room_for_question(work, limits)
         await delete_old_answers(work, row.exp_uuid, row.data_rev)
         await add_question(work, row.exp_uuid, "suggest", key, {"fixed": fixed, "n": n}, row.data_rev)
         call_worker(work, row.exp_uuid)

@@ -7,14 +7,16 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from autotune_service.domain.configuration import guess_of
-from autotune_service.domain.errors import ExperimentClosedError, InvalidError
+from autotune_service.domain.errors import ExperimentClosedError, InvalidError, LimitReachedError
 from autotune_service.domain.experiment import check_new
-from autotune_service.store.database import Store
+from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
+from autotune_service.store.database import Store, Work
 from autotune_service.store.events import NewEvent, add_events
 from autotune_service.store.experiments import (
     BestOne,
     ExperimentRow,
     add_experiment,
+    count_experiments,
     get_experiment,
     list_experiments,
     stored_constraints,
@@ -34,18 +36,22 @@ from autotune_wire.responses import primary_of
 _GUESS_REASON = "the guess that the experiment was described with"
 
 
-async def create_experiment(store: Store, user_uuid: UUID, new: NewExperiment, once: Once = ALWAYS) -> Experiment:
+async def create_experiment(
+    store: Store, user_uuid: UUID, new: NewExperiment, once: Once = ALWAYS, limits: Limits = DEFAULT_LIMITS
+) -> Experiment:
     """Store an experiment and its first suggestion, the guess.
 
     Where there are contexts, the guess is suggested to the first who asks, with the context that is asked for.
 
     Raises:
         InvalidError: If no engine could serve it as it is described.
+        LimitReachedError: If the user has as many as there may be.
     """
     await asyncio.to_thread(check_new, new)
     now = datetime.now(UTC)
     async with store.work() as work:
         await once.begin(work)
+        await require_room(work, user_uuid, limits)
         row = await add_experiment(work, _values(user_uuid, new, now))
         await add_space(work, SpaceRow(row.exp_uuid, 0, row.space, row.constraints, {}, seq=1, created_at=now))
         told = row.told()
@@ -57,6 +63,16 @@ async def create_experiment(store: Store, user_uuid: UUID, new: NewExperiment, o
         await add_events(work, row, 1, now, events)
         await once.keep(work, told)
     return told
+
+
+async def require_room(work: Work, user_uuid: UUID, limits: Limits) -> None:
+    """Refuse another experiment of a user who has enough.
+
+    Raises:
+        LimitReachedError: If the user has as many as there may be.
+    """
+    if await count_experiments(work, user_uuid) >= limits.experiments:
+        raise LimitReachedError(f"a user may have {limits.experiments} experiments here")
 
 
 def guess_row(

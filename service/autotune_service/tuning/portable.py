@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 from uuid import UUID, uuid4
 
+from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.domain.portable import best_of, check_portable
 from autotune_service.domain.portable_log import Kind, renamed
 from autotune_service.store.database import Store
@@ -21,6 +22,7 @@ from autotune_service.store.portable import (
     read_lists_json,
 )
 from autotune_service.store.suggestions import OPEN
+from autotune_service.tuning.experiments import require_room
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.questions import key_of
 from autotune_wire.experiments import Experiment
@@ -74,11 +76,18 @@ def read_export(document: Any) -> ExperimentExport:
     return export
 
 
-async def import_experiment(store: Store, user_uuid: UUID, export: ExperimentExport, once: Once = ALWAYS) -> Experiment:
-    """Store a checked document as a new experiment of the user: all has new uuids, and the same seqs."""
+async def import_experiment(
+    store: Store, user_uuid: UUID, export: ExperimentExport, once: Once = ALWAYS, limits: Limits = DEFAULT_LIMITS
+) -> Experiment:
+    """Store a checked document as a new experiment of the user: all has new uuids, and the same seqs.
+
+    Raises:
+        LimitReachedError: If the user has as many as there may be.
+    """
     rows = await asyncio.to_thread(_Import(user_uuid, export).rows)
     async with store.work() as work:
         await once.begin(work)
+        await require_room(work, user_uuid, limits)
         await add_imported(work, rows)
         call_worker(work, rows.experiment["exp_uuid"])
         told = (await get_experiment(work, rows.experiment["exp_uuid"], user_uuid)).told()

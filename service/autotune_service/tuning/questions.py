@@ -7,14 +7,16 @@ from typing import Any
 from uuid import UUID
 
 from autotune_service.domain.configuration import checked_configuration
-from autotune_service.domain.errors import EngineFailedError
-from autotune_service.store.database import Store
+from autotune_service.domain.errors import BusyError, EngineFailedError
+from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
+from autotune_service.store.database import Store, Work
 from autotune_service.store.events import call_worker
 from autotune_service.store.experiments import ExperimentRow, get_experiment
 from autotune_service.store.questions import (
     QuestionKind,
     QuestionRow,
     add_question,
+    count_waiting,
     delete_old_answers,
     delete_question,
     get_question,
@@ -62,7 +64,12 @@ def predict_question(row: ExperimentRow, configurations: list[Configuration]) ->
 
 
 async def answer_to(
-    store: Store, user_uuid: UUID, exp_uuid: UUID, question: Question, data_rev: int
+    store: Store,
+    user_uuid: UUID,
+    exp_uuid: UUID,
+    question: Question,
+    data_rev: int,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Answered | None:
     """Give the answer to a question; where there is none yet, put the question.
 
@@ -72,6 +79,7 @@ async def answer_to(
         exp_uuid: Which it is.
         question: The question.
         data_rev: What the answer must know.
+        limits: How many questions may wait.
 
     Returns:
         None while nobody has answered.
@@ -79,12 +87,14 @@ async def answer_to(
     Raises:
         NotFoundError: If the user has no such experiment.
         EngineFailedError: If the engine cannot answer it.
+        BusyError: If too many questions wait.
     """
     async with store.work() as work:
         row = await get_experiment(work, exp_uuid, user_uuid)
         found = await get_question(work, exp_uuid, question.kind, question.key)
         is_known = found is not None and found.state != "waiting" and found.data_rev >= data_rev
         if found is None or (found.state != "waiting" and not is_known):
+            await require_room_for_question(work, limits)
             await delete_old_answers(work, exp_uuid, row.data_rev)
             await add_question(work, exp_uuid, question.kind, question.key, question.body, row.data_rev)
             call_worker(work, exp_uuid)
@@ -95,6 +105,16 @@ async def answer_to(
     raise_failure(found)
     assert found.answer is not None
     return Answered(found.answer, found.data_rev)
+
+
+async def require_room_for_question(work: Work, limits: Limits) -> None:
+    """Refuse another question where the engine has enough of them.
+
+    Raises:
+        BusyError: If as many wait as may.
+    """
+    if await count_waiting(work) >= limits.waiting:
+        raise BusyError(f"{limits.waiting} questions wait for the engine: ask again, or have it more processes")
 
 
 def raise_failure(question: QuestionRow) -> None:

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from autotune_service.domain.errors import LimitReachedError
 from autotune_service.domain.incumbent import is_better, meets_thresholds
+from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.store.database import Store
 from autotune_service.store.events import NewEvent, add_events, call_worker
 from autotune_service.store.experiments import ExperimentRow, get_experiment, update_experiment
@@ -31,6 +33,7 @@ async def tell(
     runs: Sequence[Told],
     field_of: Callable[[int], str] = "observations.{}.covars".format,
     once: Once = ALWAYS,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> TellReply:
     """Store observations, all of them or none, and have the next suggestion computed.
 
@@ -41,6 +44,7 @@ async def tell(
         runs: What was run.
         field_of: Names the field that holds the configuration of a run, for the messages.
         once: The request, which is done once however often it comes.
+        limits: How many observations there may be.
 
     Raises:
         NotFoundError: If the user has no such experiment.
@@ -48,12 +52,18 @@ async def tell(
         InvalidError: If a configuration does not lie in the space, a response is not the experiment's, or a suggestion
             is not.
         AlreadyToldError: If a suggestion has its observation already.
+        LimitReachedError: If the experiment has as many observations as there may be.
     """
     now = datetime.now(UTC)
     async with store.work() as work:
         await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_active(row)
+        if row.n_observations + len(runs) > limits.observations:
+            raise LimitReachedError(
+                f"an experiment may have {limits.observations} observations here, and this one has "
+                f"{row.n_observations}: go on with a new one"
+            )
         linked = await link(work, row, runs, field_of)
         added = _Added(row, now)
         for one in linked:

@@ -27,7 +27,8 @@ async def ask_current(user_uuid: UUID, exp_uuid: UUID, fixed: Configuration) -> 
     row = await read_experiment(own.store, user_uuid, exp_uuid)
     if fixed or row.has_contexts:
         checked = await conditional.checked_ask(row, fixed)
-        attempt = partial(conditional.current_conditional, own.store, user_uuid, exp_uuid, row.data_rev, checked)
+        place = (own.store, user_uuid, exp_uuid, row.data_rev)
+        attempt = partial(conditional.current_conditional, *place, checked, limits=own.limits)
     else:
         attempt = partial(ask.current_suggestion, own.store, user_uuid, exp_uuid, row.data_rev)
     given = await own.hub.until(exp_uuid, attempt, own.ask_wait_s)
@@ -50,7 +51,8 @@ async def ask_new(user_uuid: UUID, exp_uuid: UUID, body: Ask, once: Once) -> Ask
     try:
         if body.fixed or row.has_contexts:
             fixed = await conditional.checked_ask(row, body.fixed)
-            take = partial(conditional.lease_conditional, own.store, user_uuid, exp_uuid, row.data_rev, fixed)
+            place = (own.store, user_uuid, exp_uuid, row.data_rev)
+            take = partial(conditional.lease_conditional, *place, fixed, limits=own.limits)
         else:
             take = partial(ask.lease_suggestions, own.store, user_uuid, exp_uuid, row.data_rev)
 
@@ -89,7 +91,7 @@ async def tell_runs(user_uuid: UUID, exp_uuid: UUID, body: Tell, once: Once) -> 
         runs = body.runs(list(row.responses), row.space)
     else:
         runs = body.runs()
-    return await tell.tell(store, user_uuid, exp_uuid, runs, body.field_of, once)
+    return await tell.tell(store, user_uuid, exp_uuid, runs, body.field_of, once, services().limits)
 
 
 def pending(waited_s: float) -> SuggestionPendingError:

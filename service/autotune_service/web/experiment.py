@@ -34,7 +34,7 @@ blueprint = Blueprint("experiment", __name__)
 async def new(data: NewExperiment) -> tuple[Experiment, int]:
     """Describe an experiment; its first suggestion is the guess."""
     user_uuid, once = await signed_in_once()
-    creating = experiments.create_experiment(services().store, user_uuid, data, once)
+    creating = experiments.create_experiment(services().store, user_uuid, data, once, services().limits)
     return await once.answer(Experiment, creating), 201
 
 

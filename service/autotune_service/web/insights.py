@@ -44,7 +44,7 @@ async def insights(exp_uuid: UUID) -> InsightsReply:
 
 async def _answer(user_uuid: UUID, row: ExperimentRow, question: Question) -> Answered:
     own = services()
-    attempt = partial(answer_to, own.store, user_uuid, row.exp_uuid, question, row.data_rev)
+    attempt = partial(answer_to, own.store, user_uuid, row.exp_uuid, question, row.data_rev, own.limits)
     answered = await own.hub.until(row.exp_uuid, attempt, own.ask_wait_s)
     if answered is None:
         raise pending(own.ask_wait_s)

@@ -39,5 +39,5 @@ async def import_() -> tuple[Experiment, int]:
     user_uuid, once = await signed_in_once()
     async with _checking:
         document = await read_aside(read_export)
-    importing = import_experiment(services().store, user_uuid, document, once)
+    importing = import_experiment(services().store, user_uuid, document, once, services().limits)
     return await once.answer(Experiment, importing), 201

@@ -19,6 +19,8 @@ from autotune_service.web.openapi import Described
 from autotune_service.web.requests import ServiceRequest
 from autotune_service.web.services import Services
 from autotune_wire import paths
+from autotune_wire.observations import MAX_TELL
+from autotune_wire.portable import MAX_IMPORT_BYTES
 
 _STATIC = Path(__file__).parent / "static"
 _BODY_TIMEOUT_S = 60
@@ -59,7 +61,7 @@ def create_app(
     )
     app.extensions["autotune"] = services
     QuartAuth(app, cookie_secure=is_https, duration=int(SESSION_LIFETIME.total_seconds()), cookie_name="autotune")
-    _document(app)
+    _document(app, services)
     app.json = _Json(app)
     for module in (auth, user, experiment, portable, insights, stream, health):
         app.register_blueprint(module.blueprint)
@@ -76,10 +78,17 @@ async def _refuse_long_path() -> None:
         raise NotFoundError("there is no path of that length")
 
 
-def _document(app: Quart) -> None:
+def _document(app: Quart, services: Services) -> None:
+    limits = (
+        f"Limits of this service: a body of {app.config['MAX_CONTENT_LENGTH']} bytes ({paths.EXPERIMENT_IMPORT}: "
+        f"{MAX_IMPORT_BYTES}); {MAX_TELL} observations in a tell, {services.limits.observations} in an experiment; "
+        f"{services.limits.experiments} experiments and {services.sockets_per_user} websockets of a user; "
+        f"{services.limits.waiting} requests that wait for the engine at a time."
+    )
+    about = f"What to try next, live.\n\n{limits}"
     QuartSchema(
         app,
-        info=Info(title="AutoTune", version=version("autotune-bo"), description="What to try next, live."),
+        info=Info(title="AutoTune", version=version("autotune-bo"), description=about),
         openapi_provider_class=Described,
         redoc_ui_path=None,
         scalar_ui_path=None,

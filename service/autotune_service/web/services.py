@@ -6,6 +6,7 @@ from uuid import UUID
 
 from quart import current_app
 
+from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.live.hub import Hub
 from autotune_service.store.database import Store
 from autotune_service.tuning.accounts import Accounts
@@ -23,6 +24,7 @@ class Services:
     ask_wait_s: float
     epoch: str = ""
     sockets_per_user: int = 1000
+    limits: Limits = DEFAULT_LIMITS
     sockets: Counter[UUID] = field(default_factory=Counter)
 
 

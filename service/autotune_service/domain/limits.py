@@ -1,0 +1,21 @@
+"""How much there may be: what a service refuses beyond, so that one user's flood is not everybody's."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of a service; each is a setting.
+
+    Args:
+        experiments: Of one user.
+        observations: Of one experiment.
+        waiting: Requests that wait at a time, at one process, and questions that wait for the engine, at all of them.
+    """
+
+    experiments: int = 10_000
+    observations: int = 100_000
+    waiting: int = 1000
+
+
+DEFAULT_LIMITS = Limits()
