@@ -18,7 +18,7 @@ RUN python -m pip install -c constraints.txt torch ${TORCH_INDEX_URL:+--no-deps 
 COPY pyproject.toml README.md LICENSE ./
 COPY service ./service
 COPY jupyter_ext ./jupyter_ext
-RUN python -m pip install -c constraints.txt --build-constraint constraints.txt ".[greattunes,service]" \
+RUN python -m pip install -c constraints.txt --build-constraint constraints.txt ".[greattunes,service,traces]" \
     ${TORCH_INDEX_URL:+--extra-index-url "$TORCH_INDEX_URL"}
 # It pins versions of 2020, and runs with today's.
 RUN python -m pip install -c constraints.txt --no-deps greattunes

@@ -26,6 +26,12 @@ _EVENTS = Statement(
     .limit(sa.bindparam("limit", type_=sa.BigInteger))
 )
 
+_TRACEPARENT = Statement(
+    sa.select(events.c.traceparent).where(
+        events.c.exp_uuid == sa.bindparam("exp_uuid"), events.c.seq == sa.bindparam("seq")
+    )
+)
+
 NewEvent = tuple[EventType, dict[str, Any]]
 
 
@@ -85,5 +91,5 @@ async def list_events(store: Store, exp_uuid: UUID, after: int, limit: int) -> l
 
 async def get_traceparent(work: Work, exp_uuid: UUID, seq: int) -> str | None:
     """Give the trace in which an event happened."""
-    row = await work.one(sa.select(events.c.traceparent).where(events.c.exp_uuid == exp_uuid, events.c.seq == seq))
+    row = await work.one(_TRACEPARENT(exp_uuid=exp_uuid, seq=seq))
     return None if row is None else row["traceparent"]

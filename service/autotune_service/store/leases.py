@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from autotune_service.store.database import Work
 from autotune_service.store.experiments import ExperimentRow, experiment_of
+from autotune_service.store.statements import Statement
 from autotune_service.store.tables import experiments, questions
 
 # Workers on several machines have several clocks: all lease times are the database's own.
@@ -20,6 +21,43 @@ _IS_DUE = sa.and_(
     sa.text("experiments.state = 'active'"),
     experiments.c.stopped.is_(sa.null()),
     sa.or_(experiments.c.data_rev > experiments.c.fit_rev, experiments.c.n_open < experiments.c.n_wanted),
+)
+_DUE = (
+    sa.select(experiments.c.exp_uuid)
+    .where(
+        _IS_DUE,
+        sa.or_(experiments.c.lease_until.is_(None), experiments.c.lease_until < _NOW),
+        sa.or_(experiments.c.retry_at.is_(None), experiments.c.retry_at <= _NOW),
+    )
+    .order_by(experiments.c.fitted_at)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+    .scalar_subquery()
+)
+_CLAIM = Statement(
+    sa.update(experiments)
+    .where(experiments.c.exp_uuid == _DUE)
+    .values(
+        lease_token=sa.bindparam("token"),
+        lease_by=sa.bindparam("worker"),
+        lease_until=_NOW + sa.bindparam("lease_for", type_=sa.Interval),
+        fitted_at=_NOW,
+    )
+    .returning(experiments)
+)
+_IS_HELD = sa.and_(
+    experiments.c.exp_uuid == sa.bindparam("of_uuid"), experiments.c.lease_token == sa.bindparam("of_token")
+)
+_LOCK = Statement(sa.select(experiments).where(_IS_HELD).with_for_update())
+_RELEASE = Statement(
+    sa.update(experiments)
+    .where(_IS_HELD)
+    .values(
+        lease_token=None,
+        lease_by=None,
+        lease_until=None,
+        retry_at=_NOW + sa.bindparam("retry_in", type_=sa.Interval),  # nothing where that is
+    )
 )
 
 
@@ -37,25 +75,7 @@ async def claim_due_experiment(work: Work, worker: str, lease_for: timedelta) ->
     So an experiment that is told all the time neither keeps others waiting nor is kept waiting by them.
     """
     token = uuid4()
-    due = (
-        sa.select(experiments.c.exp_uuid)
-        .where(
-            _IS_DUE,
-            sa.or_(experiments.c.lease_until.is_(None), experiments.c.lease_until < _NOW),
-            sa.or_(experiments.c.retry_at.is_(None), experiments.c.retry_at <= _NOW),
-        )
-        .order_by(experiments.c.fitted_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
-    query = (
-        sa.update(experiments)
-        .where(experiments.c.exp_uuid == due)
-        .values(lease_token=token, lease_by=worker, lease_until=_NOW + lease_for, fitted_at=_NOW)
-        .returning(experiments)
-    )
-    row = await work.one(query)
+    row = await work.one(_CLAIM(token=token, worker=worker, lease_for=lease_for))
     return None if row is None else Lease(token, experiment_of(row))
 
 
@@ -72,28 +92,13 @@ async def renew_lease(work: Work, lease: Lease, lease_for: timedelta) -> bool:
 
 async def lock_leased_experiment(work: Work, lease: Lease) -> ExperimentRow | None:
     """Lock the experiment of a lease; None where the lease is lost."""
-    query = (
-        sa.select(experiments)
-        .where(experiments.c.exp_uuid == lease.experiment.exp_uuid, experiments.c.lease_token == lease.token)
-        .with_for_update()
-    )
-    row = await work.one(query)
+    row = await work.one(_LOCK(of_uuid=lease.experiment.exp_uuid, of_token=lease.token))
     return None if row is None else experiment_of(row)
 
 
 async def release_lease(work: Work, lease: Lease, retry_in: timedelta | None = None) -> None:
     """Give a lease back; with ``retry_in``, nobody takes the work up again before then or the next tell."""
-    query = (
-        sa.update(experiments)
-        .where(experiments.c.exp_uuid == lease.experiment.exp_uuid, experiments.c.lease_token == lease.token)
-        .values(
-            lease_token=None,
-            lease_by=None,
-            lease_until=None,
-            retry_at=None if retry_in is None else _NOW + retry_in,
-        )
-    )
-    await work.run(query)
+    await work.run(_RELEASE(of_uuid=lease.experiment.exp_uuid, of_token=lease.token, retry_in=retry_in))
 
 
 async def release_leases_of(work: Work, worker: str) -> None:

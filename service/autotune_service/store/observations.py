@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from autotune_service.store.bulk import insert_rows
 from autotune_service.store.database import Work
-from autotune_service.store.statements import Row
+from autotune_service.store.statements import Row, Statement
 from autotune_service.store.tables import observation_versions, observations
 from autotune_wire.base import Configuration
 from autotune_wire.observations import Observation, ObservationVersion, Status
@@ -19,6 +19,11 @@ from autotune_wire.observations import Observation, ObservationVersion, Status
 _VERSIONED = ("covars", "response", "responses", "sds", "status", "version", "is_excluded")
 """What a correction may change."""
 _COUNTS = sa.not_(observations.c.is_excluded)
+_LIST_COUNTED = Statement(
+    sa.select(observations)
+    .where(observations.c.exp_uuid == sa.bindparam("exp_uuid"), observations.c.seq > sa.bindparam("after"), _COUNTS)
+    .order_by(observations.c.seq)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,7 @@ async def list_measured(work: Work, exp_uuid: UUID) -> list[dict[str, float]]:
 
 async def list_counted(work: Work, exp_uuid: UUID, after: int = 0) -> list[ObservationRow]:
     """Give the observations that count, those with a seq greater than ``after``, oldest first."""
-    query = _in_order(observations, exp_uuid, after).where(_COUNTS)
-    return [_observation_of(row) for row in await work.all(query)]
+    return [_observation_of(row) for row in await work.all(_LIST_COUNTED(exp_uuid=exp_uuid, after=after))]
 
 
 async def get_observation(work: Work, exp_uuid: UUID, observation_uuid: UUID) -> ObservationRow | None:

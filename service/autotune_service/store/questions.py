@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from autotune_service.store.database import Work
-from autotune_service.store.statements import Row
+from autotune_service.store.statements import Row, Statement
 from autotune_service.store.tables import questions
 
 QuestionKind = Literal["suggest", "predict", "insights"]
@@ -24,6 +24,24 @@ _READ_WITHIN = sa.cast(
     timedelta(minutes=2), sa.Interval
 )  # longer than any ask waits: whoever asked has read it by then
 _KEPT = sa.cast(timedelta(hours=1), sa.Interval)
+_NEXT = (
+    sa.select(questions.c.question_uuid)
+    .where(_WAITING, sa.or_(questions.c.lease_until.is_(None), questions.c.lease_until < _NOW))
+    .order_by(questions.c.created_at)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+    .scalar_subquery()
+)
+_CLAIM = Statement(
+    sa.update(questions)
+    .where(questions.c.question_uuid == _NEXT)
+    .values(
+        lease_token=sa.bindparam("token"),
+        lease_by=sa.bindparam("worker"),
+        lease_until=_NOW + sa.bindparam("lease_for", type_=sa.Interval),
+    )
+    .returning(questions)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +98,7 @@ async def count_waiting(work: Work) -> int:
 
 async def claim_question(work: Work, worker: str, lease_for: timedelta) -> QuestionRow | None:
     """Take the question that has waited longest, None where none waits or all are held."""
-    waiting = (
-        sa.select(questions.c.question_uuid)
-        .where(_WAITING, sa.or_(questions.c.lease_until.is_(None), questions.c.lease_until < _NOW))
-        .order_by(questions.c.created_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
-    query = (
-        sa.update(questions)
-        .where(questions.c.question_uuid == waiting)
-        .values(lease_token=uuid4(), lease_by=worker, lease_until=_NOW + lease_for)
-        .returning(questions)
-    )
-    row = await work.one(query)
+    row = await work.one(_CLAIM(token=uuid4(), worker=worker, lease_for=lease_for))
     return None if row is None else _question_of(row)
 
 

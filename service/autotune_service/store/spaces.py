@@ -8,12 +8,14 @@ import sqlalchemy as sa
 
 from autotune_service.store.database import Work
 from autotune_service.store.experiments import constraints_of, space_of, stored_constraints, stored_space
-from autotune_service.store.statements import Row
+from autotune_service.store.statements import Row, Statement
 from autotune_service.store.tables import spaces
 from autotune_wire.base import Configuration
 from autotune_wire.changes import SpaceRevision
 from autotune_wire.constraints import Constraint
 from autotune_wire.space import Space
+
+_LIST = Statement(sa.select(spaces).where(spaces.c.exp_uuid == sa.bindparam("exp_uuid")).order_by(spaces.c.revision))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,7 @@ async def add_space(work: Work, row: SpaceRow) -> None:
 
 async def list_spaces(work: Work, exp_uuid: UUID) -> list[SpaceRow]:
     """Give the revisions of an experiment's space, oldest first."""
-    query = sa.select(spaces).where(spaces.c.exp_uuid == exp_uuid).order_by(spaces.c.revision)
-    return [_space_row_of(row) for row in await work.all(query)]
+    return [_space_row_of(row) for row in await work.all(_LIST(exp_uuid=exp_uuid))]
 
 
 def _space_row_of(row: Row) -> SpaceRow:

@@ -35,6 +35,15 @@ _LIST_PENDING = Statement(sa.select(suggestions).where(_OF_EXPERIMENT, _PENDING)
 _GET = Statement(
     sa.select(suggestions).where(_OF_EXPERIMENT, suggestions.c.suggestion_uuid == sa.bindparam("suggestion_uuid"))
 )
+_LIST_ABANDONED = Statement(
+    sa.select(suggestions)
+    .where(
+        _OF_EXPERIMENT,
+        suggestions.c.state == sa.literal_column("'abandoned'"),
+        suggestions.c.data_rev >= sa.bindparam("data_rev"),
+    )
+    .order_by(suggestions.c.seq)
+)
 _UPDATE_STATE = Statement(
     sa.update(suggestions)
     .where(_AMONG)
@@ -143,16 +152,7 @@ async def has_suggestions(work: Work, exp_uuid: UUID) -> bool:
 
 async def list_abandoned(work: Work, exp_uuid: UUID, data_rev: int) -> list[SuggestionRow]:
     """Give the suggestions that were abandoned and know at least ``data_rev``, oldest first."""
-    query = (
-        sa.select(suggestions)
-        .where(
-            suggestions.c.exp_uuid == exp_uuid,
-            suggestions.c.state == sa.literal_column("'abandoned'"),
-            suggestions.c.data_rev >= data_rev,
-        )
-        .order_by(suggestions.c.seq)
-    )
-    return [_suggestion_of(row) for row in await work.all(query)]
+    return [_suggestion_of(row) for row in await work.all(_LIST_ABANDONED(exp_uuid=exp_uuid, data_rev=data_rev))]
 
 
 async def update_state(work: Work, suggestion_uuids: Iterable[UUID], state: State, because: str | None = None) -> None:
