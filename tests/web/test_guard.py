@@ -2,7 +2,10 @@
 
 import zlib
 
+import pytest
 from hypercorn.protocol import h2, h11, ws_stream
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import TextMessage
 from wsproto.extensions import PerMessageDeflate
 from wsproto.frame_protocol import FrameProtocol, Opcode, RsvBits
 
@@ -32,3 +35,11 @@ def test_message_is_packed_as_the_extension_itself_packs_it():
 def test_small_message_is_sent_as_it_is():
     proto = FrameProtocol(client=False, extensions=[])
     assert guard.Deflate().frame_outbound(proto, Opcode.TEXT, NO_BITS, b"{}", True) == (NO_BITS, b"{}")
+
+
+@pytest.mark.parametrize("bits", [None, 12, 15])
+@pytest.mark.parametrize("text", ["{}", '{"seq":1,"type":"suggestion_created"}' * 40, "ü" * 70_000])
+def test_framed_text_is_what_wsproto_makes_of_it(bits, text):
+    extensions = [] if bits is None else [guard.Deflate.agreed(bits)]
+    connection = Connection(ConnectionType.SERVER, extensions)
+    assert guard.framed(text, bits) == connection.send(TextMessage(data=text))

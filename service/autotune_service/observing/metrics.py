@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -101,6 +101,9 @@ class Load:
     n_max: int
 
 
+_PUSHED: dict[Push, Counter] = {push: _events_pushed.labels(push) for push in get_args(Push)}
+
+
 def request_answered(method: str, rule: str, status: int, seconds: float) -> None:
     """Count a request.
 
@@ -127,7 +130,7 @@ def websocket_closed(code: str) -> None:
 
 def event_pushed(push: Push, lag_s: float | None = None) -> None:
     """Count an event that was sent, for a live one with the seconds since it happened."""
-    _events_pushed.labels(push).inc()
+    _PUSHED[push].inc()
     if lag_s is not None:
         _event_lag_seconds.observe(max(lag_s, 0.0))
 

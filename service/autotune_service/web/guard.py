@@ -14,10 +14,10 @@ from typing import Any
 from hypercorn.protocol import h2, h11, ws_stream
 from hypercorn.protocol.events import Body, Data, Event, StreamClosed
 from hypercorn.protocol.ws_stream import WSStream
-from hypercorn.typing import WebsocketAcceptEvent
+from hypercorn.typing import ASGISendEvent, WebsocketAcceptEvent
 from wsproto.connection import ConnectionState
 from wsproto.events import Ping
-from wsproto.extensions import PerMessageDeflate
+from wsproto.extensions import Extension, PerMessageDeflate
 from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
 
 _REFUSED_S = 2.0
@@ -48,6 +48,7 @@ class GuardedStream(WSStream):
         self._heard_at = 0.0
         self._gone = asyncio.Event()
         self._is_refused = False
+        self._bits: int | None = None
 
     async def handle(self, event: Event) -> None:
         """Take what comes from the peer."""
@@ -63,8 +64,18 @@ class GuardedStream(WSStream):
             self.buffer.clear()
             self.task_group.spawn(self._leave)
 
+    async def app_send(self, message: ASGISendEvent | None) -> None:
+        """Send what the app sends; a text is framed once for all to whom it goes."""
+        text = message.get("text") if message is not None and message["type"] == "websocket.send" else None
+        if text is None or not self.handshake.accepted or self.connection.state is not ConnectionState.OPEN:
+            await super().app_send(message)
+        elif not self.closed:
+            await self.send(Data(stream_id=self.stream_id, data=framed(text, self._bits)))
+
     async def _accept(self, message: WebsocketAcceptEvent) -> None:
         await super()._accept(message)
+        agreed = [one for one in self.connection._proto.extensions if isinstance(one, Deflate) and one.enabled()]
+        self._bits = int(agreed[0].server_max_window_bits) if agreed else None
         self._heard_at = asyncio.get_running_loop().time()
         self.task_group.spawn(self._watch)
 
@@ -90,13 +101,20 @@ class GuardedStream(WSStream):
 
 
 class Deflate(PerMessageDeflate):
-    """Compression that keeps nothing between messages, packs one message for many watchers once, and inflates little.
+    """Compression that keeps nothing between messages, and inflates little.
 
     A compressor that is kept costs a quarter of a megabyte for each socket.
     """
 
     def __init__(self) -> None:
         super().__init__(client_no_context_takeover=True, server_no_context_takeover=True)
+
+    @classmethod
+    def agreed(cls, bits: int) -> "Deflate":
+        """Make one as it is where a client has agreed to a window of so many bits."""
+        deflate = cls()
+        deflate._enabled, deflate.server_max_window_bits = True, bits
+        return deflate
 
     def frame_inbound_payload_data(self, proto: FrameDecoder | FrameProtocol, data: bytes) -> bytes | CloseReason:
         """Inflate what came, unless it becomes larger than any message may be."""
@@ -112,16 +130,21 @@ class Deflate(PerMessageDeflate):
     def frame_outbound(
         self, proto: FrameDecoder | FrameProtocol, opcode: Opcode, rsv: RsvBits, data: bytes, fin: bool
     ) -> tuple[RsvBits, bytes]:
-        """Compress a whole text message, once for all to whom it goes."""
+        """Compress a whole text message on its own (RFC 7692, section 7.2.1)."""
         if opcode is not Opcode.TEXT or not fin:
             return super().frame_outbound(proto, opcode, rsv, data, fin)
         if len(data) < _MIN_DEFLATED:
             return rsv, data
-        return RsvBits(True, rsv[1], rsv[2]), _deflated(bytes(data), int(self.server_max_window_bits))
+        compressor = zlib.compressobj(wbits=-int(self.server_max_window_bits))
+        packed = compressor.compress(bytes(data)) + compressor.flush(zlib.Z_SYNC_FLUSH)
+        return RsvBits(True, rsv[1], rsv[2]), packed[:-4]
 
 
 @lru_cache(maxsize=64)
-def _deflated(data: bytes, bits: int) -> bytes:
-    """Compress a message on its own (RFC 7692, section 7.2.1)."""
-    compressor = zlib.compressobj(wbits=-bits)
-    return (compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
+def framed(text: str, bits: int | None) -> bytes:
+    """Frame a text for whoever agreed to compression with a window of so many bits, None where to none.
+
+    A thousand watchers of one experiment get the same bytes.
+    """
+    extensions: list[Extension] = [] if bits is None else [Deflate.agreed(bits)]
+    return bytes(FrameProtocol(client=False, extensions=extensions).send_data(text))
