@@ -11,7 +11,7 @@ from autotune_service.store.suggestions import update_reopened
 from autotune_service.tuning.ask import Terms, lease_suggestions, taken_before
 from autotune_service.tuning.experiments import create_experiment, read_experiment
 from autotune_service.tuning.leases import expire_leases
-from autotune_service.tuning.once import Once
+from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.tell import tell
 from autotune_service.tuning.upkeep import tidy
 from autotune_wire.base import Reply
@@ -108,6 +108,11 @@ async def test_ask_that_waits_takes_nothing_once_the_same_ask_has(store, user_uu
         await lease_suggestions(store, user_uuid, exp_uuid, 0, 1, other)
     with pytest.raises(RequestRunningError):
         await second.once.keep_alone(store, Reply())
+
+
+async def test_asks_without_a_key_leave_nothing_behind(store, user_uuid, exp_uuid):
+    await lease_suggestions(store, user_uuid, exp_uuid, 0, 1)
+    assert ALWAYS._noted is None
 
 
 async def test_answer_is_the_first_ones_where_both_come_to_the_end(store, user_uuid):

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from autotune_service.domain.errors import UnavailableError
+from autotune_service.tuning import ask
 from calling import get, post
 from support import GUESS, SPACE, make_experiment
 
@@ -72,3 +74,28 @@ async def test_every_post_that_writes_says_that_it_takes_a_key(client):
     }
     posts = {path for path, methods in document["paths"].items() if "post" in methods and "/experiment" in path}
     assert posts - takes_key == {"/experiment/{exp_uuid}/predict"}
+
+
+async def test_ask_that_lost_the_database_half_way_is_not_answered_with_half(
+    client, headers, keyed, app, exp_uuid, monkeypatch
+):
+    """Whether more was taken is not known then: the same ask again learns it."""
+    services = app.extensions["autotune"]
+    object.__setattr__(services, "ask_wait_s", 0.3)
+    taking = ask.lease_suggestions
+    calls = []
+
+    async def lost(*arguments, **named):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise UnavailableError("the database does not answer", 1)
+        return await taking(*arguments, **named)
+
+    monkeypatch.setattr(ask, "lease_suggestions", lost)
+    path = f"/experiment/ask/{exp_uuid}"
+    status, problem = await post(client, path, keyed, {"n": 2})
+    assert (status, problem["code"]) == (503, "unavailable")
+    monkeypatch.setattr(ask, "lease_suggestions", taking)
+    status, reply = await post(client, path, keyed, {"n": 2})
+    assert (status, len(reply["suggestions"])) == (200, 1)
+    assert await post(client, path, keyed, {"n": 2}) == (200, reply)

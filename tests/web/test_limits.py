@@ -38,6 +38,15 @@ async def test_import_counts_as_one_of_them(client, headers, few, exp_uuid):
     assert [(await post(client, "/experiment/import", headers, document))[0] for _ in range(2)] == [201, 409]
 
 
+async def test_import_has_no_more_observations_than_may_be(client, headers, app, exp_uuid):
+    run = {"covars": GUESS, "response": 1.0}
+    await post(client, f"/experiment/tell/{exp_uuid}", headers, {"observations": [run] * 4})
+    _, document = await get(client, f"/experiment/{exp_uuid}/export", headers)
+    object.__setattr__(app.extensions["autotune"], "limits", FEW)
+    status, problem = await post(client, "/experiment/import", headers, document)
+    assert (status, problem["code"]) == (409, "limit_reached")
+
+
 async def test_experiment_may_have_so_many_observations(client, headers, few, exp_uuid):
     path, run = f"/experiment/tell/{exp_uuid}", {"covars": GUESS, "response": 1.0}
     assert (await post(client, path, headers, {"observations": [run] * 3}))[0] == 202

@@ -275,6 +275,22 @@ async def test_user_whose_seqs_are_of_another_log_is_reset(client, headers, exp_
         assert (await receive_until(socket, lambda frame: "seq" in frame))["seq"] == 3
 
 
+async def test_reset_comes_before_all_events_of_the_new_log(app, client, headers, user_uuid, exp_uuid):
+    """Also where it is asked for while an event is sent."""
+    services = app.extensions["autotune"]
+    following = Following(services.store, services.hub, user_uuid, "log 2")
+    async with aclosing(following.frames()) as frames:
+        await anext(frames)
+        for _ in range(3):
+            await client.post(f"/experiment/tell/{exp_uuid}", json={"covars": GUESS, "response": 1.0}, headers=headers)
+        assert (await anext(frames)).seq == 3  # and is being sent
+        await following.resume({UUID(exp_uuid): 1}, "log 1")
+        reset = await anext(frames)
+        assert (reset.seq, json.loads(reset.text)["type"]) == (6, "reset")
+        await client.post(f"/experiment/tell/{exp_uuid}", json={"covars": GUESS, "response": 1.0}, headers=headers)
+        assert (await anext(frames)).seq == 7
+
+
 async def test_user_whose_seqs_are_past_the_log_gets_what_comes(client, headers, exp_uuid):
     async with client.websocket("/experiment/stream", headers=headers) as socket:
         await receive(socket)

@@ -1,4 +1,4 @@
-"""How much there may be: what a service refuses beyond, so that one user's flood is not everybody's."""
+"""How much there may be: what is beyond is refused, so that a flood is answered and not kept."""
 
 from dataclasses import dataclass
 

@@ -14,6 +14,7 @@ from scipy.linalg.lapack import dpotrf
 from autotune_service.engine.kernel import Array, matern, scaled_distances
 
 _MIN_VARIANCE = 1e-12  # of the prior's: rounding can make the posterior's smaller than nothing
+_BLOCK = 2048  # rows expected at a time, which bounds the memory
 
 
 class NotPositiveDefiniteError(ArithmeticError):
@@ -78,7 +79,8 @@ class GaussianProcess:
 
     def expect(self, rows: Array) -> Array:
         """Give the means that ``predict`` gives, without the variances, which cost more."""
-        return np.asarray(self.mean + self.covariance(rows, self.rows) @ self._weights)
+        blocks = [rows[i : i + _BLOCK] for i in range(0, len(rows), _BLOCK)] or [rows]
+        return self.mean + np.concatenate([self.covariance(block, self.rows) @ self._weights for block in blocks])
 
     def predict(self, rows: Array) -> tuple[Array, Array]:
         """Give mean and variance of the noiseless value at m rows.

@@ -79,8 +79,9 @@ class Following:
         """
         own = await self._positions()
         found = {exp_uuid: min(seq, own[exp_uuid]) for exp_uuid, seq in positions.items() if exp_uuid in own}
-        self._seen |= found
-        if epoch not in {None, self._epoch}:
+        if epoch in {None, self._epoch}:
+            self._seen |= found
+        else:
             self._reset |= found.keys()
         if self._watch is not None:
             self._watch.add(None)
@@ -101,6 +102,8 @@ class Following:
                 for exp_uuid in changed:
                     async for frame in self._new(exp_uuid):
                         yield frame
+                    if self._reset:
+                        break  # it was asked for while these were sent, and comes before all others
                 await self._watch.wait(_POLL_S)
 
     async def _next_reset(self) -> Frame:
@@ -110,14 +113,18 @@ class Following:
             async with self._store.work() as work:
                 return await get_experiment(work, exp_uuid, self._user_uuid)
 
+        seen = self._seen.get(exp_uuid)
         reset = reset_of(await _however_long(read), self._epoch)
-        self._seen[exp_uuid] = reset.seq
+        if self._seen.get(exp_uuid) == seen:  # else the client went elsewhere meanwhile
+            self._seen[exp_uuid] = reset.seq
         return _user_frame(exp_uuid, Frame(reset.seq, reset.at, reset.model_dump_json()))
 
     async def _new(self, exp_uuid: UUID) -> AsyncGenerator[Frame]:
         with self._hub.tail(self._store, exp_uuid) as tail:
             while frames := await _however_long(partial(tail.after, seen := self._seen.get(exp_uuid, 0))):
                 for frame in frames:
+                    if exp_uuid in self._reset:
+                        return
                     if self._seen.get(exp_uuid, 0) != seen:
                         break  # the client went back while an event was sent: read from there
                     self._seen[exp_uuid] = seen = frame.seq

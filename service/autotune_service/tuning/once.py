@@ -45,6 +45,11 @@ class Once:
         self._body_hash = body_hash
         self._noted: list[UUID] | None = None
 
+    @property
+    def has_key(self) -> bool:
+        """Whether it can be known again."""
+        return self._key is not None
+
     async def answer(self, reply_type: type[R], act: Awaitable[R]) -> R:
         """Do what is asked, or give the answer of the time that it was done."""
         try:
@@ -92,6 +97,8 @@ class Once:
 
     async def note(self, work: Work, uuids: Iterable[UUID]) -> None:
         """Store that it came so much further, for a request of several transactions."""
+        if self._key is None:
+            return
         self._noted = [*(self._noted or ()), *uuids]
         await self._put(work, None, json.dumps([str(one) for one in self._noted]))
 

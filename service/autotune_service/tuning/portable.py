@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 from uuid import UUID, uuid4
 
+from autotune_service.domain.errors import LimitReachedError
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.domain.portable import best_of, check_portable
 from autotune_service.domain.portable_log import Kind, renamed
@@ -82,8 +83,13 @@ async def import_experiment(
     """Store a checked document as a new experiment of the user: all has new uuids, and the same seqs.
 
     Raises:
-        LimitReachedError: If the user has as many as there may be.
+        LimitReachedError: If the user has as many as there may be, or it has more observations than may be.
     """
+    if len(export.observations) > limits.observations:
+        raise LimitReachedError(
+            f"an experiment may have {limits.observations} observations here, and this one has "
+            f"{len(export.observations)}"
+        )
     rows = await asyncio.to_thread(_Import(user_uuid, export).rows)
     async with store.work() as work:
         await once.begin(work)

@@ -4,7 +4,7 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from autotune_service.domain.errors import AutotuneError, InvalidError, SuggestionPendingError
+from autotune_service.domain.errors import AutotuneError, InvalidError, SuggestionPendingError, UnavailableError
 from autotune_service.tuning import ask, conditional, tell
 from autotune_service.tuning.experiments import read_experiment
 from autotune_service.tuning.once import Once
@@ -65,9 +65,11 @@ async def ask_new(user_uuid: UUID, exp_uuid: UUID, body: Ask, once: Once) -> Ask
             return True if len(taken) >= body.n else None
 
         await own.hub.until(exp_uuid, attempt, own.ask_wait_s)
-    except AutotuneError:
-        if not taken:
-            raise  # what is taken already is the caller's: it must hear of it
+    except AutotuneError as error:
+        # What is taken already is the caller's, who must hear of it. Where the database was lost, nobody knows whether
+        # more was taken: under its key the request comes again and learns it.
+        if not taken or (once.has_key and type(error) is UnavailableError):
+            raise
     if not taken:
         raise pending(own.ask_wait_s)
     reply = _ask_reply(exp_uuid, ask.Given(taken, updated_at))

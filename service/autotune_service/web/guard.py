@@ -22,6 +22,7 @@ from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opc
 
 _REFUSED_S = 2.0
 _MAX_INFLATED = 2**20  # of what was read at once, at most 64 KiB: 1 MiB of JSON does not shrink to that by chance
+_MAX_KEPT = 2**16  # characters of a text whose frame is kept for the next watcher
 _MIN_DEFLATED = 256  # below it, compressing costs more than it saves
 
 
@@ -70,7 +71,7 @@ class GuardedStream(WSStream):
         if text is None or not self.handshake.accepted or self.connection.state is not ConnectionState.OPEN:
             await super().app_send(message)
         elif not self.closed:
-            await self.send(Data(stream_id=self.stream_id, data=framed(text, self._bits)))
+            await self.send(Data(stream_id=self.stream_id, data=_frame_of(text, self._bits)))
 
     async def _accept(self, message: WebsocketAcceptEvent) -> None:
         await super()._accept(message)
@@ -138,6 +139,10 @@ class Deflate(PerMessageDeflate):
         compressor = zlib.compressobj(wbits=-int(self.server_max_window_bits))
         packed = compressor.compress(bytes(data)) + compressor.flush(zlib.Z_SYNC_FLUSH)
         return RsvBits(True, rsv[1], rsv[2]), packed[:-4]
+
+
+def _frame_of(text: str, bits: int | None) -> bytes:
+    return framed(text, bits) if len(text) <= _MAX_KEPT else framed.__wrapped__(text, bits)
 
 
 @lru_cache(maxsize=64)
