@@ -88,3 +88,10 @@ async def test_rows_are_stored_in_bulk_and_read_as_they_were(store):
         assert await work.all(sa.select(table).order_by(table.c.name)) == rows
         (only,) = await work.all(sa.select(table.c.content).where(table.c.name.like("50 %")))
         assert list(only["content"]) == ["b", "a"]
+
+
+@pytest.mark.parametrize("values", [{}, {"of_uuid": ONE, "state": "x"}])
+def test_statement_without_a_value_or_with_one_too_many_is_refused(values):
+    statement = Statement(sa.select(experiments).where(experiments.c.exp_uuid == sa.bindparam("of_uuid")))
+    with pytest.raises(TypeError, match="of_uuid"):
+        statement(**values)

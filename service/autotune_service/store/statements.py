@@ -84,12 +84,16 @@ class Statement:
         self._query = query
 
     @cached_property
-    def _compiled(self) -> Compiled:
-        return Compiled.of(self._query.compile(dialect=_DIALECT))
+    def _compiled(self) -> tuple[Compiled, set[str]]:
+        compiled: Any = self._query.compile(dialect=_DIALECT)
+        return Compiled.of(compiled), {name for name, bind in compiled.binds.items() if bind.required}
 
     def __call__(self, **values: Any) -> Filled:
-        """Give it with the values of its parameters."""
-        return Filled(self._compiled, values)
+        """Give it with the values of its parameters, each of which must have one."""
+        compiled, names = self._compiled
+        if values.keys() != names:
+            raise TypeError(f"the statement takes {sorted(names)}, not {sorted(values)}")
+        return Filled(compiled, values)
 
 
 _KEPT: LRUCache[Any, tuple[Compiled, Any]] = LRUCache(500)
