@@ -1,6 +1,6 @@
 import asyncio
 import json
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from uuid import UUID
 
 import pytest
@@ -251,14 +251,21 @@ async def test_user_who_went_back_before_the_first_frame_misses_nothing(app, cli
     assert [frame.seq for frame in events] == [1, 2]
 
 
-async def test_user_who_goes_back_while_an_event_is_sent_misses_nothing(app, client, headers, user_uuid, exp_uuid):
+@asynccontextmanager
+async def sending(app, client, headers, user_uuid, exp_uuid):
+    """Follow a user's experiments of the log "now", while the first of three new events is being sent."""
     services = app.extensions["autotune"]
-    following = Following(services.store, services.hub, user_uuid, "log 1")
+    following = Following(services.store, services.hub, user_uuid, "now")
     async with aclosing(following.frames()) as frames:
         await anext(frames)
         for _ in range(3):
             await client.post(f"/experiment/tell/{exp_uuid}", json={"covars": GUESS, "response": 1.0}, headers=headers)
         assert (await anext(frames)).seq == 3  # and is being sent
+        yield following, frames
+
+
+async def test_user_who_goes_back_while_an_event_is_sent_misses_nothing(app, client, headers, user_uuid, exp_uuid):
+    async with sending(app, client, headers, user_uuid, exp_uuid) as (following, frames):
         await following.resume({UUID(exp_uuid): 1})
         assert [(await anext(frames)).seq for _ in range(5)] == [2, 3, 4, 5, 6]
 
@@ -277,14 +284,8 @@ async def test_user_whose_seqs_are_of_another_log_is_reset(client, headers, exp_
 
 async def test_reset_comes_before_all_events_of_the_new_log(app, client, headers, user_uuid, exp_uuid):
     """Also where it is asked for while an event is sent."""
-    services = app.extensions["autotune"]
-    following = Following(services.store, services.hub, user_uuid, "log 2")
-    async with aclosing(following.frames()) as frames:
-        await anext(frames)
-        for _ in range(3):
-            await client.post(f"/experiment/tell/{exp_uuid}", json={"covars": GUESS, "response": 1.0}, headers=headers)
-        assert (await anext(frames)).seq == 3  # and is being sent
-        await following.resume({UUID(exp_uuid): 1}, "log 1")
+    async with sending(app, client, headers, user_uuid, exp_uuid) as (following, frames):
+        await following.resume({UUID(exp_uuid): 1}, "before")
         reset = await anext(frames)
         assert (reset.seq, json.loads(reset.text)["type"]) == (6, "reset")
         await client.post(f"/experiment/tell/{exp_uuid}", json={"covars": GUESS, "response": 1.0}, headers=headers)

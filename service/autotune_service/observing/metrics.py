@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from prometheus_client import (
     CollectorRegistry,
@@ -78,8 +78,7 @@ _listener_reconnects = Counter(
 for _kind in _KINDS:
     for _outcome in _OUTCOMES:
         _engine_runs.labels(_kind, _outcome)
-for _push in _PUSHES:
-    _events_pushed.labels(_push)
+_PUSHED: dict[Push, Counter] = {push: _events_pushed.labels(push) for push in _PUSHES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +98,6 @@ class Load:
     n_in_use: int
     n_idle: int
     n_max: int
-
-
-_PUSHED: dict[Push, Counter] = {push: _events_pushed.labels(push) for push in get_args(Push)}
 
 
 def request_answered(method: str, rule: str, status: int, seconds: float) -> None:

@@ -10,40 +10,23 @@ from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 
+from autotune_service.store.claims import NOW, claim_of
 from autotune_service.store.database import Work
 from autotune_service.store.experiments import ExperimentRow, experiment_of
 from autotune_service.store.statements import Statement
 from autotune_service.store.tables import experiments, questions
 
-# Workers on several machines have several clocks: all lease times are the database's own.
-_NOW = sa.func.clock_timestamp()
 _IS_DUE = sa.and_(
     sa.text("experiments.state = 'active'"),
     experiments.c.stopped.is_(sa.null()),
     sa.or_(experiments.c.data_rev > experiments.c.fit_rev, experiments.c.n_open < experiments.c.n_wanted),
 )
-_DUE = (
-    sa.select(experiments.c.exp_uuid)
-    .where(
-        _IS_DUE,
-        sa.or_(experiments.c.lease_until.is_(None), experiments.c.lease_until < _NOW),
-        sa.or_(experiments.c.retry_at.is_(None), experiments.c.retry_at <= _NOW),
-    )
-    .order_by(experiments.c.fitted_at)
-    .limit(1)
-    .with_for_update(skip_locked=True)
-    .scalar_subquery()
-)
-_CLAIM = Statement(
-    sa.update(experiments)
-    .where(experiments.c.exp_uuid == _DUE)
-    .values(
-        lease_token=sa.bindparam("token"),
-        lease_by=sa.bindparam("worker"),
-        lease_until=_NOW + sa.bindparam("lease_for", type_=sa.Interval),
-        fitted_at=_NOW,
-    )
-    .returning(experiments)
+_CLAIM = claim_of(
+    experiments.c.exp_uuid,
+    _IS_DUE,
+    sa.or_(experiments.c.retry_at.is_(None), experiments.c.retry_at <= NOW),
+    first=experiments.c.fitted_at,
+    fitted_at=NOW,
 )
 _IS_HELD = sa.and_(
     experiments.c.exp_uuid == sa.bindparam("of_uuid"), experiments.c.lease_token == sa.bindparam("of_token")
@@ -56,7 +39,7 @@ _RELEASE = Statement(
         lease_token=None,
         lease_by=None,
         lease_until=None,
-        retry_at=_NOW + sa.bindparam("retry_in", type_=sa.Interval),  # nothing where that is
+        retry_at=NOW + sa.bindparam("retry_in", type_=sa.Interval),  # nothing where that is
     )
 )
 
@@ -84,7 +67,7 @@ async def renew_lease(work: Work, lease: Lease, lease_for: timedelta) -> bool:
     query = (
         sa.update(experiments)
         .where(experiments.c.exp_uuid == lease.experiment.exp_uuid, experiments.c.lease_token == lease.token)
-        .values(lease_until=_NOW + lease_for)
+        .values(lease_until=NOW + lease_for)
         .returning(experiments.c.exp_uuid)
     )
     return await work.one(query) is not None
@@ -123,7 +106,7 @@ async def seconds_until_due(work: Work) -> float | None:
 
     Work that nobody holds is due at once: whoever asked for work and did not get it found its row locked.
     """
-    at = sa.func.coalesce(sa.func.greatest(experiments.c.lease_until, experiments.c.retry_at), _NOW)
-    wait = sa.func.extract("epoch", sa.func.min(at) - _NOW)
+    at = sa.func.coalesce(sa.func.greatest(experiments.c.lease_until, experiments.c.retry_at), NOW)
+    wait = sa.func.extract("epoch", sa.func.min(at) - NOW)
     row = await work.one(sa.select(sa.cast(wait, sa.Double).label("wait_s")).where(_IS_DUE))
     return None if row is None or row["wait_s"] is None else max(float(row["wait_s"]), 0.0)

@@ -11,37 +11,20 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from autotune_service.store.claims import NOW, claim_of
 from autotune_service.store.database import Work
-from autotune_service.store.statements import Row, Statement
+from autotune_service.store.statements import Row
 from autotune_service.store.tables import questions
 
 QuestionKind = Literal["suggest", "predict", "insights"]
 QuestionState = Literal["waiting", "answered", "failed"]
 
-_NOW = sa.func.clock_timestamp()
 _WAITING = questions.c.state == sa.literal_column("'waiting'")
 _READ_WITHIN = sa.cast(
     timedelta(minutes=2), sa.Interval
 )  # longer than any ask waits: whoever asked has read it by then
 _KEPT = sa.cast(timedelta(hours=1), sa.Interval)
-_NEXT = (
-    sa.select(questions.c.question_uuid)
-    .where(_WAITING, sa.or_(questions.c.lease_until.is_(None), questions.c.lease_until < _NOW))
-    .order_by(questions.c.created_at)
-    .limit(1)
-    .with_for_update(skip_locked=True)
-    .scalar_subquery()
-)
-_CLAIM = Statement(
-    sa.update(questions)
-    .where(questions.c.question_uuid == _NEXT)
-    .values(
-        lease_token=sa.bindparam("token"),
-        lease_by=sa.bindparam("worker"),
-        lease_until=_NOW + sa.bindparam("lease_for", type_=sa.Interval),
-    )
-    .returning(questions)
-)
+_CLAIM = claim_of(questions.c.question_uuid, _WAITING, first=questions.c.created_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +53,12 @@ async def add_question(
         kind=kind,
         body_key=body_key,
         body=body,
-        created_at=_NOW,
+        created_at=NOW,
         **values,
     )
     query = query.on_conflict_do_update(
         index_elements=["exp_uuid", "kind", "body_key"],
-        set_={**values, "answer": sa.null(), "created_at": _NOW},
+        set_={**values, "answer": sa.null(), "created_at": NOW},
         where=sa.and_(sa.not_(_WAITING), questions.c.data_rev < data_rev),
     )
     await work.run(query)
@@ -104,7 +87,7 @@ async def claim_question(work: Work, worker: str, lease_for: timedelta) -> Quest
 
 async def renew_question(work: Work, question: QuestionRow, lease_for: timedelta) -> bool:
     """Hold on to a question; False where it is lost."""
-    query = sa.update(questions).where(_is_held(question)).values(lease_until=_NOW + lease_for)
+    query = sa.update(questions).where(_is_held(question)).values(lease_until=NOW + lease_for)
     return await work.one(query.returning(questions.c.question_uuid)) is not None
 
 
@@ -120,7 +103,7 @@ async def update_answer(
             data_rev=data_rev,
             answer=sa.null() if answer is None else answer,
             failure=failure,
-            answered_at=_NOW,
+            answered_at=NOW,
             lease_token=None,
             lease_by=None,
             lease_until=None,
@@ -137,13 +120,13 @@ async def delete_question(work: Work, question: QuestionRow) -> bool:
 
 async def delete_old_answers(work: Work, exp_uuid: UUID, data_rev: int) -> None:
     """Drop the answers of an experiment that know less than ``data_rev``."""
-    old = sa.and_(questions.c.data_rev < data_rev, questions.c.answered_at < _NOW - _READ_WITHIN)
+    old = sa.and_(questions.c.data_rev < data_rev, questions.c.answered_at < NOW - _READ_WITHIN)
     await work.run(sa.delete(questions).where(questions.c.exp_uuid == exp_uuid, sa.not_(_WAITING), old))
 
 
 async def delete_unasked_answers(work: Work) -> None:
     """Drop the answers of all experiments that nobody has asked for lately."""
-    await work.run(sa.delete(questions).where(sa.not_(_WAITING), questions.c.answered_at < _NOW - _KEPT))
+    await work.run(sa.delete(questions).where(sa.not_(_WAITING), questions.c.answered_at < NOW - _KEPT))
 
 
 def _is_held(question: QuestionRow) -> sa.ColumnElement[bool]:
