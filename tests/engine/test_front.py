@@ -56,6 +56,11 @@ def problem(runs, responses=TWO, **changes):
     return Problem(SPACE, responses, list(runs), 1, **changes)
 
 
+def fitted_to(problem):
+    encoding = Encoding(problem.space)
+    return fit_responses(problem, encoding.encode([run.covars for run in problem.runs]), encoding.is_code)
+
+
 def dominated(runs):
     values = np.array([[run.responses["gain"], -run.responses["cost"]] for run in runs])
     return hypervolume(values, np.array([60.0, -0.4]))
@@ -134,7 +139,7 @@ def test_runs_that_failed_are_avoided():
 def test_runs_that_miss_a_response_teach_the_others():
     runs = told(16)
     partial = [Run(run.covars, {"gain": run.responses["gain"]}) if k % 2 else run for k, run in enumerate(runs)]
-    fitted = fit_responses(Encoding(SPACE), problem(partial))
+    fitted = fitted_to(problem(partial))
     assert [len(fitted[name].index) for name in ("gain", "cost")] == [16, 8]
     assert recommend(problem(partial))[0].predictions.keys() == {"gain", "cost"}
 
@@ -169,7 +174,7 @@ def test_gradients_are_those_of_the_values(n_pending):
     encoding = Encoding(SPACE)
     rows = encoding.encode([run.covars for run in runs])
     is_acceptable, region = np.ones(10, dtype=bool), Region(encoding, [], {})
-    fitted, pending = fit_responses(encoding, given), encoding.encode([one.covars for one in told(n_pending, seed=5)])
+    fitted, pending = fitted_to(given), encoding.encode([one.covars for one in told(n_pending, seed=5)])
     scene = FrontScene(fitted, TWO, region, rows, is_acceptable, pending, [])
     found = improvement_of_front(scene, np.random.default_rng(3))
     at, step = np.random.default_rng(4).random((5, 3)).round(2), np.array([1e-6, 0.0, 0.0])
@@ -184,7 +189,7 @@ def test_what_is_pending_is_worth_less_again():
     """Where a run is pending, another one is expected to dominate little more."""
     runs, encoding = told(12), Encoding(SPACE)
     rows = encoding.encode([run.covars for run in runs])
-    fitted, region = fit_responses(encoding, problem(runs)), Region(encoding, [], {})
+    fitted, region = fitted_to(problem(runs)), Region(encoding, [], {})
     pending = encoding.encode([recommend(problem(runs))[0].covars])
     values = [
         improvement_of_front(

@@ -212,9 +212,13 @@ def problem_of(space, **fields):
     return Problem(space=space_of(space), responses=responses_of(r="maximize"), runs=history(), seed=4, **fields)
 
 
-def acquisition_of(problem):
+def fitted_to(problem):
     encoding = Encoding(problem.space)
-    surrogate = fit_responses(encoding, problem)["r"]
+    return fit_responses(problem, encoding.encode([run.covars for run in problem.runs]), encoding.is_code)
+
+
+def acquisition_of(problem):
+    surrogate = fitted_to(problem)["r"]
     nothing = np.empty((0, 2))
     return improvement_of(surrogate, nothing, np.ones(len(problem.runs), dtype=bool), np.random.default_rng(0))
 
@@ -233,7 +237,7 @@ def test_fixed_value_conditions_the_acquisition(y, role):
 
 
 def fit_scale(problem):
-    scale = fit_responses(Encoding(problem.space), problem)["r"].scale
+    scale = fitted_to(problem)["r"].scale
     return scale.spread * scale.unit
 
 

@@ -1,8 +1,10 @@
 """What the models make of the data: predictions, how well they foretell, what matters, and what is best so far."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autotune_service.engine.acceptance import are_acceptable
 from autotune_service.engine.columns import Column
@@ -13,7 +15,7 @@ from autotune_service.engine.pareto import hypervolume, pareto_indices, referenc
 from autotune_service.engine.problem import Insights, Prediction, Problem
 from autotune_service.engine.promise import chances_of
 from autotune_service.engine.region import EmptyRegionError, Region
-from autotune_service.engine.surrogate import Surrogate, fit_feasibility, fit_response, fit_responses, sign_of
+from autotune_service.engine.surrogate import Surrogate, fit_feasibility, fit_responses, sign_of
 from autotune_wire.base import Configuration, Value
 from autotune_wire.responses import Objective, objectives_of, primary_of, thresholds_of
 from autotune_wire.space import CatCovariate
@@ -23,12 +25,34 @@ _SHARE_POINTS = 1024
 _BLOCK = 512  # rows predicted at a time, which bounds the memory
 
 
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """A problem's runs as rows, shape (n, d), and the models of the responses that were measured."""
+
+    problem: Problem
+    encoding: Encoding
+    told: Array
+    surrogates: Mapping[str, Surrogate]
+
+    @classmethod
+    def of(cls, problem: Problem, names: Sequence[str] | None = None) -> "_Fitted":
+        """Fit the models of some responses; of all, where none are named."""
+        encoding = Encoding(problem.space, problem.retired)
+        told = encoding.encode([run.covars for run in problem.runs])
+        return cls(problem, encoding, told, fit_responses(problem, told, encoding.is_code, names))
+
+    @property
+    def acceptable(self) -> NDArray[np.int64]:
+        """Which runs did not fail and meet every threshold."""
+        runs = range(len(self.problem.runs))
+        return np.flatnonzero(are_acceptable(self.problem, self.surrogates, self.told, runs))
+
+
 def predict(problem: Problem, configurations: Sequence[Configuration]) -> list[dict[str, Prediction]]:
     """Predict the noiseless responses of configurations, each in its own unit; what nobody measured is missing."""
-    encoding = Encoding(problem.space, problem.retired)
-    surrogates = fit_responses(encoding, problem)
-    rows = encoding.encode(configurations)
-    predicted = {name: _predicted(surrogate, rows) for name, surrogate in surrogates.items()}
+    fitted = _Fitted.of(problem)
+    rows = fitted.encoding.encode(configurations)
+    predicted = {name: _predicted(surrogate, rows) for name, surrogate in fitted.surrogates.items()}
     return [{name: found[k] for name, found in predicted.items()} for k in range(len(rows))]
 
 
@@ -40,45 +64,40 @@ def best_predicted(problem: Problem) -> tuple[Configuration, Prediction] | None:
     Returns:
         The configuration and what is expected of it; None where no run counts or the objective was never measured.
     """
-    encoding = Encoding(problem.space, problem.retired)
     names = [primary_of(problem.responses)[0], *thresholds_of(problem.responses)]
-    fitted = {name: fit_response(encoding, problem, name) for name in names}
-    surrogates = {name: surrogate for name, surrogate in fitted.items() if surrogate is not None}
-    return _best_predicted(encoding, problem, surrogates)
+    return _best_predicted(_Fitted.of(problem, names))
 
 
 def insights(problem: Problem) -> Insights:
     """Find out what the data and the models say; where data are few, there is little of it, and no error."""
-    encoding = Encoding(problem.space, problem.retired)
-    surrogates = fit_responses(encoding, problem)
-    best = _best_predicted(encoding, problem, surrogates)
+    fitted = _Fitted.of(problem)
+    encoding, surrogates = fitted.encoding, fitted.surrogates
+    best = _best_predicted(fitted)
     center = encoding.encode([best[0] if best is not None else _center(problem)])[0]
-    pareto, volume, reference = _front(encoding, problem, surrogates)
+    pareto, volume, reference = _front(fitted)
     shares = {name: importance(encoding, one.process, problem.seed) for name, one in surrogates.items()}
     return Insights(
-        leave_one_out={name: _left_out(encoding, problem, name, one) for name, one in surrogates.items()},
+        leave_one_out={name: _left_out(fitted, name, one) for name, one in surrogates.items()},
         importance={name: share for name, share in shares.items() if share},
         slices={name: _slices(encoding, one, center) for name, one in surrogates.items()},
         pareto=pareto,
         hypervolume=volume,
         reference=reference,
         best_predicted=best,
-        feasible_share=_feasible_share(encoding, problem, surrogates),
+        feasible_share=_feasible_share(fitted),
     )
 
 
-def _best_predicted(
-    encoding: Encoding, problem: Problem, surrogates: Mapping[str, Surrogate]
-) -> tuple[Configuration, Prediction] | None:
-    name, objective = primary_of(problem.responses)
-    if name not in surrogates:
+def _best_predicted(fitted: _Fitted) -> tuple[Configuration, Prediction] | None:
+    name, objective = primary_of(fitted.problem.responses)
+    if name not in fitted.surrogates:
         return None
-    index = np.flatnonzero(are_acceptable(encoding, problem, surrogates, range(len(problem.runs))))
+    index = fitted.acceptable
     if not len(index):
         return None
-    predicted = _predicted(surrogates[name], encoding.encode([problem.runs[i].covars for i in index]))
+    predicted = _predicted(fitted.surrogates[name], fitted.told[index])
     best = int(np.argmax([sign_of(objective) * one.mean for one in predicted]))
-    return problem.runs[index[best]].covars, predicted[best]
+    return fitted.problem.runs[index[best]].covars, predicted[best]
 
 
 def _center(problem: Problem) -> Configuration:
@@ -86,25 +105,26 @@ def _center(problem: Problem) -> Configuration:
     return {name: covariate.guess for name, covariate in problem.space.items()}
 
 
-def _left_out(encoding: Encoding, problem: Problem, name: str, surrogate: Surrogate) -> list[Prediction | None]:
+def _left_out(fitted: _Fitted, name: str, surrogate: Surrogate) -> list[Prediction | None]:
     """Predict what each run measured from the other runs, its noise included; None where there is no telling.
 
     A run that the model is not conditioned on, because there are too many, is left out as it is.
     """
-    found: list[Prediction | None] = [None] * len(problem.runs)
+    runs = fitted.problem.runs
+    found: list[Prediction | None] = [None] * len(runs)
     if len(surrogate.index) < 2:
         return found
     for i, mean, variance in zip(surrogate.index, *surrogate.process.leave_one_out(), strict=True):
         found[i] = Prediction(*surrogate.scale.from_model(mean, np.sqrt(variance)))
     known = set(surrogate.index.tolist())
-    for i, run in enumerate(problem.runs):
+    for i, run in enumerate(runs):
         if name in run.responses and not run.is_failed and i not in known:
-            found[i] = _observation(encoding, surrogate, run.covars, run.sds.get(name))
+            found[i] = _observation(surrogate, fitted.told[i], run.sds.get(name))
     return found
 
 
-def _observation(encoding: Encoding, surrogate: Surrogate, covars: Configuration, sd: float | None) -> Prediction:
-    mean, variance = (one[0] for one in surrogate.process.predict(encoding.encode([covars])))
+def _observation(surrogate: Surrogate, row: Array, sd: float | None) -> Prediction:
+    mean, variance = (one[0] for one in surrogate.process.predict(row[None]))
     if sd is None:
         noise = surrogate.process.hyperparameters.noise
     else:
@@ -135,17 +155,14 @@ def _slice_places(column: Column) -> Array:
     return np.unique(column.snap(places))
 
 
-def _front(
-    encoding: Encoding, problem: Problem, surrogates: Mapping[str, Surrogate]
-) -> tuple[list[int], float | None, dict[str, float] | None]:
+def _front(fitted: _Fitted) -> tuple[list[int], float | None, dict[str, float] | None]:
     """Give the runs that no other beats, the volume that they cover and from where it is measured."""
-    objectives = objectives_of(problem.responses)
-    is_acceptable = are_acceptable(encoding, problem, surrogates, range(len(problem.runs)))
-    index = [i for i in np.flatnonzero(is_acceptable).tolist() if objectives.keys() <= problem.runs[i].responses.keys()]
+    objectives, runs = objectives_of(fitted.problem.responses), fitted.problem.runs
+    index = [i for i in fitted.acceptable.tolist() if objectives.keys() <= runs[i].responses.keys()]
     if not index:
         return [], None, None
     signs = np.array([sign_of(one) for one in objectives.values()])
-    values = signs * np.array([[problem.runs[i].responses[name] for name in objectives] for i in index])
+    values = signs * np.array([[runs[i].responses[name] for name in objectives] for i in index])
     front = [index[k] for k in pareto_indices(values)]
     if len(objectives) < 2:
         return front, None, None
@@ -169,9 +186,11 @@ def _volume(values: Array, reference: Array) -> float | None:
     return float(np.exp(log_volume)) if log_volume < np.log(np.finfo(float).max) else None
 
 
-def _feasible_share(encoding: Encoding, problem: Problem, surrogates: Mapping[str, Surrogate]) -> float | None:
+def _feasible_share(fitted: _Fitted) -> float | None:
     """Give the share of the space, within its constraints, that is predicted to work and to meet every threshold."""
-    chances = chances_of(problem.responses, surrogates, fit_feasibility(encoding, problem.runs))
+    problem, encoding = fitted.problem, fitted.encoding
+    feasibility = fit_feasibility(problem.runs, fitted.told, encoding.is_code)
+    chances = chances_of(problem.responses, fitted.surrogates, feasibility)
     if not chances:
         return None
     region = Region(encoding, problem.constraints, {})

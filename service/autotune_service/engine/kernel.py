@@ -8,31 +8,30 @@ Array = NDArray[np.float64]
 _SQRT5 = np.sqrt(5.0)
 
 
-def squared_differences(a: Array, b: Array, is_code: NDArray[np.bool_]) -> Array:
-    """Give, column by column, how far apart rows are.
+def one_hot(rows: Array, is_code: NDArray[np.bool_]) -> tuple[Array, NDArray[np.int64]]:
+    """Give columns of numbers in which rows are as far apart as in the kernel.
 
-    Numbers differ by the square of their difference; option codes by 1 where they differ at all, which is the squared
-    distance of their one-hot codes, halved.
+    A number is its own column. An option code becomes a column for each option that occurs, halved in its square: two
+    rows whose codes differ are at the squared distance 1.
 
     Args:
-        a: Rows, shape (n, d).
-        b: Rows, shape (m, d).
+        rows: Shape (n, d).
         is_code: Which columns hold codes, shape (d,).
 
     Returns:
-        Array of shape (n, m, d).
+        The columns, shape (n, c) with c at least d, and of which column of ``rows`` each is made, shape (c,).
     """
-    differences = a[:, None, :] - b[None, :, :]
-    squares = differences * differences
-    if is_code.any():
-        squares[..., is_code] = differences[..., is_code] != 0
-    return squares
+    parts = [
+        (rows[:, j, None] == np.unique(rows[:, j])) * np.sqrt(0.5) if is_code[j] else rows[:, j, None]
+        for j in range(rows.shape[1])
+    ]
+    return np.concatenate(parts, axis=1), np.repeat(np.arange(len(parts)), [part.shape[1] for part in parts])
 
 
 def scaled_distances(a: Array, b: Array, precisions: Array, is_code: NDArray[np.bool_]) -> Array:
     """Give the squared distances of rows a, shape (n, d), and b, shape (m, d), each column times its precision.
 
-    The same as ``squared_differences(a, b, is_code) @ precisions``, without its n m d numbers in memory.
+    Option codes differ by 1 where they differ at all.
     """
     roots = np.sqrt(precisions[~is_code])
     distances = cdist(a[:, ~is_code] * roots, b[:, ~is_code] * roots, "sqeuclidean")

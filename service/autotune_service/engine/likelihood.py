@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import dsyr
 from scipy.linalg.lapack import dpotri, dtrtrs
 from scipy.optimize import minimize
+from scipy.spatial.distance import cdist
 
 from autotune_service.engine.gaussian_process import Hyperparameters, NotPositiveDefiniteError, cholesky
-from autotune_service.engine.kernel import Array, matern, squared_differences
+from autotune_service.engine.kernel import Array, matern, one_hot
 
 _MAX_ITERATIONS = 60
 _REACH = 6.0  # in prior standard deviations: beyond it nothing is gained but overflow
@@ -64,14 +66,16 @@ class LogPosterior:
     def __init__(
         self, rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], prior: Prior
     ) -> None:
-        n, d = rows.shape
+        n = len(rows)
         self.prior = prior
         self.location, self.scale = prior.location(is_code), prior.scale(is_code)
-        self._squares = np.ascontiguousarray(squared_differences(rows, rows, is_code).reshape(n * n, d))
+        self._features, self._owners = one_hot(rows, is_code)
+        self._features -= self._features.mean(axis=0)  # nearer to zero, squares and products lose fewer digits
+        self._squares = self._features**2
+        self._diagonal = np.arange(n) * (n + 1)
         self._is_inferred = np.isnan(known_noises)
         self._known = np.where(self._is_inferred, 0.0, known_noises)
         self._sides = np.stack([targets, np.ones(n)], axis=1)
-        self._diagonal = np.arange(n) * (n + 1)
 
     def noises(self, noise: float) -> Array:
         """Give the variance of each observation's noise, shape (n,)."""
@@ -82,31 +86,40 @@ class LogPosterior:
 
         The likelihood's gradient is that of Rasmussen and Williams 2006, equation 5.9.
         """
-        n, d = len(self._sides), len(logs) - 2
-        precisions, variance, noise = np.exp(logs[:d]), np.exp(logs[d]), np.exp(logs[d + 1])
-        correlation, slope = matern(self._squares @ precisions)
+        k = len(logs) - 2
+        precisions, variance, noise = np.exp(logs[:k]), np.exp(logs[k]), np.exp(logs[k + 1])
+        scaled = self._features * np.sqrt(precisions[self._owners])
+        correlation, slope = matern(cdist(scaled, scaled, "sqeuclidean"))
         correlation *= variance
         covariance = correlation.copy()
-        covariance[self._diagonal] += self.noises(noise)
+        covariance.reshape(-1)[self._diagonal] += self.noises(noise)
         try:
-            factor = cholesky(covariance.reshape(n, n))
+            factor = cholesky(covariance)
         except NotPositiveDefiniteError:
-            return _NO_POSTERIOR, np.zeros(d + 2)
+            return _NO_POSTERIOR, np.zeros(k + 2)
         sides = dtrtrs(factor, self._sides, lower=1)[0]
         mean = (sides[:, 0] @ sides[:, 1]) / (sides[:, 1] @ sides[:, 1])
         residual = sides[:, 0] - mean * sides[:, 1]
         weights = dtrtrs(factor, residual, lower=1, trans=1)[0]
-        lower = np.tril(dpotri(factor, lower=1)[0])
-        inner = np.outer(weights, weights) - lower - lower.T
-        inner.reshape(-1)[self._diagonal] += np.diag(lower)
-        flat = inner.reshape(-1)
-        gradient = np.empty(d + 2)
-        gradient[:d] = 0.5 * variance * ((flat * slope) @ self._squares) * precisions
-        gradient[d] = 0.5 * (flat @ correlation)
-        gradient[d + 1] = 0.5 * noise * flat[self._diagonal][self._is_inferred].sum()
+        inner = dsyr(-1.0, weights, lower=1, a=dpotri(factor, lower=1)[0], overwrite_a=1).T  # zero below the diagonal
+        own = np.diag(inner)
+        gradient = np.empty(k + 2)
+        gradient[:k] = -variance * precisions * self._weighted_squares(inner * slope, k)
+        gradient[k] = 0.5 * variance * own.sum() - inner.reshape(-1) @ correlation.reshape(-1)
+        gradient[k + 1] = -0.5 * noise * own[self._is_inferred].sum()
         deviation = (logs - self.location) / self.scale
         value = -0.5 * (residual @ residual) - np.log(np.diag(factor)).sum() - 0.5 * (deviation @ deviation)
         return -float(value), deviation / self.scale - gradient
+
+    def _weighted_squares(self, weights: Array, k: int) -> Array:
+        """Sum the squared differences of all pairs, each times the pair's weight, by precision, shape (k,).
+
+        A difference's square is the sides' squares less twice their product, so this is a product of matrices, and no
+        array of pairs and columns is needed.
+        """
+        sums = weights.sum(axis=0) + weights.sum(axis=1)
+        by_column = sums @ self._squares - 2.0 * np.einsum("ij,ij->j", self._features, weights @ self._features)
+        return np.bincount(self._owners, by_column, minlength=k)
 
     def maximize(self) -> Hyperparameters:
         """Find the most probable hyperparameters, from starts that depend on nothing but the prior."""

@@ -17,15 +17,12 @@ def pareto_indices(values: Array) -> NDArray[np.int64]:
     Returns:
         Their indices in ascending order; points that are equal are on the front together.
     """
-    order = np.lexsort(-values.T[::-1])  # a point can be dominated only by one before it
-    front = np.empty_like(values)
+    left = np.lexsort(-values.T[::-1])  # a point can be dominated only by one before it
     chosen: list[int] = []
-    for i in order:
-        known, point = front[: len(chosen)], values[i]
-        is_dominated = (known >= point).all(axis=1) & (known > point).any(axis=1)
-        if not is_dominated.any():
-            front[len(chosen)] = point
-            chosen.append(int(i))
+    while len(left):
+        point, others = values[left[0]], values[left[1:]]
+        chosen.append(int(left[0]))
+        left = left[1:][(others > point).any(axis=1) | (others == point).all(axis=1)]
     return np.sort(np.array(chosen, dtype=np.int64))
 
 

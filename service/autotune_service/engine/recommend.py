@@ -61,9 +61,9 @@ class _Proposing:
         self.problem = problem
         self.encoding = encoding
         self.region = Region(encoding, problem.constraints, problem.fixed)
-        self.surrogates = fit_responses(encoding, problem)
-        self.feasibility = fit_feasibility(encoding, problem.runs)
         self.told = encoding.encode([run.covars for run in problem.runs])
+        self.surrogates = fit_responses(problem, self.told, encoding.is_code)
+        self.feasibility = fit_feasibility(problem.runs, self.told, encoding.is_code)
         self.pending = encoding.encode(problem.pending)
         self.taken = set(encoding.keys(np.concatenate([self.told, self.pending])))
 
@@ -113,7 +113,7 @@ class _Proposing:
             responses=self.problem.responses,
             region=self.region,
             rows=self.told[worked],
-            is_acceptable=are_acceptable(self.encoding, self.problem, self.surrogates, worked),
+            is_acceptable=are_acceptable(self.problem, self.surrogates, self.told, worked),
             pending=self.pending,
             chances=chances,
         )
@@ -138,7 +138,7 @@ class _Proposing:
         return chances_of(self.problem.responses, self.surrogates, self.feasibility)
 
     def _is_acceptable(self, objective: Surrogate) -> NDArray[np.bool_]:
-        return are_acceptable(self.encoding, self.problem, self.surrogates, objective.index)
+        return are_acceptable(self.problem, self.surrogates, self.told, objective.index)
 
     def _promising(self) -> Array:
         """Give the rows known, those first that the model expects most of."""
@@ -153,7 +153,7 @@ class _Proposing:
 
     def _front_first(self) -> Array:
         runs = range(len(self.told))
-        is_acceptable = are_acceptable(self.encoding, self.problem, self.surrogates, runs)
+        is_acceptable = are_acceptable(self.problem, self.surrogates, self.told, runs)
         names = [name for name in objectives_of(self.problem.responses) if name in self.surrogates]
         expected = np.stack([self.surrogates[name].process.expect(self.told) for name in names], axis=1)
         return self.told[best_first(expected - 1e3 * ~is_acceptable[:, None], _PROMISING)]

@@ -7,7 +7,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from autotune_service.engine.encoding import Encoding
 from autotune_service.engine.gaussian_process import GaussianProcess, Hyperparameters
 from autotune_service.engine.kernel import Array
 from autotune_service.engine.likelihood import LogPosterior, Prior
@@ -47,8 +46,22 @@ class Surrogate:
         return [Prediction(*self.scale.from_model(m, s)) for m, s in zip(means, np.sqrt(variances), strict=True)]
 
 
-def fit_response(encoding: Encoding, problem: Problem, name: str) -> Surrogate | None:
-    """Fit the model of one response to the runs that measured it; None where none did."""
+def fit_responses(
+    problem: Problem, told: Array, is_code: NDArray[np.bool_], names: Sequence[str] | None = None
+) -> dict[str, Surrogate]:
+    """Fit the model of every response that was measured.
+
+    Args:
+        problem: Its responses and runs.
+        told: The rows of all runs, shape (n, d).
+        is_code: Which columns hold option codes, shape (d,).
+        names: The responses; all where absent.
+    """
+    fitted = {name: _fit_response(problem, name, told, is_code) for name in names or problem.responses}
+    return {name: surrogate for name, surrogate in fitted.items() if surrogate is not None}
+
+
+def _fit_response(problem: Problem, name: str, told: Array, is_code: NDArray[np.bool_]) -> Surrogate | None:
     response, runs = problem.responses[name], problem.runs
     index = np.array([i for i, run in enumerate(runs) if name in run.responses and not run.is_failed], dtype=np.int64)
     if not len(index):
@@ -58,9 +71,9 @@ def fit_response(encoding: Encoding, problem: Problem, name: str) -> Surrogate |
     targets = scale.to_model(values)
     sds = np.array([runs[i].sds.get(name, np.nan) for i in index], dtype=np.float64)
     noises = scale.sd_to_model(sds) ** 2
-    rows = encoding.encode([runs[i].covars for i in index])
+    rows = told[index]
     kept = representatives(rows, targets, MAX_CONDITIONED)
-    data = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes(), encoding.is_code.tobytes())
+    data = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes(), is_code.tobytes())
     return Surrogate(_fitted(problem.model_type, *data), scale, index[kept])
 
 
@@ -73,32 +86,30 @@ def _fitted(model_type: ModelType, rows: bytes, targets: bytes, noises: bytes, i
     return FITS[model_type](numbers[0].reshape(-1, len(codes)), numbers[1], numbers[2], codes)
 
 
-def fit_feasibility(encoding: Encoding, runs: Sequence[Run]) -> GaussianProcess | None:
+def fit_feasibility(runs: Sequence[Run], told: Array, is_code: NDArray[np.bool_]) -> GaussianProcess | None:
     """Fit a model of whether a run works, 1 or -1, to all runs; None where none failed.
 
     A regression on labels whose prior mean is 0: far from every run the odds are even.
+
+    Args:
+        runs: The runs, n of them.
+        told: Their rows, shape (n, d).
+        is_code: Which columns hold option codes, shape (d,).
     """
     if not any(run.is_failed for run in runs):
         return None
     labels = np.array([-1.0 if run.is_failed else 1.0 for run in runs])
-    rows = encoding.encode([run.covars for run in runs])
-    kept = representatives(rows, labels, MAX_CONDITIONED)
-    rows, labels = rows[kept], labels[kept]
+    kept = representatives(told, labels, MAX_CONDITIONED)
+    rows, labels = told[kept], labels[kept]
     noises = np.full(len(labels), _LABEL_NOISE)
     if np.ptp(labels) > 0:
         fitted = representatives(rows, labels, _MAX_FITTED)
-        posterior = LogPosterior(rows[fitted], labels[fitted], noises[fitted], encoding.is_code, Prior())
+        posterior = LogPosterior(rows[fitted], labels[fitted], noises[fitted], is_code, Prior())
         learnt = posterior.maximize()
     else:
         d = rows.shape[1]
-        learnt = Hyperparameters(np.exp(Prior().location(encoding.is_code)[:d] + 1.5), 1.0, _LABEL_NOISE)
-    return GaussianProcess(rows, labels, noises, learnt, encoding.is_code, mean=0.0)
-
-
-def fit_responses(encoding: Encoding, problem: Problem) -> dict[str, Surrogate]:
-    """Fit the model of every response that was measured, in the order of the responses."""
-    fitted = {name: fit_response(encoding, problem, name) for name in problem.responses}
-    return {name: surrogate for name, surrogate in fitted.items() if surrogate is not None}
+        learnt = Hyperparameters(np.exp(Prior().location(is_code)[:d] + 1.5), 1.0, _LABEL_NOISE)
+    return GaussianProcess(rows, labels, noises, learnt, is_code, mean=0.0)
 
 
 def sign_of(response: Response) -> float:

@@ -32,7 +32,7 @@ class IsotropicLogPosterior(LogPosterior):
     ) -> None:
         super().__init__(rows, targets, known_noises, is_code, prior)
         d = rows.shape[1]
-        self._squares = np.ascontiguousarray(self._squares.sum(axis=1, keepdims=True))
+        self._owners = np.zeros_like(self._owners)
         numbers = np.zeros(d, dtype=np.bool_)
         self.location, self.scale = prior.location(numbers)[d - 1 :], prior.scale(numbers)[d - 1 :]
 
