@@ -175,7 +175,8 @@ def test_gradients_are_those_of_the_values(n_pending):
     rows = encoding.encode([run.covars for run in runs])
     is_acceptable, region = np.ones(10, dtype=bool), Region(encoding, [], {})
     fitted, pending = fitted_to(given), encoding.encode([one.covars for one in told(n_pending, seed=5)])
-    scene = FrontScene(fitted, TWO, region, rows, is_acceptable, pending, [])
+    expected = np.stack([one.process.expect(rows) for one in fitted.values()], axis=1)
+    scene = FrontScene(fitted, TWO, region, rows, expected, is_acceptable, pending, [])
     found = improvement_of_front(scene, np.random.default_rng(3))
     at, step = np.random.default_rng(4).random((5, 3)).round(2), np.array([1e-6, 0.0, 0.0])
     at[:, 2] = 1.0
@@ -191,9 +192,10 @@ def test_what_is_pending_is_worth_less_again():
     rows = encoding.encode([run.covars for run in runs])
     fitted, region = fitted_to(problem(runs)), Region(encoding, [], {})
     pending = encoding.encode([recommend(problem(runs))[0].covars])
+    expected = np.stack([one.process.expect(rows) for one in fitted.values()], axis=1)
     values = [
         improvement_of_front(
-            FrontScene(fitted, TWO, region, rows, np.ones(12, dtype=bool), some, []), np.random.default_rng(3)
+            FrontScene(fitted, TWO, region, rows, expected, np.ones(12, dtype=bool), some, []), np.random.default_rng(3)
         ).values(pending)[0]
         for some in (rows[:0], pending)
     ]

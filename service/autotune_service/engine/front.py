@@ -164,6 +164,7 @@ class FrontScene:
         responses: All responses.
         region: Where suggestions may lie.
         rows: What was run and did not fail, shape (n, d).
+        expected: What the models expect there of each objective that was measured, shape (n, m).
         is_acceptable: Which of those meet the thresholds, shape (n,).
         pending: Rows that are suggested but not told, shape (p, d).
         chances: The logarithms of the probability to meet each threshold and, where runs failed, to work at all.
@@ -173,6 +174,7 @@ class FrontScene:
     responses: Mapping[str, Response]
     region: Region
     rows: Array
+    expected: Array
     is_acceptable: NDArray[np.bool_]
     pending: Array
     chances: Sequence[Acquisition]
@@ -200,13 +202,12 @@ def improvement_of_front(scene: FrontScene, rng: np.random.Generator) -> FrontIm
         rng: Draws the alternatives of what is pending.
     """
     reference = _reference(scene, rng)
-    known, processes, m = scene.rows[scene.is_acceptable], scene.processes, len(scene.objectives)
+    processes, m = scene.processes, len(scene.objectives)
+    means = scene.expected[scene.is_acceptable][..., None]
     if len(scene.pending):
         processes = [with_fantasies(process, scene.pending, _FANTASIES[m], rng) for process in processes]
-        known = np.concatenate([known, scene.pending])
-    if not len(known):
-        return FrontImprovement(processes, [Cells.above(np.empty((0, m)), reference)])
-    means = np.stack([one.expect(known).reshape(len(known), -1) for one in processes], axis=1)
+        known = np.concatenate([scene.rows[scene.is_acceptable], scene.pending])
+        means = np.stack([process.expect(known) for process in processes], axis=1)
     fronts = (_thinned(one[pareto_indices(one)], _MAX_FRONT[m]) for one in np.moveaxis(means, 2, 0))
     return FrontImprovement(processes, [Cells.above(front, reference) for front in fronts])
 
@@ -230,9 +231,10 @@ def _reference(scene: FrontScene, rng: np.random.Generator) -> Array:
     It is inferred from the runs that are acceptable and from where each objective is predicted to be best: with the
     runs alone, the ends of the front would not count as long as no run is near them.
     """
-    rows = scene.rows[scene.is_acceptable] if scene.is_acceptable.any() else scene.rows
-    rows = np.concatenate([rows, *_ends(scene, rng)])
-    reference = reference_point(np.stack([process.expect(rows) for process in scene.processes], axis=1))
+    known = scene.expected[scene.is_acceptable] if scene.is_acceptable.any() else scene.expected
+    ends = np.concatenate(list(_ends(scene, rng)))
+    at_ends = np.stack([process.expect(ends) for process in scene.processes], axis=1)
+    reference = reference_point(np.concatenate([known, at_ends]))
     for k, name in enumerate(scene.objectives):
         response = scene.responses[name]
         if isinstance(response, Objective) and response.reference is not None:
@@ -241,6 +243,6 @@ def _reference(scene: FrontScene, rng: np.random.Generator) -> Array:
 
 
 def _ends(scene: FrontScene, rng: np.random.Generator) -> Iterator[Array]:
-    for process in scene.processes:
-        known = scene.rows[np.argsort(-process.expect(scene.rows), kind="stable")]
+    for process, expected in zip(scene.processes, scene.expected.T, strict=True):
+        known = scene.rows[np.argsort(-expected, kind="stable")]
         yield find_best(Promise([Mean(process), *scene.chances]), scene.region, known, set(), rng).row[None]

@@ -8,13 +8,13 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve, solve_triangular
-from scipy.linalg.lapack import dpotrf
+from scipy.linalg import cho_solve
+from scipy.linalg.lapack import dpotrf, dtrtri
 
 from autotune_service.engine.kernel import Array, matern, scaled_distances
 
 _MIN_VARIANCE = 1e-12  # of the prior's: rounding can make the posterior's smaller than nothing
-_BLOCK = 2048  # rows expected at a time, which bounds the memory
+_BLOCK = 128  # rows expected at a time: their covariances stay in the processor's cache
 
 
 class NotPositiveDefiniteError(ArithmeticError):
@@ -145,7 +145,7 @@ class GaussianProcess:
 
     @cached_property
     def _inverse_factor(self) -> Array:
-        return np.asarray(solve_triangular(self._factor, np.eye(len(self.rows)), lower=True, check_finite=False))
+        return np.asarray(dtrtri(self._factor, lower=1)[0])
 
     @cached_property
     def _inverse(self) -> Array:

@@ -46,9 +46,13 @@ def matern(r2: Array) -> tuple[Array, Array]:
     With r the scaled distance, k = (1 + sqrt(5) r + 5/3 r²) exp(-sqrt(5) r) (Rasmussen and Williams 2006, equation
     4.17), and so dk/d(r²) = -5/6 (1 + sqrt(5) r) exp(-sqrt(5) r), which is finite at 0.
     """
-    s = _SQRT5 * np.sqrt(r2)
-    decay = np.exp(-s)
-    slope = (1.0 + s) * decay
-    correlation = slope + (5.0 / 3.0) * r2 * decay
+    slope = np.sqrt(r2)
+    slope *= _SQRT5
+    decay = np.exp(-slope)
+    slope += 1.0
+    slope *= decay
+    decay *= r2  # in place: at many observations it is memory that takes the time
+    decay *= 5.0 / 3.0
+    decay += slope
     slope *= -5.0 / 6.0
-    return correlation, slope
+    return decay, slope

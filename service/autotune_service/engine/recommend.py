@@ -1,5 +1,6 @@
 """From a problem to suggestions: the initial design, then the model."""
 
+from functools import cached_property
 from zlib import crc32
 
 import numpy as np
@@ -113,6 +114,7 @@ class _Proposing:
             responses=self.problem.responses,
             region=self.region,
             rows=self.told[worked],
+            expected=self._expected[worked],
             is_acceptable=are_acceptable(self.problem, self.surrogates, self.told, worked),
             pending=self.pending,
             chances=chances,
@@ -151,12 +153,16 @@ class _Proposing:
         expected = objective.process.expect(rows) - 1e3 * ~self._is_acceptable(objective)
         return rows[np.argsort(-expected, kind="stable")]
 
+    @cached_property
+    def _expected(self) -> Array:
+        """What is expected of each objective that was measured, at every run, shape (n, m)."""
+        names = [name for name in objectives_of(self.problem.responses) if name in self.surrogates]
+        return np.stack([self.surrogates[name].process.expect(self.told) for name in names], axis=1)
+
     def _front_first(self) -> Array:
         runs = range(len(self.told))
         is_acceptable = are_acceptable(self.problem, self.surrogates, self.told, runs)
-        names = [name for name in objectives_of(self.problem.responses) if name in self.surrogates]
-        expected = np.stack([self.surrogates[name].process.expect(self.told) for name in names], axis=1)
-        return self.told[best_first(expected - 1e3 * ~is_acceptable[:, None], _PROMISING)]
+        return self.told[best_first(self._expected - 1e3 * ~is_acceptable[:, None], _PROMISING)]
 
     def _gain(self, found: Found) -> float | None:
         """Give the expected improvement in the response's own unit, where that is what the acquisition tells."""
