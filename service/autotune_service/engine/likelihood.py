@@ -119,10 +119,15 @@ class LogPosterior:
         """
         sums = weights.sum(axis=0) + weights.sum(axis=1)
         by_column = sums @ self._squares - 2.0 * np.einsum("ij,ij->j", self._features, weights @ self._features)
-        return np.bincount(self._owners, by_column, minlength=k)
+        return np.asarray(np.bincount(self._owners, by_column, minlength=k), dtype=np.float64)
 
-    def maximize(self) -> Hyperparameters:
-        """Find the most probable hyperparameters, from starts that depend on nothing but the prior."""
+    def maximize(self, near: Hyperparameters | None = None) -> Hyperparameters:
+        """Find the most probable hyperparameters, from two starts that depend on nothing but the prior.
+
+        Args:
+            near: Those of nearly the same data, to start from instead.
+        """
+        starts = self._starts() if near is None else [self._logs(near)]
         bounds = list(zip(self.location - _REACH * self.scale, self.location + _REACH * self.scale, strict=True))
         found = [
             minimize(
@@ -133,11 +138,15 @@ class LogPosterior:
                 bounds=bounds,
                 options={"maxiter": _MAX_ITERATIONS, "ftol": 1e-6, "gtol": 1e-3},
             )
-            for start in self._starts()
+            for start in starts
         ]
         best = min(found, key=lambda one: float(one.fun))
         logs = np.exp(best.x)
         return Hyperparameters(logs[:-2], float(logs[-2]), float(logs[-1]))
+
+    @staticmethod
+    def _logs(known: Hyperparameters) -> Array:
+        return np.asarray(np.log(np.append(known.precisions, [known.variance, known.noise])))
 
     def _starts(self) -> list[Array]:
         smooth = self.location

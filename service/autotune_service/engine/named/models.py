@@ -68,31 +68,40 @@ def fit_heteroskedastic(
     process = fit_single_task(rows, targets, known_noises, is_code)
     if not is_unknown.any():
         return process
+    smoothed = None
     for _ in range(_ROUNDS):
-        noises = np.where(is_unknown, _predicted_noises(process, rows, targets), known_noises)
-        process = _fit(LogPosterior, rows, targets, noises, is_code)
+        smoothed = _smoothed_scatter(process, rows, targets, smoothed)
+        logs = smoothed.predict(rows)[0]
+        noises = np.where(is_unknown, np.exp(np.clip(logs, _LOG_LEAST, _LOG_GREATEST)), known_noises)
+        process = _fit(LogPosterior, rows, targets, noises, is_code, near=process)
     return process
 
 
-def _predicted_noises(process: GaussianProcess, rows: Array, targets: Array) -> Array:
+def _smoothed_scatter(
+    process: GaussianProcess, rows: Array, targets: Array, before: GaussianProcess | None
+) -> GaussianProcess:
+    """Fit a process to the logarithm of each run's noise, as its distance from the function tells it."""
     means, variances = process.predict(rows)
     shares = 1.0 - variances / process.noises  # the noise times the diagonal of the inverse covariance
     squares = (targets - means) ** 2 / np.clip(shares, _LEAST_SHARE, 1.0)
     scatter = np.log(np.maximum(squares, np.exp(_LOG_LEAST))) - _LOG_CHI_SQUARE
     scatter = np.clip(scatter, _LOG_LEAST, _LOG_GREATEST)
     # One run's scatter says little of its noise: known to vary so much, it is smoothed over the neighbours.
-    middle, noises = float(scatter.mean()), np.full(len(rows), _SCATTER_VARIANCE)
-    smoothed = _fit(LogPosterior, rows, scatter - middle, noises, process.is_code)
-    logs = smoothed.predict(rows)[0] + middle
-    return np.exp(np.clip(logs, _LOG_LEAST, _LOG_GREATEST))
+    noises = np.full(len(rows), _SCATTER_VARIANCE)
+    return _fit(LogPosterior, rows, scatter, noises, process.is_code, near=before)
 
 
 def _fit(
-    kind: type[LogPosterior], rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_]
+    kind: type[LogPosterior],
+    rows: Array,
+    targets: Array,
+    known_noises: Array,
+    is_code: NDArray[np.bool_],
+    near: GaussianProcess | None = None,
 ) -> GaussianProcess:
     fitted = representatives(rows, targets, _MAX_FITTED)
     posterior = kind(rows[fitted], targets[fitted], known_noises[fitted], is_code, Prior())
-    found = posterior.maximize()
+    found = posterior.maximize(None if near is None else near.hyperparameters)
     is_unknown = np.isnan(known_noises)
     noises = np.where(is_unknown, found.noise, known_noises) + posterior.prior.noise_floor
     precisions = np.broadcast_to(found.precisions, (rows.shape[1],)).copy()
