@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from autotune_service.store.events import list_events
-from autotune_service.store.experiments import list_experiments
+from autotune_service.store.experiments import get_versions, list_versions
 from autotune_service.store.leases import claim_due_experiment, count_due
 from autotune_service.store.observations import list_observations
 from autotune_service.store.questions import claim_question, delete_old_answers, get_question
@@ -46,7 +46,8 @@ async def counted(work):
         (lambda work: list_events(work, ANY, 5, 500), "events_pkey"),
         (lambda work: list_observations(work, ANY, 5, 50), "observations_pkey"),
         (lambda work: list_pending(work, ANY), "suggestions_pending"),
-        (lambda work: list_experiments(work, ANY, 9, 50), "experiments_of_owner"),
+        (lambda work: list_versions(work, ANY, 9, 50), "experiments_of_owner"),
+        (lambda work: get_versions(work, [ANY, ANY]), "experiments_pkey"),
         (lambda work: claim_due_experiment(work, "w", timedelta(seconds=1)), "experiments_with_work"),
         (lambda work: has_suggestions(work, ANY), "suggestions_"),
         (lambda work: counted(work), "experiments_with_work"),
@@ -60,6 +61,7 @@ async def counted(work):
         "history",
         "pending suggestions",
         "a user's experiments",
+        "experiments by uuid",
         "work that is due",
         "any suggestion",
         "how much work is due",

@@ -124,6 +124,23 @@ async def test_all_pages_newest_first(client, headers):
     assert second["next"] is None
 
 
+async def test_list_tells_how_each_experiment_stands_now(client, headers, experiment, tell_url):
+    async def listed():
+        _, page = await get(client, "/experiment/all", headers)
+        return page["experiments"]
+
+    other = await make_experiment(client, headers, name="never touched – µ")
+    before = await listed()
+    assert await listed() == before == [other, experiment]
+    await post(client, tell_url, headers, {"covars": GUESS, "response": 2})
+    path = f"/experiment/{experiment['exp_uuid']}"
+    for change in (None, "/close"):
+        if change is not None:
+            await post(client, path + change, headers, {})
+        assert await listed() == [other, (await get(client, path, headers))[1]]
+    assert [one["state"] for one in await listed()] == ["active", "closed"]
+
+
 async def test_read_tells_how_the_experiment_stands(client, headers, experiment, tell_url):
     await post(client, tell_url, headers, {"covars": GUESS, "response": 2})
     _, reply = await get(client, f"/experiment/{experiment['exp_uuid']}", headers)

@@ -33,8 +33,25 @@ _OWNED = _ONE.where(experiments.c.owner_uuid == sa.bindparam("owner_uuid"))
 _OWN, _OWN_LOCKED = Statement(_OWNED), Statement(_OWNED.with_for_update())
 _HELD, _LOCKED = Statement(_ONE.with_for_update(read=True)), Statement(_ONE.with_for_update())
 
+_WRITER: sa.Label[str] = sa.literal_column("xmin::text").label("writer")
+
+_AMONG = Statement(
+    sa.select(experiments, _WRITER).where(
+        experiments.c.exp_uuid == sa.any_(sa.bindparam("exp_uuids", type_=sa.ARRAY(sa.Uuid())))
+    )
+)
+
 BestOne = tuple[UUID | None, float | None, Configuration | None]
 """The best observation: its uuid, its response and its configuration; None each where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What an experiment is called as long as nothing of it changes: ``writer`` is the transaction that wrote it so."""
+
+    exp_uuid: UUID
+    number: int
+    writer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +166,19 @@ async def get_experiment_for_worker(work: Work, exp_uuid: UUID, *, lock: bool = 
     return None if row is None else experiment_of(row)
 
 
-async def list_experiments(work: Work, user_uuid: UUID, before: int | None, limit: int) -> list[ExperimentRow]:
-    """Give a user's experiments with a number less than ``before``, newest first."""
-    query = sa.select(experiments).where(experiments.c.owner_uuid == user_uuid)
+async def list_versions(work: Work, user_uuid: UUID, before: int | None, limit: int) -> list[Version]:
+    """Give the versions of a user's experiments with a number less than ``before``, newest first."""
+    query = sa.select(experiments.c.exp_uuid, experiments.c.number, _WRITER)
+    query = query.where(experiments.c.owner_uuid == user_uuid)
     if before is not None:
         query = query.where(experiments.c.number < before)
-    return [experiment_of(row) for row in await work.all(query.order_by(experiments.c.number.desc()).limit(limit))]
+    return [Version(**row) for row in await work.all(query.order_by(experiments.c.number.desc()).limit(limit))]
+
+
+async def get_versions(work: Work, exp_uuids: Sequence[UUID]) -> list[tuple[Version, ExperimentRow]]:
+    """Give experiments as they stand, each with its version, in no order."""
+    rows = await work.all(_AMONG(exp_uuids=exp_uuids))
+    return [(Version(row["exp_uuid"], row["number"], row["writer"]), experiment_of(row)) for row in rows]
 
 
 async def count_experiments(work: Work, user_uuid: UUID) -> int:

@@ -18,7 +18,6 @@ from autotune_service.store.experiments import (
     add_experiment,
     count_experiments,
     get_experiment,
-    list_experiments,
     stored_constraints,
     stored_space,
     update_experiment,
@@ -28,7 +27,7 @@ from autotune_service.store.spaces import SpaceRow, add_space
 from autotune_service.store.suggestions import OPEN, SuggestionRow, add_suggestions
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.base import Configuration
-from autotune_wire.experiments import Experiment, ExperimentPage, NewExperiment, PageQuery
+from autotune_wire.experiments import Experiment, NewExperiment, PageQuery
 from autotune_wire.observations import HistoryPage
 from autotune_wire.problems import FieldProblem
 from autotune_wire.responses import primary_of
@@ -114,20 +113,9 @@ async def read_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID) -> Expe
         return await get_experiment(work, exp_uuid, user_uuid)
 
 
-async def list_page(store: Store, user_uuid: UUID, query: PageQuery) -> ExperimentPage:
-    """Give a page of a user's experiments, newest first."""
-    before = _cursor(query.after)
-    async with store.work() as work:
-        rows = await list_experiments(work, user_uuid, before, query.limit + 1)
-    page = rows[: query.limit]
-    return ExperimentPage(
-        experiments=[row.told() for row in page], next=str(page[-1].number) if len(rows) > len(page) else None
-    )
-
-
 async def history_page(store: Store, user_uuid: UUID, exp_uuid: UUID, query: PageQuery) -> HistoryPage:
     """Give a page of an experiment's observations, oldest first."""
-    after = _cursor(query.after) or 0
+    after = cursor_of(query) or 0
     async with store.work() as work:
         await get_experiment(work, exp_uuid, user_uuid)
         rows = await list_observations(work, exp_uuid, after, query.limit + 1)
@@ -221,7 +209,9 @@ def require_active(row: ExperimentRow) -> None:
         raise ExperimentClosedError(f"experiment {row.exp_uuid} ({row.name}) is closed")
 
 
-def _cursor(after: str | None) -> int | None:
+def cursor_of(query: PageQuery) -> int | None:
+    """Read after what a page begins; None where it is the first."""
+    after = query.after
     if after is None:
         return None
     if not after.isascii() or not after.isdigit() or len(after) > 18:

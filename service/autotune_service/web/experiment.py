@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from quart import Blueprint
-from quart_schema import tag, validate_querystring, validate_request, validate_response
+from quart import Blueprint, Response
+from quart_schema import document_response, tag, validate_querystring, validate_request, validate_response
 
 from autotune_service.tuning import correct, experiments, leases, spaces, stopping
 from autotune_service.web.calls import ask_current, ask_new, tell_runs
@@ -41,10 +41,11 @@ async def new(data: NewExperiment) -> tuple[Experiment, int]:
 @blueprint.get(paths.EXPERIMENT_ALL)
 @tag(["experiment"])
 @validate_querystring(PageQuery)
-@validate_response(ExperimentPage)
-async def list_all(query_args: PageQuery) -> ExperimentPage:
+@document_response(ExperimentPage)
+async def list_all(query_args: PageQuery) -> Response:
     """List your experiments, newest first."""
-    return await experiments.list_page(services().store, await signed_in(), query_args)
+    page = await services().listing.page(services().store, await signed_in(), query_args)
+    return Response(page, content_type="application/json")
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT))

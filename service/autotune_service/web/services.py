@@ -10,6 +10,7 @@ from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.live.hub import Hub
 from autotune_service.store.database import Store
 from autotune_service.tuning.accounts import Accounts
+from autotune_service.tuning.listing import Listing
 
 _EXTENSION = "autotune"
 
@@ -25,6 +26,7 @@ class Services:
     epoch: str = ""
     sockets_per_user: int = 1000
     limits: Limits = DEFAULT_LIMITS
+    listing: Listing = field(default_factory=Listing)
     sockets: Counter[UUID] = field(default_factory=Counter)
 
 
