@@ -1,9 +1,12 @@
 """What holds for every problem that the contract allows."""
 
 import random
+from concurrent.futures import ProcessPoolExecutor
 from itertools import product
+from multiprocessing import get_context
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -82,6 +85,20 @@ def test_same_problem_gets_the_same_answer_whatever_was_before(problem, other):
     random.seed(len(other.runs))
     np.random.seed(other.seed)  # the global state is what must not matter
     assert recommend(problem) == first
+
+
+@pytest.fixture(scope="module")
+def replica():
+    """Another process, as a second service has for its engine: it shares no memory with this one."""
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as processes:
+        yield processes
+
+
+@settings(steady, max_examples=25)
+@given(problems(), problems())
+def test_either_replica_gives_the_same_answer(replica, problem, other):
+    recommend(other)  # the two know different things by now
+    assert replica.submit(recommend, problem).result() == recommend(problem)
 
 
 @steady
