@@ -61,6 +61,9 @@ def test_stored_export_is_taken(export):
     [
         ("experiment/name", "a\x00b", "experiment"),
         ("experiment/name", " ", "experiment.name"),
+        ("experiment/name", "a\u202eb", "experiment.name"),
+        ("experiment/responses/a\x1bb", {"goal": ">=", "bound": 0}, "experiment.responses.a\x1bb"),
+        ("spaces/1/covars/a\u2066b", {"vtype": "cont", "guess": 0, "min": 0, "max": 1}, "spaces.1.covars.a\u2066b"),
         ("experiment/seed", 2**31, "experiment.seed"),
         ("experiment/state", "stopped", "experiment.state"),
         ("experiment/secret", 1, "experiment.secret"),

@@ -16,6 +16,7 @@ from autotune_service.domain.revision import revised
 from autotune_wire.base import Configuration
 from autotune_wire.constraints import constraint_problems
 from autotune_wire.experiments import SpaceEdit
+from autotune_wire.names import name_problems
 from autotune_wire.portable import (
     ExperimentExport,
     PortableEvent,
@@ -62,7 +63,8 @@ def best_of(document: ExperimentExport) -> PortableObservation | None:
 
 def _experiment(document: ExperimentExport) -> Iterator[FieldProblem]:
     own, newest = document.experiment, document.spaces[-1]
-    problems = response_problems(own.responses, newest.covars)
+    names = {"name": own.name} | {f"responses.{name}": name for name in own.responses}
+    problems = name_problems({}, names) + response_problems(own.responses, newest.covars)
     if not problems:
         problems = stop_problems(own.stop, len(objectives_of(own.responses)))
     yield from within("experiment", problems)
@@ -79,7 +81,8 @@ def _spaces(document: ExperimentExport) -> Iterator[FieldProblem]:
         field = f"spaces.{index}"
         if one.revision != index:
             yield FieldProblem(field=f"{field}.revision", message=f"must be {index}: oldest first", value=one.revision)
-        problems = space_problems(one.covars) + constraint_problems(one.covars, one.constraints)
+        problems = name_problems(one.covars, {}) + space_problems(one.covars)
+        problems += constraint_problems(one.covars, one.constraints)
         yield from within(field, problems)
         if problems:
             return
