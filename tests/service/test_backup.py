@@ -1,5 +1,8 @@
 """`autotune backup` and `autotune restore`, as their users run them."""
 
+import errno
+from pathlib import Path
+
 import pytest
 
 from autotune_service.store import backup, postgres_tools
@@ -38,6 +41,10 @@ def test_embedded_database_is_started_for_it(tmp_path):
     assert made.returncode == 0, made.stderr
     restored = run_autotune("restore", file, "--data", new)
     assert restored.returncode == 0, restored.stderr
+
+
+def no_links(self, target):
+    raise OSError(errno.EPERM, "this file system has no links")
 
 
 async def test_backup_is_for_its_owner_alone(file):
@@ -87,7 +94,14 @@ async def test_restoring_signs_nobody_in_again(database_url, tmp_path):
     assert await value_of(database_url, "SELECT count(*) FROM refresh_tokens") == 0
 
 
-async def test_file_that_came_meanwhile_is_kept(database_url, tmp_path, monkeypatch):
+@pytest.mark.parametrize("has_links", [True, False])
+async def test_file_that_came_meanwhile_is_kept(database_url, tmp_path, monkeypatch, has_links):
+    if not has_links:
+        monkeypatch.setattr(Path, "hardlink_to", no_links)
+        first = tmp_path / "first.backup"
+        await back_up(database_url, first, print)
+        assert first.stat().st_size > 1000
+        first.unlink()
     file = tmp_path / "one.backup"
     monkeypatch.setattr(backup, "_require_new", lambda _: None)  # it came just after
     file.write_text("another's")

@@ -150,8 +150,12 @@ def _name(partial: Path, file: Path) -> None:
         file.hardlink_to(partial)
     except FileExistsError:
         raise _is_there(file) from None
-    except OSError:  # a file system without links
-        partial.rename(file)
+    except OSError:  # a file system without links: the name is taken first, so that nobody's file is replaced
+        try:
+            file.touch(mode=0o600, exist_ok=False)
+        except FileExistsError:
+            raise _is_there(file) from None
+        partial.replace(file)
 
 
 def _is_there(file: Path) -> BackupError:
