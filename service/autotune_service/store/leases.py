@@ -91,14 +91,10 @@ async def release_leases_of(work: Work, worker: str) -> None:
     await work.run(sa.update(questions).where(questions.c.lease_by == worker).values(**free))
 
 
-async def count_due(work: Work) -> tuple[int, int]:
-    """Count the experiments with due work and the questions that wait, held by a worker or not."""
-    n_experiments = sa.select(sa.func.count()).select_from(experiments).where(_IS_DUE).scalar_subquery()
-    waiting = questions.c.state == sa.literal_column("'waiting'")
-    n_questions = sa.select(sa.func.count()).select_from(questions).where(waiting).scalar_subquery()
-    row = await work.one(sa.select(n_experiments.label("n_experiments"), n_questions.label("n_questions")))
-    assert row is not None
-    return row["n_experiments"], row["n_questions"]
+async def count_due(work: Work) -> int:
+    """Count the experiments with due work, held by a worker or not."""
+    row = await work.one(sa.select(sa.func.count().label("n")).select_from(experiments).where(_IS_DUE))
+    return 0 if row is None else int(row["n"])
 
 
 async def seconds_until_due(work: Work) -> float | None:

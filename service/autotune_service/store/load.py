@@ -8,6 +8,7 @@ from autotune_service.domain.errors import UnavailableError
 from autotune_service.observing.metrics import Load
 from autotune_service.store.database import Store
 from autotune_service.store.leases import count_due
+from autotune_service.store.questions import count_waiting
 
 _WITHIN_S = 2.0  # a scrape has ten seconds by default, and must be answered where the database is not there
 
@@ -17,7 +18,7 @@ async def read_load(store: Store) -> Load:
     n_experiments_due, n_questions_waiting = None, None
     try:
         async with asyncio.timeout(_WITHIN_S), store.work() as work:
-            n_experiments_due, n_questions_waiting = await count_due(work)
+            n_experiments_due, n_questions_waiting = await count_due(work), await count_waiting(work)
     except (UnavailableError, TimeoutError, asyncpg.PostgresError):
         pass  # told as such: whoever scrapes must not be refused the rest
     n_in_use, n_idle, n_max = store.connections()
