@@ -20,9 +20,9 @@ N_NUMBERS = 4
 
 @dataclass(frozen=True)
 class Turn:
-    """So many clients, each on the next of some experiments, for so long after a warm-up."""
+    """So many clients, each at the next of some services on the next of some experiments, for so long after a warm-up."""
 
-    port: int
+    ports: list[int]
     token: str
     exp_uuids: list[str]
     n_clients: int
@@ -53,7 +53,7 @@ async def _client(turn: Turn, index: int, started_s: float, latencies: list[floa
     n_all = 0
     draw = random.Random(index)
     path = paths.EXPERIMENT_TELL.format(exp_uuid=turn.exp_uuids[index % len(turn.exp_uuids)])
-    async with Connection(turn.port, turn.token) as connection:
+    async with Connection(turn.ports[index % len(turn.ports)], turn.token) as connection:
         while (sent_s := time.perf_counter()) < started_s + turn.seconds:
             await connection.send("POST", path, body_of(draw))
             answered_s = time.perf_counter()

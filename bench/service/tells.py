@@ -7,7 +7,7 @@ takes the Postgres that AUTOTUNE_DATABASE_URL names, in databases of its own.
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -40,11 +40,11 @@ several times a cycle.
 
 @dataclass(frozen=True)
 class Http:
-    """A running service and the load that plays on it."""
+    """Running services of one database and the load that plays on them."""
 
     at: serving.Place
     url: str
-    running: serving.Serving
+    running: Sequence[serving.Serving]
     load: Player
     token: str
     warm_s: float
@@ -52,11 +52,12 @@ class Http:
 
     async def turn(self, n_experiments: int, n_clients: int) -> Mapping[str, float]:
         """Tell experiments of this turn's own."""
-        async with Connection(self.running.port, self.token) as connection:
+        ports = [one.port for one in self.running]
+        async with Connection(ports[0], self.token) as connection:
             exp_uuids = await new_experiments(connection, n_experiments, N_NUMBERS)
-            answering, postgres = [psutil.Process(self.running.pid)], self.at.postgres_processes()
+            answering, postgres = [psutil.Process(one.pid) for one in self.running], self.at.postgres_processes()
             before = serving.processor_s([*answering, *postgres])
-            turn = Turn(self.running.port, self.token, exp_uuids, n_clients, self.warm_s, self.seconds)
+            turn = Turn(ports, self.token, exp_uuids, n_clients, self.warm_s, self.seconds)
             told = await self.load.play(asdict(turn))
             used = [serving.processor_s_since(before, group) for group in (answering, self.at.postgres_processes())]
             await close_experiments(connection, exp_uuids)
@@ -66,7 +67,7 @@ class Http:
             "tells a second": len(latencies_ms) / self.seconds,
             "p50, ms": rounds.percentile(latencies_ms, 50),
             "p95, ms": rounds.percentile(latencies_ms, 95),
-            "ms of processor a tell, web process": 1000 * used[0] / told["n_all"],
+            "ms of processor a tell, web processes": 1000 * used[0] / told["n_all"],
             "ms of processor a tell, Postgres": 1000 * used[1] / told["n_all"],
             "cores used by the load itself": told["processor"],
         }
@@ -85,12 +86,13 @@ class Http:
 
 @asynccontextmanager
 async def over_http(
-    at: serving.Place, load: Player, warm_s: float, seconds: float, *options: str
+    at: serving.Place, load: Player, warm_s: float, seconds: float, *options: str, n_services: int = 1
 ) -> AsyncIterator[Http]:
-    """Run a service on a database of its own."""
+    """Run services on a database of their own."""
     async with serving.database(at) as url:
-        with serving.service(at, url, *options) as running:
-            yield Http(at, url, running, load, await token_of(running.port), warm_s, seconds)
+        with ExitStack() as stack:
+            running = [stack.enter_context(serving.service(at, url, *options)) for _ in range(n_services)]
+            yield Http(at, url, running, load, await token_of(running[0].port), warm_s, seconds)
 
 
 class Bare:
@@ -183,6 +185,7 @@ async def measure(at: serving.Place, n_rounds: int, seconds: float) -> dict[str,
     async with AsyncExitStack() as stack:
         load = stack.enter_context(Player(sys.executable, str(_HERE / "tell_load.py")))
         alone = await stack.enter_async_context(over_http(at, load, warm_s, seconds, "--no-worker"))
+        two = await stack.enter_async_context(over_http(at, load, warm_s, seconds, "--no-worker", n_services=2))
         both = await stack.enter_async_context(over_http(at, load, warm_s, seconds))
         direct = await stack.enter_async_context(without_service(at, warm_s, seconds))
         optuna = await stack.enter_async_context(by_optuna(at, warm_s, seconds, 4))
@@ -190,6 +193,7 @@ async def measure(at: serving.Place, n_rounds: int, seconds: float) -> dict[str,
             "AutoTune, 1 experiment x 1 client": partial(alone.turn, 1, 1),
             "AutoTune, 1 experiment x 8 clients": partial(alone.turn, 1, _N_CLIENTS),
             "AutoTune, 8 experiments x 8 clients": partial(alone.turn, _N_CLIENTS, _N_CLIENTS),
+            "AutoTune, 2 services, 8 experiments x 8 clients": partial(two.turn, _N_CLIENTS, _N_CLIENTS),
             "AutoTune with its worker, 8 experiments x 8 clients": partial(both.turn, _N_CLIENTS, _N_CLIENTS),
             **optuna,
             "bare, 1 experiment x 1 connection": partial(direct.turn, 1, 1),

@@ -104,7 +104,9 @@ def test_kills_at_random_moments_lose_nothing_and_double_nothing(start_service, 
         if n % 4:
             return {"covars": GUESS | {"weight": chance.uniform(0, 190)}}
         url = f"{services[n % 2].url}/experiment/ask/{exp_uuid}"
-        reply = until_answered(own, url, {"n": 1, "worker": f"client {part}"}, uuid4().hex, 120)
+        # While each engine is killed every few seconds, a fit of thousands of observations seldom ends.
+        within_s = times(120, 3600)
+        reply = until_answered(own, url, {"n": 1, "worker": f"client {part}"}, uuid4().hex, within_s)
         assert reply.status_code == 200, reply.text
         (suggestion,) = reply.json()["suggestions"]
         return {"covars": suggestion["covars"], "suggestion_uuid": suggestion["suggestion_uuid"]}

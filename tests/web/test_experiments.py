@@ -1,10 +1,14 @@
 import asyncio
 import json
-from uuid import uuid4
+from datetime import timedelta
+from uuid import UUID, uuid4
 
 import pandas as pd
 import pytest
 
+from autotune_service.store.experiments import get_standing
+from autotune_service.tuning.fit import claim_job, commit_job
+from autotune_service.tuning.proposals import Proposal, Solved
 from calling import get, post
 from support import GUESS, SPACE, make_experiment
 
@@ -200,3 +204,50 @@ async def test_ask_that_the_engine_leaves_waiting_is_told_when_to_come_back(clie
     assert reply.status_code == 503
     assert int(reply.headers["Retry-After"]) >= 1
     assert (await reply.get_json())["code"] == "suggestion_pending"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("others_tell", [True, False])
+async def test_ask_gets_what_came_meanwhile_where_others_tell_faster_than_the_engine_computes(
+    client, headers, store, app, ask_url, tell_url, method, others_tell, monkeypatch
+):
+    """Who asked again would want still newer data; where nobody told anything since, the next ask gets it."""
+    await post(client, tell_url, headers, {"covars": GUESS, "response": 1})
+    job = await claim_job(store, "a", timedelta(seconds=15))
+    await post(client, tell_url, headers, {"covars": GUESS, "response": 2})
+
+    async def until(_exp_uuid, attempt, _within_s):
+        assert await attempt() is None
+        if others_tell:
+            await post(client, tell_url, headers, {"covars": GUESS, "response": 3})
+        await commit_job(store, job, Solved([Proposal(GUESS | {"weight": 33.0}, "model", "because")]))
+        assert await attempt() is None  # it knows one tell alone
+        return
+
+    monkeypatch.setattr(app.extensions["autotune"].hub, "until", until)
+    reply = await client.open(ask_url, method=method, headers=headers, json={} if method == "POST" else None)
+    body = await reply.get_json()
+    if others_tell:
+        assert (reply.status_code, body["suggestions"][0]["covars"]["weight"]) == (200, 33.0)
+    else:
+        assert (reply.status_code, body["code"]) == (503, "suggestion_pending")
+
+
+async def test_one_fit_serves_all_who_wait(client, headers, store, experiment, ask_url):
+    asking = [asyncio.create_task(post(client, ask_url, headers, {"worker": f"robot {k}"})) for k in range(5)]
+
+    async with asyncio.timeout(20):
+        n_wanted = 0
+        while n_wanted < 5:  # one of them got the guess, and one suggestion is kept ready
+            async with store.work() as work:
+                n_wanted = (await get_standing(work, UUID(experiment["exp_uuid"]))).n_wanted
+        job = None
+        while job is None:  # none is there while somebody holds the row
+            job = await claim_job(store, "a", timedelta(seconds=15))
+    assert job.n == 5
+    given = [Proposal(GUESS | {"weight": 10.0 + k}, "model", "because") for k in range(5)]
+    assert await commit_job(store, job, Solved(given))
+    replies = await asyncio.gather(*asking)
+    assert [status for status, _ in replies] == [200] * 5
+    weights = [reply["suggestions"][0]["covars"]["weight"] for _, reply in replies]
+    assert len(set(weights)) == 5

@@ -82,20 +82,16 @@ async def test_ask_that_lost_the_database_half_way_is_not_answered_with_half(
     """Whether more was taken is not known then: the same ask again learns it."""
     services = app.extensions["autotune"]
     object.__setattr__(services, "ask_wait_s", 0.3)
-    taking = ask.lease_suggestions
-    calls = []
+    looking = ask.may_take_more
 
-    async def lost(*arguments, **named):
-        calls.append(arguments)
-        if len(calls) == 2:
-            raise UnavailableError("the database does not answer", 1)
-        return await taking(*arguments, **named)
+    async def lost(*_):
+        raise UnavailableError("the database does not answer", 1)
 
-    monkeypatch.setattr(ask, "lease_suggestions", lost)
+    monkeypatch.setattr(ask, "may_take_more", lost)
     path = f"/experiment/ask/{exp_uuid}"
     status, problem = await post(client, path, keyed, {"n": 2})
     assert (status, problem["code"]) == (503, "unavailable")
-    monkeypatch.setattr(ask, "lease_suggestions", taking)
+    monkeypatch.setattr(ask, "may_take_more", looking)
     status, reply = await post(client, path, keyed, {"n": 2})
     assert (status, len(reply["suggestions"])) == (200, 1)
     assert await post(client, path, keyed, {"n": 2}) == (200, reply)

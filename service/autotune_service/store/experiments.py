@@ -33,6 +33,17 @@ _OWNED = _ONE.where(experiments.c.owner_uuid == sa.bindparam("owner_uuid"))
 _OWN, _OWN_LOCKED = Statement(_OWNED), Statement(_OWNED.with_for_update())
 _HELD, _LOCKED = Statement(_ONE.with_for_update(read=True)), Statement(_ONE.with_for_update())
 
+_STANDING = Statement(
+    sa.select(
+        sa.and_(experiments.c.state == sa.literal_column("'active'"), experiments.c.stopped.is_(sa.null())).label(
+            "is_running"
+        ),
+        experiments.c.fit_rev,
+        experiments.c.n_open,
+        experiments.c.n_wanted,
+    ).where(experiments.c.exp_uuid == sa.bindparam("exp_uuid"))
+)
+
 _WRITER: sa.Label[str] = sa.literal_column("xmin::text").label("writer")
 
 _AMONG = Statement(
@@ -43,6 +54,16 @@ _AMONG = Statement(
 
 BestOne = tuple[UUID | None, float | None, Configuration | None]
 """The best observation: its uuid, its response and its configuration; None each where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far the engine is with an experiment, and whether it still is to give suggestions."""
+
+    is_running: bool
+    fit_rev: int
+    n_open: int
+    n_wanted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +185,12 @@ async def get_experiment_for_worker(work: Work, exp_uuid: UUID, *, lock: bool = 
     """Find an experiment, whoever owns it; without ``lock`` it stays as it is read until the transaction ends."""
     row = await work.one((_LOCKED if lock else _HELD)(exp_uuid=exp_uuid))
     return None if row is None else experiment_of(row)
+
+
+async def get_standing(work: Work, exp_uuid: UUID) -> Standing | None:
+    """Tell how far the engine is with an experiment; None where there is none."""
+    row = await work.one(_STANDING(exp_uuid=exp_uuid))
+    return None if row is None else Standing(**row)
 
 
 async def list_versions(work: Work, user_uuid: UUID, before: int | None, limit: int) -> list[Version]:

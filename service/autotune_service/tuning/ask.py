@@ -6,7 +6,7 @@ from uuid import UUID
 
 from autotune_service.store.database import Store, Work
 from autotune_service.store.events import NewEvent, add_events, call_worker
-from autotune_service.store.experiments import ExperimentRow, get_experiment, update_experiment
+from autotune_service.store.experiments import ExperimentRow, get_experiment, get_standing, update_experiment
 from autotune_service.store.suggestions import LEASED, SuggestionRow, list_pending, list_suggestions, update_leased
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.stopping import require_asking
@@ -65,12 +65,21 @@ async def taken_before(store: Store, exp_uuid: UUID, terms: Terms) -> list[Sugge
 
 
 async def lease_suggestions(
-    store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev: int, n: int, terms: Terms = USUAL
+    store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev: int, n: int, terms: Terms = USUAL, n_for_others: int = 0
 ) -> Given:
     """Take up to ``n`` open suggestions for the caller alone; where fewer are open, have more computed.
 
     ``n_wanted`` is a level, not a count: whoever still waits raises it again when it is woken, so that a caller who
     went away leaves nothing behind.
+
+    Args:
+        store: Where the experiment is.
+        user_uuid: Whose it is.
+        exp_uuid: Which it is.
+        data_rev: The data that a suggestion must know of.
+        n: How many at most.
+        terms: For whom, how long, and by which request.
+        n_for_others: How many more are waited for here by others, so that one fit serves all of them.
 
     Raises:
         NotFoundError: If the user has no such experiment.
@@ -86,12 +95,40 @@ async def lease_suggestions(
         open_ones = _open(await list_pending(work, exp_uuid)) if row.fit_rev >= data_rev else []
         taken = open_ones[:n]
         missing = n - len(taken)
-        n_wanted = max(row.n_wanted, missing + row.n_ready) if missing else row.n_ready
+        n_waited_for = missing + n_for_others + row.n_ready
+        n_wanted = max(row.n_wanted, n_waited_for) if missing else n_waited_for
         given = await lease(work, row, taken, terms)
         if taken or n_wanted != row.n_wanted:
             await update_experiment(work, exp_uuid, {"n_wanted": n_wanted})
             call_worker(work, exp_uuid)
     return given
+
+
+async def may_take_more(store: Store, exp_uuid: UUID, data_rev: int, n: int) -> bool:
+    """Tell whether it is worth trying to take some again: without the row's lock, which tells wait for.
+
+    It is where some are open that know the data, where fewer are wanted than the ``n`` that are waited for, and where
+    the experiment gives none any more.
+    """
+    async with store.work() as work:
+        standing = await get_standing(work, exp_uuid)
+    if standing is None or not standing.is_running:
+        return True
+    return (standing.fit_rev >= data_rev and standing.n_open > 0) or standing.n_wanted <= n
+
+
+def least_data_rev(asked: ExperimentRow, now: ExperimentRow) -> int:
+    """Give which data a suggestion must know of, for one who has waited as long as an ask waits.
+
+    Those told before the ask came, as long as nothing was told since: the next ask gets it. Where others tell on, the
+    next ask would want still newer data, and one who asks again and again would wait for ever where a fit takes long;
+    so what was computed since the ask came is new enough.
+
+    Args:
+        asked: The experiment when the ask came.
+        now: The experiment now.
+    """
+    return asked.data_rev if now.data_rev == asked.data_rev else min(asked.data_rev, asked.fit_rev + 1)
 
 
 async def lease(work: Work, row: ExperimentRow, taken: list[SuggestionRow], terms: Terms) -> Given:

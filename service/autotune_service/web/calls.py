@@ -9,6 +9,7 @@ from autotune_service.tuning import ask, conditional, tell
 from autotune_service.tuning.experiments import read_experiment
 from autotune_service.tuning.once import Once
 from autotune_service.web.services import services
+from autotune_service.web.taking import Taking
 from autotune_wire.base import Configuration
 from autotune_wire.observations import Tell, TellReply
 from autotune_wire.problems import FieldProblem
@@ -32,6 +33,9 @@ async def ask_current(user_uuid: UUID, exp_uuid: UUID, fixed: Configuration) -> 
     else:
         attempt = partial(ask.current_suggestion, own.store, user_uuid, exp_uuid, row.data_rev)
     given = await own.hub.until(exp_uuid, attempt, own.ask_wait_s)
+    if given is None and not (fixed or row.has_contexts):
+        now = await read_experiment(own.store, user_uuid, exp_uuid)
+        given = await ask.current_suggestion(own.store, user_uuid, exp_uuid, ask.least_data_rev(row, now))
     if given is None:
         raise pending(own.ask_wait_s)
     return _ask_reply(exp_uuid, given)
@@ -47,24 +51,12 @@ async def ask_new(user_uuid: UUID, exp_uuid: UUID, body: Ask, once: Once) -> Ask
     terms = ask.Terms(body.worker, timedelta(seconds=body.lease_s), once)
     taken = await ask.taken_before(own.store, exp_uuid, terms)
     row = await read_experiment(own.store, user_uuid, exp_uuid)
-    updated_at = row.updated_at
+    taking = Taking(own, user_uuid, row, body.n, terms, taken)
     try:
         if body.fixed or row.has_contexts:
-            fixed = await conditional.checked_ask(row, body.fixed)
-            place = (own.store, user_uuid, exp_uuid, row.data_rev)
-            take = partial(conditional.lease_conditional, *place, fixed, limits=own.limits)
+            await taking.wait_for_fixed(await conditional.checked_ask(row, body.fixed))
         else:
-            take = partial(ask.lease_suggestions, own.store, user_uuid, exp_uuid, row.data_rev)
-
-        async def attempt() -> bool | None:
-            nonlocal updated_at
-            if len(taken) < body.n:
-                given = await take(body.n - len(taken), terms=terms)
-                taken.extend(given.suggestions)
-                updated_at = given.updated_at
-            return True if len(taken) >= body.n else None
-
-        await own.hub.until(exp_uuid, attempt, own.ask_wait_s)
+            await taking.wait_for_open()
     except AutotuneError as error:
         # What is taken already is the caller's, who must hear of it. Where the database was lost, nobody knows whether
         # more was taken: under its key the request comes again and learns it.
@@ -72,7 +64,7 @@ async def ask_new(user_uuid: UUID, exp_uuid: UUID, body: Ask, once: Once) -> Ask
             raise
     if not taken:
         raise pending(own.ask_wait_s)
-    reply = _ask_reply(exp_uuid, ask.Given(taken, updated_at))
+    reply = _ask_reply(exp_uuid, ask.Given(taken, taking.updated_at))
     await once.keep_alone(own.store, reply)
     return reply
 

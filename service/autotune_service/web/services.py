@@ -17,7 +17,11 @@ _EXTENSION = "autotune"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts of one service process; ``epoch`` names the log that its seqs are of."""
+    """The parts of one service process.
+
+    ``epoch`` names the log that its seqs are of; ``sockets`` counts those of each user, and ``waited_for`` the
+    suggestions of each experiment that requests at this process wait for.
+    """
 
     store: Store
     hub: Hub
@@ -28,6 +32,7 @@ class Services:
     limits: Limits = DEFAULT_LIMITS
     listing: Listing = field(default_factory=Listing)
     sockets: Counter[UUID] = field(default_factory=Counter)
+    waited_for: Counter[UUID] = field(default_factory=Counter)
 
 
 def services() -> Services:

@@ -1,0 +1,85 @@
+"""An ask that takes suggestions for its caller alone: it waits, among others, until it has as many as it wants."""
+
+from uuid import UUID
+
+from autotune_service.store.experiments import ExperimentRow
+from autotune_service.store.suggestions import SuggestionRow
+from autotune_service.tuning import ask, conditional
+from autotune_service.tuning.experiments import read_experiment
+from autotune_service.web.services import Services
+from autotune_wire.base import Configuration
+
+
+class Taking:
+    """What one request has taken so far.
+
+    Args:
+        own: The process's parts.
+        user_uuid: Who asks.
+        asked: The experiment when the ask came.
+        n: How many are wanted.
+        terms: How they are taken.
+        taken: Those that the request had taken before; what comes is added to it.
+    """
+
+    def __init__(
+        self,
+        own: Services,
+        user_uuid: UUID,
+        asked: ExperimentRow,
+        n: int,
+        terms: ask.Terms,
+        taken: list[SuggestionRow],
+    ) -> None:
+        self._own = own
+        self._of = (own.store, user_uuid, asked.exp_uuid)
+        self._asked = asked
+        self._n = n
+        self._terms = terms
+        self._taken = taken
+        self.updated_at = asked.updated_at
+        """When the experiment last changed."""
+
+    async def wait_for_fixed(self, fixed: Configuration) -> None:
+        """Take those with fixed values, as far as they come within the time that an ask waits."""
+
+        async def attempt() -> bool | None:
+            if self._n_missing:
+                place = (*self._of, self._asked.data_rev, fixed, self._n_missing)
+                self._add(await conditional.lease_conditional(*place, self._terms, self._own.limits))
+            return None if self._n_missing else True
+
+        await self._own.hub.until(self._asked.exp_uuid, attempt, self._own.ask_wait_s)
+
+    async def wait_for_open(self) -> None:
+        """Take those that anybody may, as far as they come within the time that an ask waits."""
+        waited_for, exp_uuid = self._own.waited_for, self._asked.exp_uuid
+        waited_for[exp_uuid] += self._n_missing
+        try:
+            await self._own.hub.until(exp_uuid, self._take_open, self._own.ask_wait_s)
+        finally:
+            waited_for[exp_uuid] -= self._n_missing
+            if not waited_for[exp_uuid]:
+                del waited_for[exp_uuid]
+        if not self._taken:
+            now = await read_experiment(*self._of)
+            least = ask.least_data_rev(self._asked, now)
+            self._add(await ask.lease_suggestions(*self._of, least, self._n, self._terms))
+
+    async def _take_open(self) -> bool | None:
+        exp_uuid, data_rev = self._asked.exp_uuid, self._asked.data_rev
+        n_waited_for = self._own.waited_for[exp_uuid]
+        if self._n_missing and await ask.may_take_more(self._own.store, exp_uuid, data_rev, n_waited_for):
+            n_for_others = n_waited_for - self._n_missing
+            given = await ask.lease_suggestions(*self._of, data_rev, self._n_missing, self._terms, n_for_others)
+            self._own.waited_for[exp_uuid] -= len(given.suggestions)
+            self._add(given)
+        return None if self._n_missing else True
+
+    @property
+    def _n_missing(self) -> int:
+        return self._n - len(self._taken)
+
+    def _add(self, given: ask.Given) -> None:
+        self._taken.extend(given.suggestions)
+        self.updated_at = given.updated_at
