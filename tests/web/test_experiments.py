@@ -244,7 +244,7 @@ async def test_one_fit_serves_all_who_wait(client, headers, store, experiment, a
         job = None
         while job is None:  # none is there while somebody holds the row
             job = await claim_job(store, "a", timedelta(seconds=15))
-    assert job.n == 5
+    assert 5 <= job.n <= 6  # who just gets the guess may be counted still
     given = [Proposal(GUESS | {"weight": 10.0 + k}, "model", "because") for k in range(5)]
     assert await commit_job(store, job, Solved(given))
     replies = await asyncio.gather(*asking)
