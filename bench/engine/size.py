@@ -9,10 +9,16 @@ import time
 
 SIZES = (50, 200, 400, 1000, 2000, 5000, 10_000)
 CLASSES = ("hills", "highdim")
-FRONTS = {"2 objectives": 2, "3 objectives": 3, "4 objectives": 4}
-"""Spheres over six inputs, each with its middle elsewhere: what lies between the middles is the front."""
+SPHERES = {
+    "100 inputs": (100, 1, 0),
+    "2 objectives": (6, 2, 0),
+    "3 objectives": (6, 3, 0),
+    "4 objectives": (6, 4, 0),
+    "3 thresholds": (6, 1, 3),
+}
+"""How many inputs, objectives and thresholds. Each response is a sphere with its middle elsewhere."""
 
-FRONT_SIZES = (50, 200, 1000, 5000)
+SPHERE_SIZES = (50, 200, 1000, 5000)
 
 
 def main() -> None:
@@ -20,7 +26,7 @@ def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
     print("| class | inputs | observations | one ask, s | peak memory, MiB |\n|---|---|---|---|---|", flush=True)
     rows = [(name, size) for name in CLASSES for size in SIZES]
-    rows += [(name, size) for name in FRONTS for size in FRONT_SIZES]
+    rows += [(name, size) for name in SPHERES for size in SPHERE_SIZES]
     for name, size in rows:
         command = [sys.executable, __file__, name, str(size)]
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
@@ -28,18 +34,21 @@ def main() -> None:
         print(measured.stdout, end="", flush=True)
 
 
-def measure_front(name: str, size: int) -> None:
-    """Print the row of several objectives: the median of three asks."""
+def measure_spheres(name: str, size: int) -> None:
+    """Print the row of some spheres: the median of three asks."""
     import numpy as np
     import peer  # noqa: F401 -- finds the engine
 
     from autotune_service.engine.problem import Problem, Run
     from autotune_service.engine.recommend import recommend
-    from autotune_wire.responses import Objective
+    from autotune_wire.responses import Objective, Response, Threshold
     from autotune_wire.space import ContCovariate
 
-    space = {f"x{i}": ContCovariate(vtype="cont", guess=0.5, min=0.0, max=1.0) for i in range(6)}
-    middles = {f"y{j}": 0.2 + 0.15 * j for j in range(FRONTS[name])}
+    n_inputs, n_objectives, n_thresholds = SPHERES[name]
+    space = {f"x{i}": ContCovariate(vtype="cont", guess=0.5, min=0.0, max=1.0) for i in range(n_inputs)}
+    middles = {f"y{j}": 0.2 + 0.15 * j for j in range(n_objectives + n_thresholds)}
+    responses: dict[str, Response] = {one: Objective(goal="minimize") for one in list(middles)[:n_objectives]}
+    responses |= {one: Threshold(goal="<=", bound=0.1 * n_inputs) for one in list(middles)[n_objectives:]}
     rng = np.random.default_rng(0)
 
     def run() -> Run:
@@ -51,7 +60,7 @@ def measure_front(name: str, size: int) -> None:
     for _ in range(3):
         runs.append(run())
         started = time.process_time()
-        recommend(Problem(space, dict.fromkeys(middles, Objective(goal="minimize")), list(runs), 1))
+        recommend(Problem(space, responses, list(runs), 1))
         seconds.append(time.process_time() - started)
     print_row(name, len(space), size, sorted(seconds)[1])
 
@@ -91,6 +100,6 @@ def measure(name: str, size: int) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) == 3:
-        (measure_front if sys.argv[1] in FRONTS else measure)(sys.argv[1], int(sys.argv[2]))
+        (measure_spheres if sys.argv[1] in SPHERES else measure)(sys.argv[1], int(sys.argv[2]))
     else:
         main()

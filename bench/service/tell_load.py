@@ -20,7 +20,7 @@ N_NUMBERS = 4
 
 @dataclass(frozen=True)
 class Turn:
-    """So many clients, each at the next of some services on the next of some experiments, for so long after a warm-up."""
+    """So many clients, each at the next of some services and on the next of some experiments, after a warm-up."""
 
     ports: list[int]
     token: str
