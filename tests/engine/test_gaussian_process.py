@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autotune_service.engine.gaussian_process import GaussianProcess, Hyperparameters, NotPositiveDefiniteError
-from autotune_service.engine.kernel import matern, one_hot, scaled_distances
+from autotune_service.engine.kernel import matern, scaled_distances
 from autotune_service.engine.likelihood import LogPosterior, Prior
 
 NO_CODE = np.array([False, False])
@@ -43,13 +43,10 @@ def test_matern_derivative_is_the_difference_quotient():
     assert matern(np.array([0.0]))[1] == pytest.approx(-5 / 6)
 
 
-def test_one_hot_columns_are_as_far_apart_as_the_kernel_has_them():
-    rows, is_code = np.array([[0.2, 3.0], [0.5, 0.0], [0.2, 0.0], [0.9, 7.0]]), np.array([False, True])
-    columns, owners = one_hot(rows, is_code)
-    assert owners.tolist() == [0, 1, 1, 1]
-    distances = ((columns[:, None] - columns[None]) ** 2) @ np.array([2.0, 5.0])[owners]
+def test_option_codes_differ_by_one_or_not_at_all():
+    rows = np.array([[0.2, 3.0], [0.5, 0.0], [0.2, 0.0], [0.9, 7.0]])
+    distances = scaled_distances(rows[:1], rows, np.array([2.0, 5.0]), np.array([False, True]))
     assert distances[0].tolist() == pytest.approx([0.0, 2 * 0.09 + 5, 5.0, 2 * 0.49 + 5])
-    np.testing.assert_allclose(distances, scaled_distances(rows, rows, np.array([2.0, 5.0]), is_code), atol=1e-15)
 
 
 def test_posterior_of_two_points_is_the_hand_formula():

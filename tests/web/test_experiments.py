@@ -233,14 +233,14 @@ async def test_ask_gets_what_came_meanwhile_where_others_tell_faster_than_the_en
         assert (reply.status_code, body["code"]) == (503, "suggestion_pending")
 
 
-async def test_one_fit_serves_all_who_wait(client, headers, store, experiment, ask_url):
+async def test_one_fit_serves_all_who_wait(client, headers, store, user_uuid, experiment, ask_url):
     asking = [asyncio.create_task(post(client, ask_url, headers, {"worker": f"robot {k}"})) for k in range(5)]
 
     async with asyncio.timeout(20):
         n_wanted = 0
         while n_wanted < 5:  # one of them got the guess, and one suggestion is kept ready
             async with store.work() as work:
-                n_wanted = (await get_standing(work, UUID(experiment["exp_uuid"]))).n_wanted
+                n_wanted = (await get_standing(work, UUID(experiment["exp_uuid"]), user_uuid)).n_wanted
         job = None
         while job is None:  # none is there while somebody holds the row
             job = await claim_job(store, "a", timedelta(seconds=15))

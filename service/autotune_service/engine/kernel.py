@@ -8,26 +8,6 @@ Array = NDArray[np.float64]
 _SQRT5 = np.sqrt(5.0)
 
 
-def one_hot(rows: Array, is_code: NDArray[np.bool_]) -> tuple[Array, NDArray[np.int64]]:
-    """Give columns of numbers in which rows are as far apart as in the kernel.
-
-    A number is its own column. An option code becomes a column for each option that occurs, halved in its square: two
-    rows whose codes differ are at the squared distance 1.
-
-    Args:
-        rows: Shape (n, d).
-        is_code: Which columns hold codes, shape (d,).
-
-    Returns:
-        The columns, shape (n, c) with c at least d, and of which column of ``rows`` each is made, shape (c,).
-    """
-    parts = [
-        (rows[:, j, None] == np.unique(rows[:, j])) * np.sqrt(0.5) if is_code[j] else rows[:, j, None]
-        for j in range(rows.shape[1])
-    ]
-    return np.concatenate(parts, axis=1), np.repeat(np.arange(len(parts)), [part.shape[1] for part in parts])
-
-
 def scaled_distances(a: Array, b: Array, precisions: Array, is_code: NDArray[np.bool_]) -> Array:
     """Give the squared distances of rows a, shape (n, d), and b, shape (m, d), each column times its precision.
 

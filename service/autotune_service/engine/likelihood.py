@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from scipy.spatial.distance import cdist
 
 from autotune_service.engine.gaussian_process import Hyperparameters, NotPositiveDefiniteError, cholesky
-from autotune_service.engine.kernel import Array, matern, one_hot
+from autotune_service.engine.kernel import Array, matern
 
 _MAX_ITERATIONS = 60
 _REACH = 6.0  # in prior standard deviations: beyond it nothing is gained but overflow
@@ -69,9 +69,12 @@ class LogPosterior:
         n = len(rows)
         self.prior = prior
         self.location, self.scale = prior.location(is_code), prior.scale(is_code)
-        self._features, self._owners = one_hot(rows, is_code)
-        self._features -= self._features.mean(axis=0)  # nearer to zero, squares and products lose fewer digits
-        self._squares = self._features**2
+        self._is_code = is_code
+        self._owners = np.arange(rows.shape[1])  # which precision each column has
+        numbers, codes = rows[:, ~is_code], rows[:, is_code].T
+        self._numbers = numbers - numbers.mean(axis=0)  # nearer to zero, squares and products lose fewer digits
+        self._squares = self._numbers**2
+        self._differs = (codes[:, :, None] != codes[:, None, :]).reshape(len(codes), n * n).astype(np.float64)
         self._diagonal = np.arange(n) * (n + 1)
         self._is_inferred = np.isnan(known_noises)
         self._known = np.where(self._is_inferred, 0.0, known_noises)
@@ -88,8 +91,7 @@ class LogPosterior:
         """
         k = len(logs) - 2
         precisions, variance, noise = np.exp(logs[:k]), np.exp(logs[k]), np.exp(logs[k + 1])
-        scaled = self._features * np.sqrt(precisions[self._owners])
-        correlation, slope = matern(cdist(scaled, scaled, "sqeuclidean"))
+        correlation, slope = matern(self._distances(precisions[self._owners]))
         correlation *= variance
         covariance = correlation.copy()
         covariance.reshape(-1)[self._diagonal] += self.noises(noise)
@@ -111,14 +113,25 @@ class LogPosterior:
         value = -0.5 * (residual @ residual) - np.log(np.diag(factor)).sum() - 0.5 * (deviation @ deviation)
         return -float(value), deviation / self.scale - gradient
 
+    def _distances(self, precisions: Array) -> Array:
+        """Give the scaled squared distances, shape (n, n), with a precision for each column."""
+        scaled = self._numbers * np.sqrt(precisions[~self._is_code])
+        distances = cdist(scaled, scaled, "sqeuclidean")
+        if len(self._differs):
+            distances += (precisions[self._is_code] @ self._differs).reshape(distances.shape)
+        return np.asarray(distances)
+
     def _weighted_squares(self, weights: Array, k: int) -> Array:
         """Sum the squared differences of all pairs, each times the pair's weight, by precision, shape (k,).
 
-        A difference's square is the sides' squares less twice their product, so this is a product of matrices, and no
-        array of pairs and columns is needed.
+        The square of two numbers' difference is their squares less twice their product: so for numbers this is a
+        product of matrices, and no array of pairs and columns is needed.
         """
         sums = weights.sum(axis=0) + weights.sum(axis=1)
-        by_column = sums @ self._squares - 2.0 * np.einsum("ij,ij->j", self._features, weights @ self._features)
+        by_column = np.empty(len(self._owners))
+        products = np.einsum("ij,ij->j", self._numbers, weights @ self._numbers)
+        by_column[~self._is_code] = sums @ self._squares - 2.0 * products
+        by_column[self._is_code] = self._differs @ weights.reshape(-1)
         return np.asarray(np.bincount(self._owners, by_column, minlength=k), dtype=np.float64)
 
     def maximize(self, near: Hyperparameters | None = None) -> Hyperparameters:

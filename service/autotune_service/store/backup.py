@@ -1,6 +1,7 @@
 """The whole database as one file, by Postgres' own tools, and back."""
 
 import asyncio
+import errno
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -21,6 +22,7 @@ Say = Callable[[str], None]
 
 _PARTIAL = ".partial"
 _MAGIC = b"PGDMP"
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 _BLOCK = 1024 * 1024
 _REPORT_BYTES = 16 * _BLOCK
 _VERSION_TABLE = "alembic_version"
@@ -150,12 +152,18 @@ def _name(partial: Path, file: Path) -> None:
         file.hardlink_to(partial)
     except FileExistsError:
         raise _is_there(file) from None
-    except OSError:  # a file system without links: the name is taken first, so that nobody's file is replaced
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
         try:
-            file.touch(mode=0o600, exist_ok=False)
+            file.touch(mode=0o600, exist_ok=False)  # the name is taken first, so that nobody's file is replaced
         except FileExistsError:
             raise _is_there(file) from None
-        partial.replace(file)
+        try:
+            partial.replace(file)
+        except OSError:
+            file.unlink()
+            raise
 
 
 def _is_there(file: Path) -> BackupError:

@@ -41,14 +41,16 @@ _STANDING = Statement(
         experiments.c.fit_rev,
         experiments.c.n_open,
         experiments.c.n_wanted,
-    ).where(experiments.c.exp_uuid == sa.bindparam("exp_uuid"))
+    ).where(experiments.c.exp_uuid == sa.bindparam("exp_uuid"), experiments.c.owner_uuid == sa.bindparam("owner_uuid"))
 )
 
 _WRITER: sa.Label[str] = sa.literal_column("xmin::text").label("writer")
+_VERSION = [*(experiments.c[name] for name in ("exp_uuid", "number", "last_seq", "updated_at")), _WRITER]
 
 _AMONG = Statement(
     sa.select(experiments, _WRITER).where(
-        experiments.c.exp_uuid == sa.any_(sa.bindparam("exp_uuids", type_=sa.ARRAY(sa.Uuid())))
+        experiments.c.exp_uuid == sa.any_(sa.bindparam("exp_uuids", type_=sa.ARRAY(sa.Uuid()))),
+        experiments.c.owner_uuid == sa.bindparam("owner_uuid"),
     )
 )
 
@@ -68,10 +70,15 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What an experiment is called as long as nothing of it changes: ``writer`` is the transaction that wrote it so."""
+    """What an experiment is called as long as nothing of it changes: ``writer`` is the transaction that wrote it so.
+
+    After a failover a transaction's number may come a second time; the seq and the moment are those of the row.
+    """
 
     exp_uuid: UUID
     number: int
+    last_seq: int
+    updated_at: datetime
     writer: str
 
 
@@ -187,25 +194,25 @@ async def get_experiment_for_worker(work: Work, exp_uuid: UUID, *, lock: bool = 
     return None if row is None else experiment_of(row)
 
 
-async def get_standing(work: Work, exp_uuid: UUID) -> Standing | None:
-    """Tell how far the engine is with an experiment; None where there is none."""
-    row = await work.one(_STANDING(exp_uuid=exp_uuid))
+async def get_standing(work: Work, exp_uuid: UUID, user_uuid: UUID) -> Standing | None:
+    """Tell how far the engine is with a user's experiment; None where there is none."""
+    row = await work.one(_STANDING(exp_uuid=exp_uuid, owner_uuid=user_uuid))
     return None if row is None else Standing(**row)
 
 
 async def list_versions(work: Work, user_uuid: UUID, before: int | None, limit: int) -> list[Version]:
     """Give the versions of a user's experiments with a number less than ``before``, newest first."""
-    query = sa.select(experiments.c.exp_uuid, experiments.c.number, _WRITER)
+    query = sa.select(*_VERSION)
     query = query.where(experiments.c.owner_uuid == user_uuid)
     if before is not None:
         query = query.where(experiments.c.number < before)
     return [Version(**row) for row in await work.all(query.order_by(experiments.c.number.desc()).limit(limit))]
 
 
-async def get_versions(work: Work, exp_uuids: Sequence[UUID]) -> list[tuple[Version, ExperimentRow]]:
-    """Give experiments as they stand, each with its version, in no order."""
-    rows = await work.all(_AMONG(exp_uuids=exp_uuids))
-    return [(Version(row["exp_uuid"], row["number"], row["writer"]), experiment_of(row)) for row in rows]
+async def get_versions(work: Work, user_uuid: UUID, exp_uuids: Sequence[UUID]) -> list[tuple[Version, ExperimentRow]]:
+    """Give some of a user's experiments as they stand, each with its version, in no order."""
+    rows = await work.all(_AMONG(owner_uuid=user_uuid, exp_uuids=exp_uuids))
+    return [(Version(**{name: row[name] for name in Version.__slots__}), experiment_of(row)) for row in rows]
 
 
 async def count_experiments(work: Work, user_uuid: UUID) -> int:

@@ -95,8 +95,9 @@ async def lease_suggestions(
         open_ones = _open(await list_pending(work, exp_uuid)) if row.fit_rev >= data_rev else []
         taken = open_ones[:n]
         missing = n - len(taken)
-        n_waited_for = missing + n_for_others + row.n_ready
-        n_wanted = max(row.n_wanted, n_waited_for) if missing else n_waited_for
+        # Others may have raised it since, here and at other processes: less what was taken of it, that holds.
+        held = row.n_wanted if missing else row.n_wanted - len(taken)
+        n_wanted = max(held, missing + n_for_others + row.n_ready)
         given = await lease(work, row, taken, terms)
         if taken or n_wanted != row.n_wanted:
             await update_experiment(work, exp_uuid, {"n_wanted": n_wanted})
@@ -104,14 +105,14 @@ async def lease_suggestions(
     return given
 
 
-async def may_take_more(store: Store, exp_uuid: UUID, data_rev: int, n: int) -> bool:
-    """Tell whether it is worth trying to take some again: without the row's lock, which tells wait for.
+async def may_take_more(store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev: int, n: int = 0) -> bool:
+    """Tell whether it is worth trying to take some: without the row's lock, which tells wait for.
 
     It is where some are open that know the data, where fewer are wanted than the ``n`` that are waited for, and where
     the experiment gives none any more.
     """
     async with store.work() as work:
-        standing = await get_standing(work, exp_uuid)
+        standing = await get_standing(work, exp_uuid, user_uuid)
     if standing is None or not standing.is_running:
         return True
     return (standing.fit_rev >= data_rev and standing.n_open > 0) or standing.n_wanted <= n

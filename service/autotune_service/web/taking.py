@@ -62,19 +62,23 @@ class Taking:
             if not waited_for[exp_uuid]:
                 del waited_for[exp_uuid]
         if not self._taken:
-            now = await read_experiment(*self._of)
-            least = ask.least_data_rev(self._asked, now)
-            self._add(await ask.lease_suggestions(*self._of, least, self._n, self._terms))
+            await self._take_at_last()
 
     async def _take_open(self) -> bool | None:
         exp_uuid, data_rev = self._asked.exp_uuid, self._asked.data_rev
-        n_waited_for = self._own.waited_for[exp_uuid]
-        if self._n_missing and await ask.may_take_more(self._own.store, exp_uuid, data_rev, n_waited_for):
-            n_for_others = n_waited_for - self._n_missing
+        waited_for = self._own.waited_for
+        if self._n_missing and await ask.may_take_more(*self._of, data_rev, waited_for[exp_uuid]):
+            n_for_others = waited_for[exp_uuid] - self._n_missing
             given = await ask.lease_suggestions(*self._of, data_rev, self._n_missing, self._terms, n_for_others)
-            self._own.waited_for[exp_uuid] -= len(given.suggestions)
+            waited_for[exp_uuid] -= len(given.suggestions)
             self._add(given)
         return None if self._n_missing else True
+
+    async def _take_at_last(self) -> None:
+        least = ask.least_data_rev(self._asked, await read_experiment(*self._of))
+        if least < self._asked.data_rev and await ask.may_take_more(*self._of, least):
+            n_for_others = self._own.waited_for[self._asked.exp_uuid]
+            self._add(await ask.lease_suggestions(*self._of, least, self._n, self._terms, n_for_others))
 
     @property
     def _n_missing(self) -> int:
