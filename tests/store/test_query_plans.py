@@ -42,7 +42,7 @@ class Recorder:
         (lambda work: list_observations(work, ANY, 5, 50), "observations_pkey"),
         (lambda work: list_pending(work, ANY), "suggestions_pending"),
         (lambda work: list_versions(work, ANY, 9, 50), "experiments_of_owner"),
-        (lambda work: get_versions(work, ANY, [ANY, ANY]), "experiments_pkey"),
+        (lambda work: get_versions(work, ANY, [ANY, ANY]), "experiments_"),
         (lambda work: claim_due_experiment(work, "w", timedelta(seconds=1)), "experiments_with_work"),
         (lambda work: has_suggestions(work, ANY), "suggestions_"),
         (lambda work: count_due(work), "experiments_with_work"),
