@@ -39,7 +39,7 @@ class Constants:
     web_mib: float = 101.0
     worker_mib: float = 221.0
     """Of a worker with one engine process."""
-    socket_kib: float = 56.0
+    socket_kib: float = 58.0
     observation_bytes: float = 854.0
     """On the disk of Postgres, with its event and all indexes."""
     suggestion_bytes: float = 1360.0
