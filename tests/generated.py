@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from autotune_service.engine.encoding import Encoding
 from autotune_service.engine.problem import Problem, Run
+from autotune_service.engine.surrogate import Surrogate, fit_responses
 from autotune_wire.base import Configuration
 from autotune_wire.constraints import Constraint
 from autotune_wire.responses import Responses
@@ -19,6 +21,11 @@ _SHARES = st.floats(0.0, 1.0)
 
 def space_of(covars: Mapping[str, object]) -> Space:
     return _SPACE.validate_python(covars)
+
+
+def fitted_to(problem: Problem) -> dict[str, Surrogate]:
+    encoding = Encoding(problem.space)
+    return fit_responses(problem, encoding.encode([run.covars for run in problem.runs]), encoding.is_code)
 
 
 def constraints_of(*constraints: Mapping[str, object]) -> list[Constraint]:

@@ -15,9 +15,9 @@ from autotune_service.engine.pareto import hypervolume, pareto_indices
 from autotune_service.engine.problem import Problem, Run
 from autotune_service.engine.recommend import recommend
 from autotune_service.engine.region import Region
-from autotune_service.engine.surrogate import fit_responses
 from autotune_wire.responses import Response
 from autotune_wire.space import Space
+from generated import fitted_to
 
 SPACE = TypeAdapter(Space).validate_python(
     {
@@ -54,11 +54,6 @@ def told(n, names=TWO, seed=2):
 
 def problem(runs, responses=TWO, **changes):
     return Problem(SPACE, responses, list(runs), 1, **changes)
-
-
-def fitted_to(problem):
-    encoding = Encoding(problem.space)
-    return fit_responses(problem, encoding.encode([run.covars for run in problem.runs]), encoding.is_code)
 
 
 def dominated(runs):

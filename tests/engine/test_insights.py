@@ -10,8 +10,7 @@ from autotune_service.engine.gaussian_process import GaussianProcess, Hyperparam
 from autotune_service.engine.importance import importance
 from autotune_service.engine.insights import best_predicted, insights, predict
 from autotune_service.engine.problem import Problem, Run
-from autotune_service.engine.surrogate import fit_responses
-from generated import constraints_of, responses_of, space_of
+from generated import constraints_of, fitted_to, responses_of, space_of
 
 X = {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}
 C = {"vtype": "cat", "guess": "a", "options": ["a", "b", "c"]}
@@ -145,8 +144,7 @@ def test_left_out_predictions_tell_a_good_model_from_a_bad_one():
 
 def test_left_out_prediction_is_that_of_a_refit_with_the_same_kernel():
     given = problem(points("xz", 9), bowl)
-    encoding = Encoding(given.space)
-    surrogate = fit_responses(given, encoding.encode([run.covars for run in given.runs]), encoding.is_code)["y"]
+    surrogate = fitted_to(given)["y"]
     process, rest = surrogate.process, np.arange(9) != 4
     refit = GaussianProcess(
         process.rows[rest],

@@ -10,8 +10,7 @@ from autotune_service.engine.promise import improvement_of
 from autotune_service.engine.recommend import recommend
 from autotune_service.engine.region import EmptyRegionError, Region
 from autotune_service.engine.search import find_best
-from autotune_service.engine.surrogate import fit_responses
-from generated import constraints_of, responses_of, space_of
+from generated import constraints_of, fitted_to, responses_of, space_of
 
 X = {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}
 N = {"vtype": "int", "guess": 0, "min": 0, "max": 9}
@@ -210,11 +209,6 @@ def history(space=SPACE, n=14):
 
 def problem_of(space, **fields):
     return Problem(space=space_of(space), responses=responses_of(r="maximize"), runs=history(), seed=4, **fields)
-
-
-def fitted_to(problem):
-    encoding = Encoding(problem.space)
-    return fit_responses(problem, encoding.encode([run.covars for run in problem.runs]), encoding.is_code)
 
 
 def acquisition_of(problem):

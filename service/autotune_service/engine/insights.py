@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ _SHARE_POINTS = 1024
 _BLOCK = 512  # rows predicted at a time, which bounds the memory
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Fitted:
     """A problem's runs as rows, shape (n, d), and the models of the responses that were measured."""
 
@@ -41,7 +42,7 @@ class _Fitted:
         told = encoding.encode([run.covars for run in problem.runs])
         return cls(problem, encoding, told, fit_responses(problem, told, encoding.is_code, names))
 
-    @property
+    @cached_property
     def acceptable(self) -> NDArray[np.int64]:
         """Which runs did not fail and meet every threshold."""
         runs = range(len(self.problem.runs))

@@ -118,7 +118,7 @@ async def may_take_more(store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev:
     return (standing.fit_rev >= data_rev and standing.n_open > 0) or standing.n_wanted <= n
 
 
-def least_data_rev(asked: ExperimentRow, now: ExperimentRow) -> int:
+async def least_data_rev(store: Store, user_uuid: UUID, asked: ExperimentRow) -> int:
     """Give which data a suggestion must know of, for one who has waited as long as an ask waits.
 
     Those told before the ask came, as long as nothing was told since: the next ask gets it. Where others tell on, the
@@ -126,9 +126,12 @@ def least_data_rev(asked: ExperimentRow, now: ExperimentRow) -> int:
     so what was computed since the ask came is new enough.
 
     Args:
+        store: Where the experiment is.
+        user_uuid: Whose it is.
         asked: The experiment when the ask came.
-        now: The experiment now.
     """
+    async with store.work() as work:
+        now = await get_experiment(work, asked.exp_uuid, user_uuid)
     return asked.data_rev if now.data_rev == asked.data_rev else min(asked.data_rev, asked.fit_rev + 1)
 
 

@@ -34,8 +34,9 @@ async def ask_current(user_uuid: UUID, exp_uuid: UUID, fixed: Configuration) -> 
         attempt = partial(ask.current_suggestion, own.store, user_uuid, exp_uuid, row.data_rev)
     given = await own.hub.until(exp_uuid, attempt, own.ask_wait_s)
     if given is None and not (fixed or row.has_contexts):
-        now = await read_experiment(own.store, user_uuid, exp_uuid)
-        given = await ask.current_suggestion(own.store, user_uuid, exp_uuid, ask.least_data_rev(row, now))
+        least = await ask.least_data_rev(own.store, user_uuid, row)
+        if least < row.data_rev:
+            given = await ask.current_suggestion(own.store, user_uuid, exp_uuid, least)
     if given is None:
         raise pending(own.ask_wait_s)
     return _ask_reply(exp_uuid, given)

@@ -5,7 +5,6 @@ from uuid import UUID
 from autotune_service.store.experiments import ExperimentRow
 from autotune_service.store.suggestions import SuggestionRow
 from autotune_service.tuning import ask, conditional
-from autotune_service.tuning.experiments import read_experiment
 from autotune_service.web.services import Services
 from autotune_wire.base import Configuration
 
@@ -75,7 +74,7 @@ class Taking:
         return None if self._n_missing else True
 
     async def _take_at_last(self) -> None:
-        least = ask.least_data_rev(self._asked, await read_experiment(*self._of))
+        least = await ask.least_data_rev(*self._of[:2], self._asked)
         if least < self._asked.data_rev and await ask.may_take_more(*self._of, least):
             n_for_others = self._own.waited_for[self._asked.exp_uuid]
             self._add(await ask.lease_suggestions(*self._of, least, self._n, self._terms, n_for_others))
