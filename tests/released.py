@@ -14,7 +14,10 @@ from autotune_wire.observations import Correction
 from raw_database import execute, fetch
 
 DUMPS = Path(__file__).parent / "store" / "schemas"
-_ORDER = ("users", "refresh_tokens", "sessions", "experiments", "spaces", "suggestions", "observations", "events")
+_ORDER = (
+    *("users", "refresh_tokens", "sessions", "answered_requests", "log_epoch", "experiments", "spaces", "suggestions"),
+    *("observations", "observation_versions", "questions", "events"),
+)
 
 
 def dump_of(revision):
@@ -51,12 +54,12 @@ async def fill(url, store_of, revision):
     async with store_of(url) as store:
         (one,) = await fetch(url, "SELECT exp_uuid, owner_uuid FROM experiments WHERE name = 'several'")
         async with store.work() as work:
-            observed = (await list_observations(work, one["exp_uuid"]))[0]
+            observed = next(seen for seen in await list_observations(work, one["exp_uuid"]) if seen.version == 1)
         body = Correction(version=1, reason="a slip", is_excluded=True)
-        once = Once(one["owner_uuid"], "key", b"body")
+        once = Once(one["owner_uuid"], "another key", b"body")
         await correct(store, one["owner_uuid"], one["exp_uuid"], observed.observation_uuid, body, once)
         async with store.work() as work:
-            await add_question(work, one["exp_uuid"], "insights", "key", {}, 1)
+            await add_question(work, one["exp_uuid"], "insights", "another key", {}, 1)
     counts = await counts_of(url)
     assert counts.keys() == set(metadata.tables)
     assert all(counts.values()), f"give the new table data here: {counts}"

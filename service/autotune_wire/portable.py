@@ -21,7 +21,7 @@ from autotune_wire.problems import FieldProblem, shown, validation_error
 from autotune_wire.responses import MAX_RESPONSES, Responses
 from autotune_wire.space import MAX_COVARIATES, Space
 from autotune_wire.stopping import StopRules
-from autotune_wire.suggestions import Source, State
+from autotune_wire.suggestions import AcquisitionKind, Source, State
 
 FORMAT = 1
 MAX_IMPORT_BYTES = 64 * 1024 * 1024
@@ -129,6 +129,7 @@ class PortableSuggestion(Request):
     sd: Annotated[Number, Field(ge=0)] | None
     predictions: Annotated[dict[Name, PortablePrediction], Field(max_length=MAX_RESPONSES)]
     acquisition: Number | None
+    acquisition_kind: AcquisitionKind | None = None  # documents of older versions have none
     engine_version: Annotated[Text, Field(max_length=200)] | None
     seed: Seed | None
     data_rev: Count

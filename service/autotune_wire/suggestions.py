@@ -10,6 +10,39 @@ from autotune_wire.space import MAX_COVARIATES
 
 Source = Literal["guess", "sobol", "model"]
 State = Literal["open", "leased", "told", "abandoned", "expired", "superseded"]
+AcquisitionKind = Literal[
+    "expected_improvement",
+    "aimed_higher",
+    "expected_hypervolume_improvement",
+    "probability_of_improvement",
+    "mean",
+    "confidence_bound",
+    "above_worst",
+    "knowledge_gradient",
+    "information",
+    "information_per_cost",
+    "probability_of_success",
+    "greattunes",
+]
+"""What an acquisition's value tells."""
+
+_KINDS = """What the acquisition's value is:
+
+- expected_improvement: what the run is expected to gain on the best, in the primary response's unit.
+- aimed_higher: the same over more than the best, to give options another try.
+- expected_hypervolume_improvement: how much more volume the run is expected to dominate; in the product of the
+  objectives' units, where what is far worse than the median counts less.
+- probability_of_improvement: from 0 to 1.
+- mean, confidence_bound: of the primary response, in its unit.
+- above_worst: how far that is above the worst that a run may be worth; these two give it where runs have failed.
+- knowledge_gradient: how much better the best is expected to look after the run, in the primary response's unit.
+- information: how much the run is expected to tell of the highest value, in nats; information_per_cost: the same by
+  what it costs.
+- probability_of_success: that the run works and meets the thresholds, where no objective was measured yet.
+- greattunes: as that package computes it, of responses of mean 0 and variance 1.
+
+Where runs have failed, or there are thresholds, all but mean and confidence_bound are times the chance that the run
+works and meets them. A newer service may send others; None where no model chose."""
 MAX_ASK = 100
 DEFAULT_LEASE_S = 86_400.0
 MAX_LEASE_S = 30 * 86_400.0
@@ -45,9 +78,10 @@ class Suggestion(Reply):
     )
     acquisition: float | None = Field(
         default=None,
-        description="Expected improvement of the primary response, in its own unit; None for other acquisitions, and "
-        "where the engine aimed higher than the best to give options another try.",
+        description="The acquisition's value, which is the highest of all that may be suggested; acquisition_kind "
+        "says what it tells. None where no model chose.",
     )
+    acquisition_kind: str | None = Field(default=None, description=_KINDS)
     engine_version: str | None = Field(default=None, description="The version of AutoTune that computed it.")
     seed: int | None = Field(default=None, description="The seed that it was computed with.")
     data_rev: int = Field(

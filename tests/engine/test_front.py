@@ -74,12 +74,12 @@ def test_search_finds_more_of_the_front_than_sobol():
     assert dominated(runs) - dominated(explored) > 0.1 * whole
 
 
-def test_suggestion_says_what_it_is_of_and_has_no_expected_gain():
+def test_suggestion_says_what_it_is_of():
     one = recommend(problem(told(10)))[0]
     assert one.source == "model"
     assert "the highest expected hypervolume improvement" in one.reason
     assert one.predictions.keys() == {"gain", "cost"}
-    assert one.acquisition is None
+    assert one.acquisition_kind == "expected_hypervolume_improvement"
 
 
 def test_same_problem_gives_the_same_suggestions_all_different():

@@ -90,6 +90,7 @@ def test_every_model_runs_with_every_acquisition(model_type, acq_func):
     assert set(suggested.predictions) == {"yield"}
     assert np.isfinite([suggested.predictions["yield"].mean, suggested.acquisition]).all()
     assert 0 < suggested.predictions["yield"].sd < 1000
+    assert suggested.acquisition_kind == "greattunes"
 
 
 @pytest.mark.parametrize(("model_type", "acq_func"), list(REFUSED))

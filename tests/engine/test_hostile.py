@@ -127,6 +127,7 @@ def test_hostile_history_is_answered_by_the_model(name):
     assert all(constraint.holds(one.covars) for constraint in given.constraints)
     assert all(math.isfinite(value) for found in one.predictions.values() for value in (found.mean, found.sd))
     assert all(found.sd >= 0 for found in one.predictions.values())
+    assert (one.source == "model") == (one.acquisition is not None)
     assert one.acquisition is None or math.isfinite(one.acquisition)
 
 

@@ -85,7 +85,7 @@ async def assert_all_is_read(url):
     observed = await fetch(url, "SELECT * FROM observations")
     for one in observed:
         responses = plain(one["responses"])
-        assert (one["version"], one["is_excluded"]) == (1, False)
+        assert one["is_excluded"] is (one["version"] > 1)  # the dumps hold one correction, which excludes
         assert one["response"] in {None, *responses.values()}
         assert (one["status"] == "failed") == (responses == {})
     async with store_of(url) as store:

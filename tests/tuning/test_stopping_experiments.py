@@ -35,8 +35,9 @@ def run(weight, response=1.0):
     return Told(covars=GUESS | {"weight": weight}, response=response)
 
 
-def solved(weight, acquisition=None):
-    return Solved([Proposal(GUESS | {"weight": weight}, "model", "because", acquisition=acquisition)])
+def solved(weight, acquisition=None, kind="expected_improvement"):
+    covars = GUESS | {"weight": weight}
+    return Solved([Proposal(covars, "model", "because", acquisition=acquisition, acquisition_kind=kind)])
 
 
 async def types(store, exp_uuid):
@@ -88,11 +89,19 @@ async def test_plateau_looks_at_the_runs_before(store, user_uuid, make):
     assert (await read_experiment(store, user_uuid, exp_uuid)).stopped.rule == "plateau"
 
 
-@pytest.mark.parametrize(("acquisition", "rule"), [(0.05, "min_expected_gain"), (0.2, None), (None, None)])
-async def test_small_expected_gain_stops_the_experiment(store, user_uuid, make, acquisition, rule):
+@pytest.mark.parametrize(
+    ("acquisition", "kind", "rule"),
+    [
+        (0.05, "expected_improvement", "min_expected_gain"),
+        (0.2, "expected_improvement", None),
+        (0.05, "aimed_higher", None),
+        (None, None, None),
+    ],
+)
+async def test_small_expected_gain_stops_the_experiment(store, user_uuid, make, acquisition, kind, rule):
     exp_uuid = await make(min_expected_gain=0.1)
     await tell(store, user_uuid, exp_uuid, [run(7)])
-    await commit_job(store, await claim_job(store, "a", LEASE), solved(50.0, acquisition))
+    await commit_job(store, await claim_job(store, "a", LEASE), solved(50.0, acquisition, kind))
     stopped = (await read_experiment(store, user_uuid, exp_uuid)).stopped
     assert (None if stopped is None else stopped.rule) == rule
     assert ("stop_rule_fired" in await types(store, exp_uuid)) is (rule is not None)

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from autotune_service.engine.greattunes.combinations import REFUSED
-from autotune_service.engine.named.names import WITH_EXPECTED_GAIN
+from autotune_service.engine.named.names import KINDS
 from autotune_wire.experiments import AcqFunc, ModelType
 from calling import get, post
 from support import SPACE, make_experiment
@@ -42,6 +42,7 @@ def check(suggestion, space):
     assert suggestion["source"] == "model"
     assert suggestion["covars"].keys() == space.keys()
     assert suggestion["sd"] > 0
+    assert isinstance(suggestion["acquisition"], float)
 
 
 @pytest.mark.parametrize(("model_type", "acq_func"), PAIRS)
@@ -53,7 +54,7 @@ async def test_named_model_suggests(client, headers, worker, model_type, acq_fun
     check(suggestion, space)
     title = "expected improvement" if acq_func in {"auto", "ExpectedImprovement"} else acq_func
     assert f"the highest {title}, after" in suggestion["reason"]
-    assert (suggestion["acquisition"] is not None) == (acq_func in WITH_EXPECTED_GAIN)
+    assert suggestion["acquisition_kind"] == KINDS[acq_func]
 
 
 @pytest.mark.parametrize(("model_type", "acq_func"), [pair for pair in PAIRS if pair not in REFUSED])
@@ -90,7 +91,7 @@ async def test_several_objectives_suggest(client, headers, worker, n_objectives)
     check(suggestion, SPACE)
     assert "expected hypervolume improvement" in suggestion["reason"]
     assert suggestion["predictions"].keys() == responses.keys()
-    assert suggestion["acquisition"] is None
+    assert suggestion["acquisition_kind"] == "expected_hypervolume_improvement"
 
 
 async def test_failed_runs_are_avoided_by_a_named_acquisition(client, headers, worker):

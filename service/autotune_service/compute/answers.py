@@ -24,6 +24,7 @@ def solved_of(answer: Answer) -> Solved:
                 reason=one.reason,
                 predictions=_by_response(one.predictions),
                 acquisition=one.acquisition,
+                acquisition_kind=one.acquisition_kind,
             )
             for one in answer.recommendations
         ],

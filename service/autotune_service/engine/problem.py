@@ -7,7 +7,7 @@ from autotune_wire.constraints import Constraint
 from autotune_wire.experiments import AcqFunc, EngineName, ModelType
 from autotune_wire.responses import Responses
 from autotune_wire.space import Space
-from autotune_wire.suggestions import Source
+from autotune_wire.suggestions import AcquisitionKind, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,8 @@ class Recommendation:
         source: Where it comes from.
         reason: Why this one, in a sentence.
         predictions: What the model expects, by response; empty where there is no model.
-        acquisition: The acquisition's value there, None where there is no model.
+        acquisition: The acquisition's value there, None where no model chose.
+        acquisition_kind: What that value tells, and in which unit.
     """
 
     covars: Configuration
@@ -85,6 +86,7 @@ class Recommendation:
     reason: str
     predictions: dict[str, Prediction] = field(default_factory=dict)
     acquisition: float | None = None
+    acquisition_kind: AcquisitionKind | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,16 @@ from autotune_service.engine.encoding import Encoding
 from autotune_service.engine.front import FrontScene, improvement_of_front
 from autotune_service.engine.initial import N_INITIAL, initial_design
 from autotune_service.engine.kernel import Array
-from autotune_service.engine.named.names import has_expected_gain, is_named, title_of
+from autotune_service.engine.named.names import KINDS, is_named, title_of
 from autotune_service.engine.pareto import best_first
 from autotune_service.engine.problem import Problem, Recommendation
 from autotune_service.engine.promise import Chance, Promise, aimed_higher, chances_of, improvement_of
 from autotune_service.engine.region import Region
 from autotune_service.engine.search import Found, find_best
 from autotune_service.engine.surrogate import MAX_CONDITIONED, Surrogate, fit_feasibility, fit_responses
+from autotune_service.engine.worth import is_level, worth_of
 from autotune_wire.responses import objectives_of, primary_of
+from autotune_wire.suggestions import AcquisitionKind
 
 _PROMISING = 16  # rows of the front near which is looked more closely
 _EXPLORES_EACH = 2
@@ -76,7 +78,7 @@ class _Proposing:
     @property
     def n_objectives(self) -> int:
         """How many objectives were measured."""
-        return len(objectives_of(self.problem.responses).keys() & self.surrogates.keys())
+        return len(self._objectives())
 
     def proposals(self) -> list[Recommendation]:
         return [self._proposal() for _ in range(self.problem.n)]
@@ -86,11 +88,12 @@ class _Proposing:
         rng = np.random.default_rng(seed)
         found = find_best(self._promise(rng), self.region, self._promising(), self.taken, rng)
         row = found.row[None]
-        reason, gain = self._reason(found), self._gain(found)
+        reason, kind = self._reason(found), self._kind
         self.pending = np.concatenate([self.pending, row])
         self.taken.add(self.encoding.keys(row)[0])
         predictions = {name: surrogate.predict(row)[0] for name, surrogate in self.surrogates.items()}
-        return Recommendation(self.region.decode(found.row), "model", reason, predictions, gain)
+        worth = worth_of(found.value, kind, [one.scale for one in self._objectives()])
+        return Recommendation(self.region.decode(found.row), "model", reason, predictions, worth, kind)
 
     def _promise(self, rng: np.random.Generator) -> Promise:
         chances = self._chances()
@@ -132,9 +135,13 @@ class _Proposing:
         fixed = self.problem.fixed
         return is_ours and is_turn and any(one.is_code and one.name not in fixed for one in self.encoding.columns)
 
-    def _objective(self) -> Surrogate | None:
+    def _objectives(self) -> list[Surrogate]:
+        """Give the models of the objectives that were measured."""
         names = objectives_of(self.problem.responses)
-        return next((self.surrogates[name] for name in names if name in self.surrogates), None)
+        return [self.surrogates[name] for name in names if name in self.surrogates]
+
+    def _objective(self) -> Surrogate | None:
+        return next(iter(self._objectives()), None)
 
     def _chances(self) -> list[Chance]:
         return chances_of(self.problem.responses, self.surrogates, self.feasibility)
@@ -156,20 +163,23 @@ class _Proposing:
     @cached_property
     def _expected(self) -> Array:
         """What is expected of each objective that was measured, at every run, shape (n, m)."""
-        names = [name for name in objectives_of(self.problem.responses) if name in self.surrogates]
-        return np.stack([self.surrogates[name].process.expect(self.told) for name in names], axis=1)
+        return np.stack([one.process.expect(self.told) for one in self._objectives()], axis=1)
 
     def _front_first(self) -> Array:
         runs = range(len(self.told))
         is_acceptable = are_acceptable(self.problem, self.surrogates, self.told, runs)
         return self.told[best_first(self._expected - 1e3 * ~is_acceptable[:, None], _PROMISING)]
 
-    def _gain(self, found: Found) -> float | None:
-        """Give the expected improvement in the response's own unit, where that is what the acquisition tells."""
-        objective = self._objective()
-        if objective is None or self._is_exploring or not has_expected_gain(self.problem.acq_func, self.n_objectives):
-            return None
-        return float(np.exp(min(found.value, 700.0)) * objective.scale.spread * objective.scale.unit)
+    @property
+    def _kind(self) -> AcquisitionKind:
+        if not self.n_objectives:
+            return "probability_of_success"
+        if self.n_objectives > 1:
+            return "expected_hypervolume_improvement"
+        if self._is_exploring:
+            return "aimed_higher"
+        kind = KINDS[self.problem.acq_func]
+        return kind if self.feasibility is None or not is_level(kind) else "above_worst"
 
     def _reason(self, found: Found) -> str:
         title = title_of(self.problem.acq_func, self.n_objectives)

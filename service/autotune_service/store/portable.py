@@ -33,8 +33,8 @@ _LISTS: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
         suggestions,
         (
             *("suggestion_uuid", "seq", "state", "covars", "fixed", "source", "reason", "mean", "sd", "predictions"),
-            *("acquisition", "engine_version", "seed", "data_rev", "data_seq", "seconds", "lease_by", "lease_until"),
-            *("abandoned_because", "created_at"),
+            *("acquisition", "acquisition_kind", "engine_version", "seed", "data_rev", "data_seq", "seconds"),
+            *("lease_by", "lease_until", "abandoned_because", "created_at"),
         ),
     ),
     "observations": (

@@ -80,6 +80,7 @@ class SuggestionRow:
     sd: float | None
     predictions: dict[str, dict[str, float]]
     acquisition: float | None
+    acquisition_kind: str | None
     engine_version: str | None
     seed: int | None
     data_rev: int
@@ -113,6 +114,7 @@ class SuggestionRow:
             sd=self.sd,
             predictions={name: Predicted(**one) for name, one in self.predictions.items()},
             acquisition=self.acquisition,
+            acquisition_kind=self.acquisition_kind,
             engine_version=self.engine_version,
             seed=self.seed,
             data_rev=self.data_rev,

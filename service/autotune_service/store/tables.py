@@ -124,6 +124,7 @@ suggestions = sa.Table(
     _moment("created_at"),
     sa.Column("predictions", _JSON, nullable=False),
     sa.Column("acquisition", sa.Double, nullable=True),
+    sa.Column("acquisition_kind", sa.Text, nullable=True),
     sa.Column("engine_version", sa.Text, nullable=True),
     sa.Column("seed", sa.BigInteger, nullable=True),
     sa.Column("data_seq", sa.BigInteger, nullable=True),

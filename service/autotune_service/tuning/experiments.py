@@ -96,6 +96,7 @@ def guess_row(
         sd=None,
         predictions={},
         acquisition=None,
+        acquisition_kind=None,
         engine_version=None,
         seed=None,
         data_rev=row.data_rev,

@@ -14,7 +14,7 @@ from autotune_service.store.suggestions import OPEN, SuggestionRow
 from autotune_service.tuning.snapshot import Snapshot
 from autotune_wire.base import Configuration
 from autotune_wire.responses import primary_of
-from autotune_wire.suggestions import Predicted, Source
+from autotune_wire.suggestions import AcquisitionKind, Predicted, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,12 @@ class Proposal:
     reason: str
     predictions: dict[str, Predicted] = field(default_factory=dict)
     acquisition: float | None = None
+    acquisition_kind: AcquisitionKind | None = None
+
+    @property
+    def expected_gain(self) -> float | None:
+        """What it is expected to gain on the best, in the primary response's unit; None where nothing tells."""
+        return self.acquisition if self.acquisition_kind == "expected_improvement" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,7 @@ def suggestion_rows(
             sd=one.predictions[primary].sd if primary in one.predictions else None,
             predictions={name: predicted.model_dump() for name, predicted in one.predictions.items()},
             acquisition=one.acquisition,
+            acquisition_kind=one.acquisition_kind,
             engine_version=solved.engine_version,
             seed=snapshot.experiment.seed,
             data_rev=snapshot.data_rev,

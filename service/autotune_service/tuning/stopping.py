@@ -51,7 +51,7 @@ async def stopped_by_gain(work: Work, row: ExperimentRow, proposals: Sequence[Pr
     if row.stop is None or row.stopped is not None or row.stop.min_expected_gain is None or not proposals:
         return None
     rules = StopRules(min_expected_gain=row.stop.min_expected_gain)
-    return _stop(fired(rules, row.responses, await _values(work, row), proposals[0].acquisition), now)
+    return _stop(fired(rules, row.responses, await _values(work, row), proposals[0].expected_gain), now)
 
 
 async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume, once: Once = ALWAYS) -> Experiment:

@@ -79,7 +79,7 @@ def _by_model(problem: Problem, data: Data, acq_func: AcqFunc, seed: int) -> lis
         mean, sd = (float(values[0]) for values in predict(model, row))
         why = f"{reason}; {proposal.note}" if proposal.note else reason
         predictions = {data.response: data.scale.from_model(mean, sd)}
-        chosen.append(Recommendation(proposal.covars, "model", why, predictions, proposal.value))
+        chosen.append(Recommendation(proposal.covars, "model", why, predictions, proposal.value, "greattunes"))
         if len(chosen) == problem.n:
             return chosen
         taken.pending.append(proposal.covars)

@@ -24,9 +24,11 @@ from autotune_service.engine.ascent import Acquisition
 from autotune_service.engine.named.bridge import ProcessModel, TorchAcquisition, tensor, undisturbed
 from autotune_service.engine.named.fidelity import fidelity_entropy
 from autotune_service.engine.named.knowledge_gradient import KnowledgeGradient, final_choices
+from autotune_service.engine.named.names import KINDS
 from autotune_service.engine.named.noisy import noisy_improvement
 from autotune_service.engine.named.scene import LogAbove, Scene
 from autotune_service.engine.subset import representatives
+from autotune_service.engine.worth import is_level
 from autotune_wire.experiments import AcqFunc
 
 BETA = 4.0
@@ -61,7 +63,7 @@ def acquisition_by_name(name: AcqFunc, scene: Scene, chances: list[Acquisition])
         return [noisy_improvement(scene.process, scene.pending, rng), *chances]
     with undisturbed(scene.seed):
         acquisition: Acquisition = TorchAcquisition(_BUILDERS[name](_with_few_pending(name, scene)))
-    if chances and name in _NO_LOGARITHMS:
+    if chances and is_level(KINDS[name]):
         acquisition = LogAbove(acquisition, _floor(scene))
     return [acquisition, *chances]
 
@@ -168,7 +170,4 @@ _JOINT: frozenset[AcqFunc] = frozenset(
         "qSimpleRegret",
         "qUpperConfidenceBound",
     }
-)
-_NO_LOGARITHMS: frozenset[AcqFunc] = frozenset(
-    {"PosteriorMean", "UpperConfidenceBound", "qSimpleRegret", "qUpperConfidenceBound"}
 )

@@ -1,6 +1,7 @@
 """Which name is served by what; importing this loads no torch."""
 
 from autotune_wire.experiments import AcqFunc, ModelType
+from autotune_wire.suggestions import AcquisitionKind
 
 MODELS_SERVED_BY: dict[ModelType, str] = {
     "SingleTaskGP": "our Gaussian process: a length scale for each covariate, one noise for all runs, all inferred",
@@ -35,16 +36,26 @@ SERVED_BY: dict[AcqFunc, str] = {
 }
 """Acquisitions of engine autotune."""
 
-WITH_EXPECTED_GAIN: frozenset[AcqFunc] = frozenset(
-    {
-        "auto",
-        "ExpectedImprovement",
-        "NoisyExpectedImprovement",
-        "qExpectedImprovement",
-        "qNoisyExpectedImprovement",
-    }
-)
-"""Those whose value is the logarithm of an expected improvement of one objective."""
+KINDS: dict[AcqFunc, AcquisitionKind] = {
+    "auto": "expected_improvement",
+    "ExpectedImprovement": "expected_improvement",
+    "NoisyExpectedImprovement": "expected_improvement",
+    "PosteriorMean": "mean",
+    "ProbabilityOfImprovement": "probability_of_improvement",
+    "UpperConfidenceBound": "confidence_bound",
+    "qExpectedImprovement": "expected_improvement",
+    "qNoisyExpectedImprovement": "expected_improvement",
+    "qProbabilityOfImprovement": "probability_of_improvement",
+    "qSimpleRegret": "mean",
+    "qUpperConfidenceBound": "confidence_bound",
+    "qKnowledgeGradient": "knowledge_gradient",
+    "qMaxValueEntropy": "information",
+    "qMultiFidelityMaxValueEntropy": "information_per_cost",
+}
+"""What the value of each acquisition tells, of one objective and where no run failed."""
+
+WITH_EXPECTED_GAIN: frozenset[AcqFunc] = frozenset(n for n, kind in KINDS.items() if kind == "expected_improvement")
+"""Those that tell what the next run is expected to gain."""
 
 _OWN: frozenset[AcqFunc] = frozenset({"auto", "ExpectedImprovement"})
 
@@ -54,18 +65,13 @@ def is_named(acq_func: AcqFunc) -> bool:
     return acq_func not in _OWN
 
 
-def has_expected_gain(acq_func: AcqFunc, n_objectives: int) -> bool:
-    """Whether the acquisition's value tells an expected gain.
+def title_of(acq_func: AcqFunc, n_objectives: int) -> str:
+    """Name what a suggestion is the highest of.
 
     Args:
         acq_func: The acquisition's name.
         n_objectives: How many objectives were measured.
     """
-    return acq_func in WITH_EXPECTED_GAIN and n_objectives == 1
-
-
-def title_of(acq_func: AcqFunc, n_objectives: int) -> str:
-    """Name what a suggestion is the highest of; arguments as in ``has_expected_gain``."""
     if n_objectives > 1:
         return "expected hypervolume improvement"
     return acq_func if is_named(acq_func) else "expected improvement"
