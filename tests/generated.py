@@ -1,6 +1,8 @@
 """Problems of every kind that the contract allows, for hypothesis."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import get_args
 
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
@@ -10,12 +12,14 @@ from autotune_service.engine.problem import Problem, Run
 from autotune_service.engine.surrogate import Surrogate, fit_responses
 from autotune_wire.base import Configuration
 from autotune_wire.constraints import Constraint
+from autotune_wire.experiments import AcqFunc, ModelType
 from autotune_wire.responses import Responses
 from autotune_wire.space import CatCovariate, ContCovariate, Covariate, Space, is_active
 
 _SPACE = TypeAdapter(Space)
 _CONSTRAINTS = TypeAdapter(list[Constraint])
 _RESPONSES = TypeAdapter(Responses)
+_MF = "qMultiFidelityMaxValueEntropy"
 _SHARES = st.floats(0.0, 1.0)
 
 
@@ -145,15 +149,41 @@ def constraints(draw, space):
     return [one for one in constraints_of(*found) if one.holds(guess)]
 
 
+_WIDE = (1e300, -1e300, 1e-300, 0.0, 1e6)
+
+
 @st.composite
-def _runs(draw, space, responses):
+def _responses(draw):
+    """Draw one to four objectives, some with a reference, and up to two thresholds."""
+    responses = {}
+    for k in range(draw(st.sampled_from([1, 1, 1, 2, 3, 4]))):
+        responses[f"y{k}"] = {"goal": draw(st.sampled_from(["minimize", "maximize"]))}
+        if k:
+            responses["y0"]["reference"] = draw(st.sampled_from([None, 0.0]))
+    for k in range(draw(st.sampled_from([0, 0, 1, 2]))):
+        responses[f"limit{k}"] = {"goal": draw(st.sampled_from([">=", "<="])), "bound": draw(st.floats(-50, 50))}
+    return _RESPONSES.validate_python(responses)
+
+
+@st.composite
+def _retired(draw, space):
+    """Draw options that runs have and the space has no more."""
+    choices = [name for name, one in space.items() if isinstance(one, CatCovariate) and one.active_if is None]
+    names = draw(st.lists(st.sampled_from(choices), max_size=1)) if choices else []
+    return {name: [999.0 if isinstance(space[name].options[0], int | float) else "gone"] for name in names}
+
+
+@st.composite
+def _runs(draw, space, responses, retired, values):
     covars = draw(configurations(space))
+    covars |= {name: options[0] for name, options in retired.items() if draw(st.booleans())}
+    covars = {name: value for name, value in covars.items() if is_active(space, name, covars)}
     if draw(st.integers(0, 4)) == 0:
         return Run(covars, is_failed=True)
     names = [name for name in responses if draw(st.integers(0, 4))] or [next(iter(responses))]
-    values = {name: draw(st.floats(-100, 100)) for name in names}
+    told = {name: draw(values) for name in names}
     sds = {name: draw(st.sampled_from([0.0, 0.1, 50.0])) for name in names if draw(st.booleans())}
-    return Run(covars, values, sds)
+    return Run(covars, told, sds)
 
 
 @st.composite
@@ -161,10 +191,12 @@ def problems(draw, max_runs=9):
     """Draw a problem that has an answer: the guess, or another configuration, meets constraints and fixed values."""
     space = draw(spaces())
     limits = draw(constraints(space))
-    responses = responses_of(y="minimize" if draw(st.booleans()) else "maximize")
-    if draw(st.booleans()):
-        responses |= responses_of(limit=(draw(st.sampled_from([">=", "<="])), draw(st.floats(-50, 50))))
-    runs = draw(st.lists(_runs(space, responses), min_size=draw(st.sampled_from([0, 5])), max_size=max_runs))
+    responses = draw(_responses())
+    retired = draw(_retired(space))
+    ordinary = st.floats(-100, 100)
+    values = draw(st.sampled_from([ordinary, ordinary, ordinary | st.sampled_from(_WIDE)]))
+    told = _runs(space, responses, retired, values)
+    runs = draw(st.lists(told, min_size=draw(st.sampled_from([0, 5])), max_size=max_runs))
     if runs and draw(st.booleans()):
         runs.append(runs[0])
     other = draw(configurations(space))
@@ -178,8 +210,19 @@ def problems(draw, max_runs=9):
         constraints=limits,
         pending=[one for one in pending if all(limit.holds(one) for limit in limits)],
         fixed=_fixed(draw, space, possible),
+        retired=retired,
         n=draw(st.integers(1, 3)),
     )
+
+
+@st.composite
+def named_problems(draw):
+    """Draw a problem with a model and an acquisition by name, such as the contract lets go together."""
+    problem = draw(problems())
+    has_fidelity = any(one.role == "fidelity" for one in problem.space.values())
+    names = [_MF] if has_fidelity else [one for one in get_args(AcqFunc) if one != _MF]
+    acq_func = "auto" if len(problem.responses) > 1 else draw(st.sampled_from(names))
+    return replace(problem, acq_func=acq_func, model_type=draw(st.sampled_from(get_args(ModelType))))
 
 
 def _fixed(draw, space, possible):

@@ -9,12 +9,14 @@ import torch
 from botorch.exceptions import UnsupportedError
 from pydantic import TypeAdapter
 
+from autotune_service.engine.greattunes import adapter
 from autotune_service.engine.greattunes.adapter import recommend_greattunes
 from autotune_service.engine.greattunes.columns import Columns
 from autotune_service.engine.greattunes.combinations import REFUSED, UnsupportedCombinationError
 from autotune_service.engine.greattunes.data import data_of
-from autotune_service.engine.greattunes.session import Session
+from autotune_service.engine.greattunes.session import Session, predict
 from autotune_service.engine.problem import Problem, Run
+from autotune_service.engine.subset import representatives
 from autotune_wire.experiments import AcqFunc, ModelType
 from autotune_wire.responses import Responses
 from autotune_wire.space import Space
@@ -209,6 +211,23 @@ def test_failed_and_incomplete_runs_are_left_out_and_said_to_be():
     more = [Run({"x": 0.0, "k": 5, "c": "b"}, is_failed=True), Run({"x": 2.0, "k": 5, "c": "b"}, {"other": 1.0})]
     (suggested,) = recommend_greattunes(problem(runs=runs() + more))
     assert "after 8 observations, 1 failed and 1 without yield left out" in suggested.reason
+
+
+def test_of_many_runs_representatives_stand_for_all(monkeypatch):
+    monkeypatch.setattr(adapter, "MAX_OBSERVATIONS", 12)
+    given = problem(runs=runs(30))
+    (suggested,) = recommend_greattunes(given)
+    assert "after 30 observations, for which 12 of them stand" in suggested.reason
+    data, columns = data_of(given), Columns(SPACE)
+    rows = columns.encode(data.configurations)
+    kept = representatives(rows.numpy(), data.responses, 12)
+    alone = Session(
+        columns, given.model_type, "ExpectedImprovement", rows[kept], data.responses[kept], data.variances[kept]
+    )
+    mean, sd = (float(one[0]) for one in predict(alone.model, columns.encode([suggested.covars])))
+    assert suggested.predictions["yield"].mean == pytest.approx(
+        data.scale.from_model(mean, sd).mean, rel=1e-4
+    )  # up to the fit
 
 
 def test_noise_that_is_told_is_the_noise_of_the_fixed_noise_model():

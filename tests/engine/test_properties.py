@@ -15,13 +15,15 @@ from autotune_service.engine.encoding import Encoding
 from autotune_service.engine.problem import Problem
 from autotune_service.engine.recommend import explore, recommend
 from autotune_wire.space import CatCovariate, ContCovariate, is_active
-from generated import configurations, problems, spaces
+from generated import configurations, named_problems, problems, spaces
 
 _MOST_LISTED = 2000
+any_problem = problems() | named_problems()
 _LAST_RESORT = "no other configuration is left"
 
 # Derandomized: the same examples on every machine, so that a failure elsewhere is a failure here.
-steady = settings(derandomize=True, deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+steady = settings(derandomize=True, deadline=None, max_examples=50, suppress_health_check=_SLOW)
 
 
 def listed(problem: Problem) -> list | None:
@@ -43,7 +45,7 @@ def listed(problem: Problem) -> list | None:
 
 
 @steady
-@given(problems())
+@given(any_problem)
 def test_suggestions_are_configurations_of_the_space(problem):
     for one in recommend(problem):
         assert checked_configuration(problem.space, one.covars) == one.covars  # the same to the last digit
@@ -51,23 +53,23 @@ def test_suggestions_are_configurations_of_the_space(problem):
 
 
 @steady
-@given(problems())
+@given(any_problem)
 def test_suggestions_meet_every_constraint_as_the_contract_counts(problem):
     for one in recommend(problem):
         assert all(constraint.holds(one.covars) for constraint in problem.constraints)
 
 
 @steady
-@given(problems())
+@given(any_problem)
 def test_suggestions_keep_fixed_and_context_values_to_the_last_digit(problem):
     for one in recommend(problem):
         assert {name: one.covars.get(name) for name in problem.fixed} == problem.fixed
 
 
 @steady
-@given(problems())
+@given(any_problem)
 def test_suggestions_differ_from_all_that_is_known_unless_nothing_else_is_left(problem):
-    encoding = Encoding(problem.space)
+    encoding = Encoding(problem.space, problem.retired)
     known = {encoding.key(one) for one in [run.covars for run in problem.runs] + problem.pending}
     every = {encoding.key(one) for one in listed(problem) or []}
     for one in recommend(problem):
@@ -78,7 +80,7 @@ def test_suggestions_differ_from_all_that_is_known_unless_nothing_else_is_left(p
 
 
 @settings(steady, max_examples=25)
-@given(problems(), problems())
+@given(any_problem, any_problem)
 def test_same_problem_gets_the_same_answer_whatever_was_before(problem, other):
     first = recommend(problem)
     recommend(other)
@@ -95,14 +97,14 @@ def replica():
 
 
 @settings(steady, max_examples=25)
-@given(problems(), problems())
+@given(any_problem, any_problem)
 def test_either_replica_gives_the_same_answer(replica, problem, other):
     recommend(other)  # the two know different things by now
     assert replica.submit(recommend, problem).result() == recommend(problem)
 
 
 @steady
-@given(problems())
+@given(any_problem)
 def test_every_suggestion_of_a_model_comes_with_what_it_expects(problem):
     for one in recommend(problem):
         measured = {name for run in problem.runs if not run.is_failed for name in run.responses}
@@ -111,7 +113,7 @@ def test_every_suggestion_of_a_model_comes_with_what_it_expects(problem):
 
 
 @steady
-@given(problems())
+@given(any_problem)
 def test_exploring_also_keeps_to_the_region(problem):
     for one in explore(problem, "no reason"):
         assert checked_configuration(problem.space, one.covars) == one.covars

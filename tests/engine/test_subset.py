@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from autotune_service.engine.subset import representatives
+from autotune_service.engine.subset import max_fitted, representatives
 
 
 def test_no_more_than_wanted_are_all_kept():
@@ -31,3 +32,8 @@ def test_best_ones_are_always_kept():
     targets = rng.normal(size=300)
     chosen = representatives(rng.random((300, 2)), targets, 40)
     assert set(np.argsort(-targets)[:10]) <= set(chosen.tolist())
+
+
+@pytest.mark.parametrize(("n_responses", "n"), [(1, 400), (2, 400), (8, 200)])
+def test_many_models_learn_from_fewer_each(n_responses, n):
+    assert max_fitted(n_responses) == n  # a quarter of the models at full size: half as many observations

@@ -17,7 +17,8 @@ from autotune_service.engine.problem import Problem, Recommendation
 from autotune_service.engine.promise import Chance, Promise, aimed_higher, chances_of, improvement_of
 from autotune_service.engine.region import Region
 from autotune_service.engine.search import Found, find_best
-from autotune_service.engine.surrogate import MAX_CONDITIONED, Surrogate, fit_feasibility, fit_responses
+from autotune_service.engine.subset import MAX_CONDITIONED, max_fitted
+from autotune_service.engine.surrogate import Surrogate, fit_feasibility, fit_responses
 from autotune_service.engine.worth import is_level, worth_of
 from autotune_wire.responses import objectives_of, primary_of
 from autotune_wire.suggestions import AcquisitionKind
@@ -188,6 +189,9 @@ class _Proposing:
         basis = f"the highest {title}, after {len(self.told)} observations"
         if len(self.told) > MAX_CONDITIONED:
             basis += f", for which {MAX_CONDITIONED} of them stand"
+        n_fitted = max_fitted(len(self.problem.responses))
+        if len(self.told) > n_fitted:
+            basis += f", the hyperparameters learnt from {n_fitted}"
         if self._objective() is None:
             objective = primary_of(self.problem.responses)[0]
             basis = f"the most likely to work, after {len(self.told)} runs of which none has measured {objective}"

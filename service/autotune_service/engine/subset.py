@@ -1,11 +1,27 @@
 """Which observations stand for all where there are too many for an exact posterior."""
 
+from math import sqrt
+
 import numpy as np
 from numpy.typing import NDArray
 
 from autotune_service.engine.kernel import Array
 
+_MAX_FITTED = 400
+_FULLY_FITTED = 2  # responses
+
+MAX_CONDITIONED = 2000
+"""Observations that a posterior is conditioned on; of more, representatives."""
+
 _BEST_SHARE, _NEAR_SHARE = 0.25, 0.5
+
+
+def max_fitted(n_responses: int) -> int:
+    """Give how many observations teach each of n models its hyperparameters; of more, representatives.
+
+    The more models there are, the fewer: time grows with more than the square of their number.
+    """
+    return round(_MAX_FITTED * min(1.0, sqrt(_FULLY_FITTED / n_responses)))
 
 
 def representatives(rows: Array, targets: Array, n: int) -> NDArray[np.int64]:

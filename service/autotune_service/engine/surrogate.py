@@ -9,19 +9,13 @@ from numpy.typing import NDArray
 
 from autotune_service.engine.gaussian_process import GaussianProcess, Hyperparameters
 from autotune_service.engine.kernel import Array
-from autotune_service.engine.likelihood import LogPosterior, Prior
+from autotune_service.engine.likelihood import LogPosterior, Prior, learn
 from autotune_service.engine.named.models import FITS
 from autotune_service.engine.problem import Prediction, Problem, Run
 from autotune_service.engine.scale import ResponseScale
-from autotune_service.engine.subset import representatives
+from autotune_service.engine.subset import MAX_CONDITIONED, max_fitted, representatives
 from autotune_wire.experiments import ModelType
 from autotune_wire.responses import MAX_RESPONSES, Objective, Response
-
-_MAX_FITTED = 400
-"""Observations that the hyperparameters are learnt from; of more, representatives."""
-
-MAX_CONDITIONED = 2000
-"""Observations that a posterior is conditioned on; of more, representatives."""
 
 _LABEL_NOISE = 0.05  # variance of the labels 1 and -1: works and fails are seldom a matter of chance
 
@@ -57,11 +51,14 @@ def fit_responses(
         is_code: Which columns hold option codes, shape (d,).
         names: The responses; all where absent.
     """
-    fitted = {name: _fit_response(problem, name, told, is_code) for name in names or problem.responses}
+    n_fitted = max_fitted(len(problem.responses))
+    fitted = {name: _fit_response(problem, name, told, is_code, n_fitted) for name in names or problem.responses}
     return {name: surrogate for name, surrogate in fitted.items() if surrogate is not None}
 
 
-def _fit_response(problem: Problem, name: str, told: Array, is_code: NDArray[np.bool_]) -> Surrogate | None:
+def _fit_response(
+    problem: Problem, name: str, told: Array, is_code: NDArray[np.bool_], n_fitted: int
+) -> Surrogate | None:
     response, runs = problem.responses[name], problem.runs
     index = np.array([i for i, run in enumerate(runs) if name in run.responses and not run.is_failed], dtype=np.int64)
     if not len(index):
@@ -74,16 +71,18 @@ def _fit_response(problem: Problem, name: str, told: Array, is_code: NDArray[np.
     rows = told[index]
     kept = representatives(rows, targets, MAX_CONDITIONED)
     data = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes(), is_code.tobytes())
-    return Surrogate(_fitted(problem.model_type, *data), scale, index[kept])
+    return Surrogate(_fitted(problem.model_type, n_fitted, *data), scale, index[kept])
 
 
 @lru_cache(maxsize=MAX_RESPONSES)
-def _fitted(model_type: ModelType, rows: bytes, targets: bytes, noises: bytes, is_code: bytes) -> GaussianProcess:
+def _fitted(
+    model_type: ModelType, n_fitted: int, rows: bytes, targets: bytes, noises: bytes, is_code: bytes
+) -> GaussianProcess:
     # Whoever asks for a suggestion asks of the same data what is predicted, too. The key is all that a fit depends
     # on, so what is remembered saves work and cannot change an answer.
     codes = np.frombuffer(is_code, dtype=np.bool_)
     numbers = [np.frombuffer(one, dtype=np.float64) for one in (rows, targets, noises)]
-    return FITS[model_type](numbers[0].reshape(-1, len(codes)), numbers[1], numbers[2], codes)
+    return FITS[model_type](numbers[0].reshape(-1, len(codes)), numbers[1], numbers[2], codes, n_fitted)
 
 
 def fit_feasibility(runs: Sequence[Run], told: Array, is_code: NDArray[np.bool_]) -> GaussianProcess | None:
@@ -103,9 +102,7 @@ def fit_feasibility(runs: Sequence[Run], told: Array, is_code: NDArray[np.bool_]
     rows, labels = told[kept], labels[kept]
     noises = np.full(len(labels), _LABEL_NOISE)
     if np.ptp(labels) > 0:
-        fitted = representatives(rows, labels, _MAX_FITTED)
-        posterior = LogPosterior(rows[fitted], labels[fitted], noises[fitted], is_code, Prior())
-        learnt = posterior.maximize()
+        learnt = learn(LogPosterior, rows, labels, noises, is_code, max_fitted(1))
     else:
         d = rows.shape[1]
         learnt = Hyperparameters(np.exp(Prior().location(is_code)[:d] + 1.5), 1.0, _LABEL_NOISE)

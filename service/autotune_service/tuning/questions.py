@@ -1,6 +1,7 @@
 """Put questions to the engine and wait for their answers; one that was asked before is answered at once."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -22,6 +23,7 @@ from autotune_service.store.questions import (
     get_question,
 )
 from autotune_wire.base import Configuration
+from autotune_wire.space import Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +52,21 @@ def insights_question() -> Question:
     return Question("insights", {})
 
 
-def predict_question(row: ExperimentRow, configurations: list[Configuration]) -> Question:
+def predict_question(
+    row: ExperimentRow, configurations: Sequence[Configuration], spaces: Sequence[Space] = ()
+) -> Question:
     """Ask what the model expects of configurations.
 
+    Args:
+        row: The experiment.
+        configurations: Any that could be told: what was run outside today's space is asked about, too.
+        spaces: The revisions of its space; none where it has but one.
+
     Raises:
-        InvalidError: If one does not lie in the space.
+        InvalidError: If one lies in no revision of the space.
     """
     checked = [
-        checked_configuration(row.space, covars, f"configurations.{index}")
+        checked_configuration(row.space, covars, f"configurations.{index}", earlier=spaces)
         for index, covars in enumerate(configurations)
     ]
     return Question("predict", {"configurations": checked})

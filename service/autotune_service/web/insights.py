@@ -9,6 +9,7 @@ from quart_schema import tag, validate_request, validate_response
 from autotune_service.store.experiments import ExperimentRow
 from autotune_service.tuning.experiments import read_experiment
 from autotune_service.tuning.questions import Answered, Question, answer_to, insights_question, predict_question
+from autotune_service.tuning.spaces import list_revisions
 from autotune_service.web.calls import pending
 from autotune_service.web.identity import signed_in
 from autotune_service.web.rules import rule_of
@@ -27,7 +28,9 @@ async def predict(exp_uuid: UUID, data: Predict) -> PredictReply:
     """Tell what the model expects of configurations, with all that was told before."""
     user_uuid = await signed_in()
     row = await read_experiment(services().store, user_uuid, exp_uuid)
-    answered = await _answer(user_uuid, row, predict_question(row, data.configurations))
+    revisions = await list_revisions(services().store, user_uuid, exp_uuid)
+    question = predict_question(row, data.configurations, [one.covars for one in revisions.spaces])
+    answered = await _answer(user_uuid, row, question)
     return PredictReply.model_validate(answered.answer)
 
 

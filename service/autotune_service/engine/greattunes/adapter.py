@@ -17,7 +17,11 @@ from autotune_service.engine.greattunes.proposal import Taken, propose
 from autotune_service.engine.greattunes.session import Session, predict
 from autotune_service.engine.initial import N_INITIAL, initial_design
 from autotune_service.engine.problem import Problem, Recommendation
+from autotune_service.engine.subset import representatives
 from autotune_wire.experiments import AcqFunc
+
+MAX_OBSERVATIONS = 400
+"""Observations that a session learns from; of more, representatives: its models take seconds from here on."""
 
 
 def recommend_greattunes(problem: Problem) -> list[Recommendation]:
@@ -66,7 +70,9 @@ def _contained(seed: int) -> Iterator[None]:
 def _by_model(problem: Problem, data: Data, acq_func: AcqFunc, seed: int) -> list[Recommendation]:
     columns = Columns(problem.space, problem.fixed, problem.retired)
     rows = columns.encode(data.configurations)
-    session = Session(columns, problem.model_type, acq_func, rows, data.responses, data.variances)
+    kept = representatives(rows.numpy(), data.responses, MAX_OBSERVATIONS)
+    told = (rows[torch.from_numpy(kept)], data.responses[kept], data.variances[kept])
+    session = Session(columns, problem.model_type, acq_func, *told)
     model = session.model  # of the runs alone: what is only believed makes no prediction surer
     if problem.pending:
         session = session.believing(columns.encode(problem.pending))
@@ -88,6 +94,8 @@ def _by_model(problem: Problem, data: Data, acq_func: AcqFunc, seed: int) -> lis
 
 def _reason(problem: Problem, data: Data, acq_func: AcqFunc) -> str:
     parts = [f"greattunes, {problem.model_type} with {acq_func}, after {len(data.configurations)} observations"]
+    if len(data.configurations) > MAX_OBSERVATIONS:
+        parts.append(f"for which {MAX_OBSERVATIONS} of them stand")
     if problem.pending:
         parts.append(f"with {len(problem.pending)} suggestions pending")
     return ", ".join([*parts, data.left_out] if data.left_out else parts)

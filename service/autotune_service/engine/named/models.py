@@ -1,4 +1,7 @@
-"""The surrogates by name: how each fits its Gaussian process; importing this loads no torch."""
+"""The surrogates by name: how each fits its Gaussian process; importing this loads no torch.
+
+All take the observations, shape (n, d) and (n,), and how many of them teach the hyperparameters at most.
+"""
 
 from collections.abc import Callable
 from math import log
@@ -9,14 +12,16 @@ from scipy.special import digamma
 
 from autotune_service.engine.gaussian_process import GaussianProcess, Hyperparameters
 from autotune_service.engine.kernel import Array
-from autotune_service.engine.likelihood import LogPosterior, Prior
-from autotune_service.engine.subset import representatives
+from autotune_service.engine.likelihood import LogPosterior, Prior, learn
+from autotune_service.engine.subset import max_fitted
 from autotune_wire.experiments import ModelType
 
 UNKNOWN_NOISE = 1e-4
 """Variance of a measurement that FixedNoiseGP is not told of: a hundredth of the responses' standard deviation."""
 
-_MAX_FITTED = 400  # as in ``surrogate``
+ALONE = max_fitted(1)
+"""Observations that teach a model its hyperparameters where it is the only one."""
+
 _ROUNDS = 3
 _LEAST_SHARE = 1e-3
 _LOG_LEAST, _LOG_GREATEST = log(1e-6), log(1e1)
@@ -37,24 +42,30 @@ class IsotropicLogPosterior(LogPosterior):
         self.location, self.scale = prior.location(numbers)[d - 1 :], prior.scale(numbers)[d - 1 :]
 
 
-def fit_single_task(rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_]) -> GaussianProcess:
+def fit_single_task(
+    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], n_fitted: int = ALONE
+) -> GaussianProcess:
     """Fit a process to standardized targets, shape (n,); noises that are not known are NaN and one for all."""
-    return _fit(LogPosterior, rows, targets, known_noises, is_code)
+    return _fit(LogPosterior, rows, targets, known_noises, is_code, n_fitted)
 
 
-def fit_fixed_noise(rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_]) -> GaussianProcess:
+def fit_fixed_noise(
+    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], n_fitted: int = ALONE
+) -> GaussianProcess:
     """Fit a process to targets whose noise is what is told, or next to nothing; it is never inferred."""
     noises = np.where(np.isnan(known_noises), UNKNOWN_NOISE, known_noises)
-    return _fit(LogPosterior, rows, targets, noises, is_code)
+    return _fit(LogPosterior, rows, targets, noises, is_code, n_fitted)
 
 
-def fit_isotropic(rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_]) -> GaussianProcess:
+def fit_isotropic(
+    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], n_fitted: int = ALONE
+) -> GaussianProcess:
     """Fit a process with one length scale for all columns."""
-    return _fit(IsotropicLogPosterior, rows, targets, known_noises, is_code)
+    return _fit(IsotropicLogPosterior, rows, targets, known_noises, is_code, n_fitted)
 
 
 def fit_heteroskedastic(
-    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_]
+    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], n_fitted: int = ALONE
 ) -> GaussianProcess:
     """Fit a process to targets whose noise differs from run to run, told or else predicted by a process of its own.
 
@@ -65,20 +76,20 @@ def fit_heteroskedastic(
     5.10 to 5.12), of which s times that share is what is left.
     """
     is_unknown = np.isnan(known_noises)
-    process = fit_single_task(rows, targets, known_noises, is_code)
+    process = fit_single_task(rows, targets, known_noises, is_code, n_fitted)
     if not is_unknown.any():
         return process
     smoothed = None
     for _ in range(_ROUNDS):
-        smoothed = _smoothed_scatter(process, rows, targets, smoothed)
+        smoothed = _smoothed_scatter(process, rows, targets, n_fitted, smoothed)
         logs = smoothed.predict(rows)[0]
         noises = np.where(is_unknown, np.exp(np.clip(logs, _LOG_LEAST, _LOG_GREATEST)), known_noises)
-        process = _fit(LogPosterior, rows, targets, noises, is_code, near=process)
+        process = _fit(LogPosterior, rows, targets, noises, is_code, n_fitted, near=process)
     return process
 
 
 def _smoothed_scatter(
-    process: GaussianProcess, rows: Array, targets: Array, before: GaussianProcess | None
+    process: GaussianProcess, rows: Array, targets: Array, n_fitted: int, before: GaussianProcess | None
 ) -> GaussianProcess:
     """Fit a process to the logarithm of each run's noise, as its distance from the function tells it."""
     means, variances = process.predict(rows)
@@ -88,7 +99,7 @@ def _smoothed_scatter(
     scatter = np.clip(scatter, _LOG_LEAST, _LOG_GREATEST)
     # One run's scatter says little of its noise: known to vary so much, it is smoothed over the neighbours.
     noises = np.full(len(rows), _SCATTER_VARIANCE)
-    return _fit(LogPosterior, rows, scatter, noises, process.is_code, near=before)
+    return _fit(LogPosterior, rows, scatter, noises, process.is_code, n_fitted, near=before)
 
 
 def _fit(
@@ -97,19 +108,19 @@ def _fit(
     targets: Array,
     known_noises: Array,
     is_code: NDArray[np.bool_],
+    n_fitted: int,
     near: GaussianProcess | None = None,
 ) -> GaussianProcess:
-    fitted = representatives(rows, targets, _MAX_FITTED)
-    posterior = kind(rows[fitted], targets[fitted], known_noises[fitted], is_code, Prior())
-    found = posterior.maximize(None if near is None else near.hyperparameters)
+    start = None if near is None else near.hyperparameters
+    found = learn(kind, rows, targets, known_noises, is_code, n_fitted, start)
     is_unknown = np.isnan(known_noises)
-    noises = np.where(is_unknown, found.noise, known_noises) + posterior.prior.noise_floor
+    noises = np.where(is_unknown, found.noise, known_noises) + Prior().noise_floor
     precisions = np.broadcast_to(found.precisions, (rows.shape[1],)).copy()
     noise = found.noise if is_unknown.any() else float(np.median(known_noises))
     return GaussianProcess(rows, targets, noises, Hyperparameters(precisions, found.variance, noise), is_code)
 
 
-Fit = Callable[[Array, Array, Array, NDArray[np.bool_]], GaussianProcess]
+Fit = Callable[[Array, Array, Array, NDArray[np.bool_], int], GaussianProcess]
 
 FITS: dict[ModelType, Fit] = {
     "SingleTaskGP": fit_single_task,
