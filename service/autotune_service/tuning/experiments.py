@@ -59,8 +59,8 @@ async def create_experiment(
             guess = guess_row(row, guess_of(row.space), seq=2, now=now)
             await add_suggestions(work, [guess])
             events.append(("suggestion_created", {**guess.told().model_dump(mode="json"), "superseded": []}))
-        await add_events(work, row, 1, now, events)
-        await once.keep(work, told)
+        add_events(work, row, 1, now, events)
+        once.keep(work, told)
     return told
 
 
@@ -134,9 +134,9 @@ async def close_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID, once: 
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_active(row)
         await update_experiment(work, exp_uuid, {"state": "closed", "last_seq": row.last_seq + 1, "updated_at": now})
-        await add_events(work, row, row.last_seq + 1, now, [("experiment_closed", {})])
+        add_events(work, row, row.last_seq + 1, now, [("experiment_closed", {})])
         told = (await get_experiment(work, exp_uuid, user_uuid)).told()
-        await once.keep(work, told)
+        once.keep(work, told)
     return told
 
 
