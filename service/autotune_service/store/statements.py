@@ -1,12 +1,12 @@
 """Statements compiled once: making and compiling one takes longer than Postgres takes to run it."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import asyncpg
+import msgspec
 from databases.backends.postgres import PostgresBackend
 from sqlalchemy import JSON
 from sqlalchemy.sql import ClauseElement
@@ -57,7 +57,7 @@ class Compiled:
         row = dict(record)
         for name in self.json_columns:
             if row[name] is not None:
-                row[name] = json.loads(row[name])
+                row[name] = msgspec.json.decode(row[name])
         return row
 
 
