@@ -103,7 +103,8 @@ async def test_imported_experiment_goes_on(client, headers, history):
 async def test_stored_export_of_format_1_is_imported(client, headers, stored):
     status, made = await imported(client, headers, stored)
     assert status == 201, made
-    assert without_uuids(await exported(client, headers, made["exp_uuid"])) == without_uuids(stored)
+    again = (await exported(client, headers, made["exp_uuid"])).replace('"acquisition_kind":null,', "")  # not then
+    assert without_uuids(again) == without_uuids(stored)
 
 
 async def test_import_with_a_key_is_done_once(client, headers, stored):
