@@ -83,6 +83,13 @@ def test_heteroskedastic_keeps_the_noise_that_is_told():
     assert fit_heteroskedastic(ROWS, TARGETS, told, NO_CODES).noises == pytest.approx(told + FLOOR)
 
 
+def test_heteroskedastic_takes_runs_that_are_told_to_be_noiseless():
+    told = np.where(np.arange(40) < 30, 0.0, np.nan)
+    noises = fit_heteroskedastic(ROWS, TARGETS, told, NO_CODES).noises
+    assert noises[:30] == pytest.approx(FLOOR)
+    assert (noises[30:] > FLOOR).all()
+
+
 @pytest.mark.parametrize("name", FITS)
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_every_model_fits_few_and_equal_responses(name, n):

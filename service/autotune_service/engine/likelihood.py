@@ -158,9 +158,9 @@ class LogPosterior:
         logs = np.exp(best.x)
         return Hyperparameters(logs[:-2], float(logs[-2]), float(logs[-1]))
 
-    @staticmethod
-    def _logs(known: Hyperparameters) -> Array:
-        return np.asarray(np.log(np.append(known.precisions, [known.variance, known.noise])))
+    def _logs(self, known: Hyperparameters) -> Array:
+        noise = max(known.noise, self.prior.noise_floor)  # where most noises are told to be none, it is none
+        return np.log(np.append(known.precisions, [known.variance, noise]))
 
     def _starts(self) -> list[Array]:
         smooth = self.location
