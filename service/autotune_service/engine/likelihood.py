@@ -160,7 +160,7 @@ class LogPosterior:
 
     def _logs(self, known: Hyperparameters) -> Array:
         noise = max(known.noise, self.prior.noise_floor)  # where most noises are told to be none, it is none
-        return np.log(np.append(known.precisions, [known.variance, noise]))
+        return np.asarray(np.log(np.append(known.precisions, [known.variance, noise])))
 
     def _starts(self) -> list[Array]:
         smooth = self.location
