@@ -33,6 +33,12 @@ async def test_user_may_have_so_many_experiments(client, headers, stranger, few)
     assert (await post(client, "/experiment/new", stranger, new))[0] == 201
 
 
+async def test_experiments_that_come_together_are_no_more_than_may_be(client, headers, few):
+    new = {"name": "x", "covars": SPACE}
+    replies = await asyncio.gather(*(post(client, "/experiment/new", headers, new) for _ in range(8)))
+    assert sorted(status for status, _ in replies) == [201] * 2 + [409] * 6
+
+
 async def test_import_counts_as_one_of_them(client, headers, few, exp_uuid):
     _, document = await get(client, f"/experiment/{exp_uuid}/export", headers)
     assert [(await post(client, "/experiment/import", headers, document))[0] for _ in range(2)] == [201, 409]

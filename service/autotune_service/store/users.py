@@ -12,6 +12,9 @@ from autotune_service.store.database import Store, Work
 from autotune_service.store.statements import Filled, Statement
 from autotune_service.store.tables import refresh_tokens, sessions, users
 
+_HOLD = Statement(
+    sa.select(users.c.user_uuid).where(users.c.user_uuid == sa.bindparam("user_uuid")).with_for_update(key_share=True)
+)
 _GET = Statement(sa.select(users).where(users.c.user_uuid == sa.bindparam("user_uuid")))
 
 
@@ -51,6 +54,11 @@ async def get_user_by_email(work: Work, email: str) -> UserRow | None:
 async def get_user(work: Work | Store, user_uuid: UUID) -> UserRow | None:
     """Find a user."""
     return await _user(work, _GET(user_uuid=user_uuid))
+
+
+async def hold_user(work: Work, user_uuid: UUID) -> None:
+    """Keep others from what counts a user's things, until the transaction ends."""
+    await work.run(_HOLD(user_uuid=user_uuid))
 
 
 async def update_user_active(work: Work, email: str, *, is_active: bool) -> None:

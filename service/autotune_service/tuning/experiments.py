@@ -25,6 +25,7 @@ from autotune_service.store.experiments import (
 from autotune_service.store.observations import list_observations
 from autotune_service.store.spaces import SpaceRow, add_space
 from autotune_service.store.suggestions import OPEN, SuggestionRow, add_suggestions
+from autotune_service.store.users import hold_user
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.base import Configuration
 from autotune_wire.experiments import Experiment, NewExperiment, PageQuery
@@ -65,11 +66,12 @@ async def create_experiment(
 
 
 async def require_room(work: Work, user_uuid: UUID, limits: Limits) -> None:
-    """Refuse another experiment of a user who has enough.
+    """Refuse another experiment of a user who has enough; until the transaction ends nobody else adds one.
 
     Raises:
         LimitReachedError: If the user has as many as there may be.
     """
+    await hold_user(work, user_uuid)
     if await count_experiments(work, user_uuid) >= limits.experiments:
         raise LimitReachedError(f"a user may have {limits.experiments} experiments here")
 
