@@ -15,10 +15,12 @@ SPHERES = {
     "3 objectives": (6, 3, 0),
     "4 objectives": (6, 4, 0),
     "3 thresholds": (6, 1, 3),
+    "2 objectives and 4 thresholds": (6, 2, 4),
+    "greattunes": (6, 1, 0),
 }
 """How many inputs, objectives and thresholds. Each response is a sphere with its middle elsewhere."""
 
-SPHERE_SIZES = (50, 200, 1000, 5000)
+SPHERE_SIZES = (50, 200, 1000, 5000, 10_000)
 
 
 def main() -> None:
@@ -41,10 +43,12 @@ def measure_spheres(name: str, size: int) -> None:
 
     from autotune_service.engine.problem import Problem, Run
     from autotune_service.engine.recommend import recommend
+    from autotune_wire.experiments import EngineName
     from autotune_wire.responses import Objective, Response, Threshold
     from autotune_wire.space import ContCovariate
 
     n_inputs, n_objectives, n_thresholds = SPHERES[name]
+    engine: EngineName = "greattunes" if name == "greattunes" else "autotune"
     space = {f"x{i}": ContCovariate(vtype="cont", guess=0.5, min=0.0, max=1.0) for i in range(n_inputs)}
     middles = {f"y{j}": 0.2 + 0.15 * j for j in range(n_objectives + n_thresholds)}
     responses: dict[str, Response] = {one: Objective(goal="minimize") for one in list(middles)[:n_objectives]}
@@ -60,7 +64,7 @@ def measure_spheres(name: str, size: int) -> None:
     for _ in range(3):
         runs.append(run())
         started = time.process_time()
-        recommend(Problem(space, responses, list(runs), 1))
+        recommend(Problem(space, responses, list(runs), 1, engine=engine))
         seconds.append(time.process_time() - started)
     print_row(name, len(space), size, sorted(seconds)[1])
 
