@@ -44,38 +44,6 @@ async def test_work_rolls_back_on_error(small_store):
     assert await idle_of(small_store) == SMALL
 
 
-async def test_deferred_changes_are_made_together_before_the_commit(small_store):
-    add = sa.text("INSERT INTO kept VALUES (:n, :name)")
-    async with small_store.work() as work:
-        await work.run(sa.text("CREATE TABLE kept (n int, name text)"))
-        await work.run(add.bindparams(n=1, name="first"))
-        work.defer(add.bindparams(n=2, name="second"))
-        work.defer(sa.text("UPDATE kept SET name = :name WHERE n = :n AND name <> :name").bindparams(n=1, name="new"))
-        work.notify("channel", "payload")
-        assert len(await work.all(sa.text("SELECT n FROM kept"))) == 1
-    async with small_store.work() as work:
-        kept = [(one["n"], one["name"]) for one in await work.all(sa.text("SELECT n, name FROM kept ORDER BY n"))]
-        work.defer(sa.text("DELETE FROM kept"))  # alone, and without a notice
-    assert kept == [(1, "new"), (2, "second")]
-    async with small_store.work() as work:
-        assert await work.all(sa.text("SELECT n FROM kept")) == []
-
-
-async def test_deferred_changes_of_a_failed_transaction_are_not_made(small_store):
-    async with small_store.work() as work:
-        await work.run(sa.text("CREATE TABLE kept (n int)"))
-    with pytest.raises(ValueError, match="stop"):
-        async with small_store.work() as work:
-            work.defer(sa.text("INSERT INTO kept VALUES (1)"))
-            raise ValueError("stop")
-    with pytest.raises(asyncpg.DivisionByZeroError):
-        async with small_store.work() as work:
-            work.defer(sa.text("INSERT INTO kept VALUES (1)"))
-            work.defer(sa.text("INSERT INTO kept VALUES (1 / 0)"))
-    async with small_store.work() as work:
-        assert await work.all(sa.text("SELECT n FROM kept")) == []
-
-
 async def test_cancelled_work_gives_its_connection_back(small_store):
     async def hang():
         async with small_store.work() as work:

@@ -54,10 +54,10 @@ async def get_answered(work: Work, user_uuid: UUID, key: str) -> AnsweredRow | N
     return None if row is None else _answered_of(row)
 
 
-def put_answered(work: Work, user_uuid: UUID, key: str, row: AnsweredRow) -> None:
-    """Store what was answered, or how far it came, at the end of the transaction."""
+async def put_answered(work: Work, user_uuid: UUID, key: str, row: AnsweredRow) -> None:
+    """Store what was answered, or how far it came."""
     values = {"body_hash": row.body_hash, "status": row.status, "answer": row.answer}
-    work.defer(_PUT(user_uuid=user_uuid, key=key, **values))
+    await work.run(_PUT(user_uuid=user_uuid, key=key, **values))
 
 
 async def delete_answered(work: Work, older_than: timedelta) -> None:

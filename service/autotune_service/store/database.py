@@ -6,10 +6,8 @@ gives both back whatever happens.
 """
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import lru_cache
 from typing import Any
 
 import asyncpg
@@ -43,7 +41,6 @@ class Work:
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
-        self._deferred: list[Filled] = []
         self._notices: dict[tuple[str, str], None] = {}
 
     async def all(self, query: ClauseElement | Filled) -> list[Row]:
@@ -67,41 +64,13 @@ class Work:
         """Have those who listen on a channel told, once it is committed."""
         self._notices[channel, payload] = None
 
-    def defer(self, query: ClauseElement | Filled) -> None:
-        """Have a query that changes rows and gives none run before the commit, in one round trip with all such.
-
-        None of them sees what another changes, nor does any query before: defer what nobody reads any more.
-        """
-        self._deferred.append(filled(query))
-
-    async def _finish(self) -> None:
-        """Run what was deferred and send the notices."""
-        last = [one.compiled.text for one in self._deferred]
-        arguments = [argument for one in self._deferred for argument in one.arguments]
+    async def _send_notices(self) -> None:
         if self._notices:
             channels, payloads = zip(*self._notices, strict=True)
-            arguments += [list(channels), list(payloads)]
-        if last or self._notices:
-            await self._connection.fetchval(_together(tuple(last), has_notices=bool(self._notices)), *arguments)
+            await self._connection.execute(_NOTIFY, list(channels), list(payloads))
 
 
 _NOTIFY = "SELECT pg_notify(channel, payload) FROM unnest($1::text[], $2::text[]) AS notice (channel, payload)"
-_PLACE = re.compile(r"\$(\d+)")
-
-
-@lru_cache
-def _together(changes: Sequence[str], *, has_notices: bool) -> str:
-    """Make one statement of several that change rows, and of the notices where there are any."""
-    n_places, numbered = 0, []
-    for text in [*changes, _NOTIFY if has_notices else "SELECT 1"]:
-        numbered.append(_numbered_from(text, n_places))
-        n_places += len(set(_PLACE.findall(text)))
-    names = (f"change_{k} AS ({text})" for k, text in enumerate(numbered[:-1]))
-    return f"WITH {', '.join(names)} {numbered[-1]}" if changes else numbered[-1]
-
-
-def _numbered_from(text: str, n_before: int) -> str:
-    return _PLACE.sub(lambda place: f"${n_before + int(place[1])}", text)
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is untyped
@@ -169,7 +138,7 @@ class Store:
         async with self._connected() as connection, connection.transaction():
             work = Work(connection)
             yield work
-            await work._finish()
+            await work._send_notices()
 
     async def one(self, query: ClauseElement | Filled) -> Row | None:
         """Run a query that stands alone, and give its first row, if it has one.

@@ -41,7 +41,7 @@ class LoggedEvent(Event):
     traceparent: str | None = Field(default=None, exclude=True)
 
 
-def add_events(work: Work, row: ExperimentRow, first_seq: int, at: datetime, new: Sequence[NewEvent]) -> None:
+async def add_events(work: Work, row: ExperimentRow, first_seq: int, at: datetime, new: Sequence[NewEvent]) -> None:
     """Append events to an experiment's log and tell the watchers at commit.
 
     The caller holds the experiment's row lock and has taken the seqs from ``first_seq`` on by raising ``last_seq``.
@@ -58,7 +58,7 @@ def add_events(work: Work, row: ExperimentRow, first_seq: int, at: datetime, new
         }
         for i, (kind, data) in enumerate(new)
     ]
-    work.defer(insert_rows(events, ("exp_uuid", "seq", "type", "created_at", "data", "traceparent"), rows))
+    await work.run(insert_rows(events, ("exp_uuid", "seq", "type", "created_at", "data", "traceparent"), rows))
     wake_watchers(work, row.exp_uuid, row.owner_uuid, first_seq + len(new) - 1)
 
 

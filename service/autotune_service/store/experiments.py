@@ -232,11 +232,6 @@ async def update_experiment(work: Work, exp_uuid: UUID, values: dict[str, Any]) 
     await work.run(_update(tuple(values))(of_uuid=exp_uuid, **values))
 
 
-def update_experiment_last(work: Work, exp_uuid: UUID, values: dict[str, Any]) -> None:
-    """Change an experiment at the end of the transaction, which reads it no more; the caller holds its row lock."""
-    work.defer(_update(tuple(values))(of_uuid=exp_uuid, **values))
-
-
 @lru_cache
 def _update(names: tuple[str, ...]) -> Statement:
     values = {name: sa.bindparam(name, type_=experiments.c[name].type) for name in names}

@@ -131,7 +131,7 @@ async def _store(
         await add_suggestions(work, rows)
     if events:
         await update_experiment(work, row.exp_uuid, {"last_seq": row.last_seq + len(events), "updated_at": now})
-        add_events(work, row, first_seq, now, events)
+        await add_events(work, row, first_seq, now, events)
 
 
 def _failures(asked: Asked, failure: str | None) -> Sequence[NewEvent]:

@@ -147,8 +147,8 @@ async def lease(work: Work, row: ExperimentRow, taken: list[SuggestionRow], term
     }
     leased = await update_leased(work, [one.suggestion_uuid for one in taken], terms.worker, terms.lease_for)
     await update_experiment(work, row.exp_uuid, values)
-    add_events(work, row, row.last_seq + 1, now, [_leased_event(one) for one in leased])
-    terms.once.note(work, [one.suggestion_uuid for one in leased])
+    await add_events(work, row, row.last_seq + 1, now, [_leased_event(one) for one in leased])
+    await terms.once.note(work, [one.suggestion_uuid for one in leased])
     return Given(leased, now)
 
 

@@ -159,5 +159,5 @@ async def _first_guess(work: Work, row: ExperimentRow, fixed: Configuration) -> 
     await add_suggestions(work, [guess])
     await update_experiment(work, row.exp_uuid, {"last_seq": guess.seq, "updated_at": now})
     announced = {**guess.told().model_dump(mode="json"), "superseded": []}
-    add_events(work, row, guess.seq, now, [("suggestion_created", announced)])
+    await add_events(work, row, guess.seq, now, [("suggestion_created", announced)])
     return guess

@@ -53,7 +53,7 @@ async def correct(
         await update_observation(work, after)
         await _settle(work, row, after, body.reason, now)
         corrected = after.told()
-        once.keep(work, corrected)
+        await once.keep(work, corrected)
     return corrected
 
 
@@ -111,7 +111,7 @@ async def _settle(work: Work, row: ExperimentRow, after: ObservationRow, reason:
         events.append(event)
     values["last_seq"] = row.last_seq + len(events)
     await update_experiment(work, row.exp_uuid, values)
-    add_events(work, row, row.last_seq + 1, now, events)
+    await add_events(work, row, row.last_seq + 1, now, events)
     call_worker(work, row.exp_uuid)
 
 

@@ -60,8 +60,8 @@ async def create_experiment(
             guess = guess_row(row, guess_of(row.space), seq=2, now=now)
             await add_suggestions(work, [guess])
             events.append(("suggestion_created", {**guess.told().model_dump(mode="json"), "superseded": []}))
-        add_events(work, row, 1, now, events)
-        once.keep(work, told)
+        await add_events(work, row, 1, now, events)
+        await once.keep(work, told)
     return told
 
 
@@ -136,9 +136,9 @@ async def close_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID, once: 
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_active(row)
         await update_experiment(work, exp_uuid, {"state": "closed", "last_seq": row.last_seq + 1, "updated_at": now})
-        add_events(work, row, row.last_seq + 1, now, [("experiment_closed", {})])
+        await add_events(work, row, row.last_seq + 1, now, [("experiment_closed", {})])
         told = (await get_experiment(work, exp_uuid, user_uuid)).told()
-        once.keep(work, told)
+        await once.keep(work, told)
     return told
 
 

@@ -107,7 +107,7 @@ async def fail_job(store: Store, job: Job, failure: str, retry_in: timedelta) ->
             return
         if not row.is_closed:
             await update_experiment(work, row.exp_uuid, {"last_seq": row.last_seq + 1, "n_wanted": row.n_ready})
-            add_events(work, row, row.last_seq + 1, now, _failures(job, failure))
+            await add_events(work, row, row.last_seq + 1, now, _failures(job, failure))
         has_newer_data = row.data_rev > job.experiment.data_rev
         await release_lease(work, job.lease, None if has_newer_data else retry_in)
 
@@ -156,7 +156,7 @@ async def _store(
     values["last_seq"] = row.last_seq + len(events)
     await update_experiment(work, row.exp_uuid, values)
     if events:
-        add_events(work, row, first_seq, now, events)
+        await add_events(work, row, first_seq, now, events)
 
 
 def _failures(job: Job, failure: str | None) -> list[NewEvent]:

@@ -55,7 +55,7 @@ async def renew(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Renew, once
         _require_known(exp_uuid, body.suggestion_uuids, found)
         lost = [one.suggestion_uuid for one in found if one.state != LEASED or one.lease_by != body.worker]
         held = Leases(suggestions=[one.told() for one in found], lost=lost)
-        once.keep(work, held)
+        await once.keep(work, held)
     return held
 
 
@@ -83,7 +83,7 @@ async def abandon(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Abandon, 
         ended = await get_suggestion(work, exp_uuid, body.suggestion_uuid)
         assert ended is not None
         told = ended.told()
-        once.keep(work, told)
+        await once.keep(work, told)
     return told
 
 
@@ -117,7 +117,7 @@ async def _abandon(work: Work, row: ExperimentRow, one: SuggestionRow, reason: s
     values = {"n_open": row.n_open - one.is_counted, "last_seq": row.last_seq + 1, "updated_at": now}
     await update_experiment(work, row.exp_uuid, values)
     data = {"suggestion_uuid": str(one.suggestion_uuid), "worker": one.lease_by, "reason": reason}
-    add_events(work, row, row.last_seq + 1, now, [("suggestion_abandoned", data)])
+    await add_events(work, row, row.last_seq + 1, now, [("suggestion_abandoned", data)])
     call_worker(work, row.exp_uuid)
 
 
@@ -138,7 +138,7 @@ async def _expire(store: Store, exp_uuid: UUID) -> int:
         }
         await update_experiment(work, exp_uuid, values)
         events = [_expired_event(one, is_open=one in again) for one in expired]
-        add_events(work, row, row.last_seq + 1, now, events)
+        await add_events(work, row, row.last_seq + 1, now, events)
     return len(expired)
 
 

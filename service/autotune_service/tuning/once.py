@@ -95,27 +95,27 @@ class Once:
         async with store.work() as work:
             return await self.begin(work)
 
-    def note(self, work: Work, uuids: Iterable[UUID]) -> None:
+    async def note(self, work: Work, uuids: Iterable[UUID]) -> None:
         """Store that it came so much further, for a request of several transactions."""
         if self._key is None:
             return
         self._noted = [*(self._noted or ()), *uuids]
-        self._put(work, None, json.dumps([str(one) for one in self._noted]))
+        await self._put(work, None, json.dumps([str(one) for one in self._noted]))
 
-    def keep(self, work: Work, reply: Reply) -> None:
+    async def keep(self, work: Work, reply: Reply) -> None:
         """Store the answer."""
-        self._put(work, _DONE, reply.model_dump_json())
+        await self._put(work, _DONE, reply.model_dump_json())
 
     async def keep_alone(self, store: Store, reply: Reply) -> None:
         """Store the answer of a request of several transactions, after all of them."""
         if self._key is not None:
             async with store.work() as work:
                 await self.begin(work)
-                self.keep(work, reply)
+                await self.keep(work, reply)
 
-    def _put(self, work: Work, status: int | None, answer: str) -> None:
+    async def _put(self, work: Work, status: int | None, answer: str) -> None:
         if self._key is not None and self._user_uuid is not None:
-            put_answered(work, self._user_uuid, self._key, AnsweredRow(self._body_hash, status, answer))
+            await put_answered(work, self._user_uuid, self._key, AnsweredRow(self._body_hash, status, answer))
 
 
 ALWAYS = Once()

@@ -97,7 +97,7 @@ async def import_experiment(
         await add_imported(work, rows)
         call_worker(work, rows.experiment["exp_uuid"])
         told = (await get_experiment(work, rows.experiment["exp_uuid"], user_uuid)).told()
-        once.keep(work, told)
+        await once.keep(work, told)
     return told
 
 

@@ -48,7 +48,7 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
         changes = revised(row.space, edit, constraints=row.constraints, responses=row.responses)
         check_models(Described(row.engine, row.acq_func, edit.covars, row.responses, constraints, row.stop))
         if not changes:
-            once.keep(work, row.told())
+            await once.keep(work, row.told())
             return row.told()
         revision = SpaceRow(
             exp_uuid=exp_uuid,
@@ -65,10 +65,10 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
         await update_experiment(work, exp_uuid, _values(revision, row, now))
         data = revision.told().model_dump(mode="json", exclude={"seq", "time_created"})
         event = {**data, "changes": changes, "superseded": [str(uuid) for uuid in open_ones]}
-        add_events(work, row, revision.seq, now, [("space_changed", event)])
+        await add_events(work, row, revision.seq, now, [("space_changed", event)])
         call_worker(work, exp_uuid)
         told = (await get_experiment(work, exp_uuid, user_uuid)).told()
-        once.keep(work, told)
+        await once.keep(work, told)
     return told
 
 

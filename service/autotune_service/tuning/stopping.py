@@ -72,10 +72,10 @@ async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume, on
         stored = None if stop is None else stop.model_dump(mode="json")
         values = {"stop": stored, "stopped": None, "last_seq": row.last_seq + 1, "updated_at": now}
         await update_experiment(work, exp_uuid, values)
-        add_events(work, row, row.last_seq + 1, now, [("experiment_resumed", {"stop": stored})])
+        await add_events(work, row, row.last_seq + 1, now, [("experiment_resumed", {"stop": stored})])
         call_worker(work, exp_uuid)
         told = (await get_experiment(work, exp_uuid, user_uuid)).told()
-        once.keep(work, told)
+        await once.keep(work, told)
     return told
 
 

@@ -14,7 +14,7 @@ from autotune_service.domain.incumbent import is_better, meets_thresholds
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.store.database import Store
 from autotune_service.store.events import NewEvent, add_events, call_worker
-from autotune_service.store.experiments import ExperimentRow, get_experiment, update_experiment_last
+from autotune_service.store.experiments import ExperimentRow, get_experiment, update_experiment
 from autotune_service.store.observations import ObservationRow, add_observations
 from autotune_service.store.suggestions import TOLD, update_state
 from autotune_service.tuning.experiments import best_changed, require_active, with_new_data
@@ -79,11 +79,11 @@ async def tell(
             values["stopped"], event = stopped
             added.events.append(event)
         values["last_seq"] = row.last_seq + len(added.events)
-        update_experiment_last(work, exp_uuid, values)
-        add_events(work, row, row.last_seq + 1, now, added.events)
+        await update_experiment(work, exp_uuid, values)
+        await add_events(work, row, row.last_seq + 1, now, added.events)
         call_worker(work, exp_uuid)
         reply = added.reply()
-        once.keep(work, reply)
+        await once.keep(work, reply)
     return reply
 
 
