@@ -20,13 +20,17 @@ _NO_POSTERIOR = 1e25
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """Independent normal priors over the logarithms of the hyperparameters, and the noise's floor.
+    """Independent priors over the logarithms of the hyperparameters, and the noise's floor: normal ones.
+
+    But a number's precision has a tail towards 0 that falls exponentially from ``precision_tail`` standard deviations
+    below the mean on: of many inputs most may not matter.
 
     The values were chosen on generated functions; ``docs/engine.md`` says which and how.
     """
 
     precision: float = 0.4
     precision_sd: float = 1.0
+    precision_tail: float = 0.5
     code_precision: float = -1.0
     code_precision_sd: float = 1.5
     variance: float = 0.0
@@ -49,6 +53,10 @@ class Prior:
         precisions = np.where(is_code, self.code_precision_sd, self.precision_sd)
         return np.append(precisions, [self.variance_sd, self.noise_sd])
 
+    def tail(self, is_code: NDArray[np.bool_]) -> Array:
+        """Give where each prior's lower tail begins, in standard deviations, in the same order."""
+        return np.append(np.where(is_code, np.inf, self.precision_tail), [np.inf, np.inf])
+
 
 class LogPosterior:
     """The log marginal likelihood plus the log prior, as a function of the hyperparameters' logarithms.
@@ -69,7 +77,7 @@ class LogPosterior:
     ) -> None:
         n = len(rows)
         self.prior = prior
-        self.location, self.scale = prior.location(is_code), prior.scale(is_code)
+        self.location, self.scale, self.tail = prior.location(is_code), prior.scale(is_code), prior.tail(is_code)
         self._is_code = is_code
         self._owners = np.arange(rows.shape[1])  # which precision each column has
         numbers, codes = rows[:, ~is_code], rows[:, is_code].T
@@ -111,8 +119,9 @@ class LogPosterior:
         gradient[k] = 0.5 * variance * own.sum() - inner.reshape(-1) @ correlation.reshape(-1)
         gradient[k + 1] = -0.5 * noise * own[self._is_inferred].sum()
         deviation = (logs - self.location) / self.scale
-        value = -0.5 * (residual @ residual) - np.log(np.diag(factor)).sum() - 0.5 * (deviation @ deviation)
-        return -float(value), deviation / self.scale - gradient
+        within = np.maximum(deviation, -self.tail)  # the slope of half the square, and no more than where a tail begins
+        value = -0.5 * (residual @ residual) - np.log(np.diag(factor)).sum() - within @ (deviation - 0.5 * within)
+        return -float(value), within / self.scale - gradient
 
     def _distances(self, precisions: Array) -> Array:
         """Give the scaled squared distances, shape (n, n), with a precision for each column."""

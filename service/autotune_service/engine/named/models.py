@@ -39,7 +39,9 @@ class IsotropicLogPosterior(LogPosterior):
         d = rows.shape[1]
         self._owners = np.zeros_like(self._owners)
         numbers = np.zeros(d, dtype=np.bool_)
-        self.location, self.scale = prior.location(numbers)[d - 1 :], prior.scale(numbers)[d - 1 :]
+        self.location, self.scale, self.tail = (
+            of(numbers)[d - 1 :] for of in (prior.location, prior.scale, prior.tail)
+        )
 
 
 def fit_single_task(
