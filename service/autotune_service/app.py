@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 from uuid import uuid4
 
 from hypercorn.asyncio import serve as hypercorn_serve
@@ -277,7 +278,14 @@ async def _serve_http(
         services.hub.close()
 
     app.before_serving(announce)
+    asyncio.get_running_loop().set_exception_handler(_report)
     await hypercorn_serve(app, config, shutdown_trigger=stop)
+
+
+def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    # A peer that takes nothing is given up at the end. The streams of Python 3.11 stumble over the cancelled task.
+    if not isinstance(context.get("exception"), asyncio.CancelledError):
+        loop.default_exception_handler(context)
 
 
 def _stop_signal() -> asyncio.Event:

@@ -14,7 +14,7 @@ from autotune_service.domain.models import (
     check_models,
 )
 from autotune_service.engine.greattunes.combinations import REFUSED
-from autotune_service.engine.named.names import WITH_EXPECTED_GAIN as ENGINE_GIVES_GAIN
+from autotune_service.engine.named.names import KINDS
 from autotune_wire.experiments import AcqFunc, ModelType, NewExperiment
 from support import SPACE
 
@@ -49,7 +49,7 @@ def test_greattunes_is_refused_what_it_cannot_compute(model_type, acq_func):
 
 
 def test_rules_are_those_of_the_engine():
-    assert set(WITH_EXPECTED_GAIN) == ENGINE_GIVES_GAIN
+    assert set(WITH_EXPECTED_GAIN) == {name for name, kind in KINDS.items() if kind == "expected_improvement"}
     others = set(get_args(ModelType)) - set(GREATTUNES_WITH_KNOWN_NOISE)
     assert {(model_type, GREATTUNES_NEEDS_KNOWN_NOISE) for model_type in others} == REFUSED.keys()
 

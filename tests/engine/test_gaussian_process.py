@@ -168,7 +168,7 @@ def test_log_posterior_is_likelihood_plus_prior_up_to_a_constant(rng):
         return -likelihood + sum(penalty)
 
     first, second = rng.normal(size=4), rng.normal(size=4)
-    first[:2] = posterior.location[:2] + [-3.0, 2.0]
+    first[:2] = posterior.location[:2] + np.array([-3.0, 2.0])
     difference = posterior.negative(first)[0] - posterior.negative(second)[0]
     assert difference == pytest.approx(by_hand(first) - by_hand(second), rel=1e-9)
 

@@ -84,7 +84,7 @@ def test_promise_08_suggestion_of_a_vanished_worker_is_offered_again_once(replic
         watcher.stop()
     expired = [event.data["suggestion_uuid"] for event in watcher.events if event.type == "suggestion_expired"]
     assert expired == [taken["suggestion_uuid"]]
-    assert second["worker"] == "second"
+    assert (second["worker"], second["suggestion_uuid"]) == ("second", taken["suggestion_uuid"])
 
 
 def test_promise_09_of_two_tells_of_one_suggestion_one_wins_and_a_correction_is_its_own_call(replicas):

@@ -1,6 +1,8 @@
 """Nothing acknowledged is lost, whatever ends the service."""
 
+import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 
@@ -98,12 +100,37 @@ def test_stopped_service_closes_its_sockets_and_leaves_no_trace_of_trouble(start
         exp_uuid = client.post("/experiment/new", json={"name": "stop", "covars": SPACE}).json()["exp_uuid"]
         url = f"{service.url.replace('http', 'ws')}/experiment/stream/{exp_uuid}?after=1"
         headers = {"Authorization": client.headers["Authorization"]}
-        with websockets.sync.client.connect(url, additional_headers=headers) as socket:
-            socket.recv()
+        with websockets.sync.client.connect(url, additional_headers=headers) as watching:
+            watching.recv()
             assert service.stop() == 0
             with pytest.raises(websockets.exceptions.ConnectionClosed) as closed:
-                socket.recv()
+                watching.recv()
     assert closed.value.rcvd.code == 1012
+    assert "Traceback" not in service.log()
+
+
+def test_stopped_service_waits_for_no_peer_that_takes_nothing(start_service, database_url):
+    service = start_service("--no-worker", AUTOTUNE_DATABASE_URL=database_url)
+    with service.client() as client:
+        exp_uuid = client.post("/experiment/new", json={"name": "stop", "covars": SPACE}).json()["exp_uuid"]
+        many = [{"covars": GUESS, "response": float(n)} for n in range(1000)]
+        for _ in range(12):  # more than the buffers between the two hold
+            client.post(f"/experiment/tell/{exp_uuid}", json={"observations": many}).raise_for_status()
+        path, token = f"/experiment/stream/{exp_uuid}?after=0", client.headers["Authorization"]
+        host, _, port = service.url.removeprefix("http://").partition(":")
+        head = (
+            f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {token}\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        with socket.socket() as stalled:
+            stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            stalled.connect((host, int(port)))
+            stalled.sendall(head.encode())
+            assert stalled.recv(12) == b"HTTP/1.1 101"
+            time.sleep(1)  # until all buffers are full
+            at = time.monotonic()
+            assert service.stop() == 0
+            assert time.monotonic() - at < 10
     assert "Traceback" not in service.log()
 
 

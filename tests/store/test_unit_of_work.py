@@ -71,6 +71,20 @@ async def test_failing_commit_gives_its_connection_back(small_store):
     await small_store.check()
 
 
+async def test_failing_begin_gives_its_connection_back(small_store, monkeypatch):
+    async def fail(_self):
+        raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("asyncpg.transaction.Transaction.start", fail)
+        for _ in range(SMALL + 1):
+            with pytest.raises(UnavailableError):
+                async with small_store.work():
+                    pytest.fail("there is no transaction")
+    assert await idle_of(small_store) == SMALL
+    await small_store.check()
+
+
 async def test_killed_backend_is_unavailable_once_and_replaced(small_store):
     with pytest.raises(UnavailableError):
         async with small_store.work() as work:

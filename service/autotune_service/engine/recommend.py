@@ -190,7 +190,7 @@ class _Proposing:
         if len(self.told) > MAX_CONDITIONED:
             basis += f", for which {MAX_CONDITIONED} of them stand"
         n_fitted = max_fitted(len(self.problem.responses))
-        if len(self.told) > n_fitted:
+        if any(len(surrogate.index) > n_fitted for surrogate in self.surrogates.values()):
             basis += f", the hyperparameters learnt from {n_fitted}"
         if self._objective() is None:
             objective = primary_of(self.problem.responses)[0]

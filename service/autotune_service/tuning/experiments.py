@@ -65,14 +65,20 @@ async def create_experiment(
     return told
 
 
-async def require_room(work: Work, user_uuid: UUID, limits: Limits) -> None:
-    """Refuse another experiment of a user who has enough; until the transaction ends nobody else adds one.
+async def require_room(work: Work, user_uuid: UUID, limits: Limits, n_new: int = 1) -> None:
+    """Refuse more experiments of a user than there may be; until the transaction ends nobody else adds one.
+
+    Args:
+        work: The transaction that adds them.
+        user_uuid: Whose they are.
+        limits: How many there may be.
+        n_new: How many come to those that are stored already.
 
     Raises:
-        LimitReachedError: If the user has as many as there may be.
+        LimitReachedError: If they are too many.
     """
     await hold_user(work, user_uuid)
-    if await count_experiments(work, user_uuid) >= limits.experiments:
+    if await count_experiments(work, user_uuid) + n_new > limits.experiments:
         raise LimitReachedError(f"a user may have {limits.experiments} experiments here")
 
 

@@ -93,8 +93,8 @@ async def import_experiment(
     rows = await asyncio.to_thread(_Import(user_uuid, export).rows)
     async with store.work() as work:
         await once.begin(work)
-        await require_room(work, user_uuid, limits)
         await add_imported(work, rows)
+        await require_room(work, user_uuid, limits, n_new=0)  # last, as it keeps the user's others waiting
         call_worker(work, rows.experiment["exp_uuid"])
         told = (await get_experiment(work, rows.experiment["exp_uuid"], user_uuid)).told()
         await once.keep(work, told)

@@ -54,9 +54,6 @@ KINDS: dict[AcqFunc, AcquisitionKind] = {
 }
 """What the value of each acquisition tells, of one objective and where no run failed."""
 
-WITH_EXPECTED_GAIN: frozenset[AcqFunc] = frozenset(n for n, kind in KINDS.items() if kind == "expected_improvement")
-"""Those that tell what the next run is expected to gain."""
-
 _OWN: frozenset[AcqFunc] = frozenset({"auto", "ExpectedImprovement"})
 
 
