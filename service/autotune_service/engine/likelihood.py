@@ -22,15 +22,15 @@ _NO_POSTERIOR = 1e25
 class Prior:
     """Independent priors over the logarithms of the hyperparameters, and the noise's floor: normal ones.
 
-    But a number's precision has a tail towards 0 that falls exponentially from ``precision_tail`` standard deviations
-    below the mean on: of many inputs most may not matter.
+    But a number's precision has a tail towards 0 that falls exponentially, from ``precision_tail`` / d standard
+    deviations below the mean on: of few inputs each will matter, of many most may not.
 
     The values were chosen on generated functions; ``docs/engine.md`` says which and how.
     """
 
     precision: float = 0.4
     precision_sd: float = 1.0
-    precision_tail: float = 0.5
+    precision_tail: float = 10.0
     code_precision: float = -1.0
     code_precision_sd: float = 1.5
     variance: float = 0.0
@@ -55,7 +55,7 @@ class Prior:
 
     def tail(self, is_code: NDArray[np.bool_]) -> Array:
         """Give where each prior's lower tail begins, in standard deviations, in the same order."""
-        return np.append(np.where(is_code, np.inf, self.precision_tail), [np.inf, np.inf])
+        return np.append(np.where(is_code, np.inf, self.precision_tail / len(is_code)), [np.inf, np.inf])
 
 
 class LogPosterior:
