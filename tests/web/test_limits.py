@@ -95,4 +95,7 @@ async def test_limits_are_published(client):
     about = document["info"]["description"]
     assert "a body of 100000 bytes" in about
     assert "100000 in an experiment" in about
-    assert "10000 experiments" in about
+    assert "1000 observations in a tell" in about
+    assert "10000 experiments and 1000 websockets of a user" in about
+    assert "100 frames a second of a websocket, 64 of them unanswered" in about
+    assert "200000 events of an imported experiment" in about

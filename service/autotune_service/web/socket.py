@@ -41,8 +41,10 @@ _SEND_S = 10.0
 """How long a peer may take nothing of what is sent; what is behind it waits in the table, not in memory."""
 _CLOSE_S = 2.0
 _OPERATIONS_AT_A_TIME = 8
-_MAX_UNANSWERED = 64
-_FRAMES_A_SECOND = 100
+MAX_UNANSWERED = 64
+"""Frames of a socket that may wait for their answers."""
+FRAMES_A_SECOND = 100
+"""Frames that a peer may send."""
 _RESTARTS = "the service restarts: connect again"
 _ID: TypeAdapter[Id] = TypeAdapter(Id)
 
@@ -133,8 +135,8 @@ class Socket:
                     # Always read on: what is not read gathers in the server's own queue, which has no bound.
                     message = await self._websocket.receive()
                     rate.count()
-                    if self._n_operations >= _MAX_UNANSWERED:
-                        raise ClosedError(CLOSE_TOO_MUCH, f"{_MAX_UNANSWERED} frames wait for their answer")
+                    if self._n_operations >= MAX_UNANSWERED:
+                        raise ClosedError(CLOSE_TOO_MUCH, f"{MAX_UNANSWERED} frames wait for their answer")
                     self._n_operations += 1
                     tasks.create_task(self._operate(message))
         except BaseExceptionGroup as group:
@@ -196,8 +198,8 @@ class _Rate:
         second = int(asyncio.get_running_loop().time())
         self._n_frames = self._n_frames + 1 if second == self._second else 1
         self._second = second
-        if self._n_frames > _FRAMES_A_SECOND:
-            raise ClosedError(CLOSE_TOO_MUCH, f"more than {_FRAMES_A_SECOND} frames in a second")
+        if self._n_frames > FRAMES_A_SECOND:
+            raise ClosedError(CLOSE_TOO_MUCH, f"more than {FRAMES_A_SECOND} frames in a second")
 
 
 async def _close(code: int, reason: str) -> None:
