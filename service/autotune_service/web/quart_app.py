@@ -84,8 +84,8 @@ def _document(app: Quart, services: Services) -> None:
         f"Limits of this service: a body of {app.config['MAX_CONTENT_LENGTH']} bytes ({paths.EXPERIMENT_IMPORT}: "
         f"{MAX_IMPORT_BYTES}); {MAX_TELL} observations in a tell, {services.limits.observations} in an experiment; "
         f"{services.limits.experiments} experiments and {services.sockets_per_user} websockets of a user; "
-        f"{services.limits.waiting} requests that wait for the engine at a time; {FRAMES_A_SECOND} frames a second of a "
-        f"websocket, {MAX_UNANSWERED} of them unanswered; {MAX_EVENTS} events of an imported experiment."
+        f"{services.limits.waiting} requests that wait for the engine at a time; {FRAMES_A_SECOND} frames a second of "
+        f"a websocket, {MAX_UNANSWERED} of them unanswered; {MAX_EVENTS} events of an imported experiment."
     )
     about = f"What to try next, live.\n\n{limits}"
     QuartSchema(
