@@ -120,7 +120,7 @@ asyncio.run(main())
 
 
 def test_promise_18_peer_that_answers_no_ping_is_dropped(start_service, database_url):
-    pings = {"AUTOTUNE_PING_S": "0.5", "AUTOTUNE_SILENT_S": "1.5"}
+    pings = {"AUTOTUNE_PING_S": "0.5", "AUTOTUNE_SILENT_S": "1.5", "AUTOTUNE_SOCKETS_PER_USER": "1"}
     service = start_service("--no-worker", AUTOTUNE_DATABASE_URL=database_url, **pings)
     with service.client() as client:
         watched = Watched(service, client)
@@ -132,6 +132,9 @@ def test_promise_18_peer_that_answers_no_ping_is_dropped(start_service, database
             assert watched.n_connections() == n_connections
             os.kill(watcher.pid, signal.SIGSTOP)
             wait_until(lambda: watched.n_connections() < n_connections, 10)
+            with subprocess.Popen(command, stdout=subprocess.PIPE) as other:  # in the place of the one that was dropped
+                assert other.stdout.readline()
+                other.kill()
             os.kill(watcher.pid, signal.SIGKILL)
 
 
