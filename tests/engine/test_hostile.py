@@ -83,3 +83,11 @@ def test_thousand_observations_are_answered():
     (one,) = recommend(problem(runs))
     assert one.source == "model"
     assert 0.5 < one.covars["x"] < 0.7
+
+
+def test_few_failures_among_many_runs_are_learnt_from():
+    at = [{"x": (0.37 + 0.618 * k) % 1.0, "n": 7 * k % 10, "c": "abc"[k % 3]} for k in range(2400)]
+    runs = [Run(one, is_failed=True) if one["x"] > 0.97 else Run(one, {"y": one["x"]}) for one in at]
+    (one,) = recommend(problem(runs))
+    assert one.source == "model"
+    assert 0.9 < one.covars["x"] < 0.975

@@ -37,3 +37,11 @@ def test_best_ones_are_always_kept():
 @pytest.mark.parametrize(("n_responses", "n"), [(1, 400), (2, 400), (8, 200)])
 def test_many_models_learn_from_fewer_each(n_responses, n):
     assert max_fitted(n_responses) == n  # a quarter of the models at full size: half as many observations
+
+
+def test_names_of_options_do_not_matter():
+    rng = np.random.default_rng(2)
+    rows = rng.integers(10, size=(900, 3)).astype(float)
+    targets, renamed = rng.normal(size=900), rng.permutation(10)[rows.astype(int)].astype(float)
+    codes = np.ones(3, dtype=bool)
+    assert representatives(rows, targets, 100, codes).tolist() == representatives(renamed, targets, 100, codes).tolist()

@@ -52,7 +52,9 @@ def problem_of(acq_func="auto", n=7, n_failed=0, measure=loss):
         ("probability_of_improvement", np.log(0.25), [SCALE], 0.25),
         ("information", np.log(0.25), [SCALE], 0.25),
         ("probability_of_success", np.log(0.25), [], 0.25),
-        ("expected_improvement", 800.0, [replace(SCALE, unit=1e308)], 1e308),
+        ("expected_improvement", 800.0, [replace(SCALE, unit=1e308)], np.exp(709.0)),
+        ("expected_hypervolume_improvement", 0.0, [replace(SCALE, unit=u) for u in (1e200, 1e200, 1e-200)], 1.25e199),
+        ("expected_hypervolume_improvement", 0.0, [replace(SCALE, unit=u) for u in (1e-200, 1e200, 1e200)], 1.25e199),
         ("expected_improvement", -1e9, [SCALE], 0.0),
     ],
 )

@@ -10,7 +10,8 @@ from autotune_wire.constraints import Constraint
 from autotune_wire.responses import Responses
 from autotune_wire.space import Space
 from calling import get, post
-from hostile import HOSTILE
+from generated import constraints_of
+from hostile import HOSTILE, problem, told
 from support import make_experiment
 
 SPACES, RESPONSES, CONSTRAINTS = (TypeAdapter(kind) for kind in (Space, Responses, list[Constraint]))
@@ -48,9 +49,11 @@ def widened(given):
     return space
 
 
-async def told(client, headers, given, **fields):
+async def told_over_the_api(client, headers, given, guess=None, **fields):
     """Create the experiment, tell its history, narrow its space where the runs were made in another."""
     space, first = as_json(SPACES, given.space), widened(given)
+    for name, value in (guess or {}).items():
+        first[name]["guess"] = space[name]["guess"] = value
     fields |= {"covars": first, "responses": as_json(RESPONSES, given.responses)}
     fields["constraints"] = as_json(CONSTRAINTS, given.constraints)
     exp_uuid = (await make_experiment(client, headers, **fields))["exp_uuid"]
@@ -81,7 +84,7 @@ def assert_finite(predictions):
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_hostile_history_is_answered_over_the_api(client, headers, worker, name):
     given = HOSTILE[name]
-    exp_uuid = await told(client, headers, given)
+    exp_uuid = await told_over_the_api(client, headers, given)
     suggestion = await asked(client, headers, exp_uuid, given.fixed)
     is_short = len(given.runs) < 5
     assert suggestion["source"] == ("sobol" if is_short else "model"), suggestion["reason"]
@@ -97,10 +100,26 @@ async def test_hostile_history_is_answered_over_the_api(client, headers, worker,
     assert reply["n_observations"] == len(given.runs)
 
 
+async def test_constraints_that_leave_one_point_are_answered_over_the_api(client, headers, worker):
+    limits = constraints_of(
+        {"ctype": "linear", "weights": {"x": 1.0, "n": 1.0}, "relation": ">=", "bound": 10.0},
+        {"ctype": "forbidden", "combination": {"c": ["b", "c"]}},
+    )
+    given = problem(told([0.5, 1.0, 0.2, 0.7, 0.1, 0.4]), constraints=limits)
+    exp_uuid = await told_over_the_api(client, headers, given, guess={"x": 1.0, "n": 9, "c": "a"})
+    for _ in range(2):
+        suggestion = await asked(client, headers, exp_uuid, {})
+        assert suggestion["covars"] == {"x": pytest.approx(1.0), "n": 9, "c": "a"}
+        body = {"covars": suggestion["covars"], "response": 2.0, "suggestion_uuid": suggestion["suggestion_uuid"]}
+        assert (await post(client, f"/experiment/tell/{exp_uuid}", headers, body))[0] == 202
+    assert "no other configuration is left" in (await asked(client, headers, exp_uuid, {}))["reason"]
+    assert (await get(client, f"/experiment/{exp_uuid}/insights", headers))[0] == 200
+
+
 @pytest.mark.parametrize("name", GREATTUNES)
 async def test_hostile_history_is_answered_by_greattunes_over_the_api(client, headers, worker, name):
     given = HOSTILE[name]
-    exp_uuid = await told(client, headers, given, engine="greattunes")
+    exp_uuid = await told_over_the_api(client, headers, given, engine="greattunes")
     suggestion = await asked(client, headers, exp_uuid, given.fixed)
     assert suggestion["source"] == "model" or "greattunes has" in suggestion["reason"], suggestion["reason"]
     assert_finite(suggestion["predictions"].values())

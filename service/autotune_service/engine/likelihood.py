@@ -199,5 +199,5 @@ def learn(
         n_fitted: How many representatives at most.
         near: Those of nearly the same data, to start from.
     """
-    kept = representatives(rows, targets, n_fitted)
+    kept = representatives(rows, targets, n_fitted, is_code)
     return kind(rows[kept], targets[kept], known_noises[kept], is_code, Prior()).maximize(near)

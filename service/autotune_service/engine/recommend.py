@@ -187,10 +187,11 @@ class _Proposing:
         if self._is_exploring:
             title += " over more than the best, to give options another try"
         basis = f"the highest {title}, after {len(self.told)} observations"
-        if len(self.told) > MAX_CONDITIONED:
+        n_measured = max(sum(name in run.responses for run in self.problem.runs) for name in self.problem.responses)
+        if n_measured > MAX_CONDITIONED:
             basis += f", for which {MAX_CONDITIONED} of them stand"
         n_fitted = max_fitted(len(self.problem.responses))
-        if any(len(surrogate.index) > n_fitted for surrogate in self.surrogates.values()):
+        if n_measured > n_fitted:
             basis += f", the hyperparameters learnt from {n_fitted}"
         if self._objective() is None:
             objective = primary_of(self.problem.responses)[0]

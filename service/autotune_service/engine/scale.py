@@ -10,9 +10,7 @@ _REACH = 4.0
 _HOPELESS = 1e6  # ways from the median to the best: what lies further below is as good as this
 _FLAT = 1e-12  # a share of the values' size: what differs by less is rounding
 _FARTHEST = 1e6  # on the model's scale: farther than this, nothing makes a difference, and squares stay finite
-_SMALLEST = 1e-300
-LARGEST = 1e308
-"""What is larger counts as this."""
+_LARGEST, _SMALLEST = 1e308, 1e-300
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ class ResponseScale:
     def to_model(self, responses: Array) -> Array:
         """Map responses, shape (n,), to the model's scale."""
         with np.errstate(over="ignore"):  # what is too large for a number counts as the most that counts
-            signed = np.clip(self.sign * (responses / self.unit), -LARGEST, LARGEST)
+            signed = np.clip(self.sign * (responses / self.unit), -_LARGEST, _LARGEST)
             standard = (self._drawn_in(signed) - self.center) / self.spread
         return np.clip(standard, -_FARTHEST, _FARTHEST)
 
@@ -75,7 +73,7 @@ class ResponseScale:
         return self._in_own_unit(self.sign * middle), self._in_own_unit((high - low) / 2.0)
 
     def _in_own_unit(self, value: float) -> float:
-        return min(max(float(value) * self.unit, -LARGEST), LARGEST)
+        return min(max(float(value) * self.unit, -_LARGEST), _LARGEST)
 
     def _drawn_in(self, signed: Array) -> Array:
         if not np.isfinite(self.knee):

@@ -24,7 +24,7 @@ def max_fitted(n_responses: int) -> int:
     return round(_MAX_FITTED * min(1.0, sqrt(_FULLY_FITTED / n_responses)))
 
 
-def representatives(rows: Array, targets: Array, n: int) -> NDArray[np.int64]:
+def representatives(rows: Array, targets: Array, n: int, is_code: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
     """Choose n observations: a quarter the best, half those nearest to the best one, the rest evenly over time.
 
     What has to be known well is where the best ones are; of the rest, where nothing is to be found.
@@ -33,6 +33,7 @@ def representatives(rows: Array, targets: Array, n: int) -> NDArray[np.int64]:
         rows: Where was observed, shape (m, d).
         targets: What was observed, more is better, shape (m,).
         n: How many to choose.
+        is_code: Which columns hold option codes, of which only equality counts, shape (d,); none where absent.
 
     Returns:
         The chosen ones' indices in ascending order; all where there are no more than n.
@@ -43,7 +44,10 @@ def representatives(rows: Array, targets: Array, n: int) -> NDArray[np.int64]:
     n_best = round(n * _BEST_SHARE)
     is_chosen = np.zeros(len(rows), dtype=np.bool_)
     is_chosen[order[:n_best]] = True
-    distances = np.abs(rows - rows[order[0]]).sum(axis=1)
+    apart = np.abs(rows - rows[order[0]])
+    if is_code is not None:
+        apart[:, is_code] = apart[:, is_code] > 0
+    distances = apart.sum(axis=1)
     distances[is_chosen] = np.inf
     is_chosen[np.argsort(distances, kind="stable")[: round(n * _NEAR_SHARE)]] = True
     rest = np.flatnonzero(~is_chosen)

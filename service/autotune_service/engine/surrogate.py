@@ -69,7 +69,7 @@ def _fit_response(
     sds = np.array([runs[i].sds.get(name, np.nan) for i in index], dtype=np.float64)
     noises = scale.sd_to_model(sds) ** 2
     rows = told[index]
-    kept = representatives(rows, targets, MAX_CONDITIONED)
+    kept = representatives(rows, targets, MAX_CONDITIONED, is_code)
     data = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes(), is_code.tobytes())
     return Surrogate(_fitted(problem.model_type, n_fitted, *data), scale, index[kept])
 
@@ -98,11 +98,13 @@ def fit_feasibility(runs: Sequence[Run], told: Array, is_code: NDArray[np.bool_]
     if not any(run.is_failed for run in runs):
         return None
     labels = np.array([-1.0 if run.is_failed else 1.0 for run in runs])
-    kept = representatives(told, labels, MAX_CONDITIONED)
+    kept = representatives(told, -labels, MAX_CONDITIONED, is_code)  # the failures first: they are what has to be known
     rows, labels = told[kept], labels[kept]
     noises = np.full(len(labels), _LABEL_NOISE)
     if np.ptp(labels) > 0:
-        learnt = learn(LogPosterior, rows, labels, noises, is_code, max_fitted(1))
+        n = max_fitted(1)
+        taught = representatives(rows, -labels, n, is_code)
+        learnt = learn(LogPosterior, rows[taught], labels[taught], noises[taught], is_code, n)
     else:
         d = rows.shape[1]
         learnt = Hyperparameters(np.exp(Prior().location(is_code)[:d] + 1.5), 1.0, _LABEL_NOISE)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from autotune_service.engine.scale import LARGEST, ResponseScale
+from autotune_service.engine.scale import ResponseScale
 from autotune_wire.suggestions import AcquisitionKind
 
 _LEVELS: frozenset[AcquisitionKind] = frozenset({"mean", "confidence_bound"})
@@ -16,7 +16,7 @@ _AMOUNTS: frozenset[AcquisitionKind] = frozenset(
         "expected_hypervolume_improvement",
     }
 )
-_LARGEST_LOG = 700.0
+_LARGEST_LOG = 709.0  # of the largest double, nearly
 
 
 def is_level(kind: AcquisitionKind) -> bool:
@@ -34,7 +34,5 @@ def worth_of(value: float, kind: AcquisitionKind, scales: Sequence[ResponseScale
     """
     if is_level(kind):
         return scales[0].from_model(value, 0.0)[0]
-    amount = math.exp(min(value, _LARGEST_LOG))
-    for scale in scales if kind in _AMOUNTS else ():
-        amount = min(amount * scale.spread * scale.unit, LARGEST)
-    return amount
+    logs = [math.log(scale.spread) + math.log(scale.unit) for scale in (scales if kind in _AMOUNTS else ())]
+    return math.exp(min(value + sum(logs), _LARGEST_LOG))

@@ -98,7 +98,7 @@ def _sampled_improvement(scene: Scene) -> AcquisitionFunction:
 
 def _sampled_noisy_improvement(scene: Scene) -> AcquisitionFunction:
     process = scene.process
-    kept = representatives(process.rows, process.targets, _MAX_BASELINE)
+    kept = representatives(process.rows, process.targets, _MAX_BASELINE, process.is_code)
     baseline = tensor(np.unique(process.rows[kept], axis=0))
     return qLogNoisyExpectedImprovement(
         _model(scene), baseline, sampler=_sampler(scene), X_pending=_pending(scene), prune_baseline=True

@@ -19,7 +19,7 @@ def noisy_improvement(process: GaussianProcess, pending: Array, rng: np.random.G
     own, with a best of its own (Letham et al. 2019, "Constrained Bayesian Optimization with Noisy Experiments",
     as BoTorch's LogNoisyExpectedImprovement has it).
     """
-    kept = representatives(process.rows, process.targets, _MAX_BASELINE)
+    kept = representatives(process.rows, process.targets, _MAX_BASELINE, process.is_code)
     rows = np.unique(np.concatenate([process.rows[kept], pending]), axis=0)
     return improvement_over(process, rows, _drawn(process, rows, rng))
 
