@@ -4,11 +4,13 @@ import math
 
 import pytest
 
+from autotune_service.engine.encoding import Encoding
 from autotune_service.engine.insights import best_predicted, insights, predict
 from autotune_service.engine.problem import Run
 from autotune_service.engine.recommend import recommend
+from autotune_service.engine.surrogate import fit_feasibility
 from generated import constraints_of
-from hostile import HOSTILE, places, problem, shares, thin, told
+from hostile import HOSTILE, SPACE, places, problem, shares, thin, told
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -88,6 +90,7 @@ def test_thousand_observations_are_answered():
 def test_few_failures_among_many_runs_are_learnt_from():
     at = [{"x": (0.37 + 0.618 * k) % 1.0, "n": 7 * k % 10, "c": "abc"[k % 3]} for k in range(2400)]
     runs = [Run(one, is_failed=True) if one["x"] > 0.97 else Run(one, {"y": one["x"]}) for one in at]
-    (one,) = recommend(problem(runs))
-    assert one.source == "model"
-    assert 0.9 < one.covars["x"] < 0.975
+    encoding = Encoding(SPACE)
+    process = fit_feasibility(runs, encoding.encode(at), encoding.is_code)
+    assert len(process.rows) == 2000
+    assert (process.targets < 0).sum() == sum(run.is_failed for run in runs)
