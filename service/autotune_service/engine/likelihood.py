@@ -11,7 +11,6 @@ from scipy.spatial.distance import cdist
 
 from autotune_service.engine.gaussian_process import Hyperparameters, NotPositiveDefiniteError, cholesky
 from autotune_service.engine.kernel import Array, matern
-from autotune_service.engine.subset import representatives
 
 _MAX_ITERATIONS = 60
 _REACH = 6.0  # in prior standard deviations: beyond it nothing is gained but overflow
@@ -177,27 +176,3 @@ class LogPosterior:
         rough[:-2] += 1.5
         rough[-1] = np.log(1e-2)
         return [smooth, rough]
-
-
-def learn(
-    kind: type[LogPosterior],
-    rows: Array,
-    targets: Array,
-    known_noises: Array,
-    is_code: NDArray[np.bool_],
-    n_fitted: int,
-    near: Hyperparameters | None = None,
-) -> Hyperparameters:
-    """Find the most probable hyperparameters, of many observations by representatives.
-
-    Args:
-        kind: The log posterior; it takes the arguments that follow.
-        rows: Where was observed, shape (n, d).
-        targets: What was observed, shape (n,).
-        known_noises: The variances of the noise, shape (n,).
-        is_code: Which columns hold option codes, shape (d,).
-        n_fitted: How many representatives at most.
-        near: Those of nearly the same data, to start from.
-    """
-    kept = representatives(rows, targets, n_fitted, is_code)
-    return kind(rows[kept], targets[kept], known_noises[kept], is_code, Prior()).maximize(near)

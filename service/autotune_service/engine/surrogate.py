@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from autotune_service.engine.gaussian_process import GaussianProcess, Hyperparameters
 from autotune_service.engine.kernel import Array
-from autotune_service.engine.likelihood import LogPosterior, Prior, learn
+from autotune_service.engine.likelihood import LogPosterior, Prior
 from autotune_service.engine.named.models import FITS
 from autotune_service.engine.problem import Prediction, Problem, Run
 from autotune_service.engine.scale import ResponseScale
@@ -102,9 +102,8 @@ def fit_feasibility(runs: Sequence[Run], told: Array, is_code: NDArray[np.bool_]
     rows, labels = told[kept], labels[kept]
     noises = np.full(len(labels), _LABEL_NOISE)
     if np.ptp(labels) > 0:
-        n = max_fitted(1)
-        taught = representatives(rows, -labels, n, is_code)
-        learnt = learn(LogPosterior, rows[taught], labels[taught], noises[taught], is_code, n)
+        taught = representatives(rows, -labels, max_fitted(1), is_code)
+        learnt = LogPosterior(rows[taught], labels[taught], noises[taught], is_code, Prior()).maximize()
     else:
         d = rows.shape[1]
         learnt = Hyperparameters(np.exp(Prior().location(is_code)[:d] + 1.5), 1.0, _LABEL_NOISE)

@@ -28,8 +28,8 @@ async def predict(exp_uuid: UUID, data: Predict) -> PredictReply:
     """Tell what the model expects of configurations, with all that was told before."""
     user_uuid = await signed_in()
     row = await read_experiment(services().store, user_uuid, exp_uuid)
-    revisions = await list_revisions(services().store, user_uuid, exp_uuid)
-    question = predict_question(row, data.configurations, [one.covars for one in revisions.spaces])
+    spaces = (await list_revisions(services().store, user_uuid, exp_uuid)).spaces if row.space_revision else []
+    question = predict_question(row, data.configurations, [one.covars for one in spaces])
     answered = await _answer(user_uuid, row, question)
     return PredictReply.model_validate(answered.answer)
 

@@ -12,8 +12,8 @@ from scipy.special import digamma
 
 from autotune_service.engine.gaussian_process import GaussianProcess, Hyperparameters
 from autotune_service.engine.kernel import Array
-from autotune_service.engine.likelihood import LogPosterior, Prior, learn
-from autotune_service.engine.subset import max_fitted
+from autotune_service.engine.likelihood import LogPosterior, Prior
+from autotune_service.engine.subset import max_fitted, representatives
 from autotune_wire.experiments import ModelType
 
 UNKNOWN_NOISE = 1e-4
@@ -114,7 +114,8 @@ def _fit(
     near: GaussianProcess | None = None,
 ) -> GaussianProcess:
     start = None if near is None else near.hyperparameters
-    found = learn(kind, rows, targets, known_noises, is_code, n_fitted, start)
+    kept = representatives(rows, targets, n_fitted, is_code)
+    found = kind(rows[kept], targets[kept], known_noises[kept], is_code, Prior()).maximize(start)
     is_unknown = np.isnan(known_noises)
     noises = np.where(is_unknown, found.noise, known_noises) + Prior().noise_floor
     precisions = np.broadcast_to(found.precisions, (rows.shape[1],)).copy()
