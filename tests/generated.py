@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import get_args
 
+import numpy as np
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from autotune_service.domain.models import GREATTUNES_ACQ_FUNCS, GREATTUNES_NEEDS_KNOWN_NOISE
 from autotune_service.engine.encoding import Encoding
 from autotune_service.engine.problem import Problem, Run
 from autotune_service.engine.surrogate import Surrogate, fit_responses
@@ -47,12 +49,12 @@ def responses_of(**goals: object) -> Responses:
 
 
 @st.composite
-def _numbers(draw, kind):
+def _numbers(draw, kind, forms=("plain", "log", "step")):
     is_int = kind == "int"
     low = draw(st.integers(-50, 50)) if is_int else round(draw(st.floats(-1e3, 1e3)), 2)
     span = draw(st.sampled_from([1, 2, 4, 30, 500])) if is_int else draw(st.sampled_from([0.01, 0.3, 1.0, 7.5, 1e4]))
     covariate = {"vtype": kind}
-    form = draw(st.sampled_from(["plain", "log", "step"]))
+    form = draw(st.sampled_from(forms))
     if form == "log":
         covariate["log"] = True
         low = 1 + abs(low) if is_int else 0.01 + abs(low)
@@ -82,15 +84,26 @@ def value_at(covariate: Covariate, share: float):
     return covariate.options[index] if isinstance(covariate, CatCovariate) else covariate.value_at(index)
 
 
+def _guessed(draw, covariate):
+    guess = covariate["options"][0] if covariate["vtype"] == "cat" else covariate["min"]
+    return covariate | {"guess": value_at(space_of({"x": covariate | {"guess": guess}})["x"], draw(_SHARES))}
+
+
+@st.composite
+def plain_spaces(draw):
+    """Draw a space that every engine takes: numbers within bounds and options without order."""
+    kinds = draw(st.lists(st.sampled_from(["int", "cont", "cat"]), min_size=1, max_size=4))
+    options = {"vtype": "cat", "options": list("abc")}
+    covars = [options if kind == "cat" else draw(_numbers(kind, forms=["plain"])) for kind in kinds]
+    return space_of({f"v{i}": _guessed(draw, covariate) for i, covariate in enumerate(covars)})
+
+
 @st.composite
 def spaces(draw, max_size=5):
     covars = {}
     for i in range(draw(st.integers(1, max_size))):
         kind = draw(st.sampled_from(["int", "cont", "cat"]))
-        covariate = draw(_choices() if kind == "cat" else _numbers(kind))
-        guess = covariate["options"][0] if kind == "cat" else covariate["min"]
-        covariate["guess"] = value_at(space_of({"x": covariate | {"guess": guess}})["x"], draw(_SHARES))
-        covars[f"v{i}"] = covariate
+        covars[f"v{i}"] = _guessed(draw, draw(_choices() if kind == "cat" else _numbers(kind)))
     space = space_of(covars)
     for name in list(covars)[1:]:
         role = draw(st.sampled_from(["design", "design", "context", "fidelity", "conditional"]))
@@ -186,10 +199,23 @@ def _runs(draw, space, responses, retired, values):
     return Run(covars, told, sds)
 
 
+def _many_runs(space, responses, seed, n):
+    """Give n runs as a tuner makes them, in no particular places; one in eight failed."""
+    rng = np.random.default_rng(seed)
+    every = [{name: value_at(one, rng.random()) for name, one in space.items()} for _ in range(n)]
+    valid = [{name: value for name, value in one.items() if is_active(space, name, one)} for one in every]
+    measured = [dict(zip(responses, rng.normal(size=len(responses)).tolist(), strict=True)) for _ in valid]
+    is_failed = rng.random(n) < 1 / 8
+    return [
+        Run(covars, is_failed=True) if failed else Run(covars, told)
+        for covars, told, failed in zip(valid, measured, is_failed, strict=True)
+    ]
+
+
 @st.composite
-def problems(draw, max_runs=9):
+def problems(draw, max_runs=9, max_size=5):
     """Draw a problem that has an answer: the guess, or another configuration, meets constraints and fixed values."""
-    space = draw(spaces())
+    space = draw(spaces(max_size))
     limits = draw(constraints(space))
     responses = draw(_responses())
     retired = draw(_retired(space))
@@ -223,6 +249,38 @@ def named_problems(draw):
     names = [_MF] if has_fidelity else [one for one in get_args(AcqFunc) if one != _MF]
     acq_func = "auto" if len(problem.responses) > 1 else draw(st.sampled_from(names))
     return replace(problem, acq_func=acq_func, model_type=draw(st.sampled_from(get_args(ModelType))))
+
+
+@st.composite
+def large_problems(draw):
+    """Draw a problem of more covariates and of 20 to 90 runs."""
+    problem = draw(problems(max_size=12))
+    more = _many_runs(problem.space, problem.responses, draw(st.integers(0, 2**31)), draw(st.integers(20, 90)))
+    return replace(problem, runs=[*problem.runs, *more])
+
+
+@st.composite
+def greattunes_problems(draw):
+    """Draw a problem that greattunes takes, of any model and acquisition that go together."""
+    space = draw(plain_spaces())
+    responses = responses_of(y=draw(st.sampled_from(["minimize", "maximize"])))
+    retired = draw(_retired(space))
+    told = _runs(space, responses, retired, st.floats(-100, 100) | st.sampled_from(_WIDE))
+    possible = draw(configurations(space))
+    names = sorted(GREATTUNES_ACQ_FUNCS - {GREATTUNES_NEEDS_KNOWN_NOISE})
+    return Problem(
+        engine="greattunes",
+        acq_func=draw(st.sampled_from(names)),
+        model_type=draw(st.sampled_from(get_args(ModelType))),
+        space=space,
+        responses=responses,
+        runs=draw(st.lists(told, min_size=draw(st.sampled_from([0, 5])), max_size=9)),
+        seed=draw(st.integers(0, 2**31)),
+        pending=draw(st.lists(configurations(space), max_size=2)),
+        fixed=_fixed(draw, space, possible),
+        retired=retired,
+        n=draw(st.integers(1, 2)),
+    )
 
 
 def _fixed(draw, space, possible):

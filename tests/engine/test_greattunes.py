@@ -266,9 +266,15 @@ def test_custom_model_predicts_with_the_noise_that_was_fitted():
     assert float(session.model.likelihood.noise) < 0.1
 
 
-def test_too_few_runs_give_the_initial_design():
-    failed = [Run(covars, is_failed=True) for covars in design(9)]
-    for few in (problem(runs=runs(4)), problem(runs=failed), problem(runs=runs(1), pending=design(9))):
-        (suggested,) = recommend_greattunes(few)
-        assert suggested.source == "sobol"
-        assert "until greattunes has 5 configurations" in suggested.reason
+@pytest.mark.parametrize(
+    ("told", "pending", "until"),
+    [
+        (runs(4), [], "until greattunes has 5 configurations"),
+        ([Run(covars, is_failed=True) for covars in design(9)], [], "until 2 runs have measured yield"),
+        (runs(1), design(9), "until 2 runs have measured yield"),
+    ],
+)
+def test_too_few_runs_give_the_initial_design(told, pending, until):
+    (suggested,) = recommend_greattunes(problem(runs=told, pending=pending))
+    assert suggested.source == "sobol"
+    assert until in suggested.reason

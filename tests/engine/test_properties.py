@@ -7,6 +7,7 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
+from botorch.exceptions import ModelFittingError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from autotune_service.engine.encoding import Encoding
 from autotune_service.engine.problem import Problem
 from autotune_service.engine.recommend import explore, recommend
 from autotune_wire.space import CatCovariate, ContCovariate, is_active
-from generated import configurations, named_problems, problems, spaces
+from generated import configurations, greattunes_problems, large_problems, named_problems, problems, spaces
 
 _MOST_LISTED = 2000
 any_problem = problems() | named_problems()
@@ -101,6 +102,51 @@ def replica():
 def test_either_replica_gives_the_same_answer(replica, problem, other):
     recommend(other)  # the two know different things by now
     assert replica.submit(recommend, problem).result() == recommend(problem)
+
+
+@settings(steady, max_examples=15)
+@given(large_problems())
+def test_suggestions_hold_all_of_it_after_long_histories_and_among_many_covariates_too(problem):
+    encoding = Encoding(problem.space, problem.retired)
+    known = {encoding.key(one) for one in [run.covars for run in problem.runs] + problem.pending}
+    suggested = recommend(problem)
+    for one in suggested:
+        assert checked_configuration(problem.space, one.covars) == one.covars
+        assert all(constraint.holds(one.covars) for constraint in problem.constraints)
+        assert {name: one.covars.get(name) for name in problem.fixed} == problem.fixed
+        key = encoding.key(one.covars)
+        assert (key in known) == (_LAST_RESORT in one.reason)
+        known.add(key)
+    assert recommend(problem) == suggested
+
+
+def as_served(problem):
+    """Recommend as the service does: where greattunes cannot fit its model it explores, and says why."""
+    try:
+        return recommend(problem)
+    except ModelFittingError as error:
+        return explore(problem, str(error))
+
+
+@settings(steady, max_examples=20)
+@given(greattunes_problems())
+def test_greattunes_too_suggests_configurations_of_the_space_that_are_new(problem):
+    encoding = Encoding(problem.space, problem.retired)
+    known = {encoding.key(one) for one in [run.covars for run in problem.runs] + problem.pending}
+    every = {encoding.key(one) for one in listed(problem) or []}
+    for one in as_served(problem):
+        assert checked_configuration(problem.space, one.covars) == one.covars
+        assert {name: one.covars[name] for name in problem.fixed} == problem.fixed
+        key = encoding.key(one.covars)
+        assert key not in known or every <= known
+        known.add(key)
+
+
+@settings(steady, max_examples=10)
+@given(greattunes_problems(), greattunes_problems())
+def test_greattunes_too_gives_the_same_answer_on_either_replica(replica, problem, other):
+    as_served(other)
+    assert replica.submit(as_served, problem).result() == as_served(problem)
 
 
 @steady

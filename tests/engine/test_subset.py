@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
 
+from autotune_service.engine import surrogate
+from autotune_service.engine.problem import Problem, Run
 from autotune_service.engine.subset import max_fitted, representatives
+from generated import fitted_to, responses_of, space_of
 
 
 def test_no_more_than_wanted_are_all_kept():
@@ -45,3 +48,14 @@ def test_names_of_options_do_not_matter():
     targets, renamed = rng.normal(size=900), rng.permutation(10)[rows.astype(int)].astype(float)
     codes = np.ones(3, dtype=bool)
     assert representatives(rows, targets, 100, codes).tolist() == representatives(renamed, targets, 100, codes).tolist()
+
+
+@pytest.mark.parametrize(("goal", "bound"), [(">=", 0.3), ("<=", 0.3)])
+def test_of_a_threshold_those_near_its_bound_are_kept(monkeypatch, goal, bound):
+    monkeypatch.setattr(surrogate, "MAX_CONDITIONED", 40)
+    space = space_of({"x": {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}})
+    runs = [Run({"x": i / 200}, {"y": 0.0, "z": i / 200}) for i in range(201)]
+    problem = Problem(space=space, responses=responses_of(y="maximize", z=(goal, bound)), runs=runs, seed=1)
+    kept = fitted_to(problem)["z"].index.tolist()
+    assert set(range(55, 66)) <= set(kept)  # 0.275 to 0.325; those deepest inside the bound lie at 0 or at 1
+    assert len(kept) == 40

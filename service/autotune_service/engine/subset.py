@@ -24,14 +24,14 @@ def max_fitted(n_responses: int) -> int:
     return round(_MAX_FITTED * min(1.0, sqrt(_FULLY_FITTED / n_responses)))
 
 
-def representatives(rows: Array, targets: Array, n: int, is_code: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+def representatives(rows: Array, merits: Array, n: int, is_code: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
     """Choose n observations: a quarter the best, half those nearest to the best one, the rest evenly over time.
 
     What has to be known well is where the best ones are; of the rest, where nothing is to be found.
 
     Args:
         rows: Where was observed, shape (m, d).
-        targets: What was observed, more is better, shape (m,).
+        merits: How much each one is worth knowing, such as what was observed where more is better, shape (m,).
         n: How many to choose.
         is_code: Which columns hold option codes, of which only equality counts, shape (d,); none where absent.
 
@@ -40,7 +40,7 @@ def representatives(rows: Array, targets: Array, n: int, is_code: NDArray[np.boo
     """
     if len(rows) <= n:
         return np.arange(len(rows))
-    order = np.argsort(-targets, kind="stable")
+    order = np.argsort(-merits, kind="stable")
     n_best = round(n * _BEST_SHARE)
     is_chosen = np.zeros(len(rows), dtype=np.bool_)
     is_chosen[order[:n_best]] = True

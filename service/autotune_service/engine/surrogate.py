@@ -69,20 +69,30 @@ def _fit_response(
     sds = np.array([runs[i].sds.get(name, np.nan) for i in index], dtype=np.float64)
     noises = scale.sd_to_model(sds) ** 2
     rows = told[index]
-    kept = representatives(rows, targets, MAX_CONDITIONED, is_code)
-    data = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes(), is_code.tobytes())
-    return Surrogate(_fitted(problem.model_type, n_fitted, *data), scale, index[kept])
+    merits = _merits(response, targets, scale)
+    kept = representatives(rows, merits, MAX_CONDITIONED, is_code)
+    taught = representatives(rows[kept], merits[kept], n_fitted, is_code)
+    data = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes(), is_code.tobytes(), taught.tobytes())
+    return Surrogate(_fitted(problem.model_type, *data), scale, index[kept])
+
+
+def _merits(response: Response, targets: Array, scale: ResponseScale) -> Array:
+    """Give how much each run is worth knowing: the best of an objective, and of a threshold what is near its bound."""
+    if isinstance(response, Objective):
+        return targets
+    return -np.abs(targets - scale.to_model(np.array([response.bound])))
 
 
 @lru_cache(maxsize=MAX_RESPONSES)
 def _fitted(
-    model_type: ModelType, n_fitted: int, rows: bytes, targets: bytes, noises: bytes, is_code: bytes
+    model_type: ModelType, rows: bytes, targets: bytes, noises: bytes, is_code: bytes, taught: bytes
 ) -> GaussianProcess:
     # Whoever asks for a suggestion asks of the same data what is predicted, too. The key is all that a fit depends
     # on, so what is remembered saves work and cannot change an answer.
     codes = np.frombuffer(is_code, dtype=np.bool_)
     numbers = [np.frombuffer(one, dtype=np.float64) for one in (rows, targets, noises)]
-    return FITS[model_type](numbers[0].reshape(-1, len(codes)), numbers[1], numbers[2], codes, n_fitted)
+    told = (numbers[0].reshape(-1, len(codes)), numbers[1], numbers[2])
+    return FITS[model_type](*told, codes, np.frombuffer(taught, dtype=np.int64))
 
 
 def fit_feasibility(runs: Sequence[Run], told: Array, is_code: NDArray[np.bool_]) -> GaussianProcess | None:

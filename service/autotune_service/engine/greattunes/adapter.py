@@ -23,6 +23,8 @@ from autotune_wire.experiments import AcqFunc
 MAX_OBSERVATIONS = 400
 """Observations that a session learns from; of more, representatives: its models take seconds from here on."""
 
+_LEAST_MEASURED = 2  # of one value alone it cannot tell a scale
+
 
 def recommend_greattunes(problem: Problem) -> list[Recommendation]:
     """Give the n configurations that greattunes would try next.
@@ -41,9 +43,11 @@ def recommend_greattunes(problem: Problem) -> list[Recommendation]:
     check_combination(problem.model_type, acq_func)
     load_greattunes()
     data = data_of(problem)
-    n_used, wanted = len(data.configurations), N_INITIAL
-    if n_used < 2 or n_used + len(problem.pending) < wanted:
-        return initial_design(problem, f"initial design, until greattunes has {wanted} configurations to learn from")
+    n_used = len(data.configurations)
+    if n_used < _LEAST_MEASURED:
+        return initial_design(problem, f"initial design, until {_LEAST_MEASURED} runs have measured {data.response}")
+    if n_used + len(problem.pending) < N_INITIAL:
+        return initial_design(problem, f"initial design, until greattunes has {N_INITIAL} configurations to learn from")
     seed = crc32(f"{problem.seed}:{len(problem.runs)}:{len(problem.pending)}".encode())
     with _contained(seed):
         return _by_model(problem, data, acq_func, seed)

@@ -1,6 +1,6 @@
 """The surrogates by name: how each fits its Gaussian process; importing this loads no torch.
 
-All take the observations, shape (n, d) and (n,), and how many of them teach the hyperparameters at most.
+All take the observations, shape (n, d) and (n,), and which of them teach the hyperparameters.
 """
 
 from collections.abc import Callable
@@ -13,14 +13,13 @@ from scipy.special import digamma
 from autotune_service.engine.gaussian_process import GaussianProcess, Hyperparameters
 from autotune_service.engine.kernel import Array
 from autotune_service.engine.likelihood import LogPosterior, Prior
-from autotune_service.engine.subset import max_fitted, representatives
 from autotune_wire.experiments import ModelType
 
 UNKNOWN_NOISE = 1e-4
 """Variance of a measurement that FixedNoiseGP is not told of: a hundredth of the responses' standard deviation."""
 
-ALONE = max_fitted(1)
-"""Observations that teach a model its hyperparameters where it is the only one."""
+Taught = NDArray[np.int64] | slice
+ALL = slice(None)
 
 _ROUNDS = 3
 _LEAST_SHARE = 1e-3
@@ -45,29 +44,29 @@ class IsotropicLogPosterior(LogPosterior):
 
 
 def fit_single_task(
-    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], n_fitted: int = ALONE
+    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], taught: Taught = ALL
 ) -> GaussianProcess:
     """Fit a process to standardized targets, shape (n,); noises that are not known are NaN and one for all."""
-    return _fit(LogPosterior, rows, targets, known_noises, is_code, n_fitted)
+    return _fit(LogPosterior, rows, targets, known_noises, is_code, taught)
 
 
 def fit_fixed_noise(
-    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], n_fitted: int = ALONE
+    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], taught: Taught = ALL
 ) -> GaussianProcess:
     """Fit a process to targets whose noise is what is told, or next to nothing; it is never inferred."""
     noises = np.where(np.isnan(known_noises), UNKNOWN_NOISE, known_noises)
-    return _fit(LogPosterior, rows, targets, noises, is_code, n_fitted)
+    return _fit(LogPosterior, rows, targets, noises, is_code, taught)
 
 
 def fit_isotropic(
-    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], n_fitted: int = ALONE
+    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], taught: Taught = ALL
 ) -> GaussianProcess:
     """Fit a process with one length scale for all columns."""
-    return _fit(IsotropicLogPosterior, rows, targets, known_noises, is_code, n_fitted)
+    return _fit(IsotropicLogPosterior, rows, targets, known_noises, is_code, taught)
 
 
 def fit_heteroskedastic(
-    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], n_fitted: int = ALONE
+    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], taught: Taught = ALL
 ) -> GaussianProcess:
     """Fit a process to targets whose noise differs from run to run, told or else predicted by a process of its own.
 
@@ -78,20 +77,20 @@ def fit_heteroskedastic(
     5.10 to 5.12), of which s times that share is what is left.
     """
     is_unknown = np.isnan(known_noises)
-    process = fit_single_task(rows, targets, known_noises, is_code, n_fitted)
+    process = fit_single_task(rows, targets, known_noises, is_code, taught)
     if not is_unknown.any():
         return process
     smoothed = None
     for _ in range(_ROUNDS):
-        smoothed = _smoothed_scatter(process, rows, targets, n_fitted, smoothed)
+        smoothed = _smoothed_scatter(process, rows, targets, taught, smoothed)
         logs = smoothed.predict(rows)[0]
         noises = np.where(is_unknown, np.exp(np.clip(logs, _LOG_LEAST, _LOG_GREATEST)), known_noises)
-        process = _fit(LogPosterior, rows, targets, noises, is_code, n_fitted, near=process)
+        process = _fit(LogPosterior, rows, targets, noises, is_code, taught, near=process)
     return process
 
 
 def _smoothed_scatter(
-    process: GaussianProcess, rows: Array, targets: Array, n_fitted: int, before: GaussianProcess | None
+    process: GaussianProcess, rows: Array, targets: Array, taught: Taught, before: GaussianProcess | None
 ) -> GaussianProcess:
     """Fit a process to the logarithm of each run's noise, as its distance from the function tells it."""
     means, variances = process.predict(rows)
@@ -101,7 +100,7 @@ def _smoothed_scatter(
     scatter = np.clip(scatter, _LOG_LEAST, _LOG_GREATEST)
     # One run's scatter says little of its noise: known to vary so much, it is smoothed over the neighbours.
     noises = np.full(len(rows), _SCATTER_VARIANCE)
-    return _fit(LogPosterior, rows, scatter, noises, process.is_code, n_fitted, near=before)
+    return _fit(LogPosterior, rows, scatter, noises, process.is_code, taught, near=before)
 
 
 def _fit(
@@ -110,12 +109,11 @@ def _fit(
     targets: Array,
     known_noises: Array,
     is_code: NDArray[np.bool_],
-    n_fitted: int,
+    taught: Taught,
     near: GaussianProcess | None = None,
 ) -> GaussianProcess:
     start = None if near is None else near.hyperparameters
-    kept = representatives(rows, targets, n_fitted, is_code)
-    found = kind(rows[kept], targets[kept], known_noises[kept], is_code, Prior()).maximize(start)
+    found = kind(rows[taught], targets[taught], known_noises[taught], is_code, Prior()).maximize(start)
     is_unknown = np.isnan(known_noises)
     noises = np.where(is_unknown, found.noise, known_noises) + Prior().noise_floor
     precisions = np.broadcast_to(found.precisions, (rows.shape[1],)).copy()
@@ -123,7 +121,7 @@ def _fit(
     return GaussianProcess(rows, targets, noises, Hyperparameters(precisions, found.variance, noise), is_code)
 
 
-Fit = Callable[[Array, Array, Array, NDArray[np.bool_], int], GaussianProcess]
+Fit = Callable[[Array, Array, Array, NDArray[np.bool_], Taught], GaussianProcess]
 
 FITS: dict[ModelType, Fit] = {
     "SingleTaskGP": fit_single_task,
