@@ -28,7 +28,7 @@ from autotune_service.tuning.accounts import Accounts
 from autotune_service.web.quart_app import create_app
 from autotune_service.web.services import Services
 from autotune_wire.accounts import Signup
-from processes import ServiceProcess
+from processes import ServiceProcess, WorkerProcess
 from support import PASSWORD, SECRET, running
 
 
@@ -162,6 +162,19 @@ def start_service(tmp_path: Path) -> Iterator[Callable[..., ServiceProcess]]:
 
         def start(*arguments: str, data: Path | None = None, **variables: str) -> ServiceProcess:
             process = ServiceProcess(data or tmp_path / "data", *arguments, **variables)
+            stack.callback(process.close)
+            return process.start()
+
+        yield start
+
+
+@pytest.fixture
+def start_worker(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
+    """Start workers apart from a service, that end with the test."""
+    with ExitStack() as stack:
+
+        def start(**variables: str) -> WorkerProcess:
+            process = WorkerProcess(tmp_path / f"worker-{uuid4().hex}.log", **variables)
             stack.callback(process.close)
             return process.start()
 

@@ -94,6 +94,31 @@ class ServiceProcess:
             yield client
 
 
+class WorkerProcess:
+    """`autotune worker`, which computes for services that do not."""
+
+    def __init__(self, log: Path, **variables: str) -> None:
+        self._environment = environment(**variables)
+        self._log = log.open("a")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "WorkerProcess":
+        command = [sys.executable, "-m", "autotune_service.cli", "worker"]
+        self._process = subprocess.Popen(command, env=self._environment, stderr=self._log)
+        return self
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(30)
+        self._log.close()
+
+
 def is_gone(pid: int) -> bool:
     """Whether a process has ended; one that nobody has waited for yet has."""
     try:

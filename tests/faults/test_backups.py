@@ -33,6 +33,10 @@ async def test_promise_29_restored_backup_goes_on_as_the_original_would(start_se
     with service.client() as client, other.client() as other_client:
         assert state_of(other_client, exp_uuid) == before
         assert after_one_more(other_client, exp_uuid) == after_one_more(client, exp_uuid)
+        with watching(service, client, f"/{exp_uuid}?after=1") as socket:
+            epoch = socket.response.headers[EPOCH_HEADER]
+        with watching(other, other_client, f"/{exp_uuid}?after=1&epoch={epoch}") as socket:
+            assert event_of(socket)["type"] == "reset"
     assert await epoch_in(old) != await epoch_in(new)
 
 

@@ -180,6 +180,10 @@ def test_promise_20_rolling_restart_under_load_loses_nothing(replicas, times):
         assert [event.seq for event in watcher.events] == list(range(1, watcher.seq + 1))
 
 
+def response_to(covars):
+    return -((covars["weight"] - 90.0) ** 2) / 1000 + covars["v1"]
+
+
 def test_promise_30_seeded_experiments_suggest_the_same_on_every_replica_and_after_a_restart(replicas):
     services = replicas(2)
 
@@ -196,9 +200,44 @@ def test_promise_30_seeded_experiments_suggest_the_same_on_every_replica_and_aft
                 client.headers["Authorization"] = first.headers["Authorization"]
                 covars = client.get(f"/experiment/ask/{exp_uuid}").json()["suggestions"][0]["covars"]
                 found.append(covars)
-                response = -((covars["weight"] - 90.0) ** 2) / 1000 + covars["v1"]
-                body = {"covars": covars, "response": response}
+                body = {"covars": covars, "response": response_to(covars)}
                 assert until_answered(client, f"/experiment/tell/{exp_uuid}", body, uuid4().hex).status_code == 202
         return found
 
     assert suggestions_of(lambda _: 0) == suggestions_of(lambda n: n % 2, restart_after=6)
+
+
+def test_promise_30_no_suggestion_depends_on_the_worker_or_on_how_runs_and_asks_were_split(
+    replicas, start_worker, database_url
+):
+    """Workers are processes of their own, and one of them is killed at work."""
+    (service,) = replicas(1, "--no-worker")
+    shared = {"AUTOTUNE_DATABASE_URL": database_url, "AUTOTUNE_SECRET": SECRET}
+    worker, _ = start_worker(**shared), start_worker(**shared)
+    chance = random.Random(30)
+    tried = [
+        {"v1": chance.randrange(6), "color": chance.choice(["red", "green", "blue"]), "weight": chance.uniform(0, 190)}
+        for _ in range(12)
+    ]
+    runs = [{"covars": covars, "response": response_to(covars)} for covars in tried]
+
+    def suggestions_after(client, told, asked):
+        exp_uuid = make(client, seed=30)
+        for part in told:
+            body = {"observations": part}
+            reply = until_answered(client, f"/experiment/tell/{exp_uuid}", body, uuid4().hex)
+            assert reply.status_code == 202, reply.text
+        suggestions = []
+        while len(suggestions) < sum(asked):
+            body = {"n": next(n for i, n in enumerate(asked) if sum(asked[: i + 1]) > len(suggestions))}
+            reply = client.post(f"/experiment/ask/{exp_uuid}", json={**body, "worker": "robot"})
+            suggestions += reply.json().get("suggestions", [])
+        return [{name: one[name] for name in ("covars", "mean", "sd", "seed", "source")} for one in suggestions]
+
+    with service.client() as client:
+        at_once = suggestions_after(client, [runs], [4])
+        one_by_one = suggestions_after(client, [[run] for run in runs], [1, 1, 1, 1])
+        worker.kill()
+        with_one_left = suggestions_after(client, [runs[:5], runs[5:]], [2, 2])
+    assert {one["source"] for one in at_once} == {"model"}
+    assert at_once == one_by_one == with_one_left

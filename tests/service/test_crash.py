@@ -94,7 +94,7 @@ def test_killed_service_does_not_keep_postgres_alive_for_ever(start_service, tmp
     wait_until(lambda: is_gone(postmaster))
 
 
-def test_stopped_service_closes_its_sockets_and_leaves_no_trace_of_trouble(start_service, database_url):
+def test_promise_20_stopped_service_closes_its_sockets_and_leaves_no_trace_of_trouble(start_service, database_url):
     service = start_service("--no-worker", AUTOTUNE_DATABASE_URL=database_url)
     with service.client() as client:
         exp_uuid = client.post("/experiment/new", json={"name": "stop", "covars": SPACE}).json()["exp_uuid"]
@@ -109,7 +109,7 @@ def test_stopped_service_closes_its_sockets_and_leaves_no_trace_of_trouble(start
     assert "Traceback" not in service.log()
 
 
-def test_stopped_service_waits_for_no_peer_that_takes_nothing(start_service, database_url):
+def test_promise_20_stopped_service_waits_for_no_peer_that_takes_nothing(start_service, database_url):
     service = start_service("--no-worker", AUTOTUNE_DATABASE_URL=database_url)
     with service.client() as client:
         exp_uuid = client.post("/experiment/new", json={"name": "stop", "covars": SPACE}).json()["exp_uuid"]

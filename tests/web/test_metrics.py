@@ -61,8 +61,10 @@ async def test_request_is_counted_by_its_rule(client, headers, gained):
     exp_uuid = (await make_experiment(client, headers))["exp_uuid"]
     await client.get(f"/experiment/ask/{exp_uuid}", headers=headers)
     assert gained("autotune_requests_total", method="GET", rule=ASK, status="200") == 1
-    assert gained("autotune_request_seconds_count", method="GET", rule=ASK) == 1
-    assert 0 < gained("autotune_request_seconds_sum", method="GET", rule=ASK) < 20
+    assert gained("autotune_request_seconds_count", method="GET", rule=ASK, outcome="ok") == 1
+    assert 0 < gained("autotune_request_seconds_sum", method="GET", rule=ASK, outcome="ok") < 20
+    await client.get(f"/experiment/ask/{uuid4()}", headers=headers)
+    assert gained("autotune_request_seconds_count", method="GET", rule=ASK, outcome="refused") == 1
 
 
 async def test_whatever_comes_makes_no_new_labels(client, headers):
@@ -148,7 +150,8 @@ async def test_engine_runs_are_counted_by_outcome(client, headers, store, databa
         pool.fails_on.clear()
         await client.post(f"/experiment/tell/{exp_uuid}", json=body, headers=headers)
         await until(lambda: gained("autotune_engine_runs_total", kind="suggest", outcome="ok") == 1)
-    assert gained("autotune_engine_seconds_count", kind="suggest") == 3
+    for outcome in ("failed", "explored", "ok"):
+        assert gained("autotune_engine_seconds_count", kind="suggest", outcome=outcome) == 1
     assert gained("autotune_engine_runs_total", kind="suggest", outcome="timeout") == 0
 
 

@@ -20,8 +20,13 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 EngineOutcome = Literal["ok", "explored", "failed", "timeout"]
+RequestOutcome = Literal["ok", "refused", "failed", "gone"]
 Push = Literal["live", "replayed"]
 
+GONE = 499
+"""The status, none of HTTP, of a request whose client hung up before it was answered."""
+
+_BY_CLASS: dict[int, RequestOutcome] = {1: "ok", 2: "ok", 3: "ok", 4: "refused", 5: "failed"}
 _KINDS = ("suggest", "predict", "insights")
 _OUTCOMES: tuple[EngineOutcome, ...] = ("ok", "explored", "failed", "timeout")
 _PUSHES: tuple[Push, ...] = ("live", "replayed")
@@ -40,8 +45,8 @@ _requests = Counter(
 )
 _request_seconds = Histogram(
     "autotune_request_seconds",
-    "From a request to the end of its answer.",
-    ("method", "rule"),
+    "From a request to the end of its answer, by what came of it.",
+    ("method", "rule", "outcome"),
     buckets=_REQUEST_BUCKETS_S,
     registry=REGISTRY,
 )
@@ -63,8 +68,8 @@ _engine_runs = Counter(
 )
 _engine_seconds = Histogram(
     "autotune_engine_seconds",
-    "How long a run of the engine took, failed ones included.",
-    ("kind",),
+    "How long a run of the engine took, by what came of it.",
+    ("kind", "outcome"),
     buckets=_ENGINE_BUCKETS_S,
     registry=REGISTRY,
 )
@@ -78,6 +83,7 @@ _listener_reconnects = Counter(
 for _kind in _KINDS:
     for _outcome in _OUTCOMES:
         _engine_runs.labels(_kind, _outcome)
+        _engine_seconds.labels(_kind, _outcome)
 _PUSHED: dict[Push, Counter] = {push: _events_pushed.labels(push) for push in _PUSHES}
 
 
@@ -106,11 +112,17 @@ def request_answered(method: str, rule: str, status: int, seconds: float) -> Non
     Args:
         method: Of a short list.
         rule: The route's rule, never the path.
-        status: What was answered; 499 where the client was gone first.
+        status: What was answered; ``GONE`` where the client hung up first.
         seconds: From the request to the end of its answer.
     """
     _requests.labels(method, rule, str(status)).inc()
-    _request_seconds.labels(method, rule).observe(seconds)
+    _request_seconds.labels(method, rule, _outcome_of(status)).observe(seconds)
+
+
+def _outcome_of(status: int) -> RequestOutcome:
+    if status == GONE:
+        return "gone"
+    return _BY_CLASS[status // 100]
 
 
 def websocket_opened() -> None:
@@ -134,7 +146,7 @@ def event_pushed(push: Push, lag_s: float | None = None) -> None:
 def engine_ran(kind: str, outcome: EngineOutcome, seconds: float) -> None:
     """Count a run of the engine."""
     _engine_runs.labels(kind, outcome).inc()
-    _engine_seconds.labels(kind).observe(seconds)
+    _engine_seconds.labels(kind, outcome).observe(seconds)
 
 
 def leases_expired(n: int) -> None:

@@ -29,7 +29,6 @@ _STARTS = frozenset({"http.response.start", "websocket.http.response.start", "we
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OTHER_METHOD = "OTHER"  # a client may send any word
 _NO_RULE = "none"
-_GONE = 499  # no status of HTTP: the client hung up before it was answered
 _REFUSED = 403  # what a server answers where an app closes a websocket that it never accepted
 _ABNORMAL = 1006  # RFC 6455, 7.4.1: the connection ended without a closing frame
 _OWN_CODES = frozenset({CLOSE_UNAUTHENTICATED, CLOSE_NOT_FOUND, CLOSE_TOO_MUCH, CLOSE_TOO_SLOW})
@@ -61,7 +60,7 @@ class _Exchange:
     request_id: str
     rule: str = _NO_RULE
     exp_uuid: str | None = None
-    status: int = _GONE
+    status: int = metrics.GONE
     is_accepted: bool = False
     code: int | None = None
     started: float = field(default_factory=time.perf_counter)
