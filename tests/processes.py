@@ -99,13 +99,19 @@ class WorkerProcess:
 
     def __init__(self, log: Path, **variables: str) -> None:
         self._environment = environment(**variables)
-        self._log = log.open("a")
+        self._log = log.open("a+")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "WorkerProcess":
         command = [sys.executable, "-m", "autotune_service.cli", "worker"]
+        begin = self._log.seek(0, os.SEEK_END)
         self._process = subprocess.Popen(command, env=self._environment, stderr=self._log)
+        wait_until(lambda: "engine ready" in self._said_since(begin), _READY_WITHIN_S)
         return self
+
+    def _said_since(self, begin: int) -> str:
+        self._log.seek(begin)
+        return self._log.read()
 
     def kill(self) -> None:
         """End it as a power cut does."""

@@ -100,11 +100,14 @@ def test_promise_10_one_fit_at_a_time_and_the_last_knows_the_newest_data(start_s
     assert len(fits) == len(set(fits))
 
 
-def test_kills_at_random_moments_lose_nothing_and_double_nothing(start_service, postgres, tmp_path, times):
+def test_kills_at_random_moments_lose_nothing_and_double_nothing(
+    start_service, start_worker, postgres, tmp_path, times
+):
     """Web, worker and Postgres are killed while clients that retry ask and tell, and watchers watch."""
     shared = {"AUTOTUNE_DATABASE_URL": postgres.start(), "AUTOTUNE_SECRET": SECRET}
     shared |= {"AUTOTUNE_ACCESS_TOKEN_S": "86400", "AUTOTUNE_ASK_WAIT_S": "0.5"}
-    services = [start_service(data=tmp_path / f"replica{n}", **shared) for n in range(2)]
+    services = [start_service("--no-worker", data=tmp_path / f"replica{n}", **shared) for n in range(2)]
+    workers = [start_worker(**shared) for _ in range(2)]
     chance, killed, n_clients = random.Random(3), threading.Event(), times(3, 8)
     n_kills, n_tells = times(20, 200), times(0, 10_000 // n_clients)
     with services[0].client() as client:
@@ -147,7 +150,7 @@ def test_kills_at_random_moments_lose_nothing_and_double_nothing(start_service, 
 
     def kill():
         n_power_cuts = max(n_kills // 10, 1)
-        victims = [postgres] * n_power_cuts + chance.choices(services, k=n_kills - n_power_cuts)
+        victims = [postgres] * n_power_cuts + chance.choices([*services, *workers], k=n_kills - n_power_cuts)
         chance.shuffle(victims)
         try:
             for victim in victims:
