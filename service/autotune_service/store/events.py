@@ -32,6 +32,13 @@ _TRACEPARENT = Statement(
     )
 )
 
+_FIRST = Statement(
+    sa.select(events.c.seq)
+    .where(events.c.exp_uuid == sa.bindparam("exp_uuid"), events.c.type == sa.bindparam("type"))
+    .order_by(events.c.seq)
+    .limit(1)
+)
+
 NewEvent = tuple[EventType, dict[str, Any]]
 
 
@@ -87,6 +94,11 @@ async def list_events(store: Store, exp_uuid: UUID, after: int, limit: int) -> l
         )
         for row in rows
     ]
+
+
+async def has_event(work: Work, exp_uuid: UUID, kind: EventType) -> bool:
+    """Tell whether anything of a kind has happened to an experiment, by reading its log from the beginning."""
+    return await work.one(_FIRST(exp_uuid=exp_uuid, type=kind)) is not None
 
 
 async def get_traceparent(work: Work, exp_uuid: UUID, seq: int) -> str | None:

@@ -146,12 +146,6 @@ async def get_suggestion(work: Work, exp_uuid: UUID, suggestion_uuid: UUID) -> S
     return None if row is None else _suggestion_of(row)
 
 
-async def has_suggestions(work: Work, exp_uuid: UUID) -> bool:
-    """Tell whether anything was ever suggested in an experiment."""
-    query = sa.select(suggestions.c.seq).where(suggestions.c.exp_uuid == exp_uuid).limit(1)
-    return await work.one(query) is not None
-
-
 async def list_abandoned(work: Work, exp_uuid: UUID, data_rev: int) -> list[SuggestionRow]:
     """Give the suggestions that were abandoned and know at least ``data_rev``, oldest first."""
     return [_suggestion_of(row) for row in await work.all(_LIST_ABANDONED(exp_uuid=exp_uuid, data_rev=data_rev))]

@@ -8,7 +8,7 @@ from autotune_service.domain.configuration import checked_fixed, is_feasible
 from autotune_service.domain.feasibility import check_feasible
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import add_events, call_worker
+from autotune_service.store.events import add_events, call_worker, has_event
 from autotune_service.store.experiments import ExperimentRow, get_experiment, update_experiment
 from autotune_service.store.questions import (
     QuestionRow,
@@ -20,7 +20,6 @@ from autotune_service.store.questions import (
 from autotune_service.store.suggestions import (
     SuggestionRow,
     add_suggestions,
-    has_suggestions,
     list_pending,
 )
 from autotune_service.tuning.ask import USUAL, Given, Terms, lease
@@ -148,7 +147,7 @@ async def _put(work: Work, row: ExperimentRow, fixed: Configuration, n: int, lim
 
 async def _first_guess(work: Work, row: ExperimentRow, fixed: Configuration) -> SuggestionRow | None:
     """Suggest the guess, with the values asked for, where an experiment with contexts is asked for the first time."""
-    if not row.has_contexts or row.n_observations or await has_suggestions(work, row.exp_uuid):
+    if not row.has_contexts or row.n_observations or await has_event(work, row.exp_uuid, "suggestion_created"):
         return None
     now = datetime.now(UTC)
     values = {name: fixed.get(name, covariate.guess) for name, covariate in row.space.items()}
