@@ -124,7 +124,7 @@ def as_served(problem):
     """Recommend as the service does: where greattunes cannot fit its model it explores, and says why."""
     try:
         return recommend(problem)
-    except ModelFittingError as error:
+    except (ModelFittingError, RuntimeError) as error:  # torch says the latter of its matrices
         return explore(problem, str(error))
 
 
