@@ -52,9 +52,10 @@ def quality_table(scores: Scores, ours: str, groups: list[str], average: Callabl
         top = max(round(cells[peer, group], 2) for peer in present)
         row = [_cell(scores, cells, ours, peer, group, top) for peer in peers]
         lines.append(_line([group, *row, _lead(scores, cells, ours, present, group)]))
-    means = [_mean_over(cells, peer, groups) for peer in peers]
-    best = np.nanmax(means)
-    lines.append(_line(["mean", *(_bold(mean, mean == best) if mean == mean else "-" for mean in means), ""]))
+    lines.append(_means("mean", cells, peers, groups))
+    if average is not _mean:
+        of_all = {key: _mean(list(cases.values())) for key, cases in scores.items()}
+        lines.append(_means("mean of all runs", of_all, peers, groups))
     return lines
 
 
@@ -99,6 +100,12 @@ def _lead(scores: Scores, cells: dict[tuple[str, str], float], ours: str, presen
     if len(gaps) < 3:
         return f"{cells[ours, group] - cells[rival, group]:+.2f}"
     return f"{gaps.mean():+.2f} ± {gaps.std(ddof=1) / len(gaps) ** 0.5:.2f} ({rival})"
+
+
+def _means(title: str, cells: dict[tuple[str, str], float], peers: list[str], groups: list[str]) -> str:
+    means = [_mean_over(cells, peer, groups) for peer in peers]
+    best = np.nanmax(means)
+    return _line([title, *(_bold(mean, mean == best) if mean == mean else "-" for mean in means), ""])
 
 
 def _mean_over(cells: dict[tuple[str, str], float], peer: str, groups: list[str]) -> float:
