@@ -53,6 +53,15 @@ async def test_session_ends(accounts, user_uuid):
         await accounts.user_of_session(session)
 
 
+async def test_user_who_is_locked_out_is_out_within_a_second(accounts, user_uuid):
+    tokens = await accounts.issue_tokens(user_uuid)
+    assert (await accounts.user_of_token(tokens.access_token)).user_uuid == user_uuid
+    await accounts.lock_out("ada@example.org")
+    await asyncio.sleep(1)
+    with pytest.raises(UnauthenticatedError):
+        await accounts.user_of_token(tokens.access_token)
+
+
 async def test_token_of_a_user_who_is_locked_out_does_not_refresh(accounts, user_uuid):
     tokens = await accounts.issue_tokens(user_uuid)
     await accounts.lock_out("ada@example.org")

@@ -12,8 +12,11 @@ from autotune_wire.base import Value
 from autotune_wire.space import CatCovariate, Covariate, IntCovariate
 
 _AT_BOUND = 1e-12  # share of a range within which a number is its bound
-_MAX_GRID = 128
-"""A number with more settings than this is searched as a continuum and rounded; one with fewer, setting by setting."""
+_MAX_GRID, _MAX_GRID_OF_MANY = 128, 16
+"""A number with more settings than this is searched as a continuum and rounded; one with fewer, setting by setting.
+Where all such settings of a space together are more than ``_MANY_SETTINGS``, the second holds."""
+
+_MANY_SETTINGS = 256
 
 _MIN_LOG_SHARE = 1e-6  # of the largest value: a narrower range is as good as linear, and its logarithms lose digits
 
@@ -30,11 +33,13 @@ class Column:
         name: The covariate's name.
         covariate: The covariate.
         retired: Options that runs have but that nothing new may have.
+        max_grid: How many settings of a number are searched one by one.
     """
 
     name: str
     covariate: Covariate
     retired: tuple[Value, ...] = ()
+    max_grid: int = _MAX_GRID
 
     @cached_property
     def is_code(self) -> bool:
@@ -52,8 +57,7 @@ class Column:
     @cached_property
     def is_grid(self) -> bool:
         """Whether the settings are few enough to be searched one by one."""
-        n = self.covariate.n_values
-        return n is not None and (n <= _MAX_GRID or isinstance(self.covariate, CatCovariate))
+        return _is_listed(self.covariate, self.max_grid)
 
     @cached_property
     def grid(self) -> NDArray[np.float64]:
@@ -98,12 +102,27 @@ class Column:
     def snap(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map places, shape (n,), to those of the nearest settings."""
         if self.is_grid:
-            nearest = np.abs(places[:, None] - self.grid).argmin(axis=1)
-            return np.asarray(self.grid[nearest])
+            return np.asarray(self.grid[np.searchsorted(self._midpoints, places)])
         if self.covariate.n_values is None:
             inside = np.where(places > _AT_BOUND, places, 0.0)  # arithmetic leaves 3e-18 where 0 is meant
             return np.where(inside < 1.0 - _AT_BOUND, inside, 1.0)
-        return np.array([self.encode(self.decode(float(place))) for place in places])
+        if isinstance(self.covariate, IntCovariate) and not self.is_log:
+            return self._whole(self.covariate, places)
+        # Few of them are different: most were snapped before.
+        different, where = np.unique(places, return_inverse=True)
+        return np.array([self.encode(self.decode(float(place))) for place in different])[where]
+
+    def _whole(self, covariate: IntCovariate, places: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Snap as ``decode`` and ``encode`` do it one by one."""
+        low, high = self.ends
+        step = covariate.step or 1
+        values = low + np.clip(places, 0.0, 1.0) * (high - low)
+        indices = np.clip(np.rint((values - low) / step), 0, covariate.n_values - 1)
+        return np.asarray((low + indices * step - low) / (high - low))
+
+    @cached_property
+    def _midpoints(self) -> NDArray[np.float64]:
+        return (self.grid[1:] + self.grid[:-1]) / 2.0
 
     @cached_property
     def ends(self) -> tuple[float, float]:
@@ -119,4 +138,11 @@ class Column:
 
 def columns_of(space: Mapping[str, Covariate], retired: Mapping[str, Sequence[Value]]) -> list[Column]:
     """Give the columns of a space, in the user's order."""
-    return [Column(name, covariate, tuple(retired.get(name, ()))) for name, covariate in space.items()]
+    n_settings = sum(one.n_values or 0 for one in space.values() if _is_listed(one, _MAX_GRID))
+    max_grid = _MAX_GRID if n_settings <= _MANY_SETTINGS else _MAX_GRID_OF_MANY
+    return [Column(name, covariate, tuple(retired.get(name, ())), max_grid) for name, covariate in space.items()]
+
+
+def _is_listed(covariate: Covariate, max_grid: int) -> bool:
+    n = covariate.n_values
+    return n is not None and (n <= max_grid or isinstance(covariate, CatCovariate))

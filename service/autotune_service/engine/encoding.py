@@ -57,12 +57,12 @@ class Encoding:
     def from_unit(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map points of the unit cube, shape (n, d), to rows, each setting of a column equally likely."""
         places = [column.from_unit(shares[:, j]) for j, column in enumerate(self.columns)]
-        return self._with_idle_places(np.stack(places, axis=1))
+        return self.with_idle_places(np.stack(places, axis=1))
 
     def snap(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map rows, shape (n, d), to those of the nearest configurations."""
         places = [column.snap(rows[:, j]) for j, column in enumerate(self.columns)]
-        return self._with_idle_places(np.stack(places, axis=1))
+        return self.with_idle_places(np.stack(places, axis=1))
 
     def key(self, configuration: Configuration) -> Key:
         """Give what two configurations share when they are the same setting."""
@@ -78,7 +78,7 @@ class Encoding:
         places = np.array(listed, dtype=np.float64).reshape(len(listed), len(free))
         rows = np.repeat(row[None], len(places), axis=0)
         rows[:, list(free)] = places
-        return np.unique(self._with_idle_places(rows), axis=0)
+        return np.unique(self.with_idle_places(rows), axis=0)
 
     @cached_property
     def conditional(self) -> list[tuple[int, int, NDArray[np.float64]]]:
@@ -93,7 +93,8 @@ class Encoding:
                 parent = index[condition.covariate]
                 yield j, parent, np.array([self.columns[parent].encode(value) for value in condition.values])
 
-    def _with_idle_places(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    def with_idle_places(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Put what plays no part in its row, in rows of shape (n, d), to its guess's place there."""
         for j, parent, places in self.conditional:
             is_idle = np.abs(rows[:, parent, None] - places).min(axis=1) > 1e-9
             rows[is_idle, j] = self._idle_places[j]

@@ -105,8 +105,10 @@ class Region:
 
     def changed(self, row: Array) -> Array:
         """Give the feasible rows that differ from one, shape (d,), in one listed setting, or in two that trade off."""
-        parts = [self._with(row, j, self.encoding.columns[j].grid) for j in self.grids]
-        rows = np.concatenate([self.snap(np.concatenate([*parts, row[None]])[:-1]), self.exchanged(row)])
+        base = self.snap(row[None])[0]
+        parts = [self._with(base, j, self.encoding.columns[j].grid) for j in self.grids]
+        listed = self._with_fixed(self.encoding.with_idle_places(np.concatenate([*parts, base[None]])))
+        rows = np.concatenate([listed, self.exchanged(row)])
         rows = rows[self.holds(rows)]
         return np.asarray(rows[np.abs(rows - row).max(axis=1) > 1e-9])
 

@@ -19,6 +19,7 @@ _CHANGED_SETTINGS = 0.3
 _STARTS, _CLIMB_STEPS, _ROUNDS = 4, 25, 4
 _APART = 0.1
 _GAIN = 1e-6
+_MOST_CHANGED = 256  # changes of a row that are valued at a time: of more, a random choice
 _BLOCK = 1024  # rows valued at a time, which bounds the memory
 
 
@@ -58,7 +59,7 @@ def find_best(
     starts = _spread(candidates, values)
     rows, ends = _climbed(acquisition, region, candidates[starts], _CLIMB_STEPS)
     for _ in range(_ROUNDS if region.grids else 0):
-        rows, ends, has_changed = _changed(acquisition, region, rows, ends)
+        rows, ends, has_changed = _changed(acquisition, region, rows, ends, rng)
         if not has_changed:
             break
         rows, ends = _climbed(acquisition, region, rows, _CLIMB_STEPS // 2)
@@ -110,9 +111,11 @@ def _climbed(acquisition: Acquisition, region: Region, rows: Array, n_steps: int
     return snapped, acquisition.values(snapped)
 
 
-def _changed(acquisition: Acquisition, region: Region, rows: Array, values: Array) -> tuple[Array, Array, bool]:
+def _changed(
+    acquisition: Acquisition, region: Region, rows: Array, values: Array, rng: np.random.Generator
+) -> tuple[Array, Array, bool]:
     """Take for each row the best change of a setting, where one is better."""
-    options = [region.changed(row) for row in rows]
+    options = [_some(region.changed(row), rng) for row in rows]
     if not sum(map(len, options)):
         return rows, values, False
     gains = _values(acquisition, np.concatenate(options))
@@ -124,6 +127,10 @@ def _changed(acquisition: Acquisition, region: Region, rows: Array, values: Arra
         if len(own) and own.max() > values[k] + _GAIN:
             rows[k], values[k], has_changed = option[int(own.argmax())], own.max(), True
     return rows, values, has_changed
+
+
+def _some(rows: Array, rng: np.random.Generator) -> Array:
+    return rows if len(rows) <= _MOST_CHANGED else rows[rng.choice(len(rows), _MOST_CHANGED, replace=False)]
 
 
 def _best_of(rows: Array, values: Array, region: Region, taken: Set[Key]) -> Found:

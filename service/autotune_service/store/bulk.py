@@ -3,7 +3,6 @@
 A statement with a VALUES line per row takes longer to compile than to run, and is another one for each number of rows.
 """
 
-import json
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSON
 
-from autotune_service.store.statements import Filled, Statement
+from autotune_service.store.statements import Filled, Statement, json_text
 
 
 def insert_rows(table: sa.Table, names: Sequence[str], rows: Sequence[dict[str, Any]]) -> Filled:
@@ -23,8 +22,7 @@ def insert_rows(table: sa.Table, names: Sequence[str], rows: Sequence[dict[str, 
         rows: Their values; a JSON column keeps the order of its names.
     """
     # A UUID or a time is a text that Postgres reads.
-    text = json.dumps(rows, default=str, ensure_ascii=False, allow_nan=False)
-    return _insert(table, tuple(names))(rows=text)
+    return _insert(table, tuple(names))(rows=json_text(rows))
 
 
 @lru_cache

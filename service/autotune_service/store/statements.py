@@ -20,6 +20,14 @@ _Shape = Callable[[Any], Any]
 _DIALECT: Any = PostgresBackend("postgresql:///")._dialect
 
 
+def json_text(value: Any) -> str:
+    """Write JSON with names in the order they have; a UUID or a time is the text that Postgres reads."""
+    return msgspec.json.encode(value).decode()
+
+
+_DIALECT._json_serializer = json_text
+
+
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """A compiled statement, to be run with other values than those that it was made with.

@@ -3,7 +3,6 @@
 Whatever is answered 2xx is committed before the answer, so nothing acknowledged is ever lost.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +15,7 @@ from autotune_service.store.database import Store
 from autotune_service.store.events import NewEvent, add_events, call_worker
 from autotune_service.store.experiments import ExperimentRow, get_experiment, update_experiment
 from autotune_service.store.observations import ObservationRow, add_observations
+from autotune_service.store.statements import json_text
 from autotune_service.store.suggestions import TOLD, update_state
 from autotune_service.tuning.experiments import best_changed, require_active, with_new_data
 from autotune_service.tuning.links import Linked, link
@@ -148,8 +148,3 @@ class _Added:
             time_updated=self._now,
             observations=[row.told() for row in self.observations],
         )
-
-
-def json_text(value: Sequence[Any] | dict[str, Any]) -> str:
-    """Write JSON as pandas' ``read_json`` takes it."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

@@ -5,6 +5,7 @@ from functools import partial
 from uuid import UUID
 
 from autotune_service.domain.errors import AutotuneError, InvalidError, SuggestionPendingError, UnavailableError
+from autotune_service.store.statements import json_text
 from autotune_service.tuning import ask, conditional, tell
 from autotune_service.tuning.experiments import read_experiment
 from autotune_service.tuning.once import Once
@@ -99,6 +100,6 @@ def _ask_reply(exp_uuid: UUID, given: ask.Given) -> AskReply:
     return AskReply(
         exp_uuid=exp_uuid,
         time_updated=given.updated_at,
-        covars_next_exp=tell.json_text([one.covars for one in given.suggestions]),
+        covars_next_exp=json_text([one.covars for one in given.suggestions]),
         suggestions=[one.told() for one in given.suggestions],
     )
