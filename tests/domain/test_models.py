@@ -76,6 +76,14 @@ def test_fidelity_and_several_responses_are_refused_as_what_they_are(other):
     assert problems["covars.epochs.role"].startswith("a fidelity goes with one objective and nothing else")
 
 
+def test_stopping_by_gain_goes_with_no_context():
+    oven = {"oven": {"vtype": "cat", "guess": "a", "options": ["a", "b"], "role": "context"}}
+    problems = refused(covars=SPACE | oven, stop={"min_expected_gain": 0.1})
+    assert problems.keys() == {"stop.min_expected_gain"}
+    assert "depends on oven" in problems["stop.min_expected_gain"]
+    assert not refused(covars=SPACE | oven, stop={"budget": 3})
+
+
 @pytest.mark.parametrize("acq_func", get_args(AcqFunc))
 def test_stopping_by_gain_needs_an_acquisition_that_tells_it(acq_func):
     covars = SPACE | FIDELITY if acq_func == MF else SPACE

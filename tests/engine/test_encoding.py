@@ -95,3 +95,28 @@ def test_range_too_narrow_for_logarithms_is_linear():
     encoding = encoding_of(n={"vtype": "int", "log": True, "guess": 2**52, "min": 2**52, "max": 2**52 + 4})
     assert encoding.encode([{"n": 2**52 + 1}])[0, 0] == 0.25
     assert encoding.decode(np.array([0.75])) == {"n": 2**52 + 3}
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        {"vtype": "int", "min": -50, "max": 5000},
+        {"vtype": "int", "min": -7, "max": 1000, "step": 3},
+        {"vtype": "int", "min": 1, "max": 1000, "log": True},
+        {"vtype": "int", "min": 0, "max": 20},
+        {"vtype": "cont", "min": 0.0, "max": 1.0, "step": 0.001},
+    ],
+)
+def test_snapped_places_are_those_of_the_nearest_settings_one_by_one(number):
+    encoding = encoding_of(n=number | {"guess": number["min"]})
+    places = np.concatenate([np.random.default_rng(0).random(500), [-0.5, 0.0, 1.0, 1.5]])
+    one_by_one = [encoding.encode([encoding.decode(np.array([place]))])[0, 0] for place in places]
+    np.testing.assert_array_equal(encoding.snap(places[:, None])[:, 0], one_by_one)
+
+
+def test_numbers_of_many_settings_in_all_are_no_grid_each():
+    number = {"vtype": "int", "guess": 0, "min": 0, "max": 100}
+    assert encoding_of(a=number, b=number).columns[0].is_grid
+    assert not any(column.is_grid for column in encoding_of(a=number, b=number, c=number).columns)
+    small = number | {"max": 15}
+    assert encoding_of(a=number, b=number, c=number, d=small).columns[3].is_grid

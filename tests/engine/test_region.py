@@ -184,6 +184,16 @@ def test_only_the_guess_in_a_needle_of_a_region_is_found():
     assert sampled(region)[0] == {"a": "o7", "b": "o7", "c": "o7"}
 
 
+def test_rare_region_is_filled_from_the_guess_on():
+    # Of each of three choices one option in fifty is allowed: a random configuration is in 1 time of 125,000.
+    choice = {"vtype": "cat", "guess": "o0", "options": [f"o{n}" for n in range(50)]}
+    forbidden = [{"ctype": "forbidden", "combination": {name: choice["options"][1:]}} for name in "abc"]
+    region = region_of({"x": share()} | dict.fromkeys("abc", choice), *forbidden)
+    found = sampled(region)
+    assert all(limit.holds(one) for one in found for limit in region.constraints)
+    assert len({one["x"] for one in found}) > 10
+
+
 def test_region_without_a_configuration_says_so():
     region = region_of({name: share() for name in "ab"}, sums_to(1.0, "a", "b"), a=0.5, b=0.6)
     with pytest.raises(EmptyRegionError):

@@ -168,6 +168,37 @@ def test_search_changes_settings_that_no_climb_reaches():
     assert found_in(region, Matches()).value >= 5
 
 
+class Counted:
+    """A quadratic that counts what is asked of it."""
+
+    def __init__(self, d):
+        self.of = Quadratic(np.full(d, 0.3), np.ones(d))
+        self.n_valued = 0
+
+    def values(self, rows):
+        self.n_valued += len(rows)
+        return self.of.values(rows)
+
+    def values_with_gradients(self, rows):
+        self.n_valued += len(rows)
+        return self.of.values_with_gradients(rows)
+
+
+def test_search_of_many_whole_numbers_climbs_all_of_them_together():
+    region = region_of({f"n{k}": N | {"max": 100} for k in range(40)})
+    acquisition = Counted(40)
+    found = found_in(region, acquisition)
+    np.testing.assert_allclose(found.row, 0.3, atol=0.0101)  # the nearest setting, or one beside it
+    assert acquisition.n_valued < 2000
+
+
+def test_search_of_many_options_values_a_part_of_them_at_a_time():
+    region = region_of({f"c{k}": {"vtype": "cat", "guess": "0", "options": list("0123456789")} for k in range(60)})
+    acquisition = Counted(60)
+    found_in(region, acquisition)
+    assert acquisition.n_valued < 512 + 4 * 4 * 256 + 500  # not 540 at each of four rows in each of four rounds
+
+
 def test_search_of_an_empty_listed_region_says_so():
     limit = {"ctype": "forbidden", "combination": {"n": [0, 1]}}
     region = region_of({"n": N | {"max": 1}}, limit)

@@ -1,5 +1,6 @@
 """Asks with fixed values, on a real database, the engine's part played by the test."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -11,11 +12,12 @@ from autotune_service.tuning.answering import claim_asked, commit_asked_suggesti
 from autotune_service.tuning.ask import current_suggestion, lease_suggestions
 from autotune_service.tuning.conditional import checked_ask, current_conditional, lease_conditional
 from autotune_service.tuning.experiments import close_experiment, create_experiment, read_experiment
-from autotune_service.tuning.fit import claim_job
+from autotune_service.tuning.fit import claim_job, commit_job
 from autotune_service.tuning.proposals import Proposal, Solved
 from autotune_service.tuning.tell import tell
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.observations import Told
+from autotune_wire.suggestions import Predicted
 from support import GUESS, SPACE
 
 LEASE = timedelta(seconds=30)
@@ -95,6 +97,28 @@ async def test_newer_data_replace_it(store, user_uuid, exp_uuid):
     assert weights(await current_conditional(store, user_uuid, exp_uuid, 1, RED)) == [60.0]
     event = (await list_events(store, exp_uuid, 0, 100))[-1]
     assert len(event.data["superseded"]) == 1
+
+
+async def test_it_brings_what_is_predicted_best_as_every_run_of_the_engine_does(store, user_uuid, with_context):
+    await tell(store, user_uuid, with_context, [run(7, oven="b")])
+    await current_conditional(store, user_uuid, with_context, 1, IN_B)
+    asked = await claim_asked(store, "a", LEASE)
+    best = (GUESS | {"weight": 7.0, "oven": "b"}, Predicted(mean=0.9, sd=0.1))
+    await commit_asked_suggestions(store, asked, replace(solved(50, oven="b"), best_predicted=best))
+    stored = (await read_experiment(store, user_uuid, with_context)).best_predicted
+    assert (stored.covars["weight"], stored.mean, stored.data_rev) == (7.0, 0.9, 1)
+
+
+async def test_what_an_ask_takes_longer_for_replaces_no_newer_prediction(store, user_uuid, exp_uuid):
+    await current_conditional(store, user_uuid, exp_uuid, 0, RED)
+    slow = await claim_asked(store, "a", LEASE)
+    await tell(store, user_uuid, exp_uuid, [run(7)])
+    job = await claim_job(store, "b", LEASE)
+    await commit_job(store, job, replace(solved(60), best_predicted=(GUESS, Predicted(mean=2.0, sd=0.1))))
+    await commit_asked_suggestions(
+        store, slow, replace(solved(50), best_predicted=(GUESS, Predicted(mean=1.0, sd=0.1)))
+    )
+    assert (await read_experiment(store, user_uuid, exp_uuid)).best_predicted.mean == 2.0
 
 
 async def test_proposal_that_was_told_meanwhile_is_dropped_and_asked_for_again(store, user_uuid, exp_uuid):

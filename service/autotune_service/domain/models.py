@@ -90,6 +90,10 @@ def _for_autotune(described: Described) -> Iterator[FieldProblem]:
     if _stops_by_gain(described) and described.acq_func not in WITH_EXPECTED_GAIN:
         message = f"{described.acq_func} gives no expected gain; {', '.join(WITH_EXPECTED_GAIN)} do"
         yield FieldProblem(field="stop.min_expected_gain", message=message)
+    contexts = [name for name, covariate in described.space.items() if covariate.role == "context"]
+    if _stops_by_gain(described) and contexts:
+        message = f"what a run promises depends on {contexts[0]}, given at each ask; stop by budget, plateau or target"
+        yield FieldProblem(field="stop.min_expected_gain", message=message)
 
 
 def _several(responses: Mapping[str, Response]) -> str | None:

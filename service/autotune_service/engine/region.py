@@ -15,6 +15,7 @@ from autotune_wire.constraints import Constraint, ForbiddenCombination, LinearCo
 from autotune_wire.space import CatCovariate
 
 _ROUNDS = 20
+_NEAR_GUESS = 512
 
 
 class EmptyRegionError(Exception):
@@ -97,8 +98,8 @@ class Region:
             found = np.concatenate([found, self._feasible(rng.random((max(n, 64), shares.shape[1])))])[:n]
         if self.mixture is not None and len(found) < n:
             found = np.concatenate([found, self._walked(n - len(found), rng)])
-        if not len(found):
-            found = self._guess()
+        if len(found) < max(n // 8, 1):
+            found = np.concatenate([found, self._near_guess(n - len(found), rng)])
         if not len(found):
             raise EmptyRegionError("no configuration was found that meets the constraints at the fixed values")
         return found
@@ -139,10 +140,15 @@ class Region:
         rows = self.settled(self._walk.walked(base, rng))
         return rows[self.holds(rows)][:n]
 
-    def _guess(self) -> Array:
-        row = self.encoding.encode([{name: one.guess for name, one in self.encoding.space.items()}])
-        row = self.settled(row)
-        return row[self.holds(row)]
+    def _near_guess(self, n: int, rng: np.random.Generator) -> Array:
+        """Give the guess and feasible rows that share some of its settings: of a rare region it shows the place."""
+        guess = self.settled(self.encoding.encode([{name: one.guess for name, one in self.encoding.space.items()}]))
+        if not self.holds(guess)[0]:
+            return guess[:0]
+        drawn = self._with_fixed(self.encoding.from_unit(rng.random((_NEAR_GUESS, guess.shape[1]))))
+        is_changed = rng.random(drawn.shape) < rng.random((_NEAR_GUESS, 1))  # in some rows few settings, in some many
+        rows = self.settled(np.where(is_changed, drawn, guess))
+        return np.concatenate([guess, rows[self.holds(rows)]])[:n]
 
     def _with(self, row: Array, j: int, places: Array) -> Array:
         rows = np.repeat(row[None], len(places), axis=0)

@@ -20,7 +20,13 @@ from autotune_service.store.questions import (
 )
 from autotune_service.store.suggestions import SUPERSEDED, add_suggestions, list_pending, update_state
 from autotune_service.tuning.fit import MAX_BATCH
-from autotune_service.tuning.proposals import Solved, created_events, fresh_proposals, suggestion_rows
+from autotune_service.tuning.proposals import (
+    Solved,
+    best_predicted_of,
+    created_events,
+    fresh_proposals,
+    suggestion_rows,
+)
 from autotune_service.tuning.questions import key_of
 from autotune_service.tuning.snapshot import Snapshot, read_snapshot
 from autotune_wire.base import Configuration
@@ -130,7 +136,9 @@ async def _store(
     if rows:
         await add_suggestions(work, rows)
     if events:
-        await update_experiment(work, row.exp_uuid, {"last_seq": row.last_seq + len(events), "updated_at": now})
+        values = {"last_seq": row.last_seq + len(events), "updated_at": now}
+        values |= best_predicted_of(row, solved, asked.snapshot.data_rev)
+        await update_experiment(work, row.exp_uuid, values)
         await add_events(work, row, first_seq, now, events)
 
 

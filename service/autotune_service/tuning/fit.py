@@ -22,7 +22,13 @@ from autotune_service.store.leases import (
 )
 from autotune_service.store.observations import ObservationRow
 from autotune_service.store.suggestions import SUPERSEDED, SuggestionRow, add_suggestions, list_pending, update_state
-from autotune_service.tuning.proposals import Solved, created_events, fresh_proposals, suggestion_rows
+from autotune_service.tuning.proposals import (
+    Solved,
+    best_predicted_of,
+    created_events,
+    fresh_proposals,
+    suggestion_rows,
+)
 from autotune_service.tuning.snapshot import Snapshot, read_snapshot
 from autotune_service.tuning.stopping import stopped_by_gain
 
@@ -146,9 +152,7 @@ async def _store(
         "n_wanted": row.n_ready,  # whoever still waits for more is woken by these events and raises it again
         "updated_at": now,
     }
-    if solved.best_predicted is not None:
-        covars, predicted = solved.best_predicted
-        values["best_predicted"] = {"covars": covars, **predicted.model_dump(), "data_rev": fit_rev}
+    values |= best_predicted_of(row, solved, fit_rev)
     stopped = await stopped_by_gain(work, row, new, now)
     if stopped is not None:
         values["stopped"], event = stopped

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 from autotune_service.domain.configuration import is_same
@@ -100,6 +101,14 @@ def suggestion_rows(
         )
         for index, one in enumerate(proposals)
     ]
+
+
+def best_predicted_of(row: ExperimentRow, solved: Solved, data_rev: int) -> dict[str, Any]:
+    """Give what the experiment's row keeps of the best predicted run; nothing where it knows of newer data."""
+    if solved.best_predicted is None or (row.best_predicted is not None and row.best_predicted.data_rev > data_rev):
+        return {}
+    covars, predicted = solved.best_predicted
+    return {"best_predicted": {"covars": covars, **predicted.model_dump(), "data_rev": data_rev}}
 
 
 def created_events(rows: Sequence[SuggestionRow], superseded: Sequence[SuggestionRow]) -> list[NewEvent]:
