@@ -17,8 +17,15 @@ SPHERES = {
     "3 thresholds": (6, 1, 3),
     "2 objectives and 4 thresholds": (6, 2, 4),
     "greattunes": (6, 1, 0),
+    "20 whole numbers, 0 to 100": (20, 1, 0),
+    "100 whole numbers, 0 to 100": (100, 1, 0),
+    "20 choices of 50 options": (20, 1, 0),
+    "100 choices of 5 options": (100, 1, 0),
 }
 """How many inputs, objectives and thresholds. Each response is a sphere with its middle elsewhere."""
+
+N_SETTINGS = {"20 whole": 101, "100 whole": 101, "20 choices": 50, "100 choices": 5}
+"""How many settings an input has, by the first two words of what it is called; a number has them without end."""
 
 SPHERE_SIZES = (50, 200, 1000, 5000, 10_000)
 
@@ -45,19 +52,30 @@ def measure_spheres(name: str, size: int) -> None:
     from autotune_service.engine.recommend import recommend
     from autotune_wire.experiments import EngineName
     from autotune_wire.responses import Objective, Response, Threshold
-    from autotune_wire.space import ContCovariate
+    from autotune_wire.space import CatCovariate, ContCovariate, Covariate, IntCovariate
 
     n_inputs, n_objectives, n_thresholds = SPHERES[name]
     engine: EngineName = "greattunes" if name == "greattunes" else "autotune"
-    space = {f"x{i}": ContCovariate(vtype="cont", guess=0.5, min=0.0, max=1.0) for i in range(n_inputs)}
+    n_settings = N_SETTINGS.get(" ".join(name.split()[:2]))
+    options = [f"option {n}" for n in range(n_settings or 0)]
+    covariate: Covariate = ContCovariate(vtype="cont", guess=0.5, min=0.0, max=1.0)
+    if n_settings is not None and "choices" in name:
+        covariate = CatCovariate(vtype="cat", guess=options[0], options=options)
+    elif n_settings is not None:
+        covariate = IntCovariate(vtype="int", guess=0, min=0, max=n_settings - 1)
+    space = {f"x{i}": covariate for i in range(n_inputs)}
     middles = {f"y{j}": 0.2 + 0.15 * j for j in range(n_objectives + n_thresholds)}
     responses: dict[str, Response] = {one: Objective(goal="minimize") for one in list(middles)[:n_objectives]}
     responses |= {one: Threshold(goal="<=", bound=0.1 * n_inputs) for one in list(middles)[n_objectives:]}
     rng = np.random.default_rng(0)
 
     def run() -> Run:
-        covars = {one: float(rng.random()) for one in space}
-        from_middle = {one: sum((x - middle) ** 2 for x in covars.values()) for one, middle in middles.items()}
+        shares = rng.random(n_inputs)
+        if n_settings is not None:
+            shares = np.floor(shares * n_settings) / (n_settings - 1)
+        from_middle = {one: float(((shares - middle) ** 2).sum()) for one, middle in middles.items()}
+        settings = shares.tolist() if n_settings is None else np.rint(shares * (n_settings - 1)).astype(int).tolist()
+        covars = {one: options[at] if "choices" in name else at for one, at in zip(space, settings, strict=True)}
         return Run(covars, {one: square + 0.05 * float(rng.normal()) for one, square in from_middle.items()})
 
     runs, seconds = [run() for _ in range(size - 3)], []
