@@ -1,7 +1,8 @@
 """Makes the markdown tables of docs/engine.md from the lines that run.py wrote.
 
 ``tables.py RUNS...`` makes the tables of the generated problems, ``tables.py --published RUNS...`` those of the
-published ones, of which a cell is the median over the seeds.
+published ones, of which a cell is the median over the seeds. ``tables.py --pairs RUNS...`` compares each peer with ours
+on the instances that both have, which is fair where a slow peer has few.
 """
 
 import argparse
@@ -56,6 +57,28 @@ def quality_table(scores: Scores, ours: str, groups: list[str], average: Callabl
     if average is not _mean:
         of_all = {key: _mean(list(cases.values())) for key, cases in scores.items()}
         lines.append(_means("mean of all runs", of_all, peers, groups))
+    return lines
+
+
+def pairs_table(scores: Scores, ours: str, groups: list[str]) -> list[str]:
+    """Give each peer's mean, ours on the same cases, and how many these are; last our lead over the strongest."""
+    peers = sorted({peer for peer, _ in scores} - {ours})
+    lines = _head(["", *peers, f"{ours} less the strongest of these"])
+    for group in groups:
+        mine, cells, leads = scores[ours, group], [], []
+        for peer in peers:
+            theirs = scores.get((peer, group), {})
+            both = sorted(mine.keys() & theirs.keys())
+            cells.append("-")
+            if both:
+                rival, own = _mean([theirs[case] for case in both]), _mean([mine[case] for case in both])
+                cells[-1] = f"{_bold(rival, rival > own)} : {_bold(own, own >= rival)} ({len(both)})"
+                gaps = np.array([mine[case] - theirs[case] for case in both])
+                error = float(gaps.std(ddof=1)) / len(gaps) ** 0.5 if len(gaps) > 1 else float("nan")
+                leads.append((float(gaps.mean()), error, peer))
+        if leads:
+            lead, error, peer = min(leads)
+            lines.append(_line([group, *cells, f"{lead:+.2f} ± {error:.2f} ({peer})"]))
     return lines
 
 
@@ -139,6 +162,7 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", help="files of JSON lines")
     parser.add_argument("--ours", default="autotune", help="the peer that the others are compared with")
     parser.add_argument("--published", action="store_true", help="the published problems, not the generated ones")
+    parser.add_argument("--pairs", action="store_true", help="each peer beside ours, on the instances that both have")
     parser.add_argument("--tuning", action="store_true", help="the instances for tuning, not those for reporting")
     options = parser.parse_args()
     records = read(options.runs)
@@ -149,6 +173,9 @@ def main() -> None:
         records = [r for r in records if (int(r["problem"].rpartition("-")[2]) < REPORT) == options.tuning]
         scores, average = generated_scores(records), _mean
         groups = [cls for cls in CLASSES if (options.ours, cls) in scores]
+    if options.pairs:
+        print("\n".join(pairs_table(scores, options.ours, groups)))
+        return
     print("\n".join(quality_table(scores, options.ours, groups, average)))
     print("\n" + "\n".join(speed_table(records, options.ours)))
     print(f"\nWhere {options.ours} is behind:\n\n" + "\n".join(losses(scores, options.ours, groups, average)))

@@ -17,7 +17,7 @@ from autotune_service.tuning.tell import tell
 from autotune_wire.observations import Told
 
 _NO_PART_OF_IT = ("BEGIN", "COMMIT", "SELECT PG_ADVISORY_UNLOCK_ALL")
-_SEQ = re.compile(r'"seq": \d+')
+_SEQ = re.compile(r'"seq":\d+')
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Repeated:
         self._statements = [one for one in statements if notify or not one.is_notify]
         self._seq = first_seq
         texts = [value for one in statements for value in one.arguments if isinstance(value, str)]
-        found = re.search(r'"observation_uuid": "([^"]*)"', " ".join(texts))
+        found = re.search(r'"observation_uuid":"([^"]*)"', " ".join(texts))
         assert found is not None
         self._observation = found[1]
 
@@ -81,7 +81,7 @@ class Repeated:
     async def run(self, connection: asyncpg.Connection) -> None:
         """Send it, as one transaction."""
         self._seq += 1
-        seq, observation = f'"seq": {self._seq}', str(uuid4())
+        seq, observation = f'"seq":{self._seq}', str(uuid4())
         async with connection.transaction():
             for one in self._statements:
                 await connection.fetch(one.text, *(self._renewed(value, seq, observation) for value in one.arguments))

@@ -22,13 +22,13 @@ _MANY = 200
 class Constants:
     """What one tell, push, socket and observation cost. Times are processor time where nothing else is said."""
 
-    web_ms_tell: float = 4.6
+    web_ms_tell: float = 4.2
     """Of a web process, for a tell."""
     locked_share: float = 0.7
     """The share of that which falls between the experiment's row lock and the commit."""
     postgres_ms_tell: float = 1.6
     """Of Postgres, for a tell."""
-    commit_ms: float = 1.4
+    commit_ms: float = 0.9
     """By the clock: how long a commit that notifies keeps all others waiting; most of it is the disk's."""
     web_ms_read: float = 2.8
     """Of a web process, for an ask whose answer is ready, or for reading an experiment."""
