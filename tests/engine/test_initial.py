@@ -50,6 +50,21 @@ def test_small_space_is_listed_before_anything_comes_again():
     assert [("no other configuration is left" in one.reason) for one in found] == [False] * 9 + [True] * 2
 
 
+def test_where_not_all_is_looked_at_nothing_else_was_found():
+    # Only the guess is allowed of 200 options twice: too many to list, and random ones are not in.
+    choice = {"vtype": "cat", "guess": "o0", "options": [f"o{n}" for n in range(200)]}
+    limits = [{"ctype": "forbidden", "combination": {name: choice["options"][1:]}} for name in ("a", "b")]
+    given = Problem(
+        space=space_of({"a": choice, "b": choice}),
+        responses=responses_of(y="maximize"),
+        runs=[Run({"a": "o0", "b": "o0"}, {"y": 1.0})],
+        seed=1,
+        constraints=constraints_of(*limits),
+    )
+    (again,) = initial_design(given, "wanted")
+    assert again.reason == "wanted; no other configuration was found, so this one comes again"
+
+
 def test_rare_configuration_is_found_by_listing():
     # Of 4000 settings all but one are taken: no sample is likely to hit it.
     many = {"n": {"vtype": "cat", "guess": "0", "options": [str(k) for k in range(1000)]}, "m": SPACE["color"]}

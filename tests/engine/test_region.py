@@ -24,6 +24,10 @@ def sampled(region, n=200, seed=0):
     return [region.decode(row) for row in region.sample(n, rng.random((n, len(region.encoding.columns))), rng)]
 
 
+def changed(region, row, most=1000):
+    return region.changed(row, most, np.random.default_rng(0))
+
+
 def numbers(found, *names):
     return np.array([[one[name] for name in names] for one in found])
 
@@ -194,6 +198,41 @@ def test_rare_region_is_filled_from_the_guess_on():
     assert len({one["x"] for one in found}) > 10
 
 
+def test_rare_region_of_several_changes_is_found_whole():
+    # Of 61 settings each of five numbers may have two: 32 configurations of 8e8.
+    number = {"vtype": "int", "guess": 2, "min": 0, "max": 60}
+    others = [value for value in range(61) if value not in (2, 40)]
+    forbidden = [{"ctype": "forbidden", "combination": {name: others}} for name in "abcde"]
+    found = sampled(region_of(dict.fromkeys("abcde", number), *forbidden))
+    assert len({tuple(one.values()) for one in found}) > 25
+
+
+def test_region_is_counted_by_what_is_free():
+    covars = {
+        "c": {"vtype": "cat", "guess": "o0", "options": [f"o{n}" for n in range(200)]},
+        "n": {"vtype": "int", "guess": 2, "min": 0, "max": 100},
+    }
+    assert not region_of(covars).is_listed
+    region = region_of(covars, c="o3")
+    assert region.is_listed
+    assert sorted(region.decode(row)["n"] for row in region.all_rows()) == list(range(101))
+
+
+def test_what_is_rounded_changes_by_one_setting():
+    region = region_of({"n": {"vtype": "int", "guess": 2, "min": 0, "max": 1000}, "x": share()})
+    row = region.encoding.encode([{"n": 7, "x": 0.4}])[0]
+    assert [region.decode(one) for one in changed(region, row)] == [{"n": 6, "x": 0.4}, {"n": 8, "x": 0.4}]
+    first = region.encoding.encode([{"n": 0, "x": 0.4}])[0]
+    assert [region.decode(one)["n"] for one in changed(region, first)] == [1]
+
+
+def test_of_many_changes_as_many_as_wanted_are_drawn():
+    region = region_of({name: {"vtype": "cat", "guess": "a", "options": list("abcdefgh")} for name in "klmnop"})
+    row = region.encoding.encode([dict.fromkeys("klmnop", "a")])[0]
+    assert len(changed(region, row)) == 6 * 7
+    assert 10 <= len(changed(region, row, most=15)) <= 15
+
+
 def test_region_without_a_configuration_says_so():
     region = region_of({name: share() for name in "ab"}, sums_to(1.0, "a", "b"), a=0.5, b=0.6)
     with pytest.raises(EmptyRegionError):
@@ -272,6 +311,6 @@ def test_changed_rows_differ_in_one_setting():
     }
     region = region_of(covars)
     row = region.encoding.encode([{"c": "a", "n": 1, "x": 0.4}])[0]
-    found = [region.decode(one) for one in region.changed(row)]
+    found = [region.decode(one) for one in changed(region, row)]
     assert len(found) == 2 + 3
     assert all(one["x"] == 0.4 for one in found)

@@ -199,6 +199,15 @@ def test_search_of_many_options_values_a_part_of_them_at_a_time():
     assert acquisition.n_valued < 512 + 4 * 4 * 256 + 500  # not 540 at each of four rows in each of four rounds
 
 
+def test_search_trades_steps_of_a_sum_also_where_they_are_climbed():
+    names = [f"n{k}" for k in range(6)]
+    total = {"ctype": "linear", "weights": dict.fromkeys(names, 1.0), "relation": "==", "bound": 100}
+    region = region_of({name: N | {"max": 100} for name in names} | {"n0": N | {"max": 100, "guess": 100}}, total)
+    target = [0.31, 0.07, 0.22, 0.18, 0.05, 0.17]  # they sum to 1, so that it is a configuration
+    found = found_in(region, Quadratic(target, np.ones(6)))
+    np.testing.assert_allclose(found.row, target, atol=0.0101)  # but for one last trade of a step
+
+
 def test_search_of_an_empty_listed_region_says_so():
     limit = {"ctype": "forbidden", "combination": {"n": [0, 1]}}
     region = region_of({"n": N | {"max": 1}}, limit)

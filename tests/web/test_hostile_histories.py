@@ -112,7 +112,7 @@ async def test_constraints_that_leave_one_point_are_answered_over_the_api(client
         assert suggestion["covars"] == {"x": pytest.approx(1.0), "n": 9, "c": "a"}
         body = {"covars": suggestion["covars"], "response": 2.0, "suggestion_uuid": suggestion["suggestion_uuid"]}
         assert (await post(client, f"/experiment/tell/{exp_uuid}", headers, body))[0] == 202
-    assert "no other configuration is left" in (await asked(client, headers, exp_uuid, {}))["reason"]
+    assert "no other configuration was found" in (await asked(client, headers, exp_uuid, {}))["reason"]
     assert (await get(client, f"/experiment/{exp_uuid}/insights", headers))[0] == 200
 
 

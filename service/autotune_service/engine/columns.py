@@ -112,6 +112,16 @@ class Column:
         different, where = np.unique(places, return_inverse=True)
         return np.array([self.encode(self.decode(float(place))) for place in different])[where]
 
+    def beside(self, place: float) -> NDArray[np.float64]:
+        """Give the places of the settings next to one, of a number with a count of settings."""
+        covariate = self.covariate
+        assert not isinstance(covariate, CatCovariate)
+        assert covariate.n_values is not None
+        index = covariate.index_near(float(self.decode(place)))
+        return np.array(
+            [self.encode(covariate.value_at(i)) for i in (index - 1, index + 1) if 0 <= i < covariate.n_values]
+        )
+
     def _whole(self, covariate: IntCovariate, places: NDArray[np.float64]) -> NDArray[np.float64]:
         """Snap as ``decode`` and ``encode`` do it one by one."""
         low, high = self.ends

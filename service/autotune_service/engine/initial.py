@@ -15,7 +15,6 @@ N_INITIAL = 5
 """How many configurations come before the model chooses, the guess included."""
 
 _TRIES = 256
-_LISTED_ROWS = 4096  # a region of up to so many rows is listed where the tries find nothing new
 
 
 def initial_design(problem: Problem, reason: str) -> list[Recommendation]:
@@ -36,9 +35,9 @@ def initial_design(problem: Problem, reason: str) -> list[Recommendation]:
         place = len(told) + len(problem.pending) + k
         rows = _points(region, place, problem.seed)
         row = _first_new(rows, encoding, taken)
-        if row is None and region.n_rows is not None and region.n_rows <= _LISTED_ROWS:
+        if row is None and region.is_listed:
             row = _first_new(region.all_rows(), encoding, taken)
-        why = reason if row is not None else f"{reason}; no other configuration is left, so this one comes again"
+        why = reason if row is not None else f"{reason}; {region.nothing_else}, so this one comes again"
         row = rows[0] if row is None else row
         taken.add(encoding.keys(row[None])[0])
         chosen.append(Recommendation(region.decode(row), "sobol", why))

@@ -198,4 +198,4 @@ class _Proposing:
             basis = f"the most likely to work, after {len(self.told)} runs of which none has measured {objective}"
         if len(self.pending):
             basis += f" and with {len(self.pending)} suggestions pending"
-        return basis if found.is_new else f"{basis}; no other configuration is left, so this one is worth repeating"
+        return basis if found.is_new else f"{basis}; {self.region.nothing_else}, so this one is worth repeating"

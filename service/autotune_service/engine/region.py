@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,8 @@ from autotune_wire.constraints import Constraint, ForbiddenCombination, LinearCo
 from autotune_wire.space import CatCovariate
 
 _ROUNDS = 20
-_NEAR_GUESS = 512
+_NEAR_GUESS = 2048
+_LISTED_ROWS = 4096  # a region of up to so many rows is searched whole
 
 
 class EmptyRegionError(Exception):
@@ -39,6 +41,7 @@ class Region:
         self.free = [j for j in range(len(encoding.columns)) if j not in self.fixed]
         self.grids = [j for j in self.free if encoding.columns[j].is_grid]
         self.continua = [j for j in self.free if not encoding.columns[j].is_grid]
+        self.rounded = [j for j in self.continua if encoding.columns[j].covariate.n_values is not None]
         self._forbidden = [one for one in constraints if isinstance(one, ForbiddenCombination)]
         sums = [one for one in constraints if isinstance(one, LinearConstraint)]
         self.mixture = Mixture(encoding.columns, sums, self.fixed) if sums else None
@@ -46,14 +49,23 @@ class Region:
 
     @cached_property
     def n_rows(self) -> int | None:
-        """How many rows there are at most, None where they cannot be listed."""
-        if self.continua:
-            return None
-        return int(np.prod([float(len(self.encoding.columns[j].grid)) for j in self.grids]))
+        """How many rows there are at most, None where they cannot be counted."""
+        counts = [self.encoding.columns[j].covariate.n_values for j in self.free]
+        return None if None in counts else prod(count for count in counts if count is not None)
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the rows are so few that all are looked at."""
+        return self.n_rows is not None and self.n_rows <= _LISTED_ROWS
+
+    @property
+    def nothing_else(self) -> str:
+        """What to say where nothing new comes of the search."""
+        return f"no other configuration {'is left' if self.is_listed else 'was found'}"
 
     def all_rows(self) -> Array:
         """Give every row of a region that has a count."""
-        rows = self.encoding.all_rows(self.grids, self._with_fixed(np.zeros((1, len(self.encoding.columns))))[0])
+        rows = self.encoding.all_rows(self.free, self._with_fixed(np.zeros((1, len(self.encoding.columns))))[0])
         return rows[self.holds(rows)]
 
     def snap(self, rows: Array) -> Array:
@@ -104,12 +116,25 @@ class Region:
             raise EmptyRegionError("no configuration was found that meets the constraints at the fixed values")
         return found
 
-    def changed(self, row: Array) -> Array:
-        """Give the feasible rows that differ from one, shape (d,), in one listed setting, or in two that trade off."""
+    def changed(self, row: Array, most: int, rng: np.random.Generator) -> Array:
+        """Give the feasible rows that differ from one, shape (d,), in one setting, or in two that trade off.
+
+        Any setting of what is searched setting by setting, and the two next ones of what is rounded; of more than
+        ``most`` changes a random choice.
+        """
         base = self.snap(row[None])[0]
-        parts = [self._with(base, j, self.encoding.columns[j].grid) for j in self.grids]
-        listed = self._with_fixed(self.encoding.with_idle_places(np.concatenate([*parts, base[None]])))
-        rows = np.concatenate([listed, self.exchanged(row)])
+        places = {j: self.encoding.columns[j].grid for j in self.grids}
+        places |= {j: self.encoding.columns[j].beside(base[j]) for j in self.rounded}
+        columns = np.repeat(list(places), [len(one) for one in places.values()]).astype(np.int64)
+        settings = np.concatenate([*places.values(), np.empty(0)])
+        if len(columns) > most:
+            chosen = rng.choice(len(columns), most, replace=False)
+            columns, settings = columns[chosen], settings[chosen]
+        rows = np.repeat(base[None], len(columns), axis=0)
+        rows[np.arange(len(columns)), columns] = settings
+        traded = self.exchanged(row)
+        traded = traded if len(traded) <= most else traded[rng.choice(len(traded), most, replace=False)]
+        rows = np.concatenate([self._with_fixed(self.encoding.with_idle_places(rows)), traded])
         rows = rows[self.holds(rows)]
         return np.asarray(rows[np.abs(rows - row).max(axis=1) > 1e-9])
 
@@ -141,19 +166,18 @@ class Region:
         return rows[self.holds(rows)][:n]
 
     def _near_guess(self, n: int, rng: np.random.Generator) -> Array:
-        """Give the guess and feasible rows that share some of its settings: of a rare region it shows the place."""
-        guess = self.settled(self.encoding.encode([{name: one.guess for name, one in self.encoding.space.items()}]))
-        if not self.holds(guess)[0]:
-            return guess[:0]
-        drawn = self._with_fixed(self.encoding.from_unit(rng.random((_NEAR_GUESS, guess.shape[1]))))
-        is_changed = rng.random(drawn.shape) < rng.random((_NEAR_GUESS, 1))  # in some rows few settings, in some many
-        rows = self.settled(np.where(is_changed, drawn, guess))
-        return np.concatenate([guess, rows[self.holds(rows)]])[:n]
-
-    def _with(self, row: Array, j: int, places: Array) -> Array:
-        rows = np.repeat(row[None], len(places), axis=0)
-        rows[:, j] = places
-        return rows
+        """Give feasible rows that some random changes lead to from the guess: of a rare region it shows the place."""
+        rows = self.settled(self.encoding.encode([{name: one.guess for name, one in self.encoding.space.items()}]))
+        rows = rows[self.holds(rows)]
+        for _ in range(_ROUNDS if len(rows) else 0):
+            base = rows[rng.integers(len(rows), size=_NEAR_GUESS)]
+            drawn = self._with_fixed(self.encoding.from_unit(rng.random(base.shape)))
+            is_changed = rng.random(base.shape) < rng.random((_NEAR_GUESS, 1)) ** 2  # mostly few, sometimes many
+            new = self.settled(np.where(is_changed, drawn, base))
+            rows = np.unique(np.concatenate([rows, new[self.holds(new)]]), axis=0)
+            if len(rows) >= n:
+                break
+        return rows[rng.permutation(len(rows))[:n]]
 
     def _with_fixed(self, rows: Array) -> Array:
         rows = rows.copy()

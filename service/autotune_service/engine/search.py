@@ -10,7 +10,6 @@ from autotune_service.engine.encoding import Key
 from autotune_service.engine.kernel import Array
 from autotune_service.engine.region import EmptyRegionError, Region
 
-_LISTED_ROWS = 4096  # a region of up to so many rows is valued whole
 _SAMPLES = 512
 _NEAR_BEST, _NEAR_EACH = 5, 16  # around the most promising rows known, so many variants at each distance
 _DISTANCES = (0.2, 0.05)
@@ -49,7 +48,7 @@ def find_best(
     Raises:
         EmptyRegionError: If the region holds no row.
     """
-    if region.n_rows is not None and region.n_rows <= _LISTED_ROWS:
+    if region.is_listed:
         rows = region.all_rows()
         if not len(rows):
             raise EmptyRegionError("no configuration meets the constraints at the fixed values")
@@ -58,7 +57,7 @@ def find_best(
     values = _values(acquisition, candidates)
     starts = _spread(candidates, values)
     rows, ends = _climbed(acquisition, region, candidates[starts], _CLIMB_STEPS)
-    for _ in range(_ROUNDS if region.grids else 0):
+    for _ in range(_ROUNDS):
         rows, ends, has_changed = _changed(acquisition, region, rows, ends, rng)
         if not has_changed:
             break
@@ -115,7 +114,7 @@ def _changed(
     acquisition: Acquisition, region: Region, rows: Array, values: Array, rng: np.random.Generator
 ) -> tuple[Array, Array, bool]:
     """Take for each row the best change of a setting, where one is better."""
-    options = [_some(region.changed(row), rng) for row in rows]
+    options = [region.changed(row, _MOST_CHANGED, rng) for row in rows]
     if not sum(map(len, options)):
         return rows, values, False
     gains = _values(acquisition, np.concatenate(options))
@@ -127,10 +126,6 @@ def _changed(
         if len(own) and own.max() > values[k] + _GAIN:
             rows[k], values[k], has_changed = option[int(own.argmax())], own.max(), True
     return rows, values, has_changed
-
-
-def _some(rows: Array, rng: np.random.Generator) -> Array:
-    return rows if len(rows) <= _MOST_CHANGED else rows[rng.choice(len(rows), _MOST_CHANGED, replace=False)]
 
 
 def _best_of(rows: Array, values: Array, region: Region, taken: Set[Key]) -> Found:
