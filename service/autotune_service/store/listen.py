@@ -16,6 +16,13 @@ from autotune_service.observing.metrics import listener_lost
 _log = logging.getLogger(__name__)
 _RECONNECT_S = (0.1, 0.3, 1.0, 2.0)
 _KEEPALIVE_S = 15.0
+_LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # asyncpg's on a connection that the server ends between two steps of its own
+)
 
 
 class Listener:
@@ -37,7 +44,7 @@ class Listener:
                 async with self._listening() as connection:
                     attempt = 0
                     await self._keep(connection)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except _LOST as error:
                 _log.warning("not listening on %s: %s", self._channel, error)
             listener_lost()
             await asyncio.sleep(_RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)])
