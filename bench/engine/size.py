@@ -10,22 +10,20 @@ import time
 SIZES = (50, 200, 400, 1000, 2000, 5000, 10_000)
 CLASSES = ("hills", "highdim")
 SPHERES = {
-    "100 inputs": (100, 1, 0),
-    "2 objectives": (6, 2, 0),
-    "3 objectives": (6, 3, 0),
-    "4 objectives": (6, 4, 0),
-    "3 thresholds": (6, 1, 3),
-    "2 objectives and 4 thresholds": (6, 2, 4),
-    "greattunes": (6, 1, 0),
-    "20 whole numbers, 0 to 100": (20, 1, 0),
-    "100 whole numbers, 0 to 100": (100, 1, 0),
-    "20 choices of 50 options": (20, 1, 0),
-    "100 choices of 5 options": (100, 1, 0),
+    "100 inputs": (100, 1, 0, None),
+    "2 objectives": (6, 2, 0, None),
+    "3 objectives": (6, 3, 0, None),
+    "4 objectives": (6, 4, 0, None),
+    "3 thresholds": (6, 1, 3, None),
+    "2 objectives and 4 thresholds": (6, 2, 4, None),
+    "greattunes": (6, 1, 0, None),
+    "20 whole numbers, 0 to 100": (20, 1, 0, 101),
+    "100 whole numbers, 0 to 100": (100, 1, 0, 101),
+    "20 choices of 50 options": (20, 1, 0, 50),
+    "100 choices of 5 options": (100, 1, 0, 5),
 }
-"""How many inputs, objectives and thresholds. Each response is a sphere with its middle elsewhere."""
-
-N_SETTINGS = {"20 whole": 101, "100 whole": 101, "20 choices": 50, "100 choices": 5}
-"""How many settings an input has, by the first two words of what it is called; a number has them without end."""
+"""How many inputs, objectives and thresholds, and settings of an input where these are counted. Each response is a
+sphere with its middle elsewhere."""
 
 SPHERE_SIZES = (50, 200, 1000, 5000, 10_000)
 
@@ -54,9 +52,8 @@ def measure_spheres(name: str, size: int) -> None:
     from autotune_wire.responses import Objective, Response, Threshold
     from autotune_wire.space import CatCovariate, ContCovariate, Covariate, IntCovariate
 
-    n_inputs, n_objectives, n_thresholds = SPHERES[name]
+    n_inputs, n_objectives, n_thresholds, n_settings = SPHERES[name]
     engine: EngineName = "greattunes" if name == "greattunes" else "autotune"
-    n_settings = N_SETTINGS.get(" ".join(name.split()[:2]))
     options = [f"option {n}" for n in range(n_settings or 0)]
     covariate: Covariate = ContCovariate(vtype="cont", guess=0.5, min=0.0, max=1.0)
     if n_settings is not None and "choices" in name:

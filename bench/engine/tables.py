@@ -73,12 +73,10 @@ def pairs_table(scores: Scores, ours: str, groups: list[str]) -> list[str]:
             if both:
                 rival, own = _mean([theirs[case] for case in both]), _mean([mine[case] for case in both])
                 cells[-1] = f"{_bold(rival, rival > own)} : {_bold(own, own >= rival)} ({len(both)})"
-                gaps = np.array([mine[case] - theirs[case] for case in both])
-                error = float(gaps.std(ddof=1)) / len(gaps) ** 0.5 if len(gaps) > 1 else float("nan")
-                leads.append((float(gaps.mean()), error, peer))
+                leads.append((_mean([mine[case] - theirs[case] for case in both]), peer))
         if leads:
-            lead, error, peer = min(leads)
-            lines.append(_line([group, *cells, f"{lead:+.2f} ± {error:.2f} ({peer})"]))
+            strongest = min(leads)[1]
+            lines.append(_line([group, *cells, _gap(mine, scores[strongest, group], strongest)]))
     return lines
 
 
@@ -119,10 +117,15 @@ def _lead(scores: Scores, cells: dict[tuple[str, str], float], ours: str, presen
         return "-"
     rival = max(others, key=lambda peer: cells[peer, group])
     mine, theirs = scores[ours, group], scores[rival, group]
-    gaps = np.array([mine[case] - theirs[case] for case in mine.keys() & theirs.keys()])
-    if len(gaps) < 3:
+    if len(mine.keys() & theirs.keys()) < 3:
         return f"{cells[ours, group] - cells[rival, group]:+.2f}"
-    return f"{gaps.mean():+.2f} ± {gaps.std(ddof=1) / len(gaps) ** 0.5:.2f} ({rival})"
+    return _gap(mine, theirs, rival)
+
+
+def _gap(mine: dict[str, float], theirs: dict[str, float], rival: str) -> str:
+    gaps = np.array([mine[case] - theirs[case] for case in sorted(mine.keys() & theirs.keys())])
+    error = gaps.std(ddof=1) / len(gaps) ** 0.5 if len(gaps) > 1 else np.nan
+    return f"{gaps.mean():+.2f} ± {error:.2f} ({rival})"
 
 
 def _means(title: str, cells: dict[tuple[str, str], float], peers: list[str], groups: list[str]) -> str:

@@ -57,7 +57,7 @@ class Column:
     @cached_property
     def is_grid(self) -> bool:
         """Whether the settings are few enough to be searched one by one."""
-        return _is_listed(self.covariate, self.max_grid)
+        return _has_grid(self.covariate, self.max_grid)
 
     @cached_property
     def grid(self) -> NDArray[np.float64]:
@@ -148,11 +148,11 @@ class Column:
 
 def columns_of(space: Mapping[str, Covariate], retired: Mapping[str, Sequence[Value]]) -> list[Column]:
     """Give the columns of a space, in the user's order."""
-    n_settings = sum(one.n_values or 0 for one in space.values() if _is_listed(one, _MAX_GRID))
+    n_settings = sum(one.n_values or 0 for one in space.values() if _has_grid(one, _MAX_GRID))
     max_grid = _MAX_GRID if n_settings <= _MANY_SETTINGS else _MAX_GRID_OF_MANY
     return [Column(name, covariate, tuple(retired.get(name, ())), max_grid) for name, covariate in space.items()]
 
 
-def _is_listed(covariate: Covariate, max_grid: int) -> bool:
+def _has_grid(covariate: Covariate, max_grid: int) -> bool:
     n = covariate.n_values
     return n is not None and (n <= max_grid or isinstance(covariate, CatCovariate))

@@ -4,13 +4,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from quart import Quart, request
 from quart.json.provider import DefaultJSONProvider
 from quart_auth import QuartAuth
 from quart_schema import Info, QuartSchema
 
 from autotune_service.domain.errors import NotFoundError
+from autotune_service.store.statements import json_text
 from autotune_service.tuning.accounts import SESSION_LIFETIME
 from autotune_service.web import auth, experiment, health, insights, metrics, portable, stream, user
 from autotune_service.web.errors import register_errors
@@ -33,7 +33,7 @@ class _Json(DefaultJSONProvider):
 
     def dumps(self, obj: Any, **_kwargs: Any) -> str:
         """Write JSON."""
-        return msgspec.json.encode(obj).decode()
+        return json_text(obj)
 
 
 def create_app(
