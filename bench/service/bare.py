@@ -17,6 +17,7 @@ from autotune_service.tuning.tell import tell
 from autotune_wire.observations import Told
 
 _NO_PART_OF_IT = ("BEGIN", "COMMIT", "SELECT PG_ADVISORY_UNLOCK_ALL")
+_NOTIFY = re.compile(r"\bpg_notify\b(?=\()")
 _SEQ = re.compile(r'"seq":\d+')
 
 
@@ -28,9 +29,9 @@ class Statement:
     arguments: tuple[Any, ...]
 
     @property
-    def is_notify(self) -> bool:
-        """Whether it wakes somebody."""
-        return "pg_notify" in self.text
+    def silent(self) -> "Statement":
+        """The same, but that it wakes nobody."""
+        return Statement(_NOTIFY.sub("concat", self.text), self.arguments)
 
 
 async def recorded_tell(url: str, exp_uuid: UUID) -> list[Statement]:
@@ -68,7 +69,7 @@ class Repeated:
     """A recorded tell that can be sent again: with another observation and another seq, else as it was."""
 
     def __init__(self, statements: Sequence[Statement], *, notify: bool = True, first_seq: int = 10**6) -> None:
-        self._statements = [one for one in statements if notify or not one.is_notify]
+        self._statements = [one if notify else one.silent for one in statements]
         self._seq = first_seq
         texts = [value for one in statements for value in one.arguments if isinstance(value, str)]
         found = re.search(r'"observation_uuid":"([^"]*)"', " ".join(texts))

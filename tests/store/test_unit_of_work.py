@@ -116,3 +116,34 @@ def test_nothing_uses_the_transactions_that_lose_connections(root: Path):
     source = "".join(path.read_text() for path in (root / "service").rglob("*.py"))
     assert "_database.transaction(" not in source
     assert "database.transaction(" not in source
+
+
+async def test_changes_of_one_statement_see_nothing_of_each_other(small_store):
+    async with small_store.work() as work:
+        await work.run(sa.text("CREATE TABLE one (n int, text text)"))
+        await work.run(sa.text("INSERT INTO one VALUES (1, 'before')"))
+        raised = sa.text("UPDATE one SET n = n + :by").bindparams(by=10)
+        added = sa.text("INSERT INTO one VALUES (:n, :text)").bindparams(n=2, text="beside it")
+        await work.change(raised, added)
+        rows = await work.all(sa.text("SELECT n, text FROM one ORDER BY n"))
+    assert rows == [{"n": 2, "text": "beside it"}, {"n": 11, "text": "before"}]
+
+
+@pytest.mark.parametrize("is_given_before", [True, False])
+async def test_notices_are_sent_once_and_at_the_commit(small_store, database_url, is_given_before):
+    heard = []
+    listening = await asyncpg.connect(database_url)
+    await listening.add_listener("news", lambda *given: heard.append(given[-1]))
+    async with small_store.work() as work:
+        await work.run(sa.text("CREATE TABLE kept (n int)"))
+        if is_given_before:
+            work.notify("news", "$1 and 'more'")
+        await work.change(sa.text("INSERT INTO kept VALUES (7)"))
+        work.notify("news", "last")
+        await listening.execute("SELECT 1")  # the server sends what there is to hear before it answers
+        assert heard == []
+    await listening.execute("SELECT 1")
+    await listening.close()
+    assert heard == (["$1 and 'more'"] if is_given_before else []) + ["last"]
+    async with small_store.work() as work:
+        assert await work.all(sa.text("SELECT n FROM kept")) == [{"n": 7}]

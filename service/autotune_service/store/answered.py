@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from autotune_service.store.database import Work
-from autotune_service.store.statements import Row, Statement
+from autotune_service.store.statements import Filled, Row, Statement
 from autotune_service.store.tables import answered_requests
 
 _NOW = sa.func.clock_timestamp()
@@ -54,10 +54,9 @@ async def get_answered(work: Work, user_uuid: UUID, key: str) -> AnsweredRow | N
     return None if row is None else _answered_of(row)
 
 
-async def put_answered(work: Work, user_uuid: UUID, key: str, row: AnsweredRow) -> None:
-    """Store what was answered, or how far it came."""
-    values = {"body_hash": row.body_hash, "status": row.status, "answer": row.answer}
-    await work.run(_PUT(user_uuid=user_uuid, key=key, **values))
+def new_answered(user_uuid: UUID, key: str, row: AnsweredRow) -> Filled:
+    """Build the query that stores what was answered, or how far it came."""
+    return _PUT(user_uuid=user_uuid, key=key, body_hash=row.body_hash, status=row.status, answer=row.answer)
 
 
 async def delete_answered(work: Work, older_than: timedelta) -> None:

@@ -8,6 +8,7 @@ gives both back whatever happens.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import chain
 from typing import Any
 
 import asyncpg
@@ -16,7 +17,7 @@ from databases import Database
 from sqlalchemy.sql import ClauseElement
 
 from autotune_service.domain.errors import UnavailableError
-from autotune_service.store.statements import Filled, Row, filled
+from autotune_service.store.statements import Filled, Row, Statement, filled, together
 
 _DOWN = (
     OSError,
@@ -60,17 +61,32 @@ class Work:
         ready = filled(query)
         await self._connection.fetchval(ready.compiled.text, *ready.arguments)
 
+    async def change(self, *queries: ClauseElement | Filled) -> None:
+        """Run queries that change rows as one statement, with the notices so far: none sees what another changes.
+
+        A round trip to Postgres costs both sides more than most of these queries do.
+        """
+        parts = [filled(query) for query in queries]
+        if self._notices:
+            channels, payloads = zip(*self._notices, strict=True)
+            parts.append(_NOTIFY(channels=channels, payloads=payloads))
+            self._notices.clear()
+        text = together(*(part.compiled for part in parts))
+        await self._connection.fetchval(text, *chain.from_iterable(part.arguments for part in parts))
+
     def notify(self, channel: str, payload: str) -> None:
         """Have those who listen on a channel told, once it is committed."""
         self._notices[channel, payload] = None
 
     async def _send_notices(self) -> None:
         if self._notices:
-            channels, payloads = zip(*self._notices, strict=True)
-            await self._connection.execute(_NOTIFY, list(channels), list(payloads))
+            await self.change()
 
 
-_NOTIFY = "SELECT pg_notify(channel, payload) FROM unnest($1::text[], $2::text[]) AS notice (channel, payload)"
+_TEXTS = sa.ARRAY(sa.Text)
+_LISTS = [sa.cast(sa.bindparam(name, type_=_TEXTS), _TEXTS) for name in ("channels", "payloads")]
+_NOTICE = sa.func.unnest(*_LISTS).table_valued("channel", "payload", name="notice").render_derived()
+_NOTIFY = Statement(sa.select(sa.func.pg_notify(_NOTICE.c.channel, _NOTICE.c.payload)))
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is untyped

@@ -1,6 +1,6 @@
 """The event log of an experiment: appended under the row lock, so that seq order is commit order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,8 +11,8 @@ from pydantic import Field
 from autotune_service.observing.traces import current_traceparent
 from autotune_service.store.bulk import insert_rows
 from autotune_service.store.database import Store, Work
-from autotune_service.store.experiments import ExperimentRow
-from autotune_service.store.statements import Statement
+from autotune_service.store.experiments import ExperimentRow, changed_experiment
+from autotune_service.store.statements import Filled, Statement
 from autotune_service.store.tables import events
 from autotune_wire.frames import Event, EventType
 
@@ -48,15 +48,38 @@ class LoggedEvent(Event):
     traceparent: str | None = Field(default=None, exclude=True)
 
 
-async def add_events(work: Work, row: ExperimentRow, first_seq: int, at: datetime, new: Sequence[NewEvent]) -> None:
-    """Append events to an experiment's log and tell the watchers at commit.
+async def record_first(work: Work, row: ExperimentRow, at: datetime, new: Sequence[NewEvent], *others: Filled) -> None:
+    """Write the first events of a new experiment's log, up to its ``last_seq``, as ``record`` writes those after."""
+    wake_watchers(work, row.exp_uuid, row.owner_uuid, row.last_seq)
+    await work.change(*others, _new_events(row.exp_uuid, 1, at, new))
 
-    The caller holds the experiment's row lock and has taken the seqs from ``first_seq`` on by raising ``last_seq``.
+
+async def record(
+    work: Work, row: ExperimentRow, at: datetime, new: Sequence[NewEvent], values: Mapping[str, Any], *others: Filled
+) -> None:
+    """Change an experiment, append what happened to its log, and tell the watchers at commit.
+
+    Args:
+        work: The transaction; it holds the experiment's row lock.
+        row: The experiment as it was.
+        at: When it happens.
+        new: What happens, in order; it takes the seqs after ``row.last_seq``.
+        values: The columns that change with it, beside ``last_seq`` and ``updated_at``.
+        others: Queries that belong to it, run in the same statement: they see nothing of the rest, nor it of them.
     """
+    last_seq = row.last_seq + len(new)
+    changes = [*others, changed_experiment(row.exp_uuid, {**values, "last_seq": last_seq, "updated_at": at})]
+    if new:
+        wake_watchers(work, row.exp_uuid, row.owner_uuid, last_seq)
+        changes.append(_new_events(row.exp_uuid, row.last_seq + 1, at, new))
+    await work.change(*changes)
+
+
+def _new_events(exp_uuid: UUID, first_seq: int, at: datetime, new: Sequence[NewEvent]) -> Filled:
     traceparent = current_traceparent()
     rows = [
         {
-            "exp_uuid": row.exp_uuid,
+            "exp_uuid": exp_uuid,
             "seq": first_seq + i,
             "type": kind,
             "created_at": at,
@@ -65,8 +88,7 @@ async def add_events(work: Work, row: ExperimentRow, first_seq: int, at: datetim
         }
         for i, (kind, data) in enumerate(new)
     ]
-    await work.run(insert_rows(events, ("exp_uuid", "seq", "type", "created_at", "data", "traceparent"), rows))
-    wake_watchers(work, row.exp_uuid, row.owner_uuid, first_seq + len(new) - 1)
+    return insert_rows(events, ("exp_uuid", "seq", "type", "created_at", "data", "traceparent"), rows)
 
 
 def wake_watchers(work: Work, exp_uuid: UUID, owner_uuid: UUID, last_seq: int) -> None:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from autotune_service.domain.errors import NotFoundError
 from autotune_service.store.database import Work
-from autotune_service.store.statements import Row, Statement
+from autotune_service.store.statements import Filled, Row, Statement
 from autotune_service.store.tables import experiments
 from autotune_wire.base import Configuration
 from autotune_wire.constraints import Constraint
@@ -229,7 +229,12 @@ async def list_positions(work: Work, user_uuid: UUID) -> dict[UUID, int]:
 
 async def update_experiment(work: Work, exp_uuid: UUID, values: dict[str, Any]) -> None:
     """Change an experiment; the caller holds its row lock."""
-    await work.run(_update(tuple(values))(of_uuid=exp_uuid, **values))
+    await work.run(changed_experiment(exp_uuid, values))
+
+
+def changed_experiment(exp_uuid: UUID, values: dict[str, Any]) -> Filled:
+    """Build the query that changes an experiment."""
+    return _update(tuple(values))(of_uuid=exp_uuid, **values)
 
 
 @lru_cache

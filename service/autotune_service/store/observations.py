@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from autotune_service.store.bulk import insert_rows
 from autotune_service.store.database import Work
-from autotune_service.store.statements import Row, Statement
+from autotune_service.store.statements import Filled, Row, Statement
 from autotune_service.store.tables import observation_versions, observations
 from autotune_wire.base import Configuration
 from autotune_wire.observations import Observation, ObservationVersion, Status
@@ -65,10 +65,10 @@ class ObservationRow:
         return ObservationVersion(**content, seq=self.seq, reason=None, time_created=self.created_at)
 
 
-async def add_observations(work: Work, rows: Sequence[ObservationRow]) -> None:
-    """Store new observations."""
+def new_observations(rows: Sequence[ObservationRow]) -> Filled:
+    """Build the query that stores new observations."""
     names = ObservationRow.__slots__
-    await work.run(insert_rows(observations, names, [{name: getattr(row, name) for name in names} for row in rows]))
+    return insert_rows(observations, names, [{name: getattr(row, name) for name in names} for row in rows])
 
 
 async def list_observations(

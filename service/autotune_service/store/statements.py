@@ -1,8 +1,9 @@
 """Statements compiled once: making and compiling one takes longer than Postgres takes to run it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import asyncpg
@@ -28,7 +29,7 @@ def json_text(value: Any) -> str:
 _DIALECT._json_serializer = json_text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
     """A compiled statement, to be run with other values than those that it was made with.
 
@@ -67,6 +68,30 @@ class Compiled:
             if row[name] is not None:
                 row[name] = msgspec.json.decode(row[name])
         return row
+
+
+@lru_cache
+def together(*parts: Compiled) -> str:
+    """Make one statement of several; it takes the arguments of all of them, one after the other.
+
+    The last part is the statement proper, so that it may give rows; the others must change some, or Postgres leaves
+    them out.
+    """
+    texts: list[str] = []
+    n_before = 0
+    for part in parts:
+        texts.append(_PLACE.sub(partial(_moved, by=n_before), part.text))
+        n_before += len(part.binds)
+    *first, last = texts
+    named = ", ".join(f"part_{number} AS ({text})" for number, text in enumerate(first, start=1))
+    return f"WITH {named} {last}" if first else last
+
+
+_PLACE = re.compile(r"\$(\d+)")
+
+
+def _moved(place: re.Match[str], by: int) -> str:
+    return f"${int(place[1]) + by}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql
 
 from autotune_service.store.bulk import insert_rows
 from autotune_service.store.database import Work
-from autotune_service.store.statements import Row, Statement
+from autotune_service.store.statements import Filled, Row, Statement
 from autotune_service.store.tables import suggestions
 from autotune_wire.base import Configuration
 from autotune_wire.suggestions import Predicted, Source, State, Suggestion
@@ -129,10 +129,10 @@ class SuggestionRow:
         )
 
 
-async def add_suggestions(work: Work, rows: Sequence[SuggestionRow]) -> None:
-    """Store new suggestions."""
+def new_suggestions(rows: Sequence[SuggestionRow]) -> Filled:
+    """Build the query that stores new suggestions."""
     names = SuggestionRow.__slots__
-    await work.run(insert_rows(suggestions, names, [{name: getattr(row, name) for name in names} for row in rows]))
+    return insert_rows(suggestions, names, [{name: getattr(row, name) for name in names} for row in rows])
 
 
 async def list_pending(work: Work, exp_uuid: UUID) -> list[SuggestionRow]:
@@ -151,9 +151,15 @@ async def list_abandoned(work: Work, exp_uuid: UUID, data_rev: int) -> list[Sugg
     return [_suggestion_of(row) for row in await work.all(_LIST_ABANDONED(exp_uuid=exp_uuid, data_rev=data_rev))]
 
 
-async def update_state(work: Work, suggestion_uuids: Iterable[UUID], state: State, because: str | None = None) -> None:
-    """Move suggestions to another state; the caller holds the experiment's row lock."""
-    await work.run(_UPDATE_STATE(uuids=list(suggestion_uuids), to_state=state, because=because))
+def replaced(superseded: Sequence[SuggestionRow], by: Sequence[SuggestionRow]) -> list[Filled]:
+    """Build the queries that have new suggestions in the place of others."""
+    ended = [in_state([one.suggestion_uuid for one in superseded], SUPERSEDED)] if superseded else []
+    return [*ended, new_suggestions(by)] if by else ended
+
+
+def in_state(suggestion_uuids: Iterable[UUID], state: State, because: str | None = None) -> Filled:
+    """Build the query that moves suggestions to another state; who runs it holds the experiment's row lock."""
+    return _UPDATE_STATE(uuids=list(suggestion_uuids), to_state=state, because=because)
 
 
 async def update_leased(

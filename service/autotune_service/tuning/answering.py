@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import NewEvent, add_events, wake_watchers
-from autotune_service.store.experiments import ExperimentRow, get_experiment_for_worker, update_experiment
+from autotune_service.store.events import NewEvent, record, wake_watchers
+from autotune_service.store.experiments import ExperimentRow, get_experiment_for_worker
 from autotune_service.store.questions import (
     QuestionRow,
     claim_question,
@@ -18,7 +18,7 @@ from autotune_service.store.questions import (
     renew_question,
     update_answer,
 )
-from autotune_service.store.suggestions import SUPERSEDED, add_suggestions, list_pending, update_state
+from autotune_service.store.suggestions import list_pending, replaced
 from autotune_service.tuning.fit import MAX_BATCH
 from autotune_service.tuning.proposals import (
     Solved,
@@ -101,9 +101,9 @@ async def commit_asked_suggestions(store: Store, asked: Asked, solved: Solved, f
         row = await get_experiment_for_worker(work, asked.question.exp_uuid, lock=True)
         if row is None or not await delete_question(work, asked.question):
             return False
+        wake_watchers(work, row.exp_uuid, row.owner_uuid, row.last_seq)
         if not row.is_closed and row.stopped is None:
             await _store(work, asked, row, solved, failure, now)
-        wake_watchers(work, row.exp_uuid, row.owner_uuid, row.last_seq)
     return True
 
 
@@ -131,15 +131,9 @@ async def _store(
         asked.snapshot, solved, new, first_seq + len(failures), now, asked.fixed, key_of(asked.fixed)
     )
     events = [*failures, *created_events(rows, superseded)]
-    if superseded:
-        await update_state(work, [one.suggestion_uuid for one in superseded], SUPERSEDED)
-    if rows:
-        await add_suggestions(work, rows)
     if events:
-        values = {"last_seq": row.last_seq + len(events), "updated_at": now}
-        values |= best_predicted_of(row, solved, asked.snapshot.data_rev)
-        await update_experiment(work, row.exp_uuid, values)
-        await add_events(work, row, first_seq, now, events)
+        values = best_predicted_of(row, solved, asked.snapshot.data_rev)
+        await record(work, row, now, events, values, *replaced(superseded, rows))
 
 
 def _failures(asked: Asked, failure: str | None) -> Sequence[NewEvent]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import NewEvent, add_events, call_worker
+from autotune_service.store.events import NewEvent, call_worker, record
 from autotune_service.store.experiments import ExperimentRow, get_experiment, get_standing, update_experiment
 from autotune_service.store.suggestions import LEASED, SuggestionRow, list_pending, list_suggestions, update_leased
 from autotune_service.tuning.once import ALWAYS, Once
@@ -140,15 +140,10 @@ async def lease(work: Work, row: ExperimentRow, taken: list[SuggestionRow], term
     if not taken:
         return Given([], row.updated_at)
     now = datetime.now(UTC)
-    values = {
-        "n_open": row.n_open - sum(one.is_counted for one in taken),
-        "last_seq": row.last_seq + len(taken),
-        "updated_at": now,
-    }
     leased = await update_leased(work, [one.suggestion_uuid for one in taken], terms.worker, terms.lease_for)
-    await update_experiment(work, row.exp_uuid, values)
-    await add_events(work, row, row.last_seq + 1, now, [_leased_event(one) for one in leased])
-    await terms.once.note(work, [one.suggestion_uuid for one in leased])
+    values = {"n_open": row.n_open - sum(one.is_counted for one in taken)}
+    noted = terms.once.note(one.suggestion_uuid for one in leased)
+    await record(work, row, now, [_leased_event(one) for one in leased], values, *noted)
     return Given(leased, now)
 
 

@@ -8,8 +8,8 @@ from autotune_service.domain.configuration import checked_fixed, is_feasible
 from autotune_service.domain.feasibility import check_feasible
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import add_events, call_worker, has_event
-from autotune_service.store.experiments import ExperimentRow, get_experiment, update_experiment
+from autotune_service.store.events import call_worker, has_event, record
+from autotune_service.store.experiments import ExperimentRow, get_experiment
 from autotune_service.store.questions import (
     QuestionRow,
     add_question,
@@ -19,8 +19,8 @@ from autotune_service.store.questions import (
 )
 from autotune_service.store.suggestions import (
     SuggestionRow,
-    add_suggestions,
     list_pending,
+    new_suggestions,
 )
 from autotune_service.tuning.ask import USUAL, Given, Terms, lease
 from autotune_service.tuning.experiments import guess_row
@@ -155,8 +155,6 @@ async def _first_guess(work: Work, row: ExperimentRow, fixed: Configuration) -> 
     if not is_feasible(row.space, row.constraints, covars):
         return None
     guess = guess_row(row, covars, seq=row.last_seq + 1, now=now, fixed=fixed, fixed_key=key_of(fixed))
-    await add_suggestions(work, [guess])
-    await update_experiment(work, row.exp_uuid, {"last_seq": guess.seq, "updated_at": now})
     announced = {**guess.told().model_dump(mode="json"), "superseded": []}
-    await add_events(work, row, guess.seq, now, [("suggestion_created", announced)])
+    await record(work, row, now, [("suggestion_created", announced)], {}, new_suggestions([guess]))
     return guess

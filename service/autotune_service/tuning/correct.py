@@ -9,8 +9,8 @@ from autotune_service.domain.configuration import checked_configuration
 from autotune_service.domain.errors import NotFoundError, VersionConflictError
 from autotune_service.domain.incumbent import is_better, meets_thresholds
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import NewEvent, add_events, call_worker
-from autotune_service.store.experiments import ExperimentRow, get_experiment, update_experiment
+from autotune_service.store.events import NewEvent, call_worker, record
+from autotune_service.store.experiments import ExperimentRow, get_experiment
 from autotune_service.store.observations import (
     ObservationRow,
     add_version,
@@ -100,7 +100,7 @@ async def _settle(work: Work, row: ExperimentRow, after: ObservationRow, reason:
     best = _best(row, await list_counted(work, row.exp_uuid))
     data_rev = row.data_rev + 1
     now_best = (None, None, None) if best is None else (best.observation_uuid, best.response, best.covars)
-    values = with_new_data(row, data_rev, now_best, now)
+    values = with_new_data(row, data_rev, now_best)
     corrected = {**after.told().model_dump(mode="json"), "reason": reason}
     events: list[NewEvent] = [("observation_corrected", corrected)]
     if now_best != row.best_one:
@@ -109,10 +109,8 @@ async def _settle(work: Work, row: ExperimentRow, after: ObservationRow, reason:
     if stopped is not None:
         values["stopped"], event = stopped
         events.append(event)
-    values["last_seq"] = row.last_seq + len(events)
-    await update_experiment(work, row.exp_uuid, values)
-    await add_events(work, row, row.last_seq + 1, now, events)
     call_worker(work, row.exp_uuid)
+    await record(work, row, now, events, values)
 
 
 def _best(row: ExperimentRow, counted: Sequence[ObservationRow]) -> ObservationRow | None:

@@ -11,7 +11,7 @@ from autotune_service.domain.errors import ExperimentClosedError, InvalidError, 
 from autotune_service.domain.experiment import check_new
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import NewEvent, add_events
+from autotune_service.store.events import NewEvent, record, record_first
 from autotune_service.store.experiments import (
     BestOne,
     ExperimentRow,
@@ -20,11 +20,10 @@ from autotune_service.store.experiments import (
     get_experiment,
     stored_constraints,
     stored_space,
-    update_experiment,
 )
 from autotune_service.store.observations import list_observations
 from autotune_service.store.spaces import SpaceRow, add_space
-from autotune_service.store.suggestions import OPEN, SuggestionRow, add_suggestions
+from autotune_service.store.suggestions import OPEN, SuggestionRow, new_suggestions
 from autotune_service.store.users import hold_user
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.base import Configuration
@@ -56,11 +55,12 @@ async def create_experiment(
         await add_space(work, SpaceRow(row.exp_uuid, 0, row.space, row.constraints, {}, seq=1, created_at=now))
         told = row.told()
         events: list[NewEvent] = [("experiment_created", told.model_dump(mode="json"))]
+        guesses = []
         if row.n_open:
             guess = guess_row(row, guess_of(row.space), seq=2, now=now)
-            await add_suggestions(work, [guess])
+            guesses.append(new_suggestions([guess]))
             events.append(("suggestion_created", {**guess.told().model_dump(mode="json"), "superseded": []}))
-        await add_events(work, row, 1, now, events)
+        await record_first(work, row, now, events, *guesses)
         await once.keep(work, told)
     return told
 
@@ -141,8 +141,7 @@ async def close_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID, once: 
         await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_active(row)
-        await update_experiment(work, exp_uuid, {"state": "closed", "last_seq": row.last_seq + 1, "updated_at": now})
-        await add_events(work, row, row.last_seq + 1, now, [("experiment_closed", {})])
+        await record(work, row, now, [("experiment_closed", {})], {"state": "closed"})
         told = (await get_experiment(work, exp_uuid, user_uuid)).told()
         await once.keep(work, told)
     return told
@@ -178,21 +177,19 @@ def _values(user_uuid: UUID, new: NewExperiment, now: datetime) -> dict[str, Any
     }
 
 
-def with_new_data(row: ExperimentRow, data_rev: int, best: BestOne, now: datetime) -> dict[str, Any]:
+def with_new_data(row: ExperimentRow, data_rev: int, best: BestOne) -> dict[str, Any]:
     """Give the columns of an experiment that change with its data, and have the next suggestion computed.
 
     Args:
         row: The experiment as it was.
         data_rev: The revision of its data from now on.
         best: The best observation from now on.
-        now: The time of the change.
     """
     uuid, response, covars = best
     values = {
         "data_rev": data_rev,
         "retry_at": None,
         "n_wanted": row.n_ready,  # whoever still waits for more raises it again
-        "updated_at": now,
         "best_observation_uuid": uuid,
         "best_response": response,
         "best_covars": covars,

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import NewEvent, add_events, call_workers, get_traceparent
-from autotune_service.store.experiments import ExperimentRow, update_experiment
+from autotune_service.store.events import NewEvent, call_workers, get_traceparent, record
+from autotune_service.store.experiments import ExperimentRow
 from autotune_service.store.leases import (
     Lease,
     claim_due_experiment,
@@ -21,7 +21,11 @@ from autotune_service.store.leases import (
     seconds_until_due,
 )
 from autotune_service.store.observations import ObservationRow
-from autotune_service.store.suggestions import SUPERSEDED, SuggestionRow, add_suggestions, list_pending, update_state
+from autotune_service.store.suggestions import (
+    SuggestionRow,
+    list_pending,
+    replaced,
+)
 from autotune_service.tuning.proposals import (
     Solved,
     best_predicted_of,
@@ -112,8 +116,7 @@ async def fail_job(store: Store, job: Job, failure: str, retry_in: timedelta) ->
         if row is None:
             return
         if not row.is_closed:
-            await update_experiment(work, row.exp_uuid, {"last_seq": row.last_seq + 1, "n_wanted": row.n_ready})
-            await add_events(work, row, row.last_seq + 1, now, _failures(job, failure))
+            await record(work, row, now, _failures(job, failure), {"n_wanted": row.n_ready})
         has_newer_data = row.data_rev > job.experiment.data_rev
         await release_lease(work, job.lease, None if has_newer_data else retry_in)
 
@@ -139,28 +142,19 @@ async def _store(
     superseded = [one for one in pending if one.is_open and one.data_rev < fit_rev]
     kept = [one for one in pending if one not in superseded]
     new = await fresh_proposals(work, job.snapshot, row, solved.proposals, kept)
-    first_seq = row.last_seq + 1
-    rows = suggestion_rows(job.snapshot, solved, new, first_seq + len(failures), now)
+    rows = suggestion_rows(job.snapshot, solved, new, row.last_seq + 1 + len(failures), now)
     events = failures + created_events(rows, superseded)
-    if superseded:
-        await update_state(work, [one.suggestion_uuid for one in superseded], SUPERSEDED)
-    if rows:
-        await add_suggestions(work, rows)
     values: dict[str, Any] = {
         "fit_rev": max(row.fit_rev, fit_rev),
         "n_open": row.n_open - sum(one.is_counted for one in superseded) + len(rows),
         "n_wanted": row.n_ready,  # whoever still waits for more is woken by these events and raises it again
-        "updated_at": now,
     }
     values |= best_predicted_of(row, solved, fit_rev)
     stopped = await stopped_by_gain(work, row, new, now)
     if stopped is not None:
         values["stopped"], event = stopped
         events.append(event)
-    values["last_seq"] = row.last_seq + len(events)
-    await update_experiment(work, row.exp_uuid, values)
-    if events:
-        await add_events(work, row, first_seq, now, events)
+    await record(work, row, now, events, values, *replaced(superseded, rows))
 
 
 def _failures(job: Job, failure: str | None) -> list[NewEvent]:

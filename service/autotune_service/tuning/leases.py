@@ -6,12 +6,11 @@ from uuid import UUID
 
 from autotune_service.domain.errors import AlreadyToldError, InvalidError, NotPendingError, UnavailableError
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import NewEvent, add_events, call_worker
+from autotune_service.store.events import NewEvent, call_worker, record
 from autotune_service.store.experiments import (
     ExperimentRow,
     get_experiment,
     get_experiment_for_worker,
-    update_experiment,
 )
 from autotune_service.store.suggestions import (
     ABANDONED,
@@ -21,13 +20,13 @@ from autotune_service.store.suggestions import (
     TOLD,
     SuggestionRow,
     get_suggestion,
+    in_state,
     list_experiments_with_expired,
     list_expired,
     list_suggestions,
     seconds_until_expiry,
     update_lease,
     update_reopened,
-    update_state,
 )
 from autotune_service.tuning.experiments import require_active
 from autotune_service.tuning.once import ALWAYS, Once
@@ -113,12 +112,11 @@ async def next_expiry(store: Store) -> float | None:
 
 
 async def _abandon(work: Work, row: ExperimentRow, one: SuggestionRow, reason: str, now: datetime) -> None:
-    await update_state(work, [one.suggestion_uuid], ABANDONED, reason)
-    values = {"n_open": row.n_open - one.is_counted, "last_seq": row.last_seq + 1, "updated_at": now}
-    await update_experiment(work, row.exp_uuid, values)
     data = {"suggestion_uuid": str(one.suggestion_uuid), "worker": one.lease_by, "reason": reason}
-    await add_events(work, row, row.last_seq + 1, now, [("suggestion_abandoned", data)])
     call_worker(work, row.exp_uuid)
+    abandoned = in_state([one.suggestion_uuid], ABANDONED, reason)
+    values = {"n_open": row.n_open - one.is_counted}
+    await record(work, row, now, [("suggestion_abandoned", data)], values, abandoned)
 
 
 async def _expire(store: Store, exp_uuid: UUID) -> int:
@@ -130,15 +128,10 @@ async def _expire(store: Store, exp_uuid: UUID) -> int:
             return 0
         again = [one for one in expired if not row.is_closed and one.data_rev >= row.data_rev]
         await update_reopened(work, [one.suggestion_uuid for one in again])
-        await update_state(work, [one.suggestion_uuid for one in expired if one not in again], EXPIRED)
-        values = {
-            "n_open": row.n_open + sum(one.fixed_key is None for one in again),
-            "last_seq": row.last_seq + len(expired),
-            "updated_at": now,
-        }
-        await update_experiment(work, exp_uuid, values)
+        ended = in_state([one.suggestion_uuid for one in expired if one not in again], EXPIRED)
+        values = {"n_open": row.n_open + sum(one.fixed_key is None for one in again)}
         events = [_expired_event(one, is_open=one in again) for one in expired]
-        await add_events(work, row, row.last_seq + 1, now, events)
+        await record(work, row, now, events, values, ended)
     return len(expired)
 
 

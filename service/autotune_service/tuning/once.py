@@ -7,8 +7,9 @@ from typing import TypeVar
 from uuid import UUID
 
 from autotune_service.domain.errors import KeyReusedError, RequestRunningError
-from autotune_service.store.answered import AnsweredRow, get_answered, lock_request, put_answered
+from autotune_service.store.answered import AnsweredRow, get_answered, lock_request, new_answered
 from autotune_service.store.database import Store, Work
+from autotune_service.store.statements import Filled
 from autotune_wire.base import Reply
 
 R = TypeVar("R", bound=Reply)
@@ -29,9 +30,9 @@ class _AnsweredBefore(Exception):  # noqa: N818 -- no error: the work of the req
 class Once:
     """One request of a user; without a key it is done as often as it comes.
 
-    A use case calls ``begin`` first in its transaction and ``keep`` last: what it does and what it answers are then
-    stored together or not at all. One of several transactions calls ``begin`` first in each of them, and ``note`` where
-    it takes what its answer will give.
+    A use case calls ``begin`` first in its transaction and ``keep`` last, or runs what ``kept`` gives with its last
+    change: what it does and what it answers are then stored together or not at all. One of several transactions calls
+    ``begin`` first in each of them, and runs what ``note`` gives where it takes what its answer will give.
 
     Args:
         user_uuid: Who sends it.
@@ -95,16 +96,21 @@ class Once:
         async with store.work() as work:
             return await self.begin(work)
 
-    async def note(self, work: Work, uuids: Iterable[UUID]) -> None:
-        """Store that it came so much further, for a request of several transactions."""
-        if self._key is None:
-            return
+    def note(self, uuids: Iterable[UUID]) -> list[Filled]:
+        """Build the query that stores that it came so much further, for a request of several transactions."""
+        if not self.has_key:
+            return []
         self._noted = [*(self._noted or ()), *uuids]
-        await self._put(work, None, json.dumps([str(one) for one in self._noted]))
+        return self._stored(None, json.dumps([str(one) for one in self._noted]))
 
     async def keep(self, work: Work, reply: Reply) -> None:
         """Store the answer."""
-        await self._put(work, _DONE, reply.model_dump_json())
+        for query in self.kept(reply):
+            await work.run(query)
+
+    def kept(self, reply: Reply) -> list[Filled]:
+        """Build the query that stores the answer; none where there is no key."""
+        return self._stored(_DONE, reply.model_dump_json()) if self.has_key else []
 
     async def keep_alone(self, store: Store, reply: Reply) -> None:
         """Store the answer of a request of several transactions, after all of them."""
@@ -113,9 +119,10 @@ class Once:
                 await self.begin(work)
                 await self.keep(work, reply)
 
-    async def _put(self, work: Work, status: int | None, answer: str) -> None:
-        if self._key is not None and self._user_uuid is not None:
-            await put_answered(work, self._user_uuid, self._key, AnsweredRow(self._body_hash, status, answer))
+    def _stored(self, status: int | None, answer: str) -> list[Filled]:
+        if self._key is None or self._user_uuid is None:
+            return []
+        return [new_answered(self._user_uuid, self._key, AnsweredRow(self._body_hash, status, answer))]
 
 
 ALWAYS = Once()

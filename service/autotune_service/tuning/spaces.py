@@ -9,16 +9,15 @@ from autotune_service.domain.feasibility import check_feasible
 from autotune_service.domain.models import Described, check_models
 from autotune_service.domain.revision import revised
 from autotune_service.store.database import Store
-from autotune_service.store.events import add_events, call_worker
+from autotune_service.store.events import call_worker, record
 from autotune_service.store.experiments import (
     ExperimentRow,
     get_experiment,
     stored_constraints,
     stored_space,
-    update_experiment,
 )
 from autotune_service.store.spaces import SpaceRow, add_space, list_spaces
-from autotune_service.store.suggestions import SUPERSEDED, list_pending, update_state
+from autotune_service.store.suggestions import SUPERSEDED, in_state, list_pending
 from autotune_service.tuning.experiments import require_active
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.changes import SpaceRevisions
@@ -61,12 +60,11 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
         )
         await add_space(work, revision)
         open_ones = [one.suggestion_uuid for one in await list_pending(work, exp_uuid) if one.is_open]
-        await update_state(work, open_ones, SUPERSEDED)
-        await update_experiment(work, exp_uuid, _values(revision, row, now))
         data = revision.told().model_dump(mode="json", exclude={"seq", "time_created"})
         event = {**data, "changes": changes, "superseded": [str(uuid) for uuid in open_ones]}
-        await add_events(work, row, revision.seq, now, [("space_changed", event)])
         call_worker(work, exp_uuid)
+        values = _values(revision, row)
+        await record(work, row, now, [("space_changed", event)], values, in_state(open_ones, SUPERSEDED))
         told = (await get_experiment(work, exp_uuid, user_uuid)).told()
         await once.keep(work, told)
     return told
@@ -83,7 +81,7 @@ def _constraints(row: ExperimentRow, edit: SpaceEdit) -> list[Constraint]:
     return row.constraints if edit.constraints is None else edit.constraints
 
 
-def _values(revision: SpaceRow, row: ExperimentRow, now: datetime) -> dict[str, Any]:
+def _values(revision: SpaceRow, row: ExperimentRow) -> dict[str, Any]:
     data_rev = row.data_rev + 1  # so that the engine looks again, as it does at new data
     has_contexts = any(covariate.role == "context" for covariate in revision.space.values())
     return {
@@ -95,6 +93,4 @@ def _values(revision: SpaceRow, row: ExperimentRow, now: datetime) -> dict[str, 
         "n_open": 0,
         "n_wanted": 0 if has_contexts else 1,
         "retry_at": None,
-        "last_seq": revision.seq,
-        "updated_at": now,
     }

@@ -10,8 +10,8 @@ from autotune_service.domain.incumbent import meets_thresholds
 from autotune_service.domain.models import Described, check_models
 from autotune_service.domain.stopping import Fired, fired
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import NewEvent, add_events, call_worker
-from autotune_service.store.experiments import ExperimentRow, get_experiment, update_experiment
+from autotune_service.store.events import NewEvent, call_worker, record
+from autotune_service.store.experiments import ExperimentRow, get_experiment
 from autotune_service.store.observations import list_measured
 from autotune_service.tuning.experiments import require_active
 from autotune_service.tuning.once import ALWAYS, Once
@@ -39,11 +39,20 @@ def require_asking(row: ExperimentRow) -> None:
         )
 
 
-async def stopped_by_data(work: Work, row: ExperimentRow, now: datetime) -> _Stop | None:
-    """Say whether what was told meets a stop rule; what is told now is stored already."""
+async def stopped_by_data(
+    work: Work, row: ExperimentRow, now: datetime, added: Sequence[dict[str, float]] = ()
+) -> _Stop | None:
+    """Say whether what was told meets a stop rule.
+
+    Args:
+        work: The transaction that holds the experiment's row lock.
+        row: The experiment.
+        now: The time of the change.
+        added: What was measured in the runs that are told now and not stored yet.
+    """
     if row.stop is None or row.stopped is not None:
         return None
-    return _stop(fired(row.stop, row.responses, await _values(work, row), None), now)
+    return _stop(fired(row.stop, row.responses, await _values(work, row, added), None), now)
 
 
 async def stopped_by_gain(work: Work, row: ExperimentRow, proposals: Sequence[Proposal], now: datetime) -> _Stop | None:
@@ -70,20 +79,19 @@ async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume, on
         stop = body.stop if "stop" in body.model_fields_set else row.stop
         _check_rules(row, stop)
         stored = None if stop is None else stop.model_dump(mode="json")
-        values = {"stop": stored, "stopped": None, "last_seq": row.last_seq + 1, "updated_at": now}
-        await update_experiment(work, exp_uuid, values)
-        await add_events(work, row, row.last_seq + 1, now, [("experiment_resumed", {"stop": stored})])
         call_worker(work, exp_uuid)
+        values = {"stop": stored, "stopped": None}
+        await record(work, row, now, [("experiment_resumed", {"stop": stored})], values)
         told = (await get_experiment(work, exp_uuid, user_uuid)).told()
         await once.keep(work, told)
     return told
 
 
-async def _values(work: Work, row: ExperimentRow) -> list[float | None]:
+async def _values(work: Work, row: ExperimentRow, added: Sequence[dict[str, float]] = ()) -> list[float | None]:
     primary, _ = primary_of(row.responses)
     return [
         measured.get(primary) if meets_thresholds(row.responses, measured) else None
-        for measured in await list_measured(work, row.exp_uuid)
+        for measured in [*await list_measured(work, row.exp_uuid), *added]
     ]
 
 

@@ -12,11 +12,11 @@ from autotune_service.domain.errors import LimitReachedError
 from autotune_service.domain.incumbent import is_better, meets_thresholds
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.store.database import Store
-from autotune_service.store.events import NewEvent, add_events, call_worker
-from autotune_service.store.experiments import ExperimentRow, get_experiment, update_experiment
-from autotune_service.store.observations import ObservationRow, add_observations
+from autotune_service.store.events import NewEvent, call_worker, record
+from autotune_service.store.experiments import ExperimentRow, get_experiment
+from autotune_service.store.observations import ObservationRow, new_observations
 from autotune_service.store.statements import json_text
-from autotune_service.store.suggestions import TOLD, update_state
+from autotune_service.store.suggestions import TOLD, in_state
 from autotune_service.tuning.experiments import best_changed, require_active, with_new_data
 from autotune_service.tuning.links import Linked, link
 from autotune_service.tuning.once import ALWAYS, Once
@@ -68,22 +68,19 @@ async def tell(
         added = _Added(row, now)
         for one in linked:
             added.add(one)
-        await add_observations(work, added.observations)
         told = [one.suggestion for one in linked if one.suggestion is not None]
+        changes = [new_observations(added.observations)]
         if told:
-            await update_state(work, [suggestion.suggestion_uuid for suggestion in told], TOLD)
+            changes.append(in_state([suggestion.suggestion_uuid for suggestion in told], TOLD))
         values = added.values()
         values["n_open"] = row.n_open - sum(suggestion.is_counted for suggestion in told)
-        stopped = await stopped_by_data(work, row, now)
+        stopped = await stopped_by_data(work, row, now, [one.responses for one in added.observations])
         if stopped is not None:
             values["stopped"], event = stopped
             added.events.append(event)
-        values["last_seq"] = row.last_seq + len(added.events)
-        await update_experiment(work, exp_uuid, values)
-        await add_events(work, row, row.last_seq + 1, now, added.events)
-        call_worker(work, exp_uuid)
         reply = added.reply()
-        await once.keep(work, reply)
+        call_worker(work, exp_uuid)
+        await record(work, row, now, added.events, values, *changes, *once.kept(reply))
     return reply
 
 
@@ -129,7 +126,7 @@ class _Added:
 
     def values(self) -> dict[str, Any]:
         n_observations = self._row.n_observations + len(self.observations)
-        values = with_new_data(self._row, self.data_rev, self._best, self._now)
+        values = with_new_data(self._row, self.data_rev, self._best)
         return values | {"n_observations": n_observations}
 
     def reply(self) -> TellReply:
