@@ -106,9 +106,7 @@ def with_link(state: PanelState, is_live: bool) -> PanelState:
 
 def _suggested(state: PanelState, data: dict[str, Any]) -> PanelState:
     suggestion = Suggestion.model_validate(data)
-    replaced = {UUID(uuid) for uuid in data.get("superseded", [])}
-    waiting = {uuid: other for uuid, other in state.waiting.items() if uuid not in replaced}
-    waiting[suggestion.suggestion_uuid] = suggestion
+    waiting = {**_not_replaced(state, data), suggestion.suggestion_uuid: suggestion}
     return replace(state, waiting=waiting, trouble="")
 
 
@@ -131,6 +129,10 @@ def _expired(state: PanelState, data: dict[str, Any]) -> PanelState:
 
 def _abandoned(state: PanelState, data: dict[str, Any]) -> PanelState:
     return _ended(state, UUID(data["suggestion_uuid"]))
+
+
+def _superseded(state: PanelState, data: dict[str, Any]) -> PanelState:
+    return replace(state, waiting=_not_replaced(state, data))
 
 
 def _ended(state: PanelState, uuid: UUID | None) -> PanelState:
@@ -179,10 +181,8 @@ def _meets_thresholds(responses: Responses, measured: Mapping[str, float]) -> bo
 
 
 def _space_changed(state: PanelState, data: dict[str, Any]) -> PanelState:
-    replaced = {UUID(uuid) for uuid in data.get("superseded", [])}
-    waiting = {uuid: suggestion for uuid, suggestion in state.waiting.items() if uuid not in replaced}
     change = Change(len(state.dots), tuple(map(str, data.get("changes", []))))
-    return replace(state, waiting=waiting, changes=(*state.changes, change))
+    return replace(state, waiting=_not_replaced(state, data), changes=(*state.changes, change))
 
 
 def _stopped(state: PanelState, data: dict[str, Any]) -> PanelState:
@@ -201,6 +201,11 @@ def _closed(state: PanelState, _data: dict[str, Any]) -> PanelState:
     return replace(state, is_closed=True, waiting={}, taken={})
 
 
+def _not_replaced(state: PanelState, data: dict[str, Any]) -> dict[UUID, Suggestion]:
+    replaced = {UUID(uuid) for uuid in data.get("superseded", [])}
+    return {uuid: suggestion for uuid, suggestion in state.waiting.items() if uuid not in replaced}
+
+
 def _without(suggestions: Mapping[UUID, Suggestion], gone: UUID | None) -> dict[UUID, Suggestion]:
     return {uuid: suggestion for uuid, suggestion in suggestions.items() if uuid != gone}
 
@@ -210,6 +215,7 @@ _CHANGES: dict[str, Callable[[PanelState, dict[str, Any]], PanelState]] = {
     "suggestion_leased": _leased,
     "suggestion_expired": _expired,
     "suggestion_abandoned": _abandoned,
+    "suggestion_superseded": _superseded,
     "observation_added": _observed,
     "observation_corrected": _corrected,
     "best_changed": _best_changed,

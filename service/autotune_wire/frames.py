@@ -16,6 +16,7 @@ EventType = Literal[
     "suggestion_leased",
     "suggestion_expired",
     "suggestion_abandoned",
+    "suggestion_superseded",
     "observation_added",
     "observation_corrected",
     "best_changed",

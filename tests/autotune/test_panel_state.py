@@ -61,6 +61,11 @@ def test_state_forgets_superseded_suggestions():
     assert list(_after(_created(FIRST), _created(SECOND, FIRST)).waiting) == [SECOND]
 
 
+def test_state_forgets_what_is_superseded_by_nothing_yet():
+    superseded = ("suggestion_superseded", {"superseded": [str(FIRST)]})
+    assert list(_after(_created(FIRST), _created(SECOND), superseded).waiting) == [SECOND]
+
+
 def test_state_prefers_a_suggestion_that_nobody_took():
     assert _after(_created(FIRST), _created(SECOND), _leased(SECOND)).suggestion.suggestion_uuid == FIRST
 

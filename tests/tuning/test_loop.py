@@ -133,11 +133,14 @@ async def test_renewed_lease_is_not_taken_over(store, user_uuid, exp_uuid):
 
 
 async def test_proposal_that_was_told_meanwhile_is_dropped(store, user_uuid, exp_uuid):
+    (guess,) = (await current_suggestion(store, user_uuid, exp_uuid, 0)).suggestions
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
     job = await claim_job(store, "a", LEASE)
     await tell(store, user_uuid, exp_uuid, [run(50, 2.0)])
     await commit_job(store, job, solved(50.0))
     assert await current_suggestion(store, user_uuid, exp_uuid, 1) is None
+    event = (await list_events(store, exp_uuid, 0, 100))[-1]
+    assert (event.type, event.data) == ("suggestion_superseded", {"superseded": [str(guess.suggestion_uuid)]})
 
 
 async def test_failed_job_waits_for_the_next_tell(store, user_uuid, exp_uuid):

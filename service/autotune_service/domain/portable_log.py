@@ -38,6 +38,10 @@ class _OfSuggestion(Reply):
     suggestion_uuid: UUID
 
 
+class _OfSuggestions(Reply):
+    superseded: list[UUID]
+
+
 class _SpaceChanged(Reply):
     revision: int
     covars: Space
@@ -50,6 +54,7 @@ _DATA: dict[EventType, type[BaseModel]] = {
     "suggestion_leased": _OfSuggestion,
     "suggestion_expired": _OfSuggestion,
     "suggestion_abandoned": _OfSuggestion,
+    "suggestion_superseded": _OfSuggestions,
     "observation_added": Observation,
     "observation_corrected": Observation,
     "best_changed": _BestChanged,

@@ -126,10 +126,8 @@ async def _store(
     kept = [one for one in pending if not one.is_open or one.data_rev >= asked.snapshot.data_rev]
     new = await fresh_proposals(work, asked.snapshot, row, solved.proposals, kept)
     failures = _failures(asked, failure)
-    first_seq = row.last_seq + 1
-    rows = suggestion_rows(
-        asked.snapshot, solved, new, first_seq + len(failures), now, asked.fixed, key_of(asked.fixed)
-    )
+    first_seq = row.last_seq + 1 + len(failures)
+    rows = suggestion_rows(asked.snapshot, solved, new, first_seq, now, asked.fixed, key_of(asked.fixed))
     events = [*failures, *created_events(rows, superseded)]
     if events:
         values = best_predicted_of(row, solved, asked.snapshot.data_rev)

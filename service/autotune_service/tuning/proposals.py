@@ -112,8 +112,10 @@ def best_predicted_of(row: ExperimentRow, solved: Solved, data_rev: int) -> dict
 
 
 def created_events(rows: Sequence[SuggestionRow], superseded: Sequence[SuggestionRow]) -> list[NewEvent]:
-    """Announce suggestions; the first one's event names all that they replace."""
+    """Announce suggestions; the first one's event names all that they replace, and where none comes, one of its own."""
     replaced = [str(one.suggestion_uuid) for one in superseded]
+    if replaced and not rows:
+        return [("suggestion_superseded", {"superseded": replaced})]
     return [
         ("suggestion_created", {**row.told().model_dump(mode="json"), "superseded": [] if index else replaced})
         for index, row in enumerate(rows)

@@ -46,6 +46,8 @@ class Described(OpenAPIProvider):
         if not operation["responses"]:
             operation["responses"] |= _BARE.get(endpoint, {"200": _STATUS})
         operation["responses"]["default"] = _PROBLEM
+        if "requestBody" in operation:
+            operation["requestBody"]["required"] = True
         if endpoint.startswith(_OPEN):
             operation["security"] = []
         if method == "post" and endpoint.startswith(_ONCE):
