@@ -1,4 +1,4 @@
-"""Many runs told one thousand at a time."""
+"""Many runs told one thousand at a time, or as many as the service takes."""
 
 import sys
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from autotune.telling import tell_all
 from autotune_wire.observations import MAX_TELL
 
 _INVALID = "invalid"
+_TOO_LARGE = "batch_too_large"
 
 
 def to_stderr(text: str) -> None:
@@ -35,14 +36,19 @@ def add_runs(connection: Connection, exp_uuid: UUID, runs: Runs, say: Callable[[
     """
     n_all = len(runs.told)
     stored: list[Observation] = []
-    for start in range(0, n_all, MAX_TELL):
-        part = Runs(runs.subject, runs.told[start : start + MAX_TELL], runs.places[start : start + MAX_TELL])
+    start, size = 0, MAX_TELL
+    while start < n_all:
+        part = Runs(runs.subject, runs.told[start : start + size], runs.places[start : start + size])
         try:
             stored += _add_part(connection, exp_uuid, part)
         except AutotuneError as error:
+            if isinstance(error, ServiceError) and error.code == _TOO_LARGE and len(part.told) > 1:
+                size = len(part.told) // 2  # the service takes less at once than others do
+                continue
             error.add_note(_kept(start, part, n_all, error))
             raise
-        if say is not None and n_all > MAX_TELL:
+        start += len(part.told)
+        if say is not None and n_all > size:
             say(f"{len(stored)} of {n_all} runs told\n")
     return stored
 

@@ -224,7 +224,12 @@ async def _services(
         accounts=accounts,
         ask_wait_s=settings.ask_wait_s,
         sockets_per_user=settings.sockets_per_user,
-        limits=Limits(settings.max_experiments, settings.max_observations, settings.max_waiting),
+        limits=Limits(
+            experiments=settings.max_experiments,
+            observations=settings.max_observations,
+            batch=settings.max_batch,
+            waiting=settings.max_waiting,
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from autotune_wire.observations import MAX_TELL
 from autotune_wire.problems import field_problems
 
 MIN_SECRET_BYTES = 32
@@ -64,6 +65,9 @@ class Settings(BaseSettings):
     max_experiments: Annotated[int, Field(ge=1)] = Field(default=10_000, description="How many a user may have.")
     max_observations: Annotated[int, Field(ge=1, le=100_000)] = Field(
         default=100_000, description="How many may be told to an experiment."
+    )
+    max_batch: Annotated[int, Field(ge=1, le=MAX_TELL)] = Field(
+        default=MAX_TELL, description="How many observations one tell may bring."
     )
     max_waiting: Annotated[int, Field(ge=1)] = Field(
         default=1000,

@@ -226,6 +226,21 @@ def test_many_runs_are_told_in_parts_that_are_reported(kitchen, service):
     assert said == ["1000 of 2500 runs told\n", "2000 of 2500 runs told\n", "2500 of 2500 runs told\n"]
 
 
+def test_service_that_takes_fewer_at_once_is_told_in_smaller_parts(kitchen, service):
+    rows, said = [{**ROW, "Response": n} for n in range(1200)], []
+    service.trouble(TELL, *[problem(422, "batch_too_large", "a tell may bring 300 observations here")] * 2)
+    told = kitchen.add_history(rows, say=said.append)
+    assert [one.response for one in told] == list(range(1200))
+    assert said == [f"{n} of 1200 runs told\n" for n in (250, 500, 750, 1000, 1200)]
+
+
+def test_service_that_takes_not_even_one_is_not_asked_for_ever(kitchen, service):
+    service.trouble(TELL, *[problem(422, "batch_too_large", "no")] * 3)
+    with pytest.raises(ServiceError, match="no"):
+        kitchen.add_history([{**ROW, "Response": n} for n in range(5)])
+    assert service.n_calls(TELL) == 3
+
+
 def test_a_few_runs_are_told_without_a_word(kitchen, capsys):
     kitchen.add_history([{**ROW, "Response": 1}])
     assert capsys.readouterr() == ("", "")

@@ -8,7 +8,7 @@ from autotune_service.domain.limits import Limits
 from calling import get, post
 from support import GUESS, SPACE, make_experiment
 
-FEW = Limits(experiments=2, observations=3, waiting=2)
+FEW = Limits(experiments=2, observations=3, batch=3, waiting=2)
 
 
 @pytest.fixture
@@ -51,6 +51,14 @@ async def test_import_has_no_more_observations_than_may_be(client, headers, app,
     object.__setattr__(app.extensions["autotune"], "limits", FEW)
     status, problem = await post(client, "/experiment/import", headers, document)
     assert (status, problem["code"]) == (409, "limit_reached")
+
+
+async def test_tell_may_bring_so_many_observations(client, headers, few, exp_uuid):
+    path, run = f"/experiment/tell/{exp_uuid}", {"covars": GUESS, "response": 1.0}
+    status, problem = await post(client, path, headers, {"observations": [run] * 4})
+    assert (status, problem["code"]) == (422, "batch_too_large")
+    assert "3 observations" in problem["detail"]
+    assert (await post(client, path, headers, {"observations": [run] * 3}))[0] == 202
 
 
 async def test_experiment_may_have_so_many_observations(client, headers, few, exp_uuid):

@@ -126,6 +126,13 @@ class KeyReusedError(InvalidError):
     title = "This key belongs to another request"
 
 
+class BatchTooLargeError(InvalidError):
+    """A tell brings more than one may; in parts it may come."""
+
+    code = "batch_too_large"
+    title = "Too many at once"
+
+
 class UnavailableError(AutotuneError):
     """Not now; the same request may succeed later."""
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from autotune_wire.observations import MAX_TELL
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -10,11 +12,13 @@ class Limits:
     Args:
         experiments: Of one user.
         observations: Of one experiment.
+        batch: Observations in one tell.
         waiting: Requests that wait at a time, at one process, and questions that wait for the engine, at all of them.
     """
 
     experiments: int = 10_000
     observations: int = 100_000
+    batch: int = MAX_TELL
     waiting: int = 1000
 
 

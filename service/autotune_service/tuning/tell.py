@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from autotune_service.domain.errors import LimitReachedError
+from autotune_service.domain.errors import BatchTooLargeError, LimitReachedError
 from autotune_service.domain.incumbent import is_better, meets_thresholds
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.store.database import Store
@@ -44,7 +44,7 @@ async def tell(
         runs: What was run.
         field_of: Names the field that holds the configuration of a run, for the messages.
         once: The request, which is done once however often it comes.
-        limits: How many observations there may be.
+        limits: How many observations there may be, in all and at once.
 
     Raises:
         NotFoundError: If the user has no such experiment.
@@ -53,7 +53,12 @@ async def tell(
             is not.
         AlreadyToldError: If a suggestion has its observation already.
         LimitReachedError: If the experiment has as many observations as there may be.
+        BatchTooLargeError: If these are more than may come at once.
     """
+    if len(runs) > limits.batch:
+        raise BatchTooLargeError(
+            f"a tell may bring {limits.batch} observations here, and this one brings {len(runs)}: send it in parts"
+        )
     now = datetime.now(UTC)
     async with store.work() as work:
         await once.begin(work)

@@ -20,7 +20,6 @@ from autotune_service.web.requests import ServiceRequest
 from autotune_service.web.services import Services
 from autotune_service.web.socket import FRAMES_A_SECOND, MAX_UNANSWERED
 from autotune_wire import paths
-from autotune_wire.observations import MAX_TELL
 from autotune_wire.portable import MAX_EVENTS, MAX_IMPORT_BYTES
 
 _STATIC = Path(__file__).parent / "static"
@@ -82,8 +81,8 @@ async def _refuse_long_path() -> None:
 def _document(app: Quart, services: Services) -> None:
     limits = (
         f"Limits of this service: a body of {app.config['MAX_CONTENT_LENGTH']} bytes ({paths.EXPERIMENT_IMPORT}: "
-        f"{MAX_IMPORT_BYTES}); {MAX_TELL} observations in a tell, {services.limits.observations} in an experiment; "
-        f"{services.limits.experiments} experiments and {services.sockets_per_user} websockets of a user; "
+        f"{MAX_IMPORT_BYTES}); {services.limits.batch} observations in a tell, {services.limits.observations} in an "
+        f"experiment; {services.limits.experiments} experiments and {services.sockets_per_user} websockets of a user; "
         f"{services.limits.waiting} requests that wait for the engine at a time; {FRAMES_A_SECOND} frames a second of "
         f"a websocket, {MAX_UNANSWERED} of them unanswered; {MAX_EVENTS} events of an imported experiment."
     )
