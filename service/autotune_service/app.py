@@ -269,7 +269,7 @@ async def _serve_http(
     config.bind = [f"fd://{sock.detach()}"]
     config.websocket_max_message_size = app.config["MAX_CONTENT_LENGTH"]
     # It pings: hypercorn's own pings keep each closed socket until the next one is due.
-    guard.install(settings.ping_s, settings.silent_s)
+    guard.install(settings.ping_s, settings.silent_s, settings.max_body_bytes)
     config.graceful_timeout = _GRACE_S
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")

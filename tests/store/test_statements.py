@@ -9,7 +9,7 @@ from databases.backends.postgres import PostgresBackend
 from sqlalchemy.dialects.postgresql import insert
 
 from autotune_service.store.bulk import insert_rows
-from autotune_service.store.statements import Statement, filled, json_text
+from autotune_service.store.statements import Statement, filled, json_text, together
 from autotune_service.store.tables import answered_requests, events, experiments, suggestions
 
 ONE, TWO = UUID(int=1), UUID(int=2)
@@ -96,3 +96,15 @@ def test_statement_without_a_value_or_with_one_too_many_is_refused(values):
     statement = Statement(sa.select(experiments).where(experiments.c.exp_uuid == sa.bindparam("of_uuid")))
     with pytest.raises(TypeError, match="of_uuid"):
         statement(**values)
+
+
+def test_statements_together_count_their_places_on():
+    names = [f"n{n:02}" for n in range(11)]
+    things = sa.table("things", *(sa.column(name, sa.Text) for name in names))
+    added = Statement(sa.insert(things).values({name: sa.bindparam(name, type_=sa.Text) for name in names}))
+    told = Statement(sa.select(sa.bindparam("one", type_=sa.Text) + sa.bindparam("two", type_=sa.Text)))
+    parts = [added(**dict.fromkeys(names, "x")), told(one="a", two="b")]
+    text = together(*(part.compiled for part in parts))
+    places = ", ".join(f"${n}" for n in range(1, 12))
+    stored = f"INSERT INTO things ({', '.join(names)}) VALUES ({places})"
+    assert text == f"WITH part_1 AS ({stored}) SELECT $12 || $13 AS anon_1"

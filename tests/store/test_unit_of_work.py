@@ -139,11 +139,12 @@ async def test_notices_are_sent_once_and_at_the_commit(small_store, database_url
         if is_given_before:
             work.notify("news", "$1 and 'more'")
         await work.change(sa.text("INSERT INTO kept VALUES (7)"))
+        work.notify("news", "late")
         work.notify("news", "last")
         await listening.execute("SELECT 1")  # the server sends what there is to hear before it answers
         assert heard == []
     await listening.execute("SELECT 1")
     await listening.close()
-    assert heard == (["$1 and 'more'"] if is_given_before else []) + ["last"]
+    assert heard == (["$1 and 'more'"] if is_given_before else []) + ["late", "last"]
     async with small_store.work() as work:
         assert await work.all(sa.text("SELECT n FROM kept")) == [{"n": 7}]

@@ -6,9 +6,11 @@ import json
 import random
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from autotune_service.compute.worker import Worker
+from autotune_service.store.events import EVENTS_CHANNEL, WORK_CHANNEL
 from calling import get, post
 from histories import HistoryPool, make_history, next_suggestion, settle, without_uuids
 from support import SPACE, make_experiment, running
@@ -42,6 +44,20 @@ async def imported(client, headers, text, **more):
     own = {**headers, "Content-Type": "application/json", **more}
     reply = await client.post("/experiment/import", data=text, headers=own)
     return reply.status_code, await reply.get_json()
+
+
+async def test_import_wakes_watchers_and_workers(client, headers, database_url):
+    exp_uuid = (await make_experiment(client, headers))["exp_uuid"]
+    text = await exported(client, headers, exp_uuid)
+    heard = {}
+    listening = await asyncpg.connect(database_url)
+    for channel in (EVENTS_CHANNEL, WORK_CHANNEL):
+        await listening.add_listener(channel, lambda _connection, _pid, *given: heard.update([given]))
+    _, made = await imported(client, headers, text)
+    await listening.execute("SELECT 1")  # the server sends what there is to hear before it answers
+    await listening.close()
+    assert heard[WORK_CHANNEL] == made["exp_uuid"]
+    assert heard[EVENTS_CHANNEL].startswith(f"{made['exp_uuid']}:{made['last_seq']}:")
 
 
 @pytest.mark.parametrize("has_context", [False, True])

@@ -54,7 +54,7 @@ async def get_answered(work: Work, user_uuid: UUID, key: str) -> AnsweredRow | N
     return None if row is None else _answered_of(row)
 
 
-def new_answered(user_uuid: UUID, key: str, row: AnsweredRow) -> Filled:
+def insert_answered(user_uuid: UUID, key: str, row: AnsweredRow) -> Filled:
     """Build the query that stores what was answered, or how far it came."""
     return _PUT(user_uuid=user_uuid, key=key, body_hash=row.body_hash, status=row.status, answer=row.answer)
 

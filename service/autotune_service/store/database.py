@@ -62,25 +62,24 @@ class Work:
         await self._connection.fetchval(ready.compiled.text, *ready.arguments)
 
     async def change(self, *queries: ClauseElement | Filled) -> None:
-        """Run queries that change rows as one statement, with the notices so far: none sees what another changes.
+        """Run queries that change rows as one statement: none of them sees what another changes.
 
-        A round trip to Postgres costs both sides more than most of these queries do.
+        A round trip to Postgres costs both sides more than most of these queries do. So notices that were given before
+        go with them; those that come after are sent at the end, for a round trip of their own.
         """
         parts = [filled(query) for query in queries]
         if self._notices:
             channels, payloads = zip(*self._notices, strict=True)
             parts.append(_NOTIFY(channels=channels, payloads=payloads))
             self._notices.clear()
-        text = together(*(part.compiled for part in parts))
-        await self._connection.fetchval(text, *chain.from_iterable(part.arguments for part in parts))
+        if parts:
+            text = together(*(part.compiled for part in parts))
+            # Not fetchval, which has Postgres stop after one row: of one notice.
+            await self._connection.execute(text, *chain.from_iterable(part.arguments for part in parts))
 
     def notify(self, channel: str, payload: str) -> None:
         """Have those who listen on a channel told, once it is committed."""
         self._notices[channel, payload] = None
-
-    async def _send_notices(self) -> None:
-        if self._notices:
-            await self.change()
 
 
 _TEXTS = sa.ARRAY(sa.Text)
@@ -154,7 +153,7 @@ class Store:
         async with self._connected() as connection, connection.transaction():
             work = Work(connection)
             yield work
-            await work._send_notices()
+            await work.change()  # the notices that are left
 
     async def one(self, query: ClauseElement | Filled) -> Row | None:
         """Run a query that stands alone, and give its first row, if it has one.

@@ -11,7 +11,7 @@ from pydantic import Field
 from autotune_service.observing.traces import current_traceparent
 from autotune_service.store.bulk import insert_rows
 from autotune_service.store.database import Store, Work
-from autotune_service.store.experiments import ExperimentRow, changed_experiment
+from autotune_service.store.experiments import ExperimentRow, set_experiment
 from autotune_service.store.statements import Filled, Statement
 from autotune_service.store.tables import events
 from autotune_wire.frames import Event, EventType
@@ -51,7 +51,7 @@ class LoggedEvent(Event):
 async def record_first(work: Work, row: ExperimentRow, at: datetime, new: Sequence[NewEvent], *others: Filled) -> None:
     """Write the first events of a new experiment's log, up to its ``last_seq``, as ``record`` writes those after."""
     wake_watchers(work, row.exp_uuid, row.owner_uuid, row.last_seq)
-    await work.change(*others, _new_events(row.exp_uuid, 1, at, new))
+    await work.change(*others, _insert_events(row.exp_uuid, 1, at, new))
 
 
 async def record(
@@ -68,14 +68,14 @@ async def record(
         others: Queries that belong to it, run in the same statement: they see nothing of the rest, nor it of them.
     """
     last_seq = row.last_seq + len(new)
-    changes = [*others, changed_experiment(row.exp_uuid, {**values, "last_seq": last_seq, "updated_at": at})]
+    changes = [*others, set_experiment(row.exp_uuid, {**values, "last_seq": last_seq, "updated_at": at})]
     if new:
         wake_watchers(work, row.exp_uuid, row.owner_uuid, last_seq)
-        changes.append(_new_events(row.exp_uuid, row.last_seq + 1, at, new))
+        changes.append(_insert_events(row.exp_uuid, row.last_seq + 1, at, new))
     await work.change(*changes)
 
 
-def _new_events(exp_uuid: UUID, first_seq: int, at: datetime, new: Sequence[NewEvent]) -> Filled:
+def _insert_events(exp_uuid: UUID, first_seq: int, at: datetime, new: Sequence[NewEvent]) -> Filled:
     traceparent = current_traceparent()
     rows = [
         {

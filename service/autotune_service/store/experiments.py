@@ -229,10 +229,10 @@ async def list_positions(work: Work, user_uuid: UUID) -> dict[UUID, int]:
 
 async def update_experiment(work: Work, exp_uuid: UUID, values: dict[str, Any]) -> None:
     """Change an experiment; the caller holds its row lock."""
-    await work.run(changed_experiment(exp_uuid, values))
+    await work.run(set_experiment(exp_uuid, values))
 
 
-def changed_experiment(exp_uuid: UUID, values: dict[str, Any]) -> Filled:
+def set_experiment(exp_uuid: UUID, values: dict[str, Any]) -> Filled:
     """Build the query that changes an experiment."""
     return _update(tuple(values))(of_uuid=exp_uuid, **values)
 

@@ -65,7 +65,7 @@ class ObservationRow:
         return ObservationVersion(**content, seq=self.seq, reason=None, time_created=self.created_at)
 
 
-def new_observations(rows: Sequence[ObservationRow]) -> Filled:
+def insert_observations(rows: Sequence[ObservationRow]) -> Filled:
     """Build the query that stores new observations."""
     names = ObservationRow.__slots__
     return insert_rows(observations, names, [{name: getattr(row, name) for name in names} for row in rows])

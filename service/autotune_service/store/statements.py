@@ -96,7 +96,10 @@ def _moved(place: re.Match[str], by: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A statement with the values of its parameters."""
+    """A statement with the values of its parameters.
+
+    Functions that build one are named by its verb: ``insert_``, ``set_``.
+    """
 
     compiled: Compiled
     values: Mapping[str, Any]

@@ -129,7 +129,7 @@ class SuggestionRow:
         )
 
 
-def new_suggestions(rows: Sequence[SuggestionRow]) -> Filled:
+def insert_suggestions(rows: Sequence[SuggestionRow]) -> Filled:
     """Build the query that stores new suggestions."""
     names = SuggestionRow.__slots__
     return insert_rows(suggestions, names, [{name: getattr(row, name) for name in names} for row in rows])
@@ -151,13 +151,13 @@ async def list_abandoned(work: Work, exp_uuid: UUID, data_rev: int) -> list[Sugg
     return [_suggestion_of(row) for row in await work.all(_LIST_ABANDONED(exp_uuid=exp_uuid, data_rev=data_rev))]
 
 
-def replaced(superseded: Sequence[SuggestionRow], by: Sequence[SuggestionRow]) -> list[Filled]:
+def replace_suggestions(superseded: Sequence[SuggestionRow], by: Sequence[SuggestionRow]) -> list[Filled]:
     """Build the queries that have new suggestions in the place of others."""
-    ended = [in_state([one.suggestion_uuid for one in superseded], SUPERSEDED)] if superseded else []
-    return [*ended, new_suggestions(by)] if by else ended
+    ended = [set_state([one.suggestion_uuid for one in superseded], SUPERSEDED)] if superseded else []
+    return [*ended, insert_suggestions(by)] if by else ended
 
 
-def in_state(suggestion_uuids: Iterable[UUID], state: State, because: str | None = None) -> Filled:
+def set_state(suggestion_uuids: Iterable[UUID], state: State, because: str | None = None) -> Filled:
     """Build the query that moves suggestions to another state; who runs it holds the experiment's row lock."""
     return _UPDATE_STATE(uuids=list(suggestion_uuids), to_state=state, because=because)
 

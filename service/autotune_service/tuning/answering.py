@@ -18,7 +18,7 @@ from autotune_service.store.questions import (
     renew_question,
     update_answer,
 )
-from autotune_service.store.suggestions import list_pending, replaced
+from autotune_service.store.suggestions import list_pending, replace_suggestions
 from autotune_service.tuning.fit import MAX_BATCH
 from autotune_service.tuning.proposals import (
     Solved,
@@ -131,7 +131,7 @@ async def _store(
     events = [*failures, *created_events(rows, superseded)]
     if events:
         values = best_predicted_of(row, solved, asked.snapshot.data_rev)
-        await record(work, row, now, events, values, *replaced(superseded, rows))
+        await record(work, row, now, events, values, *replace_suggestions(superseded, rows))
 
 
 def _failures(asked: Asked, failure: str | None) -> Sequence[NewEvent]:

@@ -1,5 +1,6 @@
 """Give suggestions: the current one as often as it is asked for, or new ones for the caller alone."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -98,11 +99,11 @@ async def lease_suggestions(
         # Others may have raised it since, here and at other processes: less what was taken of it, that holds.
         held = row.n_wanted if missing else row.n_wanted - len(taken)
         n_wanted = max(held, missing + n_for_others + row.n_ready)
-        given = await lease(work, row, taken, terms)
         if taken or n_wanted != row.n_wanted:
-            await update_experiment(work, exp_uuid, {"n_wanted": n_wanted})
             call_worker(work, exp_uuid)
-    return given
+            if not taken:
+                await update_experiment(work, exp_uuid, {"n_wanted": n_wanted})
+        return await lease(work, row, taken, terms, {"n_wanted": n_wanted})
 
 
 async def may_take_more(store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev: int, n: int = 0) -> bool:
@@ -135,13 +136,27 @@ async def least_data_rev(store: Store, user_uuid: UUID, asked: ExperimentRow) ->
     return asked.data_rev if now.data_rev == asked.data_rev else min(asked.data_rev, asked.fit_rev + 1)
 
 
-async def lease(work: Work, row: ExperimentRow, taken: list[SuggestionRow], terms: Terms) -> Given:
-    """Take open suggestions of an experiment, whose row is locked, and give them as they are leased."""
+async def lease(
+    work: Work,
+    row: ExperimentRow,
+    taken: list[SuggestionRow],
+    terms: Terms,
+    values: Mapping[str, int] | None = None,
+) -> Given:
+    """Take open suggestions of an experiment, whose row is locked, and give them as they are leased.
+
+    Args:
+        work: The transaction.
+        row: The experiment.
+        taken: The suggestions.
+        terms: For whom, and for how long.
+        values: Other columns of the experiment that change with it.
+    """
     if not taken:
         return Given([], row.updated_at)
     now = datetime.now(UTC)
     leased = await update_leased(work, [one.suggestion_uuid for one in taken], terms.worker, terms.lease_for)
-    values = {"n_open": row.n_open - sum(one.is_counted for one in taken)}
+    values = {**(values or {}), "n_open": row.n_open - sum(one.is_counted for one in taken)}
     noted = terms.once.note(one.suggestion_uuid for one in leased)
     await record(work, row, now, [_leased_event(one) for one in leased], values, *noted)
     return Given(leased, now)

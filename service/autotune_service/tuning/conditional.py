@@ -19,8 +19,8 @@ from autotune_service.store.questions import (
 )
 from autotune_service.store.suggestions import (
     SuggestionRow,
+    insert_suggestions,
     list_pending,
-    new_suggestions,
 )
 from autotune_service.tuning.ask import USUAL, Given, Terms, lease
 from autotune_service.tuning.experiments import guess_row
@@ -156,5 +156,5 @@ async def _first_guess(work: Work, row: ExperimentRow, fixed: Configuration) -> 
         return None
     guess = guess_row(row, covars, seq=row.last_seq + 1, now=now, fixed=fixed, fixed_key=key_of(fixed))
     announced = {**guess.told().model_dump(mode="json"), "superseded": []}
-    await record(work, row, now, [("suggestion_created", announced)], {}, new_suggestions([guess]))
+    await record(work, row, now, [("suggestion_created", announced)], {}, insert_suggestions([guess]))
     return guess

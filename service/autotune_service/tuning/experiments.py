@@ -23,7 +23,7 @@ from autotune_service.store.experiments import (
 )
 from autotune_service.store.observations import list_observations
 from autotune_service.store.spaces import SpaceRow, add_space
-from autotune_service.store.suggestions import OPEN, SuggestionRow, new_suggestions
+from autotune_service.store.suggestions import OPEN, SuggestionRow, insert_suggestions
 from autotune_service.store.users import hold_user
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.base import Configuration
@@ -58,7 +58,7 @@ async def create_experiment(
         guesses = []
         if row.n_open:
             guess = guess_row(row, guess_of(row.space), seq=2, now=now)
-            guesses.append(new_suggestions([guess]))
+            guesses.append(insert_suggestions([guess]))
             events.append(("suggestion_created", {**guess.told().model_dump(mode="json"), "superseded": []}))
         await record_first(work, row, now, events, *guesses)
         await once.keep(work, told)

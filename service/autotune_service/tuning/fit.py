@@ -21,11 +21,7 @@ from autotune_service.store.leases import (
     seconds_until_due,
 )
 from autotune_service.store.observations import ObservationRow
-from autotune_service.store.suggestions import (
-    SuggestionRow,
-    list_pending,
-    replaced,
-)
+from autotune_service.store.suggestions import SuggestionRow, list_pending, replace_suggestions
 from autotune_service.tuning.proposals import (
     Solved,
     best_predicted_of,
@@ -154,7 +150,7 @@ async def _store(
     if stopped is not None:
         values["stopped"], event = stopped
         events.append(event)
-    await record(work, row, now, events, values, *replaced(superseded, rows))
+    await record(work, row, now, events, values, *replace_suggestions(superseded, rows))
 
 
 def _failures(job: Job, failure: str | None) -> list[NewEvent]:

@@ -20,11 +20,11 @@ from autotune_service.store.suggestions import (
     TOLD,
     SuggestionRow,
     get_suggestion,
-    in_state,
     list_experiments_with_expired,
     list_expired,
     list_suggestions,
     seconds_until_expiry,
+    set_state,
     update_lease,
     update_reopened,
 )
@@ -114,7 +114,7 @@ async def next_expiry(store: Store) -> float | None:
 async def _abandon(work: Work, row: ExperimentRow, one: SuggestionRow, reason: str, now: datetime) -> None:
     data = {"suggestion_uuid": str(one.suggestion_uuid), "worker": one.lease_by, "reason": reason}
     call_worker(work, row.exp_uuid)
-    abandoned = in_state([one.suggestion_uuid], ABANDONED, reason)
+    abandoned = set_state([one.suggestion_uuid], ABANDONED, reason)
     values = {"n_open": row.n_open - one.is_counted}
     await record(work, row, now, [("suggestion_abandoned", data)], values, abandoned)
 
@@ -128,7 +128,7 @@ async def _expire(store: Store, exp_uuid: UUID) -> int:
             return 0
         again = [one for one in expired if not row.is_closed and one.data_rev >= row.data_rev]
         await update_reopened(work, [one.suggestion_uuid for one in again])
-        ended = in_state([one.suggestion_uuid for one in expired if one not in again], EXPIRED)
+        ended = set_state([one.suggestion_uuid for one in expired if one not in again], EXPIRED)
         values = {"n_open": row.n_open + sum(one.fixed_key is None for one in again)}
         events = [_expired_event(one, is_open=one in again) for one in expired]
         await record(work, row, now, events, values, ended)

@@ -7,7 +7,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from autotune_service.domain.errors import KeyReusedError, RequestRunningError
-from autotune_service.store.answered import AnsweredRow, get_answered, lock_request, new_answered
+from autotune_service.store.answered import AnsweredRow, get_answered, insert_answered, lock_request
 from autotune_service.store.database import Store, Work
 from autotune_service.store.statements import Filled
 from autotune_wire.base import Reply
@@ -97,7 +97,7 @@ class Once:
             return await self.begin(work)
 
     def note(self, uuids: Iterable[UUID]) -> list[Filled]:
-        """Build the query that stores that it came so much further, for a request of several transactions."""
+        """Note that it came so much further, for a request of several transactions, and give what stores that."""
         if not self.has_key:
             return []
         self._noted = [*(self._noted or ()), *uuids]
@@ -109,7 +109,7 @@ class Once:
             await work.run(query)
 
     def kept(self, reply: Reply) -> list[Filled]:
-        """Build the query that stores the answer; none where there is no key."""
+        """Give what stores the answer; nothing where there is no key."""
         return self._stored(_DONE, reply.model_dump_json()) if self.has_key else []
 
     async def keep_alone(self, store: Store, reply: Reply) -> None:
@@ -122,7 +122,7 @@ class Once:
     def _stored(self, status: int | None, answer: str) -> list[Filled]:
         if self._key is None or self._user_uuid is None:
             return []
-        return [new_answered(self._user_uuid, self._key, AnsweredRow(self._body_hash, status, answer))]
+        return [insert_answered(self._user_uuid, self._key, AnsweredRow(self._body_hash, status, answer))]
 
 
 ALWAYS = Once()

@@ -17,7 +17,7 @@ from autotune_service.store.experiments import (
     stored_space,
 )
 from autotune_service.store.spaces import SpaceRow, add_space, list_spaces
-from autotune_service.store.suggestions import SUPERSEDED, in_state, list_pending
+from autotune_service.store.suggestions import SUPERSEDED, list_pending, set_state
 from autotune_service.tuning.experiments import require_active
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.changes import SpaceRevisions
@@ -64,7 +64,7 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
         event = {**data, "changes": changes, "superseded": [str(uuid) for uuid in open_ones]}
         call_worker(work, exp_uuid)
         values = _values(revision, row)
-        await record(work, row, now, [("space_changed", event)], values, in_state(open_ones, SUPERSEDED))
+        await record(work, row, now, [("space_changed", event)], values, set_state(open_ones, SUPERSEDED))
         told = (await get_experiment(work, exp_uuid, user_uuid)).told()
         await once.keep(work, told)
     return told

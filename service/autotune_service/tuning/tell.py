@@ -14,9 +14,9 @@ from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.store.database import Store
 from autotune_service.store.events import NewEvent, call_worker, record
 from autotune_service.store.experiments import ExperimentRow, get_experiment
-from autotune_service.store.observations import ObservationRow, new_observations
+from autotune_service.store.observations import ObservationRow, insert_observations
 from autotune_service.store.statements import json_text
-from autotune_service.store.suggestions import TOLD, in_state
+from autotune_service.store.suggestions import TOLD, set_state
 from autotune_service.tuning.experiments import best_changed, require_active, with_new_data
 from autotune_service.tuning.links import Linked, link
 from autotune_service.tuning.once import ALWAYS, Once
@@ -74,9 +74,9 @@ async def tell(
         for one in linked:
             added.add(one)
         told = [one.suggestion for one in linked if one.suggestion is not None]
-        changes = [new_observations(added.observations)]
+        changes = [insert_observations(added.observations)]
         if told:
-            changes.append(in_state([suggestion.suggestion_uuid for suggestion in told], TOLD))
+            changes.append(set_state([suggestion.suggestion_uuid for suggestion in told], TOLD))
         values = added.values()
         values["n_open"] = row.n_open - sum(suggestion.is_counted for suggestion in told)
         stopped = await stopped_by_data(work, row, now, [one.responses for one in added.observations])

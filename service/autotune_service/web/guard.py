@@ -21,19 +21,20 @@ from wsproto.extensions import Extension, PerMessageDeflate
 from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
 
 _REFUSED_S = 2.0
-_MAX_INFLATED = 2**20  # of what was read at once, at most 64 KiB: 1 MiB of JSON does not shrink to that by chance
 _MAX_KEPT = 2**16  # characters of a text whose frame is kept for the next watcher
 _MIN_DEFLATED = 256  # below it, compressing costs more than it saves
 
 
-def install(ping_s: float, silent_s: float) -> None:
+def install(ping_s: float, silent_s: float, max_bytes: int) -> None:
     """Have hypercorn serve websockets with the classes below.
 
     Args:
         ping_s: How often a peer is pinged.
         silent_s: How long it may answer none of the pings.
+        max_bytes: The largest message taken; what was read at once, at most 64 KiB, may inflate to as much.
     """
     GuardedStream.ping_s, GuardedStream.silent_s = ping_s, silent_s
+    Deflate.max_bytes = max_bytes
     h11.WSStream = h2.WSStream = GuardedStream  # type: ignore[assignment, attr-defined]  # the names it makes streams by
     ws_stream.PerMessageDeflate = Deflate  # type: ignore[assignment, attr-defined]  # and the extension it offers
 
@@ -107,6 +108,8 @@ class Deflate(PerMessageDeflate):
     A compressor that is kept costs a quarter of a megabyte for each socket.
     """
 
+    max_bytes = 2**20
+
     def __init__(self) -> None:
         super().__init__(client_no_context_takeover=True, server_no_context_takeover=True)
 
@@ -123,7 +126,7 @@ class Deflate(PerMessageDeflate):
         if inflating is None or not self._inbound_compressed or not self._inbound_is_compressible:
             return super().frame_inbound_payload_data(proto, data)
         try:
-            inflated = inflating.decompress(bytes(data), _MAX_INFLATED)
+            inflated = inflating.decompress(bytes(data), self.max_bytes)
         except zlib.error:
             return CloseReason.INVALID_FRAME_PAYLOAD_DATA
         return CloseReason.MESSAGE_TOO_BIG if inflating.unconsumed_tail else inflated
