@@ -3,7 +3,8 @@
 Run it as ``.venv/bin/python bench/service/push.py``, on an idle machine. What is left is the service's own: the wake-up
 of the worker, its claim, the snapshot, the way to the engine's process and back, the commit, the wake-up of the web
 process and the push. The tell's reply and the worker's wake-up leave at the same commit, so a figure may be a little
-short of what a stop-watch at the commit would show.
+short of what a stop-watch at the commit would show. Beside it stands how long it takes from sending a tell until the
+watcher sees the event of its observation.
 """
 
 import asyncio
@@ -34,6 +35,7 @@ async def turn(told_at: int, watched_at: int, n_observations: int, seconds: floa
     draw = random.Random(0)
     delays_s: list[float] = []
     computed_s: list[float] = []
+    seen_s: list[float] = []
     async with Connection(told_at, token) as connection:
         [exp_uuid] = await new_experiments(connection, 1, _N_NUMBERS)
         tell = partial(connection.call, "POST", paths.EXPERIMENT_TELL.format(exp_uuid=exp_uuid))
@@ -42,14 +44,16 @@ async def turn(told_at: int, watched_at: int, n_observations: int, seconds: floa
             watched_at, token, exp_uuid, 0, lambda text: events.put_nowait((time.perf_counter(), text))
         ):
             await tell({"observations": [_run(draw) for _ in range(n_observations)]})
-            await _suggestion(events, n_observations)
+            await _pushed(events, n_observations)
             ends_s, n_told = time.perf_counter() + seconds, n_observations
             while time.perf_counter() < ends_s:
+                sent_s = time.perf_counter()
                 await tell(_run(draw))
                 answered_s = time.perf_counter()
                 n_told += 1
-                pushed_s, engine_s = await _suggestion(events, n_told)
-                delays_s.append(pushed_s - answered_s - engine_s)
+                observed_s, suggested_s, engine_s = await _pushed(events, n_told)
+                seen_s.append(observed_s - sent_s)
+                delays_s.append(suggested_s - answered_s - engine_s)
                 computed_s.append(engine_s)
         await close_experiments(connection, [exp_uuid])
     return {
@@ -57,6 +61,8 @@ async def turn(told_at: int, watched_at: int, n_observations: int, seconds: floa
         "p95, ms": 1000 * rounds.percentile(delays_s, 95),
         "p99, ms": 1000 * rounds.percentile(delays_s, 99),
         "the engine's own, p50, ms": 1000 * rounds.percentile(computed_s, 50),
+        "from sending the tell to its event, p50, ms": 1000 * rounds.percentile(seen_s, 50),
+        "from sending the tell to its event, p99, ms": 1000 * rounds.percentile(seen_s, 99),
         "tells": len(delays_s),
     }
 
@@ -66,13 +72,20 @@ def _run(draw: random.Random) -> dict[str, object]:
     return {"covars": covars, "response": -sum((x - 0.3) ** 2 for x in covars.values())}
 
 
-async def _suggestion(events: "asyncio.Queue[tuple[float, bytes]]", n_told: int) -> tuple[float, float]:
-    """Wait for the suggestion that knows all that was told; give when it came and how long the engine took."""
+async def _pushed(events: "asyncio.Queue[tuple[float, bytes]]", n_told: int) -> tuple[float, float, float]:
+    """Wait for the suggestion that knows all that was told.
+
+    Returns:
+        When the last observation's event came, when the suggestion's came, and how long the engine took.
+    """
+    observed_s = 0.0
     while True:
         came_s, text = await asyncio.wait_for(events.get(), _WITHIN_S)
         event = json.loads(text)
+        if event["type"] == "observation_added" and event["data"]["n_observations"] == n_told:
+            observed_s = came_s
         if event["type"] == "suggestion_created" and event["data"]["data_rev"] == n_told:
-            return came_s, event["data"]["seconds"] or 0.0
+            return observed_s, came_s, event["data"]["seconds"] or 0.0
 
 
 async def measure(at: serving.Place, n_rounds: int, n_observations: int, seconds: float) -> dict[str, list[float]]:
