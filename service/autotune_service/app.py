@@ -34,7 +34,7 @@ from autotune_service.store.epoch import get_epoch
 from autotune_service.store.load import read_load
 from autotune_service.store.migrate import upgrade
 from autotune_service.tuning.accounts import Accounts
-from autotune_service.web import guard
+from autotune_service.web import guard, one_write
 from autotune_service.web.quart_app import create_app
 from autotune_service.web.services import Services
 
@@ -270,6 +270,7 @@ async def _serve_http(
     config.websocket_max_message_size = app.config["MAX_CONTENT_LENGTH"]
     # It pings: hypercorn's own pings keep each closed socket until the next one is due.
     guard.install(settings.ping_s, settings.silent_s, settings.max_body_bytes)
+    one_write.install()
     config.graceful_timeout = _GRACE_S
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")

@@ -21,7 +21,7 @@ from autotune_service.tuning.experiments import best_changed, require_active, wi
 from autotune_service.tuning.links import Linked, link
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.stopping import stopped_by_data
-from autotune_wire.observations import TellReply, Told
+from autotune_wire.observations import Observation, TellReply, Told
 from autotune_wire.responses import primary_of
 from autotune_wire.tables import column_frame
 
@@ -97,6 +97,7 @@ class _Added:
         self._now = now
         self.observations: list[ObservationRow] = []
         self.events: list[NewEvent] = []
+        self._told: list[Observation] = []
         self._best = row.best_one
 
     @property
@@ -119,8 +120,9 @@ class _Added:
         )
         self.observations.append(row)
         n_observations = self._row.n_observations + len(self.observations)
-        data = row.told().model_dump(mode="json")
-        self.events.append(("observation_added", {**data, "n_observations": n_observations}))
+        told = row.told()
+        self._told.append(told)
+        self.events.append(("observation_added", {**told.model_dump(mode="json"), "n_observations": n_observations}))
         if outcome.response is not None and self._is_best(outcome.response, outcome.responses):
             self._best = (row.observation_uuid, outcome.response, one.covars)
             self.events.append(best_changed(self._best))
@@ -148,5 +150,5 @@ class _Added:
             covars_sampled_iter=n_observations,
             response_sampled_iter=n_observations,
             time_updated=self._now,
-            observations=[row.told() for row in self.observations],
+            observations=self._told,
         )

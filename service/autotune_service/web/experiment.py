@@ -78,11 +78,12 @@ async def lease(exp_uuid: UUID, data: Ask) -> AskReply:
 @blueprint.post(rule_of(paths.EXPERIMENT_TELL))
 @tag(["experiment"])
 @validate_request(Tell)
-@validate_response(TellReply, 202)
-async def tell(exp_uuid: UUID, data: Tell) -> tuple[TellReply, int]:
+@document_response(TellReply, 202)
+async def tell(exp_uuid: UUID, data: Tell) -> Response:
     """Tell what was run and what came of it; it is stored when the answer comes."""
     user_uuid, once = await signed_in_once()
-    return await once.answer(TellReply, tell_runs(user_uuid, exp_uuid, data, once)), 202
+    reply = await once.answer(TellReply, tell_runs(user_uuid, exp_uuid, data, once))
+    return Response(reply.model_dump_json(), 202, content_type="application/json")
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_RENEW))

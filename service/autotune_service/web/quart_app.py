@@ -6,6 +6,8 @@ from typing import Any
 
 from quart import Quart, request
 from quart.json.provider import DefaultJSONProvider
+from quart.sessions import SessionInterface
+from quart.wrappers import BaseRequestWebsocket
 from quart_auth import QuartAuth
 from quart_schema import Info, QuartSchema
 
@@ -35,6 +37,13 @@ class _Json(DefaultJSONProvider):
         return json_text(obj)
 
 
+class _NoSessions(SessionInterface):
+    """Opens no session of Quart's: who is logged in stands in quart-auth's cookie, and nothing else is kept there."""
+
+    async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> None:
+        """Open none, and sign none."""
+
+
 def create_app(
     services: Services, *, secret: str, is_https: bool, max_body_bytes: int, has_metrics: bool = False
 ) -> Quart:
@@ -50,6 +59,7 @@ def create_app(
     app = Quart("autotune_service", static_folder=str(_STATIC))
     observe(app)
     app.request_class = ServiceRequest
+    app.session_interface = _NoSessions()  # type: ignore[assignment]  # Quart declares its default
     app.secret_key = secret
     app.config.update(
         MAX_CONTENT_LENGTH=max_body_bytes,

@@ -32,6 +32,11 @@ class ServiceRequest(Request):
         super().__init__(method, scheme, path, *args, **kwargs)
         self.max_content_length = kwargs["max_content_length"]
 
+    @property
+    def blueprints(self) -> list[str]:
+        """Give the blueprint of the handler: none of ours stands in another, which Quart looks for at each call."""
+        return [] if self.blueprint is None else [self.blueprint]
+
     async def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """Give the JSON of the body.
 
