@@ -49,9 +49,9 @@ async def _profiled_turn(running: serving.Serving, file: Path, load: Player, sec
     token = await token_of(running.port)
     async with Connection(running.port, token) as connection:
         exp_uuids = await new_experiments(connection, _N, N_NUMBERS)
-    await load.play(asdict(Turn([running.port], token, exp_uuids, _N, 0.0, _WARM_S)))
+    await load.play(asdict(Turn([running.port], token, exp_uuids, _N, N_NUMBERS, 0.0, _WARM_S)))
     os.kill(running.pid, signal.SIGUSR1)
-    told = await load.play(asdict(Turn([running.port], token, exp_uuids, _N, 0.0, seconds)))
+    told = await load.play(asdict(Turn([running.port], token, exp_uuids, _N, N_NUMBERS, 0.0, seconds)))
     os.kill(running.pid, signal.SIGUSR2)
     await asyncio.to_thread(_wait_for, file)
     return int(told["n_all"])

@@ -22,11 +22,11 @@ _MANY = 200
 class Constants:
     """What one tell, push, socket and observation cost. Times are processor time where nothing else is said."""
 
-    web_ms_tell: float = 4.2
+    web_ms_tell: float = 3.5
     """Of a web process, for a tell."""
-    locked_share: float = 0.7
-    """The share of that which falls between the experiment's row lock and the commit."""
-    postgres_ms_tell: float = 1.6
+    locked_share: float = 0.4
+    """The share of that from the experiment's row lock to the commit, by ``hot_spots.py``, rounded up."""
+    postgres_ms_tell: float = 1.2
     """Of Postgres, for a tell."""
     commit_ms: float = 0.9
     """By the clock: how long a commit that notifies keeps all others waiting; most of it is the disk's."""

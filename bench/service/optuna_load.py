@@ -11,10 +11,8 @@ import optuna
 from optuna.samplers import RandomSampler
 from optuna.storages import RDBStorage
 
-N_NUMBERS = 4
 
-
-def play(storage: RDBStorage, study_name: str, warm_s: float, seconds: float) -> int:
+def play(storage: RDBStorage, study_name: str, n_numbers: int, warm_s: float, seconds: float) -> int:
     """Ask and tell for so long, and give how many trials were told after the warm-up."""
     study = optuna.create_study(
         storage=storage, study_name=study_name, sampler=RandomSampler(), direction="maximize", load_if_exists=True
@@ -23,7 +21,7 @@ def play(storage: RDBStorage, study_name: str, warm_s: float, seconds: float) ->
     n_told = 0
     while time.perf_counter() < started_s + seconds:
         trial = study.ask()
-        values = [trial.suggest_float(f"x{i}", 0.0, 1.0) for i in range(N_NUMBERS)]
+        values = [trial.suggest_float(f"x{i}", 0.0, 1.0) for i in range(n_numbers)]
         study.tell(trial, sum(values))
         n_told += started_s <= time.perf_counter() < started_s + seconds
     return n_told

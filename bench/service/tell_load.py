@@ -15,17 +15,21 @@ from keepalive import Connection
 
 from autotune_wire import paths
 
-N_NUMBERS = 4
+N_NUMBERS = 6
 
 
 @dataclass(frozen=True)
 class Turn:
-    """So many clients, each at the next of some services and on the next of some experiments, after a warm-up."""
+    """So many clients, each at the next of some services and on the next of some experiments, after a warm-up.
+
+    ``n_numbers`` is how many covariates the experiments have.
+    """
 
     ports: list[int]
     token: str
     exp_uuids: list[str]
     n_clients: int
+    n_numbers: int
     warm_s: float
     seconds: float
 
@@ -55,7 +59,7 @@ async def _client(turn: Turn, index: int, started_s: float, latencies: list[floa
     path = paths.EXPERIMENT_TELL.format(exp_uuid=turn.exp_uuids[index % len(turn.exp_uuids)])
     async with Connection(turn.ports[index % len(turn.ports)], turn.token) as connection:
         while (sent_s := time.perf_counter()) < started_s + turn.seconds:
-            await connection.send("POST", path, body_of(draw))
+            await connection.send("POST", path, body_of(draw, turn.n_numbers))
             answered_s = time.perf_counter()
             n_all += 1
             if started_s <= answered_s < started_s + turn.seconds:
@@ -63,9 +67,9 @@ async def _client(turn: Turn, index: int, started_s: float, latencies: list[floa
     return n_all
 
 
-def body_of(draw: random.Random) -> bytes:
+def body_of(draw: random.Random, n_numbers: int) -> bytes:
     """Make a run: its configuration and a response."""
-    covars = {f"x{i}": draw.random() for i in range(N_NUMBERS)}
+    covars = {f"x{i}": draw.random() for i in range(n_numbers)}
     return json.dumps({"covars": covars, "response": draw.random()}).encode()
 
 

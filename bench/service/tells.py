@@ -28,14 +28,23 @@ _HERE = Path(__file__).parent
 _OPTUNA = Path(os.environ.get("PEERS_HOME", Path.home() / ".cache" / "peers")) / "optuna" / "bin" / "python"
 _N_CLIENTS = 8
 _SETTLED_S = 30
-_EXPLAINED = f"""\
+_EXPLAINED = """\
 Each tell is a commit of its own, over HTTP on connections that are kept open; the load comes from one other process on
 the same machine, asyncio streams without an HTTP library; the cores that it uses itself are in the table. "ms of
 processor" is what the process that answers, and Postgres, used for each tell. "Bare" sends the statements of a tell,
 recorded from one, through asyncpg alone: no HTTP, no checks, no Python between them. Optuna's figure is a cycle of ask,
-{N_NUMBERS} suggested values and tell with its RandomSampler, in its own process, without a network between; it commits
+as many suggested values and tell with its RandomSampler, in its own process, without a network between; it commits
 several times a cycle.
 """
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How many numbers a run has, how long a turn warms up and how long it lasts."""
+
+    n_numbers: int
+    warm_s: float
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -47,24 +56,23 @@ class Http:
     running: Sequence[serving.Serving]
     load: Player
     token: str
-    warm_s: float
-    seconds: float
+    shape: Shape
 
     async def turn(self, n_experiments: int, n_clients: int) -> Mapping[str, float]:
         """Tell experiments of this turn's own."""
         ports = [one.port for one in self.running]
         async with Connection(ports[0], self.token) as connection:
-            exp_uuids = await new_experiments(connection, n_experiments, N_NUMBERS)
+            exp_uuids = await new_experiments(connection, n_experiments, self.shape.n_numbers)
             answering, postgres = [psutil.Process(one.pid) for one in self.running], self.at.postgres_processes()
             before = serving.processor_s([*answering, *postgres])
-            turn = Turn(ports, self.token, exp_uuids, n_clients, self.warm_s, self.seconds)
+            turn = Turn(ports, self.token, exp_uuids, n_clients, **asdict(self.shape))
             told = await self.load.play(asdict(turn))
             used = [serving.processor_s_since(before, group) for group in (answering, self.at.postgres_processes())]
             await close_experiments(connection, exp_uuids)
         await self._settle()
         latencies_ms = [1000 * one for one in told["latencies_s"]]
         return {
-            "tells a second": len(latencies_ms) / self.seconds,
+            "tells a second": len(latencies_ms) / self.shape.seconds,
             "p50, ms": rounds.percentile(latencies_ms, 50),
             "p95, ms": rounds.percentile(latencies_ms, 95),
             "ms of processor a tell, web processes": 1000 * used[0] / told["n_all"],
@@ -86,13 +94,13 @@ class Http:
 
 @asynccontextmanager
 async def over_http(
-    at: serving.Place, load: Player, warm_s: float, seconds: float, *options: str, n_services: int = 1
+    at: serving.Place, load: Player, shape: Shape, *options: str, n_services: int = 1
 ) -> AsyncIterator[Http]:
     """Run services on a database of their own."""
     async with serving.database(at) as url:
         with ExitStack() as stack:
             running = [stack.enter_context(serving.service(at, url, *options)) for _ in range(n_services)]
-            yield Http(at, url, running, load, await token_of(running[0].port), warm_s, seconds)
+            yield Http(at, url, running, load, await token_of(running[0].port), shape)
 
 
 class Bare:
@@ -136,23 +144,23 @@ class Bare:
 
 
 @asynccontextmanager
-async def without_service(at: serving.Place, warm_s: float, seconds: float) -> AsyncIterator[Bare]:
+async def without_service(at: serving.Place, shape: Shape) -> AsyncIterator[Bare]:
     """Make a database with experiments and record a tell of each; the service that made them is gone then."""
     async with serving.database(at) as url:
         with serving.service(at, url, "--no-worker") as running:
             async with Connection(running.port, await token_of(running.port)) as connection:
-                exp_uuids = [UUID(one) for one in await new_experiments(connection, _N_CLIENTS, N_NUMBERS)]
+                exp_uuids = [UUID(one) for one in await new_experiments(connection, _N_CLIENTS, shape.n_numbers)]
         recorded = [await bare.recorded_tell(url, exp_uuid) for exp_uuid in exp_uuids]
         tells = [bare.Repeated(one) for one in recorded]
         silent = [bare.Repeated(one, notify=False, first_seq=10**9) for one in recorded]
         print(f"A tell sends {len(tells[0])} statements between BEGIN and COMMIT.")
         async with bare.connected(url, _N_CLIENTS) as connections:
             await connections[0].execute("CREATE TABLE bench_rows (id bigserial PRIMARY KEY, value double precision)")
-            yield Bare(connections, tells, silent, (warm_s, seconds))
+            yield Bare(connections, tells, silent, (shape.warm_s, shape.seconds))
 
 
 @asynccontextmanager
-async def by_optuna(at: serving.Place, warm_s: float, seconds: float, n: int) -> AsyncIterator[dict[str, rounds.Case]]:
+async def by_optuna(at: serving.Place, shape: Shape, n: int) -> AsyncIterator[dict[str, rounds.Case]]:
     """Give the cases of Optuna; none where it is not installed."""
     if not _OPTUNA.exists():
         print("Optuna is left out: bench/README.md says how to install it.", file=sys.stderr)
@@ -168,10 +176,10 @@ async def by_optuna(at: serving.Place, warm_s: float, seconds: float, n: int) ->
                     other.line()
 
                 async def turn(playing: Sequence[Player]) -> Mapping[str, float]:
-                    asked = {"study_name": uuid4().hex, "warm_s": warm_s, "seconds": seconds}
+                    asked = {"study_name": uuid4().hex, **asdict(shape)}
                     for one in playing:
                         one.say(asked)
-                    return {"asks and tells a second": sum(int(one.line()) for one in playing) / seconds}
+                    return {"asks and tells a second": sum(int(one.line()) for one in playing) / shape.seconds}
 
                 yield {
                     f"Optuna {version}, 1 study x 1 process": partial(turn, first),
@@ -179,16 +187,15 @@ async def by_optuna(at: serving.Place, warm_s: float, seconds: float, n: int) ->
                 }
 
 
-async def measure(at: serving.Place, n_rounds: int, seconds: float) -> dict[str, list[float]]:
+async def measure(at: serving.Place, n_rounds: int, shape: Shape) -> dict[str, list[float]]:
     """Let all cases take turns."""
-    warm_s = min(1.0, seconds / 4)
     async with AsyncExitStack() as stack:
         load = stack.enter_context(Player(sys.executable, str(_HERE / "tell_load.py")))
-        alone = await stack.enter_async_context(over_http(at, load, warm_s, seconds, "--no-worker"))
-        two = await stack.enter_async_context(over_http(at, load, warm_s, seconds, "--no-worker", n_services=2))
-        both = await stack.enter_async_context(over_http(at, load, warm_s, seconds))
-        direct = await stack.enter_async_context(without_service(at, warm_s, seconds))
-        optuna = await stack.enter_async_context(by_optuna(at, warm_s, seconds, 4))
+        alone = await stack.enter_async_context(over_http(at, load, shape, "--no-worker"))
+        two = await stack.enter_async_context(over_http(at, load, shape, "--no-worker", n_services=2))
+        both = await stack.enter_async_context(over_http(at, load, shape))
+        direct = await stack.enter_async_context(without_service(at, shape))
+        optuna = await stack.enter_async_context(by_optuna(at, shape, 4))
         cases: dict[str, rounds.Case] = {
             "AutoTune, 1 experiment x 1 client": partial(alone.turn, 1, 1),
             "AutoTune, 1 experiment x 8 clients": partial(alone.turn, 1, _N_CLIENTS),
@@ -210,10 +217,16 @@ async def measure(at: serving.Place, n_rounds: int, seconds: float) -> dict[str,
 
 async def main() -> None:
     """Measure, and print the machine and the table."""
-    options = rounds.options("Durable tells a second.", rounds=5, seconds=5).parse_args()
+    parser = rounds.options("Durable tells a second.", rounds=5, seconds=5)
+    parser.add_argument("--numbers", type=int, default=N_NUMBERS, help=f"that a configuration has ({N_NUMBERS})")
+    options = parser.parse_args()
+    shape = Shape(options.numbers, min(1.0, options.seconds / 4), options.seconds)
     with serving.place() as at:
-        print(f"{await serving.machine(at)}; {options.rounds} rounds of {options.seconds:g} s\n\n{_EXPLAINED}")
-        found = await measure(at, options.rounds, options.seconds)
+        print(
+            f"{await serving.machine(at)}; {options.rounds} rounds of {options.seconds:g} s; {shape.n_numbers} "
+            f"numbers in a configuration\n\n{_EXPLAINED}"
+        )
+        found = await measure(at, options.rounds, shape)
     print(f"\n{rounds.table(found)}")
 
 
