@@ -180,7 +180,7 @@ class Experiment(Seen):
         return tell_all(self.connection, self.exp_uuid, told)
 
     def add_history(self, data: Any, *, say: Callable[[str], Any] | None = to_stderr) -> list[Observation]:
-        """Tell runs that were made before or elsewhere, one thousand at a time.
+        """Tell runs that were made before or elsewhere, one thousand at a time, or fewer where the service takes fewer.
 
         Args:
             data: The path of a CSV or other text file (cells parted by commas, semicolons or tabs), a pandas DataFrame,

@@ -61,6 +61,15 @@ async def test_tell_may_bring_so_many_observations(client, headers, few, exp_uui
     assert (await post(client, path, headers, {"observations": [run] * 3}))[0] == 202
 
 
+async def test_tell_that_was_stored_is_answered_alike_where_less_may_come_by_now(client, headers, app, exp_uuid):
+    path, body = f"/experiment/tell/{exp_uuid}", {"observations": [{"covars": GUESS, "response": 1.0}] * 4}
+    keyed = {**headers, "Idempotency-Key": "one"}
+    stored = await post(client, path, keyed, body)
+    object.__setattr__(app.extensions["autotune"], "limits", FEW)
+    assert stored[0] == 202
+    assert await post(client, path, keyed, body) == stored
+
+
 async def test_experiment_may_have_so_many_observations(client, headers, few, exp_uuid):
     path, run = f"/experiment/tell/{exp_uuid}", {"covars": GUESS, "response": 1.0}
     assert (await post(client, path, headers, {"observations": [run] * 3}))[0] == 202

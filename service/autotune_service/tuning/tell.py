@@ -55,20 +55,13 @@ async def tell(
         LimitReachedError: If the experiment has as many observations as there may be.
         BatchTooLargeError: If these are more than may come at once.
     """
-    if len(runs) > limits.batch:
-        raise BatchTooLargeError(
-            f"a tell may bring {limits.batch} observations here, and this one brings {len(runs)}: send it in parts"
-        )
     now = datetime.now(UTC)
     async with store.work() as work:
         await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_active(row)
-        if row.n_observations + len(runs) > limits.observations:
-            raise LimitReachedError(
-                f"an experiment may have {limits.observations} observations here, and this one has "
-                f"{row.n_observations}: go on with a new one"
-            )
+        # Not before: what was told already is answered as it was, also where less may come by now.
+        _require_room(row, len(runs), limits)
         linked = await link(work, row, runs, field_of)
         added = _Added(row, now)
         for one in linked:
@@ -87,6 +80,18 @@ async def tell(
         call_worker(work, exp_uuid)
         await record(work, row, now, added.events, values, *changes, *once.kept(reply))
     return reply
+
+
+def _require_room(row: ExperimentRow, n: int, limits: Limits) -> None:
+    if n > limits.batch:
+        raise BatchTooLargeError(
+            f"a tell may bring {limits.batch} observations here, and this one brings {n}: send it in parts"
+        )
+    if row.n_observations + n > limits.observations:
+        raise LimitReachedError(
+            f"an experiment may have {limits.observations} observations here, and this one has "
+            f"{row.n_observations}: go on with a new one"
+        )
 
 
 class _Added:
