@@ -2,7 +2,7 @@
 
 from autotune_service.compute.messages import Answer
 from autotune_service.compute.pool import EngineError, Pool
-from autotune_service.engine.problem import Insights, Prediction, Recommendation
+from autotune_service.engine.interface import Insights, Prediction, Recommendation
 from support import GUESS
 
 SECONDS = 0.25

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from autotune_service.domain.models import GREATTUNES_ACQ_FUNCS, GREATTUNES_NEEDS_KNOWN_NOISE
-from autotune_service.engine.encoding import Encoding
-from autotune_service.engine.problem import Problem, Run
-from autotune_service.engine.surrogate import Surrogate, fit_responses
+from autotune_service.engine.interface import Problem, Run
+from autotune_service.engine.model.surrogate import Surrogate, fit_responses
+from autotune_service.engine.space.encoding import Encoding
 from autotune_wire.base import Configuration
 from autotune_wire.constraints import Constraint
 from autotune_wire.experiments import AcqFunc, ModelType

@@ -3,7 +3,7 @@
 import re
 
 from autotune_service.compute.messages import Answer
-from autotune_service.engine.problem import Prediction, Recommendation
+from autotune_service.engine.interface import Prediction, Recommendation
 from autotune_service.tuning.leases import expire_leases
 from calling import get, post
 from fake_pool import SECONDS, FakePool

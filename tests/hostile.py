@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from autotune_service.engine.problem import Problem, Run
+from autotune_service.engine.interface import Problem, Run
 from generated import constraints_of, responses_of, space_of
 
 X, N = {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}, {"vtype": "int", "guess": 5, "min": 0, "max": 9}

@@ -13,8 +13,8 @@ except ImportError:
 from pydantic import TypeAdapter
 
 from autotune_service.domain.configuration import guess_of
-from autotune_service.engine.problem import Problem, Run
-from autotune_service.engine.recommend import recommend
+from autotune_service.engine.interface import Problem, Run
+from autotune_service.engine.suggest import recommend
 from autotune_wire.responses import Objective
 from autotune_wire.space import Space
 

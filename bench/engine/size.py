@@ -46,8 +46,8 @@ def measure_spheres(name: str, size: int) -> None:
     import numpy as np
     import peer  # noqa: F401 -- finds the engine
 
-    from autotune_service.engine.problem import Problem, Run
-    from autotune_service.engine.recommend import recommend
+    from autotune_service.engine.interface import Problem, Run
+    from autotune_service.engine.suggest import recommend
     from autotune_wire.experiments import EngineName
     from autotune_wire.responses import Objective, Response, Threshold
     from autotune_wire.space import CatCovariate, ContCovariate, Covariate, IntCovariate

@@ -26,8 +26,8 @@ from autotune.errors import (
     VersionConflictError,
 )
 from autotune.experiment import Experiment
-from autotune.insights import Insights
-from autotune.shown import Best, BestPredicted, Observation, Suggestion
+from autotune.views.insights import Insights
+from autotune.views.shown import Best, BestPredicted, Observation, Suggestion
 
 __all__ = [
     "AutotuneError",
@@ -55,6 +55,6 @@ __all__ = [
 def load_ipython_extension(shell: Any) -> None:
     """Give the shell its ``%autotune``; called by ``%load_ext autotune``."""
     # The client works without IPython, so only this needs it.
-    from autotune.magics import AutotuneMagics
+    from autotune.notebook.magics import AutotuneMagics
 
     shell.register_magics(AutotuneMagics)

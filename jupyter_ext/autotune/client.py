@@ -5,15 +5,15 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-from autotune.checks import parsed_uuid
-from autotune.connection import Connection
-from autotune.credentials import Credentials, find_credentials, find_url, secret
-from autotune.described import Constraints, described
-from autotune.exchange import open_http
 from autotune.experiment import Experiment
-from autotune.tables import html_table
-from autotune.tokens import TokenSource
+from autotune.inputs.checks import parsed_uuid
+from autotune.inputs.described import Constraints, described
+from autotune.transport.connection import Connection
+from autotune.transport.credentials import Credentials, find_credentials, find_url, secret
+from autotune.transport.exchange import open_http
+from autotune.transport.tokens import TokenSource
 from autotune.values import plain
+from autotune.views.tables import html_table
 from autotune_wire import experiments
 from autotune_wire.accounts import HeaderMe
 from autotune_wire.experiments import AcqFunc, Direction, EngineName, ExperimentPage, ModelType

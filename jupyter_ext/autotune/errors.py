@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from pydantic import ValidationError
 
-from autotune.shown import Observation
+from autotune.views.shown import Observation
 from autotune_wire.problems import FieldProblem, Problem, field_problems
 
 

@@ -1,56 +1,42 @@
 """One experiment: ask what to try, tell what came of it."""
 
-import json
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import Executor
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import Any, Self
 
-from autotune.adding import add_runs, to_stderr
-from autotune.checks import checked
-from autotune.connection import Connection
-from autotune.correcting import ObservationVersions, changes_of, correct, versions
-from autotune.described import Constraints, edited
+from autotune.ask_tell import AskTell
+from autotune.calls.correcting import ObservationVersions, changes_of, correct, versions
+from autotune.calls.predicting import Configurations, predict
+from autotune.calls.telling import add_runs, to_stderr
 from autotune.errors import InvalidInputError
-from autotune.insights import Insights
-from autotune.leasing import abandon, ask_of, renew_all, take
-from autotune.loading import read_runs
-from autotune.parallel import LEASE_S, crew_of, run_parallel
-from autotune.predicting import Configurations, predict
-from autotune.running import Function, OnTell, require_count, run_in_turn
-from autotune.seen import Seen
-from autotune.shown import Best, BestPredicted, Observation, Suggestion, response_name
-from autotune.spaces import SpaceRevisions
-from autotune.stream import follow
-from autotune.tables import prediction_table, run_table
-from autotune.telling import tell_all, tell_one
-from autotune.told import Outcome, Run, failed_run, told_run
+from autotune.inputs.checks import checked
+from autotune.inputs.described import Constraints, edited
+from autotune.inputs.loading import read_runs
+from autotune.inputs.told import Outcome
+from autotune.panel.live import Panel
+from autotune.running.in_turn import Function, OnTell, require_count, run_in_turn
+from autotune.running.parallel import LEASE_S, crew_of, run_parallel
+from autotune.transport.stream import follow
 from autotune.values import plain
+from autotune.views.insights import Insights
+from autotune.views.shown import Best, BestPredicted, Observation, response_name
+from autotune.views.spaces import SpaceRevisions
+from autotune.views.tables import prediction_table, run_table
 from autotune_wire import changes, experiments, paths
 from autotune_wire.frames import Event
 from autotune_wire.insights import InsightsReply
-from autotune_wire.observations import MAX_TELL, HistoryPage
+from autotune_wire.observations import HistoryPage
 from autotune_wire.stopping import Stopped, StopRules
-from autotune_wire.suggestions import AskReply
-
-if TYPE_CHECKING:
-    from autotune.panel import Panel
 
 PAGE = 1000
 
 
-class Experiment(Seen):
+class Experiment(AskTell):
     """An experiment on the service.
 
     ``ask()`` and ``tell()`` are the loop, ``run()`` is the loop for a function; ``correct()`` puts right what was told.
-
-    Attributes:
-        connection: The way to the service, shared with the client.
     """
-
-    def __init__(self, connection: Connection, told: experiments.Experiment) -> None:
-        super().__init__(told)
-        self.connection = connection
 
     @property
     def best(self) -> Best | None:
@@ -73,111 +59,6 @@ class Experiment(Seen):
         """Fetch the experiment as it stands now."""
         self._seen = self.connection.get(self._path(paths.EXPERIMENT), experiments.Experiment)
         return self._seen
-
-    @overload
-    def ask(self, *, fixed: Mapping[str, Any] | None = None) -> Suggestion: ...
-    @overload
-    def ask(
-        self,
-        n: int,
-        *,
-        fixed: Mapping[str, Any] | None = None,
-        worker: str | None = None,
-        lease_s: float | None = None,
-    ) -> list[Suggestion]: ...
-    def ask(
-        self,
-        n: int | None = None,
-        *,
-        fixed: Mapping[str, Any] | None = None,
-        worker: str | None = None,
-        lease_s: float | None = None,
-    ) -> Suggestion | list[Suggestion]:
-        """Ask what to try next.
-
-        Without ``n`` this shows the current suggestion: asked again before anything is told, it is the same one. With
-        ``n`` it takes as many new ones, for as many workers, and nobody else gets them until their leases end.
-
-        Args:
-            n: How many to take. Where the engine is slow there may come fewer.
-            fixed: Values that the suggestions must have: those of all context covariates, and of others at will.
-            worker: A name for whoever runs them.
-            lease_s: How long they are held, in seconds; a day where it is not given. A result is taken afterwards too.
-
-        Raises:
-            UnavailableError: If the engine is not ready within the client's time.
-            ServiceError: If the experiment is closed or has stopped; its ``code`` says which.
-        """
-        ask = ask_of(n, fixed, worker, lease_s)
-        if n is not None:
-            return take(self.connection, self.exp_uuid, ask)
-        if worker is not None or lease_s is not None:
-            raise InvalidInputError("worker and lease_s go with n: only suggestions that are taken have a lease")
-        query = json.dumps(ask.fixed) if ask.fixed else None
-        return Suggestion(
-            **dict(self.connection.get(self._path(paths.EXPERIMENT_ASK), AskReply, fixed=query).suggestions[0])
-        )
-
-    def renew(
-        self, suggestions: Suggestion | Iterable[Suggestion], *, worker: str | None = None, lease_s: float | None = None
-    ) -> list[Suggestion]:
-        """Hold on to suggestions that were taken.
-
-        Args:
-            suggestions: One or more.
-            worker: The name under which they were taken; where none is given, the one that they have themselves.
-            lease_s: How long they are held from now on, in seconds; a day where it is not given.
-
-        Returns:
-            Those that are lost, as they stand now: told or abandoned, or offered again after their leases ended. What
-            comes of them can be told all the same.
-        """
-        return renew_all(self.connection, self.exp_uuid, suggestions, worker, lease_s)
-
-    def abandon(self, suggestion: Suggestion, reason: str = "") -> Suggestion:
-        """Give up a suggestion that will not be run, and give it as it stands then; another one takes its place.
-
-        Raises:
-            ServiceError: If it has its observation, or others took its place before; its ``code`` says which.
-        """
-        return abandon(self.connection, self.exp_uuid, suggestion, reason)
-
-    def tell(self, run: Run, response: Outcome, *, sd: Outcome | None = None) -> Observation:
-        """Tell what came of one run; ``fail`` tells that nothing did.
-
-        Args:
-            run: The suggestion that was run, or the configuration where it was another one.
-            response: What was measured: a finite number or, where the experiment has several responses, one for each
-                in a dict, without those that were not measured.
-            sd: The standard deviation of what was measured, where it is known, in the same form; 0 is exact.
-
-        Raises:
-            InvalidInputError: If the response is none, or the configuration holds no plain values.
-            ServiceError: If the configuration lies outside the experiment's space, or the experiment is closed.
-            ConnectionFailedError: If the service stayed away for the client's whole time. However often the tell was
-                repeated in that time, it is stored once or not at all.
-        """
-        return tell_one(self.connection, self.exp_uuid, told_run(run, response, self.responses, sd))
-
-    def fail(self, run: Run) -> Observation:
-        """Tell that a run failed: it gave no response, and the model learns where that happens.
-
-        Args:
-            run: The suggestion that was run, or the configuration where it was another one.
-
-        Raises:
-            InvalidInputError: If the configuration holds no plain values.
-            ServiceError: As for ``tell``.
-            ConnectionFailedError: As for ``tell``.
-        """
-        return tell_one(self.connection, self.exp_uuid, failed_run(run))
-
-    def tell_many(self, runs: Iterable[tuple[Run, Outcome]]) -> list[Observation]:
-        """Tell many runs at once, each as ``(run, response)``: all are stored, or none; at most 1000."""
-        told = [told_run(run, response, self.responses) for run, response in runs]
-        if not 1 <= len(told) <= MAX_TELL:
-            raise InvalidInputError(f"between 1 and {MAX_TELL} runs can be told at once, not {len(told)}")
-        return tell_all(self.connection, self.exp_uuid, told)
 
     def add_history(self, data: Any, *, say: Callable[[str], Any] | None = to_stderr) -> list[Observation]:
         """Tell runs that were made before or elsewhere, one thousand at a time, or fewer where the service takes fewer.
@@ -382,19 +263,14 @@ class Experiment(Seen):
         """
         return follow(self.connection, self.exp_uuid, after)
 
-    def panel(self) -> "Panel":
-        """Give a live picture of the experiment for a notebook; needs ipywidgets."""
-        from autotune.panel import Panel
-
+    def panel(self) -> Panel:
+        """Return a live picture of the experiment for a notebook; it needs ipywidgets."""
         return Panel(self)
 
     def close(self) -> None:
         """Close the experiment: it takes no more observations and suggests nothing more."""
         self._changed(self.connection.post(self._path(paths.EXPERIMENT_CLOSE), experiments.Experiment))
 
-    def _changed(self, told: experiments.Experiment) -> Self:
-        self._seen = told
+    def _changed(self, seen: experiments.Experiment) -> Self:
+        self._seen = seen
         return self
-
-    def _path(self, path: str) -> str:
-        return path.format(exp_uuid=self.exp_uuid)

@@ -34,7 +34,7 @@ from autotune_service.store.epoch import get_epoch
 from autotune_service.store.load import read_load
 from autotune_service.store.migrate import upgrade
 from autotune_service.tuning.accounts import Accounts
-from autotune_service.web import guard, one_write
+from autotune_service.web.hypercorn import guard, one_write
 from autotune_service.web.quart_app import create_app
 from autotune_service.web.services import Services
 

@@ -21,7 +21,7 @@ def experiment(client):
 @pytest.fixture
 def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reconnect at once."""
-    monkeypatch.setattr("autotune.stream_state.delay_s", lambda _attempt, _fraction: 0.0)
+    monkeypatch.setattr("autotune.transport.stream_state.delay_s", lambda _attempt, _fraction: 0.0)
 
 
 @pytest.fixture(autouse=True)

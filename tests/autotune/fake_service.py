@@ -12,9 +12,9 @@ import httpx2
 from pydantic import SecretStr
 
 from autotune.client import Client, logged_in
-from autotune.connection import Connection
-from autotune.credentials import Credentials
-from autotune.tokens import TokenSource
+from autotune.transport.connection import Connection
+from autotune.transport.credentials import Credentials
+from autotune.transport.tokens import TokenSource
 from autotune_wire import suggestions
 from autotune_wire.base import IDEMPOTENCY_HEADER
 

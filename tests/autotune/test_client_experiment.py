@@ -7,7 +7,7 @@ import pytest
 from fake_service import SPACE, problem
 
 from autotune.errors import InvalidInputError, ServiceError
-from autotune.shown import Suggestion
+from autotune.views.shown import Suggestion
 
 
 def test_new_sends_what_it_was_given(client, service):

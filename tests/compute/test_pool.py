@@ -5,7 +5,7 @@ from pydantic import TypeAdapter
 
 from autotune_service.compute.messages import Request
 from autotune_service.compute.pool import EngineError, EngineProcess
-from autotune_service.engine.problem import Problem, Run
+from autotune_service.engine.interface import Problem, Run
 from autotune_wire.responses import Objective
 from autotune_wire.space import Space
 from support import GUESS, SPACE

@@ -7,7 +7,7 @@ import pytest
 
 from autotune_service.compute.worker import Worker
 from autotune_service.domain.errors import EngineFailedError
-from autotune_service.engine.problem import Run
+from autotune_service.engine.interface import Run
 from autotune_service.live.subscription import subscribe
 from autotune_service.store.events import list_events
 from autotune_service.tuning.ask import lease_suggestions

@@ -13,8 +13,8 @@ from autotune_service.domain.models import (
     Described,
     check_models,
 )
+from autotune_service.engine.acquisition.named.names import KINDS
 from autotune_service.engine.greattunes.combinations import REFUSED
-from autotune_service.engine.named.names import KINDS
 from autotune_wire.experiments import AcqFunc, ModelType, NewExperiment
 from support import SPACE
 

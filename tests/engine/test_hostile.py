@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from autotune_service.engine.encoding import Encoding
 from autotune_service.engine.insights import best_predicted, insights, predict
-from autotune_service.engine.problem import Run
-from autotune_service.engine.recommend import recommend
-from autotune_service.engine.surrogate import fit_feasibility
+from autotune_service.engine.interface import Run
+from autotune_service.engine.model.surrogate import fit_feasibility
+from autotune_service.engine.space.encoding import Encoding
+from autotune_service.engine.suggest import recommend
 from generated import constraints_of
 from hostile import HOSTILE, SPACE, places, problem, shares, thin, told
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from autotune_service.engine.initial import initial_design
-from autotune_service.engine.problem import Problem, Run
-from autotune_service.engine.region import EmptyRegionError
+from autotune_service.engine.interface import Problem, Run
+from autotune_service.engine.space.region import EmptyRegionError
 from generated import constraints_of, responses_of, space_of
 from support import GUESS, SPACE
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
-from autotune_service.engine.encoding import Encoding
-from autotune_service.engine.gaussian_process import GaussianProcess, Hyperparameters
 from autotune_service.engine.importance import importance
 from autotune_service.engine.insights import best_predicted, insights, predict
-from autotune_service.engine.problem import Problem, Run
+from autotune_service.engine.interface import Problem, Run
+from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters
+from autotune_service.engine.space.encoding import Encoding
 from generated import constraints_of, fitted_to, responses_of, space_of
 
 X = {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}
@@ -161,7 +161,7 @@ def test_left_out_prediction_is_that_of_a_refit_with_the_same_kernel():
 
 
 def test_runs_the_model_is_not_conditioned_on_are_left_out_as_they_are(monkeypatch):
-    monkeypatch.setattr("autotune_service.engine.surrogate.MAX_CONDITIONED", 20)
+    monkeypatch.setattr("autotune_service.engine.model.surrogate.MAX_CONDITIONED", 20)
     found = insights(problem(points("xz", 40), bowl)).leave_one_out["y"]
     assert len(found) == 40
     assert None not in found

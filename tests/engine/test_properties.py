@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autotune_service.domain.configuration import checked_configuration
-from autotune_service.engine.encoding import Encoding
-from autotune_service.engine.problem import Problem
-from autotune_service.engine.recommend import explore, recommend
+from autotune_service.engine.interface import Problem
+from autotune_service.engine.space.encoding import Encoding
+from autotune_service.engine.suggest import explore, recommend
 from autotune_wire.space import CatCovariate, ContCovariate, is_active
 from generated import configurations, greattunes_problems, large_problems, named_problems, problems, spaces
 

@@ -7,9 +7,9 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from autotune_service.store.due import claim_due_experiment, count_due
 from autotune_service.store.events import has_event, list_events
 from autotune_service.store.experiments import get_versions, list_versions
-from autotune_service.store.leases import claim_due_experiment, count_due
 from autotune_service.store.observations import list_observations
 from autotune_service.store.questions import claim_question, count_waiting, delete_old_answers, get_question
 from autotune_service.store.statements import filled

@@ -8,12 +8,12 @@ import pytest
 
 from autotune_service.domain.errors import EngineFailedError, InvalidError, NotFoundError
 from autotune_service.store.events import list_events
-from autotune_service.tuning.answering import claim_asked, commit_asked_suggestions, fail_asked, keep_asked
 from autotune_service.tuning.ask import current_suggestion, lease_suggestions
+from autotune_service.tuning.claimed_questions import claim_asked, commit_asked_suggestions, fail_asked, keep_asked
 from autotune_service.tuning.conditional import checked_ask, current_conditional, lease_conditional
 from autotune_service.tuning.experiments import close_experiment, create_experiment, read_experiment
 from autotune_service.tuning.fit import claim_job, commit_job
-from autotune_service.tuning.proposals import Proposal, Solved
+from autotune_service.tuning.new_suggestions import Proposal, Solved
 from autotune_service.tuning.tell import tell
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.observations import Told

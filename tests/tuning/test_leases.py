@@ -12,7 +12,7 @@ from autotune_service.tuning.ask import Terms, current_suggestion, lease_suggest
 from autotune_service.tuning.experiments import create_experiment, read_experiment
 from autotune_service.tuning.fit import claim_job, commit_job
 from autotune_service.tuning.leases import abandon, expire_leases, next_expiry, renew
-from autotune_service.tuning.proposals import Proposal, Solved
+from autotune_service.tuning.new_suggestions import Proposal, Solved
 from autotune_service.tuning.tell import tell
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.observations import Told

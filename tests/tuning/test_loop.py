@@ -11,7 +11,7 @@ from autotune_service.store.events import list_events
 from autotune_service.tuning.ask import current_suggestion, lease_suggestions
 from autotune_service.tuning.experiments import close_experiment, create_experiment, read_experiment
 from autotune_service.tuning.fit import claim_job, commit_job, fail_job, keep_job
-from autotune_service.tuning.proposals import Proposal, Solved
+from autotune_service.tuning.new_suggestions import Proposal, Solved
 from autotune_service.tuning.tell import tell
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.observations import Told

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from autotune_service.domain.errors import EngineFailedError, InvalidError, NotFoundError
-from autotune_service.tuning.answering import claim_asked, commit_answer, fail_asked, keep_asked
+from autotune_service.tuning.claimed_questions import claim_asked, commit_answer, fail_asked, keep_asked
 from autotune_service.tuning.experiments import close_experiment, create_experiment, read_experiment
 from autotune_service.tuning.questions import answer_to, insights_question, predict_question
 from autotune_service.tuning.tell import tell

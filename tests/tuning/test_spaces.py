@@ -5,13 +5,13 @@ from uuid import uuid4
 
 import pytest
 
-from autotune_service.compute.problems import problem_of
+from autotune_service.compute.translation import problem_of
 from autotune_service.domain.errors import ExperimentClosedError, InvalidError, NotFoundError
 from autotune_service.store.events import list_events
 from autotune_service.tuning.ask import current_suggestion, lease_suggestions
 from autotune_service.tuning.experiments import close_experiment, create_experiment, read_experiment
 from autotune_service.tuning.fit import claim_job, commit_job
-from autotune_service.tuning.proposals import Proposal, Solved
+from autotune_service.tuning.new_suggestions import Proposal, Solved
 from autotune_service.tuning.spaces import edit_space, list_revisions
 from autotune_service.tuning.tell import tell
 from autotune_wire.experiments import NewExperiment, SpaceEdit

@@ -11,7 +11,7 @@ from autotune_service.tuning.ask import current_suggestion, lease_suggestions
 from autotune_service.tuning.conditional import current_conditional
 from autotune_service.tuning.experiments import create_experiment, read_experiment
 from autotune_service.tuning.fit import claim_job, commit_job
-from autotune_service.tuning.proposals import Proposal, Solved
+from autotune_service.tuning.new_suggestions import Proposal, Solved
 from autotune_service.tuning.stopping import resume
 from autotune_service.tuning.tell import tell
 from autotune_wire.changes import Resume

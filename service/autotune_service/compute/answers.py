@@ -3,8 +3,8 @@
 from importlib.metadata import version
 
 from autotune_service.compute.messages import Answer
-from autotune_service.engine.problem import Insights, Prediction
-from autotune_service.tuning.proposals import Proposal, Solved
+from autotune_service.engine.interface import Insights, Prediction
+from autotune_service.tuning.new_suggestions import Proposal, Solved
 from autotune_service.tuning.snapshot import Snapshot
 from autotune_wire.experiments import BestPredicted
 from autotune_wire.insights import InsightsReply, LeftOut, ParetoPoint, PredictReply, SlicePoint

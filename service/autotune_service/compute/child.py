@@ -31,9 +31,9 @@ class _Engine:
     """The engine, loaded once; torch is loaded by the first problem that needs it."""
 
     def __init__(self) -> None:
-        from autotune_service.engine import insights, recommend
+        from autotune_service.engine import insights, suggest
 
-        self._recommend = recommend
+        self._suggest = suggest
         self._insights = insights
 
     def answer(self, request: Request) -> Answer:
@@ -51,8 +51,8 @@ class _Engine:
         if request.kind == "insights":
             return Answer(insights=self._insights.insights(problem))
         if request.explore_because is not None:
-            return Answer(recommendations=self._recommend.explore(problem, request.explore_because))
-        recommendations = self._recommend.recommend(problem)
+            return Answer(recommendations=self._suggest.explore(problem, request.explore_because))
+        recommendations = self._suggest.recommend(problem)
         return Answer(recommendations=recommendations, best_predicted=self._insights.best_predicted(problem))
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from autotune_service.engine.problem import Insights, Prediction, Problem, Recommendation
+from autotune_service.engine.interface import Insights, Prediction, Problem, Recommendation
 from autotune_wire.base import Configuration
 
 

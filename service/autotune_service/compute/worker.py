@@ -12,15 +12,15 @@ from uuid import UUID
 from autotune_service.compute.answers import answer_of, solved_of
 from autotune_service.compute.messages import Answer, Request
 from autotune_service.compute.pool import EngineError, EngineTimeoutError, Pool
-from autotune_service.compute.problems import problem_of
+from autotune_service.compute.translation import problem_of
 from autotune_service.domain.errors import UnavailableError
-from autotune_service.engine.problem import Problem
+from autotune_service.engine.interface import Problem
 from autotune_service.observing import logs, metrics
 from autotune_service.observing.traces import span
 from autotune_service.store.database import Store
 from autotune_service.store.events import WORK_CHANNEL
 from autotune_service.store.listen import Listener
-from autotune_service.tuning.answering import (
+from autotune_service.tuning.claimed_questions import (
     Asked,
     claim_asked,
     commit_answer,
@@ -30,7 +30,7 @@ from autotune_service.tuning.answering import (
 )
 from autotune_service.tuning.fit import Job, claim_job, commit_job, fail_job, hand_back, keep_job, next_due
 from autotune_service.tuning.leases import expire_leases, next_expiry
-from autotune_service.tuning.proposals import Solved
+from autotune_service.tuning.new_suggestions import Solved
 from autotune_service.tuning.upkeep import tidy
 
 _log = logging.getLogger(__name__)

@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.stats import qmc
 
-from autotune_service.engine.encoding import Encoding
-from autotune_service.engine.gaussian_process import GaussianProcess
-from autotune_service.engine.kernel import Array
+from autotune_service.engine.arrays import Array
+from autotune_service.engine.model.gaussian_process import GaussianProcess
+from autotune_service.engine.space.encoding import Encoding
 
 _MIN_POINTS, _MAX_POINTS, _MAX_ROWS = 64, 1024, 8192
 _BLOCK = 512  # rows predicted at a time, which bounds the memory

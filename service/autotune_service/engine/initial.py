@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from autotune_service.engine.encoding import Encoding, Key
-from autotune_service.engine.kernel import Array
-from autotune_service.engine.problem import Problem, Recommendation
-from autotune_service.engine.region import Region
+from autotune_service.engine.arrays import Array
+from autotune_service.engine.interface import Problem, Recommendation
+from autotune_service.engine.space.encoding import Encoding, Key
+from autotune_service.engine.space.region import Region
 
 N_INITIAL = 5
 """How many configurations come before the model chooses, the guess included."""

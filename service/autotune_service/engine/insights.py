@@ -7,16 +7,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from autotune_service.engine.acceptance import are_acceptable
-from autotune_service.engine.columns import Column
-from autotune_service.engine.encoding import Encoding
+from autotune_service.engine.acquisition.acceptance import are_acceptable
+from autotune_service.engine.acquisition.functions import chances_of
+from autotune_service.engine.acquisition.pareto import hypervolume, pareto_indices, reference_point
+from autotune_service.engine.arrays import Array
 from autotune_service.engine.importance import importance
-from autotune_service.engine.kernel import Array
-from autotune_service.engine.pareto import hypervolume, pareto_indices, reference_point
-from autotune_service.engine.problem import Insights, Prediction, Problem
-from autotune_service.engine.promise import chances_of
-from autotune_service.engine.region import EmptyRegionError, Region
-from autotune_service.engine.surrogate import Surrogate, fit_feasibility, fit_responses, sign_of
+from autotune_service.engine.interface import Insights, Prediction, Problem
+from autotune_service.engine.model.surrogate import Surrogate, fit_feasibility, fit_responses, sign_of
+from autotune_service.engine.space.columns import Column
+from autotune_service.engine.space.encoding import Encoding
+from autotune_service.engine.space.region import EmptyRegionError, Region
 from autotune_wire.base import Configuration, Value
 from autotune_wire.responses import Objective, objectives_of, primary_of, thresholds_of
 from autotune_wire.space import CatCovariate

@@ -9,9 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import NewEvent, call_workers, get_traceparent, record
-from autotune_service.store.experiments import ExperimentRow
-from autotune_service.store.leases import (
+from autotune_service.store.due import (
     Lease,
     claim_due_experiment,
     lock_leased_experiment,
@@ -20,9 +18,11 @@ from autotune_service.store.leases import (
     renew_lease,
     seconds_until_due,
 )
+from autotune_service.store.events import NewEvent, call_workers, get_traceparent, record
+from autotune_service.store.experiments import ExperimentRow
 from autotune_service.store.observations import ObservationRow
 from autotune_service.store.suggestions import SuggestionRow, list_pending, replace_suggestions
-from autotune_service.tuning.proposals import (
+from autotune_service.tuning.new_suggestions import (
     Solved,
     best_predicted_of,
     created_events,

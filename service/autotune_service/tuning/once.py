@@ -7,8 +7,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from autotune_service.domain.errors import KeyReusedError, RequestRunningError
-from autotune_service.store.answered import AnsweredRow, get_answered, insert_answered, lock_request
 from autotune_service.store.database import Store, Work
+from autotune_service.store.once import AnsweredRow, get_answered, insert_answered, lock_request
 from autotune_service.store.statements import Filled
 from autotune_wire.base import Reply
 

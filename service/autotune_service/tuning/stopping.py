@@ -14,8 +14,8 @@ from autotune_service.store.events import NewEvent, call_worker, record
 from autotune_service.store.experiments import ExperimentRow, get_experiment
 from autotune_service.store.observations import list_measured
 from autotune_service.tuning.experiments import require_active
+from autotune_service.tuning.new_suggestions import Proposal
 from autotune_service.tuning.once import ALWAYS, Once
-from autotune_service.tuning.proposals import Proposal
 from autotune_wire.changes import Resume
 from autotune_wire.experiments import Experiment
 from autotune_wire.responses import objectives_of, primary_of

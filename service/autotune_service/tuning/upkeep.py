@@ -1,7 +1,7 @@
 """Forget what nobody can use any more: old answers, ended sessions and refresh tokens."""
 
-from autotune_service.store.answered import delete_answered
 from autotune_service.store.database import Store
+from autotune_service.store.once import delete_answered
 from autotune_service.store.questions import delete_unasked_answers
 from autotune_service.store.users import delete_ended_sign_ins
 from autotune_service.tuning.once import KEPT_FOR

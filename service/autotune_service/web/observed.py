@@ -19,7 +19,7 @@ from werkzeug.routing import Rule
 
 from autotune_service.observing import logs, metrics
 from autotune_service.observing.traces import Span, span
-from autotune_service.web.metrics import METRICS
+from autotune_service.web.blueprints.metrics import METRICS
 from autotune_wire import paths
 from autotune_wire.frames import CLOSE_NOT_FOUND, CLOSE_TOO_MUCH, CLOSE_TOO_SLOW, CLOSE_UNAUTHENTICATED
 

@@ -14,7 +14,7 @@ from quart_schema import Info, QuartSchema
 from autotune_service.domain.errors import NotFoundError
 from autotune_service.store.statements import json_text
 from autotune_service.tuning.accounts import SESSION_LIFETIME
-from autotune_service.web import auth, experiment, health, insights, metrics, portable, stream, user
+from autotune_service.web.blueprints import auth, experiment, health, insights, metrics, portable, stream, user
 from autotune_service.web.errors import register_errors
 from autotune_service.web.observed import observe
 from autotune_service.web.openapi import Described

@@ -16,8 +16,8 @@ from autotune_service.engine.greattunes.loading import load_greattunes
 from autotune_service.engine.greattunes.proposal import Taken, propose
 from autotune_service.engine.greattunes.session import Session, predict
 from autotune_service.engine.initial import N_INITIAL, initial_design
-from autotune_service.engine.problem import Problem, Recommendation
-from autotune_service.engine.subset import representatives
+from autotune_service.engine.interface import Problem, Recommendation
+from autotune_service.engine.model.subset import representatives
 from autotune_wire.experiments import AcqFunc
 
 MAX_OBSERVATIONS = 400

@@ -6,7 +6,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from autotune_service.engine.problem import Prediction, Problem
+from autotune_service.engine.interface import Prediction, Problem
 from autotune_wire.base import Configuration
 from autotune_wire.responses import primary_of
 

@@ -1,0 +1,1 @@
+"""The calls of the API, each built, sent and read back."""

@@ -1,0 +1,97 @@
+"""Tells on their way to the service: one run, several at once, or many in parts."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from autotune.errors import AutotuneError, ConnectionFailedError, InvalidInputError, ServiceError, UnavailableError
+from autotune.inputs.loading import Runs
+from autotune.transport.connection import Connection
+from autotune.views.shown import Observation
+from autotune_wire.observations import MAX_TELL, Tell, TellReply, Told
+from autotune_wire.paths import EXPERIMENT_TELL
+
+_INVALID = "invalid"
+_TOO_LARGE = "batch_too_large"
+
+
+def tell_one(connection: Connection, exp_uuid: UUID, told: Told) -> Observation:
+    """Tell one run."""
+    return _send(connection, exp_uuid, Tell.model_validate(told.model_dump(exclude_unset=True)))[0]
+
+
+def tell_all(connection: Connection, exp_uuid: UUID, told: Sequence[Told]) -> list[Observation]:
+    """Tell runs at once: all are stored, or none."""
+    return _send(connection, exp_uuid, Tell(observations=list(told)))
+
+
+def to_stderr(text: str) -> None:
+    """Write progress where it does not mix with results."""
+    sys.stderr.write(text)
+
+
+def add_runs(connection: Connection, exp_uuid: UUID, runs: Runs, say: Callable[[str], Any] | None) -> list[Observation]:
+    """Tell runs in order, in as many parts as it takes; each part is stored as a whole or not at all.
+
+    Args:
+        connection: The way to the service.
+        exp_uuid: The experiment.
+        runs: What is told.
+        say: Where progress is written, if it takes several parts.
+
+    Raises:
+        InvalidInputError: If the service refuses a run; it names the line or row.
+        AutotuneError: If a part was not told; a note says which runs are stored.
+    """
+    n_all = len(runs.told)
+    stored: list[Observation] = []
+    start, size = 0, MAX_TELL
+    while start < n_all:
+        part = Runs(runs.subject, runs.told[start : start + size], runs.places[start : start + size])
+        try:
+            stored += _add_part(connection, exp_uuid, part)
+        except AutotuneError as error:
+            if isinstance(error, ServiceError) and error.code == _TOO_LARGE and len(part.told) > 1:
+                size = len(part.told) // 2  # the service takes less at once than others do
+                continue
+            error.add_note(_kept(start, part, n_all, error))
+            raise
+        start += len(part.told)
+        if say is not None and n_all > size:
+            say(f"{len(stored)} of {n_all} runs told\n")
+    return stored
+
+
+def _add_part(connection: Connection, exp_uuid: UUID, part: Runs) -> list[Observation]:
+    try:
+        return tell_all(connection, exp_uuid, part.told)
+    except ServiceError as error:
+        if error.code != _INVALID or not error.errors:
+            raise
+        errors = [one.model_copy(update={"field": _field(one.field, part.places)}) for one in error.errors]
+        raise InvalidInputError(f"{part.subject} does not fit:", errors) from None
+
+
+def _field(field: str, places: list[str]) -> str:
+    """Name the line or row of what the service calls ``observations.7.covars.x``."""
+    first, _, rest = field.partition(".")
+    index, _, inner = rest.partition(".")
+    if first != "observations" or not index.isdecimal() or int(index) >= len(places):
+        return field
+    for part in ("covars", "responses", "sds"):
+        inner = inner.removeprefix(f"{part}.")
+    return f"{places[int(index)]}.{inner}" if inner else places[int(index)]
+
+
+def _kept(n_stored: int, part: Runs, n_all: int, error: AutotuneError) -> str:
+    before = f"The first {n_stored} of {n_all} runs are stored" if n_stored else "None of the runs is stored"
+    if isinstance(error, ConnectionFailedError | UnavailableError):
+        # The part may have arrived, and its answer been lost.
+        return f"{before}; those from {part.places[0]} to {part.places[-1]} may be, look at history()."
+    return f"{before}; {part.places[0]} and what follows is not." if n_stored else f"{before}."
+
+
+def _send(connection: Connection, exp_uuid: UUID, body: Tell) -> list[Observation]:
+    reply = connection.post(EXPERIMENT_TELL.format(exp_uuid=exp_uuid), TellReply, body)
+    return [Observation(**dict(observation)) for observation in reply.observations]

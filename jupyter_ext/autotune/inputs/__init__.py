@@ -1,0 +1,1 @@
+"""What users have at hand, made into what the service takes."""

@@ -1,0 +1,144 @@
+"""A user's description of an experiment, with its shorthands, made into what the service takes."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from autotune.errors import InvalidInputError
+from autotune.inputs.checks import checked
+from autotune.inputs.linear_text import parsed_linear
+from autotune.values import plain
+from autotune_wire.constraints import Constraint
+from autotune_wire.experiments import NewExperiment, SpaceEdit
+from autotune_wire.problems import FieldProblem
+from autotune_wire.space import Space
+
+Constraints = str | Mapping[str, Any] | Constraint | Sequence[str | Mapping[str, Any] | Constraint]
+"""One constraint or several, each as text (``a + b <= 1``) or as the dict that the service takes."""
+
+_BOUND = re.compile(r"\s*(?P<goal><=|>=)\s*(?P<bound>\S+)\s*")
+_GOALS = {"max": "maximize", "min": "minimize"}
+
+
+def described(
+    name: str,
+    covars: Mapping[str, Any],
+    *,
+    responses: Mapping[str, Any] | None,
+    constraints: Constraints,
+    **others: Any,
+) -> NewExperiment:
+    """Build a new experiment; what is None is left to the service.
+
+    Raises:
+        InvalidInputError: If something does not fit; it names the field.
+    """
+    covariates = _covariates(covars)
+    body = {
+        "name": name,
+        "covars": covariates,
+        "responses": None if responses is None else _responses(responses),
+        "constraints": _constraints(constraints, covariates) or None,
+        **others,
+    }
+    with checked("this experiment"):
+        return NewExperiment.model_validate({field: value for field, value in body.items() if value is not None})
+
+
+def edited(
+    space: Space, covars: Mapping[str, Any], constraints: Constraints | None, backfill: Mapping[str, Any]
+) -> SpaceEdit:
+    """Build the change of a space: covariates that are not named, and of those named what is not, stay as they are.
+
+    Raises:
+        InvalidInputError: If something does not fit; it names the field.
+    """
+    before = {name: covariate.model_dump(exclude_unset=True) for name, covariate in space.items()}
+    covariates = {**before, **{name: _merged(before.get(name), new) for name, new in _covariates(covars).items()}}
+    body = {"covars": _covariates(covariates), "backfill": plain(dict(backfill))}
+    if constraints is not None:
+        body["constraints"] = _constraints(constraints, covariates)
+    with checked("this change of the space"):
+        return SpaceEdit.model_validate(body)
+
+
+def _merged(before: dict[str, Any] | None, new: Any) -> Any:
+    is_part = before is not None and isinstance(new, dict) and "vtype" not in new
+    return {**before, **new} if before is not None and is_part else new
+
+
+def _covariates(covars: Any) -> dict[str, Any]:
+    if not isinstance(covars, Mapping):
+        raise _refusal("covars", "must be a dict with a covariate for each name", covars)
+    covariates: dict[str, Any] = plain(dict(covars))
+    return {name: _with_condition(covariate, covariates) for name, covariate in covariates.items()}
+
+
+def _with_condition(covariate: Any, names: Collection[str]) -> Any:
+    """Read ``"active_if": {"kernel": "rbf"}`` as the covariate and its values."""
+    condition = covariate.get("active_if") if isinstance(covariate, dict) else None
+    if not isinstance(condition, dict) or len(condition) != 1 or next(iter(condition)) not in names:
+        return covariate
+    [(name, values)] = condition.items()
+    return {**covariate, "active_if": {"covariate": name, "values": _listed(values)}}
+
+
+def _responses(responses: Any) -> dict[str, Any]:
+    if not isinstance(responses, Mapping):
+        raise _refusal("responses", 'must be a dict such as {"yield": "maximize", "cost": "<= 5"}', responses)
+    return {name: _response(name, plain(wanted)) for name, wanted in responses.items()}
+
+
+def _response(name: str, wanted: Any) -> Any:
+    if not isinstance(wanted, str):
+        return wanted
+    goal = wanted.strip().lower()
+    goal = _GOALS.get(goal, goal)
+    if goal in _GOALS.values():
+        return {"goal": goal}
+    match = _BOUND.fullmatch(wanted)
+    try:
+        return {"goal": match["goal"], "bound": float(match["bound"])} if match else _no_goal(name, wanted)
+    except ValueError:
+        return _no_goal(name, wanted)
+
+
+def _no_goal(name: str, wanted: str) -> Any:
+    raise _refusal(f"responses.{name}", 'must be "maximize", "minimize" or a bound such as "<= 0.05"', wanted) from None
+
+
+def _constraints(given: Constraints, names: Collection[str]) -> list[Any]:
+    several = [given] if isinstance(given, str | Mapping | BaseModel) else given
+    if not isinstance(several, Sequence):
+        raise _refusal("constraints", "must be a list of texts and dicts", given)
+    return [one for index, constraint in enumerate(several) for one in _constraint(index, plain(constraint), names)]
+
+
+def _constraint(index: int, given: Any, names: Collection[str]) -> Iterator[Any]:
+    if isinstance(given, str):
+        try:
+            yield from parsed_linear(given, names)
+        except ValueError as error:
+            raise _refusal(f"constraints.{index}", str(error), given) from None
+    elif isinstance(given, dict):
+        yield _constraint_dict(given)
+    else:
+        yield given
+
+
+def _constraint_dict(given: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(given.get("combination"), dict):
+        combination = {name: _listed(values) for name, values in given["combination"].items()}
+        return {"ctype": "forbidden", **given, "combination": combination}
+    return {"ctype": "linear", **given} if "weights" in given else given
+
+
+def _listed(values: Any) -> list[Any]:
+    return values if isinstance(values, list) else [values]
+
+
+def _refusal(field: str, message: str, value: Any) -> InvalidInputError:
+    shown = value if isinstance(value, str) else type(value).__name__
+    return InvalidInputError("this experiment does not fit:", [FieldProblem(field=field, message=message, value=shown)])

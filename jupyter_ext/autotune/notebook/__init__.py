@@ -1,0 +1,1 @@
+"""``%autotune``: the magics and the session behind them."""

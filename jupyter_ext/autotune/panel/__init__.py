@@ -1,0 +1,1 @@
+"""The live panel: its state, its picture and what keeps it moving."""

@@ -1,0 +1,126 @@
+"""The live panel: an experiment's picture in a notebook, drawn anew with every event."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
+from threading import Condition
+from typing import Any
+
+from autotune.ask_tell import AskTell
+from autotune.errors import AutotuneError
+from autotune.panel.html import panel_html, panel_text
+from autotune.panel.redraw import Redraw
+from autotune.panel.state import PanelState, with_event, with_link
+from autotune.transport.stream import follow
+from autotune.transport.stream_state import RESET
+
+REPLAY_S = 2.0
+"""How long a cell waits for the events so far, so that the first picture is no empty one."""
+
+
+class Panel:
+    """Follows one experiment in the background from when it is first displayed until it is closed.
+
+    Events arrive on the client's own loop and change only ``_state``; drawing happens on the main thread alone. While a
+    cell runs the kernel draws nothing by itself: code that runs long calls ``refresh``.
+    """
+
+    def __init__(self, experiment: AskTell) -> None:
+        self._experiment = experiment
+        self._state = self._blank()
+        self._arrived = Condition()
+        self._following: Future[None] | None = None
+        self._redraw: Redraw | None = None
+        self._widget: Any = None
+        self._handle: Any = None
+
+    @property
+    def state(self) -> PanelState:
+        """What the panel knows now."""
+        return self._state
+
+    def show(self) -> None:
+        """Display the panel below the running cell."""
+        from IPython.display import display
+
+        self._handle = display(self, display_id=True)
+
+    def start(self) -> None:
+        """Follow the experiment, unless this is done already; call it from the main thread, inside a cell."""
+        if self._following is not None:
+            return
+        from ipywidgets import HTML
+
+        self._widget = HTML()
+        try:
+            self._redraw = Redraw(self.refresh)
+        except RuntimeError:
+            self._redraw = None  # a terminal has no loop that could draw later: it shows the picture of the moment
+        self._following = self._experiment.connection.loop.submit(self._follow())
+        self.catch_up()
+        self.refresh()
+
+    def catch_up(self, timeout_s: float = REPLAY_S) -> None:
+        """Wait until the events that are known to exist have arrived, or the time is over."""
+        seq = self._experiment.last_seq
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._state.last_seq >= seq or self._state.link == "stopped", timeout_s)
+
+    def refresh(self) -> None:
+        """Draw what is known now; call it from the main thread."""
+        if self._widget is not None:
+            self._widget.value = panel_html(self._state)
+
+    def save(self) -> None:
+        """Renew the picture that readers of the saved notebook see, who have no kernel."""
+        if self._handle is not None:
+            self._handle.update(self)
+
+    def close(self) -> None:
+        """Stop following; the last picture stays."""
+        if self._following is not None:
+            self._following.cancel()
+        self._change(lambda state: replace(state, link="stopped"))
+
+    def _repr_mimebundle_(self, **_selection: Any) -> dict[str, Any]:
+        self.start()
+        return {
+            **self._widget._repr_mimebundle_(),
+            "text/html": panel_html(self._state),
+            "text/plain": panel_text(self._state),
+        }
+
+    async def _follow(self) -> None:
+        try:
+            while True:
+                await self._follow_until_reset()
+                # A backup was restored: what was drawn is of another log, and this one is read from its start.
+                self._change(lambda state: replace(self._blank(), link=state.link))
+        except AutotuneError as error:
+            trouble = str(error)
+            self._change(lambda state: replace(state, link="stopped", trouble=trouble))
+
+    async def _follow_until_reset(self) -> None:
+        experiment = self._experiment
+        async with aclosing(
+            follow(experiment.connection, experiment.exp_uuid, self._state.last_seq, self._link)
+        ) as events:
+            async for event in events:
+                if event.type == RESET:
+                    return
+                self._change(partial(with_event, event=event))
+
+    def _blank(self) -> PanelState:
+        return PanelState(self._experiment.name, self._experiment.direction, self._experiment.responses)
+
+    def _link(self, is_live: bool) -> None:
+        self._change(lambda state: with_link(state, is_live))
+
+    def _change(self, change: Callable[[PanelState], PanelState]) -> None:
+        with self._arrived:
+            self._state = change(self._state)
+            self._arrived.notify_all()
+        if self._redraw is not None:
+            self._redraw.request()

@@ -1,0 +1,1 @@
+"""The loop for a function: in turn, or several runs at a time."""

@@ -1,0 +1,114 @@
+"""The way to the service: authorized calls that are repeated until they are answered, and done once."""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import httpx2
+from pydantic import BaseModel
+
+from autotune.errors import AutotuneError, ConnectionFailedError, UnauthenticatedError, UnavailableError
+from autotune.transport.backoff import delay_s
+from autotune.transport.exchange import READ_S, exchange
+from autotune.transport.loop import BackgroundLoop
+from autotune.transport.tokens import TokenSource
+
+R = TypeVar("R", bound=BaseModel)
+
+ENGINE_FAILED = "engine_failed"
+
+logger = logging.getLogger("autotune")
+
+
+class Connection:
+    """What a client and its experiments share: connections, token and background loop.
+
+    Attributes:
+        url: The service's address.
+        tokens: Where the stream, too, takes its token from.
+        loop: Runs streams in the background.
+    """
+
+    def __init__(
+        self,
+        http: httpx2.Client,
+        tokens: TokenSource,
+        timeout_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.url = str(http.base_url).rstrip("/")
+        self.tokens = tokens
+        self.loop = BackgroundLoop()
+        self._http = http
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._sleep = sleep
+
+    def get(self, path: str, reply_type: type[R], **query: Any) -> R:
+        """Read something; repeated until it succeeds or the client's time is over."""
+        params = {name: value for name, value in query.items() if value is not None}
+        return self._repeat("GET", path, reply_type, params=params)
+
+    def post(self, path: str, reply_type: type[R], body: BaseModel | None = None) -> R:
+        """Change something; repeated like ``get``, and done once, as every repeat has the key of the first.
+
+        Args:
+            path: From the service's base.
+            reply_type: What a good answer holds.
+            body: Of it only what was set is sent, as null where it was set to None.
+        """
+        return self._repeat("POST", path, reply_type, key=uuid4().hex, **_content(body))
+
+    def post_once(self, path: str, reply_type: type[R], body: BaseModel | None = None) -> R:
+        """Like ``post``, but fail at once where the service is not there."""
+        return self._authorized("POST", path, reply_type, min(READ_S, self._timeout_s), **_content(body))
+
+    def close(self) -> None:
+        """Stop the streams and close the connections."""
+        self.loop.close()
+        self._http.close()
+
+    def _repeat(self, method: str, path: str, reply_type: type[R], **content: Any) -> R:
+        end = self._clock() + self._timeout_s
+        answered: UnavailableError | None = None
+        for attempt in count():
+            left_s = max(end - self._clock(), 0.1)
+            try:
+                return self._authorized(method, path, reply_type, min(READ_S, left_s), **content)
+            except (ConnectionFailedError, UnavailableError) as error:
+                wait_s = _wait_s(error, attempt)
+                answered = error if isinstance(error, UnavailableError) else answered
+                if not _is_repeatable(error) or self._clock() + wait_s >= end:
+                    # The service's own reason tells more than that the time ran out while it was asked again.
+                    raise answered or error from None
+                logger.warning("%s; trying again in %.1f s", error, wait_s)
+                self._sleep(wait_s)
+        raise AssertionError("count() never ends")
+
+    def _authorized(self, method: str, path: str, reply_type: type[R], timeout_s: float, **content: Any) -> R:
+        token = self.tokens.access()
+        try:
+            return exchange(self._http, method, path, reply_type, token=token, timeout_s=timeout_s, **content)
+        except UnauthenticatedError:
+            # Tokens end: the one before may have held a minute ago. A refused request has changed nothing.
+            renewed = self.tokens.renew(token)
+        return exchange(self._http, method, path, reply_type, token=renewed, timeout_s=timeout_s, **content)
+
+
+def _content(body: BaseModel | None) -> dict[str, Any]:
+    return {} if body is None else {"json": body.model_dump(mode="json", exclude_unset=True)}
+
+
+def _is_repeatable(error: AutotuneError) -> bool:
+    # The same data would make the engine fail again.
+    return not (isinstance(error, UnavailableError) and error.code == ENGINE_FAILED)
+
+
+def _wait_s(error: AutotuneError, attempt: int) -> float:
+    asked = getattr(error, "retry_after_s", None)
+    return float(asked) if asked is not None else delay_s(attempt, random.random())  # noqa: S311 -- spreads load only

@@ -1,0 +1,1 @@
+"""What users see of replies: text, tables and pictures."""

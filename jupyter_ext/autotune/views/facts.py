@@ -1,0 +1,51 @@
+"""What is known of an experiment, written as pairs for a table."""
+
+from autotune.values import number_text
+from autotune.views.shown import constraint_text, covariate_text, goals_text
+from autotune_wire.experiments import Experiment
+from autotune_wire.responses import primary_of
+from autotune_wire.stopping import StopRules
+
+_AUTO_ENGINE = "autotune"
+
+
+def facts_of(seen: Experiment) -> list[tuple[str, str]]:
+    """Give what tells one experiment from another, in the order of the columns of a list of experiments."""
+    best = "none yet"
+    if seen.best is not None:
+        name = f"{primary_of(seen.responses)[0]} " if len(seen.responses) > 1 else ""
+        best = f"{name}{number_text(seen.best.response)}"
+    state = "stopped" if seen.stopped is not None and seen.state == "active" else seen.state
+    return [
+        ("state", f"{state}, {goals_text(seen.responses)}"),
+        ("observations", str(seen.n_observations)),
+        ("best response", best),
+        ("exp_uuid", str(seen.exp_uuid)),
+    ]
+
+
+def more_facts_of(seen: Experiment) -> list[tuple[str, str]]:
+    """Give the space, and what was chosen besides."""
+    rows = [(name, covariate_text(covariate)) for name, covariate in seen.covars.items()]
+    rows += [("constraint", constraint_text(constraint)) for constraint in seen.constraints]
+    if seen.stop is not None:
+        rows.append(("stops", stop_text(seen.stop)))
+    if seen.stopped is not None:
+        rows.append(("stopped", f"{seen.stopped.reason} ({seen.stopped.rule})"))
+    if seen.engine != _AUTO_ENGINE:
+        rows.append(("engine", f"{seen.engine}, {seen.model_type}, {seen.acq_func}"))
+    return [*rows, ("created", f"{seen.time_created:%Y-%m-%d %H:%M} UTC")]
+
+
+def stop_text(stop: StopRules) -> str:
+    """Write stop rules on one line."""
+    rules = []
+    if stop.budget is not None:
+        rules.append(f"after {stop.budget} runs")
+    if stop.plateau is not None:
+        rules.append(f"when {stop.plateau.n_runs} runs gain no more than {number_text(stop.plateau.min_gain)}")
+    if stop.target is not None:
+        rules.append(f"at {number_text(stop.target)}")
+    if stop.min_expected_gain is not None:
+        rules.append(f"when the next run promises less than {number_text(stop.min_expected_gain)}")
+    return ", or ".join(rules)

@@ -1,0 +1,77 @@
+"""What the model expects along each covariate, through the best point."""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+from autotune.values import spread_text, value_text
+from autotune.views.chart import Axis, axis_of, clamped, dot, frame, short, svg, text, whisker
+from autotune_wire.base import Value
+from autotune_wire.insights import SlicePoint
+from autotune_wire.space import CatCovariate, Covariate
+
+WIDTH, HEIGHT = 228, 170
+LEFT, RIGHT, TOP, BOTTOM = 50, 10, 22, 22
+MAX_OPTIONS = 12
+
+
+def response_axis(slices: Iterable[Sequence[SlicePoint]]) -> Axis:
+    """Give the axis that the slices of one response share, so that steep ones look steep."""
+    points = chain.from_iterable(slices)
+    ends = [end for one in points for end in (one.mean - one.sd, one.mean + one.sd)]
+    return axis_of(ends or [0.0], HEIGHT - BOTTOM, TOP)
+
+
+def draw_slice(name: str, covariate: Covariate, points: Sequence[SlicePoint], y: Axis, best: Value | None) -> str:
+    """Draw mean and standard deviation along one covariate.
+
+    Args:
+        name: Of the covariate.
+        covariate: The covariate.
+        points: In the covariate's order.
+        y: The axis of the response.
+        best: Where the best point stands, marked by a line.
+    """
+    draw = _options if isinstance(covariate, CatCovariate) else _numbers
+    title = text(WIDTH / 2, 12, short(name, 28))
+    return svg(WIDTH, HEIGHT, [title, draw(covariate, points, y, best)], f"The response along {name}")
+
+
+def _numbers(covariate: Covariate, points: Sequence[SlicePoint], y: Axis, best: Value | None) -> str:
+    assert not isinstance(covariate, CatCovariate)
+    x = Axis(covariate.min, covariate.max, LEFT, WIDTH - RIGHT, covariate.log)
+    places = [x.place(float(one.value)) for one in points]
+    upper = _path(places, [y.place(clamped(one.mean + one.sd)) for one in points])
+    lower = _path(places[::-1], [y.place(clamped(one.mean - one.sd)) for one in points[::-1]])
+    mean = _path(places, [y.place(clamped(one.mean)) for one in points])
+    parts = [frame(x, y, n_ticks=(3, 4)), f'<path class="at-band" d="M{upper}L{lower}Z"/>', _title(points)]
+    if isinstance(best, int | float):
+        place = x.place(float(best))
+        parts.append(f'<path class="at-mark" d="M{place:.1f} {TOP}V{HEIGHT - BOTTOM}"/>')
+    return "".join([*parts, f'<path class="at-mean" d="M{mean}"/>']) if points else parts[0]
+
+
+def _options(covariate: Covariate, points: Sequence[SlicePoint], y: Axis, best: Value | None) -> str:
+    shown = points[:MAX_OPTIONS]
+    x = Axis(-0.5, max(len(shown), 1) - 0.5, LEFT, WIDTH - RIGHT)
+    room = max(3, round(30 / max(len(shown), 1)))
+    parts = [frame(x, y, n_ticks=(0, 4))]
+    for index, one in enumerate(shown):
+        place = x.place(index)
+        low, high = (y.place(clamped(one.mean + side * one.sd)) for side in (-1, 1))
+        kind = "at-top" if one.value == best else "at-model"
+        title = f"{value_text(one.value)}: {spread_text(one.mean, one.sd)}"
+        parts += [whisker(place, low, high), dot(place, y.place(clamped(one.mean)), title, kind)]
+        parts.append(text(place, HEIGHT - BOTTOM + 15, short(value_text(one.value), room)))
+    return "".join(parts)
+
+
+def _path(xs: Sequence[float], ys: Sequence[float]) -> str:
+    return "L".join(f"{x:.1f} {y:.1f}" for x, y in zip(xs, ys, strict=True))
+
+
+def _title(points: Sequence[SlicePoint]) -> str:
+    if not points:
+        return ""
+    low, high = min(points, key=lambda one: one.mean), max(points, key=lambda one: one.mean)
+    ends = [f"{value_text(one.value)}: {spread_text(one.mean, one.sd)}" for one in (low, high)]
+    return f"<title>{' … '.join(ends)}</title>"

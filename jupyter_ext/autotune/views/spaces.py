@@ -1,0 +1,28 @@
+"""The spaces that an experiment had, with a readable face."""
+
+from autotune.values import value_text
+from autotune.views.shown import constraint_text, covariate_text
+from autotune.views.tables import html_table
+from autotune_wire.changes import SpaceRevision
+
+
+class SpaceRevisions(list[SpaceRevision]):
+    """The revisions of an experiment's space, oldest first."""
+
+    def _repr_html_(self) -> str:
+        return "".join(html_table(_caption(one), _rows(one)) for one in self)
+
+    def __repr__(self) -> str:
+        return "\n".join(
+            f"{_caption(one)}\n" + "\n".join(f"  {name}: {text}" for name, text in _rows(one)) for one in self
+        )
+
+
+def _caption(revision: SpaceRevision) -> str:
+    return f"Space {revision.revision}, from event {revision.seq}, {revision.time_created:%Y-%m-%d %H:%M} UTC"
+
+
+def _rows(revision: SpaceRevision) -> list[tuple[str, str]]:
+    rows = [(name, covariate_text(covariate)) for name, covariate in revision.covars.items()]
+    rows += [("constraint", constraint_text(constraint)) for constraint in revision.constraints]
+    return rows + [(f"before, {name} counts as", value_text(value)) for name, value in revision.backfill.items()]

@@ -1,0 +1,1 @@
+"""Acquisition functions: what the next suggestion maximises."""

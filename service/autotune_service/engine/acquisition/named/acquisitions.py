@@ -1,0 +1,173 @@
+"""The acquisitions by name, for one objective, most of them BoTorch's own."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from botorch.acquisition import (
+    AcquisitionFunction,
+    PosteriorMean,
+    UpperConfidenceBound,
+    qLogExpectedImprovement,
+    qLogNoisyExpectedImprovement,
+    qProbabilityOfImprovement,
+    qSimpleRegret,
+    qUpperConfidenceBound,
+)
+from botorch.acquisition.analytic import LogProbabilityOfImprovement
+from botorch.acquisition.max_value_entropy_search import qMaxValueEntropy
+from botorch.sampling import SobolQMCNormalSampler
+from torch import Tensor
+
+from autotune_service.engine.acquisition.named.bridge import ProcessModel, TorchAcquisition, tensor, undisturbed
+from autotune_service.engine.acquisition.named.fidelity import fidelity_entropy
+from autotune_service.engine.acquisition.named.knowledge_gradient import KnowledgeGradient, final_choices
+from autotune_service.engine.acquisition.named.names import KINDS
+from autotune_service.engine.acquisition.named.noisy import noisy_improvement
+from autotune_service.engine.acquisition.named.scene import LogAbove, Scene
+from autotune_service.engine.acquisition.units import is_level
+from autotune_service.engine.model.subset import representatives
+from autotune_service.engine.search.ascent import Acquisition
+from autotune_wire.experiments import AcqFunc
+
+BETA = 4.0
+"""Of the upper confidence bound: its root is the number of standard deviations added to the mean."""
+
+MARGIN = 0.01
+"""What counts as an improvement to the probability of one, in standard deviations of the responses: without it, the
+same again is as likely as not to be one."""
+
+_SAMPLES = 128
+_MAX_VALUES = 16
+_MAX_JOINT = 8  # pending rows that are sampled together with a candidate; of more, the first are believed
+_MAX_BASELINE = 200
+_SURE = 0.05  # how sharply a sampled probability counts an improvement, in standard deviations of the responses
+_HOPELESS_SDS = 6.0  # as in BoTorch's get_infeasible_cost
+_LEAST = 1e-12  # of which a logarithm is taken
+
+Forward = Callable[[Tensor], Tensor]
+
+
+def acquisition_by_name(name: AcqFunc, scene: Scene, chances: list[Acquisition]) -> list[Acquisition]:
+    """Give what is to be added up to the acquisition of this name.
+
+    Args:
+        name: Any but auto and ExpectedImprovement, which need no torch.
+        scene: The objective's model and where to search.
+        chances: Logarithms of the probability that a run works. An acquisition that is no logarithm is counted from a
+            floor then, the lowest of what a row may be worth, as BoTorch does with infeasible points.
+    """
+    if name == "NoisyExpectedImprovement":
+        rng = np.random.default_rng(scene.seed)
+        return [noisy_improvement(scene.process, scene.pending, rng), *chances]
+    with undisturbed(scene.seed):
+        acquisition: Acquisition = TorchAcquisition(_BUILDERS[name](_with_few_pending(name, scene)))
+    if chances and is_level(KINDS[name]):
+        acquisition = LogAbove(acquisition, _floor(scene))
+    return [acquisition, *chances]
+
+
+def _with_few_pending(name: AcqFunc, scene: Scene) -> Scene:
+    n_joint = _MAX_JOINT if name in _JOINT else 0
+    n_believed = max(len(scene.pending) - n_joint, 0)
+    believed, joint = scene.pending[:n_believed], scene.pending[n_believed:]
+    return replace(scene.believing(believed), pending=joint)
+
+
+def _floor(scene: Scene) -> float:
+    means, variances = scene.process.predict(np.concatenate([scene.process.rows, scene.drawn_rows()]))
+    return float((means - _HOPELESS_SDS * np.sqrt(variances)).min())
+
+
+def _posterior_mean(scene: Scene) -> AcquisitionFunction:
+    return PosteriorMean(_model(scene))
+
+
+def _log_probability(scene: Scene) -> AcquisitionFunction:
+    return LogProbabilityOfImprovement(_model(scene), best_f=scene.best + MARGIN)
+
+
+def _upper_bound(scene: Scene) -> AcquisitionFunction:
+    return UpperConfidenceBound(_model(scene), beta=BETA)
+
+
+def _sampled_improvement(scene: Scene) -> AcquisitionFunction:
+    return qLogExpectedImprovement(_model(scene), best_f=scene.best, sampler=_sampler(scene), X_pending=_pending(scene))
+
+
+def _sampled_noisy_improvement(scene: Scene) -> AcquisitionFunction:
+    process = scene.process
+    kept = representatives(process.rows, process.targets, _MAX_BASELINE, process.is_code)
+    baseline = tensor(np.unique(process.rows[kept], axis=0))
+    return qLogNoisyExpectedImprovement(
+        _model(scene), baseline, sampler=_sampler(scene), X_pending=_pending(scene), prune_baseline=True
+    )
+
+
+def _sampled_probability(scene: Scene) -> Forward:
+    chance = qProbabilityOfImprovement(
+        _model(scene), best_f=scene.best + MARGIN, sampler=_sampler(scene), X_pending=_pending(scene), tau=_SURE
+    )
+    return _log_of(chance)
+
+
+def _sampled_regret(scene: Scene) -> AcquisitionFunction:
+    return qSimpleRegret(_model(scene), sampler=_sampler(scene), X_pending=_pending(scene))
+
+
+def _sampled_upper_bound(scene: Scene) -> AcquisitionFunction:
+    return qUpperConfidenceBound(_model(scene), beta=BETA, sampler=_sampler(scene), X_pending=_pending(scene))
+
+
+def _knowledge_gradient(scene: Scene) -> Forward:
+    return KnowledgeGradient(_model(scene), final_choices(scene))
+
+
+def _entropy(scene: Scene) -> Forward:
+    entropy = qMaxValueEntropy(_model(scene), tensor(scene.drawn_rows()), num_mv_samples=_MAX_VALUES)
+    return _log_of(entropy)
+
+
+def _fidelity_entropy(scene: Scene) -> Forward:
+    return _log_of(fidelity_entropy(_model(scene), scene, _MAX_VALUES))
+
+
+def _model(scene: Scene) -> ProcessModel:
+    return ProcessModel(scene.process)
+
+
+def _pending(scene: Scene) -> Tensor | None:
+    return tensor(scene.pending) if len(scene.pending) else None
+
+
+def _sampler(scene: Scene) -> SobolQMCNormalSampler:
+    return SobolQMCNormalSampler(torch.Size([_SAMPLES]), seed=scene.seed)
+
+
+def _log_of(acquisition: Forward) -> Forward:
+    return lambda rows: acquisition(rows).clamp_min(_LEAST).log()
+
+
+_BUILDERS: dict[AcqFunc, Callable[[Scene], Forward]] = {
+    "PosteriorMean": _posterior_mean,
+    "ProbabilityOfImprovement": _log_probability,
+    "UpperConfidenceBound": _upper_bound,
+    "qExpectedImprovement": _sampled_improvement,
+    "qNoisyExpectedImprovement": _sampled_noisy_improvement,
+    "qProbabilityOfImprovement": _sampled_probability,
+    "qSimpleRegret": _sampled_regret,
+    "qUpperConfidenceBound": _sampled_upper_bound,
+    "qKnowledgeGradient": _knowledge_gradient,
+    "qMaxValueEntropy": _entropy,
+    "qMultiFidelityMaxValueEntropy": _fidelity_entropy,
+}
+_JOINT: frozenset[AcqFunc] = frozenset(
+    {
+        "qExpectedImprovement",
+        "qNoisyExpectedImprovement",
+        "qProbabilityOfImprovement",
+        "qSimpleRegret",
+        "qUpperConfidenceBound",
+    }
+)

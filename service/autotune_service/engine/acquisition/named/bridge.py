@@ -1,0 +1,192 @@
+"""From a Gaussian process of ours to a model of BoTorch's, and from an acquisition of BoTorch's to one of ours."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from botorch.models.gpytorch import GPyTorchModel
+from botorch.posteriors import GPyTorchPosterior
+from gpytorch.distributions import MultivariateNormal
+from linear_operator.operators import DenseLinearOperator
+from numpy.typing import NDArray
+from torch import Tensor
+
+from autotune_service.engine.arrays import Array
+from autotune_service.engine.model.gaussian_process import GaussianProcess
+
+_SQRT5 = 5.0**0.5
+_LEAST_SQUARE = 1e-30  # a root has no derivative at 0; that of the kernel is 0 there
+_LEAST_VARIANCE = 1e-12  # of the prior's, as in our own process
+_BLOCK = 256  # rows valued at a time, which bounds the memory
+
+
+class ProcessModel(GPyTorchModel):  # type: ignore[misc] # BoTorch is untyped
+    """A Gaussian process of ours, as a model of BoTorch's.
+
+    It predicts what ours does and is differentiable by our rows; by a code the derivative is 0. BoTorch's own model of
+    the same kernel over one-hot codes gives the same numbers, but takes several times as long.
+    """
+
+    def __init__(self, process: GaussianProcess) -> None:
+        super().__init__()
+        self._posterior = _Posterior(process)
+        self.train_inputs = (tensor(process.rows),)  # what BoTorch takes the batch shape from
+        self._num_outputs = 1
+
+    def posterior(
+        self,
+        X: Tensor,  # noqa: N803 -- BoTorch's name
+        output_indices: list[int] | None = None,
+        observation_noise: bool = False,
+        posterior_transform: None = None,
+    ) -> GPyTorchPosterior:
+        """Give the joint posterior at rows of shape (..., q, d)."""
+        return GPyTorchPosterior(self._posterior.at(X, has_noise=observation_noise))
+
+    def changes(self, rows: Tensor, choices: Tensor) -> Tensor:
+        """Tell how far a run that comes out one standard deviation above its prediction raises other predictions.
+
+        Args:
+            rows: Where the run is, shape (..., 1, d).
+            choices: Where the predictions are, shape (m, d); that at the run itself comes last.
+
+        Returns:
+            The changes of the mean, shape (..., m + 1).
+        """
+        return self._posterior.changes(rows, choices)
+
+
+class _Posterior:
+    """The posterior of one process, in torch."""
+
+    def __init__(self, process: GaussianProcess) -> None:
+        own = process.hyperparameters
+        self._codes = [int(j) for j in np.flatnonzero(process.is_code)]
+        self._numbers = [int(j) for j in np.flatnonzero(~process.is_code)]
+        self._precisions = own.precisions
+        self._roots = tensor(np.sqrt(own.precisions[self._numbers]))
+        self._variance, self._mean, self._noise = own.variance, process.mean, float(np.median(process.noises))
+        self._rows = tensor(process.rows)
+        factor = torch.linalg.cholesky(self._kernel(self._rows, self._rows) + torch.diag(tensor(process.noises)))
+        residual = tensor(process.targets - process.mean).unsqueeze(-1)
+        self._weights = torch.cholesky_solve(residual, factor).squeeze(-1)
+        identity = torch.eye(len(factor), dtype=torch.double)
+        self._spreading = torch.linalg.solve_triangular(factor, identity, upper=False).mT
+
+    def at(self, rows: Tensor, *, has_noise: bool) -> MultivariateNormal:
+        """Give the joint distribution at rows of shape (..., q, d)."""
+        is_shared = _are_shared(rows)
+        if is_shared.any():
+            mean, covariance = self._joint_with_shared(rows, is_shared)
+        else:
+            mean, covariance, _ = self._joint(rows)
+        if has_noise:
+            covariance = covariance + self._noise * torch.eye(rows.shape[-2], dtype=torch.double)
+        return MultivariateNormal(mean, DenseLinearOperator(covariance))
+
+    def changes(self, rows: Tensor, choices: Tensor) -> Tensor:
+        spread = self._kernel(rows, self._rows) @ self._spreading
+        variance = self._bounded(spread)
+        to_choices = self._kernel(rows, choices) - spread @ (self._kernel(choices, self._rows) @ self._spreading).mT
+        covariance = torch.cat([to_choices.squeeze(-2), variance], dim=-1)
+        return covariance / (variance + self._noise).sqrt()
+
+    def _joint(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        to_known = self._kernel(rows, self._rows)
+        spread = to_known @ self._spreading
+        if rows.shape[-2] == 1:
+            covariance = self._bounded(spread).unsqueeze(-1)
+        else:
+            covariance = self._kernel(rows, rows) - spread @ spread.mT
+        return self._mean + to_known @ self._weights, covariance, spread
+
+    def _joint_with_shared(self, rows: Tensor, is_shared: Tensor) -> tuple[Tensor, Tensor]:
+        """Give mean and covariance where some of the q rows are the same throughout the batch: those but once."""
+        shared, own = rows[0, is_shared].detach(), rows[:, ~is_shared]
+        shared_mean, shared_covariance, shared_spread = self._joint(shared)
+        own_mean, own_covariance, own_spread = self._joint(own)
+        cross = self._kernel(own, shared) - own_spread @ shared_spread.mT
+        upper = torch.cat([shared_covariance.expand(len(rows), -1, -1), cross.mT], dim=-1)
+        covariance = torch.cat([upper, torch.cat([cross, own_covariance], dim=-1)], dim=-2)
+        mean = torch.cat([shared_mean.expand(len(rows), -1), own_mean], dim=-1)
+        places = torch.arange(rows.shape[-2])
+        order = torch.cat([places[is_shared], places[~is_shared]]).argsort()
+        return mean[:, order], covariance[:, order][:, :, order]
+
+    def _bounded(self, spread: Tensor) -> Tensor:
+        variance: Tensor = self._variance - spread.square().sum(dim=-1)
+        return variance.clamp_min(_LEAST_VARIANCE * self._variance)
+
+    def _kernel(self, a: Tensor, b: Tensor) -> Tensor:
+        """Give the prior covariance between rows (..., n, d) and (..., m, d)."""
+        squares = self._squares(a[..., self._numbers] * self._roots, b[..., self._numbers] * self._roots)
+        for j in self._codes:
+            differ = a[..., j].detach().unsqueeze(-1) != b[..., j].unsqueeze(-2)
+            squares = squares + float(self._precisions[j]) * differ
+        scaled = _SQRT5 * squares.clamp_min(_LEAST_SQUARE).sqrt()
+        return self._variance * (1.0 + scaled + (5.0 / 3.0) * squares) * torch.exp(-scaled)
+
+    @staticmethod
+    def _squares(a: Tensor, b: Tensor) -> Tensor:
+        products = a @ b.mT
+        sums = a.square().sum(dim=-1).unsqueeze(-1) + b.square().sum(dim=-1).unsqueeze(-2)
+        return (sums - 2.0 * products).clamp_min(0.0)
+
+
+class TorchAcquisition:
+    """An acquisition that torch computes, as our search asks for it.
+
+    Args:
+        forward: Maps rows of shape (n, 1, d) to values of shape (n,).
+    """
+
+    def __init__(self, forward: Callable[[Tensor], Tensor]) -> None:
+        self._forward = forward
+
+    def values(self, rows: Array) -> Array:
+        """Value rows, shape (n, d), to shape (n,)."""
+        with undisturbed(), torch.no_grad():
+            blocks = torch.split(tensor(rows).unsqueeze(-2), _BLOCK)
+            return array(torch.cat([self._forward(block) for block in blocks]))
+
+    def values_with_gradients(self, rows: Array) -> tuple[Array, Array]:
+        """Value rows and give the derivatives by them, shape (n, d)."""
+        with undisturbed(), torch.enable_grad():
+            variables = tensor(rows).requires_grad_()
+            values = self._forward(variables.unsqueeze(-2))
+            (gradients,) = torch.autograd.grad(values.sum(), variables)
+        return array(values), np.nan_to_num(array(gradients), posinf=0.0, neginf=0.0)
+
+
+def _are_shared(rows: Tensor) -> Tensor:
+    """Tell which of q rows are the same throughout a batch, shape (q,); none where all are, as it may be by chance."""
+    if rows.dim() != 3 or len(rows) == 1:
+        return torch.zeros(rows.shape[-2], dtype=torch.bool)
+    is_shared = (rows.detach() == rows.detach()[:1]).all(dim=-1).all(dim=0)
+    return is_shared & ~is_shared.all()
+
+
+@contextmanager
+def undisturbed(seed: int | None = None) -> Iterator[None]:
+    """Keep torch's generator and the warnings as they are, whatever BoTorch does in between.
+
+    Args:
+        seed: What torch's generator starts from meanwhile; without, nothing is to be drawn.
+    """
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # BoTorch's hints at other acquisitions and at small samples
+        if seed is not None:
+            torch.manual_seed(seed)
+        yield
+
+
+def tensor(values: Array) -> Tensor:
+    """Copy an array to a tensor of doubles."""
+    return torch.tensor(values, dtype=torch.double)
+
+
+def array(values: Tensor) -> NDArray[np.float64]:
+    """Give a tensor's numbers."""
+    return np.asarray(values.detach().numpy(), dtype=np.float64)

@@ -1,0 +1,35 @@
+"""From a problem that names an acquisition to what is to be maximized."""
+
+import numpy as np
+
+from autotune_service.engine.acquisition.functions import Chance
+from autotune_service.engine.acquisition.named.acquisitions import acquisition_by_name
+from autotune_service.engine.acquisition.named.scene import Scene
+from autotune_service.engine.arrays import Array
+from autotune_service.engine.model.gaussian_process import GaussianProcess
+from autotune_service.engine.search.ascent import Acquisition
+from autotune_service.engine.space.region import Region
+from autotune_wire.experiments import AcqFunc
+
+
+def acquisitions_for(
+    acq_func: AcqFunc,
+    region: Region,
+    process: GaussianProcess,
+    feasibility: GaussianProcess | None,
+    pending: Array,
+    rng: np.random.Generator,
+) -> list[Acquisition]:
+    """Give the acquisitions whose sum is to be maximized.
+
+    Args:
+        acq_func: The acquisition's name.
+        region: Where suggestions may lie.
+        process: The objective's model.
+        feasibility: The model of whether a run works, None where none failed.
+        pending: Rows that are suggested but not told, shape (m, d).
+        rng: Gives the seed of all that is drawn.
+    """
+    works: list[Acquisition] = [] if feasibility is None else [Chance(feasibility, 0.0)]
+    scene = Scene(process, region, pending, int(rng.integers(2**31)))
+    return acquisition_by_name(acq_func, scene, works)

@@ -1,0 +1,6 @@
+"""The type of the engine's arrays."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]

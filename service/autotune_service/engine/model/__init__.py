@@ -1,0 +1,1 @@
+"""The surrogate models: Gaussian processes, their scales and hyperparameters."""

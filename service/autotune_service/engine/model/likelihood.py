@@ -1,0 +1,179 @@
+"""Hyperparameters by maximum a posteriori: the log posterior with its gradient in closed form, climbed by L-BFGS."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.blas import dsyr
+from scipy.linalg.lapack import dpotri, dtrtrs
+from scipy.optimize import minimize
+from scipy.spatial.distance import cdist
+
+from autotune_service.engine.arrays import Array
+from autotune_service.engine.model.gaussian_process import Hyperparameters, NotPositiveDefiniteError, cholesky
+from autotune_service.engine.model.kernel import matern
+
+_MAX_ITERATIONS = 60
+_REACH = 6.0  # in prior standard deviations: beyond it nothing is gained but overflow
+_NO_POSTERIOR = 1e25
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """Independent priors over the logarithms of the hyperparameters, and the noise's floor: normal ones.
+
+    But a number's precision has a tail towards 0 that falls exponentially, from ``precision_tail`` / d standard
+    deviations below the mean on: of few inputs each will matter, of many most may not.
+
+    The values were chosen on generated functions; ``docs/engine.md`` says which and how.
+    """
+
+    precision: float = 0.4
+    precision_sd: float = 1.0
+    precision_tail: float = 10.0
+    code_precision: float = -1.0
+    code_precision_sd: float = 1.5
+    variance: float = 0.0
+    variance_sd: float = 1.0
+    noise: float = -12.0
+    noise_sd: float = 2.0
+    noise_floor: float = 1e-6
+
+    def location(self, is_code: NDArray[np.bool_]) -> Array:
+        """Give the priors' means in the order of the parameters, shape (d + 2,), for columns of numbers or codes.
+
+        The more covariates, the longer the length scales: otherwise every two points of a space of many would be
+        strangers (Hvarfner et al. 2024, "Vanilla Bayesian Optimization Performs Great in High Dimensions").
+        """
+        numbers = self.precision - 0.25 * np.log(len(is_code))
+        return np.append(np.where(is_code, self.code_precision, numbers), [self.variance, self.noise])
+
+    def scale(self, is_code: NDArray[np.bool_]) -> Array:
+        """Give the priors' standard deviations in the same order."""
+        precisions = np.where(is_code, self.code_precision_sd, self.precision_sd)
+        return np.append(precisions, [self.variance_sd, self.noise_sd])
+
+    def tail(self, is_code: NDArray[np.bool_]) -> Array:
+        """Give where each prior's lower tail begins, in standard deviations, in the same order."""
+        return np.append(np.where(is_code, np.inf, self.precision_tail / len(is_code)), [np.inf, np.inf])
+
+
+class LogPosterior:
+    """The log marginal likelihood plus the log prior, as a function of the hyperparameters' logarithms.
+
+    The prior's constant mean is profiled out: at each point it is the generalized least squares estimate, so that by
+    the envelope theorem the gradient needs no term of it.
+
+    Args:
+        rows: Where was observed, shape (n, d).
+        targets: What was observed, shape (n,), standardized.
+        known_noises: The variance of each observation's noise, NaN where it is not known, shape (n,).
+        is_code: Which columns hold option codes, shape (d,).
+        prior: The priors.
+    """
+
+    def __init__(
+        self, rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], prior: Prior
+    ) -> None:
+        n = len(rows)
+        self.prior = prior
+        self.location, self.scale, self.tail = prior.location(is_code), prior.scale(is_code), prior.tail(is_code)
+        self._is_code = is_code
+        self._owners = np.arange(rows.shape[1])  # which precision each column has
+        numbers, codes = rows[:, ~is_code], rows[:, is_code].T
+        self._numbers = numbers - numbers.mean(axis=0)  # nearer to zero, squares and products lose fewer digits
+        self._squares = self._numbers**2
+        self._differs = (codes[:, :, None] != codes[:, None, :]).reshape(len(codes), n * n).astype(np.float64)
+        self._diagonal = np.arange(n) * (n + 1)
+        self._is_inferred = np.isnan(known_noises)
+        self._known = np.where(self._is_inferred, 0.0, known_noises)
+        self._sides = np.stack([targets, np.ones(n)], axis=1)
+
+    def noises(self, noise: float) -> Array:
+        """Give the variance of each observation's noise, shape (n,)."""
+        return np.where(self._is_inferred, noise, self._known) + self.prior.noise_floor
+
+    def negative(self, logs: Array) -> tuple[float, Array]:
+        """Give minus the log posterior, up to a constant, and its gradient at parameters of shape (d + 2,).
+
+        The likelihood's gradient is that of Rasmussen and Williams 2006, equation 5.9.
+        """
+        k = len(logs) - 2
+        precisions, variance, noise = np.exp(logs[:k]), np.exp(logs[k]), np.exp(logs[k + 1])
+        correlation, slope = matern(self._distances(precisions[self._owners]))
+        correlation *= variance
+        covariance = correlation.copy()
+        covariance.reshape(-1)[self._diagonal] += self.noises(noise)
+        try:
+            factor = cholesky(covariance)
+        except NotPositiveDefiniteError:
+            return _NO_POSTERIOR, np.zeros(k + 2)
+        sides = dtrtrs(factor, self._sides, lower=1)[0]
+        mean = (sides[:, 0] @ sides[:, 1]) / (sides[:, 1] @ sides[:, 1])
+        residual = sides[:, 0] - mean * sides[:, 1]
+        weights = dtrtrs(factor, residual, lower=1, trans=1)[0]
+        inner = dsyr(-1.0, weights, lower=1, a=dpotri(factor, lower=1)[0], overwrite_a=1).T  # zero below the diagonal
+        own = np.diag(inner)
+        gradient = np.empty(k + 2)
+        gradient[:k] = -variance * precisions * self._weighted_squares(inner * slope, k)
+        gradient[k] = 0.5 * variance * own.sum() - inner.reshape(-1) @ correlation.reshape(-1)
+        gradient[k + 1] = -0.5 * noise * own[self._is_inferred].sum()
+        deviation = (logs - self.location) / self.scale
+        within = np.maximum(deviation, -self.tail)  # the slope of half the square, and no more than where a tail begins
+        value = -0.5 * (residual @ residual) - np.log(np.diag(factor)).sum() - within @ (deviation - 0.5 * within)
+        return -float(value), within / self.scale - gradient
+
+    def _distances(self, precisions: Array) -> Array:
+        """Give the scaled squared distances, shape (n, n), with a precision for each column."""
+        scaled = self._numbers * np.sqrt(precisions[~self._is_code])
+        distances = cdist(scaled, scaled, "sqeuclidean")
+        if len(self._differs):
+            distances += (precisions[self._is_code] @ self._differs).reshape(distances.shape)
+        return np.asarray(distances)
+
+    def _weighted_squares(self, weights: Array, k: int) -> Array:
+        """Sum the squared differences of all pairs, each times the pair's weight, by precision, shape (k,).
+
+        The square of two numbers' difference is their squares less twice their product: so for numbers this is a
+        product of matrices, and no array of pairs and columns is needed.
+        """
+        sums = weights.sum(axis=0) + weights.sum(axis=1)
+        by_column = np.empty(len(self._owners))
+        products = np.einsum("ij,ij->j", self._numbers, weights @ self._numbers)
+        by_column[~self._is_code] = sums @ self._squares - 2.0 * products
+        by_column[self._is_code] = self._differs @ weights.reshape(-1)
+        return np.asarray(np.bincount(self._owners, by_column, minlength=k), dtype=np.float64)
+
+    def maximize(self, near: Hyperparameters | None = None) -> Hyperparameters:
+        """Find the most probable hyperparameters, from two starts that depend on nothing but the prior.
+
+        Args:
+            near: Those of nearly the same data, to start from instead.
+        """
+        starts = self._starts() if near is None else [self._logs(near)]
+        bounds = list(zip(self.location - _REACH * self.scale, self.location + _REACH * self.scale, strict=True))
+        found = [
+            minimize(
+                self.negative,
+                start,
+                jac=True,
+                method="L-BFGS-B",
+                bounds=bounds,
+                options={"maxiter": _MAX_ITERATIONS, "ftol": 1e-6, "gtol": 1e-3},
+            )
+            for start in starts
+        ]
+        best = min(found, key=lambda one: float(one.fun))
+        logs = np.exp(best.x)
+        return Hyperparameters(logs[:-2], float(logs[-2]), float(logs[-1]))
+
+    def _logs(self, known: Hyperparameters) -> Array:
+        noise = max(known.noise, self.prior.noise_floor)  # where most noises are told to be none, it is none
+        return np.asarray(np.log(np.append(known.precisions, [known.variance, noise])))
+
+    def _starts(self) -> list[Array]:
+        smooth = self.location
+        rough = smooth.copy()  # short length scales and some noise: the other explanation of wiggly data
+        rough[:-2] += 1.5
+        rough[-1] = np.log(1e-2)
+        return [smooth, rough]

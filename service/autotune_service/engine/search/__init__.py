@@ -1,0 +1,1 @@
+"""The search for the row that an acquisition function values most."""

@@ -1,0 +1,134 @@
+"""Linear constraints over numbers in their own units: which rows meet them, and repairs of those that do not."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autotune_service.engine.arrays import Array
+from autotune_service.engine.space.columns import Column
+from autotune_wire.constraints import RELATIVE_SLACK, LinearConstraint
+from autotune_wire.space import CatCovariate
+
+_REPAIR_ROUNDS = 100
+_STALLED = 0.99  # of what was left a round ago: then no more can be had
+_ENOUGH = 0.1  # of the slack: a repair goes on until it misses by no more
+
+
+class Mixture:
+    """The numbers that meet every linear constraint, such as shares that sum to 1.
+
+    Args:
+        columns: The space's d columns.
+        sums: The m constraints.
+        fixed: Places that an ask fixes, by column.
+    """
+
+    def __init__(self, columns: Sequence[Column], sums: Sequence[LinearConstraint], fixed: dict[int, float]) -> None:
+        self.columns = columns
+        self.fixed = fixed
+        self.weights = np.array([[float(one.weights.get(column.name, 0.0)) for column in columns] for one in sums])
+        self.low = np.array([-np.inf if one.relation == "<=" else one.bound for one in sums])
+        self.high = np.array([np.inf if one.relation == ">=" else one.bound for one in sums])
+        self.members = [j for j in range(len(columns)) if self.weights[:, j].any()]
+        self.smooth = [j for j in self.members if j not in fixed and columns[j].covariate.n_values is None]
+        self.stepped = [j for j in self.members if j not in fixed and columns[j].covariate.n_values is not None]
+        self.least, self.most = self._bounds()
+        self._sizes = np.abs(self.weights) @ np.maximum(self.most - self.least, np.finfo(float).tiny)
+
+    def values(self, rows: Array) -> Array:
+        """Give the numbers that rows stand for in their own units, shape (n, d); 0 for columns without a weight."""
+        values = np.zeros_like(rows)
+        for j in self.members:
+            low, high = self.columns[j].ends
+            number = low + rows[:, j] * (high - low)
+            values[:, j] = np.exp(number) if self.columns[j].is_log else number
+        return values
+
+    def places(self, values: Array, columns: Sequence[int]) -> Array:
+        """Give the places of some columns' numbers, shape (n, d), to shape (n, len(columns))."""
+        places = np.empty((len(values), len(columns)))
+        for k, j in enumerate(columns):
+            low, high = self.columns[j].ends
+            number = np.log(values[:, j]) if self.columns[j].is_log else values[:, j]
+            places[:, k] = np.clip((number - low) / (high - low), 0.0, 1.0)
+        return places
+
+    def holds(self, rows: Array) -> NDArray[np.bool_]:
+        """Tell which rows meet every constraint, up to half the slack that the contract allows; shape (n,).
+
+        The other half is for what decoding and summing in another order may cost.
+        """
+        values = self.values(rows)
+        return np.asarray((np.abs(self._gaps(values)) <= 0.5 * self._slack(values)).all(axis=1))
+
+    def slopes(self, row: Array, columns: Sequence[int]) -> tuple[Array, Array]:
+        """Give the sums at a row, shape (d,), and their derivatives by the places of some columns.
+
+        Returns:
+            Arrays of shape (m,) and (m, len(columns)).
+        """
+        values = self.values(row[None])[0]
+        spans = np.array([self._span(j) * (values[j] if self.columns[j].is_log else 1.0) for j in columns])
+        return self.weights @ values, self.weights[:, list(columns)] * spans
+
+    def repaired(self, rows: Array) -> Array:
+        """Move the continuous numbers of rows as little as meets the constraints, where that is possible."""
+        rows = rows.copy()
+        is_wrong = ~self.holds(rows) if self.smooth else np.zeros(len(rows), dtype=np.bool_)
+        for i in np.flatnonzero(is_wrong):
+            values = self._repaired(self.values(rows[i : i + 1])[0])
+            rows[i, self.smooth] = self.places(values[None], self.smooth)[0]
+        return rows
+
+    def _repaired(self, values: Array) -> Array:
+        # The least-squares step onto the violated sides, in shares of the columns' spans. A column that it would push
+        # over its bound stays there, and the others take the step.
+        smooth = self.smooth
+        least, most = self.least[smooth], self.most[smooth]
+        spans = most - least
+        last = np.inf
+        for _ in range(_REPAIR_ROUNDS):
+            gaps = self._gaps(values[None])[0]
+            is_violated = np.abs(gaps) > _ENOUGH * self._slack(values[None])[0]
+            left = np.abs(gaps[is_violated] / self._sizes[is_violated]).max(initial=0.0)
+            if left == 0 or left > _STALLED * last:
+                break
+            last = left
+            weights = self.weights[np.ix_(is_violated, smooth)] * spans
+            is_open = np.ones(len(smooth), dtype=np.bool_)
+            for _ in smooth:
+                step = np.linalg.lstsq(weights * is_open, gaps[is_violated], rcond=None)[0] * spans
+                at = values[smooth]
+                is_pushed = is_open & (((at <= least) & (step < 0)) | ((at >= most) & (step > 0)))
+                if not is_pushed.any():
+                    break
+                is_open &= ~is_pushed
+            values[smooth] = np.clip(values[smooth] + step, least, most)
+        return values
+
+    def _gaps(self, values: Array) -> Array:
+        """Give what each sum lacks to its end, negative where it is too much, shape (n, m)."""
+        totals = values @ self.weights.T
+        return np.where(totals < self.low, self.low - totals, np.where(totals > self.high, self.high - totals, 0.0))
+
+    def _slack(self, values: Array) -> Array:
+        bound = np.where(np.isfinite(self.low), self.low, self.high)
+        return np.asarray(RELATIVE_SLACK * (np.abs(bound) + np.abs(values) @ np.abs(self.weights).T))
+
+    def _bounds(self) -> tuple[Array, Array]:
+        """Give the least and the most that each column's number can be, shape (d,) each; 0 without a weight."""
+        d = len(self.columns)
+        least, most = np.zeros(d), np.zeros(d)
+        at = self.values(np.array([[self.fixed.get(j, 0.0) for j in range(d)]]))[0]
+        for j in self.members:
+            covariate = self.columns[j].covariate
+            assert not isinstance(covariate, CatCovariate)
+            n = covariate.n_values
+            last = covariate.max if n is None else covariate.value_at(n - 1)
+            least[j], most[j] = (at[j], at[j]) if j in self.fixed else (covariate.min, last)
+        return least, most
+
+    def _span(self, j: int) -> float:
+        low, high = self.columns[j].ends
+        return high - low

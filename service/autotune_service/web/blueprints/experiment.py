@@ -1,0 +1,171 @@
+"""Experiments over HTTP."""
+
+from uuid import UUID
+
+from quart import Blueprint, Response
+from quart_schema import document_response, tag, validate_querystring, validate_request, validate_response
+
+from autotune_service.tuning import correct, experiments, leases, spaces, stopping
+from autotune_service.web.blueprints.rules import rule_of
+from autotune_service.web.calls import ask_current, ask_new, tell_runs
+from autotune_service.web.identity import signed_in
+from autotune_service.web.once import signed_in_once
+from autotune_service.web.services import services
+from autotune_wire import paths
+from autotune_wire.changes import Resume, SpaceRevisions
+from autotune_wire.experiments import Experiment, ExperimentPage, NewExperiment, PageQuery, SpaceEdit
+from autotune_wire.observations import (
+    Correction,
+    HistoryPage,
+    Observation,
+    ObservationVersions,
+    Tell,
+    TellReply,
+)
+from autotune_wire.suggestions import Abandon, Ask, AskQuery, AskReply, Leases, Renew, Suggestion
+
+blueprint = Blueprint("experiment", __name__)
+
+
+@blueprint.post(paths.EXPERIMENT_NEW)
+@tag(["experiment"])
+@validate_request(NewExperiment)
+@validate_response(Experiment, 201)
+async def new(data: NewExperiment) -> tuple[Experiment, int]:
+    """Describe an experiment; its first suggestion is the guess."""
+    user_uuid, once = await signed_in_once()
+    creating = experiments.create_experiment(services().store, user_uuid, data, once, services().limits)
+    return await once.answer(Experiment, creating), 201
+
+
+@blueprint.get(paths.EXPERIMENT_ALL)
+@tag(["experiment"])
+@validate_querystring(PageQuery)
+@document_response(ExperimentPage)
+async def list_all(query_args: PageQuery) -> Response:
+    """List your experiments, newest first."""
+    page = await services().listing.page(services().store, await signed_in(), query_args)
+    return Response(page, content_type="application/json")
+
+
+@blueprint.get(rule_of(paths.EXPERIMENT))
+@tag(["experiment"])
+@validate_response(Experiment)
+async def read(exp_uuid: UUID) -> Experiment:
+    """Tell how an experiment stands."""
+    return (await experiments.read_experiment(services().store, await signed_in(), exp_uuid)).told()
+
+
+@blueprint.get(rule_of(paths.EXPERIMENT_ASK))
+@tag(["experiment"])
+@validate_querystring(AskQuery)
+@validate_response(AskReply)
+async def ask(exp_uuid: UUID, query_args: AskQuery) -> AskReply:
+    """Ask what to try next; asking again, with nothing told, gives the same."""
+    return await ask_current(await signed_in(), exp_uuid, query_args.fixed)
+
+
+@blueprint.post(rule_of(paths.EXPERIMENT_ASK))
+@tag(["experiment"])
+@validate_request(Ask)
+@validate_response(AskReply)
+async def lease(exp_uuid: UUID, data: Ask) -> AskReply:
+    """Take n suggestions that nobody else gets: for several runs at a time."""
+    user_uuid, once = await signed_in_once()
+    return await once.answer(AskReply, ask_new(user_uuid, exp_uuid, data, once))
+
+
+@blueprint.post(rule_of(paths.EXPERIMENT_TELL))
+@tag(["experiment"])
+@validate_request(Tell)
+@document_response(TellReply, 202)
+async def tell(exp_uuid: UUID, data: Tell) -> Response:
+    """Tell what was run and what came of it; it is stored when the answer comes."""
+    user_uuid, once = await signed_in_once()
+    reply = await once.answer(TellReply, tell_runs(user_uuid, exp_uuid, data, once))
+    return Response(reply.model_dump_json(), 202, content_type="application/json")
+
+
+@blueprint.post(rule_of(paths.EXPERIMENT_RENEW))
+@tag(["experiment"])
+@validate_request(Renew)
+@validate_response(Leases)
+async def renew(exp_uuid: UUID, data: Renew) -> Leases:
+    """Hold on to suggestions that you took, for so long from now on."""
+    user_uuid, once = await signed_in_once()
+    return await once.answer(Leases, leases.renew(services().store, user_uuid, exp_uuid, data, once))
+
+
+@blueprint.post(rule_of(paths.EXPERIMENT_ABANDON))
+@tag(["experiment"])
+@validate_request(Abandon)
+@validate_response(Suggestion)
+async def abandon(exp_uuid: UUID, data: Abandon) -> Suggestion:
+    """Give up a suggestion that will not be run; another one takes its place."""
+    user_uuid, once = await signed_in_once()
+    return await once.answer(Suggestion, leases.abandon(services().store, user_uuid, exp_uuid, data, once))
+
+
+@blueprint.get(rule_of(paths.EXPERIMENT_HISTORY))
+@tag(["experiment"])
+@validate_querystring(PageQuery)
+@validate_response(HistoryPage)
+async def history(exp_uuid: UUID, query_args: PageQuery) -> HistoryPage:
+    """List an experiment's observations, oldest first."""
+    return await experiments.history_page(services().store, await signed_in(), exp_uuid, query_args)
+
+
+@blueprint.post(rule_of(paths.EXPERIMENT_OBSERVATION))
+@tag(["experiment"])
+@validate_request(Correction)
+@validate_response(Observation)
+async def correct_observation(exp_uuid: UUID, observation_uuid: UUID, data: Correction) -> Observation:
+    """Edit, exclude or restore an observation; every version is kept, and the next suggestion is computed anew."""
+    user_uuid, once = await signed_in_once()
+    correcting = correct.correct(services().store, user_uuid, exp_uuid, observation_uuid, data, once)
+    return await once.answer(Observation, correcting)
+
+
+@blueprint.get(rule_of(paths.EXPERIMENT_VERSIONS))
+@tag(["experiment"])
+@validate_response(ObservationVersions)
+async def list_versions(exp_uuid: UUID, observation_uuid: UUID) -> ObservationVersions:
+    """List the versions of an observation, oldest first."""
+    return await correct.list_observation_versions(services().store, await signed_in(), exp_uuid, observation_uuid)
+
+
+@blueprint.post(rule_of(paths.EXPERIMENT_CLOSE))
+@tag(["experiment"])
+@validate_response(Experiment)
+async def close(exp_uuid: UUID) -> Experiment:
+    """Close an experiment: it keeps its data and takes nothing more."""
+    user_uuid, once = await signed_in_once()
+    return await once.answer(Experiment, experiments.close_experiment(services().store, user_uuid, exp_uuid, once))
+
+
+@blueprint.post(rule_of(paths.EXPERIMENT_RESUME))
+@tag(["experiment"])
+@validate_request(Resume)
+@validate_response(Experiment)
+async def resume(exp_uuid: UUID, data: Resume) -> Experiment:
+    """Go on after a stop rule was met, with the same rules or others."""
+    user_uuid, once = await signed_in_once()
+    return await once.answer(Experiment, stopping.resume(services().store, user_uuid, exp_uuid, data, once))
+
+
+@blueprint.post(rule_of(paths.EXPERIMENT_SPACE))
+@tag(["experiment"])
+@validate_request(SpaceEdit)
+@validate_response(Experiment)
+async def edit_space(exp_uuid: UUID, data: SpaceEdit) -> Experiment:
+    """Change the space: what was told stays, and the next suggestion is computed anew."""
+    user_uuid, once = await signed_in_once()
+    return await once.answer(Experiment, spaces.edit_space(services().store, user_uuid, exp_uuid, data, once))
+
+
+@blueprint.get(rule_of(paths.EXPERIMENT_SPACES))
+@tag(["experiment"])
+@validate_response(SpaceRevisions)
+async def list_spaces(exp_uuid: UUID) -> SpaceRevisions:
+    """List the revisions of the space, oldest first."""
+    return await spaces.list_revisions(services().store, await signed_in(), exp_uuid)

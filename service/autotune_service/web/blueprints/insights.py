@@ -1,0 +1,54 @@
+"""What the model knows, over HTTP: computed by a worker when somebody asks."""
+
+from functools import partial
+from uuid import UUID
+
+from quart import Blueprint
+from quart_schema import tag, validate_request, validate_response
+
+from autotune_service.store.experiments import ExperimentRow
+from autotune_service.tuning.experiments import read_experiment
+from autotune_service.tuning.questions import Answered, Question, answer_to, insights_question, predict_question
+from autotune_service.tuning.spaces import list_revisions
+from autotune_service.web.blueprints.rules import rule_of
+from autotune_service.web.calls import pending
+from autotune_service.web.identity import signed_in
+from autotune_service.web.services import services
+from autotune_wire import paths
+from autotune_wire.insights import InsightsReply, Predict, PredictReply
+
+blueprint = Blueprint("insights", __name__)
+
+
+@blueprint.post(rule_of(paths.EXPERIMENT_PREDICT))
+@tag(["insights"])
+@validate_request(Predict)
+@validate_response(PredictReply)
+async def predict(exp_uuid: UUID, data: Predict) -> PredictReply:
+    """Tell what the model expects of configurations, with all that was told before."""
+    user_uuid = await signed_in()
+    row = await read_experiment(services().store, user_uuid, exp_uuid)
+    spaces = (await list_revisions(services().store, user_uuid, exp_uuid)).spaces if row.space_revision else []
+    question = predict_question(row, data.configurations, [one.covars for one in spaces])
+    answered = await _answer(user_uuid, row, question)
+    return PredictReply.model_validate(answered.answer)
+
+
+@blueprint.get(rule_of(paths.EXPERIMENT_INSIGHTS))
+@tag(["insights"])
+@validate_response(InsightsReply)
+async def insights(exp_uuid: UUID) -> InsightsReply:
+    """Tell what the model has learnt: how well it foretells, what matters, and how the responses run."""
+    user_uuid = await signed_in()
+    row = await read_experiment(services().store, user_uuid, exp_uuid)
+    answered = await _answer(user_uuid, row, insights_question())
+    return InsightsReply.model_validate(answered.answer)
+
+
+async def _answer(user_uuid: UUID, row: ExperimentRow, question: Question) -> Answered:
+    own = services()
+    attempt = partial(answer_to, own.store, user_uuid, row.exp_uuid, question, row.data_rev, own.limits)
+    answered = await own.hub.until(row.exp_uuid, attempt, own.ask_wait_s)
+    if answered is None:
+        raise pending(own.ask_wait_s)
+    return answered

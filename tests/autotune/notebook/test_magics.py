@@ -1,0 +1,279 @@
+import pytest
+from fake_service import PASSWORD, FakeService, problem
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from autotune import load_ipython_extension
+
+SPACE = {"x": {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}}
+
+
+@pytest.fixture
+def shell(service, monkeypatch) -> InteractiveShell:
+    monkeypatch.setattr(
+        "autotune.notebook.session.open_client",
+        lambda url, credentials: service.client(credentials=credentials, url=url),
+    )
+    monkeypatch.setenv("AUTOTUNE_USERNAME", "a@b.c")
+    monkeypatch.setenv("AUTOTUNE_PASSWORD", PASSWORD)
+    shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
+    load_ipython_extension(shell)
+    shell.user_ns["space"] = SPACE
+    return shell
+
+
+def _run(shell: InteractiveShell, line: str):
+    return shell.run_line_magic("autotune", line)
+
+
+@pytest.mark.parametrize("line", ["", "help"])
+def test_magic_alone_tells_what_it_can_do(shell, capsys, line):
+    _run(shell, line)
+    assert "%autotune run FUNCTION N" in capsys.readouterr().out
+
+
+def test_magic_logs_in_where_it_is_told(shell):
+    assert repr(_run(shell, "login http://there:1")) == "Client(a@b.c at http://there:1)"
+
+
+def test_magic_new_takes_a_variable_of_the_notebook(shell):
+    assert _run(shell, "new brownies space").name == "brownies"
+
+
+def test_magic_new_takes_its_options(shell, service):
+    _run(shell, "new 'dark brownies' space --minimize --seed 7 --description 'with nuts'")
+    [made] = service.experiments.values()
+    assert [made[key] for key in ("name", "direction", "seed", "description")] == [
+        "dark brownies",
+        "minimize",
+        7,
+        "with nuts",
+    ]
+
+
+def test_magic_loop_by_hand(shell):
+    _run(shell, "new brownies space")
+    _run(shell, "ask")
+    assert _run(shell, "tell 0.25 + 0.5").response == 0.75
+    assert _run(shell, "best").response == 0.75
+
+
+def test_magic_tell_takes_a_configuration(shell):
+    _run(shell, "new brownies space")
+    shell.user_ns["scores"], shell.user_ns["mine"] = {"last one": 3}, {"x": 0.1}
+    told = _run(shell, 'tell scores["last one"] mine')
+    assert (told.response, told.covars) == (3, {"x": 0.1})
+
+
+def test_magic_leaves_dollars_and_braces_to_the_expression(shell):
+    _run(shell, "new brownies space")
+    shell.user_ns["a"], shell.user_ns["mine"] = 12345, {"x": 0.1}
+    assert _run(shell, "tell len('$a{a}') mine").response == len("$a{a}")
+
+
+def test_magic_run_takes_a_function_of_the_notebook(shell):
+    _run(shell, "new brownies space")
+    shell.user_ns["bake"], shell.user_ns["times"] = lambda configuration: configuration["x"], 2
+    assert _run(shell, "run bake times").response == 0.5
+    assert len(_run(shell, "history")) == 2
+
+
+def test_magic_use_takes_a_name_with_spaces(shell):
+    _run(shell, "new 'dark brownies' space")
+    assert _run(shell, "use 'dark brownies'").name == "dark brownies"
+
+
+def test_magic_list_gives_the_experiments(shell):
+    _run(shell, "new brownies space")
+    assert [experiment.name for experiment in _run(shell, "list")] == ["brownies"]
+
+
+@pytest.fixture
+def lab(shell, service):
+    shell.user_ns["wanted"] = {"yield": "maximize", "impurity": "<= 0.05"}
+    shell.user_ns["low"] = {"weights": {"x": 1}, "relation": ">=", "bound": 0.1}
+    shell.user_ns["rules"] = {"budget": 3}
+    return _run(
+        shell,
+        "new lab space --responses wanted --constraint 'x + 2*x <= 2' --constraint low --stop rules "
+        "--engine autotune --model-type SingleTaskGP --acq-func auto",
+    )
+
+
+def test_magic_new_takes_responses_constraints_and_stop_rules(lab):
+    assert list(lab.responses) == ["yield", "impurity"]
+    assert [(one.relation, one.weights, one.bound) for one in lab.constraints] == [
+        ("<=", {"x": 3.0}, 2.0),
+        (">=", {"x": 1.0}, 0.1),
+    ]
+    assert lab.state().stop.budget == 3
+
+
+def test_magic_new_takes_dicts_that_are_written_out(shell):
+    made = _run(shell, """new lab "{'x': space['x']}" --responses "{'yield': 'minimize'}" """)
+    assert made.direction == "minimize"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('tell {"yield": 0.5, "impurity": 0.01}', ({"yield": 0.5, "impurity": 0.01}, {}, 0.5)),
+        ('tell {"yield": 0.5} {"x": 0.25}', ({"yield": 0.5}, {}, 0.25)),
+        ('tell {"yield": 0.5} mine --sd {"yield": 0.1}', ({"yield": 0.5}, {"yield": 0.1}, 0.75)),
+        ('tell {"yield": 1 - 0.5} --sd 1 / 10', ({"yield": 0.5}, {"yield": 0.1}, 0.5)),
+    ],
+)
+def test_magic_tell_takes_several_responses(shell, lab, service, line, expected):
+    shell.user_ns["mine"] = {"x": 0.75}
+    _run(shell, "ask")
+    told = _run(shell, line)
+    assert (told.responses, told.sds, told.covars["x"]) == expected
+
+
+def test_magic_fail_tells_a_failure(shell, lab):
+    _run(shell, "ask")
+    assert _run(shell, "fail").status == "failed"
+    assert _run(shell, 'fail {"x": 0.25}').covars == {"x": 0.25}
+
+
+@pytest.mark.parametrize(("line", "reason"), [("skip", ""), ("skip the oven is broken", "the oven is broken")])
+def test_magic_skip_gives_the_suggestion_up_with_a_reason(shell, service, line, reason):
+    _run(shell, "new brownies space")
+    asked = _run(shell, "ask")
+    assert (_run(shell, line).state, asked.state) == ("abandoned", "open")
+    assert service.suggestions[str(asked.suggestion_uuid)]["abandoned_because"] == reason
+    with pytest.raises(UsageError, match="nothing was asked for"):
+        _run(shell, "tell 1")
+
+
+def test_magic_ask_and_run_take_values_that_are_fixed(shell):
+    _run(shell, "new brownies space")
+    shell.user_ns["here"], shell.user_ns["bake"] = {"x": 0.25}, lambda configuration: configuration["x"]
+    assert _run(shell, 'ask --fixed {"x": 0.125}').covars == {"x": 0.125}
+    assert _run(shell, "run bake 1 --fixed here").response == 0.25
+
+
+def test_magic_load_takes_a_file_a_variable_and_an_expression(capsys, shell, service, tmp_path):
+    _run(shell, "new brownies space")
+    path = tmp_path / "my runs.csv"
+    path.write_text("x,Response\n0.5,1\n0.75,2\n")
+    shell.user_ns["rows"] = [{"x": 0.25, "Response": 3}]
+    for line in (f"load {path}", f"load '{path}'", "load rows", "load rows + rows", "load [rows[0]]"):
+        _run(shell, line)
+    assert [run["response"] for run in service.runs] == [1, 2, 1, 2, 3, 3, 3, 3]
+    assert "2 runs told" in capsys.readouterr().out
+
+
+def test_magic_predict_and_insights(shell):
+    _run(shell, "new brownies space")
+    assert list(_run(shell, 'predict [{"x": 0.25}]')["mean"]) == [0.25]
+    assert _run(shell, "insights").n_observations == 3
+
+
+def test_magic_edit_changes_the_space(shell, service):
+    _run(shell, "new brownies space")
+    shell.user_ns["wider"] = {"x": {"max": 2.0}, "y": {"vtype": "int", "guess": 1, "min": 0, "max": 3}}
+    changed = _run(shell, """edit wider --backfill "{'y': 0}" --constraint 'x + y <= 2'""")
+    assert (changed.covars["x"].max, list(changed.covars), len(changed.constraints)) == (2.0, ["x", "y"], 1)
+
+
+@pytest.mark.parametrize(("line", "stop"), [("resume", 3), ("resume rules", 9), ("resume None", None)])
+def test_magic_resume_goes_on_after_a_stop(shell, lab, line, stop):
+    shell.user_ns["rules"] = {"budget": 9}
+    resumed = _run(shell, line).state()
+    assert (resumed.stopped, resumed.stop and resumed.stop.budget) == (None, stop)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("bake", "knows no 'bake'"),
+        ("new brownies", "required: covariates"),
+        ("new brownies missing", "no variable 'missing'"),
+        ("new brownies 7", "no dict of covariates"),
+        ("new brownies space --seed many", "--seed"),
+        ("new brownies {}", "covars"),
+        ("use", "UUID_OR_NAME"),
+        ("list all", "one word too many"),
+        ("tell", "RESPONSE"),
+        ("tell 1", "nothing was asked for"),
+        ("tell missing", "no variable 'missing'"),
+        ("tell float('nan') space", "finite number"),
+        ("tell 1 +", "no expression"),
+        ("tell 1 2 3", "no expression"),
+        ("tell 3space", "no expression"),
+        ("tell 1 space --sd", "--sd needs a value"),
+        ('tell {"cost": 1} space', "responses.cost: is no response of this experiment; it has Response"),
+        ("fail", "nothing was asked for"),
+        ("skip", "nothing was asked for"),
+        ("ask 3", "'3' is not expected"),
+        ("ask --fixed 3", "3 is no dict of values"),
+        ("new brownies space --constraint 'x + y <= 1'", "constraints.0: 'y' is no covariate; there are x"),
+        ("new brownies space --constraint missing", "no variable 'missing'"),
+        ("new brownies space --responses 3", "3 is no dict of responses"),
+        ("new brownies space --stop 3", "3 is no dict of stop rules"),
+        ("new brownies space --acq-func Best", "acq_func"),
+        ("load", "FILE_OR_VARIABLE"),
+        ("load nowhere.csv", "there is no file 'nowhere.csv', and no variable"),
+        ("load missing", "there is no file 'missing', and no variable"),
+        ("load 3", "there is no file '3'"),
+        ("predict", "CONFIGURATIONS"),
+        ("predict 3", "not int"),
+        ("edit 3", "3 is no dict of covariates"),
+        ("edit {} --backfill 3", "3 is no dict of values"),
+        ("insights now", "one word too many"),
+        ("resume 3", "stop"),
+        ("run", "FUNCTION N"),
+        ("run abs", "FUNCTION N"),
+        ("run missing 3", "no variable 'missing'"),
+        ("run space 3", "no function"),
+        ("run abs 1.5", "whole number"),
+        ("run abs True", "whole number"),
+        ("run abs 0", "at least 1"),
+        ("login nonsense", "no address"),
+    ],
+)
+def test_magic_refuses_bad_input_in_one_line(shell, line, message):
+    if not line.startswith("new"):
+        _run(shell, "new brownies space")
+    with pytest.raises(UsageError, match=message):
+        _run(shell, line)
+
+
+def test_magic_refuses_to_ask_without_an_experiment(shell):
+    with pytest.raises(UsageError, match="no experiment in use"):
+        _run(shell, "ask")
+
+
+def test_magic_load_that_is_refused_says_what_is_stored(shell, service):
+    _run(shell, "new brownies space")
+    shell.user_ns["rows"] = [{"x": 7, "Response": 1}]
+    field = {"field": "observations.0.covars.x", "message": "must be a number from 0 to 1", "value": 7.0}
+    service.trouble("POST /experiment/tell", problem(422, "invalid", "no", errors=[field]))
+    with pytest.raises(UsageError, match=r"row 0\.x: must be a number from 0 to 1(.*\n)None of the runs is stored"):
+        _run(shell, "load rows")
+
+
+@pytest.mark.parametrize("line", ["%autotune bake", "%autotune use 00000000-0000-0000-0000-000000000000"])
+def test_magic_error_stops_the_cell(shell, line):
+    assert not shell.run_cell(line).success
+
+
+def test_service_error_is_shown_without_a_traceback(shell, capsys):
+    shell.run_cell("%autotune use 00000000-0000-0000-0000-000000000000")
+    shown = capsys.readouterr()
+    assert "NotFoundError: there is no such experiment (404 not_found)" in shown.out + shown.err
+    assert "Traceback" not in shown.out + shown.err
+
+
+def test_error_of_the_user_s_own_code_keeps_its_kind(shell):
+    _run(shell, "new brownies space")
+    with pytest.raises(ZeroDivisionError):
+        _run(shell, "tell 1/0")
+
+
+def test_magic_asks_once_for_a_login(shell, service: FakeService):
+    _run(shell, "new brownies space")
+    _run(shell, "ask")
+    assert service.n_calls("POST /auth/token") == 1

@@ -1,0 +1,138 @@
+from uuid import uuid4
+
+import pytest
+from fake_service import suggestion
+from tags import Tags
+
+from autotune.panel.html import panel_html, panel_text
+from autotune.panel.state import Change, Dot, PanelState
+from autotune_wire.experiments import Best
+from autotune_wire.responses import Objective, Threshold
+from autotune_wire.suggestions import Suggestion
+
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+def _state(**changes) -> PanelState:
+    told = Suggestion.model_validate(suggestion(0.25))
+    best = Best(observation_uuid=uuid4(), covars={"x": 0.75}, response=0.98)
+    whole = {"dots": (Dot(0.5, "guess"), Dot(0.98, "model")), "best": best, "waiting": {told.suggestion_uuid: told}}
+    return PanelState("brownies", "maximize", **{**whole, **changes})
+
+
+def test_panel_shows_count_best_and_next():
+    html = panel_html(_state())
+    for shown in ("brownies", "<b>2</b>", "0.98", "0.75", "0.25", "0.900 ± 0.010", "model", "it may be better"):
+        assert shown in html
+
+
+@pytest.mark.parametrize("link", ["connecting", "live", "reconnecting", "stopped"])
+def test_panel_shows_its_connection(link):
+    assert f"<i></i>{link}</span>" in panel_html(_state(link=link))
+
+
+def test_panel_shows_that_the_experiment_is_closed():
+    assert "closed · maximize" in panel_html(_state(is_closed=True, waiting={}))
+
+
+def test_panel_says_that_the_next_suggestion_is_being_computed():
+    assert "being computed" in panel_html(_state(waiting={}))
+
+
+def test_panel_shows_trouble():
+    assert "The engine failed: no model" in panel_html(_state(trouble="The engine failed: no model"))
+
+
+def test_panel_counts_suggestions_that_workers_took():
+    taken = Suggestion.model_validate(suggestion())
+    assert "1 more taken by workers" in panel_html(_state(taken={taken.suggestion_uuid: taken}))
+
+
+def test_panel_escapes_what_users_wrote():
+    told = Suggestion.model_validate({**suggestion(), "covars": {EVIL: EVIL}, "reason": EVIL})
+    best = Best(observation_uuid=uuid4(), covars={EVIL: EVIL}, response=1)
+    state = PanelState(
+        EVIL,
+        "maximize",
+        {EVIL: Objective(goal="maximize"), EVIL * 2: Threshold(goal=">=", bound=1.0)},
+        best=best,
+        changes=(Change(0, (EVIL,)),),
+        waiting={told.suggestion_uuid: told},
+        trouble=EVIL,
+        stopped=EVIL,
+    )
+    assert "img" not in Tags(panel_html(state)).tags
+
+
+def _lab(**changes) -> PanelState:
+    predictions = {"yield": {"mean": 0.9, "sd": 0.01}, "impurity": {"mean": 0.031, "sd": 0.004}}
+    told = Suggestion.model_validate(suggestion(0.25, predictions=predictions, seconds=0.31))
+    best = Best(observation_uuid=uuid4(), covars={"x": 0.75}, response=0.98)
+    top = Dot(0.98, "model", measured={"yield": 0.98, "impurity": 0.02}, uuid=str(best.observation_uuid))
+    responses = {"yield": Objective(goal="maximize"), "impurity": Threshold(goal="<=", bound=0.05)}
+    whole = {
+        "dots": (Dot(None, "sobol", is_failed=True), Dot(0.99, "sobol", is_broken=True), top),
+        "best": best,
+        "waiting": {told.suggestion_uuid: told},
+    }
+    return PanelState("lab", "maximize", responses, **{**whole, **changes})
+
+
+def test_panel_shows_every_response_of_the_best_and_the_next():
+    html = panel_html(_lab())
+    assert "<td>yield</td><td>0.98</td><td>0.900 ± 0.010</td>" in html
+    assert "<td>impurity</td><td>0.02</td><td>0.0310 ± 0.0040</td>" in html
+
+
+def test_panel_shows_what_is_wanted_of_the_responses():
+    html = panel_html(_lab())
+    assert "active · maximize yield, impurity &lt;= 0.05" in html
+    assert "best yield" in html
+
+
+def test_panel_explains_the_marks_that_it_shows():
+    html = panel_html(_lab())
+    assert "breaks a threshold</span>" in html
+    assert "failed</span>" in html
+    assert "observations, 1 failed" in html
+    assert "failed</span>" not in panel_html(_state())
+
+
+def test_panel_counts_excluded_observations_apart_and_explains_no_mark_of_theirs():
+    html = panel_html(_lab(dots=(Dot(None, "sobol", is_failed=True, is_excluded=True), Dot(0.98, "model"))))
+    assert "<b>2</b>" in html
+    assert "observations, 1 excluded" in html
+    assert "failed</span>" not in html
+
+
+def test_panel_shows_how_long_the_engine_took():
+    assert "Next (model, 0.31 s): it may be better" in panel_html(_lab())
+
+
+def test_panel_shows_the_stop_rule_that_was_met():
+    html = panel_html(_lab(stopped="3 runs were told (budget)", waiting={}))
+    assert "stopped · maximize" in html
+    assert "Stopped: 3 runs were told (budget). Resume it to go on." in html
+    assert "being computed" not in html
+
+
+def test_panel_shows_covariates_that_only_the_best_has():
+    told = Suggestion.model_validate(suggestion(0.25))
+    best = Best(observation_uuid=uuid4(), covars={"x": 0.75, "width": 3.5}, response=0.98)
+    assert "<td>width</td><td>3.5</td><td>\N{EN DASH}</td>" in panel_html(_state(best=best, waiting={uuid4(): told}))
+
+
+def test_panel_runs_and_fetches_nothing():
+    html = panel_html(_state())
+    assert not {"script", "img", "link", "iframe", "image", "use"} & set(Tags(html).tags)
+    assert "url(" not in html
+    assert "http" not in html
+
+
+@pytest.mark.parametrize("state", [_state(), PanelState("n", "minimize"), _lab(stopped="s")])
+def test_panel_closes_every_tag(state):
+    assert Tags(panel_html(state)).open == []
+
+
+def test_panel_as_text_says_the_same():
+    assert panel_text(_state()) == ("brownies: 2 observations, best 0.98 at {'x': 0.75}, next {'x': 0.25} (model)")

@@ -1,0 +1,75 @@
+import random
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+
+import objectives
+import pytest
+
+from autotune.errors import InvalidInputError
+from autotune.running import parallel
+
+
+def _states(service) -> list[str]:
+    return [one["state"] for one in service.suggestions.values()]
+
+
+@pytest.fixture(scope="module")
+def processes():
+    with ProcessPoolExecutor(2) as pool:
+        yield pool
+
+
+def test_run_on_processes(experiment, service, processes):
+    assert experiment.run(objectives.doubled, 4, executor=processes).response == 1.0
+    assert len(service.runs) == 4
+
+
+def test_run_on_processes_tells_a_failure(experiment, service, processes):
+    experiment.run(objectives.not_there, 2, executor=processes)
+    assert [run["status"] for run in service.runs] == ["failed"] * 2
+
+
+def test_run_on_processes_ends_with_the_function_s_error(experiment, processes):
+    with pytest.raises(LookupError, match="a bug"):
+        experiment.run(objectives.wrong, 9, executor=processes)
+
+
+def test_run_on_processes_refuses_a_function_that_they_cannot_get(experiment, service, processes):
+    with pytest.raises(InvalidInputError, match="cannot be sent to another process"):
+        experiment.run(lambda _: 1.0, 1, executor=processes)
+    assert service.suggestions == {}
+
+
+def test_run_whose_process_dies_abandons_what_was_at_work(experiment, service):
+    with ProcessPoolExecutor(1) as pool, pytest.raises(BrokenExecutor):
+        experiment.run(objectives.deadly, 9, executor=pool)
+    assert (_states(service), service.runs) == (["abandoned"], [])
+    [suggestion] = service.suggestions.values()
+    assert suggestion["abandoned_because"] == "cut off by BrokenProcessPool"
+
+
+@pytest.fixture(scope="module")
+def dask():
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+        client.get_executor() as executor,
+    ):
+        yield executor
+
+
+def test_run_on_dask_measures_equal_configurations_anew(experiment, service, dask):
+    experiment.run(lambda _: random.random(), 6, executor=dask)
+    assert len({run["response"] for run in service.runs}) == 6
+
+
+def test_run_on_dask_takes_as_many_workers_as_there_are_cores(dask):
+    assert parallel.crew_of(dask, None, None, 60).n_workers == 2
+
+
+def test_run_on_dask_tells_failures_and_ends_with_an_error(experiment, service, dask):
+    experiment.run(objectives.not_there, 2, executor=dask)
+    with pytest.raises(LookupError, match="a bug"):
+        experiment.run(objectives.wrong, 9, executor=dask, n_workers=1)
+    assert [run["status"] for run in service.runs] == ["failed"] * 3

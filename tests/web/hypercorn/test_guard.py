@@ -1,0 +1,45 @@
+"""The places in hypercorn that the guard fills: an upgrade that moves them is noticed here."""
+
+import zlib
+
+import pytest
+from hypercorn.protocol import h2, h11, ws_stream
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import TextMessage
+from wsproto.extensions import PerMessageDeflate
+from wsproto.frame_protocol import FrameProtocol, Opcode, RsvBits
+
+from autotune_service.web.hypercorn import guard
+
+NO_BITS = RsvBits(False, False, False)
+
+
+def test_hypercorn_makes_its_streams_by_the_names_that_are_replaced():
+    assert "WSStream" in h2.H2Protocol._create_stream.__code__.co_names
+    assert "WSStream" in h11.H11Protocol._create_stream.__code__.co_names
+    assert "PerMessageDeflate" in ws_stream.Handshake.accept.__code__.co_names
+
+
+def test_message_is_packed_as_the_extension_itself_packs_it():
+    proto, text = FrameProtocol(client=False, extensions=[]), b'{"seq":1,"type":"suggestion_created"}' * 40
+    bits, packed = guard.Deflate().frame_outbound(proto, Opcode.TEXT, NO_BITS, text, True)
+    assert bits.rsv1
+    assert len(packed) < len(text) / 4
+    assert zlib.decompressobj(wbits=-15).decompress(packed + b"\x00\x00\xff\xff") == text
+    expected = PerMessageDeflate(server_no_context_takeover=True).frame_outbound(
+        proto, Opcode.TEXT, NO_BITS, text, True
+    )
+    assert (bits, packed) == expected
+
+
+def test_small_message_is_sent_as_it_is():
+    proto = FrameProtocol(client=False, extensions=[])
+    assert guard.Deflate().frame_outbound(proto, Opcode.TEXT, NO_BITS, b"{}", True) == (NO_BITS, b"{}")
+
+
+@pytest.mark.parametrize("bits", [None, 12, 15])
+@pytest.mark.parametrize("text", ["{}", '{"seq":1,"type":"suggestion_created"}' * 40, "ü" * 70_000])
+def test_framed_text_is_what_wsproto_makes_of_it(bits, text):
+    extensions = [] if bits is None else [guard.Deflate.agreed(bits)]
+    connection = Connection(ConnectionType.SERVER, extensions)
+    assert guard.framed(text, bits) == connection.send(TextMessage(data=text))
