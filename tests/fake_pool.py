@@ -1,8 +1,8 @@
-"""An engine that answers at once, for tests of everything around it."""
+"""An engine that is done at once, for tests of everything around it."""
 
-from autotune_service.compute.messages import Answer
+from autotune_service.compute.messages import Result
 from autotune_service.compute.pool import EngineError, Pool
-from autotune_service.engine.interface import Insights, Prediction, Recommendation
+from autotune_service.engine.interface import Insights, Prediction, Suggestion
 from support import GUESS
 
 SECONDS = 0.25
@@ -12,7 +12,7 @@ class FakePool(Pool):
     """Suggests the guess with one weight after the other, and keeps what it was asked.
 
     Attributes:
-        fails_on: The kinds of requests that fail; ``explore`` is a suggestion without the model.
+        fails_on: The kinds of jobs that fail; ``explore`` is a suggestion without the model.
         acquisition: The acquisition's value of every suggestion.
     """
 
@@ -20,50 +20,50 @@ class FakePool(Pool):
         super().__init__(1, 1)
         self.fails_on = set(fails_on)
         self.acquisition = acquisition
-        self.requests = []
+        self.jobs = []
         self._n_suggested = 0
 
     async def warm(self):
         pass
 
-    async def solve(self, request):
-        self.requests.append(request)
-        kind = "explore" if request.explore_because is not None else request.kind
+    async def work(self, job):
+        self.jobs.append(job)
+        kind = "explore" if job.explore_because is not None else job.kind
         if kind in self.fails_on:
             raise EngineError("NotPSDError: no")
         if kind == "predict":
-            return Answer(predictions=[self._predictions(request, one) for one in request.configurations])
+            return Result(predictions=[self._predictions(job, one) for one in job.configurations])
         if kind == "insights":
-            return Answer(insights=self._insights(request))
-        suggested = [self._suggest(request) for _ in range(request.problem.n)]
+            return Result(insights=self._insights(job))
+        suggested = [self._suggest(job) for _ in range(job.given.n)]
         best = (suggested[0].covars, Prediction(2.0, 0.2)) if kind == "suggest" else None
-        return Answer(recommendations=suggested, best_predicted=best, seconds=SECONDS)
+        return Result(suggestions=suggested, best_predicted=best, seconds=SECONDS)
 
-    def _suggest(self, request):
+    def _suggest(self, job):
         self._n_suggested += 1
-        covars = GUESS | {"weight": 100.0 + self._n_suggested} | request.problem.fixed
-        if request.explore_because is not None:
-            return Recommendation(covars, "sobol", request.explore_because)
-        return Recommendation(covars, "model", "because", self._predictions(request, covars), self.acquisition)
+        covars = GUESS | {"weight": 100.0 + self._n_suggested} | job.given.fixed
+        if job.explore_because is not None:
+            return Suggestion(covars, "sobol", job.explore_because)
+        return Suggestion(covars, "model", "because", self._predictions(job, covars), self.acquisition)
 
     @staticmethod
-    def _predictions(request, covars):
-        return {name: Prediction(covars["weight"], 0.5) for name in request.problem.responses}
+    def _predictions(job, covars):
+        return {name: Prediction(covars["weight"], 0.5) for name in job.given.responses}
 
     @staticmethod
-    def _insights(request):
-        problem = request.problem
-        there = [index for index, run in enumerate(problem.runs) if run.responses]
+    def _insights(job):
+        given = job.given
+        there = [index for index, run in enumerate(given.runs) if run.responses]
         return Insights(
             leave_one_out={
-                name: [Prediction(1.0, 0.5) if name in run.responses else None for run in problem.runs]
-                for name in problem.responses
+                name: [Prediction(1.0, 0.5) if name in run.responses else None for run in given.runs]
+                for name in given.responses
             },
-            importance={name: {"weight": 0.75, "v1": 0.25} for name in problem.responses},
-            slices={name: {"weight": [(6.6, Prediction(1.0, 0.5))]} for name in problem.responses},
+            importance={name: {"weight": 0.75, "v1": 0.25} for name in given.responses},
+            slices={name: {"weight": [(6.6, Prediction(1.0, 0.5))]} for name in given.responses},
             pareto=there[:1],
             hypervolume=None,
             reference=None,
             best_predicted=(GUESS, Prediction(2.0, 0.2)) if there else None,
-            feasible_share=0.5 if len(problem.responses) > 1 else None,
+            feasible_share=0.5 if len(given.responses) > 1 else None,
         )

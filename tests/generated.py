@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from autotune_service.domain.models import GREATTUNES_ACQ_FUNCS, GREATTUNES_NEEDS_KNOWN_NOISE
-from autotune_service.engine.interface import Problem, Run
+from autotune_service.engine.interface import EngineInput, Run
 from autotune_service.engine.model.surrogate import Surrogate, fit_responses
 from autotune_service.engine.space.encoding import Encoding
 from autotune_wire.base import Configuration
@@ -29,7 +29,7 @@ def space_of(covars: Mapping[str, object]) -> Space:
     return _SPACE.validate_python(covars)
 
 
-def fitted_to(problem: Problem) -> dict[str, Surrogate]:
+def fitted_to(problem: EngineInput) -> dict[str, Surrogate]:
     encoding = Encoding(problem.space)
     return fit_responses(problem, encoding.encode([run.covars for run in problem.runs]), encoding.is_code)
 
@@ -228,7 +228,7 @@ def problems(draw, max_runs=9, max_size=5):
     other = draw(configurations(space))
     possible = other if all(one.holds(other) for one in limits) else guess_of(space)
     pending = draw(st.lists(configurations(space), max_size=2))
-    return Problem(
+    return EngineInput(
         space=space,
         responses=responses,
         runs=runs,
@@ -268,7 +268,7 @@ def greattunes_problems(draw):
     told = _runs(space, responses, retired, st.floats(-100, 100) | st.sampled_from(_WIDE))
     possible = draw(configurations(space))
     names = sorted(GREATTUNES_ACQ_FUNCS - {GREATTUNES_NEEDS_KNOWN_NOISE})
-    return Problem(
+    return EngineInput(
         engine="greattunes",
         acq_func=draw(st.sampled_from(names)),
         model_type=draw(st.sampled_from(get_args(ModelType))),

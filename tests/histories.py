@@ -2,8 +2,8 @@
 
 import re
 
-from autotune_service.compute.messages import Answer
-from autotune_service.engine.interface import Prediction, Recommendation
+from autotune_service.compute.messages import Result
+from autotune_service.engine.interface import Prediction, Suggestion
 from autotune_service.tuning.leases import expire_leases
 from calling import get, post
 from fake_pool import SECONDS, FakePool
@@ -31,17 +31,17 @@ RUNS = [(0.1, 0.5, 1, "red"), (0.5, 2.0, 3, "green"), (0.75, 5.0, 5, "blue"), (0
 class HistoryPool(FakePool):
     """Suggests the guess with one x after the other."""
 
-    async def solve(self, request):
-        suggested = [self._next(request.problem) for _ in range(request.problem.n)]
+    async def work(self, job):
+        suggested = [self._next(job.given) for _ in range(job.given.n)]
         best = (suggested[0].covars, Prediction(2.0, 0.2))
-        return Answer(recommendations=suggested, best_predicted=best, seconds=SECONDS)
+        return Result(suggestions=suggested, best_predicted=best, seconds=SECONDS)
 
-    def _next(self, problem):
+    def _next(self, given):
         self._n_suggested += 1
-        guess = {name: covariate.guess for name, covariate in problem.space.items()}
-        covars = guess | {"x": 0.25 + self._n_suggested / 1024} | problem.fixed
-        predictions = {name: Prediction(covars["x"], 0.5) for name in problem.responses}
-        return Recommendation(covars, "model", "because", predictions, 0.125)
+        guess = {name: covariate.guess for name, covariate in given.space.items()}
+        covars = guess | {"x": 0.25 + self._n_suggested / 1024} | given.fixed
+        predictions = {name: Prediction(covars["x"], 0.5) for name in given.responses}
+        return Suggestion(covars, "model", "because", predictions, 0.125)
 
 
 def covars_of(run, *, has_context, **more):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from autotune_service.engine.interface import Problem, Run
+from autotune_service.engine.interface import EngineInput, Run
 from generated import constraints_of, responses_of, space_of
 
 X, N = {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}, {"vtype": "int", "guess": 5, "min": 0, "max": 9}
@@ -22,7 +22,7 @@ def told(responses, sds=None, at=None):
 
 
 def problem(runs, space=SPACE, responses=MAXIMIZE, **fields):
-    return Problem(space=space, responses=responses, runs=runs, seed=11, **fields)
+    return EngineInput(space=space, responses=responses, runs=runs, seed=11, **fields)
 
 
 def shares(n_shares=5):

@@ -13,8 +13,8 @@ except ImportError:
 from pydantic import TypeAdapter
 
 from autotune_service.domain.configuration import guess_of
-from autotune_service.engine.interface import Problem, Run
-from autotune_service.engine.suggest import recommend
+from autotune_service.engine.interface import EngineInput, Run
+from autotune_service.engine.suggest import suggest
 from autotune_wire.responses import Objective
 from autotune_wire.space import Space
 
@@ -43,7 +43,7 @@ class Peer:
         return dict(configuration)
 
     def _next(self) -> dict[str, Any]:
-        problem = Problem(
+        problem = EngineInput(
             space=self.space,
             responses={"y": Objective(goal="maximize")},
             runs=list(self.runs),
@@ -51,7 +51,7 @@ class Peer:
             pending=list(self.out),
             n=1,
         )
-        return recommend(problem)[0].covars
+        return suggest(problem)[0].covars
 
     def tell(self, x: dict[str, Any], y: float) -> None:
         """Take the value of the configuration that has been out longest."""

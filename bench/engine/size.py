@@ -46,8 +46,8 @@ def measure_spheres(name: str, size: int) -> None:
     import numpy as np
     import peer  # noqa: F401 -- finds the engine
 
-    from autotune_service.engine.interface import Problem, Run
-    from autotune_service.engine.suggest import recommend
+    from autotune_service.engine.interface import EngineInput, Run
+    from autotune_service.engine.suggest import suggest
     from autotune_wire.experiments import EngineName
     from autotune_wire.responses import Objective, Response, Threshold
     from autotune_wire.space import CatCovariate, ContCovariate, Covariate, IntCovariate
@@ -79,7 +79,7 @@ def measure_spheres(name: str, size: int) -> None:
     for _ in range(3):
         runs.append(run())
         started = time.process_time()
-        recommend(Problem(space, responses, list(runs), 1, engine=engine))
+        suggest(EngineInput(space, responses, list(runs), 1, engine=engine))
         seconds.append(time.process_time() - started)
     print_row(name, len(space), size, sorted(seconds)[1])
 

@@ -7,7 +7,7 @@ from typing import Any, overload
 from autotune.calls.leasing import abandon, ask_of, renew_all, take
 from autotune.calls.telling import tell_all, tell_one
 from autotune.errors import InvalidInputError
-from autotune.inputs.told import Outcome, Run, failed_run, told_run
+from autotune.inputs.told import Measured, Run, failed_run, told_run
 from autotune.transport.connection import Connection
 from autotune.views.seen import Seen
 from autotune.views.shown import Observation, Suggestion
@@ -95,7 +95,7 @@ class AskTell(Seen):
         """
         return abandon(self.connection, self.exp_uuid, suggestion, reason)
 
-    def tell(self, run: Run, response: Outcome, *, sd: Outcome | None = None) -> Observation:
+    def tell(self, run: Run, response: Measured, *, sd: Measured | None = None) -> Observation:
         """Tell what came of one run; ``fail`` tells that nothing did.
 
         Args:
@@ -125,7 +125,7 @@ class AskTell(Seen):
         """
         return tell_one(self.connection, self.exp_uuid, failed_run(run))
 
-    def tell_many(self, runs: Iterable[tuple[Run, Outcome]]) -> list[Observation]:
+    def tell_many(self, runs: Iterable[tuple[Run, Measured]]) -> list[Observation]:
         """Tell many runs at once, each as ``(run, response)``: all are stored, or none; at most 1000."""
         told = [told_run(run, response, self.responses) for run, response in runs]
         if not 1 <= len(told) <= MAX_TELL:

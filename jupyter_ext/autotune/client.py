@@ -7,7 +7,7 @@ from uuid import UUID
 
 from autotune.experiment import Experiment
 from autotune.inputs.checks import parsed_uuid
-from autotune.inputs.described import Constraints, described
+from autotune.inputs.descriptions import Constraints, new_experiment
 from autotune.transport.connection import Connection
 from autotune.transport.credentials import Credentials, find_credentials, find_url, secret
 from autotune.transport.exchange import open_http
@@ -84,7 +84,7 @@ class Client:
         Raises:
             InvalidInputError: If something does not fit; the error names the field.
         """
-        body = described(
+        body = new_experiment(
             name,
             covars,
             responses=responses,

@@ -11,9 +11,9 @@ from autotune.calls.predicting import Configurations, predict
 from autotune.calls.telling import add_runs, to_stderr
 from autotune.errors import InvalidInputError
 from autotune.inputs.checks import checked
-from autotune.inputs.described import Constraints, edited
+from autotune.inputs.descriptions import Constraints, space_edit
 from autotune.inputs.loading import read_runs
-from autotune.inputs.told import Outcome
+from autotune.inputs.told import Measured
 from autotune.panel.live import Panel
 from autotune.running.in_turn import Function, OnTell, require_count, run_in_turn
 from autotune.running.parallel import LEASE_S, crew_of, run_parallel
@@ -146,8 +146,8 @@ class Experiment(AskTell):
         observation: Observation,
         *,
         reason: str,
-        response: Outcome | None = None,
-        sd: Outcome | None = None,
+        response: Measured | None = None,
+        sd: Measured | None = None,
         covars: Mapping[str, Any] | None = None,
         failed: bool = False,
     ) -> Observation:
@@ -236,7 +236,7 @@ class Experiment(AskTell):
             InvalidInputError: If something does not fit; it names the field.
             ServiceError: If the runs so far forbid the change.
         """
-        body = edited(self.state().covars, covars, constraints, backfill or {})
+        body = space_edit(self.state().covars, covars, constraints, backfill or {})
         return self._changed(self.connection.post(self._path(paths.EXPERIMENT_SPACE), experiments.Experiment, body))
 
     def spaces(self) -> SpaceRevisions:

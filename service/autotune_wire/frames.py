@@ -49,30 +49,30 @@ class AuthFrame(Request):
     id: Id | None = None
 
 
-class _Frame(Request):
+class _OperationFrame(Request):
     id: Id = Field(description="Comes back with the answer.")
     key: Key | None = Field(default=None, description="As the header Idempotency-Key.")
 
 
-class AskFrame(_Frame, Ask):
+class AskFrame(_OperationFrame, Ask):
     """``POST /experiment/ask`` on the socket."""
 
     op: Literal["ask"]
 
 
-class TellFrame(_Frame, Tell):
+class TellFrame(_OperationFrame, Tell):
     """``POST /experiment/tell`` on the socket."""
 
     op: Literal["tell"]
 
 
-class RenewFrame(_Frame, Renew):
+class RenewFrame(_OperationFrame, Renew):
     """``POST /experiment/{exp_uuid}/renew`` on the socket."""
 
     op: Literal["renew"]
 
 
-class AbandonFrame(_Frame, Abandon):
+class AbandonFrame(_OperationFrame, Abandon):
     """``POST /experiment/{exp_uuid}/abandon`` on the socket."""
 
     op: Literal["abandon"]

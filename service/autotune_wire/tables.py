@@ -33,7 +33,7 @@ def rows_of(table: Table) -> list[dict[str, Any]]:
     return _rows_of_columns(parsed)
 
 
-def column_frame(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def one_row_table(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Shape one record as pandas' ``to_json()`` does a frame of one row: ``{"a": {"0": 1}}``."""
     return {name: {"0": value} for name, value in row.items()}
 

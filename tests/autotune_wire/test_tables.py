@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from autotune_wire.tables import column_frame, rows_of
+from autotune_wire.tables import one_row_table, rows_of
 
 FRAME = pd.DataFrame({"x": [0.5, 1.5], "color": ["red", "blue"]})
 ROWS = [{"x": 0.5, "color": "red"}, {"x": 1.5, "color": "blue"}]
@@ -35,7 +35,7 @@ def test_rows_of_refuses_other_shapes(table):
 
 
 def test_column_frame_is_what_pandas_writes():
-    assert column_frame({"x": 0.5, "color": "red"}) == FRAME.head(1).to_dict() | {
+    assert one_row_table({"x": 0.5, "color": "red"}) == FRAME.head(1).to_dict() | {
         "x": {"0": 0.5},
         "color": {"0": "red"},
     }

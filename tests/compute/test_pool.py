@@ -3,9 +3,9 @@ import asyncio
 import pytest
 from pydantic import TypeAdapter
 
-from autotune_service.compute.messages import Request
+from autotune_service.compute.messages import Job
 from autotune_service.compute.pool import EngineError, EngineProcess
-from autotune_service.engine.interface import Problem, Run
+from autotune_service.engine.interface import EngineInput, Run
 from autotune_wire.responses import Objective
 from autotune_wire.space import Space
 from support import GUESS, SPACE
@@ -15,15 +15,15 @@ RESPONSES = {"Response": Objective(goal="maximize")}
 space = TypeAdapter(Space).validate_python(SPACE)
 
 
-def request(n_runs=1, **more):
+def job(n_runs=1, **more):
     runs = [Run(GUESS | {"weight": float(n)}, {"Response": float(n)}) for n in range(n_runs)]
-    return Request(problem=Problem(space=space, responses=RESPONSES, runs=runs, seed=1), **more)
+    return Job(given=EngineInput(space=space, responses=RESPONSES, runs=runs, seed=1), **more)
 
 
 def broken():
     """A problem that only a fault could make: a number that is a text."""
     runs = [Run(GUESS | {"weight": "heavy"}, {"Response": float(n)}) for n in range(8)]
-    return Request(problem=Problem(space=space, responses=RESPONSES, runs=runs, seed=1))
+    return Job(given=EngineInput(space=space, responses=RESPONSES, runs=runs, seed=1))
 
 
 @pytest.fixture(scope="module")
@@ -35,41 +35,41 @@ async def process():
 
 
 async def test_process_solves_a_problem(process):
-    assert (await process.solve(request(), 60)).recommendations[0].source == "sobol"
+    assert (await process.work(job(), 60)).suggestions[0].source == "sobol"
 
 
 async def test_process_survives_a_problem_that_fails(process):
     with pytest.raises(EngineError, match=r"Error: "):
-        await process.solve(broken(), 60)
-    assert (await process.solve(request(), 60)).recommendations[0].source == "sobol"
+        await process.work(broken(), 60)
+    assert (await process.work(job(), 60)).suggestions[0].source == "sobol"
 
 
 async def test_process_explores_where_the_model_failed(process):
-    found = await process.solve(request(explore_because="no luck"), 60)
-    assert "no luck" in found.recommendations[0].reason
+    found = await process.work(job(explore_because="no luck"), 60)
+    assert "no luck" in found.suggestions[0].reason
 
 
 async def test_process_that_overruns_its_deadline_is_replaced(process):
     with pytest.raises(EngineError, match="did not finish within"):
-        await process.solve(request(8), 0.001)
-    assert (await process.solve(request(), 60)).recommendations[0].source == "sobol"
+        await process.work(job(8), 0.001)
+    assert (await process.work(job(), 60)).suggestions[0].source == "sobol"
 
 
 async def test_process_that_is_killed_is_replaced(process):
-    await process.solve(request(), 60)
+    await process.work(job(), 60)
     process._process.kill()
     with pytest.raises(EngineError, match="ended"):
-        await process.solve(request(), 60)
-    assert (await process.solve(request(), 60)).recommendations[0].source == "sobol"
+        await process.work(job(), 60)
+    assert (await process.work(job(), 60)).suggestions[0].source == "sobol"
 
 
 async def test_cancelled_problem_leaves_no_answer_for_the_next(process):
-    task = asyncio.create_task(process.solve(request(8), 60))
+    task = asyncio.create_task(process.work(job(8), 60))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert (await process.solve(request(), 60)).recommendations[0].source == "sobol"
+    assert (await process.work(job(), 60)).suggestions[0].source == "sobol"
 
 
 async def test_problem_that_comes_while_the_process_warms_up_waits_for_it():
@@ -77,7 +77,7 @@ async def test_problem_that_comes_while_the_process_warms_up_waits_for_it():
     warming = asyncio.create_task(process.warm())
     await asyncio.sleep(0)
     try:
-        assert (await process.solve(request(), 60)).recommendations[0].source == "sobol"
+        assert (await process.work(job(), 60)).suggestions[0].source == "sobol"
         await warming
     finally:
         await process.stop()

@@ -13,7 +13,7 @@ from autotune_service.store.events import list_events
 from autotune_service.tuning.ask import lease_suggestions
 from autotune_service.tuning.conditional import current_conditional
 from autotune_service.tuning.experiments import create_experiment, read_experiment
-from autotune_service.tuning.questions import answer_to, insights_question, predict_question
+from autotune_service.tuning.questions import insights_question, predict_question, reply_to
 from autotune_service.tuning.tell import tell
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.frames import Event
@@ -106,18 +106,18 @@ async def test_engine_is_given_all_that_is_stored(store, hub, database_url, user
     pool = FakePool()
     async with working(store, database_url, pool):
         await until_event(store, hub, exp_uuid, "suggestion_created")
-    problem = pool.requests[-1].problem
-    assert problem.runs == [
+    given = pool.jobs[-1].given
+    assert given.runs == [
         Run(GUESS | {"weight": 7.0}, {"yield": 1.0, "heat": 70.0}, {"heat": 1.0}),
         Run(GUESS | {"weight": 8.0}, is_failed=True),
     ]
-    assert (problem.seed, problem.acq_func, problem.engine) == (7, "auto", "autotune")
-    assert (problem.responses, problem.constraints) == (new.responses, new.constraints)
-    assert problem.pending == [taken.covars]
+    assert (given.seed, given.acq_func, given.engine) == (7, "auto", "autotune")
+    assert (given.responses, given.constraints) == (new.responses, new.constraints)
+    assert given.pending == [taken.covars]
 
 
 async def answered(store, hub, user_uuid, exp_uuid, question, data_rev=0):
-    attempt = partial(answer_to, store, user_uuid, exp_uuid, question, data_rev)
+    attempt = partial(reply_to, store, user_uuid, exp_uuid, question, data_rev)
     return await hub.until(exp_uuid, attempt, WITHIN_S)
 
 
@@ -129,10 +129,10 @@ async def test_worker_answers_questions(store, hub, database_url, user_uuid, exp
         predicted = await answered(store, hub, user_uuid, exp_uuid, question, 2)
         insights = await answered(store, hub, user_uuid, exp_uuid, insights_question(), 2)
         again = await answered(store, hub, user_uuid, exp_uuid, insights_question(), 2)
-    assert predicted.answer == {"data_rev": 2, "predictions": [{"Response": {"mean": 8.0, "sd": 0.5}}]}
-    assert insights.answer["leave_one_out"]["Response"][0]["observed"] == 1.0
-    assert again.answer == insights.answer
-    assert [request.kind for request in pool.requests].count("insights") == 1
+    assert predicted.reply == {"data_rev": 2, "predictions": [{"Response": {"mean": 8.0, "sd": 0.5}}]}
+    assert insights.reply["leave_one_out"]["Response"][0]["observed"] == 1.0
+    assert again.reply == insights.reply
+    assert [request.kind for request in pool.jobs].count("insights") == 1
 
 
 async def test_worker_answers_an_ask_with_fixed_values(store, hub, database_url, user_uuid, exp_uuid):
@@ -141,7 +141,7 @@ async def test_worker_answers_an_ask_with_fixed_values(store, hub, database_url,
         attempt = partial(current_conditional, store, user_uuid, exp_uuid, 0, {"color": "blue"})
         given = await hub.until(exp_uuid, attempt, WITHIN_S)
     assert given.suggestions[0].covars["color"] == "blue"
-    assert (pool.requests[0].problem.fixed, pool.requests[0].problem.pending) == ({"color": "blue"}, [GUESS])
+    assert (pool.jobs[0].given.fixed, pool.jobs[0].given.pending) == ({"color": "blue"}, [GUESS])
 
 
 async def test_failed_model_leaves_an_ask_with_fixed_values_a_sobol_point(
@@ -158,7 +158,7 @@ async def test_failed_model_leaves_an_ask_with_fixed_values_a_sobol_point(
 async def test_engine_that_cannot_answer_says_why(store, hub, database_url, user_uuid, exp_uuid, kind):
     async with working(store, database_url, FakePool("suggest", "explore", "insights")):
         if kind == "insights":
-            attempt = partial(answer_to, store, user_uuid, exp_uuid, insights_question(), 0)
+            attempt = partial(reply_to, store, user_uuid, exp_uuid, insights_question(), 0)
         else:
             attempt = partial(current_conditional, store, user_uuid, exp_uuid, 0, {"color": "blue"})
         with pytest.raises(EngineFailedError, match="NotPSDError: no"):
@@ -168,11 +168,11 @@ async def test_engine_that_cannot_answer_says_why(store, hub, database_url, user
 async def test_questions_do_not_hold_up_the_fits(store, hub, database_url, user_uuid, exp_uuid):
     row = await read_experiment(store, user_uuid, exp_uuid)
     for weight in range(5):
-        await answer_to(store, user_uuid, exp_uuid, predict_question(row, [GUESS | {"weight": float(weight)}]), 0)
+        await reply_to(store, user_uuid, exp_uuid, predict_question(row, [GUESS | {"weight": float(weight)}]), 0)
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
     pool = FakePool()
     async with working(store, database_url, pool):
         await until_event(store, hub, exp_uuid, "suggestion_created")
         last = predict_question(row, [GUESS | {"weight": 4.0}])
         await answered(store, hub, user_uuid, exp_uuid, last)
-    assert [request.kind for request in pool.requests][:2] == ["predict", "suggest"]
+    assert [request.kind for request in pool.jobs][:2] == ["predict", "suggest"]

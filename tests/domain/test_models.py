@@ -10,7 +10,7 @@ from autotune_service.domain.models import (
     GREATTUNES_NEEDS_KNOWN_NOISE,
     GREATTUNES_WITH_KNOWN_NOISE,
     WITH_EXPECTED_GAIN,
-    Described,
+    EngineDemand,
     check_models,
 )
 from autotune_service.engine.acquisition.named.names import KINDS
@@ -27,7 +27,7 @@ def refused(**changes):
     """Give the fields and messages of what is refused; none where it goes together."""
     new = NewExperiment.model_validate({"name": "x", "covars": SPACE} | changes)
     try:
-        check_models(Described.of(new))
+        check_models(EngineDemand.of(new))
     except InvalidError as error:
         return {problem.field: problem.message for problem in error.errors}
     return {}
@@ -56,7 +56,7 @@ def test_rules_are_those_of_the_engine():
 
 def test_edit_of_an_experiment_does_not_ask_for_its_names_again():
     new = NewExperiment.model_validate({"name": "x", "covars": SPACE})
-    check_models(Described("greattunes", "NoisyExpectedImprovement", new.covars, new.responses_or_default()))
+    check_models(EngineDemand("greattunes", "NoisyExpectedImprovement", new.covars, new.responses_or_default()))
 
 
 def test_missing_fidelity_is_refused_with_what_fits():

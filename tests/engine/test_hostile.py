@@ -8,7 +8,7 @@ from autotune_service.engine.insights import best_predicted, insights, predict
 from autotune_service.engine.interface import Run
 from autotune_service.engine.model.surrogate import fit_feasibility
 from autotune_service.engine.space.encoding import Encoding
-from autotune_service.engine.suggest import recommend
+from autotune_service.engine.suggest import suggest
 from generated import constraints_of
 from hostile import HOSTILE, SPACE, places, problem, shares, thin, told
 
@@ -16,7 +16,7 @@ from hostile import HOSTILE, SPACE, places, problem, shares, thin, told
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_history_is_answered_by_the_model(name):
     given = HOSTILE[name]
-    (one,) = recommend(given)
+    (one,) = suggest(given)
     assert one.source == "model"
     assert all(constraint.holds(one.covars) for constraint in given.constraints)
     assert all(math.isfinite(value) for found in one.predictions.values() for value in (found.mean, found.sd))
@@ -38,12 +38,12 @@ def test_hostile_history_has_insights(name):
 
 def test_few_runs_get_initial_points_that_say_so():
     for runs in ([], told([1.0]), [Run(places(1)[0], is_failed=True)]):
-        (one,) = recommend(problem(runs))
+        (one,) = suggest(problem(runs))
         assert (one.source, one.reason) == ("sobol", "initial design, until 5 configurations are known")
 
 
 def test_runs_without_any_response_get_a_point_that_says_so():
-    (one,) = recommend(problem([Run(covars) for covars in places(6)]))
+    (one,) = suggest(problem([Run(covars) for covars in places(6)]))
     assert one.source == "sobol"
     assert "none of 6 runs has given a response" in one.reason
 
@@ -55,7 +55,7 @@ def test_one_point_left_by_linear_constraints_is_repeated_and_says_so():
     )
     point = {"x": 1.0, "n": 9, "c": "a"}
     for runs in ([Run(point, {"y": 1.0})], [Run(point, {"y": 1.0}), *told([0.5] * 6)]):
-        (one,) = recommend(problem(runs, constraints=limits))
+        (one,) = suggest(problem(runs, constraints=limits))
         assert one.covars | {"x": 1.0} == point
         assert one.covars["x"] == pytest.approx(1.0, rel=1e-9)  # the slack of the sum
         assert "no other configuration was found" in one.reason
@@ -64,7 +64,7 @@ def test_one_point_left_by_linear_constraints_is_repeated_and_says_so():
 def test_thin_region_is_searched_from_end_to_end():
     space, limits = shares()
     runs = thin().runs
-    suggested = recommend(problem(runs, space, constraints=limits, n=6))
+    suggested = suggest(problem(runs, space, constraints=limits, n=6))
     assert len({one.covars["n"] for one in suggested}) > 1
     assert all(limits[0].holds(one.covars) for one in suggested)
     assert {one.source for one in suggested} == {"model"}
@@ -75,14 +75,14 @@ def test_one_hopeless_run_does_not_hide_the_others():
     at = [{"x": k / 8, "n": 5, "c": "a"} for k in range(9)]
     responses = [-((one["x"] - 0.6) ** 2) for one in at]
     for worst in (-1e6, -1e300):
-        (one,) = recommend(problem(told([worst, *responses[1:]], at=at), fixed={"n": 5, "c": "a"}))
+        (one,) = suggest(problem(told([worst, *responses[1:]], at=at), fixed={"n": 5, "c": "a"}))
         assert 0.4 < one.covars["x"] < 0.8
 
 
 def test_thousand_observations_are_answered():
     at = [{"x": (0.37 + 0.618 * k) % 1.0, "n": 7 * k % 10, "c": "abc"[k % 3]} for k in range(1000)]
     runs = told([-((one["x"] - 0.6) ** 2) - 0.1 * abs(one["n"] - 4) for one in at], at=at)
-    (one,) = recommend(problem(runs))
+    (one,) = suggest(problem(runs))
     assert one.source == "model"
     assert 0.5 < one.covars["x"] < 0.7
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from autotune_service.engine.initial import initial_design
-from autotune_service.engine.interface import Problem, Run
+from autotune_service.engine.interface import EngineInput, Run
 from autotune_service.engine.space.region import EmptyRegionError
 from generated import constraints_of, responses_of, space_of
 from support import GUESS, SPACE
@@ -10,9 +10,9 @@ from support import GUESS, SPACE
 X = {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}
 
 
-def problem_of(told=(), of=SPACE, **fields):
+def input_of(told=(), of=SPACE, **fields):
     runs = [Run(one, {"y": 0.0}) for one in told]
-    return Problem(space=space_of(of), responses=responses_of(y="maximize"), runs=runs, **{"seed": 1, **fields})
+    return EngineInput(space=space_of(of), responses=responses_of(y="maximize"), runs=runs, **{"seed": 1, **fields})
 
 
 def points(problem):
@@ -20,24 +20,24 @@ def points(problem):
 
 
 def test_points_do_not_depend_on_how_they_are_asked_for():
-    together = points(problem_of([GUESS], n=4))
+    together = points(input_of([GUESS], n=4))
     one_by_one = [GUESS]
     for _ in range(4):
-        one_by_one += points(problem_of(one_by_one))
+        one_by_one += points(input_of(one_by_one))
     assert one_by_one[1:] == together
 
 
 def test_pending_points_count_like_told_ones():
-    first = points(problem_of([GUESS], n=2))
-    assert points(problem_of([GUESS], pending=first)) == points(problem_of([GUESS, *first]))
+    first = points(input_of([GUESS], n=2))
+    assert points(input_of([GUESS], pending=first)) == points(input_of([GUESS, *first]))
 
 
 def test_other_seed_gives_other_points():
-    assert points(problem_of([GUESS], n=3)) != points(problem_of([GUESS], n=3, seed=2))
+    assert points(input_of([GUESS], n=3)) != points(input_of([GUESS], n=3, seed=2))
 
 
 def test_points_are_spread_more_evenly_than_random_ones():
-    found = points(problem_of(of={"x": X, "y": X}, n=16))
+    found = points(input_of(of={"x": X, "y": X}, n=16))
     # Of 16 points of a scrambled Sobol sequence, each of 16 equal stripes holds one.
     for name in ("x", "y"):
         assert sorted(int(one[name] * 16) for one in found) == list(range(16))
@@ -45,7 +45,7 @@ def test_points_are_spread_more_evenly_than_random_ones():
 
 def test_small_space_is_listed_before_anything_comes_again():
     small = {"n": {"vtype": "int", "guess": 0, "min": 0, "max": 2}, "c": SPACE["color"]}
-    found = initial_design(problem_of(of=small, n=11), "first")
+    found = initial_design(input_of(of=small, n=11), "first")
     assert len({tuple(one.covars.values()) for one in found[:9]}) == 9
     assert [("no other configuration is left" in one.reason) for one in found] == [False] * 9 + [True] * 2
 
@@ -54,7 +54,7 @@ def test_where_not_all_is_looked_at_nothing_else_was_found():
     # Only the guess is allowed of 200 options twice: too many to list, and random ones are not in.
     choice = {"vtype": "cat", "guess": "o0", "options": [f"o{n}" for n in range(200)]}
     limits = [{"ctype": "forbidden", "combination": {name: choice["options"][1:]}} for name in ("a", "b")]
-    given = Problem(
+    given = EngineInput(
         space=space_of({"a": choice, "b": choice}),
         responses=responses_of(y="maximize"),
         runs=[Run({"a": "o0", "b": "o0"}, {"y": 1.0})],
@@ -69,13 +69,13 @@ def test_rare_configuration_is_found_by_listing():
     # Of 4000 settings all but one are taken: no sample is likely to hit it.
     many = {"n": {"vtype": "cat", "guess": "0", "options": [str(k) for k in range(1000)]}, "m": SPACE["color"]}
     taken = [{"n": str(k), "m": m} for k in range(1000) for m in ("red", "green", "blue") if (k, m) != (617, "blue")]
-    (found,) = initial_design(problem_of(taken, many), "first")
+    (found,) = initial_design(input_of(taken, many), "first")
     assert found.covars == {"n": "617", "m": "blue"}
     assert found.reason == "first"
 
 
 def test_fixed_values_are_kept_and_the_rest_is_spread():
-    found = points(problem_of(of={"x": X, "y": X | {"role": "context"}}, fixed={"y": 0.1 + 0.2}, n=8))
+    found = points(input_of(of={"x": X, "y": X | {"role": "context"}}, fixed={"y": 0.1 + 0.2}, n=8))
     assert {one["y"] for one in found} == {0.1 + 0.2}
     assert np.ptp([one["x"] for one in found]) > 0.7
 
@@ -86,4 +86,4 @@ def test_constraints_no_configuration_meets_are_named():
         {"ctype": "linear", "weights": {"x": 1.0}, "relation": "<=", "bound": 0.4},
     )
     with pytest.raises(EmptyRegionError):
-        points(problem_of(of={"x": X}, constraints=limits))
+        points(input_of(of={"x": X}, constraints=limits))

@@ -7,7 +7,7 @@ from scipy.stats import qmc
 
 from autotune_service.engine.importance import importance
 from autotune_service.engine.insights import best_predicted, insights, predict
-from autotune_service.engine.interface import Problem, Run
+from autotune_service.engine.interface import EngineInput, Run
 from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters
 from autotune_service.engine.space.encoding import Encoding
 from generated import constraints_of, fitted_to, responses_of, space_of
@@ -26,7 +26,7 @@ def points(names, n):
 
 def problem(covars, measure, space=PLANE, responses=MAXIMIZE, **fields):
     runs = [Run(one, measure(one)) for one in covars]
-    return Problem(space=space_of(space), responses=responses, runs=runs, seed=3, **fields)
+    return EngineInput(space=space_of(space), responses=responses, runs=runs, seed=3, **fields)
 
 
 def bowl(one):

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autotune_service.domain.configuration import checked_configuration
-from autotune_service.engine.interface import Problem
+from autotune_service.engine.interface import EngineInput
 from autotune_service.engine.space.encoding import Encoding
-from autotune_service.engine.suggest import explore, recommend
+from autotune_service.engine.suggest import explore, suggest
 from autotune_wire.space import CatCovariate, ContCovariate, is_active
 from generated import configurations, greattunes_problems, large_problems, named_problems, problems, spaces
 
@@ -27,7 +27,7 @@ _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 steady = settings(derandomize=True, deadline=None, max_examples=50, suppress_health_check=_SLOW)
 
 
-def listed(problem: Problem) -> list | None:
+def listed(problem: EngineInput) -> list | None:
     """List what may be suggested, None where that is too much."""
     counts = [1 if name in problem.fixed else one.n_values for name, one in problem.space.items()]
     if None in counts or np.prod(counts) > _MOST_LISTED:
@@ -48,7 +48,7 @@ def listed(problem: Problem) -> list | None:
 @steady
 @given(any_problem)
 def test_suggestions_are_configurations_of_the_space(problem):
-    for one in recommend(problem):
+    for one in suggest(problem):
         assert checked_configuration(problem.space, one.covars) == one.covars  # the same to the last digit
         assert all(type(value) is not np.float64 for value in one.covars.values())
 
@@ -56,14 +56,14 @@ def test_suggestions_are_configurations_of_the_space(problem):
 @steady
 @given(any_problem)
 def test_suggestions_meet_every_constraint_as_the_contract_counts(problem):
-    for one in recommend(problem):
+    for one in suggest(problem):
         assert all(constraint.holds(one.covars) for constraint in problem.constraints)
 
 
 @steady
 @given(any_problem)
 def test_suggestions_keep_fixed_and_context_values_to_the_last_digit(problem):
-    for one in recommend(problem):
+    for one in suggest(problem):
         assert {name: one.covars.get(name) for name in problem.fixed} == problem.fixed
 
 
@@ -73,7 +73,7 @@ def test_suggestions_differ_from_all_that_is_known_unless_nothing_else_is_left(p
     encoding = Encoding(problem.space, problem.retired)
     known = {encoding.key(one) for one in [run.covars for run in problem.runs] + problem.pending}
     every = {encoding.key(one) for one in listed(problem) or []}
-    for one in recommend(problem):
+    for one in suggest(problem):
         key = encoding.key(one.covars)
         assert (key in known) == (_LAST_RESORT in one.reason)
         assert key not in known or every <= known
@@ -83,11 +83,11 @@ def test_suggestions_differ_from_all_that_is_known_unless_nothing_else_is_left(p
 @settings(steady, max_examples=25)
 @given(any_problem, any_problem)
 def test_same_problem_gets_the_same_answer_whatever_was_before(problem, other):
-    first = recommend(problem)
-    recommend(other)
+    first = suggest(problem)
+    suggest(other)
     random.seed(len(other.runs))
     np.random.seed(other.seed)  # the global state is what must not matter
-    assert recommend(problem) == first
+    assert suggest(problem) == first
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +100,8 @@ def replica():
 @settings(steady, max_examples=25)
 @given(any_problem, any_problem)
 def test_either_replica_gives_the_same_answer(replica, problem, other):
-    recommend(other)  # the two know different things by now
-    assert replica.submit(recommend, problem).result() == recommend(problem)
+    suggest(other)  # the two know different things by now
+    assert replica.submit(suggest, problem).result() == suggest(problem)
 
 
 @settings(steady, max_examples=15)
@@ -109,7 +109,7 @@ def test_either_replica_gives_the_same_answer(replica, problem, other):
 def test_suggestions_hold_all_of_it_after_long_histories_and_among_many_covariates_too(problem):
     encoding = Encoding(problem.space, problem.retired)
     known = {encoding.key(one) for one in [run.covars for run in problem.runs] + problem.pending}
-    suggested = recommend(problem)
+    suggested = suggest(problem)
     for one in suggested:
         assert checked_configuration(problem.space, one.covars) == one.covars
         assert all(constraint.holds(one.covars) for constraint in problem.constraints)
@@ -117,13 +117,13 @@ def test_suggestions_hold_all_of_it_after_long_histories_and_among_many_covariat
         key = encoding.key(one.covars)
         assert (key in known) == (_LAST_RESORT in one.reason)
         known.add(key)
-    assert recommend(problem) == suggested
+    assert suggest(problem) == suggested
 
 
 def as_served(problem):
     """Recommend as the service does: where greattunes cannot fit its model it explores, and says why."""
     try:
-        return recommend(problem)
+        return suggest(problem)
     except (ModelFittingError, RuntimeError) as error:  # torch says the latter of its matrices
         return explore(problem, str(error))
 
@@ -152,7 +152,7 @@ def test_greattunes_too_gives_the_same_answer_on_either_replica(replica, problem
 @steady
 @given(any_problem)
 def test_every_suggestion_of_a_model_comes_with_what_it_expects(problem):
-    for one in recommend(problem):
+    for one in suggest(problem):
         measured = {name for run in problem.runs if not run.is_failed for name in run.responses}
         assert set(one.predictions) == (measured if one.source == "model" else set())
         assert all(np.isfinite([found.mean, found.sd]).all() for found in one.predictions.values())

@@ -4,11 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from autotune_service.engine.acquisition.functions import Chance
-from autotune_service.engine.interface import Problem, Run
+from autotune_service.engine.acquisition.functions import LogProbability
+from autotune_service.engine.interface import EngineInput, Run
 from autotune_service.engine.model.surrogate import fit_feasibility
 from autotune_service.engine.space.encoding import Encoding
-from autotune_service.engine.suggest import explore, recommend
+from autotune_service.engine.suggest import explore, suggest
 from generated import constraints_of, responses_of, space_of
 from support import GUESS, SPACE
 
@@ -29,7 +29,7 @@ def quality(covars):
 
 def problem(told=(), measure=quality, of=space, **fields):
     runs = [Run(one, {"y": measure(one)}) for one in told]
-    return Problem(space=of, runs=runs, **{"seed": 1, "responses": MAXIMIZE, **fields})
+    return EngineInput(space=of, runs=runs, **{"seed": 1, "responses": MAXIMIZE, **fields})
 
 
 def design(n, of=space, guess=GUESS, seed=1):
@@ -40,19 +40,19 @@ def tuned(n, first, **fields):
     """Tell what is suggested until n configurations are told."""
     runs = list(first.runs)
     while len(runs) < n:
-        suggested = recommend(replace(first, runs=runs))[0].covars
+        suggested = suggest(replace(first, runs=runs))[0].covars
         runs.append(Run(suggested, **fields["tell"](suggested)))
     return runs
 
 
 def test_first_suggestions_are_sobol_points_that_say_so():
-    suggested = recommend(problem([GUESS], n=4))
+    suggested = suggest(problem([GUESS], n=4))
     assert [one.source for one in suggested] == ["sobol"] * 4
     assert {one.reason for one in suggested} == {"initial design, until 5 configurations are known"}
 
 
 def test_sixth_suggestion_is_the_model_s():
-    (suggested,) = recommend(problem(design(5)))
+    (suggested,) = suggest(problem(design(5)))
     assert suggested.source == "model"
     assert suggested.reason == "the highest expected improvement, after 5 observations"
 
@@ -65,8 +65,8 @@ def test_model_finds_the_best_configuration():
 
 def test_minimizing_is_maximizing_the_negative():
     told = design(8)
-    (high,) = recommend(problem(told))
-    (low,) = recommend(problem(told, lambda one: -quality(one), responses=responses_of(y="minimize")))
+    (high,) = suggest(problem(told))
+    (low,) = suggest(problem(told, lambda one: -quality(one), responses=responses_of(y="minimize")))
     assert low.covars == high.covars
     assert low.predictions["y"].mean == pytest.approx(-high.predictions["y"].mean)
     assert low.predictions["y"].sd == pytest.approx(high.predictions["y"].sd)
@@ -74,8 +74,8 @@ def test_minimizing_is_maximizing_the_negative():
 
 def test_predictions_are_in_the_unit_of_the_response():
     told = design(11)
-    (small,) = recommend(problem(told))
-    (large,) = recommend(problem(told, lambda one: 1000 * quality(one) + 5e6))
+    (small,) = suggest(problem(told))
+    (large,) = suggest(problem(told, lambda one: 1000 * quality(one) + 5e6))
     # Scaling and shifting the responses only scales and shifts the prediction, up to the climbs' stopping rules.
     assert large.covars["weight"] == pytest.approx(small.covars["weight"], rel=1e-3)
     assert large.predictions["y"].mean == pytest.approx(1000 * small.predictions["y"].mean + 5e6, rel=1e-5)
@@ -89,22 +89,22 @@ def test_suggestions_do_not_depend_on_the_state_of_the_process():
     for state in range(3):
         random.seed(state)
         np.random.seed(state)
-        suggested.append(recommend(given))
+        suggested.append(suggest(given))
     assert suggested[0] == suggested[1] == suggested[2]
 
 
 def test_batch_differs_from_itself_and_from_what_is_known():
     told = design(8)
-    pending = [recommend(problem(told))[0].covars]
-    batch = [one.covars for one in recommend(problem(told, pending=pending, n=5))]
+    pending = [suggest(problem(told))[0].covars]
+    batch = [one.covars for one in suggest(problem(told, pending=pending, n=5))]
     assert len({key(one) for one in batch + pending + told}) == 5 + 1 + 8
 
 
 def test_batch_is_what_asking_one_by_one_gives():
     told, pending = design(8), []
-    batch = [one.covars for one in recommend(problem(told, n=3))]
+    batch = [one.covars for one in suggest(problem(told, n=3))]
     for _ in range(3):
-        pending.append(recommend(problem(told, pending=pending))[0].covars)
+        pending.append(suggest(problem(told, pending=pending))[0].covars)
     for together, alone in zip(batch, pending, strict=True):
         # What is pending is read back from the configuration, which costs the last digits of the numbers.
         assert together == alone | {"weight": pytest.approx(alone["weight"], rel=1e-2)}
@@ -112,13 +112,13 @@ def test_batch_is_what_asking_one_by_one_gives():
 
 def test_reason_counts_what_is_pending():
     numbers = problem(design(8, of=NUMBERS, guess={"x": 0.5, "z": 0.5}), lambda one: one["x"], NUMBERS, n=2)
-    first, second = recommend(numbers)
+    first, second = suggest(numbers)
     assert first.reason == "the highest expected improvement, after 8 observations"
     assert second.reason == "the highest expected improvement, after 8 observations and with 1 suggestions pending"
 
 
 def explores(*given, **fields):
-    (suggested,) = recommend(problem(*given, **fields))
+    (suggested,) = suggest(problem(*given, **fields))
     is_told = "another try" in suggested.reason
     assert is_told == (suggested.acquisition_kind == "aimed_higher")
     return is_told
@@ -141,7 +141,7 @@ def test_small_space_is_tried_whole_before_anything_is_repeated():
     first = problem([{"n": 0, "c": "red"}], lambda one: one["n"], small)
     runs = tuned(12, first, tell=lambda one: {"responses": {"y": one["n"]}})
     assert len({tuple(run.covars.values()) for run in runs}) == 12
-    (again,) = recommend(replace(first, runs=runs))
+    (again,) = suggest(replace(first, runs=runs))
     assert again.covars["n"] == 3
     assert "no other configuration is left, so this one is worth repeating" in again.reason
 
@@ -178,7 +178,7 @@ def test_values_that_play_no_part_are_left_out_and_those_that_do_are_tuned():
 def test_chance_to_work_is_lower_near_failures():
     line = Encoding(space_of({"x": X}))
     runs = [Run({"x": k / 10}, is_failed=k < 4) for k in range(11)]
-    chance = Chance(fit_feasibility(runs, line.encode([run.covars for run in runs]), line.is_code), 0.0)
+    chance = LogProbability(fit_feasibility(runs, line.encode([run.covars for run in runs]), line.is_code), 0.0)
     logs = chance.values(np.array([[0.1], [0.35], [0.45], [0.9]]))
     assert (np.diff(logs) > 0).all()
     assert logs[0] < np.log(0.05)
@@ -187,7 +187,7 @@ def test_chance_to_work_is_lower_near_failures():
 
 def test_even_odds_far_from_every_run():
     line = Encoding(space_of({"x": X}))
-    chance = Chance(fit_feasibility([Run({"x": 0.0}, is_failed=True)], np.zeros((1, 1)), line.is_code), 0.0)
+    chance = LogProbability(fit_feasibility([Run({"x": 0.0}, is_failed=True)], np.zeros((1, 1)), line.is_code), 0.0)
     near, far = np.exp(chance.values(np.array([[0.0], [100.0]])))
     assert near < 0.2
     assert far == pytest.approx(0.5)
@@ -210,7 +210,7 @@ def test_what_fails_is_passed_by_on_the_way_to_the_best():
 def test_without_a_single_success_the_search_moves_away_from_failures():
     line = space_of({"x": X})
     runs = [Run({"x": x}, is_failed=True) for x in (0.0, 0.1, 0.15, 0.2, 0.3)]
-    (suggested,) = recommend(replace(problem(of=line), runs=runs))
+    (suggested,) = suggest(replace(problem(of=line), runs=runs))
     assert suggested.covars["x"] > 0.6
     assert suggested.reason == "the most likely to work, after 5 runs of which none has measured y"
     assert suggested.predictions == {}
@@ -233,7 +233,7 @@ def test_best_that_misses_its_threshold_is_nothing_to_improve_on():
     line = space_of({"x": X})
     responses = MAXIMIZE | responses_of(z=(">=", 0.0))
     runs = [Run({"x": x}, {"y": 10 * x, "z": 0.5 - x}) for x in (0.1, 0.3, 0.4, 0.7, 0.8, 1.0)]
-    (suggested,) = recommend(replace(problem(of=line), runs=runs, responses=responses))
+    (suggested,) = suggest(replace(problem(of=line), runs=runs, responses=responses))
     assert 0.4 < suggested.covars["x"] < 0.6
 
 
@@ -245,7 +245,7 @@ def test_context_moves_the_suggestion():
     told = [{"x": x, "heat": heat} for x in (0.0, 0.25, 0.5, 0.75, 1.0) for heat in (0.0, 0.5, 1.0)]
     for heat in (0.1, 0.9):
         given = problem(told, lambda one: -((one["x"] - one["heat"]) ** 2), climate, fixed={"heat": heat})
-        (suggested,) = recommend(given)
+        (suggested,) = suggest(given)
         assert suggested.covars["heat"] == heat
         assert suggested.covars["x"] == pytest.approx(heat, abs=0.1)
 
@@ -262,7 +262,7 @@ def test_retired_option_informs_and_is_never_suggested():
     told = [{"x": k / 7, "c": ["gone", "a"][k % 2]} for k in range(8)]
     of = space_of({"x": X, "c": {"vtype": "cat", "guess": "a", "options": ["a", "b"]}})
     given = problem(told, lambda one: -((one["x"] - 0.4) ** 2), of, retired={"c": ["gone"]}, n=4)
-    assert {one.covars["c"] for one in recommend(given)} <= {"a", "b"}
+    assert {one.covars["c"] for one in suggest(given)} <= {"a", "b"}
 
 
 def test_noisy_objective_is_not_chased():
@@ -270,7 +270,7 @@ def test_noisy_objective_is_not_chased():
     rng = np.random.default_rng(0)
     line = space_of({"x": X})
     runs = [Run({"x": float(x)}, {"y": -4 * (x - 0.3) ** 2 + rng.normal()}) for x in rng.random(60)]
-    (suggested,) = recommend(replace(problem(of=line), runs=runs))
+    (suggested,) = suggest(replace(problem(of=line), runs=runs))
     assert suggested.covars["x"] == pytest.approx(0.3, abs=0.25)
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from autotune_service.store.due import claim_due_experiment, count_due
 from autotune_service.store.events import has_event, list_events
-from autotune_service.store.experiments import get_versions, list_versions
+from autotune_service.store.experiments import list_stamped, list_stamps
 from autotune_service.store.observations import list_observations
-from autotune_service.store.questions import claim_question, count_waiting, delete_old_answers, get_question
+from autotune_service.store.questions import claim_waiting_question, count_waiting, delete_old_replies, get_question
 from autotune_service.store.statements import filled
 from autotune_service.store.suggestions import list_pending
 
@@ -86,14 +86,14 @@ class Recorder:
         (lambda work: list_events(work, LARGE, 5, 500), "events_pkey"),
         (lambda work: list_observations(work, LARGE, 5, 50), "observations_pkey"),
         (lambda work: list_pending(work, LARGE), "suggestions_pending"),
-        (lambda work: get_versions(work, OWNER, [UUID(int=n) for n in range(1, 1001, 20)]), "experiments_"),
+        (lambda work: list_stamped(work, OWNER, [UUID(int=n) for n in range(1, 1001, 20)]), "experiments_"),
         (lambda work: claim_due_experiment(work, "w", timedelta(seconds=1)), "experiments_with_work"),
         (lambda work: has_event(work, SMALL, "suggestion_created"), "events_pkey"),
         (lambda work: count_due(work), "experiments_with_work"),
         (lambda work: count_waiting(work), "questions_waiting"),
-        (lambda work: claim_question(work, "w", timedelta(seconds=1)), "questions_waiting"),
+        (lambda work: claim_waiting_question(work, "w", timedelta(seconds=1)), "questions_waiting"),
         (lambda work: get_question(work, LARGE, "predict", "key"), "questions_exp_uuid_kind_body_key_key"),
-        (lambda work: delete_old_answers(work, LARGE, 1), "questions_exp_uuid_kind_body_key_key"),
+        (lambda work: delete_old_replies(work, LARGE, 1), "questions_exp_uuid_kind_body_key_key"),
     ],
     ids=[
         "events",
@@ -117,7 +117,7 @@ async def test_hot_query_uses_its_index(much, call, index):
 
 
 async def test_list_of_all_experiments_of_a_user_reads_no_others(much):
-    plan = await plan_of(much, lambda work: list_versions(work, OWNER, None, 1000))
+    plan = await plan_of(much, lambda work: list_stamps(work, OWNER, None, 1000))
     assert "experiments_of_owner" in plan
     assert "Seq Scan" not in plan
 

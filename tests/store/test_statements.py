@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from autotune_service.store.bulk import insert_rows
 from autotune_service.store.statements import Statement, filled, json_text, together
-from autotune_service.store.tables import answered_requests, events, experiments, suggestions
+from autotune_service.store.tables import events, experiments, requests, suggestions
 
 ONE, TWO = UUID(int=1), UUID(int=2)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -20,9 +20,9 @@ def update(**values):
     return sa.update(experiments).where(experiments.c.exp_uuid == ONE).values(**values)
 
 
-def put(answer):
-    values = {"status": None, "answer": answer}
-    query = insert(answered_requests).values(user_uuid=ONE, key="k", body_hash=b"x", created_at=NOW, **values)
+def put(reply):
+    values = {"status": None, "reply": reply}
+    query = insert(requests).values(user_uuid=ONE, key="k", body_hash=b"x", created_at=NOW, **values)
     return query.on_conflict_do_update(index_elements=["user_uuid", "key"], set_=values)
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from autotune_service.domain.errors import InvalidError, NotFoundError, VersionConflictError
 from autotune_service.store.events import list_events
-from autotune_service.tuning.correct import correct, list_observation_versions
+from autotune_service.tuning.correct import correct, read_versions
 from autotune_service.tuning.experiments import create_experiment, read_experiment
-from autotune_service.tuning.fit import claim_job
+from autotune_service.tuning.fit import claim_fit
 from autotune_service.tuning.tell import tell
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.observations import Correction, Told
@@ -44,8 +44,8 @@ async def test_edited_response_is_what_counts(change, observed, store, user_uuid
     assert (told.version, told.response, told.sds) == (2, 10.0, {"Response": 0.5})
     row = await read_experiment(store, user_uuid, exp_uuid)
     assert (row.best_response, row.best_observation_uuid, row.data_rev) == (10.0, told.observation_uuid, 4)
-    job = await claim_job(store, "a", timedelta(seconds=9))
-    assert [one.response for one in job.observations] == [10.0, 1.0, 2.0]
+    fit = await claim_fit(store, "a", timedelta(seconds=9))
+    assert [one.response for one in fit.observations] == [10.0, 1.0, 2.0]
 
 
 async def test_watchers_see_the_correction_and_the_new_best(change, observed, store, exp_uuid):
@@ -90,7 +90,7 @@ async def test_every_version_is_kept(change, observed, store, user_uuid, exp_uui
     await change(observed[0], response=5.0)
     await change(observed[0], version=2, status="failed")
     uuid = observed[0].observation_uuid
-    versions = (await list_observation_versions(store, user_uuid, exp_uuid, uuid)).versions
+    versions = (await read_versions(store, user_uuid, exp_uuid, uuid)).versions
     assert [(one.version, one.response, one.status) for one in versions] == [
         (1, 0.0, "ok"),
         (2, 5.0, "ok"),
@@ -103,7 +103,7 @@ async def test_every_version_is_kept(change, observed, store, user_uuid, exp_uui
 
 async def test_observation_that_was_never_corrected_has_one_version(observed, store, user_uuid, exp_uuid):
     uuid = observed[1].observation_uuid
-    (only,) = (await list_observation_versions(store, user_uuid, exp_uuid, uuid)).versions
+    (only,) = (await read_versions(store, user_uuid, exp_uuid, uuid)).versions
     assert (only.version, only.response, only.reason) == (1, 1.0, None)
 
 

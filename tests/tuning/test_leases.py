@@ -10,9 +10,9 @@ from autotune_service.domain.errors import AlreadyToldError, InvalidError, NotPe
 from autotune_service.store.events import list_events
 from autotune_service.tuning.ask import Terms, current_suggestion, lease_suggestions
 from autotune_service.tuning.experiments import create_experiment, read_experiment
-from autotune_service.tuning.fit import claim_job, commit_job
+from autotune_service.tuning.fit import claim_fit, commit_fit
 from autotune_service.tuning.leases import abandon, expire_leases, next_expiry, renew
-from autotune_service.tuning.new_suggestions import Proposal, Solved
+from autotune_service.tuning.new_suggestions import EngineRun, NewSuggestion
 from autotune_service.tuning.tell import tell
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.observations import Told
@@ -70,7 +70,7 @@ async def test_suggestion_that_newer_data_overtook_is_not_offered_again(take, st
     assert await expire_leases(store) == 1
     event = await last_event(store, exp_uuid)
     assert (event.data["suggestion_uuid"], event.data["state"]) == (str(one.suggestion_uuid), "expired")
-    assert (await claim_job(store, "a", LEASE)).pending == []
+    assert (await claim_fit(store, "a", LEASE)).pending == []
 
 
 async def test_workers_that_end_leases_together_end_each_once(take, store, exp_uuid):
@@ -124,12 +124,12 @@ async def test_abandoned_suggestion_makes_room_for_another(store, user_uuid, exp
     assert (told.state, told.abandoned_because) == ("abandoned", "no flour")
     event = await last_event(store, exp_uuid)
     assert (event.type, event.data["reason"]) == ("suggestion_abandoned", "no flour")
-    job = await claim_job(store, "a", LEASE)
+    fit = await claim_fit(store, "a", LEASE)
     # The same data would have the engine propose the same, so it counts as pending until newer data come.
-    assert [one.suggestion_uuid for one in job.pending] == [guess.suggestion_uuid]
-    await commit_job(store, job, Solved([Proposal(GUESS | {"weight": 50.0}, "model", "because")]))
+    assert [one.suggestion_uuid for one in fit.pending] == [guess.suggestion_uuid]
+    await commit_fit(store, fit, EngineRun([NewSuggestion(GUESS | {"weight": 50.0}, "model", "because")]))
     await told_elsewhere(store, user_uuid, exp_uuid)
-    assert (await claim_job(store, "a", LEASE)).pending == []
+    assert (await claim_fit(store, "a", LEASE)).pending == []
 
 
 async def test_abandoning_twice_is_abandoning_once(take, store, user_uuid, exp_uuid):

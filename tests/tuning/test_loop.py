@@ -10,8 +10,8 @@ from autotune_service.domain.errors import AlreadyToldError, ExperimentClosedErr
 from autotune_service.store.events import list_events
 from autotune_service.tuning.ask import current_suggestion, lease_suggestions
 from autotune_service.tuning.experiments import close_experiment, create_experiment, read_experiment
-from autotune_service.tuning.fit import claim_job, commit_job, fail_job, keep_job
-from autotune_service.tuning.new_suggestions import Proposal, Solved
+from autotune_service.tuning.fit import claim_fit, commit_fit, fail_fit, keep_fit
+from autotune_service.tuning.new_suggestions import EngineRun, NewSuggestion
 from autotune_service.tuning.tell import tell
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.observations import Told
@@ -30,9 +30,11 @@ def run(weight, response, **more):
     return Told(covars=GUESS | {"weight": weight}, response=response, **more)
 
 
-def solved(*weights):
+def engine_run(*weights):
     predictions = {"Response": Predicted(mean=1.0, sd=0.1)}
-    return Solved([Proposal(GUESS | {"weight": float(one)}, "model", "because", predictions) for one in weights])
+    return EngineRun(
+        [NewSuggestion(GUESS | {"weight": float(one)}, "model", "because", predictions) for one in weights]
+    )
 
 
 async def types(store, exp_uuid):
@@ -46,13 +48,13 @@ async def test_new_experiment_offers_its_guess_at_once(store, user_uuid, exp_uui
 
 
 async def test_tell_makes_work_that_one_worker_claims(store, user_uuid, exp_uuid):
-    assert await claim_job(store, "a", LEASE) is None
+    assert await claim_fit(store, "a", LEASE) is None
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
-    job = await claim_job(store, "a", LEASE)
-    assert job.experiment.exp_uuid == exp_uuid
-    assert [one.covars for one in job.observations] == [GUESS | {"weight": 7.0}]
-    assert job.n == 1
-    assert await claim_job(store, "b", LEASE) is None
+    fit = await claim_fit(store, "a", LEASE)
+    assert fit.experiment.exp_uuid == exp_uuid
+    assert [one.covars for one in fit.observations] == [GUESS | {"weight": 7.0}]
+    assert fit.n == 1
+    assert await claim_fit(store, "b", LEASE) is None
 
 
 async def test_workers_that_claim_together_get_one_job_each(store, user_uuid):
@@ -62,47 +64,47 @@ async def test_workers_that_claim_together_get_one_job_each(store, user_uuid):
         ids.add((await create_experiment(store, user_uuid, new)).exp_uuid)
     for one in ids:
         await tell(store, user_uuid, one, [run(7, 1.0)])
-    jobs = await asyncio.gather(*(claim_job(store, f"w{n}", LEASE) for n in range(8)))
+    fits = await asyncio.gather(*(claim_fit(store, f"w{n}", LEASE) for n in range(8)))
     # SKIP LOCKED may leave a row to the next round, but never gives it to two.
-    claimed = [job.experiment.exp_uuid for job in jobs if job is not None]
-    while (job := await claim_job(store, "late", LEASE)) is not None:
-        claimed.append(job.experiment.exp_uuid)
+    claimed = [fit.experiment.exp_uuid for fit in fits if fit is not None]
+    while (fit := await claim_fit(store, "late", LEASE)) is not None:
+        claimed.append(fit.experiment.exp_uuid)
     assert sorted(claimed) == sorted(ids)
 
 
 async def test_ask_waits_for_the_fit_of_what_was_told(store, user_uuid, exp_uuid):
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
     assert await current_suggestion(store, user_uuid, exp_uuid, 1) is None
-    job = await claim_job(store, "a", LEASE)
-    assert await commit_job(store, job, solved(50.0))
+    fit = await claim_fit(store, "a", LEASE)
+    assert await commit_fit(store, fit, engine_run(50.0))
     given = await current_suggestion(store, user_uuid, exp_uuid, 1)
     assert given.suggestions[0].covars["weight"] == 50.0
-    assert await claim_job(store, "a", LEASE) is None
+    assert await claim_fit(store, "a", LEASE) is None
 
 
 async def test_commit_supersedes_what_was_open(store, user_uuid, exp_uuid):
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
     guess = (await current_suggestion(store, user_uuid, exp_uuid, 0)).suggestions[0]
-    await commit_job(store, await claim_job(store, "a", LEASE), solved(50.0))
+    await commit_fit(store, await claim_fit(store, "a", LEASE), engine_run(50.0))
     event = (await list_events(store, exp_uuid, 0, 100))[-1]
     assert event.data["superseded"] == [str(guess.suggestion_uuid)]
 
 
 async def test_tell_during_a_fit_causes_another(store, user_uuid, exp_uuid):
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
-    job = await claim_job(store, "a", LEASE)
+    fit = await claim_fit(store, "a", LEASE)
     await tell(store, user_uuid, exp_uuid, [run(8, 2.0)])
-    await commit_job(store, job, solved(50.0))
-    again = await claim_job(store, "a", LEASE)
+    await commit_fit(store, fit, engine_run(50.0))
+    again = await claim_fit(store, "a", LEASE)
     assert len(again.observations) == 2
 
 
-async def test_burst_of_tells_is_one_job(store, user_uuid, exp_uuid):
+async def test_burst_of_tells_is_one_fit(store, user_uuid, exp_uuid):
     await asyncio.gather(*(tell(store, user_uuid, exp_uuid, [run(n, float(n))]) for n in range(10)))
-    job = await claim_job(store, "a", LEASE)
-    assert len(job.observations) == 10
-    await commit_job(store, job, solved(50.0))
-    assert await claim_job(store, "a", LEASE) is None
+    fit = await claim_fit(store, "a", LEASE)
+    assert len(fit.observations) == 10
+    await commit_fit(store, fit, engine_run(50.0))
+    assert await claim_fit(store, "a", LEASE) is None
 
 
 async def test_parallel_tells_leave_no_gap_in_the_seqs(store, user_uuid, exp_uuid):
@@ -116,28 +118,28 @@ async def test_parallel_tells_leave_no_gap_in_the_seqs(store, user_uuid, exp_uui
 
 async def test_lost_lease_commits_nothing(store, user_uuid, exp_uuid):
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
-    lost = await claim_job(store, "slow", timedelta(0))
-    taken = await claim_job(store, "quick", LEASE)
-    assert not await commit_job(store, lost, solved(50.0))
-    assert not await keep_job(store, lost, LEASE)
-    assert await commit_job(store, taken, solved(60.0))
+    lost = await claim_fit(store, "slow", timedelta(0))
+    taken = await claim_fit(store, "quick", LEASE)
+    assert not await commit_fit(store, lost, engine_run(50.0))
+    assert not await keep_fit(store, lost, LEASE)
+    assert await commit_fit(store, taken, engine_run(60.0))
     given = await current_suggestion(store, user_uuid, exp_uuid, 1)
     assert [one.covars["weight"] for one in given.suggestions] == [60.0]
 
 
 async def test_renewed_lease_is_not_taken_over(store, user_uuid, exp_uuid):
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
-    job = await claim_job(store, "a", timedelta(0))
-    assert await keep_job(store, job, LEASE)
-    assert await claim_job(store, "b", LEASE) is None
+    fit = await claim_fit(store, "a", timedelta(0))
+    assert await keep_fit(store, fit, LEASE)
+    assert await claim_fit(store, "b", LEASE) is None
 
 
 async def test_proposal_that_was_told_meanwhile_is_dropped(store, user_uuid, exp_uuid):
     (guess,) = (await current_suggestion(store, user_uuid, exp_uuid, 0)).suggestions
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
-    job = await claim_job(store, "a", LEASE)
+    fit = await claim_fit(store, "a", LEASE)
     await tell(store, user_uuid, exp_uuid, [run(50, 2.0)])
-    await commit_job(store, job, solved(50.0))
+    await commit_fit(store, fit, engine_run(50.0))
     assert await current_suggestion(store, user_uuid, exp_uuid, 1) is None
     event = (await list_events(store, exp_uuid, 0, 100))[-1]
     assert (event.type, event.data) == ("suggestion_superseded", {"superseded": [str(guess.suggestion_uuid)]})
@@ -145,20 +147,20 @@ async def test_proposal_that_was_told_meanwhile_is_dropped(store, user_uuid, exp
 
 async def test_failed_job_waits_for_the_next_tell(store, user_uuid, exp_uuid):
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
-    await fail_job(store, await claim_job(store, "a", LEASE), "no luck", timedelta(hours=1))
+    await fail_fit(store, await claim_fit(store, "a", LEASE), "no luck", timedelta(hours=1))
     assert (await types(store, exp_uuid))[-1] == "engine_failed"
-    assert await claim_job(store, "a", LEASE) is None
+    assert await claim_fit(store, "a", LEASE) is None
     await tell(store, user_uuid, exp_uuid, [run(8, 1.0)])
-    assert await claim_job(store, "a", LEASE) is not None
+    assert await claim_fit(store, "a", LEASE) is not None
 
 
 async def test_lease_takes_what_is_open_and_asks_for_the_rest(store, user_uuid, exp_uuid):
     given = await lease_suggestions(store, user_uuid, exp_uuid, 0, 3)
     assert [one.source for one in given.suggestions] == ["guess"]
-    job = await claim_job(store, "a", LEASE)
-    assert job.n == 3  # the two that are missing, and one that is ready for whoever comes next
-    assert [one.covars for one in job.pending] == [GUESS]
-    await commit_job(store, job, solved(1.0, 2.0, 3.0))
+    fit = await claim_fit(store, "a", LEASE)
+    assert fit.n == 3  # the two that are missing, and one that is ready for whoever comes next
+    assert [one.covars for one in fit.pending] == [GUESS]
+    await commit_fit(store, fit, engine_run(1.0, 2.0, 3.0))
     rest = await lease_suggestions(store, user_uuid, exp_uuid, 0, 2)
     assert [one.covars["weight"] for one in rest.suggestions] == [1.0, 2.0]
     assert (await read_experiment(store, user_uuid, exp_uuid)).n_open == 1
@@ -166,16 +168,16 @@ async def test_lease_takes_what_is_open_and_asks_for_the_rest(store, user_uuid, 
 
 async def test_caller_who_went_away_costs_one_fit_and_no_more(store, user_uuid, exp_uuid):
     await lease_suggestions(store, user_uuid, exp_uuid, 0, 50)
-    job = await claim_job(store, "a", LEASE)
-    await commit_job(store, job, solved(*range(job.n)))
+    fit = await claim_fit(store, "a", LEASE)
+    await commit_fit(store, fit, engine_run(*range(fit.n)))
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
-    assert (await claim_job(store, "a", LEASE)).n == 1
+    assert (await claim_fit(store, "a", LEASE)).n == 1
 
 
 async def test_parallel_leases_never_share_a_suggestion(store, user_uuid, exp_uuid):
     await lease_suggestions(store, user_uuid, exp_uuid, 0, 5)
-    job = await claim_job(store, "a", LEASE)
-    await commit_job(store, job, solved(*range(job.n)))
+    fit = await claim_fit(store, "a", LEASE)
+    await commit_fit(store, fit, engine_run(*range(fit.n)))
     taken = await asyncio.gather(*(lease_suggestions(store, user_uuid, exp_uuid, 0, 1) for _ in range(5)))
     uuids = [one.suggestion_uuid for given in taken for one in given.suggestions]
     assert len(uuids) == len(set(uuids)) == 5
@@ -184,8 +186,8 @@ async def test_parallel_leases_never_share_a_suggestion(store, user_uuid, exp_uu
 async def test_leased_suggestion_stays_pending_through_a_fit(store, user_uuid, exp_uuid):
     await lease_suggestions(store, user_uuid, exp_uuid, 0, 1)
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
-    job = await claim_job(store, "a", LEASE)
-    assert [one.covars for one in job.pending] == [GUESS]
+    fit = await claim_fit(store, "a", LEASE)
+    assert [one.covars for one in fit.pending] == [GUESS]
 
 
 async def test_tell_links_the_suggestion_with_the_same_configuration(store, user_uuid, exp_uuid):
@@ -210,7 +212,7 @@ async def test_second_tell_of_a_suggestion_is_refused_with_the_first_value(store
 async def test_late_tell_of_a_superseded_suggestion_is_kept_and_linked(store, user_uuid, exp_uuid):
     guess = (await current_suggestion(store, user_uuid, exp_uuid, 0)).suggestions[0]
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
-    await commit_job(store, await claim_job(store, "a", LEASE), solved(50.0))
+    await commit_fit(store, await claim_fit(store, "a", LEASE), engine_run(50.0))
     taken = await tell(store, user_uuid, exp_uuid, [run(6.6, 3.0, suggestion_uuid=guess.suggestion_uuid)])
     assert taken.observations[0].suggestion_uuid == guess.suggestion_uuid
     assert best_of(taken) == 3.0
@@ -239,7 +241,7 @@ async def test_closed_experiment_takes_nothing_and_makes_no_work(store, user_uui
     await close_experiment(store, user_uuid, exp_uuid)
     with pytest.raises(ExperimentClosedError):
         await tell(store, user_uuid, exp_uuid, [run(8, 1.0)])
-    assert await claim_job(store, "a", LEASE) is None
+    assert await claim_fit(store, "a", LEASE) is None
 
 
 async def test_minimizing_experiment_keeps_its_lowest_response(store, user_uuid):
@@ -259,19 +261,19 @@ async def test_run_that_names_its_suggestion_is_linked_before_one_that_only_equa
 
 async def test_large_ask_is_computed_in_steps(store, user_uuid, exp_uuid):
     await lease_suggestions(store, user_uuid, exp_uuid, 0, 100)
-    job = await claim_job(store, "a", LEASE)
-    assert 1 < job.n < 20
+    fit = await claim_fit(store, "a", LEASE)
+    assert 1 < fit.n < 20
 
 
 async def test_tell_forgets_what_a_caller_wanted_who_went_away(store, user_uuid, exp_uuid):
     await lease_suggestions(store, user_uuid, exp_uuid, 0, 100)
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
-    assert (await claim_job(store, "a", LEASE)).n == 1
+    assert (await claim_fit(store, "a", LEASE)).n == 1
 
 
 async def test_failure_on_an_experiment_closed_meanwhile_is_no_event(store, user_uuid, exp_uuid):
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
-    job = await claim_job(store, "a", LEASE)
+    fit = await claim_fit(store, "a", LEASE)
     await close_experiment(store, user_uuid, exp_uuid)
-    await fail_job(store, job, "no luck", LEASE)
+    await fail_fit(store, fit, "no luck", LEASE)
     assert (await types(store, exp_uuid))[-1] == "experiment_closed"

@@ -1,4 +1,4 @@
-"""Requests with a key are done once: the answer is stored with what it tells of, or neither is."""
+"""Requests with a key are done once: the reply is stored with what it is about, or neither is."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -31,7 +31,7 @@ def tell_once(store, user_uuid, exp_uuid):
     async def tell_once(key="k1", body=b"body", weight=7.0):
         once = Once(user_uuid, key, body)
         runs = [Told(covars=GUESS | {"weight": weight}, response=1.0)]
-        return await once.answer(TellReply, tell(store, user_uuid, exp_uuid, runs, once=once))
+        return await once.reply(TellReply, tell(store, user_uuid, exp_uuid, runs, once=once))
 
     return tell_once
 
@@ -40,7 +40,7 @@ async def n_observations(store, user_uuid, exp_uuid):
     return (await read_experiment(store, user_uuid, exp_uuid)).n_observations
 
 
-async def test_repeated_request_gets_the_first_answer_and_does_nothing(tell_once, store, user_uuid, exp_uuid):
+async def test_repeated_request_gets_the_first_reply_and_does_nothing(tell_once, store, user_uuid, exp_uuid):
     first, second = await tell_once(), await tell_once()
     assert first.model_dump_json() == second.model_dump_json()
     assert await n_observations(store, user_uuid, exp_uuid) == 1
@@ -115,7 +115,7 @@ async def test_asks_without_a_key_leave_nothing_behind(store, user_uuid, exp_uui
     assert ALWAYS._noted is None
 
 
-async def test_answer_is_the_first_ones_where_both_come_to_the_end(store, user_uuid):
+async def test_reply_is_the_first_ones_where_both_come_to_the_end(store, user_uuid):
     first, second = Once(user_uuid, "k3", b"ask"), Once(user_uuid, "k3", b"ask")
     for once in (first, second):
         assert await once.begin_alone(store) == []
@@ -125,11 +125,11 @@ async def test_answer_is_the_first_ones_where_both_come_to_the_end(store, user_u
         await once.keep_alone(store, reply)
         return reply
 
-    assert (await first.answer(Positions, kept(first, 1))).positions == {UUID(int=0): 1}
-    assert (await second.answer(Positions, kept(second, 2))).positions == {UUID(int=0): 1}
+    assert (await first.reply(Positions, kept(first, 1))).positions == {UUID(int=0): 1}
+    assert (await second.reply(Positions, kept(second, 2))).positions == {UUID(int=0): 1}
 
 
-async def test_answers_are_forgotten_after_a_week(tell_once, store, user_uuid, exp_uuid):
+async def test_replies_are_forgotten_after_a_week(tell_once, store, user_uuid, exp_uuid):
     await tell_once()
     await tidy(store)
     await tell_once()

@@ -7,9 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from autotune_service.domain.errors import EngineFailedError, InvalidError, NotFoundError
-from autotune_service.tuning.claimed_questions import claim_asked, commit_answer, fail_asked, keep_asked
+from autotune_service.tuning.claimed_questions import claim_question, commit_reply, fail_question, keep_question
 from autotune_service.tuning.experiments import close_experiment, create_experiment, read_experiment
-from autotune_service.tuning.questions import answer_to, insights_question, predict_question
+from autotune_service.tuning.questions import insights_question, predict_question, reply_to
 from autotune_service.tuning.tell import tell
 from autotune_service.tuning.upkeep import tidy
 from autotune_wire.experiments import NewExperiment
@@ -17,7 +17,7 @@ from autotune_wire.observations import Told
 from support import GUESS, SPACE
 
 LEASE = timedelta(seconds=30)
-ANSWER = {"b": 1, "a": 2}
+REPLY = {"b": 1, "a": 2}
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ async def exp_uuid(store, user_uuid):
 @pytest.fixture
 def ask(store, user_uuid, exp_uuid):
     async def ask(data_rev=0, question=None):
-        return await answer_to(store, user_uuid, exp_uuid, question or insights_question(), data_rev)
+        return await reply_to(store, user_uuid, exp_uuid, question or insights_question(), data_rev)
 
     return ask
 
@@ -44,59 +44,59 @@ async def count(store):
 
 async def test_question_is_answered_once_for_all_who_ask(store, ask):
     assert [await ask() for _ in range(3)] == [None] * 3
-    asked = await claim_asked(store, "a", LEASE)
-    assert await claim_asked(store, "b", LEASE) is None
-    assert await commit_answer(store, asked, ANSWER)
-    answered = await ask()
-    assert (list(answered.answer.items()), answered.data_rev) == (list(ANSWER.items()), 0)
-    assert await claim_asked(store, "a", LEASE) is None
+    asked = await claim_question(store, "a", LEASE)
+    assert await claim_question(store, "b", LEASE) is None
+    assert await commit_reply(store, asked, REPLY)
+    found = await ask()
+    assert (list(found.reply.items()), found.data_rev) == (list(REPLY.items()), 0)
+    assert await claim_question(store, "a", LEASE) is None
 
 
-async def test_answer_that_does_not_know_the_newest_data_is_asked_for_anew(store, user_uuid, exp_uuid, ask):
+async def test_reply_that_does_not_know_the_newest_data_is_asked_for_anew(store, user_uuid, exp_uuid, ask):
     await ask()
-    await commit_answer(store, await claim_asked(store, "a", LEASE), ANSWER)
+    await commit_reply(store, await claim_question(store, "a", LEASE), REPLY)
     await tell(store, user_uuid, exp_uuid, [run(7)])
     assert await ask(1) is None
-    asked = await claim_asked(store, "a", LEASE)
+    asked = await claim_question(store, "a", LEASE)
     assert len(asked.snapshot.observations) == 1
-    await commit_answer(store, asked, ANSWER)
+    await commit_reply(store, asked, REPLY)
     assert (await ask(1)).data_rev == 1
 
 
-async def test_tell_during_the_answer_leaves_it_good_for_who_asked_before(store, user_uuid, exp_uuid, ask):
+async def test_tell_during_the_computation_leaves_the_reply_good_for_who_asked_before(store, user_uuid, exp_uuid, ask):
     await ask()
-    asked = await claim_asked(store, "a", LEASE)
+    asked = await claim_question(store, "a", LEASE)
     await tell(store, user_uuid, exp_uuid, [run(7)])
-    await commit_answer(store, asked, ANSWER)
+    await commit_reply(store, asked, REPLY)
     assert (await ask(0)).data_rev == 0
     assert await ask(1) is None
-    assert len((await claim_asked(store, "a", LEASE)).snapshot.observations) == 1
+    assert len((await claim_question(store, "a", LEASE)).snapshot.observations) == 1
 
 
 async def test_failure_is_told_and_then_tried_again(store, ask):
     await ask()
-    assert await fail_asked(store, await claim_asked(store, "a", LEASE), "no luck")
+    assert await fail_question(store, await claim_question(store, "a", LEASE), "no luck")
     with pytest.raises(EngineFailedError, match="no luck"):
         await ask()
     assert await ask() is None
-    assert await claim_asked(store, "a", LEASE) is not None
+    assert await claim_question(store, "a", LEASE) is not None
 
 
 async def test_question_of_a_worker_that_is_gone_is_taken_up(store, ask):
     await ask()
-    lost = await claim_asked(store, "slow", timedelta(0))
-    taken = await claim_asked(store, "quick", LEASE)
-    assert taken.question.question_uuid == lost.question.question_uuid
-    assert not await commit_answer(store, lost, {})
-    assert not await keep_asked(store, lost, LEASE)
-    assert await commit_answer(store, taken, ANSWER)
+    lost = await claim_question(store, "slow", timedelta(0))
+    taken = await claim_question(store, "quick", LEASE)
+    assert taken.row.question_uuid == lost.row.question_uuid
+    assert not await commit_reply(store, lost, {})
+    assert not await keep_question(store, lost, LEASE)
+    assert await commit_reply(store, taken, REPLY)
 
 
 async def test_questions_are_answered_in_the_order_they_were_put(store, user_uuid, exp_uuid, ask):
     row = await read_experiment(store, user_uuid, exp_uuid)
     for weight in (1.0, 2.0, 3.0):
         await ask(question=predict_question(row, [GUESS | {"weight": weight}]))
-    claimed = [await claim_asked(store, "a", LEASE) for _ in range(3)]
+    claimed = [await claim_question(store, "a", LEASE) for _ in range(3)]
     assert [one.configurations[0]["weight"] for one in claimed] == [1.0, 2.0, 3.0]
 
 
@@ -109,30 +109,30 @@ async def test_predictions_are_asked_of_checked_configurations(store, user_uuid,
     assert caught.value.errors[0].field == "configurations.1.v1"
 
 
-async def test_old_answers_go_with_the_next_question_after_newer_data(store, user_uuid, exp_uuid, ask):
+async def test_old_replies_go_with_the_next_question_after_newer_data(store, user_uuid, exp_uuid, ask):
     row = await read_experiment(store, user_uuid, exp_uuid)
     await ask()
-    await commit_answer(store, await claim_asked(store, "a", LEASE), ANSWER)
+    await commit_reply(store, await claim_question(store, "a", LEASE), REPLY)
     await tell(store, user_uuid, exp_uuid, [run(7)])
     await ask(question=predict_question(row, [GUESS]))
     assert await count(store) == 2  # whoever asked for it may not have read it yet
-    await age_answers(store, "3 minutes")
+    await age_replies(store, "3 minutes")
     await ask(question=predict_question(row, [GUESS | {"weight": 1.0}]))
     assert await count(store) == 2
 
 
-async def test_answers_that_nobody_asked_for_lately_are_tidied_away(store, ask):
+async def test_replies_that_nobody_asked_for_lately_are_tidied_away(store, ask):
     await ask()
-    await commit_answer(store, await claim_asked(store, "a", LEASE), ANSWER)
-    await age_answers(store, "59 minutes")
+    await commit_reply(store, await claim_question(store, "a", LEASE), REPLY)
+    await age_replies(store, "59 minutes")
     await tidy(store)
     assert await count(store) == 1
-    await age_answers(store, "2 minutes")
+    await age_replies(store, "2 minutes")
     await tidy(store)
     assert await count(store) == 0
 
 
-async def age_answers(store, by):
+async def age_replies(store, by):
     async with store.work() as work:
         await work.run(sa.text(f"UPDATE questions SET answered_at = answered_at - interval '{by}'"))
 
@@ -140,12 +140,12 @@ async def age_answers(store, by):
 async def test_closed_experiment_still_answers(store, user_uuid, exp_uuid, ask):
     await close_experiment(store, user_uuid, exp_uuid)
     await ask()
-    await commit_answer(store, await claim_asked(store, "a", LEASE), ANSWER)
-    assert (await ask()).answer == ANSWER
+    await commit_reply(store, await claim_question(store, "a", LEASE), REPLY)
+    assert (await ask()).reply == REPLY
 
 
-async def test_stranger_gets_no_answer(store, user_uuid, exp_uuid, ask):
+async def test_stranger_gets_no_reply(store, user_uuid, exp_uuid, ask):
     await ask()
-    await commit_answer(store, await claim_asked(store, "a", LEASE), ANSWER)
+    await commit_reply(store, await claim_question(store, "a", LEASE), REPLY)
     with pytest.raises(NotFoundError):
-        await answer_to(store, uuid4(), exp_uuid, insights_question(), 0)
+        await reply_to(store, uuid4(), exp_uuid, insights_question(), 0)

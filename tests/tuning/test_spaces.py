@@ -5,13 +5,13 @@ from uuid import uuid4
 
 import pytest
 
-from autotune_service.compute.translation import problem_of
+from autotune_service.compute.translation import engine_input_of
 from autotune_service.domain.errors import ExperimentClosedError, InvalidError, NotFoundError
 from autotune_service.store.events import list_events
 from autotune_service.tuning.ask import current_suggestion, lease_suggestions
 from autotune_service.tuning.experiments import close_experiment, create_experiment, read_experiment
-from autotune_service.tuning.fit import claim_job, commit_job
-from autotune_service.tuning.new_suggestions import Proposal, Solved
+from autotune_service.tuning.fit import claim_fit, commit_fit
+from autotune_service.tuning.new_suggestions import EngineRun, NewSuggestion
 from autotune_service.tuning.spaces import edit_space, list_revisions
 from autotune_service.tuning.tell import tell
 from autotune_wire.experiments import NewExperiment, SpaceEdit
@@ -59,15 +59,15 @@ async def test_edit_makes_work_for_the_engine(store, user_uuid, exp_uuid, edit):
     row = await read_experiment(store, user_uuid, exp_uuid)
     assert (row.data_rev, row.n_observations, row.n_open) == (1, 0, 0)
     assert await current_suggestion(store, user_uuid, exp_uuid, row.data_rev) is None
-    job = await claim_job(store, "a", LEASE)
-    assert (job.n, job.pending) == (1, [])
+    fit = await claim_fit(store, "a", LEASE)
+    assert (fit.n, fit.pending) == (1, [])
 
 
 async def test_engine_reads_old_runs_with_what_was_added_and_what_is_retired(store, user_uuid, exp_uuid, edit):
     await tell(store, user_uuid, exp_uuid, [run(7)])
     await edit(backfill={"time": 25})
     await tell(store, user_uuid, exp_uuid, [run(8, color="blue", time=40)])
-    problem = problem_of((await claim_job(store, "a", LEASE)).snapshot)
+    problem = engine_input_of((await claim_fit(store, "a", LEASE)).snapshot)
     assert [one.covars.get("time") for one in problem.runs] == [25, 40]
     assert problem.retired == {"color": ["red"]}
     assert list(problem.space) == list(WIDER)
@@ -75,11 +75,11 @@ async def test_engine_reads_old_runs_with_what_was_added_and_what_is_retired(sto
 
 async def test_fit_of_the_space_before_proposes_nothing(store, user_uuid, exp_uuid, edit):
     await tell(store, user_uuid, exp_uuid, [run(7)])
-    job = await claim_job(store, "a", LEASE)
+    fit = await claim_fit(store, "a", LEASE)
     await edit(backfill={"time": 25})
-    assert await commit_job(store, job, Solved([Proposal(GUESS | {"weight": 50.0}, "model", "because")]))
+    assert await commit_fit(store, fit, EngineRun([NewSuggestion(GUESS | {"weight": 50.0}, "model", "because")]))
     assert (await list_events(store, exp_uuid, 0, 100))[-1].type == "space_changed"
-    assert (await claim_job(store, "a", LEASE)).experiment.space_revision == 1
+    assert (await claim_fit(store, "a", LEASE)).experiment.space_revision == 1
 
 
 async def test_suggestion_taken_before_is_told_late_and_linked(store, user_uuid, exp_uuid, edit):
@@ -93,11 +93,11 @@ async def test_suggestion_taken_before_is_told_late_and_linked(store, user_uuid,
 async def test_suggestion_taken_before_is_no_longer_pending_where_it_lies_outside(store, user_uuid, exp_uuid, edit):
     await lease_suggestions(store, user_uuid, exp_uuid, 0, 1)
     await edit(SPACE | TIME, backfill={"time": 25})
-    job = await claim_job(store, "a", timedelta(0))
-    assert problem_of(job.snapshot).pending == [GUESS | {"time": 25}]
+    fit = await claim_fit(store, "a", timedelta(0))
+    assert engine_input_of(fit.snapshot).pending == [GUESS | {"time": 25}]
     await edit(WIDER)
-    job = await claim_job(store, "a", LEASE)
-    assert problem_of(job.snapshot).pending == []
+    fit = await claim_fit(store, "a", LEASE)
+    assert engine_input_of(fit.snapshot).pending == []
 
 
 async def test_new_run_must_have_what_was_added(store, user_uuid, exp_uuid, edit):
@@ -141,7 +141,7 @@ async def test_added_context_ends_what_is_precomputed(store, user_uuid, exp_uuid
         SPACE | {"oven": {"vtype": "cat", "guess": "a", "options": ["a", "b"], "role": "context"}},
         backfill={"oven": "a"},
     )
-    assert await claim_job(store, "a", LEASE) is None
+    assert await claim_fit(store, "a", LEASE) is None
 
 
 async def test_closed_experiment_and_stranger_change_nothing(store, user_uuid, exp_uuid, edit):

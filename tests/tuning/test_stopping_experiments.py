@@ -10,8 +10,8 @@ from autotune_service.store.events import list_events
 from autotune_service.tuning.ask import current_suggestion, lease_suggestions
 from autotune_service.tuning.conditional import current_conditional
 from autotune_service.tuning.experiments import create_experiment, read_experiment
-from autotune_service.tuning.fit import claim_job, commit_job
-from autotune_service.tuning.new_suggestions import Proposal, Solved
+from autotune_service.tuning.fit import claim_fit, commit_fit
+from autotune_service.tuning.new_suggestions import EngineRun, NewSuggestion
 from autotune_service.tuning.stopping import resume
 from autotune_service.tuning.tell import tell
 from autotune_wire.changes import Resume
@@ -35,9 +35,9 @@ def run(weight, response=1.0):
     return Told(covars=GUESS | {"weight": weight}, response=response)
 
 
-def solved(weight, acquisition=None, kind="expected_improvement"):
+def engine_run(weight, acquisition=None, kind="expected_improvement"):
     covars = GUESS | {"weight": weight}
-    return Solved([Proposal(covars, "model", "because", acquisition=acquisition, acquisition_kind=kind)])
+    return EngineRun([NewSuggestion(covars, "model", "because", acquisition=acquisition, acquisition_kind=kind)])
 
 
 async def types(store, exp_uuid):
@@ -53,7 +53,7 @@ async def test_rule_that_the_data_meet_stops_the_experiment(store, user_uuid, ma
     assert (event.type, event.data["rule"]) == ("stop_rule_fired", "budget")
     row = await read_experiment(store, user_uuid, exp_uuid)
     assert (row.stopped.rule, row.stopped.reason) == ("budget", event.data["reason"])
-    assert await claim_job(store, "a", LEASE) is None
+    assert await claim_fit(store, "a", LEASE) is None
     for ask in (
         current_suggestion(store, user_uuid, exp_uuid, 0),
         lease_suggestions(store, user_uuid, exp_uuid, 0, 1),
@@ -66,9 +66,9 @@ async def test_rule_that_the_data_meet_stops_the_experiment(store, user_uuid, ma
 async def test_fit_under_way_when_the_rule_is_met_proposes_nothing(store, user_uuid, make):
     exp_uuid = await make(budget=2)
     await tell(store, user_uuid, exp_uuid, [run(7)])
-    job = await claim_job(store, "a", LEASE)
+    fit = await claim_fit(store, "a", LEASE)
     await tell(store, user_uuid, exp_uuid, [run(8)])
-    assert await commit_job(store, job, solved(50.0))
+    assert await commit_fit(store, fit, engine_run(50.0))
     assert (await types(store, exp_uuid))[-1] == "stop_rule_fired"
 
 
@@ -101,7 +101,7 @@ async def test_plateau_looks_at_the_runs_before(store, user_uuid, make):
 async def test_small_expected_gain_stops_the_experiment(store, user_uuid, make, acquisition, kind, rule):
     exp_uuid = await make(min_expected_gain=0.1)
     await tell(store, user_uuid, exp_uuid, [run(7)])
-    await commit_job(store, await claim_job(store, "a", LEASE), solved(50.0, acquisition, kind))
+    await commit_fit(store, await claim_fit(store, "a", LEASE), engine_run(50.0, acquisition, kind))
     stopped = (await read_experiment(store, user_uuid, exp_uuid)).stopped
     assert (None if stopped is None else stopped.rule) == rule
     assert ("stop_rule_fired" in await types(store, exp_uuid)) is (rule is not None)
@@ -113,7 +113,7 @@ async def test_resumed_experiment_goes_on_with_its_new_rules(store, user_uuid, m
     told = await resume(store, user_uuid, exp_uuid, Resume(stop={"budget": 2}))
     assert (told.stopped, told.stop.budget) == (None, 2)
     assert (await types(store, exp_uuid))[-1] == "experiment_resumed"
-    await commit_job(store, await claim_job(store, "a", LEASE), solved(50.0))
+    await commit_fit(store, await claim_fit(store, "a", LEASE), engine_run(50.0))
     assert await current_suggestion(store, user_uuid, exp_uuid, 1) is not None
     await tell(store, user_uuid, exp_uuid, [run(8)])
     assert (await read_experiment(store, user_uuid, exp_uuid)).stopped.rule == "budget"

@@ -22,11 +22,11 @@ class GatedPool(Pool):
     async def warm(self) -> None:
         pass
 
-    async def solve(self, request):
+    async def work(self, job):
         self.n_runs += 1
         self.first.set()
         await self.gate.wait()
-        return await self._pool.solve(request)
+        return await self._pool.work(job)
 
 
 async def test_ten_tells_at_once_are_ten_observations_and_fewer_engine_runs(client, headers, store, database_url, pool):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from autotune.errors import InvalidInputError
 from autotune.inputs.checks import checked
-from autotune.inputs.told import Outcome, configuration_of, outcome_fields
+from autotune.inputs.told import Measured, configuration_of, outcome_fields
 from autotune.transport.connection import Connection
 from autotune.views.shown import Observation, configuration_text, outcome_texts
 from autotune.views.tables import html_table
@@ -28,8 +28,8 @@ class ObservationVersions(list[wire.ObservationVersion]):
 
 def changes_of(
     responses: Responses,
-    response: Outcome | None,
-    sd: Outcome | None,
+    response: Measured | None,
+    sd: Measured | None,
     covars: Mapping[str, Any] | None,
     failed: bool,
 ) -> dict[str, Any]:

@@ -15,13 +15,13 @@ from autotune_wire.space import listed
 Run = Suggestion | Mapping[str, Any]
 """What was run: a suggestion, or a configuration of one's own."""
 
-Outcome = float | Mapping[str, float | None]
+Measured = float | Mapping[str, float | None]
 """What was measured: a number, or one for each response, None or left out where it was not measured."""
 
 _SUBJECT = "this observation"
 
 
-def told_run(run: Run, outcome: Outcome, responses: Responses, sd: Outcome | None = None) -> Told:
+def told_run(run: Run, outcome: Measured, responses: Responses, sd: Measured | None = None) -> Told:
     """Build what is told of one run; numpy's numbers become plain ones.
 
     Args:
@@ -37,7 +37,7 @@ def told_run(run: Run, outcome: Outcome, responses: Responses, sd: Outcome | Non
     return _told(run, outcome_fields(outcome, responses, sd))
 
 
-def outcome_fields(outcome: Outcome, responses: Responses, sd: Outcome | None = None) -> dict[str, Any]:
+def outcome_fields(outcome: Measured, responses: Responses, sd: Measured | None = None) -> dict[str, Any]:
     """Give what was measured by the names that the service has for it; see ``told_run``."""
     measured, deviations = _by_name(outcome), _by_name(sd)
     if measured is None and deviations is None:
@@ -73,7 +73,7 @@ def _told(run: Run, fields: dict[str, Any]) -> Told:
         return Told.model_validate({"covars": configuration_of(run), **fields})
 
 
-def _by_name(outcome: Outcome | None) -> dict[str, Any] | None:
+def _by_name(outcome: Measured | None) -> dict[str, Any] | None:
     if not isinstance(outcome, Mapping):
         return None
     return {name: plain(value) for name, value in outcome.items() if value is not None}

@@ -11,9 +11,9 @@ from autotune.calls.predicting import Configurations
 from autotune.client import Client, Experiments, open_client
 from autotune.errors import InvalidInputError
 from autotune.experiment import Experiment
-from autotune.inputs.told import Outcome, Run
+from autotune.inputs.told import Measured, Run
 from autotune.panel.live import Panel
-from autotune.running.in_turn import Function, Result
+from autotune.running.in_turn import Function, Returned
 from autotune.transport.credentials import NO_CREDENTIALS, Credentials, find_credentials, find_url
 from autotune.views.insights import Insights
 from autotune.views.shown import Best, Observation, Suggestion
@@ -96,7 +96,7 @@ class Session:
         return self._suggestion
 
     def tell(
-        self, response: Outcome, configuration: Mapping[str, Any] | None = None, sd: Outcome | None = None
+        self, response: Measured, configuration: Mapping[str, Any] | None = None, sd: Measured | None = None
     ) -> Observation:
         """Tell what came of the suggestion last asked for, or of another configuration."""
         return self._told(self.experiment.tell(self._run_told(configuration), response, sd=sd))
@@ -125,7 +125,7 @@ class Session:
         """Ask, run and tell ``n`` times; open panels follow, without one each observation is a line."""
         told = 0
 
-        def watched(configuration: dict[str, Any]) -> Result:
+        def watched(configuration: dict[str, Any]) -> Returned:
             self._refresh()
             return function(configuration)
 

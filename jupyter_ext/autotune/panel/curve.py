@@ -22,7 +22,7 @@ LARGEST = 1e150
 """Responses beyond it are drawn here, as the width of the axis would not be a finite number."""
 
 
-class Frame(NamedTuple):
+class PlotArea(NamedTuple):
     """The ends of both axes, in the data's units."""
 
     n: int
@@ -66,18 +66,18 @@ def _clamped(response: float) -> float:
     return min(max(response, -LARGEST), LARGEST)
 
 
-def _frame(state: PanelState) -> Frame:
+def _frame(state: PanelState) -> PlotArea:
     n_shown = max(len(state.dots) + 1, 10)
     responses = [_clamped(dot.response) for dot in state.dots if dot.response is not None and not dot.is_excluded]
     if not responses:
-        return Frame(n_shown, 0.0, 1.0)
+        return PlotArea(n_shown, 0.0, 1.0)
     low, high = widened(min(responses), max(responses))
     span = high - low
     low_end, high_end = _whisker(state) or (low, high)
     # A vague prediction must not flatten what was measured: half a span either way is enough to see it.
     low, high = max(min(low, low_end), low - span / 2), min(max(high, high_end), high + span / 2)
     margin = (high - low) * 0.06
-    return Frame(n_shown, low - margin, high + margin)
+    return PlotArea(n_shown, low - margin, high + margin)
 
 
 def _whisker(state: PanelState) -> tuple[float, float] | None:
@@ -88,7 +88,7 @@ def _whisker(state: PanelState) -> tuple[float, float] | None:
     return _clamped(suggestion.mean - sd), _clamped(suggestion.mean + sd)
 
 
-def _grid(frame: Frame) -> str:
+def _grid(frame: PlotArea) -> str:
     rows = ticks(frame.low, frame.high, 5)
     y_step = rows[1] - rows[0] if len(rows) > 1 else frame.high - frame.low
     parts = [
@@ -113,13 +113,13 @@ def _name(state: PanelState) -> str:
     return f'<text class="at-tick" x="{LEFT}" y="10">{escape(primary_of(state.responses)[0])}</text>'
 
 
-def _change(change: Change, frame: Frame) -> str:
+def _change(change: Change, frame: PlotArea) -> str:
     what = escape("; ".join(change.changes) or "the space changed")
     x = frame.x(change.n_before + 0.5)
     return f'<path class="at-mark" d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}"><title>{what}</title></path>'
 
 
-def _dots(dots: Sequence[Dot], frame: Frame) -> str:
+def _dots(dots: Sequence[Dot], frame: PlotArea) -> str:
     every = -(-len(dots) // MAX_DOTS) or 1
     radius = 3.4 if len(dots) <= 100 else 2.2
     return "".join(
@@ -129,7 +129,7 @@ def _dots(dots: Sequence[Dot], frame: Frame) -> str:
     )
 
 
-def _dot(number: int, dot: Dot, frame: Frame, radius: float) -> str:
+def _dot(number: int, dot: Dot, frame: PlotArea, radius: float) -> str:
     x, axis = frame.x(number), HEIGHT - BOTTOM
     if dot.is_failed:
         cross = f"M{x - 3.5:.1f} {axis - 3.5}l7 7m0 -7l-7 7"
@@ -152,7 +152,7 @@ def _good(dots: Sequence[Dot]) -> list[tuple[int, float]]:
     ]
 
 
-def _top(state: PanelState, frame: Frame) -> str:
+def _top(state: PanelState, frame: PlotArea) -> str:
     good = _good(state.dots)
     if not good:
         return ""
@@ -167,7 +167,7 @@ def _kind(dot: Dot) -> str:
     return "model" if dot.source == "model" else "first"
 
 
-def _line(state: PanelState, frame: Frame) -> str:
+def _line(state: PanelState, frame: PlotArea) -> str:
     good = _good(state.dots)
     if not good:
         return ""
@@ -180,7 +180,7 @@ def _line(state: PanelState, frame: Frame) -> str:
     return f'<path class="at-best" d="{"".join(path)}"/>'
 
 
-def _prediction(state: PanelState, frame: Frame) -> str:
+def _prediction(state: PanelState, frame: PlotArea) -> str:
     ends = _whisker(state)
     if ends is None or state.suggestion is None or state.suggestion.mean is None or not state.dots:
         return ""

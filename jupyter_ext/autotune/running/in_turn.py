@@ -5,15 +5,15 @@ from typing import Any
 
 from autotune.ask_tell import AskTell
 from autotune.errors import AutotuneError, InvalidInputError, RunFailed, ServiceError
-from autotune.inputs.told import Outcome, Run
+from autotune.inputs.told import Measured, Run
 from autotune.views.shown import Observation
 
 STOPPED = "experiment_stopped"
 
-Result = Outcome | tuple[Outcome, Outcome]
+Returned = Measured | tuple[Measured, Measured]
 """What a function that is tuned returns: what was measured, or that with its standard deviation."""
 
-Function = Callable[[dict[str, Any]], Result]
+Function = Callable[[dict[str, Any]], Returned]
 OnTell = Callable[[Observation], None]
 
 
@@ -38,7 +38,7 @@ def run_in_turn(
             on_tell(observation)
 
 
-def tell_result(experiment: AskTell, run: Run, result: Result) -> Observation:
+def tell_result(experiment: AskTell, run: Run, result: Returned) -> Observation:
     """Tell what a function returned; an error on the way keeps it in a note, as it may have been dear to get."""
     response, sd = result if isinstance(result, tuple) and len(result) == 2 else (result, None)
     try:

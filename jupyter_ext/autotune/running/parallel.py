@@ -22,7 +22,7 @@ from autotune.errors import (
     notes_of,
 )
 from autotune.inputs.told import Run
-from autotune.running.in_turn import STOPPED, Function, OnTell, Result, require_count, tell_result
+from autotune.running.in_turn import STOPPED, Function, OnTell, Returned, require_count, tell_result
 from autotune.views.shown import Observation, Suggestion
 from autotune_wire.suggestions import MAX_ASK, Ask
 
@@ -98,7 +98,7 @@ class _ParallelRun:
         renewing = partial(renew, experiment.connection.post_once, experiment.exp_uuid)
         self._heartbeat = Heartbeat(lambda uuids: renewing(uuids, crew.worker, crew.lease_s), crew.lease_s)
         self._taken: list[Suggestion] = []
-        self._at_work: dict[Future[Result], Suggestion] = {}
+        self._at_work: dict[Future[Returned], Suggestion] = {}
         self._n_told = 0
         self._is_over = False
         self._error: BaseException | None = None
@@ -164,7 +164,7 @@ class _ParallelRun:
         for future in [one for one in self._at_work if one.done()]:
             self._finish(future)
 
-    def _finish(self, future: Future[Result]) -> None:
+    def _finish(self, future: Future[Returned]) -> None:
         suggestion = self._at_work[future]
         self._heartbeat.let_go(suggestion)
         try:
@@ -180,7 +180,7 @@ class _ParallelRun:
             self._n_told += 1
             self._report(observation)
 
-    def _tell(self, future: Future[Result], suggestion: Suggestion) -> Observation | None:
+    def _tell(self, future: Future[Returned], suggestion: Suggestion) -> Observation | None:
         if future.cancelled():
             self._give_up(suggestion, CancelledError(), NOT_BEGUN)
             return None

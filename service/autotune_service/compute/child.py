@@ -1,4 +1,4 @@
-"""The process that holds the engine: reads problems from its input, writes answers to its output, until the end.
+"""The process that holds the engine: reads jobs from its input, writes results to its output, until the end.
 
 Started by ``EngineProcess``. A message is four bytes of length, big-endian, then JSON.
 """
@@ -10,25 +10,25 @@ import time
 import traceback
 from typing import BinaryIO
 
-from autotune_service.compute.messages import Answer, Request
+from autotune_service.compute.messages import Job, Result
 
 LENGTH = struct.Struct(">I")
 
 
 def main() -> None:
-    """Answer requests until the parent closes the pipe, as it does when it ends in whatever way."""
+    """Work on jobs until the parent closes the pipe, as happens however the parent ends."""
     source = sys.stdin.buffer
-    # Libraries may print: what is written to the standard output must not end up between two answers.
+    # Libraries may print: what is written to the standard output must not end up between two results.
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     engine = _Engine()
-    _write(sink, Answer())  # warm
-    while (request := _read(source)) is not None:
-        _write(sink, engine.answer(Request.model_validate_json(request)))
+    _write(sink, Result())  # warm
+    while (message := _read(source)) is not None:
+        _write(sink, engine.work(Job.model_validate_json(message)))
 
 
 class _Engine:
-    """The engine, loaded once; torch is loaded by the first problem that needs it."""
+    """The engine, loaded once; torch is loaded by the first job that needs it."""
 
     def __init__(self) -> None:
         from autotune_service.engine import insights, suggest
@@ -36,24 +36,24 @@ class _Engine:
         self._suggest = suggest
         self._insights = insights
 
-    def answer(self, request: Request) -> Answer:
+    def work(self, job: Job) -> Result:
         started = time.perf_counter()
         try:
-            answer = self._found(request)
+            result = self._computed(job)
         except Exception as error:  # noqa: BLE001 -- a process boundary: the parent logs it
-            return Answer(failure=f"{type(error).__name__}: {error}"[:500], traceback=traceback.format_exc())
-        return answer.model_copy(update={"seconds": time.perf_counter() - started})
+            return Result(failure=f"{type(error).__name__}: {error}"[:500], traceback=traceback.format_exc())
+        return result.model_copy(update={"seconds": time.perf_counter() - started})
 
-    def _found(self, request: Request) -> Answer:
-        problem = request.problem
-        if request.kind == "predict":
-            return Answer(predictions=self._insights.predict(problem, request.configurations))
-        if request.kind == "insights":
-            return Answer(insights=self._insights.insights(problem))
-        if request.explore_because is not None:
-            return Answer(recommendations=self._suggest.explore(problem, request.explore_because))
-        recommendations = self._suggest.recommend(problem)
-        return Answer(recommendations=recommendations, best_predicted=self._insights.best_predicted(problem))
+    def _computed(self, job: Job) -> Result:
+        given = job.given
+        if job.kind == "predict":
+            return Result(predictions=self._insights.predict(given, job.configurations))
+        if job.kind == "insights":
+            return Result(insights=self._insights.insights(given))
+        if job.explore_because is not None:
+            return Result(suggestions=self._suggest.explore(given, job.explore_because))
+        suggestions = self._suggest.suggest(given)
+        return Result(suggestions=suggestions, best_predicted=self._insights.best_predicted(given))
 
 
 def _read(source: BinaryIO) -> bytes | None:
@@ -63,8 +63,8 @@ def _read(source: BinaryIO) -> bytes | None:
     return source.read(LENGTH.unpack(head)[0])
 
 
-def _write(sink: BinaryIO, answer: Answer) -> None:
-    body = answer.model_dump_json().encode()
+def _write(sink: BinaryIO, result: Result) -> None:
+    body = result.model_dump_json().encode()
     sink.write(LENGTH.pack(len(body)) + body)
     sink.flush()
 

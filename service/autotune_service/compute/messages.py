@@ -1,26 +1,33 @@
-"""What a worker and its engine processes say to each other."""
+"""What a worker and its engine processes send each other: a job there, its result back."""
 
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from autotune_service.engine.interface import Insights, Prediction, Problem, Recommendation
+from autotune_service.engine.interface import EngineInput, Insights, Prediction, Suggestion
 from autotune_wire.base import Configuration
 
 
-class Request(BaseModel):
-    """What to find out about a problem; with ``explore_because``, suggestions without the model, which failed."""
+class Job(BaseModel):
+    """What an engine process is to compute.
 
-    problem: Problem
+    Attributes:
+        given: The engine's input.
+        kind: What is wanted: suggestions, predictions or insights.
+        explore_because: Why the model failed; the suggestions are then made without it.
+        configurations: What to predict, for a job of the kind predict.
+    """
+
+    given: EngineInput
     kind: Literal["suggest", "predict", "insights"] = "suggest"
     explore_because: str | None = None
     configurations: list[Configuration] = Field(default_factory=list)
 
 
-class Answer(BaseModel):
-    """What was asked for, or why it cannot be given; a process that is warm sends an empty one first."""
+class Result(BaseModel):
+    """What came of a job, or why it failed; a process that is warm sends an empty result first."""
 
-    recommendations: list[Recommendation] = Field(default_factory=list)
+    suggestions: list[Suggestion] = Field(default_factory=list)
     best_predicted: tuple[Configuration, Prediction] | None = None
     predictions: list[dict[str, Prediction]] = Field(default_factory=list)
     insights: Insights | None = None

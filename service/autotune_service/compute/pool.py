@@ -1,4 +1,4 @@
-"""Warm engine processes. Each solves one problem at a time and is replaced when it overruns its deadline."""
+"""Warm engine processes. Each works on one job at a time and is replaced when it overruns its deadline."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from pydantic import ValidationError
 
 from autotune_service.compute.child import LENGTH
-from autotune_service.compute.messages import Answer, Request
+from autotune_service.compute.messages import Job, Result
 
 _log = logging.getLogger(__name__)
 _WARM_UP_S = 120.0
@@ -18,11 +18,11 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM
 
 
 class EngineError(Exception):
-    """The engine gave no answer; the message says why, fit for a user's eyes."""
+    """The engine gave no result; the message says why, fit for a user's eyes."""
 
 
 class EngineTimeoutError(EngineError):
-    """The engine did not answer in time."""
+    """The engine did not finish in time."""
 
 
 class EngineProcess:
@@ -30,7 +30,7 @@ class EngineProcess:
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
-        self._talking = asyncio.Lock()  # one question at a time: answers carry no name
+        self._talking = asyncio.Lock()  # one job at a time: results carry no name
 
     async def warm(self) -> None:
         """Start the process if there is none and wait until the engine is loaded.
@@ -60,27 +60,28 @@ class EngineProcess:
             async with asyncio.timeout(_WARM_UP_S):
                 await self._receive(self._process)
         except BaseException:
-            await self.stop()  # one that is not known to be warm would answer the first question with its greeting
+            # Its first result, which is empty, would be taken for that of the first job.
+            await self.stop()
             raise
 
-    async def solve(self, request: Request, deadline_s: float) -> Answer:
-        """Find out about a problem what is asked.
+    async def work(self, job: Job, deadline_s: float) -> Result:
+        """Have the process work on a job.
 
         Raises:
-            EngineError: If the engine failed, ended or did not answer in time.
+            EngineError: If the engine failed, ended or did not finish in time.
         """
         async with self._talking:
-            answer = await self._answer(request, deadline_s)
-        if answer.failure is not None:
-            _log.error("engine run failed: %s\n%s", answer.failure, answer.traceback)
-            raise EngineError(answer.failure)
-        return answer
+            result = await self._result(job, deadline_s)
+        if result.failure is not None:
+            _log.error("engine run failed: %s\n%s", result.failure, result.traceback)
+            raise EngineError(result.failure)
+        return result
 
-    async def _answer(self, request: Request, deadline_s: float) -> Answer:
+    async def _result(self, job: Job, deadline_s: float) -> Result:
         try:
             await self._start()
             async with asyncio.timeout(deadline_s):
-                return await self._exchange(request)
+                return await self._exchange(job)
         except TimeoutError:
             await self.stop()
             raise EngineTimeoutError(f"the engine did not finish within {deadline_s:g} s") from None
@@ -88,9 +89,9 @@ class EngineProcess:
             await self.stop()
             raise EngineError("the engine process ended") from error
         except ValidationError as error:
-            raise EngineError("the engine gave an answer that is none") from error
+            raise EngineError("the engine process sent something that is no result") from error
         except asyncio.CancelledError:
-            await self.stop()  # an answer under way would be taken for that of the next problem
+            await self.stop()  # a result under way would be taken for that of the next job
             raise
 
     async def stop(self) -> None:
@@ -101,19 +102,19 @@ class EngineProcess:
                 process.kill()
             await process.wait()
 
-    async def _exchange(self, request: Request) -> Answer:
+    async def _exchange(self, job: Job) -> Result:
         assert self._process is not None
         assert self._process.stdin is not None
-        body = request.model_dump_json().encode()
+        body = job.model_dump_json().encode()
         self._process.stdin.write(LENGTH.pack(len(body)) + body)
         await self._process.stdin.drain()
         return await self._receive(self._process)
 
     @staticmethod
-    async def _receive(process: asyncio.subprocess.Process) -> Answer:
+    async def _receive(process: asyncio.subprocess.Process) -> Result:
         assert process.stdout is not None
         (length,) = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
-        return Answer.model_validate_json(await process.stdout.readexactly(length))
+        return Result.model_validate_json(await process.stdout.readexactly(length))
 
 
 class Pool:
@@ -128,19 +129,19 @@ class Pool:
             self._idle.put_nowait(process)
 
     async def warm(self) -> None:
-        """Load the engine in every process, so that the first problem need not wait for it."""
+        """Load the engine in every process, so that the first job need not wait for it."""
         async with asyncio.TaskGroup() as tasks:
             for process in self._processes:
                 tasks.create_task(process.warm())
 
-    async def solve(self, request: Request) -> Answer:
-        """Find out about a problem in the next process that is idle.
+    async def work(self, job: Job) -> Result:
+        """Work on a job in the next process that is idle.
 
         Raises:
-            EngineError: As ``EngineProcess.solve``.
+            EngineError: As ``EngineProcess.work``.
         """
         async with self._process() as process:
-            return await process.solve(request, self._deadline_s)
+            return await process.work(job, self._deadline_s)
 
     async def stop(self) -> None:
         """End all processes."""

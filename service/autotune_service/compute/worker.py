@@ -1,4 +1,4 @@
-"""The worker: wakes when work falls due or a question is put, claims it, has it solved and commits the answer."""
+"""The worker: claims what is due, experiments and questions, has it computed and commits the result."""
 
 import asyncio
 import logging
@@ -9,32 +9,31 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from autotune_service.compute.answers import answer_of, solved_of
-from autotune_service.compute.messages import Answer, Request
+from autotune_service.compute.messages import Job, Result
 from autotune_service.compute.pool import EngineError, EngineTimeoutError, Pool
-from autotune_service.compute.translation import problem_of
+from autotune_service.compute.translation import engine_input_of, engine_run_of, reply_of
 from autotune_service.domain.errors import UnavailableError
-from autotune_service.engine.interface import Problem
+from autotune_service.engine.interface import EngineInput
 from autotune_service.observing import logs, metrics
 from autotune_service.observing.traces import span
 from autotune_service.store.database import Store
 from autotune_service.store.events import WORK_CHANNEL
 from autotune_service.store.listen import Listener
 from autotune_service.tuning.claimed_questions import (
-    Asked,
-    claim_asked,
-    commit_answer,
-    commit_asked_suggestions,
-    fail_asked,
-    keep_asked,
+    ClaimedQuestion,
+    claim_question,
+    commit_question_suggestions,
+    commit_reply,
+    fail_question,
+    keep_question,
 )
-from autotune_service.tuning.fit import Job, claim_job, commit_job, fail_job, hand_back, keep_job, next_due
+from autotune_service.tuning.fit import ClaimedFit, claim_fit, commit_fit, fail_fit, hand_back, keep_fit, next_due
 from autotune_service.tuning.leases import expire_leases, next_expiry
-from autotune_service.tuning.new_suggestions import Solved
+from autotune_service.tuning.new_suggestions import EngineRun
 from autotune_service.tuning.upkeep import tidy
 
 _log = logging.getLogger(__name__)
-_LEASE = timedelta(seconds=15)
+_CLAIM = timedelta(seconds=15)
 _RENEW_S = 5.0
 _POLL_S = 5.0  # NOTIFY only wakes: a missed one costs so long at most
 _SOON_S = 0.05  # after the moment at which something falls due by the database's clock
@@ -73,7 +72,7 @@ class Worker:
             async with asyncio.timeout(_HAND_BACK_S):
                 await hand_back(self._store, self._name)
         except (UnavailableError, TimeoutError):
-            _log.warning("leases could not be handed back; they run out in %d s", _LEASE.total_seconds())
+            _log.warning("claims could not be handed back; they run out in %d s", _CLAIM.total_seconds())
 
     async def _tidy(self) -> None:
         while True:
@@ -94,7 +93,7 @@ class Worker:
             await self._pool.warm()
             _log.info("engine ready: %s warm process(es)", self._pool.size)
         except Exception:  # noqa: BLE001 -- a process boundary, logged
-            _log.exception("the engine could not be loaded; it is tried again with the next problem")
+            _log.exception("the engine could not be loaded; it is tried again with the next job")
 
     async def _expire(self) -> None:
         """Offer again the suggestions whose lease has ended, as soon as it has."""
@@ -120,89 +119,93 @@ class Worker:
             except UnavailableError as error:
                 _log.warning("worker waits for the database: %s", error.detail)
                 await asyncio.sleep(_PAUSE_S)
-            except Exception:  # noqa: BLE001 -- the worker's loop must outlive a job, logged
-                _log.exception("worker failed on a job; its lease runs out and it is tried again")
+            except Exception:  # noqa: BLE001 -- the worker's loop must outlive one claim, logged
+                _log.exception("worker failed on a claim; it runs out and its work is tried again")
                 await asyncio.sleep(_PAUSE_S)
 
     async def _work_once(self) -> bool:
         """Do at most one of each kind, so that neither the questions nor the fits wait for all of the other."""
-        asked = await claim_asked(self._store, self._name, _LEASE)
-        if asked is not None:
-            logs.bind(exp_uuid=str(asked.question.exp_uuid))
-            async with _kept(partial(keep_asked, self._store, asked, _LEASE)):
-                with span(f"answer {asked.question.kind}"):
-                    await self._reply(asked)
-        job = await claim_job(self._store, self._name, _LEASE)
-        if job is not None:
-            logs.bind(exp_uuid=str(job.experiment.exp_uuid))
-            async with _kept(partial(keep_job, self._store, job, _LEASE)):
-                with span("fit", job.traceparent):
-                    await self._fit(job)
-        return asked is not None or job is not None
+        question = await claim_question(self._store, self._name, _CLAIM)
+        if question is not None:
+            logs.bind(exp_uuid=str(question.row.exp_uuid))
+            async with _kept(partial(keep_question, self._store, question, _CLAIM)):
+                with span(f"answer {question.row.kind}"):
+                    await self._reply(question)
+        fit = await claim_fit(self._store, self._name, _CLAIM)
+        if fit is not None:
+            logs.bind(exp_uuid=str(fit.experiment.exp_uuid))
+            async with _kept(partial(keep_fit, self._store, fit, _CLAIM)):
+                with span("fit", fit.traceparent):
+                    await self._fit(fit)
+        return question is not None or fit is not None
 
-    async def _fit(self, job: Job) -> None:
-        exp_uuid = job.experiment.exp_uuid
-        problem = problem_of(job.snapshot, n=job.n)
+    async def _fit(self, fit: ClaimedFit) -> None:
+        exp_uuid = fit.experiment.exp_uuid
+        given = engine_input_of(fit.snapshot, n=fit.n)
         try:
-            solved, failure = await self._solve(problem, exp_uuid)
+            engine_run, failure = await self._suggest(given, exp_uuid)
         except EngineError as error:
-            await fail_job(self._store, job, str(error), _RETRY)
+            await fail_fit(self._store, fit, str(error), _RETRY)
             return
-        if not await commit_job(self._store, job, solved, failure):
-            _log.warning("lease on experiment %s was lost; its suggestions are dropped", exp_uuid)
+        if not await commit_fit(self._store, fit, engine_run, failure):
+            _log.warning("the claim on experiment %s was lost; its suggestions are dropped", exp_uuid)
 
-    async def _reply(self, asked: Asked) -> None:
-        kind, exp_uuid = asked.question.kind, asked.question.exp_uuid
+    async def _reply(self, question: ClaimedQuestion) -> None:
+        kind, exp_uuid = question.row.kind, question.row.exp_uuid
         try:
             if kind == "suggest":
-                problem = problem_of(asked.snapshot, n=asked.n, fixed=asked.fixed)
-                is_stored = await commit_asked_suggestions(self._store, asked, *await self._solve(problem, exp_uuid))
+                given = engine_input_of(question.snapshot, n=question.n, fixed=question.fixed)
+                engine_run, failure = await self._suggest(given, exp_uuid)
+                is_stored = await commit_question_suggestions(self._store, question, engine_run, failure)
             else:
-                problem = problem_of(asked.snapshot)
-                request = Request(problem=problem, kind=kind, configurations=asked.configurations)
-                answer = answer_of(asked.snapshot, await self._run(request))
-                is_stored = await commit_answer(self._store, asked, answer.model_dump(mode="json"))
+                given = engine_input_of(question.snapshot)
+                job = Job(given=given, kind=kind, configurations=question.configurations)
+                reply = reply_of(question.snapshot, await self._run(job))
+                is_stored = await commit_reply(self._store, question, reply.model_dump(mode="json"))
         except EngineError as error:
-            _log.warning("the engine could not answer a question on experiment %s: %s", exp_uuid, error)
-            is_stored = await fail_asked(self._store, asked, str(error))
+            _log.warning("the engine failed on a question on experiment %s: %s", exp_uuid, error)
+            is_stored = await fail_question(self._store, question, str(error))
         if not is_stored:
-            _log.warning("a question on experiment %s was lost; its answer is dropped", exp_uuid)
+            _log.warning("the claim on a question on experiment %s was lost; its result is dropped", exp_uuid)
 
-    async def _solve(self, problem: Problem, exp_uuid: UUID) -> tuple[Solved, str | None]:
-        """Have suggestions computed, by the model or, where it fails, without; then say why it failed.
+    async def _suggest(self, given: EngineInput, exp_uuid: UUID) -> tuple[EngineRun, str | None]:
+        """Have suggestions computed by the model, or without it where the model fails.
+
+        Returns:
+            The suggestions, and why the model failed; None where it did not.
 
         Raises:
-            EngineError: If they cannot be had without the model either; it says how the model failed.
+            EngineError: If there are no suggestions without the model either; it says how the model failed.
         """
         try:
-            return solved_of(await self._run(Request(problem=problem))), None
+            return engine_run_of(await self._run(Job(given=given))), None
         except EngineError as error:
             failure = str(error)
             _log.warning("engine failed on experiment %s: %s", exp_uuid, failure)
         try:
-            explored = await self._run(Request(problem=problem, explore_because=failure))
+            explored = await self._run(Job(given=given, explore_because=failure))
         except EngineError as second:
             _log.warning("nor could experiment %s be explored: %s", exp_uuid, second)
             raise EngineError(failure) from second
-        return solved_of(explored), failure
+        return engine_run_of(explored), failure
 
-    async def _run(self, request: Request) -> Answer:
-        """Have the pool solve it, and count how that went.
+    async def _run(self, job: Job) -> Result:
+        """Have the pool work on a job, and count how that went.
 
         Raises:
-            EngineError: As ``Pool.solve``.
+            EngineError: As ``Pool.work``.
         """
         started = time.perf_counter()
-        outcome: metrics.EngineOutcome = "ok" if request.explore_because is None else "explored"
+        outcome: metrics.EngineOutcome = "ok" if job.explore_because is None else "explored"
         try:
-            with span(f"engine {request.kind}"):
-                answer = await self._pool.solve(request)
+            with span(f"engine {job.kind}"):
+                result = await self._pool.work(job)
         except EngineError as error:
             outcome = "timeout" if isinstance(error, EngineTimeoutError) else "failed"
-            metrics.engine_ran(request.kind, outcome, time.perf_counter() - started)
+            metrics.engine_ran(job.kind, outcome, time.perf_counter() - started)
             raise
-        metrics.engine_ran(request.kind, outcome, time.perf_counter() - started)
-        return answer
+        metrics.engine_ran(job.kind, outcome, time.perf_counter() - started)
+        return result
 
     async def _wait(self, wake: asyncio.Event) -> None:
         due_in_s = await next_due(self._store)
@@ -213,7 +216,7 @@ class Worker:
 
 @asynccontextmanager
 async def _kept(keep: Callable[[], Awaitable[bool]]) -> AsyncIterator[None]:
-    """Renew a lease while the block runs."""
+    """Renew a claim while the block runs."""
     heartbeat = asyncio.create_task(_renew(keep))
     try:
         yield
@@ -229,4 +232,4 @@ async def _renew(keep: Callable[[], Awaitable[bool]]) -> None:
         try:
             is_held = await keep()
         except UnavailableError as error:
-            _log.warning("a lease was not renewed: %s", error.detail)
+            _log.warning("a claim was not renewed: %s", error.detail)

@@ -2,7 +2,7 @@
 
 from autotune_service.domain.constraints import check_guess
 from autotune_service.domain.feasibility import check_feasible
-from autotune_service.domain.models import Described, check_models
+from autotune_service.domain.models import EngineDemand, check_models
 from autotune_wire.experiments import NewExperiment
 
 
@@ -12,6 +12,6 @@ def check_new(new: NewExperiment) -> None:
     Raises:
         InvalidError: If the names do not go together, no configuration meets the constraints, or the guess does not.
     """
-    check_models(Described.of(new))
+    check_models(EngineDemand.of(new))
     check_feasible(new.covars, new.constraints)
     check_guess(new.covars, new.constraints)

@@ -32,7 +32,7 @@ _WITH_FIDELITY: AcqFunc = "qMultiFidelityMaxValueEntropy"
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class EngineDemand:
     """What an engine is to serve: the parts of an experiment that the choice of names depends on.
 
     Without ``model_type``, whether it goes with the acquisition is not asked: an experiment's names never change.
@@ -60,38 +60,38 @@ class Described:
         )
 
 
-def check_models(described: Described) -> None:
+def check_models(demand: EngineDemand) -> None:
     """Refuse a problem that the engine or the acquisition named cannot serve.
 
     Raises:
         InvalidError: With one entry for every part that does not fit, which says what would.
     """
-    check = _for_greattunes if described.engine == "greattunes" else _for_autotune
-    problems = list(check(described))
+    check = _for_greattunes if demand.engine == "greattunes" else _for_autotune
+    problems = list(check(demand))
     if problems:
         raise InvalidError.of(problems)
 
 
-def _for_autotune(described: Described) -> Iterator[FieldProblem]:
-    fidelities = [name for name, covariate in described.space.items() if covariate.role == "fidelity"]
-    several = _several(described.responses)
+def _for_autotune(demand: EngineDemand) -> Iterator[FieldProblem]:
+    fidelities = [name for name, covariate in demand.space.items() if covariate.role == "fidelity"]
+    several = _several(demand.responses)
     if fidelities and several is not None:
         message = f"a fidelity goes with one objective and nothing else; there is {several}"
         yield FieldProblem(field=f"covars.{fidelities[0]}.role", message=message, value="fidelity")
-    elif fidelities and described.acq_func != _WITH_FIDELITY:
+    elif fidelities and demand.acq_func != _WITH_FIDELITY:
         message = f"must be {_WITH_FIDELITY}, since {fidelities[0]} is a fidelity"
-        yield FieldProblem(field="acq_func", message=message, value=described.acq_func)
-    elif not fidelities and described.acq_func == _WITH_FIDELITY:
+        yield FieldProblem(field="acq_func", message=message, value=demand.acq_func)
+    elif not fidelities and demand.acq_func == _WITH_FIDELITY:
         message = "needs one covariate with the role fidelity; take auto where there is none"
-        yield FieldProblem(field="acq_func", message=message, value=described.acq_func)
-    elif several is not None and described.acq_func != "auto":
+        yield FieldProblem(field="acq_func", message=message, value=demand.acq_func)
+    elif several is not None and demand.acq_func != "auto":
         message = f"must be auto, since there is {several}; only one objective and nothing else lets you choose"
-        yield FieldProblem(field="acq_func", message=message, value=described.acq_func)
-    if _stops_by_gain(described) and described.acq_func not in WITH_EXPECTED_GAIN:
-        message = f"{described.acq_func} gives no expected gain; {', '.join(WITH_EXPECTED_GAIN)} do"
+        yield FieldProblem(field="acq_func", message=message, value=demand.acq_func)
+    if _stops_by_gain(demand) and demand.acq_func not in WITH_EXPECTED_GAIN:
+        message = f"{demand.acq_func} gives no expected gain; {', '.join(WITH_EXPECTED_GAIN)} do"
         yield FieldProblem(field="stop.min_expected_gain", message=message)
-    contexts = [name for name, covariate in described.space.items() if covariate.role == "context"]
-    if _stops_by_gain(described) and contexts:
+    contexts = [name for name, covariate in demand.space.items() if covariate.role == "context"]
+    if _stops_by_gain(demand) and contexts:
         message = f"what a run promises depends on {contexts[0]}, given at each ask; stop by budget, plateau or target"
         yield FieldProblem(field="stop.min_expected_gain", message=message)
 
@@ -104,25 +104,25 @@ def _several(responses: Mapping[str, Response]) -> str | None:
     return f"more than one objective ({n_objectives})" if n_objectives > 1 else None
 
 
-def _for_greattunes(described: Described) -> Iterator[FieldProblem]:
+def _for_greattunes(demand: EngineDemand) -> Iterator[FieldProblem]:
     instead = "engine autotune does"
-    n_objectives = len(objectives_of(described.responses))
+    n_objectives = len(objectives_of(demand.responses))
     if n_objectives > 1:
         message = f"greattunes takes one objective, there are {n_objectives}; engine autotune takes {MAX_OBJECTIVES}"
         yield FieldProblem(field="responses", message=message)
-    for name, threshold in thresholds_of(described.responses).items():
+    for name, threshold in thresholds_of(demand.responses).items():
         message = f"greattunes knows no thresholds; {instead}"
         yield FieldProblem(field=f"responses.{name}", message=message, value=threshold.goal)
-    if described.constraints:
+    if demand.constraints:
         yield FieldProblem(field="constraints", message=f"greattunes knows no constraints; {instead}")
-    for name, covariate in described.space.items():
+    for name, covariate in demand.space.items():
         for feature, value in _features(covariate).items():
             message = f"greattunes does not know it; {instead}"
             yield FieldProblem(field=f"covars.{name}.{feature}", message=message, value=value)
-    if _stops_by_gain(described):
+    if _stops_by_gain(demand):
         message = f"greattunes gives no expected gain; {instead}"
         yield FieldProblem(field="stop.min_expected_gain", message=message)
-    yield from _names_for_greattunes(described.acq_func, described.model_type, instead)
+    yield from _names_for_greattunes(demand.acq_func, demand.model_type, instead)
 
 
 def _names_for_greattunes(acq_func: AcqFunc, model_type: ModelType | None, instead: str) -> Iterator[FieldProblem]:
@@ -137,8 +137,8 @@ def _names_for_greattunes(acq_func: AcqFunc, model_type: ModelType | None, inste
         yield FieldProblem(field="acq_func", message=message, value=acq_func)
 
 
-def _stops_by_gain(described: Described) -> bool:
-    return described.stop is not None and described.stop.min_expected_gain is not None
+def _stops_by_gain(demand: EngineDemand) -> bool:
+    return demand.stop is not None and demand.stop.min_expected_gain is not None
 
 
 def _features(covariate: Covariate) -> dict[str, str | float | bool | None]:

@@ -10,7 +10,7 @@ from autotune_service.domain.configuration import checked_configuration, checked
 from autotune_service.domain.errors import InvalidError
 from autotune_service.domain.feasibility import check_feasible
 from autotune_service.domain.incumbent import is_better, meets_thresholds
-from autotune_service.domain.models import Described, check_models
+from autotune_service.domain.models import EngineDemand, check_models
 from autotune_service.domain.portable_log import announces, log_problems, reference_problems, within
 from autotune_service.domain.revision import revised
 from autotune_wire.base import Configuration
@@ -92,8 +92,8 @@ def _spaces(document: ExperimentExport) -> Iterator[FieldProblem]:
         elif one.backfill:
             yield FieldProblem(field=f"{field}.backfill", message="must be empty: nothing was run before it")
     newest = spaces[-1]
-    described = Described(own.engine, own.acq_func, newest.covars, own.responses, newest.constraints, own.stop)
-    yield from _refused("", check_models, described)
+    demand = EngineDemand(own.engine, own.acq_func, newest.covars, own.responses, newest.constraints, own.stop)
+    yield from _refused("", check_models, demand)
     yield from _refused(f"spaces.{len(spaces) - 1}", check_feasible, newest.covars, newest.constraints)
 
 

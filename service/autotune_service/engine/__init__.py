@@ -1,1 +1,1 @@
-"""The engine: a pure function from a problem to suggestions. The seed is in the problem; there is no I/O."""
+"""The engine: a pure function from (space, observations, pending, seed) to suggestions; there is no I/O."""

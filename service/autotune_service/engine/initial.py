@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from autotune_service.engine.arrays import Array
-from autotune_service.engine.interface import Problem, Recommendation
+from autotune_service.engine.interface import EngineInput, Suggestion
 from autotune_service.engine.space.encoding import Encoding, Key
 from autotune_service.engine.space.region import Region
 
@@ -17,7 +17,7 @@ N_INITIAL = 5
 _TRIES = 256
 
 
-def initial_design(problem: Problem, reason: str) -> list[Recommendation]:
+def initial_design(given: EngineInput, reason: str) -> list[Suggestion]:
     """Give n Sobol points that are neither told nor pending.
 
     A point's place in the sequence is the number of configurations told or pending, so that the same data give the
@@ -26,21 +26,21 @@ def initial_design(problem: Problem, reason: str) -> list[Recommendation]:
     Raises:
         EmptyRegionError: If no configuration meets the constraints at the fixed values.
     """
-    encoding = Encoding(problem.space, problem.retired)
-    region = Region(encoding, problem.constraints, problem.fixed)
-    told = [run.covars for run in problem.runs]
-    taken = set(encoding.keys(encoding.encode(told + problem.pending)))
-    chosen: list[Recommendation] = []
-    for k in range(problem.n):
-        place = len(told) + len(problem.pending) + k
-        rows = _points(region, place, problem.seed)
+    encoding = Encoding(given.space, given.retired)
+    region = Region(encoding, given.constraints, given.fixed)
+    told = [run.covars for run in given.runs]
+    taken = set(encoding.keys(encoding.encode(told + given.pending)))
+    chosen: list[Suggestion] = []
+    for k in range(given.n):
+        place = len(told) + len(given.pending) + k
+        rows = _points(region, place, given.seed)
         row = _first_new(rows, encoding, taken)
         if row is None and region.is_listed:
             row = _first_new(region.all_rows(), encoding, taken)
         why = reason if row is not None else f"{reason}; {region.nothing_else}, so this one comes again"
         row = rows[0] if row is None else row
         taken.add(encoding.keys(row[None])[0])
-        chosen.append(Recommendation(region.decode(row), "sobol", why))
+        chosen.append(Suggestion(region.decode(row), "sobol", why))
     return chosen
 
 

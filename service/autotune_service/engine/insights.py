@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotune_service.engine.acquisition.acceptance import are_acceptable
-from autotune_service.engine.acquisition.functions import chances_of
+from autotune_service.engine.acquisition.functions import log_probabilities_of
 from autotune_service.engine.acquisition.pareto import hypervolume, pareto_indices, reference_point
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.importance import importance
-from autotune_service.engine.interface import Insights, Prediction, Problem
+from autotune_service.engine.interface import EngineInput, Insights, Prediction
 from autotune_service.engine.model.surrogate import Surrogate, fit_feasibility, fit_responses, sign_of
 from autotune_service.engine.space.columns import Column
 from autotune_service.engine.space.encoding import Encoding
@@ -28,36 +28,36 @@ _BLOCK = 512  # rows predicted at a time, which bounds the memory
 
 @dataclass(frozen=True)
 class _Fitted:
-    """A problem's runs as rows, shape (n, d), and the models of the responses that were measured."""
+    """The input's runs as rows, shape (n, d), and the models of the responses that were measured."""
 
-    problem: Problem
+    given: EngineInput
     encoding: Encoding
     told: Array
     surrogates: Mapping[str, Surrogate]
 
     @classmethod
-    def of(cls, problem: Problem, names: Sequence[str] | None = None) -> "_Fitted":
+    def of(cls, given: EngineInput, names: Sequence[str] | None = None) -> "_Fitted":
         """Fit the models of some responses; of all, where none are named."""
-        encoding = Encoding(problem.space, problem.retired)
-        told = encoding.encode([run.covars for run in problem.runs])
-        return cls(problem, encoding, told, fit_responses(problem, told, encoding.is_code, names))
+        encoding = Encoding(given.space, given.retired)
+        told = encoding.encode([run.covars for run in given.runs])
+        return cls(given, encoding, told, fit_responses(given, told, encoding.is_code, names))
 
     @cached_property
     def acceptable(self) -> NDArray[np.int64]:
         """Which runs did not fail and meet every threshold."""
-        runs = range(len(self.problem.runs))
-        return np.flatnonzero(are_acceptable(self.problem, self.surrogates, self.told, runs))
+        runs = range(len(self.given.runs))
+        return np.flatnonzero(are_acceptable(self.given, self.surrogates, self.told, runs))
 
 
-def predict(problem: Problem, configurations: Sequence[Configuration]) -> list[dict[str, Prediction]]:
+def predict(given: EngineInput, configurations: Sequence[Configuration]) -> list[dict[str, Prediction]]:
     """Predict the noiseless responses of configurations, each in its own unit; what nobody measured is missing."""
-    fitted = _Fitted.of(problem)
+    fitted = _Fitted.of(given)
     rows = fitted.encoding.encode(configurations)
     predicted = {name: _predicted(surrogate, rows) for name, surrogate in fitted.surrogates.items()}
     return [{name: found[k] for name, found in predicted.items()} for k in range(len(rows))]
 
 
-def best_predicted(problem: Problem) -> tuple[Configuration, Prediction] | None:
+def best_predicted(given: EngineInput) -> tuple[Configuration, Prediction] | None:
     """Give the configuration of a run that the model expects most of, in the primary objective.
 
     Only runs that did not fail and meet every threshold count. Noise misleads it less than the best observation.
@@ -65,18 +65,18 @@ def best_predicted(problem: Problem) -> tuple[Configuration, Prediction] | None:
     Returns:
         The configuration and what is expected of it; None where no run counts or the objective was never measured.
     """
-    names = [primary_of(problem.responses)[0], *thresholds_of(problem.responses)]
-    return _best_predicted(_Fitted.of(problem, names))
+    names = [primary_of(given.responses)[0], *thresholds_of(given.responses)]
+    return _best_predicted(_Fitted.of(given, names))
 
 
-def insights(problem: Problem) -> Insights:
+def insights(given: EngineInput) -> Insights:
     """Find out what the data and the models say; where data are few, there is little of it, and no error."""
-    fitted = _Fitted.of(problem)
+    fitted = _Fitted.of(given)
     encoding, surrogates = fitted.encoding, fitted.surrogates
     best = _best_predicted(fitted)
-    center = encoding.encode([best[0] if best is not None else _center(problem)])[0]
+    center = encoding.encode([best[0] if best is not None else _center(given)])[0]
     pareto, volume, reference = _front(fitted)
-    shares = {name: importance(encoding, one.process, problem.seed) for name, one in surrogates.items()}
+    shares = {name: importance(encoding, one.process, given.seed) for name, one in surrogates.items()}
     return Insights(
         leave_one_out={name: _left_out(fitted, name, one) for name, one in surrogates.items()},
         importance={name: share for name, share in shares.items() if share},
@@ -90,7 +90,7 @@ def insights(problem: Problem) -> Insights:
 
 
 def _best_predicted(fitted: _Fitted) -> tuple[Configuration, Prediction] | None:
-    name, objective = primary_of(fitted.problem.responses)
+    name, objective = primary_of(fitted.given.responses)
     if name not in fitted.surrogates:
         return None
     index = fitted.acceptable
@@ -98,12 +98,12 @@ def _best_predicted(fitted: _Fitted) -> tuple[Configuration, Prediction] | None:
         return None
     predicted = _predicted(fitted.surrogates[name], fitted.told[index])
     best = int(np.argmax([sign_of(objective) * one.mean for one in predicted]))
-    return fitted.problem.runs[index[best]].covars, predicted[best]
+    return fitted.given.runs[index[best]].covars, predicted[best]
 
 
-def _center(problem: Problem) -> Configuration:
+def _center(given: EngineInput) -> Configuration:
     # Without a run that counts: the guess, with a value for every covariate.
-    return {name: covariate.guess for name, covariate in problem.space.items()}
+    return {name: covariate.guess for name, covariate in given.space.items()}
 
 
 def _left_out(fitted: _Fitted, name: str, surrogate: Surrogate) -> list[Prediction | None]:
@@ -111,7 +111,7 @@ def _left_out(fitted: _Fitted, name: str, surrogate: Surrogate) -> list[Predicti
 
     A run that the model is not conditioned on, because there are too many, is left out as it is.
     """
-    runs = fitted.problem.runs
+    runs = fitted.given.runs
     found: list[Prediction | None] = [None] * len(runs)
     if len(surrogate.index) < 2:
         return found
@@ -158,7 +158,7 @@ def _slice_places(column: Column) -> Array:
 
 def _front(fitted: _Fitted) -> tuple[list[int], float | None, dict[str, float] | None]:
     """Give the runs that no other beats, the volume that they cover and from where it is measured."""
-    objectives, runs = objectives_of(fitted.problem.responses), fitted.problem.runs
+    objectives, runs = objectives_of(fitted.given.responses), fitted.given.runs
     index = [i for i in fitted.acceptable.tolist() if objectives.keys() <= runs[i].responses.keys()]
     if not index:
         return [], None, None
@@ -189,13 +189,13 @@ def _volume(values: Array, reference: Array) -> float | None:
 
 def _feasible_share(fitted: _Fitted) -> float | None:
     """Give the share of the space, within its constraints, that is predicted to work and to meet every threshold."""
-    problem, encoding = fitted.problem, fitted.encoding
-    feasibility = fit_feasibility(problem.runs, fitted.told, encoding.is_code)
-    chances = chances_of(problem.responses, fitted.surrogates, feasibility)
+    given, encoding = fitted.given, fitted.encoding
+    feasibility = fit_feasibility(given.runs, fitted.told, encoding.is_code)
+    chances = log_probabilities_of(given.responses, fitted.surrogates, feasibility)
     if not chances:
         return None
-    region = Region(encoding, problem.constraints, {})
-    rng = np.random.default_rng(problem.seed)
+    region = Region(encoding, given.constraints, {})
+    rng = np.random.default_rng(given.seed)
     try:
         rows = region.sample(_SHARE_POINTS, rng.random((_SHARE_POINTS, len(encoding.columns))), rng)
     except EmptyRegionError:

@@ -1,4 +1,4 @@
-"""What the engine is asked and what it answers; importing this loads neither torch nor numpy."""
+"""What the engine is given and what it returns; importing this module loads neither torch nor numpy."""
 
 from dataclasses import dataclass, field
 
@@ -28,19 +28,19 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class EngineInput:
     """Everything that the next suggestions depend on.
 
     Args:
         space: The d covariates, in column order.
         responses: What is measured and wanted; the first objective is the primary one.
         runs: What was run, oldest first.
-        seed: Makes the answer a function of the problem.
+        seed: Makes the suggestions a function of the input.
         constraints: Which configurations may be suggested.
         pending: Configurations that are suggested but not told yet.
         fixed: Values that this ask fixes, contexts included; a suggestion has them, and is chosen given them.
         retired: Options that runs have but that the space has no more, by covariate.
-        engine: Who answers: our own models or the greattunes package.
+        engine: Who suggests: our own models or the greattunes package.
         model_type: The surrogate's name.
         acq_func: The acquisition's name.
         n: How many suggestions are wanted.
@@ -69,7 +69,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Recommendation:
+class Suggestion:
     """A configuration to try, where it comes from and what the model expects of it.
 
     Args:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.live.hub import Hub, UserWatch, wait_for_wake
-from autotune_service.live.tail import Frame
+from autotune_service.live.tail import EventFrame
 from autotune_service.store.database import Store
 from autotune_service.store.experiments import ExperimentRow, get_experiment, list_positions
 from autotune_wire.frames import Event, Positions
@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 _POLL_S = 5.0
 
 
-async def subscribe(store: Store, hub: Hub, exp_uuid: UUID, after: int) -> AsyncGenerator[Frame]:
+async def subscribe(store: Store, hub: Hub, exp_uuid: UUID, after: int) -> AsyncGenerator[EventFrame]:
     """Give the events after a seq, those that are there and then those that come, until the caller stops.
 
     Each read starts after the last event given, so nothing is missed and nothing comes twice, however the
@@ -49,7 +49,7 @@ async def _however_long(read: Callable[[], Awaitable[_T]]) -> _T:
 
 def reset_of(row: ExperimentRow, epoch: str) -> Event:
     """Build what a watcher gets first whose seqs are of another log: the experiment as it stands in this one."""
-    data = {"epoch": epoch, "experiment": row.told().model_dump(mode="json")}
+    data = {"epoch": epoch, "experiment": row.to_wire().model_dump(mode="json")}
     return Event(seq=row.last_seq, type="reset", at=datetime.now(UTC), data=data)
 
 
@@ -87,12 +87,12 @@ class Following:
             self._watch.add(None)
         return len(found)
 
-    async def frames(self) -> AsyncGenerator[Frame]:
+    async def frames(self) -> AsyncGenerator[EventFrame]:
         """Give where each experiment stands, and then every event of each, in the order of its seqs."""
         with self._hub.watch_user(self._user_uuid) as self._watch:
             positions = await self._positions()
             self._seen = positions | self._seen  # the client may have said before where it was
-            yield Frame(0, datetime.now(UTC), Positions(positions=positions).model_dump_json())
+            yield EventFrame(0, datetime.now(UTC), Positions(positions=positions).model_dump_json())
             while True:
                 changed = self._watch.take()
                 while self._reset:
@@ -106,7 +106,7 @@ class Following:
                         break  # it was asked for while these were sent, and comes before all others
                 await self._watch.wait(_POLL_S)
 
-    async def _next_reset(self) -> Frame:
+    async def _next_reset(self) -> EventFrame:
         exp_uuid = self._reset.pop()
 
         async def read() -> ExperimentRow:
@@ -117,9 +117,9 @@ class Following:
         reset = reset_of(await _however_long(read), self._epoch)
         if self._seen.get(exp_uuid) == seen:  # else the client went elsewhere meanwhile
             self._seen[exp_uuid] = reset.seq
-        return _user_frame(exp_uuid, Frame(reset.seq, reset.at, reset.model_dump_json()))
+        return _user_frame(exp_uuid, EventFrame(reset.seq, reset.at, reset.model_dump_json()))
 
-    async def _new(self, exp_uuid: UUID) -> AsyncGenerator[Frame]:
+    async def _new(self, exp_uuid: UUID) -> AsyncGenerator[EventFrame]:
         with self._hub.tail(self._store, exp_uuid) as tail:
             while frames := await _however_long(partial(tail.after, seen := self._seen.get(exp_uuid, 0))):
                 for frame in frames:
@@ -138,6 +138,6 @@ class Following:
         return await _however_long(read)
 
 
-def _user_frame(exp_uuid: UUID, frame: Frame) -> Frame:
+def _user_frame(exp_uuid: UUID, frame: EventFrame) -> EventFrame:
     """Make a UserEvent of an event that is written out already."""
     return replace(frame, text=f'{{"exp_uuid":"{exp_uuid}",{frame.text.removeprefix("{")}')

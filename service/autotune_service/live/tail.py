@@ -18,7 +18,7 @@ _MAX_CHARACTERS = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class EventFrame:
     """An event as it is sent."""
 
     seq: int
@@ -36,7 +36,7 @@ class Tail:
     def __init__(self, store: Store, exp_uuid: UUID) -> None:
         self._store = store
         self._exp_uuid = exp_uuid
-        self._frames: deque[Frame] = deque()
+        self._frames: deque[EventFrame] = deque()
         self._n_characters = 0
         self._reading = asyncio.Lock()
         self._n_reads = 0
@@ -44,7 +44,7 @@ class Tail:
         """After which seq the last read found nothing; infinite where it did not come to the end of the log."""
         self._read_at = -math.inf
 
-    async def after(self, seq: int) -> Sequence[Frame]:
+    async def after(self, seq: int) -> Sequence[EventFrame]:
         """Give events after a seq, in order, at most a batch; none where the log has none.
 
         Whoever asks while another reads waits for that one's answer, if it was begun after the question and tells.
@@ -68,9 +68,9 @@ class Tail:
         """How long ago the log was looked at last."""
         return time.monotonic() - self._read_at
 
-    async def _read(self, seq: int) -> Sequence[Frame]:
+    async def _read(self, seq: int) -> Sequence[EventFrame]:
         events = await list_events(self._store, self._exp_uuid, seq, _BATCH)
-        frames = [Frame(event.seq, event.at, event.model_dump_json(), event.traceparent) for event in events]
+        frames = [EventFrame(event.seq, event.at, event.model_dump_json(), event.traceparent) for event in events]
         if len(frames) < _BATCH:
             self._end = frames[-1].seq if frames else seq
         if frames and (not self._frames or frames[-1].seq > self._frames[-1].seq):
@@ -80,13 +80,13 @@ class Tail:
             self._keep(frames)
         return frames
 
-    def _keep(self, frames: Sequence[Frame]) -> None:
+    def _keep(self, frames: Sequence[EventFrame]) -> None:
         self._frames.extend(frames)
         self._n_characters += sum(len(frame.text) for frame in frames)
         while self._n_characters > _MAX_CHARACTERS and len(self._frames) > 1:
             self._n_characters -= len(self._frames.popleft().text)
 
-    def _known(self, seq: int) -> Sequence[Frame]:
+    def _known(self, seq: int) -> Sequence[EventFrame]:
         if not self._frames or not self._frames[0].seq <= seq + 1 <= self._frames[-1].seq:
             return []
         start = seq + 1 - self._frames[0].seq

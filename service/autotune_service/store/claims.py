@@ -1,4 +1,4 @@
-"""Work that waits in a table with ``lease_token``, ``lease_by`` and ``lease_until``: one worker at a time claims it."""
+"""Work that waits in a table with ``claim_token``, ``claim_by`` and ``claim_until``: one worker at a time claims it."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ import sqlalchemy as sa
 
 from autotune_service.store.statements import Statement
 
-# Workers on several machines have several clocks: all lease times are the database's own.
+# Workers on several machines have several clocks: all times of claims are the database's own.
 NOW = sa.func.clock_timestamp()
 
 
 def claim_of(key: sa.Column[Any], *wanted: sa.ColumnElement[bool], first: sa.Column[Any], **also: Any) -> Statement:
-    """Make the statement that leases the first row which is wanted and which nobody holds, and gives it.
+    """Make the statement that claims the first row which is wanted and which nobody holds, and returns the row.
 
-    Its parameters are ``token``, ``worker`` and ``lease_for``.
+    Its parameters are ``token``, ``worker`` and ``claim_for``.
 
     Args:
         key: The table's primary key.
@@ -22,12 +22,12 @@ def claim_of(key: sa.Column[Any], *wanted: sa.ColumnElement[bool], first: sa.Col
         also: What else changes in the row.
     """
     table = key.table
-    is_free = sa.or_(table.c.lease_until.is_(None), table.c.lease_until < NOW)
+    is_free = sa.or_(table.c.claim_until.is_(None), table.c.claim_until < NOW)
     chosen = sa.select(key).where(*wanted, is_free).order_by(first).limit(1).with_for_update(skip_locked=True)
-    leased = {
-        "lease_token": sa.bindparam("token"),
-        "lease_by": sa.bindparam("worker"),
-        "lease_until": NOW + sa.bindparam("lease_for", type_=sa.Interval),
+    claimed = {
+        "claim_token": sa.bindparam("token"),
+        "claim_by": sa.bindparam("worker"),
+        "claim_until": NOW + sa.bindparam("claim_for", type_=sa.Interval),
     }
-    query = sa.update(table).where(key == chosen.scalar_subquery()).values(**leased, **also)
+    query = sa.update(table).where(key == chosen.scalar_subquery()).values(**claimed, **also)
     return Statement(query.returning(table))

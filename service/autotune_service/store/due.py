@@ -29,66 +29,66 @@ _CLAIM = claim_of(
     fitted_at=NOW,
 )
 _IS_HELD = sa.and_(
-    experiments.c.exp_uuid == sa.bindparam("of_uuid"), experiments.c.lease_token == sa.bindparam("of_token")
+    experiments.c.exp_uuid == sa.bindparam("of_uuid"), experiments.c.claim_token == sa.bindparam("of_token")
 )
 _LOCK = Statement(sa.select(experiments).where(_IS_HELD).with_for_update())
 _RELEASE = Statement(
     sa.update(experiments)
     .where(_IS_HELD)
     .values(
-        lease_token=None,
-        lease_by=None,
-        lease_until=None,
+        claim_token=None,
+        claim_by=None,
+        claim_until=None,
         retry_at=NOW + sa.bindparam("retry_in", type_=sa.Interval),  # nothing where that is
     )
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
+class Claim:
     """The right to commit the next suggestions of one experiment, until another worker takes it over."""
 
     token: UUID
     experiment: ExperimentRow
 
 
-async def claim_due_experiment(work: Work, worker: str, lease_for: timedelta) -> Lease | None:
+async def claim_due_experiment(work: Work, worker: str, claim_for: timedelta) -> Claim | None:
     """Take the experiment with due work that was served longest ago, None where no work is due or all of it is held.
 
     So an experiment that is told all the time neither keeps others waiting nor is kept waiting by them.
     """
     token = uuid4()
-    row = await work.one(_CLAIM(token=token, worker=worker, lease_for=lease_for))
-    return None if row is None else Lease(token, experiment_of(row))
+    row = await work.one(_CLAIM(token=token, worker=worker, claim_for=claim_for))
+    return None if row is None else Claim(token, experiment_of(row))
 
 
-async def renew_lease(work: Work, lease: Lease, lease_for: timedelta) -> bool:
-    """Hold on to a lease; False where it is lost."""
+async def renew_claim(work: Work, claim: Claim, claim_for: timedelta) -> bool:
+    """Hold on to a claim; False where it is lost."""
     query = (
         sa.update(experiments)
-        .where(experiments.c.exp_uuid == lease.experiment.exp_uuid, experiments.c.lease_token == lease.token)
-        .values(lease_until=NOW + lease_for)
+        .where(experiments.c.exp_uuid == claim.experiment.exp_uuid, experiments.c.claim_token == claim.token)
+        .values(claim_until=NOW + claim_for)
         .returning(experiments.c.exp_uuid)
     )
     return await work.one(query) is not None
 
 
-async def lock_leased_experiment(work: Work, lease: Lease) -> ExperimentRow | None:
-    """Lock the experiment of a lease; None where the lease is lost."""
-    row = await work.one(_LOCK(of_uuid=lease.experiment.exp_uuid, of_token=lease.token))
+async def lock_claimed_experiment(work: Work, claim: Claim) -> ExperimentRow | None:
+    """Lock the experiment of a claim; None where the claim is lost."""
+    row = await work.one(_LOCK(of_uuid=claim.experiment.exp_uuid, of_token=claim.token))
     return None if row is None else experiment_of(row)
 
 
-async def release_lease(work: Work, lease: Lease, retry_in: timedelta | None = None) -> None:
-    """Give a lease back; with ``retry_in``, nobody takes the work up again before then or the next tell."""
-    await work.run(_RELEASE(of_uuid=lease.experiment.exp_uuid, of_token=lease.token, retry_in=retry_in))
+async def release_claim(work: Work, claim: Claim, retry_in: timedelta | None = None) -> None:
+    """Give a claim back; with ``retry_in``, nobody takes the work up again before then or the next tell."""
+    await work.run(_RELEASE(of_uuid=claim.experiment.exp_uuid, of_token=claim.token, retry_in=retry_in))
 
 
-async def release_leases_of(work: Work, worker: str) -> None:
-    """Give back all that a worker holds, so that others need not wait until its leases run out."""
-    free = {"lease_token": None, "lease_by": None, "lease_until": None}
-    await work.run(sa.update(experiments).where(experiments.c.lease_by == worker).values(**free))
-    await work.run(sa.update(questions).where(questions.c.lease_by == worker).values(**free))
+async def release_claims_of(work: Work, worker: str) -> None:
+    """Give back all that a worker holds, so that others need not wait until its claims run out."""
+    free = {"claim_token": None, "claim_by": None, "claim_until": None}
+    await work.run(sa.update(experiments).where(experiments.c.claim_by == worker).values(**free))
+    await work.run(sa.update(questions).where(questions.c.claim_by == worker).values(**free))
 
 
 async def count_due(work: Work) -> int:
@@ -98,11 +98,11 @@ async def count_due(work: Work) -> int:
 
 
 async def seconds_until_due(work: Work) -> float | None:
-    """Tell in how many seconds a lease runs out or a retry is due; None where nothing waits.
+    """Tell in how many seconds a claim runs out or a retry is due; None where nothing waits.
 
     Work that nobody holds is due at once: whoever asked for work and did not get it found its row locked.
     """
-    at = sa.func.coalesce(sa.func.greatest(experiments.c.lease_until, experiments.c.retry_at), NOW)
+    at = sa.func.coalesce(sa.func.greatest(experiments.c.claim_until, experiments.c.retry_at), NOW)
     wait = sa.func.extract("epoch", sa.func.min(at) - NOW)
     row = await work.one(sa.select(sa.cast(wait, sa.Double).label("wait_s")).where(_IS_DUE))
     return None if row is None or row["wait_s"] is None else max(float(row["wait_s"]), 0.0)

@@ -45,7 +45,7 @@ _STANDING = Statement(
 )
 
 _WRITER: sa.Label[str] = sa.literal_column("xmin::text").label("writer")
-_VERSION = [*(experiments.c[name] for name in ("exp_uuid", "number", "last_seq", "updated_at")), _WRITER]
+_STAMP = [*(experiments.c[name] for name in ("exp_uuid", "number", "last_seq", "updated_at")), _WRITER]
 
 _AMONG = Statement(
     sa.select(experiments, _WRITER).where(
@@ -69,8 +69,8 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """What an experiment is called as long as nothing of it changes: ``writer`` is the transaction that wrote it so.
+class Stamp:
+    """What tells one state of an experiment from all its others: ``writer`` is the transaction that wrote it so.
 
     After a failover a transaction's number may come a second time; the seq and the moment are those of the row.
     """
@@ -136,7 +136,7 @@ class ExperimentRow:
         """How many suggestions are kept ready for whoever comes next."""
         return 0 if self.has_contexts else 1
 
-    def told(self) -> Experiment:
+    def to_wire(self) -> Experiment:
         """Shape the row for the wire."""
         best = None
         if self.best_observation_uuid is not None and self.best_response is not None and self.best_covars is not None:
@@ -200,19 +200,19 @@ async def get_standing(work: Work, exp_uuid: UUID, user_uuid: UUID) -> Standing 
     return None if row is None else Standing(**row)
 
 
-async def list_versions(work: Work, user_uuid: UUID, before: int | None, limit: int) -> list[Version]:
-    """Give the versions of a user's experiments with a number less than ``before``, newest first."""
-    query = sa.select(*_VERSION)
+async def list_stamps(work: Work, user_uuid: UUID, before: int | None, limit: int) -> list[Stamp]:
+    """List the stamps of a user's experiments with a number less than ``before``, newest first."""
+    query = sa.select(*_STAMP)
     query = query.where(experiments.c.owner_uuid == user_uuid)
     if before is not None:
         query = query.where(experiments.c.number < before)
-    return [Version(**row) for row in await work.all(query.order_by(experiments.c.number.desc()).limit(limit))]
+    return [Stamp(**row) for row in await work.all(query.order_by(experiments.c.number.desc()).limit(limit))]
 
 
-async def get_versions(work: Work, user_uuid: UUID, exp_uuids: Sequence[UUID]) -> list[tuple[Version, ExperimentRow]]:
-    """Give some of a user's experiments as they stand, each with its version, in no order."""
+async def list_stamped(work: Work, user_uuid: UUID, exp_uuids: Sequence[UUID]) -> list[tuple[Stamp, ExperimentRow]]:
+    """List some of a user's experiments as they stand, each with its stamp, in no order."""
     rows = await work.all(_AMONG(owner_uuid=user_uuid, exp_uuids=exp_uuids))
-    return [(Version(**{name: row[name] for name in Version.__slots__}), experiment_of(row)) for row in rows]
+    return [(Stamp(**{name: row[name] for name in Stamp.__slots__}), experiment_of(row)) for row in rows]
 
 
 async def count_experiments(work: Work, user_uuid: UUID) -> int:

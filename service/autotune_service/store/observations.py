@@ -43,7 +43,7 @@ class ObservationRow:
     version: int = 1
     is_excluded: bool = False
 
-    def told(self) -> Observation:
+    def to_wire(self) -> Observation:
         """Shape the row for the wire."""
         return Observation(
             observation_uuid=self.observation_uuid,
@@ -125,7 +125,7 @@ async def add_version(
     await work.run(insert(observation_versions).values(**values).on_conflict_do_nothing())
 
 
-async def list_versions(work: Work, observation_uuid: UUID) -> list[ObservationVersion]:
+async def list_observation_versions(work: Work, observation_uuid: UUID) -> list[ObservationVersion]:
     """Give the versions that are kept of an observation, oldest first; none of one that was never corrected."""
     query = (
         sa.select(observation_versions)

@@ -1,4 +1,4 @@
-"""What was answered to requests that carry a key, so that a repeated one gets the same answer and does nothing."""
+"""The replies to requests that carry a key, so that a repeated request gets the same reply and does nothing."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from autotune_service.store.database import Work
 from autotune_service.store.statements import Filled, Row, Statement
-from autotune_service.store.tables import answered_requests
+from autotune_service.store.tables import requests
 
 _NOW = sa.func.clock_timestamp()
 
@@ -21,25 +21,23 @@ _LOCK = Statement(
     )
 )
 _GET = Statement(
-    sa.select(answered_requests).where(
-        answered_requests.c.user_uuid == sa.bindparam("user_uuid"), answered_requests.c.key == sa.bindparam("key")
-    )
+    sa.select(requests).where(requests.c.user_uuid == sa.bindparam("user_uuid"), requests.c.key == sa.bindparam("key"))
 )
-_CONTENT: dict[str, sa.BindParameter[object]] = {name: sa.bindparam(name) for name in ("body_hash", "status", "answer")}
+_CONTENT: dict[str, sa.BindParameter[object]] = {name: sa.bindparam(name) for name in ("body_hash", "status", "reply")}
 _PUT = Statement(
-    insert(answered_requests)
+    insert(requests)
     .values(user_uuid=sa.bindparam("user_uuid"), key=sa.bindparam("key"), created_at=_NOW, **_CONTENT)
     .on_conflict_do_update(index_elements=["user_uuid", "key"], set_=_CONTENT)
 )
 
 
 @dataclass(frozen=True, slots=True)
-class AnsweredRow:
-    """What is known of a request; without a status it was not brought to its end, and ``answer`` is how far it came."""
+class RequestRow:
+    """What is known of a request; without a status it was not brought to its end, and ``reply`` is how far it came."""
 
     body_hash: bytes
     status: int | None
-    answer: str
+    reply: str
 
 
 async def lock_request(work: Work, user_uuid: UUID, key: str) -> bool:
@@ -48,22 +46,22 @@ async def lock_request(work: Work, user_uuid: UUID, key: str) -> bool:
     return row is not None and bool(row["is_locked"])
 
 
-async def get_answered(work: Work, user_uuid: UUID, key: str) -> AnsweredRow | None:
-    """Find what was answered to a user's request of this key."""
+async def get_request(work: Work, user_uuid: UUID, key: str) -> RequestRow | None:
+    """Find a user's request of this key."""
     row = await work.one(_GET(user_uuid=user_uuid, key=key))
-    return None if row is None else _answered_of(row)
+    return None if row is None else _request_of(row)
 
 
-def insert_answered(user_uuid: UUID, key: str, row: AnsweredRow) -> Filled:
-    """Build the query that stores what was answered, or how far it came."""
-    return _PUT(user_uuid=user_uuid, key=key, body_hash=row.body_hash, status=row.status, answer=row.answer)
+def insert_request(user_uuid: UUID, key: str, row: RequestRow) -> Filled:
+    """Build the query that stores the reply to a request, or how far the request came."""
+    return _PUT(user_uuid=user_uuid, key=key, body_hash=row.body_hash, status=row.status, reply=row.reply)
 
 
-async def delete_answered(work: Work, older_than: timedelta) -> None:
+async def delete_requests(work: Work, older_than: timedelta) -> None:
     """Forget the requests that are older."""
     before = _NOW - sa.cast(older_than, sa.Interval)
-    await work.run(sa.delete(answered_requests).where(answered_requests.c.created_at < before))
+    await work.run(sa.delete(requests).where(requests.c.created_at < before))
 
 
-def _answered_of(row: Row) -> AnsweredRow:
-    return AnsweredRow(bytes(row["body_hash"]), row["status"], row["answer"])
+def _request_of(row: Row) -> RequestRow:
+    return RequestRow(bytes(row["body_hash"]), row["status"], row["answer"])

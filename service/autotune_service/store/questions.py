@@ -1,6 +1,6 @@
-"""Questions to the engine that somebody waits for: put by the web processes, answered by a worker.
+"""Questions to the engine that somebody waits for: put by the web processes, computed by a worker.
 
-Like the experiments' own work they are claimed with a lease, so a question whose worker is gone is taken up by another.
+Like the experiments' own work they are claimed, so a question whose worker is gone is taken up by another.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _CLAIM = claim_of(questions.c.question_uuid, _WAITING, first=questions.c.created
 
 @dataclass(frozen=True, slots=True)
 class QuestionRow:
-    """A question as stored; ``data_rev`` is what its answer must know, and then what it does know."""
+    """A question as stored; ``data_rev`` is what its reply must know, and then what the reply knows."""
 
     question_uuid: UUID
     exp_uuid: UUID
@@ -37,16 +37,16 @@ class QuestionRow:
     body: dict[str, Any]
     data_rev: int
     state: QuestionState
-    answer: dict[str, Any] | None
+    reply: dict[str, Any] | None
     failure: str | None
-    lease_token: UUID | None
+    claim_token: UUID | None
 
 
 async def add_question(
     work: Work, exp_uuid: UUID, kind: QuestionKind, body_key: str, body: dict[str, Any], data_rev: int
 ) -> None:
-    """Put a question; one that waits already is left as it is, an answer that knows less is asked for anew."""
-    values = {"state": "waiting", "data_rev": data_rev, "answer": None, "failure": None, "answered_at": None}
+    """Put a question; one that waits already is left as it is, a reply that knows less is asked for anew."""
+    values = {"state": "waiting", "data_rev": data_rev, "reply": None, "failure": None, "answered_at": None}
     query = insert(questions).values(
         question_uuid=uuid4(),
         exp_uuid=exp_uuid,
@@ -58,7 +58,7 @@ async def add_question(
     )
     query = query.on_conflict_do_update(
         index_elements=["exp_uuid", "kind", "body_key"],
-        set_={**values, "answer": sa.null(), "created_at": NOW},
+        set_={**values, "reply": sa.null(), "created_at": NOW},
         where=sa.and_(sa.not_(_WAITING), questions.c.data_rev < data_rev),
     )
     await work.run(query)
@@ -79,20 +79,20 @@ async def count_waiting(work: Work) -> int:
     return 0 if row is None else int(row["n"])
 
 
-async def claim_question(work: Work, worker: str, lease_for: timedelta) -> QuestionRow | None:
+async def claim_waiting_question(work: Work, worker: str, claim_for: timedelta) -> QuestionRow | None:
     """Take the question that has waited longest, None where none waits or all are held."""
-    row = await work.one(_CLAIM(token=uuid4(), worker=worker, lease_for=lease_for))
+    row = await work.one(_CLAIM(token=uuid4(), worker=worker, claim_for=claim_for))
     return None if row is None else _question_of(row)
 
 
-async def renew_question(work: Work, question: QuestionRow, lease_for: timedelta) -> bool:
+async def renew_question(work: Work, question: QuestionRow, claim_for: timedelta) -> bool:
     """Hold on to a question; False where it is lost."""
-    query = sa.update(questions).where(_is_held(question)).values(lease_until=NOW + lease_for)
+    query = sa.update(questions).where(_is_held(question)).values(claim_until=NOW + claim_for)
     return await work.one(query.returning(questions.c.question_uuid)) is not None
 
 
-async def update_answer(
-    work: Work, question: QuestionRow, data_rev: int, answer: dict[str, Any] | None, failure: str | None
+async def update_reply(
+    work: Work, question: QuestionRow, data_rev: int, reply: dict[str, Any] | None, failure: str | None
 ) -> bool:
     """Store what came of a question; False where it is lost."""
     query = (
@@ -101,12 +101,12 @@ async def update_answer(
         .values(
             state="answered" if failure is None else "failed",
             data_rev=data_rev,
-            answer=sa.null() if answer is None else answer,
+            reply=sa.null() if reply is None else reply,
             failure=failure,
             answered_at=NOW,
-            lease_token=None,
-            lease_by=None,
-            lease_until=None,
+            claim_token=None,
+            claim_by=None,
+            claim_until=None,
         )
     )
     return await work.one(query.returning(questions.c.question_uuid)) is not None
@@ -118,14 +118,14 @@ async def delete_question(work: Work, question: QuestionRow) -> bool:
     return await work.one(query) is not None
 
 
-async def delete_old_answers(work: Work, exp_uuid: UUID, data_rev: int) -> None:
-    """Drop the answers of an experiment that know less than ``data_rev``."""
+async def delete_old_replies(work: Work, exp_uuid: UUID, data_rev: int) -> None:
+    """Drop the replies of an experiment that know less than ``data_rev``."""
     old = sa.and_(questions.c.data_rev < data_rev, questions.c.answered_at < NOW - _READ_WITHIN)
     await work.run(sa.delete(questions).where(questions.c.exp_uuid == exp_uuid, sa.not_(_WAITING), old))
 
 
-async def delete_unasked_answers(work: Work) -> None:
-    """Drop the answers of all experiments that nobody has asked for lately."""
+async def delete_unasked_replies(work: Work) -> None:
+    """Drop the replies of all experiments that nobody has asked for lately."""
     await work.run(sa.delete(questions).where(sa.not_(_WAITING), questions.c.answered_at < NOW - _KEPT))
 
 
@@ -133,9 +133,10 @@ def _is_held(question: QuestionRow) -> sa.ColumnElement[bool]:
     return sa.and_(
         questions.c.question_uuid == question.question_uuid,
         questions.c.state == question.state,
-        questions.c.lease_token.is_not_distinct_from(question.lease_token),
+        questions.c.claim_token.is_not_distinct_from(question.claim_token),
     )
 
 
 def _question_of(row: Row) -> QuestionRow:
-    return QuestionRow(**{name: row[name] for name in QuestionRow.__slots__})
+    columns = {"reply": "answer", "claim_token": "lease_token"}
+    return QuestionRow(**{name: row[columns.get(name, name)] for name in QuestionRow.__slots__})

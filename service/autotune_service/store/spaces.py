@@ -33,7 +33,7 @@ class SpaceRow:
     seq: int
     created_at: datetime
 
-    def told(self) -> SpaceRevision:
+    def to_wire(self) -> SpaceRevision:
         """Shape the row for the wire."""
         return SpaceRevision(
             revision=self.revision,

@@ -103,7 +103,7 @@ class SuggestionRow:
         """Whether it is one of the experiment's ``n_open``: open, and for anybody."""
         return self.is_open and self.fixed_key is None
 
-    def told(self) -> Suggestion:
+    def to_wire(self) -> Suggestion:
         """Shape the row for the wire."""
         return Suggestion(
             suggestion_uuid=self.suggestion_uuid,

@@ -19,6 +19,19 @@ def _moment(name: str, *, nullable: bool = False) -> sa.Column[object]:
     return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
 
 
+def _claim() -> list[sa.Column[object]]:
+    """Build the columns of a worker's claim on a row.
+
+    In the database they are named after leases, as in the first version: a service of a former version that runs
+    beside this one during an upgrade reads them by these names.
+    """
+    return [
+        sa.Column("lease_token", UUID(as_uuid=True), key="claim_token", nullable=True),
+        sa.Column("lease_by", sa.Text, key="claim_by", nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), key="claim_until", nullable=True),
+    ]
+
+
 users = sa.Table(
     "users",
     metadata,
@@ -69,15 +82,13 @@ experiments = sa.Table(
     sa.Column("best_response", sa.Double, nullable=True),
     sa.Column("best_covars", _JSON, nullable=True),
     # data_rev counts the observations and the changes of the space: each of them has the engine look again.
-    # The engine's work: due where data_rev > fit_rev or n_open < n_wanted, held by whoever has the lease; n_open counts
+    # The engine's work: due where data_rev > fit_rev or n_open < n_wanted, held by whoever has the claim; n_open counts
     # the open suggestions that anybody can take, so not those made for fixed values.
     sa.Column("data_rev", sa.BigInteger, nullable=False),
     sa.Column("fit_rev", sa.BigInteger, nullable=False),
     sa.Column("n_open", sa.Integer, nullable=False),
     sa.Column("n_wanted", sa.Integer, nullable=False),
-    _uuid("lease_token", nullable=True),
-    sa.Column("lease_by", sa.Text, nullable=True),
-    _moment("lease_until", nullable=True),
+    *_claim(),
     _moment("retry_at", nullable=True),
     sa.Column("responses", _JSON, nullable=False),
     sa.Column("constraints", _JSON, nullable=False),
@@ -198,26 +209,24 @@ questions = sa.Table(
     sa.Column("body_key", sa.Text, nullable=False),
     sa.Column("data_rev", sa.BigInteger, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
-    sa.Column("answer", _JSON, nullable=True),
+    sa.Column("answer", _JSON, key="reply", nullable=True),
     sa.Column("failure", sa.Text, nullable=True),
-    _uuid("lease_token", nullable=True),
-    sa.Column("lease_by", sa.Text, nullable=True),
-    _moment("lease_until", nullable=True),
+    *_claim(),
     _moment("created_at"),
     _moment("answered_at", nullable=True),
     sa.UniqueConstraint("exp_uuid", "kind", "body_key"),
     sa.Index("questions_waiting", "created_at", postgresql_where=sa.text("state = 'waiting'")),
 )
 
-# What was answered to requests with an Idempotency-Key; without a status the request was not answered to its end.
-answered_requests = sa.Table(
+# The replies to requests with an Idempotency-Key; without a status the request was not brought to its end.
+requests = sa.Table(
     "answered_requests",
     metadata,
     _uuid("user_uuid", sa.ForeignKey("users.user_uuid", ondelete="CASCADE"), primary_key=True),
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("body_hash", sa.LargeBinary, nullable=False),
     sa.Column("status", sa.Integer, nullable=True),
-    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("answer", sa.Text, key="reply", nullable=False),
     _moment("created_at"),
     sa.Index("answered_requests_by_age", "created_at"),
 )

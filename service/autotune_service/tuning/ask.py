@@ -163,7 +163,7 @@ async def lease(
 
 
 def _leased_event(one: SuggestionRow) -> NewEvent:
-    told = one.told().model_dump(mode="json", include={"suggestion_uuid", "worker", "lease_until"})
+    told = one.to_wire().model_dump(mode="json", include={"suggestion_uuid", "worker", "lease_until"})
     return "suggestion_leased", told
 
 

@@ -13,7 +13,7 @@ from autotune_service.store.experiments import ExperimentRow, get_experiment
 from autotune_service.store.questions import (
     QuestionRow,
     add_question,
-    delete_old_answers,
+    delete_old_replies,
     delete_question,
     get_question,
 )
@@ -139,7 +139,7 @@ async def _put(work: Work, row: ExperimentRow, fixed: Configuration, n: int, lim
         found = None
     if found is None:
         await require_room_for_question(work, limits)
-        await delete_old_answers(work, row.exp_uuid, row.data_rev)
+        await delete_old_replies(work, row.exp_uuid, row.data_rev)
         await add_question(work, row.exp_uuid, "suggest", key, {"fixed": fixed, "n": n}, row.data_rev)
         call_worker(work, row.exp_uuid)
     return None
@@ -155,6 +155,6 @@ async def _first_guess(work: Work, row: ExperimentRow, fixed: Configuration) -> 
     if not is_feasible(row.space, row.constraints, covars):
         return None
     guess = guess_row(row, covars, seq=row.last_seq + 1, now=now, fixed=fixed, fixed_key=key_of(fixed))
-    announced = {**guess.told().model_dump(mode="json"), "superseded": []}
+    announced = {**guess.to_wire().model_dump(mode="json"), "superseded": []}
     await record(work, row, now, [("suggestion_created", announced)], {}, insert_suggestions([guess]))
     return guess

@@ -16,7 +16,7 @@ from autotune_service.store.observations import (
     add_version,
     get_observation,
     list_counted,
-    list_versions,
+    list_observation_versions,
     update_observation,
 )
 from autotune_service.store.spaces import list_spaces
@@ -45,21 +45,19 @@ async def correct(
         require_active(row)
         before = await _observation(work, exp_uuid, observation_uuid)
         if before.version != body.version:
-            told = before.told().model_dump(mode="json")
+            told = before.to_wire().model_dump(mode="json")
             raise VersionConflictError(f"the observation has version {before.version} by now", told)
         after = await _corrected(work, row, before, body)
         await add_version(work, before, seq=before.seq, at=before.created_at, reason=None, user_uuid=None)
         await add_version(work, after, seq=row.last_seq + 1, at=now, reason=body.reason, user_uuid=user_uuid)
         await update_observation(work, after)
         await _settle(work, row, after, body.reason, now)
-        corrected = after.told()
+        corrected = after.to_wire()
         await once.keep(work, corrected)
     return corrected
 
 
-async def list_observation_versions(
-    store: Store, user_uuid: UUID, exp_uuid: UUID, observation_uuid: UUID
-) -> ObservationVersions:
+async def read_versions(store: Store, user_uuid: UUID, exp_uuid: UUID, observation_uuid: UUID) -> ObservationVersions:
     """Give the versions of an observation, oldest first.
 
     Raises:
@@ -68,7 +66,7 @@ async def list_observation_versions(
     async with store.work() as work:
         await get_experiment(work, exp_uuid, user_uuid)
         row = await _observation(work, exp_uuid, observation_uuid)
-        versions = await list_versions(work, observation_uuid)
+        versions = await list_observation_versions(work, observation_uuid)
     return ObservationVersions(observation_uuid=observation_uuid, versions=versions or [row.as_version()])
 
 
@@ -101,7 +99,7 @@ async def _settle(work: Work, row: ExperimentRow, after: ObservationRow, reason:
     data_rev = row.data_rev + 1
     now_best = (None, None, None) if best is None else (best.observation_uuid, best.response, best.covars)
     values = with_new_data(row, data_rev, now_best)
-    corrected = {**after.told().model_dump(mode="json"), "reason": reason}
+    corrected = {**after.to_wire().model_dump(mode="json"), "reason": reason}
     events: list[NewEvent] = [("observation_corrected", corrected)]
     if now_best != row.best_one:
         events.append(best_changed(now_best))

@@ -53,13 +53,13 @@ async def create_experiment(
         await require_room(work, user_uuid, limits)
         row = await add_experiment(work, _values(user_uuid, new, now))
         await add_space(work, SpaceRow(row.exp_uuid, 0, row.space, row.constraints, {}, seq=1, created_at=now))
-        told = row.told()
+        told = row.to_wire()
         events: list[NewEvent] = [("experiment_created", told.model_dump(mode="json"))]
         guesses = []
         if row.n_open:
             guess = guess_row(row, guess_of(row.space), seq=2, now=now)
             guesses.append(insert_suggestions([guess]))
-            events.append(("suggestion_created", {**guess.told().model_dump(mode="json"), "superseded": []}))
+            events.append(("suggestion_created", {**guess.to_wire().model_dump(mode="json"), "superseded": []}))
         await record_first(work, row, now, events, *guesses)
         await once.keep(work, told)
     return told
@@ -130,7 +130,7 @@ async def history_page(store: Store, user_uuid: UUID, exp_uuid: UUID, query: Pag
         rows = await list_observations(work, exp_uuid, after, query.limit + 1)
     page = rows[: query.limit]
     return HistoryPage(
-        observations=[row.told() for row in page], next=str(page[-1].seq) if len(rows) > len(page) else None
+        observations=[row.to_wire() for row in page], next=str(page[-1].seq) if len(rows) > len(page) else None
     )
 
 
@@ -142,7 +142,7 @@ async def close_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID, once: 
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_active(row)
         await record(work, row, now, [("experiment_closed", {})], {"state": "closed"})
-        told = (await get_experiment(work, exp_uuid, user_uuid)).told()
+        told = (await get_experiment(work, exp_uuid, user_uuid)).to_wire()
         await once.keep(work, told)
     return told
 

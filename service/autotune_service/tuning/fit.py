@@ -1,7 +1,7 @@
 """The engine's side of the loop: claim work that is due, commit what came of it.
 
 The engine itself runs between the two, outside any transaction. What it computed is committed only by whoever still
-holds the lease, so one experiment has one fit at a time and a lost worker's result cannot overwrite a newer one.
+holds the claim, so one experiment has one fit at a time and a lost worker's result cannot overwrite a newer one.
 """
 
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from typing import Any
 
 from autotune_service.store.database import Store, Work
 from autotune_service.store.due import (
-    Lease,
+    Claim,
     claim_due_experiment,
-    lock_leased_experiment,
-    release_lease,
-    release_leases_of,
-    renew_lease,
+    lock_claimed_experiment,
+    release_claim,
+    release_claims_of,
+    renew_claim,
     seconds_until_due,
 )
 from autotune_service.store.events import NewEvent, call_workers, get_traceparent, record
@@ -23,10 +23,10 @@ from autotune_service.store.experiments import ExperimentRow
 from autotune_service.store.observations import ObservationRow
 from autotune_service.store.suggestions import SuggestionRow, list_pending, replace_suggestions
 from autotune_service.tuning.new_suggestions import (
-    Solved,
+    EngineRun,
     best_predicted_of,
     created_events,
-    fresh_proposals,
+    still_new,
     suggestion_rows,
 )
 from autotune_service.tuning.snapshot import Snapshot, read_snapshot
@@ -37,10 +37,10 @@ MAX_BATCH = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ClaimedFit:
     """A claimed experiment with the snapshot that the engine works on."""
 
-    lease: Lease
+    claim: Claim
     snapshot: Snapshot
     n: int
     traceparent: str | None = None
@@ -62,65 +62,65 @@ class Job:
         return self.snapshot.pending
 
 
-async def claim_job(store: Store, worker: str, lease_for: timedelta) -> Job | None:
+async def claim_fit(store: Store, worker: str, claim_for: timedelta) -> ClaimedFit | None:
     """Claim an experiment's due work, with its snapshot; None where none is due."""
     async with store.work() as work:
-        lease = await claim_due_experiment(work, worker, lease_for)
-        if lease is None:
+        claim = await claim_due_experiment(work, worker, claim_for)
+        if claim is None:
             return None
-        row = lease.experiment
+        row = claim.experiment
         has_new_data = row.data_rev > row.fit_rev
         n = row.n_wanted if has_new_data else row.n_wanted - row.n_open
         traceparent = await get_traceparent(work, row.exp_uuid, row.last_seq) if has_new_data else None
-        return Job(lease, await read_snapshot(work, row), min(n, MAX_BATCH), traceparent)
+        return ClaimedFit(claim, await read_snapshot(work, row), min(n, MAX_BATCH), traceparent)
 
 
-async def keep_job(store: Store, job: Job, lease_for: timedelta) -> bool:
-    """Hold on to a job; False where another worker has it."""
+async def keep_fit(store: Store, fit: ClaimedFit, claim_for: timedelta) -> bool:
+    """Hold on to a fit; False where another worker has it."""
     async with store.work() as work:
-        return await renew_lease(work, job.lease, lease_for)
+        return await renew_claim(work, fit.claim, claim_for)
 
 
-async def commit_job(store: Store, job: Job, solved: Solved, failure: str | None = None) -> bool:
-    """Store the suggestions of a job and give its lease back.
+async def commit_fit(store: Store, fit: ClaimedFit, engine_run: EngineRun, failure: str | None = None) -> bool:
+    """Store the suggestions of a fit and give its claim back.
 
     Args:
         store: Where the experiment is.
-        job: The job, still leased.
-        solved: What the engine gave.
-        failure: Why the model failed, where the proposals are not the model's.
+        fit: The fit, still claimed.
+        engine_run: What the engine gave.
+        failure: Why the model failed, where the suggestions are not the model's.
 
     Returns:
-        False where the lease was lost and nothing was stored.
+        False where the claim was lost and nothing was stored.
     """
     now = datetime.now(UTC)
     async with store.work() as work:
-        row = await lock_leased_experiment(work, job.lease)
+        row = await lock_claimed_experiment(work, fit.claim)
         if row is None:
             return False
         if not row.is_closed and row.stopped is None:
-            await _store(work, job, row, solved, _failures(job, failure), now)
-        await release_lease(work, job.lease)
+            await _store(work, fit, row, engine_run, _failures(fit, failure), now)
+        await release_claim(work, fit.claim)
     return True
 
 
-async def fail_job(store: Store, job: Job, failure: str, retry_in: timedelta) -> None:
+async def fail_fit(store: Store, fit: ClaimedFit, failure: str, retry_in: timedelta) -> None:
     """Record that the engine gave nothing; the next tell, or the time given, has it tried again."""
     now = datetime.now(UTC)
     async with store.work() as work:
-        row = await lock_leased_experiment(work, job.lease)
+        row = await lock_claimed_experiment(work, fit.claim)
         if row is None:
             return
         if not row.is_closed:
-            await record(work, row, now, _failures(job, failure), {"n_wanted": row.n_ready})
-        has_newer_data = row.data_rev > job.experiment.data_rev
-        await release_lease(work, job.lease, None if has_newer_data else retry_in)
+            await record(work, row, now, _failures(fit, failure), {"n_wanted": row.n_ready})
+        has_newer_data = row.data_rev > fit.experiment.data_rev
+        await release_claim(work, fit.claim, None if has_newer_data else retry_in)
 
 
 async def hand_back(store: Store, worker: str) -> None:
     """Give back all that a worker holds, when it stops, and call the others."""
     async with store.work() as work:
-        await release_leases_of(work, worker)
+        await release_claims_of(work, worker)
         call_workers(work)
 
 
@@ -131,21 +131,21 @@ async def next_due(store: Store) -> float | None:
 
 
 async def _store(
-    work: Work, job: Job, row: ExperimentRow, solved: Solved, failures: list[NewEvent], now: datetime
+    work: Work, fit: ClaimedFit, row: ExperimentRow, engine_run: EngineRun, failures: list[NewEvent], now: datetime
 ) -> None:
-    fit_rev = job.experiment.data_rev
+    fit_rev = fit.experiment.data_rev
     pending = await list_pending(work, row.exp_uuid)
     superseded = [one for one in pending if one.is_open and one.data_rev < fit_rev]
     kept = [one for one in pending if one not in superseded]
-    new = await fresh_proposals(work, job.snapshot, row, solved.proposals, kept)
-    rows = suggestion_rows(job.snapshot, solved, new, row.last_seq + 1 + len(failures), now)
+    new = await still_new(work, fit.snapshot, row, engine_run.suggestions, kept)
+    rows = suggestion_rows(fit.snapshot, engine_run, new, row.last_seq + 1 + len(failures), now)
     events = failures + created_events(rows, superseded)
     values: dict[str, Any] = {
         "fit_rev": max(row.fit_rev, fit_rev),
         "n_open": row.n_open - sum(one.is_counted for one in superseded) + len(rows),
         "n_wanted": row.n_ready,  # whoever still waits for more is woken by these events and raises it again
     }
-    values |= best_predicted_of(row, solved, fit_rev)
+    values |= best_predicted_of(row, engine_run, fit_rev)
     stopped = await stopped_by_gain(work, row, new, now)
     if stopped is not None:
         values["stopped"], event = stopped
@@ -153,7 +153,7 @@ async def _store(
     await record(work, row, now, events, values, *replace_suggestions(superseded, rows))
 
 
-def _failures(job: Job, failure: str | None) -> list[NewEvent]:
+def _failures(fit: ClaimedFit, failure: str | None) -> list[NewEvent]:
     if failure is None:
         return []
-    return [("engine_failed", {"reason": failure, "data_rev": job.experiment.data_rev})]
+    return [("engine_failed", {"reason": failure, "data_rev": fit.experiment.data_rev})]

@@ -53,7 +53,7 @@ async def renew(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Renew, once
         found = await list_suggestions(work, exp_uuid, body.suggestion_uuids)
         _require_known(exp_uuid, body.suggestion_uuids, found)
         lost = [one.suggestion_uuid for one in found if one.state != LEASED or one.lease_by != body.worker]
-        held = Leases(suggestions=[one.told() for one in found], lost=lost)
+        held = Leases(suggestions=[one.to_wire() for one in found], lost=lost)
         await once.keep(work, held)
     return held
 
@@ -81,7 +81,7 @@ async def abandon(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Abandon, 
             await _abandon(work, row, suggestion, body.reason, now)
         ended = await get_suggestion(work, exp_uuid, body.suggestion_uuid)
         assert ended is not None
-        told = ended.told()
+        told = ended.to_wire()
         await once.keep(work, told)
     return told
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from cachetools import LRUCache
 
 from autotune_service.store.database import Store
-from autotune_service.store.experiments import Version, get_versions, list_versions
+from autotune_service.store.experiments import Stamp, list_stamped, list_stamps
 from autotune_service.tuning.experiments import cursor_of
 from autotune_wire.experiments import PageQuery
 
@@ -17,29 +17,29 @@ class Listing:
     """Pages of experiments as JSON.
 
     Reading and shaping a thousand experiments takes a fifth of a second, and of those that somebody looks at again all
-    but a few are as they were. So each is kept as JSON with its version, those that were asked for last.
+    but a few are as they were. So each is kept as JSON with its stamp, those that were asked for last.
     """
 
     def __init__(self) -> None:
-        self._shaped: LRUCache[UUID, tuple[Version, bytes]] = LRUCache(_MAX_BYTES, getsizeof=lambda one: len(one[1]))
+        self._shaped: LRUCache[UUID, tuple[Stamp, bytes]] = LRUCache(_MAX_BYTES, getsizeof=lambda one: len(one[1]))
 
     async def page(self, store: Store, user_uuid: UUID, query: PageQuery) -> bytes:
         """Give a page of a user's experiments, newest first, as the JSON of an ``ExperimentPage``."""
         before = cursor_of(query)
         async with store.work() as work:
-            versions = await list_versions(work, user_uuid, before, query.limit + 1)
-            page = versions[: query.limit]
-            shaped = {version.exp_uuid: self._known(version) for version in page}
+            stamps = await list_stamps(work, user_uuid, before, query.limit + 1)
+            page = stamps[: query.limit]
+            shaped = {stamp.exp_uuid: self._known(stamp) for stamp in page}
             missing = [exp_uuid for exp_uuid, text in shaped.items() if text is None]
-            for version, row in await get_versions(work, user_uuid, missing) if missing else ():
-                text = row.told().model_dump_json().encode()
-                shaped[version.exp_uuid] = text
+            for stamp, row in await list_stamped(work, user_uuid, missing) if missing else ():
+                text = row.to_wire().model_dump_json().encode()
+                shaped[stamp.exp_uuid] = text
                 if len(text) <= _MAX_BYTES:
-                    self._shaped[version.exp_uuid] = version, text
-        after = str(page[-1].number) if len(versions) > len(page) else None
+                    self._shaped[stamp.exp_uuid] = stamp, text
+        after = str(page[-1].number) if len(stamps) > len(page) else None
         texts = [text for text in shaped.values() if text is not None]
         return b'{"experiments":[' + b",".join(texts) + b'],"next":' + json.dumps(after).encode() + b"}"
 
-    def _known(self, version: Version) -> bytes | None:
-        known = self._shaped.get(version.exp_uuid)
-        return known[1] if known is not None and known[0] == version else None
+    def _known(self, stamp: Stamp) -> bytes | None:
+        known = self._shaped.get(stamp.exp_uuid)
+        return known[1] if known is not None and known[0] == stamp else None

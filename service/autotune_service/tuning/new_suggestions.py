@@ -1,4 +1,4 @@
-"""From what the engine proposes to suggestions that are stored, and the events that announce them."""
+"""From what the engine suggests to suggestions that are stored, and the events that announce them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from autotune_wire.suggestions import AcquisitionKind, Predicted, Source
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class NewSuggestion:
     """A suggestion before it is stored."""
 
     covars: Configuration
@@ -36,25 +36,29 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
-class Solved:
+class EngineRun:
     """What an engine run gave; ``seconds`` is how long it took."""
 
-    proposals: Sequence[Proposal]
+    suggestions: Sequence[NewSuggestion]
     best_predicted: tuple[Configuration, Predicted] | None = None
     engine_version: str | None = None
     seconds: float | None = None
 
 
-async def fresh_proposals(
-    work: Work, snapshot: Snapshot, row: ExperimentRow, proposals: Sequence[Proposal], pending: Sequence[SuggestionRow]
-) -> list[Proposal]:
-    """Leave out what was told, taken or suggested while the engine ran: it could not know, and proposes it again.
+async def still_new(
+    work: Work,
+    snapshot: Snapshot,
+    row: ExperimentRow,
+    suggestions: Sequence[NewSuggestion],
+    pending: Sequence[SuggestionRow],
+) -> list[NewSuggestion]:
+    """Leave out what was told, taken or suggested while the engine ran: it could not know, and suggests it again.
 
     Args:
-        work: The transaction that stores the proposals.
+        work: The transaction that stores the suggestions.
         snapshot: What the engine knew.
         row: The experiment as it is now.
-        proposals: What the engine proposes; none of it is left where the space has changed.
+        suggestions: What the engine suggests; none of it is left where the space has changed.
         pending: What is pending now.
     """
     if row.space_revision != snapshot.experiment.space_revision:
@@ -62,19 +66,19 @@ async def fresh_proposals(
     known = {one.suggestion_uuid for one in snapshot.pending}
     told = await list_counted(work, row.exp_uuid, after=snapshot.experiment.last_seq)
     arrived = [one.covars for one in told] + [one.covars for one in pending if one.suggestion_uuid not in known]
-    return [one for one in proposals if not any(is_same(row.space, one.covars, covars) for covars in arrived)]
+    return [one for one in suggestions if not any(is_same(row.space, one.covars, covars) for covars in arrived)]
 
 
 def suggestion_rows(
     snapshot: Snapshot,
-    solved: Solved,
-    proposals: Sequence[Proposal],
+    engine_run: EngineRun,
+    suggestions: Sequence[NewSuggestion],
     first_seq: int,
     now: datetime,
     fixed: Configuration | None = None,
     fixed_key: str | None = None,
 ) -> list[SuggestionRow]:
-    """Make a suggestion of each proposal, announced by the events from ``first_seq`` on."""
+    """Build the row of each suggestion, announced by the events from ``first_seq`` on."""
     primary, _ = primary_of(snapshot.experiment.responses)
     return [
         SuggestionRow(
@@ -90,24 +94,24 @@ def suggestion_rows(
             predictions={name: predicted.model_dump() for name, predicted in one.predictions.items()},
             acquisition=one.acquisition,
             acquisition_kind=one.acquisition_kind,
-            engine_version=solved.engine_version,
+            engine_version=engine_run.engine_version,
             seed=snapshot.experiment.seed,
             data_rev=snapshot.data_rev,
             data_seq=snapshot.experiment.last_seq,
-            seconds=solved.seconds,
+            seconds=engine_run.seconds,
             fixed=fixed or {},
             fixed_key=fixed_key,
             created_at=now,
         )
-        for index, one in enumerate(proposals)
+        for index, one in enumerate(suggestions)
     ]
 
 
-def best_predicted_of(row: ExperimentRow, solved: Solved, data_rev: int) -> dict[str, Any]:
+def best_predicted_of(row: ExperimentRow, engine_run: EngineRun, data_rev: int) -> dict[str, Any]:
     """Give what the experiment's row keeps of the best predicted run; nothing where it knows of newer data."""
-    if solved.best_predicted is None or (row.best_predicted is not None and row.best_predicted.data_rev > data_rev):
+    if engine_run.best_predicted is None or (row.best_predicted is not None and row.best_predicted.data_rev > data_rev):
         return {}
-    covars, predicted = solved.best_predicted
+    covars, predicted = engine_run.best_predicted
     return {"best_predicted": {"covars": covars, **predicted.model_dump(), "data_rev": data_rev}}
 
 
@@ -117,6 +121,6 @@ def created_events(rows: Sequence[SuggestionRow], superseded: Sequence[Suggestio
     if replaced and not rows:
         return [("suggestion_superseded", {"superseded": replaced})]
     return [
-        ("suggestion_created", {**row.told().model_dump(mode="json"), "superseded": [] if index else replaced})
+        ("suggestion_created", {**row.to_wire().model_dump(mode="json"), "superseded": [] if index else replaced})
         for index, row in enumerate(rows)
     ]

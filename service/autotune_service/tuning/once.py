@@ -8,31 +8,31 @@ from uuid import UUID
 
 from autotune_service.domain.errors import KeyReusedError, RequestRunningError
 from autotune_service.store.database import Store, Work
-from autotune_service.store.once import AnsweredRow, get_answered, insert_answered, lock_request
+from autotune_service.store.once import RequestRow, get_request, insert_request, lock_request
 from autotune_service.store.statements import Filled
 from autotune_wire.base import Reply
 
 R = TypeVar("R", bound=Reply)
 
 KEPT_FOR = timedelta(days=7)
-"""How long an answer is remembered."""
+"""How long a reply is kept."""
 
 _DONE = 200
 _RUNNING = "the request with this Idempotency-Key is at work: send it again"
 
 
-class _AnsweredBefore(Exception):  # noqa: N818 -- no error: the work of the request is done
-    def __init__(self, answer: str) -> None:
+class _DoneBefore(Exception):  # noqa: N818 -- no error: the work of the request is done
+    def __init__(self, reply: str) -> None:
         super().__init__()
-        self.answer = answer
+        self.reply = reply
 
 
 class Once:
     """One request of a user; without a key it is done as often as it comes.
 
     A use case calls ``begin`` first in its transaction and ``keep`` last, or runs what ``kept`` gives with its last
-    change: what it does and what it answers are then stored together or not at all. One of several transactions calls
-    ``begin`` first in each of them, and runs what ``note`` gives where it takes what its answer will give.
+    change: what it does and its reply are then stored together or not at all. One of several transactions calls
+    ``begin`` first in each of them, and runs what ``note`` gives where it takes what its reply will name.
 
     Args:
         user_uuid: Who sends it.
@@ -51,12 +51,12 @@ class Once:
         """Whether it can be known again."""
         return self._key is not None
 
-    async def answer(self, reply_type: type[R], act: Awaitable[R]) -> R:
-        """Do what is asked, or give the answer of the time that it was done."""
+    async def reply(self, reply_type: type[R], act: Awaitable[R]) -> R:
+        """Do what is asked, or return the reply of the time when it was done."""
         try:
             return await act
-        except _AnsweredBefore as before:
-            return reply_type.model_validate_json(before.answer)
+        except _DoneBefore as before:
+            return reply_type.model_validate_json(before.reply)
 
     async def begin(self, work: Work) -> list[UUID]:
         """Start, or go on, unless it was done before.
@@ -72,12 +72,12 @@ class Once:
             return []
         if not await lock_request(work, self._user_uuid, self._key):
             raise RequestRunningError(_RUNNING)
-        row = await get_answered(work, self._user_uuid, self._key)
+        row = await get_request(work, self._user_uuid, self._key)
         if row is not None and row.body_hash != self._body_hash:
             raise KeyReusedError("this Idempotency-Key belongs to another request: give each request its own")
         if row is not None and row.status is not None:
-            raise _AnsweredBefore(row.answer)
-        noted = [] if row is None else [UUID(one) for one in json.loads(row.answer)]
+            raise _DoneBefore(row.reply)
+        noted = [] if row is None else [UUID(one) for one in json.loads(row.reply)]
         if self._noted is None:
             self._noted = noted
         elif noted != self._noted:
@@ -97,32 +97,36 @@ class Once:
             return await self.begin(work)
 
     def note(self, uuids: Iterable[UUID]) -> list[Filled]:
-        """Note that it came so much further, for a request of several transactions, and give what stores that."""
+        """Build the queries that store how far a request of several transactions came.
+
+        Args:
+            uuids: The suggestions that this transaction takes for the request.
+        """
         if not self.has_key:
             return []
         self._noted = [*(self._noted or ()), *uuids]
         return self._stored(None, json.dumps([str(one) for one in self._noted]))
 
     async def keep(self, work: Work, reply: Reply) -> None:
-        """Store the answer."""
+        """Store the reply."""
         for query in self.kept(reply):
             await work.run(query)
 
     def kept(self, reply: Reply) -> list[Filled]:
-        """Give what stores the answer; nothing where there is no key."""
+        """Build the queries that store the reply; none where there is no key."""
         return self._stored(_DONE, reply.model_dump_json()) if self.has_key else []
 
     async def keep_alone(self, store: Store, reply: Reply) -> None:
-        """Store the answer of a request of several transactions, after all of them."""
+        """Store the reply to a request of several transactions, after all of them."""
         if self._key is not None:
             async with store.work() as work:
                 await self.begin(work)
                 await self.keep(work, reply)
 
-    def _stored(self, status: int | None, answer: str) -> list[Filled]:
+    def _stored(self, status: int | None, reply: str) -> list[Filled]:
         if self._key is None or self._user_uuid is None:
             return []
-        return [insert_answered(self._user_uuid, self._key, AnsweredRow(self._body_hash, status, answer))]
+        return [insert_request(self._user_uuid, self._key, RequestRow(self._body_hash, status, reply))]
 
 
 ALWAYS = Once()

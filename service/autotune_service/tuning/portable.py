@@ -96,7 +96,7 @@ async def import_experiment(
         await add_imported(work, rows)
         await require_room(work, user_uuid, limits, n_new=0)  # last, as it keeps the user's others waiting
         call_worker(work, rows.experiment["exp_uuid"])
-        told = (await get_experiment(work, rows.experiment["exp_uuid"], user_uuid)).told()
+        told = (await get_experiment(work, rows.experiment["exp_uuid"], user_uuid)).to_wire()
         await once.keep(work, told)
     return told
 

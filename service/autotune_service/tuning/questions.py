@@ -1,4 +1,4 @@
-"""Put questions to the engine and wait for their answers; one that was asked before is answered at once."""
+"""Put questions to the engine and read its replies; a question that was asked before has its reply at once."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from autotune_service.store.questions import (
     QuestionRow,
     add_question,
     count_waiting,
-    delete_old_answers,
+    delete_old_replies,
     delete_question,
     get_question,
 )
@@ -40,10 +40,10 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """An answer, and the revision of the data that it knows."""
+class ReplyAtRev:
+    """A reply, and the revision of the data that it knows."""
 
-    answer: dict[str, Any]
+    reply: dict[str, Any]
     data_rev: int
 
 
@@ -72,30 +72,30 @@ def predict_question(
     return Question("predict", {"configurations": checked})
 
 
-async def answer_to(
+async def reply_to(
     store: Store,
     user_uuid: UUID,
     exp_uuid: UUID,
     question: Question,
     data_rev: int,
     limits: Limits = DEFAULT_LIMITS,
-) -> Answered | None:
-    """Give the answer to a question; where there is none yet, put the question.
+) -> ReplyAtRev | None:
+    """Return the reply to a question; where there is none yet, put the question.
 
     Args:
         store: Where the experiment is.
         user_uuid: Whose it is.
         exp_uuid: Which it is.
         question: The question.
-        data_rev: What the answer must know.
+        data_rev: What the reply must know.
         limits: How many questions may wait.
 
     Returns:
-        None while nobody has answered.
+        None while there is no reply.
 
     Raises:
         NotFoundError: If the user has no such experiment.
-        EngineFailedError: If the engine cannot answer it.
+        EngineFailedError: If the engine failed on it.
         BusyError: If too many questions wait.
     """
     async with store.work() as work:
@@ -104,7 +104,7 @@ async def answer_to(
         is_known = found is not None and found.state != "waiting" and found.data_rev >= data_rev
         if found is None or (found.state != "waiting" and not is_known):
             await require_room_for_question(work, limits)
-            await delete_old_answers(work, exp_uuid, row.data_rev)
+            await delete_old_replies(work, exp_uuid, row.data_rev)
             await add_question(work, exp_uuid, question.kind, question.key, question.body, row.data_rev)
             call_worker(work, exp_uuid)
         elif is_known and found.state == "failed":
@@ -112,8 +112,8 @@ async def answer_to(
     if found is None or not is_known:
         return None
     raise_failure(found)
-    assert found.answer is not None
-    return Answered(found.answer, found.data_rev)
+    assert found.reply is not None
+    return ReplyAtRev(found.reply, found.data_rev)
 
 
 async def require_room_for_question(work: Work, limits: Limits) -> None:
@@ -127,7 +127,7 @@ async def require_room_for_question(work: Work, limits: Limits) -> None:
 
 
 def raise_failure(question: QuestionRow) -> None:
-    """Tell of a failed answer.
+    """Raise the error of a question that failed.
 
     Raises:
         EngineFailedError: If it failed.

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from autotune_service.domain.feasibility import check_feasible
-from autotune_service.domain.models import Described, check_models
+from autotune_service.domain.models import EngineDemand, check_models
 from autotune_service.domain.revision import revised
 from autotune_service.store.database import Store
 from autotune_service.store.events import call_worker, record
@@ -45,10 +45,10 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
         require_active(row)
         constraints = _constraints(row, edit)
         changes = revised(row.space, edit, constraints=row.constraints, responses=row.responses)
-        check_models(Described(row.engine, row.acq_func, edit.covars, row.responses, constraints, row.stop))
+        check_models(EngineDemand(row.engine, row.acq_func, edit.covars, row.responses, constraints, row.stop))
         if not changes:
-            await once.keep(work, row.told())
-            return row.told()
+            await once.keep(work, row.to_wire())
+            return row.to_wire()
         revision = SpaceRow(
             exp_uuid=exp_uuid,
             revision=row.space_revision + 1,
@@ -60,12 +60,12 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
         )
         await add_space(work, revision)
         open_ones = [one.suggestion_uuid for one in await list_pending(work, exp_uuid) if one.is_open]
-        data = revision.told().model_dump(mode="json", exclude={"seq", "time_created"})
+        data = revision.to_wire().model_dump(mode="json", exclude={"seq", "time_created"})
         event = {**data, "changes": changes, "superseded": [str(uuid) for uuid in open_ones]}
         call_worker(work, exp_uuid)
         values = _values(revision, row)
         await record(work, row, now, [("space_changed", event)], values, set_state(open_ones, SUPERSEDED))
-        told = (await get_experiment(work, exp_uuid, user_uuid)).told()
+        told = (await get_experiment(work, exp_uuid, user_uuid)).to_wire()
         await once.keep(work, told)
     return told
 
@@ -74,7 +74,7 @@ async def list_revisions(store: Store, user_uuid: UUID, exp_uuid: UUID) -> Space
     """Give the revisions of an experiment's space, oldest first."""
     async with store.work() as work:
         await get_experiment(work, exp_uuid, user_uuid)
-        return SpaceRevisions(spaces=[one.told() for one in await list_spaces(work, exp_uuid)])
+        return SpaceRevisions(spaces=[one.to_wire() for one in await list_spaces(work, exp_uuid)])
 
 
 def _constraints(row: ExperimentRow, edit: SpaceEdit) -> list[Constraint]:

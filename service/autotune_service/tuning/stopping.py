@@ -7,14 +7,14 @@ from uuid import UUID
 
 from autotune_service.domain.errors import ExperimentStoppedError, InvalidError
 from autotune_service.domain.incumbent import meets_thresholds
-from autotune_service.domain.models import Described, check_models
+from autotune_service.domain.models import EngineDemand, check_models
 from autotune_service.domain.stopping import Fired, fired
 from autotune_service.store.database import Store, Work
 from autotune_service.store.events import NewEvent, call_worker, record
 from autotune_service.store.experiments import ExperimentRow, get_experiment
 from autotune_service.store.observations import list_measured
 from autotune_service.tuning.experiments import require_active
-from autotune_service.tuning.new_suggestions import Proposal
+from autotune_service.tuning.new_suggestions import NewSuggestion
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.changes import Resume
 from autotune_wire.experiments import Experiment
@@ -55,12 +55,14 @@ async def stopped_by_data(
     return _stop(fired(row.stop, row.responses, await _values(work, row, added), None), now)
 
 
-async def stopped_by_gain(work: Work, row: ExperimentRow, proposals: Sequence[Proposal], now: datetime) -> _Stop | None:
-    """Say whether the best that is proposed promises too little; the other rules were asked when the data came."""
-    if row.stop is None or row.stopped is not None or row.stop.min_expected_gain is None or not proposals:
+async def stopped_by_gain(
+    work: Work, row: ExperimentRow, suggestions: Sequence[NewSuggestion], now: datetime
+) -> _Stop | None:
+    """Stop where the best new suggestion is expected to gain too little; the other rules were checked at the tell."""
+    if row.stop is None or row.stopped is not None or row.stop.min_expected_gain is None or not suggestions:
         return None
     rules = StopRules(min_expected_gain=row.stop.min_expected_gain)
-    return _stop(fired(rules, row.responses, await _values(work, row), proposals[0].expected_gain), now)
+    return _stop(fired(rules, row.responses, await _values(work, row), suggestions[0].expected_gain), now)
 
 
 async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume, once: Once = ALWAYS) -> Experiment:
@@ -82,7 +84,7 @@ async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume, on
         call_worker(work, exp_uuid)
         values = {"stop": stored, "stopped": None}
         await record(work, row, now, [("experiment_resumed", {"stop": stored})], values)
-        told = (await get_experiment(work, exp_uuid, user_uuid)).told()
+        told = (await get_experiment(work, exp_uuid, user_uuid)).to_wire()
         await once.keep(work, told)
     return told
 
@@ -106,4 +108,4 @@ def _check_rules(row: ExperimentRow, stop: StopRules | None) -> None:
     problems = stop_problems(stop, len(objectives_of(row.responses)))
     if problems:
         raise InvalidError.of(problems)
-    check_models(Described(row.engine, row.acq_func, row.space, row.responses, row.constraints, stop))
+    check_models(EngineDemand(row.engine, row.acq_func, row.space, row.responses, row.constraints, stop))

@@ -23,7 +23,7 @@ from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.stopping import stopped_by_data
 from autotune_wire.observations import Observation, TellReply, Told
 from autotune_wire.responses import primary_of
-from autotune_wire.tables import column_frame
+from autotune_wire.tables import one_row_table
 
 
 async def tell(
@@ -125,7 +125,7 @@ class _Added:
         )
         self.observations.append(row)
         n_observations = self._row.n_observations + len(self.observations)
-        told = row.told()
+        told = row.to_wire()
         self._told.append(told)
         self.events.append(("observation_added", {**told.model_dump(mode="json"), "n_observations": n_observations}))
         if outcome.response is not None and self._is_best(outcome.response, outcome.responses):
@@ -150,8 +150,8 @@ class _Added:
             exp_uuid=self._row.exp_uuid,
             covars_tell=json_text([one.covars for one in self.observations]),
             response_tell=json_text([{name: one.responses.get(name) for name in names} for one in self.observations]),
-            best_response=json_text(column_frame({primary: response})),
-            covars_best_response=json_text(column_frame(covars or dict.fromkeys(self._row.space))),
+            best_response=json_text(one_row_table({primary: response})),
+            covars_best_response=json_text(one_row_table(covars or dict.fromkeys(self._row.space))),
             covars_sampled_iter=n_observations,
             response_sampled_iter=n_observations,
             time_updated=self._now,

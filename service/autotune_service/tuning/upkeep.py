@@ -1,8 +1,8 @@
-"""Forget what nobody can use any more: old answers, ended sessions and refresh tokens."""
+"""Forget what nobody can use any more: old replies, ended sessions and refresh tokens."""
 
 from autotune_service.store.database import Store
-from autotune_service.store.once import delete_answered
-from autotune_service.store.questions import delete_unasked_answers
+from autotune_service.store.once import delete_requests
+from autotune_service.store.questions import delete_unasked_replies
 from autotune_service.store.users import delete_ended_sign_ins
 from autotune_service.tuning.once import KEPT_FOR
 
@@ -10,6 +10,6 @@ from autotune_service.tuning.once import KEPT_FOR
 async def tidy(store: Store) -> None:
     """Delete what is past its time; several workers may do so at once."""
     async with store.work() as work:
-        await delete_answered(work, KEPT_FOR)
-        await delete_unasked_answers(work)
+        await delete_requests(work, KEPT_FOR)
+        await delete_unasked_replies(work)
         await delete_ended_sign_ins(work)

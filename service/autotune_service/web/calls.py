@@ -101,5 +101,5 @@ def _ask_reply(exp_uuid: UUID, given: ask.Given) -> AskReply:
         exp_uuid=exp_uuid,
         time_updated=given.updated_at,
         covars_next_exp=json_text([one.covars for one in given.suggestions]),
-        suggestions=[one.told() for one in given.suggestions],
+        suggestions=[one.to_wire() for one in given.suggestions],
     )

@@ -29,7 +29,7 @@ _KEY = {
 }
 
 
-class Described(OpenAPIProvider):
+class ServiceOpenAPI(OpenAPIProvider):
     """Describes errors, keys, identifiers and who may call, which stand in no handler's signature."""
 
     def build_paths(self, rule: Rule) -> tuple[dict[str, Any], dict[str, Any]]:

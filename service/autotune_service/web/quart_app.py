@@ -17,7 +17,7 @@ from autotune_service.tuning.accounts import SESSION_LIFETIME
 from autotune_service.web.blueprints import auth, experiment, health, insights, metrics, portable, stream, user
 from autotune_service.web.errors import register_errors
 from autotune_service.web.observed import observe
-from autotune_service.web.openapi import Described
+from autotune_service.web.openapi import ServiceOpenAPI
 from autotune_service.web.requests import ServiceRequest
 from autotune_service.web.services import Services
 from autotune_service.web.socket import FRAMES_A_SECOND, MAX_UNANSWERED
@@ -100,7 +100,7 @@ def _document(app: Quart, services: Services) -> None:
     QuartSchema(
         app,
         info=Info(title="AutoTune", version=version("autotune-bo"), description=about),
-        openapi_provider_class=Described,
+        openapi_provider_class=ServiceOpenAPI,
         redoc_ui_path=None,
         scalar_ui_path=None,
         security_schemes={

@@ -18,7 +18,7 @@ from autotune_service.domain.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
-from autotune_service.live.tail import Frame
+from autotune_service.live.tail import EventFrame
 from autotune_service.observing.pushes import Pushes
 from autotune_service.observing.traces import span
 from autotune_service.web.errors import problem_of
@@ -119,7 +119,7 @@ class Socket:
         self._sending = asyncio.Lock()
         self._began_s = math.inf
 
-    async def run(self, outgoing: AsyncGenerator[Frame]) -> None:
+    async def run(self, outgoing: AsyncGenerator[EventFrame]) -> None:
         """Send what is given and answer what comes, until the client leaves or the service stops.
 
         Raises:
@@ -160,7 +160,7 @@ class Socket:
             if clock() - self._began_s >= _SEND_S:
                 raise ClosedError(CLOSE_TOO_SLOW, "too slow: connect again after the last event seen")
 
-    async def _send_all(self, outgoing: AsyncGenerator[Frame]) -> None:
+    async def _send_all(self, outgoing: AsyncGenerator[EventFrame]) -> None:
         pushes = Pushes()
         async with aclosing(outgoing):
             async for frame in outgoing:

@@ -8,13 +8,13 @@ from botorch.utils.multi_objective.box_decompositions.non_dominated import FastN
 from botorch.utils.testing import MockModel, MockPosterior
 from pydantic import TypeAdapter
 
-from autotune_service.engine.acquisition.hypervolume import Cells, FrontScene, improvement_of_front
+from autotune_service.engine.acquisition.hypervolume import Cells, FrontScene, hypervolume_improvement_of
 from autotune_service.engine.acquisition.pareto import hypervolume, pareto_indices
 from autotune_service.engine.initial import initial_design
-from autotune_service.engine.interface import Problem, Run
+from autotune_service.engine.interface import EngineInput, Run
 from autotune_service.engine.space.encoding import Encoding
 from autotune_service.engine.space.region import Region
-from autotune_service.engine.suggest import recommend
+from autotune_service.engine.suggest import suggest
 from autotune_wire.responses import Response
 from autotune_wire.space import Space
 from generated import fitted_to
@@ -53,7 +53,7 @@ def told(n, names=TWO, seed=2):
 
 
 def problem(runs, responses=TWO, **changes):
-    return Problem(SPACE, responses, list(runs), 1, **changes)
+    return EngineInput(SPACE, responses, list(runs), 1, **changes)
 
 
 def dominated(runs):
@@ -65,7 +65,7 @@ def test_search_finds_more_of_the_front_than_sobol():
     runs = told(6)
     explored = list(runs)
     while len(runs) < 16:
-        runs.append(run_of(recommend(problem(runs))[0].covars, TWO))
+        runs.append(run_of(suggest(problem(runs))[0].covars, TWO))
         explored.append(run_of(initial_design(problem(explored), "")[0].covars, TWO))
     # With u the place on the line from 0.2 to 0.8, the front is gain 100 - 100 u^2, cost (0.6 - u)^2.
     line = np.linspace(0, 0.6, 400)
@@ -75,7 +75,7 @@ def test_search_finds_more_of_the_front_than_sobol():
 
 
 def test_suggestion_says_what_it_is_of():
-    one = recommend(problem(told(10)))[0]
+    one = suggest(problem(told(10)))[0]
     assert one.source == "model"
     assert "the highest expected hypervolume improvement" in one.reason
     assert one.predictions.keys() == {"gain", "cost"}
@@ -84,8 +84,8 @@ def test_suggestion_says_what_it_is_of():
 
 def test_same_problem_gives_the_same_suggestions_all_different():
     given = problem(told(10), pending=[told(1)[0].covars], n=3)
-    first = recommend(given)
-    assert first == recommend(given)
+    first = suggest(given)
+    assert first == suggest(given)
     keys = Encoding(SPACE).encode([one.covars for one in first])
     assert min(np.abs(keys[i] - keys[k]).max() for i in range(3) for k in range(i)) > 0.01
 
@@ -93,7 +93,7 @@ def test_same_problem_gives_the_same_suggestions_all_different():
 def test_unit_of_a_response_does_not_matter():
     runs = told(10)
     larger = [Run(run.covars, run.responses | {"cost": 1e6 + 1e3 * run.responses["cost"]}) for run in runs]
-    first, second = (recommend(problem(some))[0] for some in (runs, larger))
+    first, second = (suggest(problem(some))[0] for some in (runs, larger))
     assert first.covars["c"] == second.covars["c"]
     assert [first.covars["x"], first.covars["y"]] == pytest.approx([second.covars["x"], second.covars["y"]], abs=1e-3)
 
@@ -102,7 +102,7 @@ def test_reference_leads_to_what_is_better_than_it():
     by_reference = {}
     for cost in (0.02, 0.35):
         given = {"gain": {"goal": "maximize"}, "cost": {"goal": "minimize", "reference": cost}}
-        by_reference[cost] = recommend(problem(told(14), RESPONSES.validate_python(given)))[0]
+        by_reference[cost] = suggest(problem(told(14), RESPONSES.validate_python(given)))[0]
     assert by_reference[0.02].predictions["cost"].mean < 0.1
     assert by_reference[0.02].predictions["cost"].mean < by_reference[0.35].predictions["cost"].mean
 
@@ -118,7 +118,7 @@ def test_thresholds_are_met():
     runs = told(12, limited)
     suggested = []
     for _ in range(6):
-        suggested.append(recommend(problem(runs, limited))[0].covars)
+        suggested.append(suggest(problem(runs, limited))[0].covars)
         runs.append(run_of(suggested[-1], limited))
     # Without the threshold the front reaches to x = 0.8, and these references would let it.
     assert all(one["x"] < 0.47 for one in suggested)
@@ -127,7 +127,7 @@ def test_thresholds_are_met():
 
 def test_runs_that_failed_are_avoided():
     runs = [Run(run.covars, is_failed=True) if run.covars["x"] > 0.6 else run for run in told(20)]
-    suggested = [one.covars for one in recommend(problem(runs, n=3))]
+    suggested = [one.covars for one in suggest(problem(runs, n=3))]
     assert all(one["x"] < 0.75 for one in suggested)
 
 
@@ -136,12 +136,12 @@ def test_runs_that_miss_a_response_teach_the_others():
     partial = [Run(run.covars, {"gain": run.responses["gain"]}) if k % 2 else run for k, run in enumerate(runs)]
     fitted = fitted_to(problem(partial))
     assert [len(fitted[name].index) for name in ("gain", "cost")] == [16, 8]
-    assert recommend(problem(partial))[0].predictions.keys() == {"gain", "cost"}
+    assert suggest(problem(partial))[0].predictions.keys() == {"gain", "cost"}
 
 
 def test_one_objective_that_was_measured_is_improved_alone():
     runs = [Run(run.covars, {"cost": run.responses["cost"]}) for run in told(10)]
-    one = recommend(problem(runs))[0]
+    one = suggest(problem(runs))[0]
     assert "the highest expected improvement" in one.reason
     assert one.predictions.keys() == {"cost"}
 
@@ -150,16 +150,16 @@ def test_one_objective_that_was_measured_is_improved_alone():
 def test_three_and_four_objectives_are_served(names):
     goals = {"gain": "maximize", "cost": "minimize", "third": "minimize", "fourth": "maximize"}
     responses = RESPONSES.validate_python({name: {"goal": goals[name]} for name in names})
-    one = recommend(problem(told(12, names), responses))[0]
+    one = suggest(problem(told(12, names), responses))[0]
     assert one.covars["c"] == "b"
     assert one.predictions.keys() == set(names)
 
 
 def test_equal_responses_and_a_front_of_one_point_are_served():
     equal = [Run(run.covars, {"gain": 1.0, "cost": 2.0}) for run in told(8)]
-    assert recommend(problem(equal))[0].source == "model"
+    assert suggest(problem(equal))[0].source == "model"
     agreeing = [Run(run.covars, {"gain": run.covars["x"], "cost": -run.covars["x"]}) for run in told(8)]
-    assert recommend(problem(agreeing))[0].covars["x"] > 0.8
+    assert suggest(problem(agreeing))[0].covars["x"] > 0.8
 
 
 @pytest.mark.parametrize("n_pending", [0, 2])
@@ -172,7 +172,7 @@ def test_gradients_are_those_of_the_values(n_pending):
     fitted, pending = fitted_to(given), encoding.encode([one.covars for one in told(n_pending, seed=5)])
     expected = np.stack([one.process.expect(rows) for one in fitted.values()], axis=1)
     scene = FrontScene(fitted, TWO, region, rows, expected, is_acceptable, pending, [])
-    found = improvement_of_front(scene, np.random.default_rng(3))
+    found = hypervolume_improvement_of(scene, np.random.default_rng(3))
     at, step = np.random.default_rng(4).random((5, 3)).round(2), np.array([1e-6, 0.0, 0.0])
     at[:, 2] = 1.0
     differences = (found.values(at + step) - found.values(at - step)) / 2e-6
@@ -186,10 +186,10 @@ def test_what_is_pending_is_worth_less_again():
     runs, encoding = told(12), Encoding(SPACE)
     rows = encoding.encode([run.covars for run in runs])
     fitted, region = fitted_to(problem(runs)), Region(encoding, [], {})
-    pending = encoding.encode([recommend(problem(runs))[0].covars])
+    pending = encoding.encode([suggest(problem(runs))[0].covars])
     expected = np.stack([one.process.expect(rows) for one in fitted.values()], axis=1)
     values = [
-        improvement_of_front(
+        hypervolume_improvement_of(
             FrontScene(fitted, TWO, region, rows, expected, np.ones(12, dtype=bool), some, []), np.random.default_rng(3)
         ).values(pending)[0]
         for some in (rows[:0], pending)

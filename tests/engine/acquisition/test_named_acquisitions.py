@@ -12,20 +12,20 @@ from botorch.acquisition.analytic import LogProbabilityOfImprovement
 from pydantic import TypeAdapter
 from scipy.stats import norm
 
-from autotune_service.engine.acquisition.functions import Chance, Mean, Promise
+from autotune_service.engine.acquisition.functions import LogProbability, PredictedMean, SumOfLogs
 from autotune_service.engine.acquisition.named.acquisitions import acquisition_by_name
 from autotune_service.engine.acquisition.named.bridge import ProcessModel, tensor
 from autotune_service.engine.acquisition.named.fidelity import cost_of_lowest
 from autotune_service.engine.acquisition.named.knowledge_gradient import KnowledgeGradient, final_choices
 from autotune_service.engine.acquisition.named.names import KINDS, MODELS_SERVED_BY, SERVED_BY
 from autotune_service.engine.acquisition.named.scene import LogAbove, Scene
-from autotune_service.engine.interface import Problem, Run
+from autotune_service.engine.interface import EngineInput, Run
 from autotune_service.engine.model.gaussian_process import GaussianProcess
 from autotune_service.engine.model.named import FITS
 from autotune_service.engine.space.columns import Column
 from autotune_service.engine.space.encoding import Encoding
 from autotune_service.engine.space.region import Region
-from autotune_service.engine.suggest import recommend
+from autotune_service.engine.suggest import suggest
 from autotune_wire.experiments import AcqFunc, ModelType
 from autotune_wire.responses import Objective
 from autotune_wire.space import Space
@@ -59,7 +59,7 @@ def problem(name, n_runs=12, noise=0.02, **changes):
     told = [encoding.decode(row) for row in encoding.from_unit(rng.random((n_runs, len(space))))]
     runs = [Run(one, {"y": quality(one) + noise * rng.normal()}) for one in told]
     fields = {"space": space, "responses": {"y": Objective(goal="maximize")}, "runs": runs, "seed": 1}
-    return Problem(**fields | {"acq_func": name} | changes)
+    return EngineInput(**fields | {"acq_func": name} | changes)
 
 
 def scene_of(given, pending=()):
@@ -75,7 +75,7 @@ def rows_of(scene, n=7, seed=8):
 
 
 def values_at(name, scene, rows, chances=()):
-    return Promise(acquisition_by_name(name, scene, list(chances))).values(rows)
+    return SumOfLogs(acquisition_by_name(name, scene, list(chances))).values(rows)
 
 
 def test_tables_of_names_are_complete():
@@ -87,7 +87,7 @@ def test_tables_of_names_are_complete():
 def test_gradients_are_those_of_the_values(name):
     scene = scene_of(problem(name))
     rows, step = rows_of(scene), 1e-6
-    found = Promise(acquisition_by_name(name, scene, []))
+    found = SumOfLogs(acquisition_by_name(name, scene, []))
     gradients = found.values_with_gradients(rows)[1]
     for j in np.flatnonzero(~scene.process.is_code):
         aside = np.zeros(rows.shape[1])
@@ -194,7 +194,7 @@ def test_likely_failures_are_valued_less(name):
     works = GaussianProcess(
         scene.process.rows, labels, np.full(len(labels), 0.05), scene.process.hyperparameters, scene.process.is_code
     )
-    chance = Chance(works, 0.0)
+    chance = LogProbability(works, 0.0)
     with_failures, without = values_at(name, scene, rows, [chance]), values_at(name, scene, rows)
     logs = chance.values(rows)
     rank = np.argsort(np.argsort(without)) - np.argsort(np.argsort(with_failures))
@@ -209,7 +209,7 @@ def test_likely_failures_are_valued_less(name):
 
 def test_log_above_a_floor_has_the_gradient_of_its_values():
     scene = scene_of(problem("PosteriorMean"))
-    above, rows, step = LogAbove(Mean(scene.process), -3.0), rows_of(scene), np.array([1e-6, 0.0, 0.0])
+    above, rows, step = LogAbove(PredictedMean(scene.process), -3.0), rows_of(scene), np.array([1e-6, 0.0, 0.0])
     values, gradients = above.values_with_gradients(rows)
     assert np.exp(values) == pytest.approx(scene.process.predict(rows)[0] + 3.0)
     assert gradients[:, 0] == pytest.approx((above.values(rows + step) - above.values(rows - step)) / 2e-6, rel=1e-4)
@@ -219,9 +219,9 @@ def test_log_above_a_floor_has_the_gradient_of_its_values():
 def test_suggestion_is_the_same_twice_and_leaves_no_trace(name):
     given = problem(name, pending=[problem(name).runs[0].covars], n=2)
     torch.manual_seed(7)
-    first = recommend(given)
+    first = suggest(given)
     drawn = float(torch.rand(1))
-    second = recommend(given)
+    second = suggest(given)
     torch.manual_seed(7)
     assert float(torch.rand(1)) == drawn  # torch's generator is where it was
     assert first == second
@@ -235,17 +235,17 @@ def test_search_comes_close_to_the_best(name):
     given = problem(name)
     runs = list(given.runs)
     while len(runs) < 26:
-        covars = recommend(Problem(given.space, given.responses, runs, 1, acq_func=name))[0].covars
+        covars = suggest(EngineInput(given.space, given.responses, runs, 1, acq_func=name))[0].covars
         runs.append(Run(covars, {"y": quality(covars)}))
     # The best is 0.6, less 0.5 / 27, at (0.3, b, 6); the best of 26 drawn at random is at about 0.3.
     assert max(quality(run.covars) for run in runs) > 0.5
 
 
 def test_fidelity_is_chosen_by_what_it_tells_per_cost():
-    suggested = recommend(problem(MF, n_runs=14))[0].covars
+    suggested = suggest(problem(MF, n_runs=14))[0].covars
     assert 1 <= suggested["epochs"] <= 27
     assert isinstance(suggested["epochs"], int)
-    exact = recommend(problem(MF, n_runs=14, fixed={"epochs": 27}))[0].covars
+    exact = suggest(problem(MF, n_runs=14, fixed={"epochs": 27}))[0].covars
     assert exact["epochs"] == 27
 
 
@@ -269,17 +269,18 @@ def test_bridge_serves_botorch_without_a_warning(recwarn):
 def test_expected_improvement_needs_no_torch():
     code = """
 import sys
-from autotune_service.engine.interface import Problem, Run
-from autotune_service.engine.suggest import recommend
+from autotune_service.engine.interface import EngineInput, Run
+from autotune_service.engine.suggest import suggest
 from autotune_wire.responses import Objective
 from autotune_wire.space import ContCovariate
 space = {"x": ContCovariate(vtype="cont", guess=0.5, min=0, max=1)}
 runs = [Run({"x": k / 9}, {"y": k * (5 - k)}) for k in range(10)]
+one = {"y": Objective(goal="maximize")}
 for model in ("SingleTaskGP", "FixedNoiseGP", "HeteroskedasticSingleTaskGP", "SimpleCustomMaternGP"):
-    assert recommend(Problem(space, {"y": Objective(goal="maximize")}, runs, 1, model_type=model))[0].source == "model"
+    assert suggest(EngineInput(space, one, runs, 1, model_type=model))[0].source == "model"
 two = {"y": Objective(goal="maximize"), "z": Objective(goal="minimize")}
 runs = [Run({"x": k / 9}, {"y": k * (5 - k), "z": k}) for k in range(10)]
-assert recommend(Problem(space, two, runs, 1))[0].source == "model"
+assert suggest(EngineInput(space, two, runs, 1))[0].source == "model"
 assert "torch" not in sys.modules and "botorch" not in sys.modules
 """
     run([sys.executable, "-c", code], check=True)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from botorch.acquisition.analytic import LogExpectedImprovement, LogNoisyExpectedImprovement
+from botorch.acquisition import analytic
 from botorch.models import SingleTaskGP
 from gpytorch import ExactMarginalLogLikelihood
 from gpytorch.kernels import MaternKernel, ScaleKernel
 from gpytorch.means import ConstantMean
 
-from autotune_service.engine.acquisition.functions import Improvement
+from autotune_service.engine.acquisition.functions import LogExpectedImprovement
 from autotune_service.engine.acquisition.named.bridge import ProcessModel, TorchAcquisition, tensor
 from autotune_service.engine.acquisition.named.noisy import improvement_over
 from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters
@@ -122,9 +122,9 @@ def alternatives(process):
 
 @pytest.mark.parametrize("best", [-1.0, 0.5, 1.5, 4.0])  # of all rows better, of some, of none by far
 def test_expected_improvement_and_its_gradient_are_botorchs(theirs, best):
-    values, gradients = Improvement(alternatives(OWN), np.array([best])).values_with_gradients(NEW)
+    values, gradients = LogExpectedImprovement(alternatives(OWN), np.array([best])).values_with_gradients(NEW)
     given = tensor(NEW).requires_grad_()
-    expected = LogExpectedImprovement(theirs, best_f=best)(features(given).unsqueeze(-2))
+    expected = analytic.LogExpectedImprovement(theirs, best_f=best)(features(given).unsqueeze(-2))
     (by_row,) = torch.autograd.grad(expected.sum(), given)
     assert values == pytest.approx(expected.detach().numpy(), rel=NEAR, abs=NEAR)
     # A logarithm of what is hopeless is steep: the gradient is as large as the value.
@@ -133,7 +133,7 @@ def test_expected_improvement_and_its_gradient_are_botorchs(theirs, best):
 
 def test_noisy_expected_improvement_is_botorchs(theirs):
     torch.manual_seed(1)
-    expected = LogNoisyExpectedImprovement(theirs, features(KNOWN), num_fantasies=8)
+    expected = analytic.LogNoisyExpectedImprovement(theirs, features(KNOWN), num_fantasies=8)
     ours = improvement_over(OWN, KNOWN, expected.model.train_targets.T.numpy())
     with torch.no_grad():
         their_values = expected(features(NEW).unsqueeze(-2)).numpy()

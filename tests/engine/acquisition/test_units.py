@@ -8,11 +8,11 @@ import pytest
 
 from autotune_service.engine.acquisition.named.names import KINDS
 from autotune_service.engine.acquisition.pareto import hypervolume
-from autotune_service.engine.acquisition.units import worth_of
-from autotune_service.engine.interface import Problem, Run
+from autotune_service.engine.acquisition.units import value_in_units
+from autotune_service.engine.interface import EngineInput, Run
 from autotune_service.engine.model.scale import ResponseScale
 from autotune_service.engine.space.encoding import Encoding
-from autotune_service.engine.suggest import recommend
+from autotune_service.engine.suggest import suggest
 from autotune_wire.experiments import AcqFunc
 from autotune_wire.responses import Objective
 from autotune_wire.suggestions import AcquisitionKind
@@ -30,13 +30,13 @@ def loss(covars):
     return 1000 * ((covars["x"] - 0.3) ** 2 + covars["z"] / 4) + 10.0 * covars.get("epochs", 0)
 
 
-def problem_of(acq_func="auto", n=7, n_failed=0, measure=loss):
+def input_of(acq_func="auto", n=7, n_failed=0, measure=loss):
     space = SPACE | EPOCHS if acq_func == "qMultiFidelityMaxValueEntropy" else SPACE
     encoding = Encoding(space)
     told = [encoding.decode(row) for row in encoding.from_unit(np.random.default_rng(4).random((n, len(space))))]
     runs = [Run(one, {"loss": measure(one)}) for one in told]
     runs[:n_failed] = [Run(one.covars, is_failed=True) for one in runs[:n_failed]]
-    return Problem(space, LESS, runs, 1, acq_func=acq_func)
+    return EngineInput(space, LESS, runs, 1, acq_func=acq_func)
 
 
 @pytest.mark.parametrize(
@@ -59,31 +59,31 @@ def problem_of(acq_func="auto", n=7, n_failed=0, measure=loss):
     ],
 )
 def test_worth_by_hand(kind, value, scales, expected):
-    assert worth_of(value, kind, scales) == pytest.approx(expected)
+    assert value_in_units(value, kind, scales) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("acq_func", get_args(AcqFunc))
 def test_every_acquisition_tells_its_value_and_kind(acq_func):
-    (one,) = recommend(problem_of(acq_func))
+    (one,) = suggest(input_of(acq_func))
     assert one.acquisition_kind == KINDS[acq_func]
     assert np.isfinite(one.acquisition)
 
 
 @pytest.mark.parametrize(("acq_func", "n_sds"), [("PosteriorMean", 0), ("UpperConfidenceBound", 2)])
 def test_level_is_that_of_the_prediction(acq_func, n_sds):
-    (one,) = recommend(problem_of(acq_func))
+    (one,) = suggest(input_of(acq_func))
     expected = one.predictions["loss"].mean - n_sds * one.predictions["loss"].sd
     assert one.acquisition == pytest.approx(expected, rel=1e-6)
 
 
 def test_level_is_counted_from_the_worst_where_runs_failed():
-    (one,) = recommend(problem_of("PosteriorMean", n=9, n_failed=2))
+    (one,) = suggest(input_of("PosteriorMean", n=9, n_failed=2))
     assert one.acquisition_kind == "above_worst"
     assert 0 < one.acquisition < 3000  # the responses span about 1,200, and the worst may be worse
 
 
 def test_probability_is_one():
-    (one,) = recommend(problem_of("ProbabilityOfImprovement"))
+    (one,) = suggest(input_of("ProbabilityOfImprovement"))
     assert 0 < one.acquisition < 1
 
 
@@ -94,26 +94,26 @@ def test_value_says_where_the_engine_aimed_higher():
         Run(covars, {"loss": loss(covars)})
         for covars in map(encoding.decode, encoding.from_unit(np.random.default_rng(4).random((7, 3))))
     ]
-    kinds = [recommend(Problem(space, LESS, runs[:n], 1))[0].acquisition_kind for n in (6, 7)]
+    kinds = [suggest(EngineInput(space, LESS, runs[:n], 1))[0].acquisition_kind for n in (6, 7)]
     assert kinds == ["aimed_higher", "expected_improvement"]
 
 
 def test_value_is_the_chance_of_success_where_nothing_was_measured():
-    (one,) = recommend(problem_of(n=7, n_failed=7))
+    (one,) = suggest(input_of(n=7, n_failed=7))
     assert one.acquisition_kind == "probability_of_success"
     assert 0 < one.acquisition < 1
 
 
 def test_volume_is_what_samples_of_the_prediction_add():
     responses = responses_of(gain="maximize", cost="minimize")
-    told = problem_of(n=9).runs
+    told = input_of(n=9).runs
     runs = [Run(one.covars, {"gain": 50 * one.covars["x"] + one.covars["z"], "cost": loss(one.covars)}) for one in told]
     responses = {
         "gain": responses["gain"].model_copy(update={"reference": 30.0}),
         "cost": responses["cost"].model_copy(update={"reference": 1000.0}),
     }
-    given = Problem(SPACE, responses, runs, 1)
-    (one,) = recommend(given)
+    given = EngineInput(SPACE, responses, runs, 1)
+    (one,) = suggest(given)
     surrogates = fitted_to(given)
     rows = Encoding(SPACE).encode([run.covars for run in runs])
     front = np.stack([np.array([p.mean for p in surrogates[name].predict(rows)]) for name in responses], axis=1)

@@ -10,12 +10,12 @@ from botorch.exceptions import UnsupportedError
 from pydantic import TypeAdapter
 
 from autotune_service.engine.greattunes import adapter
-from autotune_service.engine.greattunes.adapter import recommend_greattunes
+from autotune_service.engine.greattunes.adapter import suggest_with_greattunes
 from autotune_service.engine.greattunes.columns import Columns
 from autotune_service.engine.greattunes.combinations import REFUSED, UnsupportedCombinationError
 from autotune_service.engine.greattunes.data import data_of
 from autotune_service.engine.greattunes.session import Session, predict
-from autotune_service.engine.interface import Problem, Run
+from autotune_service.engine.interface import EngineInput, Run
 from autotune_service.engine.model.subset import representatives
 from autotune_wire.experiments import AcqFunc, ModelType
 from autotune_wire.responses import Responses
@@ -59,7 +59,7 @@ def runs(n=8, sign=1.0, sd=None):
 
 def problem(**changes):
     given = {"space": SPACE, "responses": responses(), "runs": runs(), "seed": 5, "engine": "greattunes"}
-    return Problem(**given | changes)
+    return EngineInput(**given | changes)
 
 
 def discrete(tried, **changes):
@@ -79,7 +79,7 @@ def _one_thread():
     ("model_type", "acq_func"), [pair for pair in product(MODELS, ACQUISITIONS) if pair not in REFUSED]
 )
 def test_every_model_runs_with_every_acquisition(model_type, acq_func):
-    (suggested,) = recommend_greattunes(problem(model_type=model_type, acq_func=acq_func))
+    (suggested,) = suggest_with_greattunes(problem(model_type=model_type, acq_func=acq_func))
     covars = suggested.covars
     assert -1.0 <= covars["x"] <= 3.0
     assert type(covars["k"]) is int
@@ -99,7 +99,7 @@ def test_every_model_runs_with_every_acquisition(model_type, acq_func):
 def test_refused_combinations_are_those_that_botorch_refuses(model_type, acq_func):
     given = problem(model_type=model_type, acq_func=acq_func)
     with pytest.raises(UnsupportedCombinationError, match="needs a model with known noise"):
-        recommend_greattunes(given)
+        suggest_with_greattunes(given)
     with pytest.raises(UnsupportedError, match="known observation noise"):
         session_of(given).ask()
 
@@ -114,7 +114,7 @@ def session_of(given):
 def test_suggestion_finds_the_best_configuration(model_type):
     told = runs(8)
     for _ in range(10):
-        covars = recommend_greattunes(problem(runs=told, model_type=model_type))[0].covars
+        covars = suggest_with_greattunes(problem(runs=told, model_type=model_type))[0].covars
         told.append(Run(covars, {"yield": 100 * quality(covars)}))
     # The optimum is 100, at x 1, k 6 and c b; the best of the eight is 26.
     assert max(run.responses["yield"] for run in told) > 95
@@ -130,7 +130,7 @@ def test_answer_is_a_function_of_the_problem_and_leaves_no_trace(model_type, cap
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             filters = list(warnings.filters)
-            answers.append(recommend_greattunes(given))
+            answers.append(suggest_with_greattunes(given))
             assert warnings.filters == filters
         assert told == []
         assert (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()) == before
@@ -140,14 +140,14 @@ def test_answer_is_a_function_of_the_problem_and_leaves_no_trace(model_type, cap
 
 
 def test_answer_differs_with_the_seed():
-    one, other = (recommend_greattunes(problem(seed=seed, acq_func="qMaxValueEntropy")) for seed in (1, 2))
+    one, other = (suggest_with_greattunes(problem(seed=seed, acq_func="qMaxValueEntropy")) for seed in (1, 2))
     assert one != other
 
 
 def test_minimising_mirrors_maximising():
-    (high,) = recommend_greattunes(problem(runs=runs(sd=3.0), model_type="FixedNoiseGP"))
+    (high,) = suggest_with_greattunes(problem(runs=runs(sd=3.0), model_type="FixedNoiseGP"))
     mirrored = problem(runs=runs(sign=-1.0, sd=3.0), responses=responses("minimize"), model_type="FixedNoiseGP")
-    (low,) = recommend_greattunes(mirrored)
+    (low,) = suggest_with_greattunes(mirrored)
     assert low.covars == high.covars
     assert low.acquisition == high.acquisition
     assert low.predictions["yield"].mean == -high.predictions["yield"].mean
@@ -156,10 +156,10 @@ def test_minimising_mirrors_maximising():
 
 def test_prediction_is_in_the_unit_of_the_response():
     flat = [Run(run.covars, {"yield": 7.0}) for run in runs()]
-    assert recommend_greattunes(problem(runs=flat))[0].predictions["yield"].mean == pytest.approx(7.0)
-    (here,) = recommend_greattunes(problem(acq_func="PosteriorMean"))
+    assert suggest_with_greattunes(problem(runs=flat))[0].predictions["yield"].mean == pytest.approx(7.0)
+    (here,) = suggest_with_greattunes(problem(acq_func="PosteriorMean"))
     scaled = [Run(run.covars, {"yield": 1e6 * run.responses["yield"] + 5}) for run in runs()]
-    (there,) = recommend_greattunes(problem(runs=scaled, acq_func="PosteriorMean"))
+    (there,) = suggest_with_greattunes(problem(runs=scaled, acq_func="PosteriorMean"))
     # The same model on the same scale, but for the rounding of the responses and what the optimizers make of it.
     assert there.predictions["yield"].mean == pytest.approx(1e6 * here.predictions["yield"].mean, rel=1e-3)
 
@@ -168,8 +168,8 @@ def test_prediction_is_in_the_unit_of_the_response():
 def test_suggestions_of_a_batch_keep_apart_and_away_from_what_is_pending(model_type):
     # After twenty runs the model knows where the best is, and wants every point of the batch there.
     told = runs(20)
-    pending = [recommend_greattunes(problem(runs=told, model_type=model_type))[0].covars]
-    suggested = recommend_greattunes(problem(runs=told, model_type=model_type, pending=pending, n=3))
+    pending = [suggest_with_greattunes(problem(runs=told, model_type=model_type))[0].covars]
+    suggested = suggest_with_greattunes(problem(runs=told, model_type=model_type, pending=pending, n=3))
     columns = Columns(SPACE)
     every = pending + [one.covars for one in suggested]
     assert not any(columns.is_near(one, other) for i, one in enumerate(every) for other in every[:i])
@@ -178,45 +178,45 @@ def test_suggestions_of_a_batch_keep_apart_and_away_from_what_is_pending(model_t
 
 def test_what_is_pending_makes_no_prediction_surer():
     fixed = {"x": 1.0, "k": 6, "c": "b"}
-    (alone,) = recommend_greattunes(problem(fixed=fixed))
-    (beside,) = recommend_greattunes(problem(fixed=fixed, pending=[{"x": 1.1, "k": 6, "c": "b"}]))
+    (alone,) = suggest_with_greattunes(problem(fixed=fixed))
+    (beside,) = suggest_with_greattunes(problem(fixed=fixed, pending=[{"x": 1.1, "k": 6, "c": "b"}]))
     assert beside.predictions == alone.predictions
 
 
 def test_fixed_values_are_kept():
     for fixed in ({"k": 2, "c": "c"}, {"x": 0.3}):
-        (suggested,) = recommend_greattunes(problem(fixed=fixed))
+        (suggested,) = suggest_with_greattunes(problem(fixed=fixed))
         assert fixed.items() <= suggested.covars.items()
 
 
 def test_retired_options_are_learnt_from_and_not_suggested():
     narrow = SPACE | {"c": SPACE["c"].model_copy(update={"options": ["a", "c"]})}
-    (suggested,) = recommend_greattunes(problem(space=narrow, retired={"c": ["b"]}, acq_func="PosteriorMean"))
+    (suggested,) = suggest_with_greattunes(problem(space=narrow, retired={"c": ["b"]}, acq_func="PosteriorMean"))
     assert suggested.covars["c"] in {"a", "c"}
 
 
 @pytest.mark.parametrize("acq_func", ["ExpectedImprovement", "PosteriorMean", "qKnowledgeGradient"])
 def test_the_only_configuration_left_is_suggested(acq_func):
-    (suggested,) = recommend_greattunes(discrete(EVERY[:4] + EVERY[:1], pending=EVERY[4:5], acq_func=acq_func))
+    (suggested,) = suggest_with_greattunes(discrete(EVERY[:4] + EVERY[:1], pending=EVERY[4:5], acq_func=acq_func))
     assert suggested.covars == EVERY[5]
 
 
 def test_a_configuration_is_repeated_and_said_to_be_where_all_were_tried():
-    (suggested,) = recommend_greattunes(discrete(EVERY))
+    (suggested,) = suggest_with_greattunes(discrete(EVERY))
     assert suggested.covars in EVERY
     assert "every configuration was tried" in suggested.reason
 
 
 def test_failed_and_incomplete_runs_are_left_out_and_said_to_be():
     more = [Run({"x": 0.0, "k": 5, "c": "b"}, is_failed=True), Run({"x": 2.0, "k": 5, "c": "b"}, {"other": 1.0})]
-    (suggested,) = recommend_greattunes(problem(runs=runs() + more))
+    (suggested,) = suggest_with_greattunes(problem(runs=runs() + more))
     assert "after 8 observations, 1 failed and 1 without yield left out" in suggested.reason
 
 
 def test_of_many_runs_representatives_stand_for_all(monkeypatch):
     monkeypatch.setattr(adapter, "MAX_OBSERVATIONS", 12)
     given = problem(runs=runs(30))
-    (suggested,) = recommend_greattunes(given)
+    (suggested,) = suggest_with_greattunes(given)
     assert "after 30 observations, for which 12 of them stand" in suggested.reason
     data, columns = data_of(given), Columns(SPACE)
     rows = columns.encode(data.configurations)
@@ -275,6 +275,6 @@ def test_custom_model_predicts_with_the_noise_that_was_fitted():
     ],
 )
 def test_too_few_runs_give_the_initial_design(told, pending, until):
-    (suggested,) = recommend_greattunes(problem(runs=told, pending=pending))
+    (suggested,) = suggest_with_greattunes(problem(runs=told, pending=pending))
     assert suggested.source == "sobol"
     assert until in suggested.reason

@@ -73,12 +73,12 @@ def test_missing_pandas_names_the_command_too(monkeypatch):
 
 
 def test_constraints_pin_the_version_that_the_adapter_is_written_for():
-    constraints = (Path(__file__).parents[2] / "constraints.txt").read_text().splitlines()
+    constraints = (Path(__file__).parents[3] / "constraints.txt").read_text().splitlines()
     assert f"greattunes=={VERSION}" in constraints
 
 
 def test_make_install_and_the_image_install_greattunes_without_its_dependencies():
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     for recipe in ("Makefile", "Dockerfile"):
         lines = [line for line in (root / recipe).read_text().splitlines() if line.endswith("--no-deps greattunes")]
         assert len(lines) == 1, recipe

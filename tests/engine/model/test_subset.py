@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from autotune_service.engine.interface import Problem, Run
+from autotune_service.engine.interface import EngineInput, Run
 from autotune_service.engine.model import surrogate
 from autotune_service.engine.model.subset import max_fitted, representatives
 from generated import fitted_to, responses_of, space_of
@@ -55,7 +55,7 @@ def test_of_a_threshold_those_near_its_bound_are_kept(monkeypatch, goal, bound):
     monkeypatch.setattr(surrogate, "MAX_CONDITIONED", 40)
     space = space_of({"x": {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}})
     runs = [Run({"x": i / 200}, {"y": 0.0, "z": i / 200}) for i in range(201)]
-    problem = Problem(space=space, responses=responses_of(y="maximize", z=(goal, bound)), runs=runs, seed=1)
+    problem = EngineInput(space=space, responses=responses_of(y="maximize", z=(goal, bound)), runs=runs, seed=1)
     kept = fitted_to(problem)["z"].index.tolist()
     assert set(range(55, 66)) <= set(kept)  # 0.275 to 0.325; those deepest inside the bound lie at 0 or at 1
     assert len(kept) == 40

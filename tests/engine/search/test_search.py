@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from autotune_service.engine.acquisition.functions import improvement_of
-from autotune_service.engine.interface import Problem, Run
+from autotune_service.engine.acquisition.functions import expected_improvement_of
+from autotune_service.engine.interface import EngineInput, Run
 from autotune_service.engine.search.ascent import climb, climb_within
 from autotune_service.engine.search.best import find_best
 from autotune_service.engine.space.encoding import Encoding
 from autotune_service.engine.space.region import EmptyRegionError, Region
-from autotune_service.engine.suggest import recommend
+from autotune_service.engine.suggest import suggest
 from generated import constraints_of, fitted_to, responses_of, space_of
 
 X = {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}
@@ -247,21 +247,21 @@ def history(space=SPACE, n=14):
     return [Run(one, {"r": ridge(one)}) for one in runs]
 
 
-def problem_of(space, **fields):
-    return Problem(space=space_of(space), responses=responses_of(r="maximize"), runs=history(), seed=4, **fields)
+def input_of(space, **fields):
+    return EngineInput(space=space_of(space), responses=responses_of(r="maximize"), runs=history(), seed=4, **fields)
 
 
 def acquisition_of(problem):
     surrogate = fitted_to(problem)["r"]
     nothing = np.empty((0, 2))
-    return improvement_of(surrogate, nothing, np.ones(len(problem.runs), dtype=bool), np.random.default_rng(0))
+    return expected_improvement_of(surrogate, nothing, np.ones(len(problem.runs), dtype=bool), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("role", ["design", "context"])
 @pytest.mark.parametrize("y", [0.9, 0.55])
 def test_fixed_value_conditions_the_acquisition(y, role):
-    problem = problem_of({"x": X, "y": X | {"role": role}}, fixed={"y": y})
-    (suggested,) = recommend(problem)
+    problem = input_of({"x": X, "y": X | {"role": role}}, fixed={"y": y})
+    (suggested,) = suggest(problem)
     grid = np.stack([np.linspace(0, 1, 4001), np.full(4001, y)], axis=1)
     values = acquisition_of(problem).values(grid)
     assert suggested.covars["y"] == y
@@ -276,17 +276,17 @@ def fit_scale(problem):
 
 
 def test_fixed_value_is_no_overwritten_part_of_the_free_suggestion():
-    (free,) = recommend(problem_of(SPACE))
-    (fixed,) = recommend(problem_of(SPACE, fixed={"y": 0.9}))
+    (free,) = suggest(input_of(SPACE))
+    (fixed,) = suggest(input_of(SPACE, fixed={"y": 0.9}))
     assert abs(free.covars["x"] - fixed.covars["x"]) > 0.3
     overwritten = Encoding(space_of(SPACE)).encode([free.covars | {"y": 0.9}, fixed.covars])
-    values = acquisition_of(problem_of(SPACE)).values(overwritten)
+    values = acquisition_of(input_of(SPACE)).values(overwritten)
     assert values[1] > values[0] + 1.0
 
 
 def test_free_suggestion_is_the_maximum_over_the_plane():
-    problem = problem_of(SPACE)
-    (suggested,) = recommend(problem)
+    problem = input_of(SPACE)
+    (suggested,) = suggest(problem)
     axis = np.linspace(0, 1, 201)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     best = acquisition_of(problem).values(grid).max()

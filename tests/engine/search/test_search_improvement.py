@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from autotune_service.engine.acquisition.functions import Chance, Promise, aimed_higher, improvement_of, with_fantasies
+from autotune_service.engine.acquisition.functions import (
+    LogProbability,
+    SumOfLogs,
+    aimed_higher,
+    expected_improvement_of,
+    with_fantasies,
+)
 from autotune_service.engine.acquisition.log_improvement import log_improvement, log_probability
 from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters
 from autotune_service.engine.model.scale import ResponseScale
@@ -74,15 +80,15 @@ def surrogate():
 
 def improvement(surrogate, n_pending):
     pending = np.random.default_rng(4).random((n_pending, 3)).round(1)
-    return improvement_of(surrogate, pending, np.ones(8, dtype=bool), np.random.default_rng(5))
+    return expected_improvement_of(surrogate, pending, np.ones(8, dtype=bool), np.random.default_rng(5))
 
 
 @pytest.mark.parametrize("n_pending", [0, 2])
 @pytest.mark.parametrize("kind", ["improvement", "chance", "promise"])
 def test_acquisition_gradients_are_difference_quotients(surrogate, n_pending, kind):
-    chance = Chance(surrogate.process, 0.8)
+    chance = LogProbability(surrogate.process, 0.8)
     parts = {"improvement": improvement(surrogate, n_pending), "chance": chance}
-    acquisition = Promise(list(parts.values())) if kind == "promise" else parts[kind]
+    acquisition = SumOfLogs(list(parts.values())) if kind == "promise" else parts[kind]
     rows = np.array([[0.3, 0.8, 1.0], [0.9, 0.1, 2.0]])
     values, gradients = acquisition.values_with_gradients(rows)
     np.testing.assert_allclose(values, acquisition.values(rows), rtol=1e-9)
@@ -94,10 +100,10 @@ def test_acquisition_gradients_are_difference_quotients(surrogate, n_pending, ki
 
 
 def test_promise_is_the_product_of_its_parts(surrogate):
-    parts = [improvement(surrogate, 0), Chance(surrogate.process, 0.8)]
+    parts = [improvement(surrogate, 0), LogProbability(surrogate.process, 0.8)]
     rows = np.random.default_rng(6).random((5, 3))
     product = np.exp(parts[0].values(rows)) * np.exp(parts[1].values(rows))
-    np.testing.assert_allclose(np.exp(Promise(parts).values(rows)), product)
+    np.testing.assert_allclose(np.exp(SumOfLogs(parts).values(rows)), product)
 
 
 def test_fantasies_average_to_the_posterior_mean(surrogate):
@@ -112,8 +118,8 @@ def test_fantasies_average_to_the_posterior_mean(surrogate):
 
 def test_pending_point_promises_less_than_before(surrogate):
     row = np.array([[0.2, 0.3, 0.0]])
-    free = improvement_of(surrogate, np.empty((0, 3)), np.ones(8, dtype=bool), np.random.default_rng(5))
-    busy = improvement_of(surrogate, row, np.ones(8, dtype=bool), np.random.default_rng(5))
+    free = expected_improvement_of(surrogate, np.empty((0, 3)), np.ones(8, dtype=bool), np.random.default_rng(5))
+    busy = expected_improvement_of(surrogate, row, np.ones(8, dtype=bool), np.random.default_rng(5))
     assert busy.values(row)[0] < free.values(row)[0] - 1.0
 
 
@@ -131,5 +137,5 @@ def test_higher_aim_is_a_standard_deviation_of_the_prior_above_the_best(surrogat
 def test_unacceptable_runs_are_not_what_has_to_be_improved_on(surrogate):
     means, _ = surrogate.process.predict(surrogate.process.rows)
     is_acceptable = np.arange(8) != means.argmax()
-    found = improvement_of(surrogate, np.empty((0, 3)), is_acceptable, np.random.default_rng(5))
+    found = expected_improvement_of(surrogate, np.empty((0, 3)), is_acceptable, np.random.default_rng(5))
     assert found.best == pytest.approx(np.sort(means)[-2])

@@ -29,7 +29,7 @@ async def test_suggestion_after_a_change_knows_the_new_space(client, headers, fa
     await post(client, f"/experiment/{exp_uuid}/space", headers, {"covars": wider})
     _, reply = await get(client, f"/experiment/ask/{exp_uuid}", headers)
     assert reply["suggestions"][0]["data_rev"] == 1
-    assert fake_pool.requests[-1].problem.space["weight"].max == 300.0
+    assert fake_pool.jobs[-1].given.space["weight"].max == 300.0
 
 
 @pytest.mark.parametrize(

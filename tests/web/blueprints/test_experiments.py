@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from autotune_service.store.experiments import get_standing
-from autotune_service.tuning.fit import claim_job, commit_job
-from autotune_service.tuning.new_suggestions import Proposal, Solved
+from autotune_service.tuning.fit import claim_fit, commit_fit
+from autotune_service.tuning.new_suggestions import EngineRun, NewSuggestion
 from calling import get, post
 from support import GUESS, SPACE, make_experiment
 
@@ -213,14 +213,14 @@ async def test_ask_gets_what_came_meanwhile_where_others_tell_faster_than_the_en
 ):
     """Who asked again would want still newer data; where nobody told anything since, the next ask gets it."""
     await post(client, tell_url, headers, {"covars": GUESS, "response": 1})
-    job = await claim_job(store, "a", timedelta(seconds=15))
+    fit = await claim_fit(store, "a", timedelta(seconds=15))
     await post(client, tell_url, headers, {"covars": GUESS, "response": 2})
 
     async def until(_exp_uuid, attempt, _within_s):
         assert await attempt() is None
         if others_tell:
             await post(client, tell_url, headers, {"covars": GUESS, "response": 3})
-        await commit_job(store, job, Solved([Proposal(GUESS | {"weight": 33.0}, "model", "because")]))
+        await commit_fit(store, fit, EngineRun([NewSuggestion(GUESS | {"weight": 33.0}, "model", "because")]))
         assert await attempt() is None  # it knows one tell alone
         return
 
@@ -241,12 +241,12 @@ async def test_one_fit_serves_all_who_wait(client, headers, store, user_uuid, ex
         while n_wanted < 5:  # one of them got the guess, and one suggestion is kept ready
             async with store.work() as work:
                 n_wanted = (await get_standing(work, UUID(experiment["exp_uuid"]), user_uuid)).n_wanted
-        job = None
-        while job is None:  # none is there while somebody holds the row
-            job = await claim_job(store, "a", timedelta(seconds=15))
-    assert 5 <= job.n <= 6  # who just gets the guess may be counted still
-    given = [Proposal(GUESS | {"weight": 10.0 + k}, "model", "because") for k in range(5)]
-    assert await commit_job(store, job, Solved(given))
+        fit = None
+        while fit is None:  # none is there while somebody holds the row
+            fit = await claim_fit(store, "a", timedelta(seconds=15))
+    assert 5 <= fit.n <= 6  # who just gets the guess may be counted still
+    given = [NewSuggestion(GUESS | {"weight": 10.0 + k}, "model", "because") for k in range(5)]
+    assert await commit_fit(store, fit, EngineRun(given))
     replies = await asyncio.gather(*asking)
     assert [status for status, _ in replies] == [200] * 5
     weights = [reply["suggestions"][0]["covars"]["weight"] for _, reply in replies]

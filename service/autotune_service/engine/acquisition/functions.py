@@ -17,7 +17,7 @@ _FANTASIES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Improvement:
+class LogExpectedImprovement:
     """The logarithm of the expected improvement, averaged over what the pending runs may come to.
 
     Args:
@@ -48,7 +48,7 @@ class Improvement:
 
 
 @dataclass(frozen=True, slots=True)
-class Chance:
+class LogProbability:
     """The logarithm of the probability that a process is above a bound."""
 
     process: GaussianProcess
@@ -68,7 +68,7 @@ class Chance:
 
 
 @dataclass(frozen=True, slots=True)
-class Mean:
+class PredictedMean:
     """The predicted mean of a process."""
 
     process: GaussianProcess
@@ -84,7 +84,7 @@ class Mean:
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class SumOfLogs:
     """The sum of logarithms: what is worth something only if all of it comes true."""
 
     parts: Sequence[Acquisition]
@@ -99,21 +99,21 @@ class Promise:
         return np.sum(values, axis=0), np.sum(gradients, axis=0)
 
 
-def chances_of(
+def log_probabilities_of(
     responses: Mapping[str, Response], surrogates: Mapping[str, Surrogate], feasibility: GaussianProcess | None
-) -> list[Chance]:
+) -> list[LogProbability]:
     """Give the chances of meeting each threshold that was measured and, where any run failed, of working at all."""
     chances = [
-        Chance(surrogates[name].process, float(surrogates[name].scale.to_model(np.array([one.bound]))[0]))
+        LogProbability(surrogates[name].process, float(surrogates[name].scale.to_model(np.array([one.bound]))[0]))
         for name, one in thresholds_of(responses).items()
         if name in surrogates
     ]
-    return chances if feasibility is None else [*chances, Chance(feasibility, 0.0)]
+    return chances if feasibility is None else [*chances, LogProbability(feasibility, 0.0)]
 
 
-def improvement_of(
+def expected_improvement_of(
     surrogate: Surrogate, pending: Array, is_acceptable: NDArray[np.bool_], rng: np.random.Generator
-) -> Improvement:
+) -> LogExpectedImprovement:
     """Build the expected improvement over the best of what is known and of what is pending.
 
     The pending runs' responses are drawn from the posterior, several alternatives of all of them together, and the
@@ -136,16 +136,16 @@ def improvement_of(
     # Where nothing was acceptable yet, all that is has to be found first: over the worst, every mean counts a little.
     known = is_acceptable[: len(surrogate.process.rows)]
     best = means[is_acceptable].max(axis=0) if known.any() else means.min(axis=0)
-    return Improvement(process, best)
+    return LogExpectedImprovement(process, best)
 
 
-def aimed_higher(improvement: Improvement) -> Improvement:
+def aimed_higher(improvement: LogExpectedImprovement) -> LogExpectedImprovement:
     """Have the improvement counted from one standard deviation of the prior above the best.
 
     What is little above the best counts nothing then, so that rows promise most of which little is known.
     """
     step = np.sqrt(improvement.process.hyperparameters.variance)
-    return Improvement(improvement.process, improvement.best + step)
+    return LogExpectedImprovement(improvement.process, improvement.best + step)
 
 
 def with_fantasies(process: GaussianProcess, pending: Array, k: int, rng: np.random.Generator) -> GaussianProcess:

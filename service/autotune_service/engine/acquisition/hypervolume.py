@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autotune_service.engine.acquisition.functions import Mean, Promise, with_fantasies
+from autotune_service.engine.acquisition.functions import PredictedMean, SumOfLogs, with_fantasies
 from autotune_service.engine.acquisition.log_improvement import log_improvement
 from autotune_service.engine.acquisition.pareto import pareto_indices, reference_point
 from autotune_service.engine.arrays import Array
@@ -190,7 +190,7 @@ class FrontScene:
         return [self.surrogates[name].process for name in self.objectives]
 
 
-def improvement_of_front(scene: FrontScene, rng: np.random.Generator) -> FrontImprovement:
+def hypervolume_improvement_of(scene: FrontScene, rng: np.random.Generator) -> FrontImprovement:
     """Build the expected hypervolume improvement over what is known and pending.
 
     Each objective counts on its model's scale, where more is better and the spread is one. The front is that of the
@@ -245,4 +245,4 @@ def _reference(scene: FrontScene, rng: np.random.Generator) -> Array:
 def _ends(scene: FrontScene, rng: np.random.Generator) -> Iterator[Array]:
     for process, expected in zip(scene.processes, scene.expected.T, strict=True):
         known = scene.rows[np.argsort(-expected, kind="stable")]
-        yield find_best(Promise([Mean(process), *scene.chances]), scene.region, known, set(), rng).row[None]
+        yield find_best(SumOfLogs([PredictedMean(process), *scene.chances]), scene.region, known, set(), rng).row[None]

@@ -24,7 +24,7 @@ def is_level(kind: AcquisitionKind) -> bool:
     return kind in _LEVELS
 
 
-def worth_of(value: float, kind: AcquisitionKind, scales: Sequence[ResponseScale]) -> float:
+def value_in_units(value: float, kind: AcquisitionKind, scales: Sequence[ResponseScale]) -> float:
     """Give what a value is worth: a response, an amount in the product of the objectives' units, or a plain number.
 
     Args:

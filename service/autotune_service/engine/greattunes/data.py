@@ -6,7 +6,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from autotune_service.engine.interface import Prediction, Problem
+from autotune_service.engine.interface import EngineInput, Prediction
 from autotune_wire.base import Configuration
 from autotune_wire.responses import primary_of
 
@@ -59,10 +59,10 @@ class Data:
     left_out: str
 
 
-def data_of(problem: Problem) -> Data:
+def data_of(given: EngineInput) -> Data:
     """Give the runs that have the primary response."""
-    name, objective = primary_of(problem.responses)
-    runs = [run for run in problem.runs if not run.is_failed and name in run.responses]
+    name, objective = primary_of(given.responses)
+    runs = [run for run in given.runs if not run.is_failed and name in run.responses]
     responses = np.array([run.responses[name] for run in runs], dtype=np.float64)
     scale = Scale.of(responses, objective.goal == "maximize") if runs else Scale(0.0, 1.0, 1.0)
     sds = np.array([run.sds.get(name, nan) for run in runs], dtype=np.float64)
@@ -72,13 +72,13 @@ def data_of(problem: Problem) -> Data:
         responses=scale.to_model(responses),
         variances=(sds / scale.spread) ** 2,
         scale=scale,
-        left_out=_left_out(problem, name, len(runs)),
+        left_out=_left_out(given, name, len(runs)),
     )
 
 
-def _left_out(problem: Problem, name: str, n_used: int) -> str:
-    n_failed = sum(run.is_failed for run in problem.runs)
-    n_missing = len(problem.runs) - n_failed - n_used
+def _left_out(given: EngineInput, name: str, n_used: int) -> str:
+    n_failed = sum(run.is_failed for run in given.runs)
+    n_missing = len(given.runs) - n_failed - n_used
     parts = [f"{n_failed} failed"] if n_failed else []
     parts += [f"{n_missing} without {name}"] if n_missing else []
     return f"{' and '.join(parts)} left out" if parts else ""

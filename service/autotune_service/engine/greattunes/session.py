@@ -74,7 +74,7 @@ class Session:
         return self._tuner.acq_func["object"]
 
     def ask(self) -> Tensor:
-        """Give the row that greattunes proposes, shape (columns,)."""
+        """Return the row that greattunes would try next, shape (columns,)."""
         self._tuner.ask()
         row: Tensor = self._tuner.proposed_X[-1].detach()
         return row

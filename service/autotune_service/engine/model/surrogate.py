@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotune_service.engine.arrays import Array
-from autotune_service.engine.interface import Prediction, Problem, Run
+from autotune_service.engine.interface import EngineInput, Prediction, Run
 from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters
 from autotune_service.engine.model.likelihood import LogPosterior, Prior
 from autotune_service.engine.model.named import FITS
@@ -41,25 +41,25 @@ class Surrogate:
 
 
 def fit_responses(
-    problem: Problem, told: Array, is_code: NDArray[np.bool_], names: Sequence[str] | None = None
+    given: EngineInput, told: Array, is_code: NDArray[np.bool_], names: Sequence[str] | None = None
 ) -> dict[str, Surrogate]:
     """Fit the model of every response that was measured.
 
     Args:
-        problem: Its responses and runs.
+        given: Its responses and runs.
         told: The rows of all runs, shape (n, d).
         is_code: Which columns hold option codes, shape (d,).
         names: The responses; all where absent.
     """
-    n_fitted = max_fitted(len(problem.responses))
-    fitted = {name: _fit_response(problem, name, told, is_code, n_fitted) for name in names or problem.responses}
+    n_fitted = max_fitted(len(given.responses))
+    fitted = {name: _fit_response(given, name, told, is_code, n_fitted) for name in names or given.responses}
     return {name: surrogate for name, surrogate in fitted.items() if surrogate is not None}
 
 
 def _fit_response(
-    problem: Problem, name: str, told: Array, is_code: NDArray[np.bool_], n_fitted: int
+    given: EngineInput, name: str, told: Array, is_code: NDArray[np.bool_], n_fitted: int
 ) -> Surrogate | None:
-    response, runs = problem.responses[name], problem.runs
+    response, runs = given.responses[name], given.runs
     index = np.array([i for i, run in enumerate(runs) if name in run.responses and not run.is_failed], dtype=np.int64)
     if not len(index):
         return None
@@ -73,7 +73,7 @@ def _fit_response(
     kept = representatives(rows, merits, MAX_CONDITIONED, is_code)
     taught = representatives(rows[kept], merits[kept], n_fitted, is_code)
     data = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes(), is_code.tobytes(), taught.tobytes())
-    return Surrogate(_fitted(problem.model_type, *data), scale, index[kept])
+    return Surrogate(_fitted(given.model_type, *data), scale, index[kept])
 
 
 def _merits(response: Response, targets: Array, scale: ResponseScale) -> Array:

@@ -35,7 +35,7 @@ async def new(data: NewExperiment) -> tuple[Experiment, int]:
     """Describe an experiment; its first suggestion is the guess."""
     user_uuid, once = await signed_in_once()
     creating = experiments.create_experiment(services().store, user_uuid, data, once, services().limits)
-    return await once.answer(Experiment, creating), 201
+    return await once.reply(Experiment, creating), 201
 
 
 @blueprint.get(paths.EXPERIMENT_ALL)
@@ -53,7 +53,7 @@ async def list_all(query_args: PageQuery) -> Response:
 @validate_response(Experiment)
 async def read(exp_uuid: UUID) -> Experiment:
     """Tell how an experiment stands."""
-    return (await experiments.read_experiment(services().store, await signed_in(), exp_uuid)).told()
+    return (await experiments.read_experiment(services().store, await signed_in(), exp_uuid)).to_wire()
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_ASK))
@@ -72,7 +72,7 @@ async def ask(exp_uuid: UUID, query_args: AskQuery) -> AskReply:
 async def lease(exp_uuid: UUID, data: Ask) -> AskReply:
     """Take n suggestions that nobody else gets: for several runs at a time."""
     user_uuid, once = await signed_in_once()
-    return await once.answer(AskReply, ask_new(user_uuid, exp_uuid, data, once))
+    return await once.reply(AskReply, ask_new(user_uuid, exp_uuid, data, once))
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_TELL))
@@ -82,7 +82,7 @@ async def lease(exp_uuid: UUID, data: Ask) -> AskReply:
 async def tell(exp_uuid: UUID, data: Tell) -> Response:
     """Tell what was run and what came of it; it is stored when the answer comes."""
     user_uuid, once = await signed_in_once()
-    reply = await once.answer(TellReply, tell_runs(user_uuid, exp_uuid, data, once))
+    reply = await once.reply(TellReply, tell_runs(user_uuid, exp_uuid, data, once))
     return Response(reply.model_dump_json(), 202, content_type="application/json")
 
 
@@ -93,7 +93,7 @@ async def tell(exp_uuid: UUID, data: Tell) -> Response:
 async def renew(exp_uuid: UUID, data: Renew) -> Leases:
     """Hold on to suggestions that you took, for so long from now on."""
     user_uuid, once = await signed_in_once()
-    return await once.answer(Leases, leases.renew(services().store, user_uuid, exp_uuid, data, once))
+    return await once.reply(Leases, leases.renew(services().store, user_uuid, exp_uuid, data, once))
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_ABANDON))
@@ -103,7 +103,7 @@ async def renew(exp_uuid: UUID, data: Renew) -> Leases:
 async def abandon(exp_uuid: UUID, data: Abandon) -> Suggestion:
     """Give up a suggestion that will not be run; another one takes its place."""
     user_uuid, once = await signed_in_once()
-    return await once.answer(Suggestion, leases.abandon(services().store, user_uuid, exp_uuid, data, once))
+    return await once.reply(Suggestion, leases.abandon(services().store, user_uuid, exp_uuid, data, once))
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_HISTORY))
@@ -123,15 +123,15 @@ async def correct_observation(exp_uuid: UUID, observation_uuid: UUID, data: Corr
     """Edit, exclude or restore an observation; every version is kept, and the next suggestion is computed anew."""
     user_uuid, once = await signed_in_once()
     correcting = correct.correct(services().store, user_uuid, exp_uuid, observation_uuid, data, once)
-    return await once.answer(Observation, correcting)
+    return await once.reply(Observation, correcting)
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_VERSIONS))
 @tag(["experiment"])
 @validate_response(ObservationVersions)
-async def list_versions(exp_uuid: UUID, observation_uuid: UUID) -> ObservationVersions:
+async def list_observation_versions(exp_uuid: UUID, observation_uuid: UUID) -> ObservationVersions:
     """List the versions of an observation, oldest first."""
-    return await correct.list_observation_versions(services().store, await signed_in(), exp_uuid, observation_uuid)
+    return await correct.read_versions(services().store, await signed_in(), exp_uuid, observation_uuid)
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_CLOSE))
@@ -140,7 +140,7 @@ async def list_versions(exp_uuid: UUID, observation_uuid: UUID) -> ObservationVe
 async def close(exp_uuid: UUID) -> Experiment:
     """Close an experiment: it keeps its data and takes nothing more."""
     user_uuid, once = await signed_in_once()
-    return await once.answer(Experiment, experiments.close_experiment(services().store, user_uuid, exp_uuid, once))
+    return await once.reply(Experiment, experiments.close_experiment(services().store, user_uuid, exp_uuid, once))
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_RESUME))
@@ -150,7 +150,7 @@ async def close(exp_uuid: UUID) -> Experiment:
 async def resume(exp_uuid: UUID, data: Resume) -> Experiment:
     """Go on after a stop rule was met, with the same rules or others."""
     user_uuid, once = await signed_in_once()
-    return await once.answer(Experiment, stopping.resume(services().store, user_uuid, exp_uuid, data, once))
+    return await once.reply(Experiment, stopping.resume(services().store, user_uuid, exp_uuid, data, once))
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_SPACE))
@@ -160,7 +160,7 @@ async def resume(exp_uuid: UUID, data: Resume) -> Experiment:
 async def edit_space(exp_uuid: UUID, data: SpaceEdit) -> Experiment:
     """Change the space: what was told stays, and the next suggestion is computed anew."""
     user_uuid, once = await signed_in_once()
-    return await once.answer(Experiment, spaces.edit_space(services().store, user_uuid, exp_uuid, data, once))
+    return await once.reply(Experiment, spaces.edit_space(services().store, user_uuid, exp_uuid, data, once))
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_SPACES))

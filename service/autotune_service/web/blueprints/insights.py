@@ -8,7 +8,7 @@ from quart_schema import tag, validate_request, validate_response
 
 from autotune_service.store.experiments import ExperimentRow
 from autotune_service.tuning.experiments import read_experiment
-from autotune_service.tuning.questions import Answered, Question, answer_to, insights_question, predict_question
+from autotune_service.tuning.questions import Question, ReplyAtRev, insights_question, predict_question, reply_to
 from autotune_service.tuning.spaces import list_revisions
 from autotune_service.web.blueprints.rules import rule_of
 from autotune_service.web.calls import pending
@@ -30,8 +30,8 @@ async def predict(exp_uuid: UUID, data: Predict) -> PredictReply:
     row = await read_experiment(services().store, user_uuid, exp_uuid)
     spaces = (await list_revisions(services().store, user_uuid, exp_uuid)).spaces if row.space_revision else []
     question = predict_question(row, data.configurations, [one.covars for one in spaces])
-    answered = await _answer(user_uuid, row, question)
-    return PredictReply.model_validate(answered.answer)
+    found = await _reply(user_uuid, row, question)
+    return PredictReply.model_validate(found.reply)
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_INSIGHTS))
@@ -41,14 +41,14 @@ async def insights(exp_uuid: UUID) -> InsightsReply:
     """Tell what the model has learnt: how well it foretells, what matters, and how the responses run."""
     user_uuid = await signed_in()
     row = await read_experiment(services().store, user_uuid, exp_uuid)
-    answered = await _answer(user_uuid, row, insights_question())
-    return InsightsReply.model_validate(answered.answer)
+    found = await _reply(user_uuid, row, insights_question())
+    return InsightsReply.model_validate(found.reply)
 
 
-async def _answer(user_uuid: UUID, row: ExperimentRow, question: Question) -> Answered:
+async def _reply(user_uuid: UUID, row: ExperimentRow, question: Question) -> ReplyAtRev:
     own = services()
-    attempt = partial(answer_to, own.store, user_uuid, row.exp_uuid, question, row.data_rev, own.limits)
-    answered = await own.hub.until(row.exp_uuid, attempt, own.ask_wait_s)
-    if answered is None:
+    attempt = partial(reply_to, own.store, user_uuid, row.exp_uuid, question, row.data_rev, own.limits)
+    found = await own.hub.until(row.exp_uuid, attempt, own.ask_wait_s)
+    if found is None:
         raise pending(own.ask_wait_s)
-    return answered
+    return found

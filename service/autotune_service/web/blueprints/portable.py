@@ -40,4 +40,4 @@ async def import_() -> tuple[Experiment, int]:
     async with _checking:
         document = await read_aside(read_export)
     importing = import_experiment(services().store, user_uuid, document, once, services().limits)
-    return await once.answer(Experiment, importing), 201
+    return await once.reply(Experiment, importing), 201

@@ -10,7 +10,7 @@ from quart import Blueprint, websocket
 
 from autotune_service.domain.errors import InvalidError
 from autotune_service.live.subscription import Following, reset_of, subscribe
-from autotune_service.live.tail import Frame
+from autotune_service.live.tail import EventFrame
 from autotune_service.tuning import leases
 from autotune_service.tuning.experiments import read_experiment
 from autotune_service.web.blueprints.rules import rule_of
@@ -80,13 +80,13 @@ def _is_other_log(query: StreamQuery) -> bool:
     return query.epoch is not None and query.epoch != services().epoch
 
 
-async def _frames(user_uuid: UUID, exp_uuid: UUID, query: StreamQuery) -> AsyncGenerator[Frame]:
+async def _frames(user_uuid: UUID, exp_uuid: UUID, query: StreamQuery) -> AsyncGenerator[EventFrame]:
     own, after = services(), query.after
     if _is_other_log(query):
         row = await read_experiment(own.store, user_uuid, exp_uuid)
         after = row.last_seq
         reset = reset_of(row, own.epoch)
-        yield Frame(reset.seq, reset.at, reset.model_dump_json())
+        yield EventFrame(reset.seq, reset.at, reset.model_dump_json())
     async with aclosing(subscribe(own.store, own.hub, exp_uuid, after)) as frames:
         async for frame in frames:
             yield frame
@@ -98,11 +98,11 @@ async def _call(user_uuid: UUID, exp_uuid: UUID, frame: Operation) -> dict[str, 
     reply: Reply
     match frame:
         case AskFrame():
-            reply = await once.answer(AskReply, ask_new(*place, frame, once))
+            reply = await once.reply(AskReply, ask_new(*place, frame, once))
         case TellFrame():
-            reply = await once.answer(TellReply, tell_runs(*place, frame, once))
+            reply = await once.reply(TellReply, tell_runs(*place, frame, once))
         case RenewFrame():
-            reply = await once.answer(Leases, leases.renew(store, *place, frame, once))
+            reply = await once.reply(Leases, leases.renew(store, *place, frame, once))
         case AbandonFrame():
-            reply = await once.answer(Suggestion, leases.abandon(store, *place, frame, once))
+            reply = await once.reply(Suggestion, leases.abandon(store, *place, frame, once))
     return reply.model_dump(mode="json")

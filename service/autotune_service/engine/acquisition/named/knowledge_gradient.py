@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autotune_service.engine.acquisition.functions import Mean
+from autotune_service.engine.acquisition.functions import PredictedMean
 from autotune_service.engine.acquisition.named.bridge import ProcessModel, tensor
 from autotune_service.engine.acquisition.named.scene import Scene
 from autotune_service.engine.arrays import Array
@@ -49,7 +49,7 @@ def final_choices(scene: Scene) -> Array:
     """Give the row that looks best in the region, then those of which the mean and a standard deviation are highest."""
     process, rng = scene.process, np.random.default_rng(scene.seed)
     known = process.rows[np.argsort(-process.predict(process.rows)[0], kind="stable")]
-    best = find_best(Mean(process), scene.region, known, set(), rng).row
+    best = find_best(PredictedMean(process), scene.region, known, set(), rng).row
     rows = np.concatenate([process.rows, scene.drawn_rows()])
     means, variances = process.predict(rows)
     order = np.argsort(-(means + np.sqrt(variances)), kind="stable")[: _CHOICES - 1]

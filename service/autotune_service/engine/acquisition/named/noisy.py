@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from autotune_service.engine.acquisition.functions import Improvement
+from autotune_service.engine.acquisition.functions import LogExpectedImprovement
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.model.gaussian_process import GaussianProcess
 from autotune_service.engine.model.subset import representatives
@@ -12,7 +12,7 @@ _MAX_BASELINE = 200
 _NOISELESS = 1e-7  # as in BoTorch, where it stands for none
 
 
-def noisy_improvement(process: GaussianProcess, pending: Array, rng: np.random.Generator) -> Improvement:
+def noisy_improvement(process: GaussianProcess, pending: Array, rng: np.random.Generator) -> LogExpectedImprovement:
     """Build the noisy expected improvement over the best of what was run and of what is pending.
 
     Alternatives of the noiseless values at all of these rows are drawn together; each is a noiseless process of its
@@ -24,11 +24,11 @@ def noisy_improvement(process: GaussianProcess, pending: Array, rng: np.random.G
     return improvement_over(process, rows, _drawn(process, rows, rng))
 
 
-def improvement_over(process: GaussianProcess, rows: Array, values: Array) -> Improvement:
+def improvement_over(process: GaussianProcess, rows: Array, values: Array) -> LogExpectedImprovement:
     """Build the expected improvement over k alternatives of the noiseless values at m rows, shape (m, k)."""
     noises = np.full(len(rows), _NOISELESS)
     noiseless = GaussianProcess(rows, values, noises, process.hyperparameters, process.is_code, mean=process.mean)
-    return Improvement(noiseless, values.max(axis=0))
+    return LogExpectedImprovement(noiseless, values.max(axis=0))
 
 
 def _drawn(process: GaussianProcess, rows: Array, rng: np.random.Generator) -> Array:

@@ -1,8 +1,8 @@
-"""From a problem that names an acquisition to what is to be maximized."""
+"""From the name of an acquisition to the acquisition functions whose sum the search maximises."""
 
 import numpy as np
 
-from autotune_service.engine.acquisition.functions import Chance
+from autotune_service.engine.acquisition.functions import LogProbability
 from autotune_service.engine.acquisition.named.acquisitions import acquisition_by_name
 from autotune_service.engine.acquisition.named.scene import Scene
 from autotune_service.engine.arrays import Array
@@ -30,6 +30,6 @@ def acquisitions_for(
         pending: Rows that are suggested but not told, shape (m, d).
         rng: Gives the seed of all that is drawn.
     """
-    works: list[Acquisition] = [] if feasibility is None else [Chance(feasibility, 0.0)]
+    works: list[Acquisition] = [] if feasibility is None else [LogProbability(feasibility, 0.0)]
     scene = Scene(process, region, pending, int(rng.integers(2**31)))
     return acquisition_by_name(acq_func, scene, works)

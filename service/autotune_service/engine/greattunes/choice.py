@@ -1,4 +1,4 @@
-"""What greattunes proposes, or where that is taken already the best of what is not."""
+"""What greattunes would try next, or where that is taken already the best of what is not."""
 
 from collections.abc import Set
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _BLOCK = 64  # candidates valued at a time, which bounds the memory
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What is not proposed again.
+    """What is not chosen again.
 
     Args:
         columns: The space.
@@ -38,7 +38,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class Choice:
     """A configuration to try.
 
     Args:
@@ -52,16 +52,16 @@ class Proposal:
     note: str
 
 
-def propose(session: Session, columns: Columns, taken: Taken, seed: int) -> Proposal:
-    """Give the next configuration that is not taken; where all are, the one that greattunes proposes."""
-    proposed = columns.decode(session.ask())
-    if proposed not in taken:
-        return _best(session.acquisition, columns, [proposed], "")
-    free = [one for one in _candidates(columns, seed) if one not in taken]
+def choose(session: Session, columns: Columns, taken: Taken, seed: int) -> Choice:
+    """Return the next configuration that is not taken; where all are taken, what greattunes would try."""
+    wanted = columns.decode(session.ask())
+    if wanted not in taken:
+        return _best(session.acquisition, columns, [wanted], "")
+    free = [configuration for configuration in _candidates(columns, seed) if configuration not in taken]
     if not free:
         note = "every configuration was tried, so this one is worth repeating"
-        return _best(session.acquisition, columns, [proposed], note)
-    note = "what greattunes proposed is tried or pending, or next to it; this is the best of the others"
+        return _best(session.acquisition, columns, [wanted], note)
+    note = "what greattunes suggested is tried or pending, or next to it; this is the best of the others"
     return _best(session.acquisition, columns, free, note)
 
 
@@ -73,9 +73,9 @@ def _candidates(columns: Columns, seed: int) -> list[Configuration]:
     return [columns.decode(row) for row in rows]
 
 
-def _best(acquisition: AcquisitionFunction, columns: Columns, among: list[Configuration], note: str) -> Proposal:
+def _best(acquisition: AcquisitionFunction, columns: Columns, among: list[Configuration], note: str) -> Choice:
     with torch.no_grad():
         blocks = torch.split(columns.encode(among), _BLOCK)
         values = torch.cat([acquisition(block.unsqueeze(-2)) for block in blocks])
     best = int(values.argmax())
-    return Proposal(among[best], float(values[best]), note)
+    return Choice(among[best], float(values[best]), note)

@@ -22,7 +22,7 @@ _BOUND = re.compile(r"\s*(?P<goal><=|>=)\s*(?P<bound>\S+)\s*")
 _GOALS = {"max": "maximize", "min": "minimize"}
 
 
-def described(
+def new_experiment(
     name: str,
     covars: Mapping[str, Any],
     *,
@@ -47,7 +47,7 @@ def described(
         return NewExperiment.model_validate({field: value for field, value in body.items() if value is not None})
 
 
-def edited(
+def space_edit(
     space: Space, covars: Mapping[str, Any], constraints: Constraints | None, backfill: Mapping[str, Any]
 ) -> SpaceEdit:
     """Build the change of a space: covariates that are not named, and of those named what is not, stay as they are.
