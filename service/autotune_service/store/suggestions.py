@@ -35,6 +35,7 @@ _LIST_PENDING = Statement(sa.select(suggestions).where(_OF_EXPERIMENT, _PENDING)
 _GET = Statement(
     sa.select(suggestions).where(_OF_EXPERIMENT, suggestions.c.suggestion_uuid == sa.bindparam("suggestion_uuid"))
 )
+_LIST_AMONG = Statement(sa.select(suggestions).where(_OF_EXPERIMENT, _AMONG).order_by(suggestions.c.seq))
 _LIST_ABANDONED = Statement(
     sa.select(suggestions)
     .where(
@@ -197,13 +198,9 @@ async def update_reopened(work: Work, suggestion_uuids: Iterable[UUID]) -> None:
 
 
 async def list_suggestions(work: Work, exp_uuid: UUID, suggestion_uuids: Iterable[UUID]) -> list[SuggestionRow]:
-    """Give those suggestions of an experiment that are among some, oldest first."""
-    query = (
-        sa.select(suggestions)
-        .where(suggestions.c.suggestion_uuid.in_(list(suggestion_uuids)), suggestions.c.exp_uuid == exp_uuid)
-        .order_by(suggestions.c.seq)
-    )
-    return [_suggestion_of(row) for row in await work.all(query)]
+    """List those suggestions of an experiment that are among some, in whatever state, oldest first."""
+    rows = await work.all(_LIST_AMONG(exp_uuid=exp_uuid, uuids=list(suggestion_uuids)))
+    return [_suggestion_of(row) for row in rows]
 
 
 async def list_expired(work: Work, exp_uuid: UUID) -> list[SuggestionRow]:

@@ -38,9 +38,6 @@ async def current_suggestion(store: Store, user_uuid: UUID, exp_uuid: UUID, data
     """Give the oldest open suggestion, without taking it.
 
     Args:
-        store: Where the experiment is.
-        user_uuid: Whose it is.
-        exp_uuid: Which it is.
         data_rev: The data that the suggestion must know of: those told before the ask came.
 
     Returns:
@@ -74,9 +71,6 @@ async def lease_suggestions(
     went away leaves nothing behind.
 
     Args:
-        store: Where the experiment is.
-        user_uuid: Whose it is.
-        exp_uuid: Which it is.
         data_rev: The data that a suggestion must know of.
         n: How many at most.
         terms: For whom, how long, and by which request.
@@ -127,8 +121,6 @@ async def least_data_rev(store: Store, user_uuid: UUID, asked: ExperimentRow) ->
     so what was computed since the ask came is new enough.
 
     Args:
-        store: Where the experiment is.
-        user_uuid: Whose it is.
         asked: The experiment when the ask came.
     """
     async with store.work() as work:

@@ -90,7 +90,6 @@ async def commit_question_suggestions(
     """Store the suggestions that an ask with fixed values waits for.
 
     Args:
-        store: Where the experiment is.
         question: The question, still claimed.
         engine_run: What the engine gave.
         failure: Why the model failed, where the suggestions are not the model's.

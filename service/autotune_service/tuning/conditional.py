@@ -55,9 +55,6 @@ async def current_conditional(
     """Give the oldest open suggestion with these fixed values, without taking it.
 
     Args:
-        store: Where the experiment is.
-        user_uuid: Whose it is.
-        exp_uuid: Which it is.
         data_rev: The data that the suggestion must know of: those told before the ask came.
         fixed: The fixed values, with those of every context covariate.
         limits: How many questions may wait.

@@ -85,7 +85,6 @@ async def commit_fit(store: Store, fit: ClaimedFit, engine_run: EngineRun, failu
     """Store the suggestions of a fit and give its claim back.
 
     Args:
-        store: Where the experiment is.
         fit: The fit, still claimed.
         engine_run: What the engine gave.
         failure: Why the model failed, where the suggestions are not the model's.

@@ -1,4 +1,4 @@
-"""Which suggestion each run answers: the one it names, or a pending one with its configuration."""
+"""Which suggestion each run belongs to: the one it names, or a pending one with its configuration."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from autotune_service.store.database import Work
 from autotune_service.store.experiments import ExperimentRow
 from autotune_service.store.observations import ObservationRow, get_observation_of
 from autotune_service.store.spaces import list_spaces
-from autotune_service.store.suggestions import TOLD, SuggestionRow, get_suggestion, list_pending
+from autotune_service.store.suggestions import TOLD, SuggestionRow, list_pending, list_suggestions
 from autotune_service.tuning.outcomes import Outcome, beside, outcome_of
 from autotune_service.tuning.snapshot import backfill_of
 from autotune_wire.base import Configuration
@@ -21,7 +21,7 @@ from autotune_wire.problems import FieldProblem
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A checked run and the suggestion that it answers."""
+    """A checked run and its suggestion, None where it has none."""
 
     covars: Configuration
     outcome: Outcome
@@ -36,45 +36,53 @@ async def link(work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: C
             is not.
         AlreadyToldError: If a suggestion has its observation already.
     """
-    named = {run.suggestion_uuid for run in runs}
     spaces = await list_spaces(work, row.exp_uuid) if row.space_revision else []
-    earlier = [one.space for one in spaces[:-1]]
-    pending = [one for one in await list_pending(work, row.exp_uuid) if one.suggestion_uuid not in named]
+    earlier = [space.space for space in spaces[:-1]]
+    named = await _named(work, row, runs, field_of)
+    pending = [
+        suggestion for suggestion in await list_pending(work, row.exp_uuid) if suggestion.suggestion_uuid not in named
+    ]
     linked: list[Linked] = []
     for index, run in enumerate(runs):
         field = field_of(index)
         outcome = outcome_of(row.responses, run, field)
-        suggestion: SuggestionRow | None
         covars = run.covars
-        if run.suggestion_uuid is not None:
-            suggestion = await _named(work, row, run.suggestion_uuid, beside(field, "suggestion_uuid"), linked)
-            added = backfill_of(one for one in spaces if one.seq > suggestion.seq)
-            covars = {**backfilled(row.space, covars, added), **covars}
-        covars = checked_configuration(row.space, covars, field, earlier=earlier)
         if run.suggestion_uuid is None:
-            suggestion = next((one for one in pending if is_same(row.space, one.covars, covars)), None)
-        if suggestion is not None:
-            pending = [one for one in pending if one.suggestion_uuid != suggestion.suggestion_uuid]
+            covars = checked_configuration(row.space, covars, field, earlier=earlier)
+            found = next((place for place, one in enumerate(pending) if is_same(row.space, one.covars, covars)), None)
+            suggestion = None if found is None else pending.pop(found)
+        else:
+            suggestion = named[run.suggestion_uuid]
+            added = backfill_of(space for space in spaces if space.seq > suggestion.seq)
+            covars = {**backfilled(row.space, covars, added), **covars}
+            covars = checked_configuration(row.space, covars, field, earlier=earlier)
         linked.append(Linked(covars, outcome, suggestion))
     return linked
 
 
 async def _named(
-    work: Work, row: ExperimentRow, suggestion_uuid: UUID, field: str, linked: Sequence[Linked]
-) -> SuggestionRow:
-    suggestion = await get_suggestion(work, row.exp_uuid, suggestion_uuid)
-    if suggestion is None:
-        problem = FieldProblem(
-            field=field, message=f"is no suggestion of experiment {row.exp_uuid}", value=str(suggestion_uuid)
-        )
-        raise InvalidError.of([problem])
-    if any(one.suggestion is not None and one.suggestion.suggestion_uuid == suggestion_uuid for one in linked):
-        raise AlreadyToldError(f"suggestion {suggestion_uuid} is told twice in one body")
-    if suggestion.state == TOLD:
-        stored = _stored(await get_observation_of(work, suggestion_uuid, row.exp_uuid))
-        problem = FieldProblem(field=field, message=f"its {stored} is stored", value=str(suggestion_uuid))
-        raise AlreadyToldError(f"suggestion {suggestion_uuid} was told already, {stored}", [problem])
-    return suggestion
+    work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: Callable[[int], str]
+) -> dict[UUID, SuggestionRow]:
+    """Find the suggestions that runs name, all with one query; each is pending and named once."""
+    uuids = [run.suggestion_uuid for run in runs if run.suggestion_uuid is not None]
+    found = {one.suggestion_uuid: one for one in await list_suggestions(work, row.exp_uuid, uuids)} if uuids else {}
+    seen: set[UUID] = set()
+    for index, run in enumerate(runs):
+        uuid = run.suggestion_uuid
+        if uuid is None:
+            continue
+        field = beside(field_of(index), "suggestion_uuid")
+        if uuid not in found:
+            message = f"is no suggestion of experiment {row.exp_uuid}"
+            raise InvalidError.of([FieldProblem(field=field, message=message, value=str(uuid))])
+        if uuid in seen:
+            raise AlreadyToldError(f"suggestion {uuid} is told twice in one body")
+        if found[uuid].state == TOLD:
+            stored = _stored(await get_observation_of(work, uuid, row.exp_uuid))
+            problem = FieldProblem(field=field, message=f"its {stored} is stored", value=str(uuid))
+            raise AlreadyToldError(f"suggestion {uuid} was told already, {stored}", [problem])
+        seen.add(uuid)
+    return found
 
 
 def _stored(observation: ObservationRow | None) -> str:

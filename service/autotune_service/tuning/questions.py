@@ -83,9 +83,6 @@ async def reply_to(
     """Return the reply to a question; where there is none yet, put the question.
 
     Args:
-        store: Where the experiment is.
-        user_uuid: Whose it is.
-        exp_uuid: Which it is.
         question: The question.
         data_rev: What the reply must know.
         limits: How many questions may wait.

@@ -38,9 +38,6 @@ async def tell(
     """Store observations, all of them or none, and have the next suggestion computed.
 
     Args:
-        store: Where the experiment is.
-        user_uuid: Whose it is.
-        exp_uuid: Which it is.
         runs: What was run.
         field_of: Names the field that holds the configuration of a run, for the messages.
         once: The request, which is done once however often it comes.

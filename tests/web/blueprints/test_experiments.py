@@ -133,7 +133,7 @@ async def test_list_tells_how_each_experiment_stands_now(client, headers, experi
         _, page = await get(client, "/experiment/all", headers)
         return page["experiments"]
 
-    other = await make_experiment(client, headers, name="never touched, µ")
+    other = await make_experiment(client, headers, name="never touched, \N{MICRO SIGN}")
     before = await listed()
     assert await listed() == before == [other, experiment]
     await post(client, tell_url, headers, {"covars": GUESS, "response": 2})
