@@ -4,8 +4,11 @@ Run it as ``.venv/bin/python bench/service/tells.py``, on an idle machine. It st
 takes the Postgres that AUTOTUNE_DATABASE_URL names, in databases of its own.
 """
 
+import json
 import os
+import random
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -22,7 +25,9 @@ import serving
 import uvloop
 from keepalive import Connection, close_experiments, new_experiments, token_of
 from players import Player, players
-from tell_load import N_NUMBERS, Turn
+from tell_load import N_NUMBERS, Turn, body_of
+
+from autotune_wire import paths
 
 _HERE = Path(__file__).parent
 _OPTUNA = Path(os.environ.get("PEERS_HOME", Path.home() / ".cache" / "peers")) / "optuna" / "bin" / "python"
@@ -35,6 +40,17 @@ processor" is what the process that answers, and Postgres, used for each tell. "
 recorded from one, through asyncpg alone: no HTTP, no checks, no Python between them. Optuna's figure is a cycle of ask,
 as many suggested values and tell with its RandomSampler, in its own process, without a network between; it commits
 several times a cycle.
+"""
+
+_COPIES = """
+INSERT INTO suggestions
+SELECT copied.*
+FROM (SELECT * FROM suggestions WHERE exp_uuid = $1 ORDER BY seq DESC LIMIT 1) AS guess,
+    generate_series(1, $2) AS n,
+    jsonb_populate_record(guess::suggestions, jsonb_build_object(
+        'suggestion_uuid', gen_random_uuid(), 'seq', guess.seq + n, 'state', 'leased', 'lease_by', 'bench'
+    )) AS copied
+RETURNING suggestion_uuid
 """
 
 
@@ -79,6 +95,37 @@ class Http:
             "ms of processor a tell, Postgres": 1000 * used[1] / told["n_all"],
             "cores used by the load itself": told["processor"],
         }
+
+    async def bulk(self, n_runs: int, *, is_named: bool) -> Mapping[str, float]:
+        """Tell many runs at once, again and again, each run with a suggestion of its own or with none."""
+        latencies_ms: list[float] = []
+        draw = random.Random(0)
+        async with Connection(self.running[0].port, self.token) as connection:
+            [exp_uuid] = await new_experiments(connection, 1, self.shape.n_numbers)
+            path = paths.EXPERIMENT_TELL.format(exp_uuid=exp_uuid)
+            while sum(latencies_ms) < 1000 * self.shape.seconds:
+                uuids = await self._suggestions(exp_uuid, n_runs) if is_named else [None] * n_runs
+                runs = [json.loads(body_of(draw, self.shape.n_numbers)) for _ in uuids]
+                for run, uuid in zip(runs, uuids, strict=True):
+                    run |= {} if uuid is None else {"suggestion_uuid": str(uuid)}
+                body = json.dumps({"observations": runs}).encode()
+                sent_s = time.perf_counter()
+                await connection.send("POST", path, body)
+                latencies_ms.append(1000 * (time.perf_counter() - sent_s))
+            await close_experiments(connection, [exp_uuid])
+        return {
+            "runs a second": 1000 * n_runs * len(latencies_ms) / sum(latencies_ms),
+            "p50, ms": rounds.percentile(latencies_ms, 50),
+            "p95, ms": rounds.percentile(latencies_ms, 95),
+        }
+
+    async def _suggestions(self, exp_uuid: str, n: int) -> list[UUID]:
+        """Store copies of an experiment's suggestion, as if a worker had taken them: the engine would take minutes."""
+        connection = await asyncpg.connect(self.url)
+        try:
+            return [row["suggestion_uuid"] for row in await connection.fetch(_COPIES, UUID(exp_uuid), n)]
+        finally:
+            await connection.close()
 
     async def _settle(self) -> None:
         """Wait for a fit that is still under way, so that it does not disturb the next turn."""
@@ -202,6 +249,12 @@ async def measure(at: serving.Place, n_rounds: int, shape: Shape) -> dict[str, l
             "AutoTune, 8 experiments x 8 clients": partial(alone.turn, _N_CLIENTS, _N_CLIENTS),
             "AutoTune, 2 services, 8 experiments x 8 clients": partial(two.turn, _N_CLIENTS, _N_CLIENTS),
             "AutoTune with its worker, 8 experiments x 8 clients": partial(both.turn, _N_CLIENTS, _N_CLIENTS),
+            **{
+                f"AutoTune, 1000 runs at once, {'each of a suggestion' if is_named else 'of no suggestion'}": partial(
+                    alone.bulk, 1000, is_named=is_named
+                )
+                for is_named in (False, True)
+            },
             **optuna,
             "bare, 1 experiment x 1 connection": partial(direct.turn, 1, 1),
             "bare, 1 experiment x 8 connections": partial(direct.turn, 1, _N_CLIENTS),

@@ -76,6 +76,7 @@ def test_guess_is_a_configuration_of_the_space():
         ("maximize", 1.0, 1.0, False),
         ("minimize", 2.0, 1.0, False),
         ("minimize", 0.5, 1.0, True),
+        ("minimize", 1.0, 1.0, False),
         ("minimize", 3.0, None, True),
     ],
 )
@@ -152,7 +153,7 @@ def test_checked_configuration_has_no_value_where_a_covariate_plays_no_part():
     without = {name: value for name, value in CHECKED.items() if name != "momentum"}
     assert checked_configuration(WIDE, without | {"batch": 32}) == without | {"batch": 32}
     assert fields_refused(checked_configuration, WIDE, without) == ["covars.momentum"]
-    with pytest.raises(InvalidError, match=r"plays no part .* only where batch is 8, 16"):
+    with pytest.raises(InvalidError, match=r"is not active .* only where batch is 8, 16"):
         checked_configuration(WIDE, CHECKED | {"batch": 32})
 
 
@@ -232,3 +233,44 @@ RESPONSES = {"loss": Objective(goal="minimize"), "cost": Threshold(goal="<=", bo
 def test_meets_thresholds_only_where_each_was_measured(values, expected):
     assert meets_thresholds(RESPONSES, values) is expected
     assert meets_thresholds(RESPONSES | {"cost": Threshold(goal=">=", bound=3)}, {"cost": 2.9}) is False
+
+
+@pytest.mark.parametrize(
+    ("goal", "value", "expected"),
+    [
+        (">=", 0.5, True),
+        (">=", 0.4999, False),
+        ("<=", 0.5, True),
+        ("<=", 0.5001, False),
+    ],
+)
+def test_value_on_a_threshold_meets_it(goal, value, expected):
+    responses = {"y": Objective(goal="maximize"), "z": Threshold(goal=goal, bound=0.5)}
+    assert meets_thresholds(responses, {"y": 1.0, "z": value}) is expected
+
+
+LOG = TypeAdapter(Space).validate_python(
+    {"rate": {"vtype": "cont", "guess": 1.0, "min": 1e-3, "max": 1e3, "log": True}}
+)
+
+
+# Values are the same within a millionth of the range; with log, of value * ln(max / min) = value * 13.8155.
+@pytest.mark.parametrize(
+    ("value", "other", "expected"),
+    [(100.0, 100.0012, True), (100.0, 100.0016, False), (0.002, 0.00200002, True), (0.002, 0.00200004, False)],
+)
+def test_log_values_are_the_same_within_a_share_of_themselves(value, other, expected):
+    assert is_same(LOG, {"rate": value}, {"rate": other}) is expected
+    assert is_same(LOG, {"rate": other}, {"rate": value}) is expected
+
+
+# At a bound a billionth is forgiven, 1e-9 * 13.8155 * 1000 at the upper one; at the lower one what ten decimals lose.
+@pytest.mark.parametrize(("given", "stored"), [(1000.00001, 1000.0), (1e-3 - 4e-11, 1e-3)])
+def test_log_value_a_little_beyond_a_bound_is_the_bound(given, stored):
+    assert checked_configuration(LOG, {"rate": given}) == {"rate": stored}
+
+
+@pytest.mark.parametrize("given", [1000.00002, 1e-3 - 1e-9])
+def test_log_value_farther_beyond_a_bound_is_refused(given):
+    with pytest.raises(InvalidError):
+        checked_configuration(LOG, {"rate": given})

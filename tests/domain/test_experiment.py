@@ -80,7 +80,7 @@ def test_greattunes_takes_plain_problems_only(changes, field):
 def test_greattunes_has_its_own_list_of_acquisitions(monkeypatch):
     monkeypatch.setattr("autotune_service.domain.models.GREATTUNES_ACQ_FUNCS", GREATTUNES_ACQ_FUNCS - {"qSimpleRegret"})
     message = refusal(engine="greattunes", acq_func="qSimpleRegret")["acq_func"]
-    assert message.startswith("greattunes does not have it; it has auto, ExpectedImprovement, ")
+    assert message.startswith("greattunes does not have this acquisition function; it has auto, ExpectedImprovement, ")
     check_new(a_new(engine="greattunes", acq_func="PosteriorMean"))
 
 
@@ -88,8 +88,8 @@ def test_guess_that_violates_a_constraint_is_refused():
     small = {"ctype": "linear", "weights": {"v1": 1, "weight": 0.5}, "relation": "<=", "bound": 5}
     red = {"ctype": "forbidden", "combination": {"v1": [1, 2], "color": ["red"]}}
     assert refusal(constraints=[small, red]) == {
-        "constraints.0": "the guess violates it: the sum is 5.3, and must be <= 5",
-        "constraints.1": "the guess violates it: v1 = 2, color = red is forbidden",
+        "constraints.0": "the guess violates this constraint: the sum is 5.3, and must be <= 5",
+        "constraints.1": "the guess violates this constraint: v1 = 2, color = red is forbidden",
     }
 
 

@@ -73,7 +73,7 @@ def test_fidelity_goes_with_its_acquisition_only():
 def test_fidelity_and_several_responses_are_refused_as_what_they_are(other):
     problems = refused(covars=SPACE | FIDELITY, acq_func=MF, responses={"a": {"goal": "maximize"}, "b": other})
     assert problems.keys() == {"covars.epochs.role"}
-    assert problems["covars.epochs.role"].startswith("a fidelity goes with one objective and nothing else")
+    assert problems["covars.epochs.role"].startswith("a fidelity needs exactly one objective and no threshold")
 
 
 def test_stopping_by_gain_goes_with_no_context():

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from autotune_service.domain.errors import InvalidError
 from autotune_service.domain.portable import best_of, check_portable
-from autotune_service.domain.portable_log import renamed
+from autotune_service.domain.portable_log import log_problems, renamed
 from autotune_wire.portable import MAX_EVENTS, ExperimentExport, check_plain
 from autotune_wire.problems import field_problems
 from support import UNKNOWN_UUID
@@ -224,3 +224,41 @@ def test_renaming_leaves_what_users_named():
     }
     with pytest.raises(KeyError):
         renamed({"observation_uuid": str(old)}, names)
+
+
+def test_renaming_reaches_the_best_that_an_event_shows():
+    old, new = uuid4(), uuid4()
+    names = {"experiment": {}, "suggestion": {}, "observation": {old: new}}
+    best = {"observation_uuid": str(old), "response": 1.0, "covars": {"x": 0.5}}
+    assert renamed({"best": best}, names) == {"best": best | {"observation_uuid": str(new)}}
+    with pytest.raises(KeyError):
+        renamed({"best": best}, names | {"observation": {}})
+
+
+def with_another_space(export):
+    """Return the export after one more change of its space, and the places of its last two spaces."""
+    events, spaces = export["events"], export["spaces"]
+    change = events[first(export, "events", type="space_changed")]
+    seq = len(events) + 1
+    events.append(change | {"seq": seq, "data": change["data"] | {"revision": len(spaces)}})
+    spaces.append(spaces[-1] | {"seq": seq, "revision": len(spaces)})
+    export["experiment"]["last_seq"] = seq
+    return export, len(spaces) - 2, len(spaces) - 1
+
+
+def problems_of_log(export):
+    return [problem.field for problem in log_problems(ExperimentExport.model_validate(export))]
+
+
+def test_spaces_stand_in_the_order_of_their_events(export):
+    export, earlier, later = with_another_space(export)
+    assert problems_of_log(export) == []
+    spaces = export["spaces"]
+    spaces[earlier]["seq"], spaces[later]["seq"] = spaces[later]["seq"], spaces[earlier]["seq"]
+    assert problems_of_log(export) == ["spaces"]
+
+
+def test_each_space_has_an_event_of_its_own(export):
+    export, earlier, later = with_another_space(export)
+    export["spaces"][later]["seq"] = export["spaces"][earlier]["seq"]
+    assert problems_of_log(export) == ["spaces"]

@@ -62,7 +62,7 @@ def test_revised_tells_each_change():
         "color: options dropped: blue",
         "color: options in another order: green, red, pink",
         "color: guess red is now pink",
-        "depth: counts where color is red, pink",
+        "depth: is active where color is red, pink",
         "extra: new, a number from 0.0 to 1.0; the runs so far count as 0.25",
         "constraints: 1 instead of 0",
     ]
@@ -89,7 +89,7 @@ def test_revised_refuses_what_would_change_the_meaning_of_runs(changes, field):
 def test_revised_lets_a_condition_follow_the_options_of_its_covariate():
     old = changed(depth={"active_if": {"covariate": "color", "values": ["red", "blue"]}})
     covars = changed(color={"guess": "red", "options": ["red", "green"]})
-    assert revise(covars, old=old) == ["color: options dropped: blue", "depth: counts where color is red"]
+    assert revise(covars, old=old) == ["color: options dropped: blue", "depth: is active where color is red"]
 
 
 def test_revised_refuses_to_remove_a_covariate():

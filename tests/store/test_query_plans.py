@@ -13,7 +13,7 @@ from autotune_service.store.experiments import list_stamped, list_stamps
 from autotune_service.store.observations import list_observations
 from autotune_service.store.questions import claim_waiting_question, count_waiting, delete_old_replies, get_question
 from autotune_service.store.statements import filled
-from autotune_service.store.suggestions import list_pending
+from autotune_service.store.suggestions import list_pending, list_suggestions
 
 OWNER = LARGE = UUID(int=1)
 SMALL = UUID(int=2)
@@ -114,6 +114,12 @@ async def test_hot_query_uses_its_index(much, call, index):
     assert index in plan
     assert "Seq Scan" not in plan
     assert "Sort" not in plan
+
+
+async def test_suggestions_that_a_tell_names_are_found_by_their_uuids(much):
+    plan = await plan_of(much, lambda work: list_suggestions(work, LARGE, [UUID(int=n) for n in range(1, 1001)]))
+    assert "suggestions_pkey" in plan
+    assert "Seq Scan" not in plan
 
 
 async def test_list_of_all_experiments_of_a_user_reads_no_others(much):

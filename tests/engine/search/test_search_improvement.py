@@ -84,11 +84,11 @@ def improvement(surrogate, n_pending):
 
 
 @pytest.mark.parametrize("n_pending", [0, 2])
-@pytest.mark.parametrize("kind", ["improvement", "chance", "promise"])
+@pytest.mark.parametrize("kind", ["improvement", "chance", "sum of logs"])
 def test_acquisition_gradients_are_difference_quotients(surrogate, n_pending, kind):
     chance = LogProbability(surrogate.process, 0.8)
     parts = {"improvement": improvement(surrogate, n_pending), "chance": chance}
-    acquisition = SumOfLogs(list(parts.values())) if kind == "promise" else parts[kind]
+    acquisition = SumOfLogs(list(parts.values())) if kind == "sum of logs" else parts[kind]
     rows = np.array([[0.3, 0.8, 1.0], [0.9, 0.1, 2.0]])
     values, gradients = acquisition.values_with_gradients(rows)
     np.testing.assert_allclose(values, acquisition.values(rows), rtol=1e-9)
@@ -99,7 +99,7 @@ def test_acquisition_gradients_are_difference_quotients(surrogate, n_pending, ki
     assert (gradients[:, 2] == 0).all()
 
 
-def test_promise_is_the_product_of_its_parts(surrogate):
+def test_sum_of_logs_is_the_product_of_its_parts(surrogate):
     parts = [improvement(surrogate, 0), LogProbability(surrogate.process, 0.8)]
     rows = np.random.default_rng(6).random((5, 3))
     product = np.exp(parts[0].values(rows)) * np.exp(parts[1].values(rows))
@@ -116,7 +116,19 @@ def test_fantasies_average_to_the_posterior_mean(surrogate):
     assert (variances < process.predict(rows)[1]).all()
 
 
-def test_pending_point_promises_less_than_before(surrogate):
+def test_fantasies_spread_as_measurements_would():
+    """Measurements at pending rows have the posterior's covariance, and the noise of a run on its diagonal."""
+    rows = np.array([[0.1], [0.5], [0.9]])
+    own = Hyperparameters(np.array([4.0]), 1.0, 0.6)
+    process = GaussianProcess(rows, np.array([0.3, -0.2, 0.5]), np.full(3, 0.6), own, np.array([False]))
+    pending, n = np.array([[0.3], [0.45], [0.8]]), 40_000
+    drawn = with_fantasies(process, pending, n, np.random.default_rng(7)).targets[-3:]
+    _, covariance = process.joint(pending)
+    # Half of the draws are independent: the standard error of a variance is sqrt(2 / 20,000) of it, a hundredth.
+    np.testing.assert_allclose(np.cov(drawn), covariance + 0.6 * np.eye(3), atol=0.05)
+
+
+def test_pending_point_has_a_lower_value_than_before(surrogate):
     row = np.array([[0.2, 0.3, 0.0]])
     free = expected_improvement_of(surrogate, np.empty((0, 3)), np.ones(8, dtype=bool), np.random.default_rng(5))
     busy = expected_improvement_of(surrogate, row, np.ones(8, dtype=bool), np.random.default_rng(5))

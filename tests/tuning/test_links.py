@@ -1,0 +1,107 @@
+"""Which suggestion each run of a tell belongs to, on a real database; and what it costs to find out."""
+
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from autotune_service.domain.errors import AlreadyToldError, InvalidError
+from autotune_service.store.database import Work
+from autotune_service.store.suggestions import LEASED, insert_suggestions, list_pending
+from autotune_service.tuning.experiments import create_experiment
+from autotune_service.tuning.tell import tell
+from autotune_wire.experiments import NewExperiment
+from autotune_wire.observations import Told
+from support import GUESS, SPACE
+
+
+@pytest.fixture
+async def exp_uuid(store, user_uuid):
+    return (await create_experiment(store, user_uuid, NewExperiment(name="links", covars=SPACE, seed=1))).exp_uuid
+
+
+@pytest.fixture
+def taken(store, exp_uuid):
+    """Take n suggestions, each with a weight of its own, without an engine."""
+
+    async def take(n):
+        async with store.work() as work:
+            (guess,) = await list_pending(work, exp_uuid)
+            rows = [
+                replace(
+                    guess,
+                    suggestion_uuid=uuid4(),
+                    seq=100 + number,
+                    state=LEASED,
+                    covars=GUESS | {"weight": number / 2},
+                )
+                for number in range(n)
+            ]
+            await work.run(insert_suggestions(rows))
+        return rows
+
+    return take
+
+
+@pytest.fixture
+def statements(monkeypatch):
+    """Count the statements that transactions send."""
+    sent = []
+
+    def counting(method):
+        async def counted(self, *arguments, **options):
+            sent.append(method.__name__)
+            return await method(self, *arguments, **options)
+
+        return counted
+
+    for name in ("one", "all", "run", "change"):
+        monkeypatch.setattr(Work, name, counting(getattr(Work, name)))
+    return sent
+
+
+def named(suggestion, response=1.0):
+    return Told(covars=suggestion.covars, response=response, suggestion_uuid=suggestion.suggestion_uuid)
+
+
+@pytest.mark.parametrize("is_named", [False, True])
+async def test_tell_sends_as_many_statements_for_two_hundred_runs_as_for_one(
+    store, user_uuid, exp_uuid, taken, statements, is_named
+):
+    suggestions = await taken(201)
+    runs = [
+        named(suggestion) if is_named else Told(covars=suggestion.covars, response=1.0) for suggestion in suggestions
+    ]
+    counts = []
+    for part in (runs[:1], runs[1:]):
+        statements.clear()
+        await tell(store, user_uuid, exp_uuid, part)
+        counts.append(len(statements))
+    # Read and lock the experiment, list what is named and what is pending, change all, send the notices that are left.
+    assert counts == ([5, 5] if is_named else [4, 4])
+    async with store.work() as work:
+        assert {suggestion.suggestion_uuid for suggestion in await list_pending(work, exp_uuid)}.isdisjoint(
+            suggestion.suggestion_uuid for suggestion in suggestions
+        )
+
+
+async def test_named_run_belongs_to_its_suggestion_and_an_equal_one_to_another(store, user_uuid, exp_uuid, taken):
+    first, second = await taken(2)
+    other = Told(covars=first.covars, response=2.0, suggestion_uuid=second.suggestion_uuid)
+    reply = await tell(store, user_uuid, exp_uuid, [other, Told(covars=first.covars, response=1.0)])
+    assert [run.suggestion_uuid for run in reply.observations] == [second.suggestion_uuid, first.suggestion_uuid]
+
+
+async def test_suggestion_of_another_experiment_is_refused_with_its_place(store, user_uuid, exp_uuid, taken):
+    other = await create_experiment(store, user_uuid, NewExperiment(name="other", covars=SPACE, seed=1))
+    first, second = await taken(2)
+    with pytest.raises(InvalidError) as caught:
+        await tell(store, user_uuid, other.exp_uuid, [Told(covars=GUESS, response=1.0), named(first)])
+    (problem,) = caught.value.errors
+    assert (problem.field, problem.value) == ("observations.1.suggestion_uuid", str(first.suggestion_uuid))
+    with pytest.raises(AlreadyToldError, match="twice"):
+        await tell(store, user_uuid, exp_uuid, [named(first), named(second), named(first)])
+    await tell(store, user_uuid, exp_uuid, [named(second, response=7.5)])
+    with pytest.raises(AlreadyToldError, match=r"7\.5") as caught:
+        await tell(store, user_uuid, exp_uuid, [named(first), named(second)])
+    assert [problem.field for problem in caught.value.errors] == ["observations.1.suggestion_uuid"]
