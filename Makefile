@@ -3,22 +3,25 @@
 #   VENV=DIR             the virtual environment to make and use (default .venv)
 #   PYTHON=PROGRAM       the Python that makes it, 3.11 or later (default python3)
 #   TORCH_INDEX_URL=URL  the package index to take PyTorch from, to choose a CPU or a CUDA build
+#   CONSTRAINTS=FILE     the versions to install (default constraints.txt); empty for the newest of everything
 #   NOTEBOOK=FILE        what `make run` opens; 0 starts the service alone
 #   PORT=N LAB_PORT=N    where `make run` listens; DATA=DIR where it keeps its data
 
 VENV ?= .venv
 PYTHON ?= python3
+CONSTRAINTS ?= constraints.txt
 NOTEBOOK ?= notebooks/01-quickstart.ipynb
 
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 DEPENDENCY_GROUPS = lint typing demo test
-PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check $(CONSTRAINTS:%=-c %)
 
 RUN_OPTIONS = $(if $(PORT),--port "$(PORT)") $(if $(DATA),--data "$(DATA)")
+PARALLEL = -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 LAB_OPTIONS = $(if $(LAB_PORT),--lab-port "$(LAB_PORT)")
 
-.PHONY: help install run test soak lint clean
+.PHONY: help install run test coverage soak lint clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -38,7 +41,14 @@ else
 endif
 
 test: $(STAMP)  ## run the tests, on up to four cores
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest $(PARALLEL)
+
+# It takes half as long again as the tests.
+coverage: $(STAMP)  ## measure which lines and branches the tests reach, in all processes, against the floor in pyproject.toml
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(PARALLEL)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 soak: $(STAMP)  ## try the faults as often and as long as promised: hours
 	$(BIN)/python -m pytest --soak -o faulthandler_timeout=7200 tests/faults tests/load
@@ -57,7 +67,7 @@ clean:  ## remove .venv and every cache and build product
 # PyTorch comes first and alone: an index of PyTorch builds need not hold the rest, and a looser request made later by
 # another package must find it in place. What that build needs besides (CUDA libraries) may be on its index only.
 # greattunes comes last and without its dependencies: it pins versions of 2020, and runs with today's.
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "AutoTune needs Python 3.11 or later, and $(PYTHON) is: `$(PYTHON) --version 2>&1`."; \
 		echo "Name another one: make install PYTHON=python3.12"; exit 1; } >&2
@@ -67,7 +77,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv "$(VENV)"
 	$(PIP_INSTALL) pip
 	$(PIP_INSTALL) torch $(if $(TORCH_INDEX_URL),--no-deps --index-url "$(TORCH_INDEX_URL)")
-	$(PIP_INSTALL) --build-constraint constraints.txt --editable '.[greattunes,notebook,service,traces]' $(DEPENDENCY_GROUPS:%=--group %) \
+	$(PIP_INSTALL) $(CONSTRAINTS:%=--build-constraint %) --editable '.[greattunes,notebook,service,traces]' $(DEPENDENCY_GROUPS:%=--group %) \
 		$(if $(TORCH_INDEX_URL),--extra-index-url "$(TORCH_INDEX_URL)")
 	$(PIP_INSTALL) --no-deps greattunes
 	@touch "$@"

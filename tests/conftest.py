@@ -1,184 +1,21 @@
-"""What the tests share: a real Postgres, a warm engine, the app in process and the service as a process."""
+"""What all tests share. The fixtures of the service are in ``service_fixtures``, loaded where a test may need them."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from uuid import UUID, uuid4
+
+import pytest
 
 # Read when numpy loads: threads over matrices of fifty rows cost more than they gain, and the service uses one too.
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
-import asyncpg
-import pytest
-from quart import Quart
-from quart.typing import TestClientProtocol
-
-from autotune_service.compute.pool import Pool
-from autotune_service.compute.worker import Worker
-from autotune_service.live.hub import Hub
-from autotune_service.security.passwords import Passwords
-from autotune_service.security.tokens import AccessTokens
-from autotune_service.store.database import Store
-from autotune_service.store.embedded import EmbeddedPostgres
-from autotune_service.store.migrate import upgrade
-from autotune_service.tuning.accounts import Accounts
-from autotune_service.web.quart_app import create_app
-from autotune_service.web.services import Services
-from autotune_wire.accounts import Signup
-from processes import ServiceProcess, WorkerProcess
-from support import PASSWORD, SECRET, running
+_HERE = Path(__file__).parent
+_PURE = {"autotune", "autotune_wire", "domain", "engine"}
+"""Folders whose tests need no service: alone they start in a fraction of the time without it."""
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """The tests' Postgres; ``url`` is that of its maintenance database."""
-
-    url: str
-
-    def url_of(self, name: str) -> str:
-        return self.url.replace("/postgres?", f"/{name}?")
-
-    async def execute(self, statement: str) -> None:
-        connection = await asyncpg.connect(self.url)
-        try:
-            await connection.execute(statement)
-        finally:
-            await connection.close()
-
-    @asynccontextmanager
-    async def database(self, template: str) -> AsyncIterator[str]:
-        """Make a database like another one and drop it at the end."""
-        name = f"test_{uuid4().hex}"
-        await self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        yield self.url_of(name)
-        await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    postgres = EmbeddedPostgres(tmp_path_factory.mktemp("cluster") / "postgres")
-    url = postgres.start()
-    yield Cluster(url)
-    postgres.stop()
-
-
-@pytest.fixture(scope="session")
-async def template(cluster: Cluster) -> str:
-    """A migrated database to copy: a copy takes milliseconds."""
-    await cluster.execute("CREATE DATABASE template_autotune")
-    await upgrade(cluster.url_of("template_autotune"))
-    return "template_autotune"
-
-
-@pytest.fixture
-async def database_url(cluster: Cluster, template: str) -> AsyncIterator[str]:
-    async with cluster.database(template) as url:
-        yield url
-
-
-@pytest.fixture
-async def empty_database_url(cluster: Cluster) -> AsyncIterator[str]:
-    async with cluster.database("template0") as url:
-        yield url
-
-
-@pytest.fixture
-async def store(database_url: str) -> AsyncIterator[Store]:
-    store = Store(database_url, pool_size=10, timeout_s=5)
-    await store.connect()
-    yield store
-    await store.disconnect()
-
-
-@pytest.fixture(scope="session")
-def passwords() -> Iterator[Passwords]:
-    passwords = Passwords()
-    yield passwords
-    passwords.close()
-
-
-@pytest.fixture
-def accounts(store: Store, passwords: Passwords) -> Accounts:
-    return Accounts(
-        store=store,
-        passwords=passwords,
-        access_tokens=AccessTokens(SECRET, timedelta(minutes=15)),
-        refresh_lifetime=timedelta(days=1),
-        reserved_emails=frozenset({"test@test.com"}),
-    )
-
-
-@pytest.fixture
-async def user_uuid(accounts: Accounts) -> UUID:
-    return (await accounts.sign_up(Signup(email="ada@example.org", password=PASSWORD))).uuid
-
-
-@pytest.fixture
-async def hub(database_url: str) -> AsyncIterator[Hub]:
-    hub = Hub(database_url)
-    async with running(hub.run()):
-        yield hub
-
-
-@pytest.fixture
-def app(store: Store, hub: Hub, accounts: Accounts) -> Quart:
-    services = Services(store=store, hub=hub, accounts=accounts, ask_wait_s=10)
-    return create_app(services, secret=SECRET, is_https=False, max_body_bytes=100_000, has_metrics=True)
-
-
-@pytest.fixture
-async def headers(accounts: Accounts, user_uuid: UUID) -> dict[str, str]:
-    tokens = await accounts.issue_tokens(user_uuid)
-    return {"Authorization": f"Bearer {tokens.access_token}"}
-
-
-@pytest.fixture
-def client(app: Quart) -> TestClientProtocol:
-    return app.test_client()
-
-
-@pytest.fixture(scope="session")
-async def pool() -> AsyncIterator[Pool]:
-    pool = Pool(1, deadline_s=120)
-    await pool.warm()
-    yield pool
-    await pool.stop()
-
-
-@pytest.fixture
-async def worker(store: Store, database_url: str, pool: Pool) -> AsyncIterator[Worker]:
-    worker = Worker("tests", store, database_url, pool)
-    async with running(worker.run()):
-        yield worker
-
-
-@pytest.fixture
-def start_service(tmp_path: Path) -> Iterator[Callable[..., ServiceProcess]]:
-    """Start services, each a process, that end with the test."""
-    with ExitStack() as stack:
-
-        def start(*arguments: str, data: Path | None = None, **variables: str) -> ServiceProcess:
-            process = ServiceProcess(data or tmp_path / "data", *arguments, **variables)
-            stack.callback(process.close)
-            return process.start()
-
-        yield start
-
-
-@pytest.fixture
-def start_worker(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
-    """Start workers apart from a service, that end with the test."""
-    with ExitStack() as stack:
-
-        def start(**variables: str) -> WorkerProcess:
-            process = WorkerProcess(tmp_path / f"worker-{uuid4().hex}.log", **variables)
-            stack.callback(process.close)
-            return process.start()
-
-        yield start
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> None:
+    if file_path.match("test_*.py") and file_path.relative_to(_HERE).parts[0] not in _PURE:
+        parent.config.pluginmanager.import_plugin("service_fixtures")
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,10 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from quart.typing import TestClientProtocol
+if TYPE_CHECKING:  # the tests of pure code take values from here, and need no Quart
+    from quart.typing import TestClientProtocol
 
 SECRET = "a secret of the tests, long enough to sign"
 PASSWORD = "correct horse battery"
@@ -26,7 +27,7 @@ def best_of(reply: Any) -> float | None:
     return column["0"]
 
 
-async def make_experiment(client: TestClientProtocol, headers: dict[str, str], **fields: Any) -> dict[str, Any]:
+async def make_experiment(client: "TestClientProtocol", headers: dict[str, str], **fields: Any) -> dict[str, Any]:
     """Create an experiment over the API and give its reply."""
     body = {"name": "brownies", "covars": SPACE, "seed": 1, **fields}
     reply = await client.post("/experiment/new", json=body, headers=headers)

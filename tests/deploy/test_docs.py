@@ -1,0 +1,31 @@
+"""The documentation names files that are there, and its links lead somewhere."""
+
+import re
+
+import pytest
+from deploy_files import ROOT
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+ROOMS = [
+    ROOT,
+    ROOT / "service",
+    ROOT / "service" / "autotune_service",
+    ROOT / "service" / "autotune_service" / "engine",
+    ROOT / "jupyter_ext" / "autotune",
+    ROOT / "bench",
+    ROOT / "bench" / "service",
+    ROOT / "bench" / "engine",
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_a_page_names_are_there(page):
+    named = set(re.findall(r"`([\w./-]+\.(?:py|ipynb|sh|toml|yml))`", page.read_text()))
+    named = {name for name in named if "NNNN" not in name}  # a migration that somebody is to write
+    assert [name for name in sorted(named) if not any((room / name).exists() for room in ROOMS)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_of_a_page_lead_somewhere(page):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
