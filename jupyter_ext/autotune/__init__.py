@@ -1,4 +1,4 @@
-"""AutoTune's client: what to try next, from a program or a notebook.
+"""AutoTune's client: ask what to try next, from a program or a notebook.
 
     import autotune
 
@@ -6,7 +6,7 @@
     experiment = client.new("brownies", {"minutes": {"vtype": "int", "guess": 30, "min": 20, "max": 50}})
     best = experiment.run(lambda configuration: bake(**configuration), n=20)
 
-In a notebook, ``%load_ext autotune`` gives the same as ``%autotune``.
+In a notebook, ``%load_ext autotune`` adds the magic ``%autotune``, which does the same.
 """
 
 from typing import Any
@@ -53,8 +53,8 @@ __all__ = [
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Give the shell its ``%autotune``; called by ``%load_ext autotune``."""
-    # The client works without IPython, so only this needs it.
+    """Register the magic ``%autotune`` with the shell; IPython calls this function for ``%load_ext autotune``."""
+    # Imported here, because the client must work without IPython.
     from autotune.notebook.magics import AutotuneMagics
 
     shell.register_magics(AutotuneMagics)

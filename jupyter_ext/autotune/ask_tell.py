@@ -1,4 +1,4 @@
-"""The two calls that everything else stands on: ask what to try, tell what came of it."""
+"""The two calls that everything else is built on: ask for suggestions, tell observations."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -17,10 +17,10 @@ from autotune_wire.suggestions import AskReply
 
 
 class AskTell(Seen):
-    """An experiment that suggestions are asked of and observations are told to.
+    """An experiment, with the calls that ask for suggestions and tell observations.
 
     Attributes:
-        connection: The way to the service, shared with the client.
+        connection: The connection to the service, shared with the client.
     """
 
     def __init__(self, connection: Connection, seen: experiments.Experiment) -> None:
@@ -48,24 +48,27 @@ class AskTell(Seen):
     ) -> Suggestion | list[Suggestion]:
         """Ask what to try next.
 
-        Without ``n`` this shows the current suggestion: asked again before anything is told, it is the same one. With
-        ``n`` it takes as many new ones, for as many workers, and nobody else gets them until their leases end.
+        Without ``n`` the call returns the current suggestion and takes no lease: asking again before an observation is
+        told returns the same suggestion. With ``n`` the call takes ``n`` new suggestions, for as many workers. Nobody
+        else gets these suggestions until their leases end.
 
         Args:
-            n: How many to take. Where the engine is slow there may come fewer.
-            fixed: Values that the suggestions must have: those of all context covariates, and of others at will.
-            worker: A name for whoever runs them.
-            lease_s: How long they are held, in seconds; a day where it is not given. A result is taken afterwards too.
+            n: How many suggestions to take, 1 to 100. If the engine is slow, fewer may come.
+            fixed: Values that the suggestions must have. All context covariates need a value; other covariates may have
+                one.
+            worker: A name for whoever runs the suggestions. A renewal of their leases needs the same name.
+            lease_s: How long the leases last, in seconds; a day if not given. A suggestion can also be told after its
+                lease has ended.
 
         Raises:
-            UnavailableError: If the engine is not ready within the client's time.
-            ServiceError: If the experiment is closed or has stopped; its ``code`` says which.
+            UnavailableError: If the engine computes no suggestion within the client's time.
+            ServiceError: If the experiment is closed or has stopped; the error's ``code`` says which.
         """
         ask = ask_of(n, fixed, worker, lease_s)
         if n is not None:
             return take(self.connection, self.exp_uuid, ask)
         if worker is not None or lease_s is not None:
-            raise InvalidInputError("worker and lease_s go with n: only suggestions that are taken have a lease")
+            raise InvalidInputError("worker and lease_s need n: only suggestions that are taken with n have a lease")
         query = json.dumps(ask.fixed) if ask.fixed else None
         return Suggestion(
             **dict(self.connection.get(self._path(paths.EXPERIMENT_ASK), AskReply, fixed=query).suggestions[0])
@@ -74,59 +77,64 @@ class AskTell(Seen):
     def renew(
         self, suggestions: Suggestion | Iterable[Suggestion], *, worker: str | None = None, lease_s: float | None = None
     ) -> list[Suggestion]:
-        """Hold on to suggestions that were taken.
+        """Renew the leases of suggestions that were taken.
 
         Args:
-            suggestions: One or more.
-            worker: The name under which they were taken; where none is given, the one that they have themselves.
-            lease_s: How long they are held from now on, in seconds; a day where it is not given.
+            suggestions: One suggestion, or several.
+            worker: The name under which the suggestions were taken; if not given, each suggestion's own ``worker``.
+            lease_s: How long the leases last from now on, in seconds; a day if not given.
 
         Returns:
-            Those that are lost, as they stand now: told or abandoned, or offered again after their leases ended. What
-            comes of them can be told all the same.
+            The suggestions whose leases are lost, as they are stored now: already told or abandoned, or offered again
+            after their leases had ended. Observations of these suggestions can be told all the same.
         """
         return renew_all(self.connection, self.exp_uuid, suggestions, worker, lease_s)
 
     def abandon(self, suggestion: Suggestion, reason: str = "") -> Suggestion:
-        """Give up a suggestion that will not be run, and give it as it stands then; another one takes its place.
+        """Abandon a suggestion that will not be run; another suggestion takes its place.
+
+        Returns:
+            The suggestion as it is stored now.
 
         Raises:
-            ServiceError: If it has its observation, or others took its place before; its ``code`` says which.
+            ServiceError: If the suggestion already has an observation, or newer suggestions have replaced it; the
+                error's ``code`` says which.
         """
         return abandon(self.connection, self.exp_uuid, suggestion, reason)
 
     def tell(self, run: Run, response: Measured, *, sd: Measured | None = None) -> Observation:
-        """Tell what came of one run; ``fail`` tells that nothing did.
+        """Tell the response of one run; tell a run that gave no response with ``fail``.
 
         Args:
-            run: The suggestion that was run, or the configuration where it was another one.
-            response: What was measured: a finite number or, where the experiment has several responses, one for each
-                in a dict, without those that were not measured.
-            sd: The standard deviation of what was measured, where it is known, in the same form; 0 is exact.
+            run: The suggestion that was run; if another configuration was run, that configuration.
+            response: What was measured: a finite number. If the experiment has several responses, a dict with a number
+                for each response that was measured.
+            sd: The standard deviation of the response, if known, in the same form as the response; 0 means exact.
 
         Raises:
-            InvalidInputError: If the response is none, or the configuration holds no plain values.
+            InvalidInputError: If the response is missing or not a finite number, or a value of the configuration is
+                neither a number nor a text.
             ServiceError: If the configuration lies outside the experiment's space, or the experiment is closed.
-            ConnectionFailedError: If the service stayed away for the client's whole time. However often the tell was
-                repeated in that time, it is stored once or not at all.
+            ConnectionFailedError: If the service was not reached for the client's whole time. However often the tell
+                was repeated in that time, the observation is stored once or not at all.
         """
         return tell_one(self.connection, self.exp_uuid, told_run(run, response, self.responses, sd))
 
     def fail(self, run: Run) -> Observation:
-        """Tell that a run failed: it gave no response, and the model learns where that happens.
+        """Tell that a run failed: the run gave no response, and the model learns where runs fail.
 
         Args:
-            run: The suggestion that was run, or the configuration where it was another one.
+            run: The suggestion that was run; if another configuration was run, that configuration.
 
         Raises:
-            InvalidInputError: If the configuration holds no plain values.
+            InvalidInputError: If a value of the configuration is neither a number nor a text.
             ServiceError: As for ``tell``.
             ConnectionFailedError: As for ``tell``.
         """
         return tell_one(self.connection, self.exp_uuid, failed_run(run))
 
     def tell_many(self, runs: Iterable[tuple[Run, Measured]]) -> list[Observation]:
-        """Tell many runs at once, each as ``(run, response)``: all are stored, or none; at most 1000."""
+        """Tell up to 1000 runs at once, each as ``(run, response)``; either all of them are stored, or none."""
         told = [told_run(run, response, self.responses) for run, response in runs]
         if not 1 <= len(told) <= MAX_TELL:
             raise InvalidInputError(f"between 1 and {MAX_TELL} runs can be told at once, not {len(told)}")

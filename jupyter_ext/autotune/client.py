@@ -33,10 +33,10 @@ class Experiments(list[Experiment]):
 
 
 class Client:
-    """A logged-in user of one service; any thread may use it.
+    """A logged-in user of one service. A client may be used from any thread.
 
     Attributes:
-        username: Who is logged in.
+        username: The name of the user who is logged in.
     """
 
     def __init__(self, connection: Connection, username: str) -> None:
@@ -61,28 +61,29 @@ class Client:
         """Create an experiment.
 
         Args:
-            name: For people; it need not be unique.
-            covars: By name, each a dict: ``{"vtype": "int" | "cont", "guess": 3, "min": 1, "max": 9}`` or
-                ``{"vtype": "cat", "guess": "red", "options": ["red", "blue"]}``. Numbers take ``"step": 2`` or
-                ``"log": True`` (ratios matter), options take ``"ordered": True`` (a scale; they may then be numbers).
-                ``"active_if": {"kernel": "rbf"}`` names when a covariate plays a part; ``"role": "context"`` makes it
-                one that is known when asking.
-            responses: What is measured, by name, where it is more than one number or needs a name: ``"maximize"``,
-                ``"minimize"`` or a threshold such as ``"<= 0.05"``, or a dict such as ``{"goal": "minimize",
-                "reference": 3}``. The first to maximize or minimize is the primary one.
+            name: A name for people, which need not be unique.
+            covars: The covariates, a dict for each name: ``{"vtype": "int" | "cont", "guess": 3, "min": 1, "max": 9}``
+                or ``{"vtype": "cat", "guess": "red", "options": ["red", "blue"]}``. Numbers take ``"step": 2`` or
+                ``"log": True`` (ratios matter). Options take ``"ordered": True`` (the options form a scale and may be
+                numbers). ``"active_if": {"kernel": "rbf"}`` says when a covariate is active. ``"role": "context"``
+                marks a covariate whose value is known when asking.
+            responses: What is measured, by name; needed for several responses or a response with a name. Each is
+                ``"maximize"``, ``"minimize"``, a threshold such as ``"<= 0.05"``, or a dict such as
+                ``{"goal": "minimize", "reference": 3}``. The first response to maximize or minimize is the primary one.
             direction: For a single response without a name: ``"maximize"``, which is the default, or ``"minimize"``.
-            constraints: What every suggestion meets: texts such as ``"a + 2*b <= 1"`` or ``"a + b + c == 1"``, and
-                dicts such as ``{"combination": {"solvent": "water", "salt": ["KI", "NaI"]}}`` for what must not meet.
-            stop: When to suggest nothing more: a dict with one or more of ``budget`` (runs), ``target`` (response),
+            constraints: The constraints that every suggestion meets: texts such as ``"a + 2*b <= 1"`` or
+                ``"a + b + c == 1"``, and dicts such as ``{"combination": {"solvent": "water", "salt": ["KI", "NaI"]}}``
+                for values that must not occur together.
+            stop: When to stop suggesting: a dict with one or more of ``budget`` (runs), ``target`` (response),
                 ``plateau`` (``{"n_runs": 10, "min_gain": 0.01}``) and ``min_expected_gain``.
-            description: For people.
-            engine: Who suggests: ``"autotune"``, or ``"greattunes"``.
+            description: A description for people.
+            engine: The engine that suggests: ``"autotune"``, or ``"greattunes"``.
             model_type: The surrogate model.
-            acq_func: The acquisition function; ``"auto"`` chooses the one that fits the problem.
-            seed: Makes the suggestions repeatable; where none is given the service draws one.
+            acq_func: The acquisition function; ``"auto"`` chooses the acquisition function that fits the problem.
+            seed: A seed that makes the suggestions repeatable; if not given, the service draws a seed.
 
         Raises:
-            InvalidInputError: If something does not fit; the error names the field.
+            InvalidInputError: If an argument is not valid; the message names the field.
         """
         body = new_experiment(
             name,
@@ -100,29 +101,30 @@ class Client:
         return Experiment(self._connection, self._connection.post(EXPERIMENT_NEW, experiments.Experiment, body))
 
     def experiment(self, exp_uuid: UUID | str) -> Experiment:
-        """Give the experiment of this uuid.
+        """Fetch the experiment with this uuid.
 
         Raises:
-            NotFoundError: If there is none, or it belongs to someone else.
+            InvalidInputError: If ``exp_uuid`` is not a uuid.
+            NotFoundError: If the experiment does not exist or belongs to another user.
         """
         path = EXPERIMENT.format(exp_uuid=parsed_uuid(exp_uuid))
         return Experiment(self._connection, self._connection.get(path, experiments.Experiment))
 
     def list(self, limit: int | None = None) -> Experiments:
-        """Give the user's experiments, newest first: all, or the ``limit`` newest."""
+        """Fetch the user's experiments, newest first: all, or the ``limit`` newest."""
         found = Experiments()
         after: str | None = None
         while limit is None or len(found) < limit:
             size = PAGE if limit is None else min(PAGE, limit - len(found))
             page = self._connection.get(EXPERIMENT_ALL, ExperimentPage, limit=size, after=after)
-            found += [Experiment(self._connection, told) for told in page.experiments]
+            found += [Experiment(self._connection, experiment) for experiment in page.experiments]
             after = page.next
             if after is None:
                 break
         return found
 
     def close(self) -> None:
-        """Stop the streams and close the connections; experiments of this client are of no more use."""
+        """Stop the streams and close the connections; the experiments of this client cannot be used any more."""
         self._connection.close()
 
     def __enter__(self) -> Self:
@@ -145,18 +147,21 @@ def connect(
     password: str | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> Client:
-    """Connect to a service and make sure that it is there and the credentials hold.
+    """Connect to a service, and check that the service is reached and the credentials are valid.
+
+    An argument that is not given is taken from the environment: ``AUTOTUNE_URL``, ``AUTOTUNE_TOKEN``,
+    ``AUTOTUNE_USERNAME`` and ``AUTOTUNE_PASSWORD``.
 
     Args:
-        url: Its address; ``AUTOTUNE_URL`` where none is given, else ``http://127.0.0.1:8008``.
-        token: An access token; ``AUTOTUNE_TOKEN``.
-        username: With ``password``: tokens are fetched, and fetched again when they end; ``AUTOTUNE_USERNAME``.
-        password: ``AUTOTUNE_PASSWORD``.
-        timeout_s: How long a call may take in all, repeats included.
+        url: The address of the service; ``http://127.0.0.1:8008`` if the environment has none either.
+        token: An access token.
+        username: The name to log in with, in place of a token. Tokens are fetched, and fetched again when they expire.
+        password: The password that goes with ``username``.
+        timeout_s: How long a call may take in all, in seconds, repeats included.
 
     Raises:
-        InvalidInputError: If there are no credentials, or the address is none.
-        UnauthenticatedError: If they do not hold.
+        InvalidInputError: If there are no credentials, or ``url`` is not an address.
+        UnauthenticatedError: If the credentials are wrong or have expired.
         ConnectionFailedError: If no service is reached.
     """
     wrapped_token, wrapped_password = secret(token), secret(password)
@@ -167,13 +172,13 @@ def connect(
 
 
 def open_client(url: str, credentials: Credentials, timeout_s: float = TIMEOUT_S) -> Client:
-    """Connect with credentials that were found before; see ``connect``."""
+    """Connect with given credentials; see ``connect``."""
     http = open_http(url)
     return logged_in(Connection(http, TokenSource(http, credentials), timeout_s))
 
 
 def logged_in(connection: Connection) -> Client:
-    """Give the client of a connection whose credentials hold; where they do not, close it."""
+    """Check the credentials of a connection and return its client; close the connection if that fails."""
     try:
         return Client(connection, connection.post_once(AUTH_HEADER_ME, HeaderMe).username)
     except BaseException:

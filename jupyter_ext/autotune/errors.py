@@ -1,4 +1,4 @@
-"""Every error of the client, decided by status and code, never by a message's text."""
+"""The errors of the client. The class of an error follows from status and code, never from a message's text."""
 
 from http import HTTPStatus
 
@@ -9,7 +9,7 @@ from autotune_wire.problems import FieldProblem, Problem, field_problems
 
 
 class AutotuneError(Exception):
-    """The root of the client's errors."""
+    """The base class of the client's errors."""
 
     def _render_traceback_(self) -> list[str]:
         # IPython shows these lines in place of the traceback: the client's own frames help nobody in a notebook.
@@ -17,35 +17,36 @@ class AutotuneError(Exception):
 
 
 class InvalidInputError(AutotuneError, ValueError):
-    """What was given does not fit, found before anything was sent."""
+    """The input is not valid; the client found this before it sent anything."""
 
     def __init__(self, detail: str, errors: list[FieldProblem] | None = None) -> None:
         self.errors = errors or []
-        super().__init__("\n".join([detail, *map(_line, self.errors)]))
+        super().__init__("\n".join([detail, *map(_problem_line, self.errors)]))
 
     @classmethod
     def of(cls, subject: str, error: ValidationError) -> "InvalidInputError":
-        """Tell a failed validation field by field, in the words that the service would use."""
-        return cls(f"{subject} does not fit:", field_problems(error))
+        """Build the error of a failed validation: a line for each field, in the words of the service."""
+        return cls(f"{subject} is not valid:", field_problems(error))
 
 
-class RunFailed(Exception):  # noqa: N818 -- a function that is tuned raises it: no error, but what came of the run
-    """A run gave no response: raised by a function inside ``run``, which tells the failure and goes on."""
+class RunFailed(Exception):  # noqa: N818 -- raised by the function that is tuned: an outcome of a run, not an error
+    """A run gave no response. The function given to ``run`` raises this; ``run`` tells the failure and goes on."""
 
 
 class ConnectionFailedError(AutotuneError):
-    """The service was not reached, or it went away before it answered, for all the time that the client has.
+    """The service was not reached, or the connection was lost before the reply came.
 
-    What was to be changed may be changed: an answer can be lost too.
+    A call that is repeated raises this error only when the client's time is over. A change that the call requested may
+    have been made all the same, as a reply can be lost after the service has done the work.
     """
 
 
 class UnexpectedReplyError(AutotuneError):
-    """The answer is not one that an AutoTune service gives."""
+    """The reply does not have the form that an AutoTune service sends."""
 
 
 class StreamGapError(AutotuneError):
-    """An event is missing in the stream, which the service promises never to happen."""
+    """An event is missing in the stream; the service guarantees that this never happens."""
 
 
 class ServiceError(AutotuneError):
@@ -53,10 +54,10 @@ class ServiceError(AutotuneError):
 
     Attributes:
         status: The HTTP status.
-        code: The stable code of the problem: what a program decides by.
-        detail: The same for a person.
-        errors: What is wrong with which field.
-        retry_after_s: When the service asks to try again, in seconds; None where it does not say.
+        code: The stable code of the problem, for programs to decide by.
+        detail: The explanation of the problem, for a person.
+        errors: The fields that are not valid, each with a message.
+        retry_after_s: After how many seconds the service asks to try again; None if the reply does not name a time.
     """
 
     def __init__(self, problem: Problem, retry_after_s: float | None = None) -> None:
@@ -65,35 +66,36 @@ class ServiceError(AutotuneError):
         self.detail = problem.detail
         self.errors = problem.errors
         self.retry_after_s = retry_after_s
-        # The detail of an invalid field only says the first of the lines below once more.
+        # With invalid fields the detail only repeats the first of the lines below, so the title is shown instead.
         is_invalid = problem.status == HTTPStatus.UNPROCESSABLE_ENTITY and problem.errors
         headline = problem.title if is_invalid else problem.detail or problem.title
-        super().__init__("\n".join([f"{headline} ({problem.status} {problem.code})", *map(_line, problem.errors)]))
+        first = f"{headline} ({problem.status} {problem.code})"
+        super().__init__("\n".join([first, *map(_problem_line, problem.errors)]))
 
 
 class UnauthenticatedError(ServiceError):
-    """The token, or the name and password, do not hold."""
+    """The token is wrong or has expired, or the username or password is wrong."""
 
 
 class NotFoundError(ServiceError):
-    """There is no such experiment, or it is not yours."""
+    """The experiment does not exist, or it belongs to another user."""
 
 
 class UnavailableError(ServiceError):
-    """Not now: the same request may succeed later."""
+    """The service cannot do this now; the same request may succeed later."""
 
 
 class VersionConflictError(ServiceError):
-    """Somebody else has corrected the observation meanwhile.
+    """Somebody else has corrected the observation in the meantime.
 
     Attributes:
-        current: The observation as it is stored now: correct this one, if that is still to be done.
+        current: The observation as it is stored now; correct this version if a correction is still needed.
     """
 
     def __init__(self, problem: Problem, retry_after_s: float | None = None) -> None:
         super().__init__(problem, retry_after_s)
         self.current = Observation.model_validate(problem.current)
-        self.add_note(f"It is stored now as {self.current}")
+        self.add_note(f"The observation is now stored as {self.current}")
 
 
 _BY_STATUS: dict[int, type[ServiceError]] = {
@@ -112,22 +114,23 @@ _BY_CODE: dict[str, type[ServiceError]] = {
 
 
 def notes_of(error: BaseException) -> list[str]:
-    """Give what was noted on an error on its way up."""
+    """List the notes that were added to an error on its way up."""
     return list(getattr(error, "__notes__", []))
 
 
 def refusal(status: int, body: bytes, retry_after: str | None = None) -> ServiceError:
-    """Build the error that a refusing answer stands for.
+    """Build the error for a reply that refuses the request.
 
     Args:
-        status: The HTTP status.
-        body: A problem document; anything else comes from a proxy in between and is told by its status alone.
-        retry_after: The header of that name.
+        status: The HTTP status of the reply.
+        body: The body of the reply: a problem document. Any other body comes from a proxy in between; the error then
+            shows the status alone.
+        retry_after: The header ``Retry-After`` of the reply.
     """
     try:
         problem = Problem.model_validate_json(body)
     except ValidationError:
-        problem = _nameless(status)
+        problem = _problem_of_status(status)
     seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
     kind = _BY_CODE.get(problem.code) or _BY_STATUS.get(status, ServiceError)
     if kind is VersionConflictError and problem.current is None:
@@ -136,20 +139,21 @@ def refusal(status: int, body: bytes, retry_after: str | None = None) -> Service
 
 
 def unauthenticated(detail: str) -> UnauthenticatedError:
-    """Build the error of a service that closed the stream, where no problem document can travel."""
+    """Build the error for a token that is not valid, where the service sent no problem document, as on the stream."""
     return UnauthenticatedError(Problem(title="Sign in", status=401, code="unauthenticated", detail=detail))
 
 
 def not_found(detail: str) -> NotFoundError:
-    """Build the error of a stream whose experiment is gone."""
+    """Build the error for a stream that the service closed because it found no such experiment or event."""
     return NotFoundError(Problem(title="Not found", status=404, code="not_found", detail=detail))
 
 
-def _nameless(status: int) -> Problem:
+def _problem_of_status(status: int) -> Problem:
     phrase = HTTPStatus(status).phrase if status in list(HTTPStatus) else "Unknown status"
-    return Problem(title=phrase, status=status, code="http", detail=f"answered: {phrase}")
+    detail = f"the server replied without an explanation: {phrase}"
+    return Problem(title=phrase, status=status, code="http", detail=detail)
 
 
-def _line(error: FieldProblem) -> str:
+def _problem_line(error: FieldProblem) -> str:
     given = "" if error.value is None else f" (given: {error.value!r})"
-    return f"  {error.field or 'the whole'}: {error.message}{given}"
+    return f"  {error.field or 'the input as a whole'}: {error.message}{given}"

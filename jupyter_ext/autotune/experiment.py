@@ -1,4 +1,4 @@
-"""One experiment: ask what to try, tell what came of it."""
+"""One experiment and all that can be done with it."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import Executor
@@ -35,24 +35,25 @@ PAGE = 1000
 class Experiment(AskTell):
     """An experiment on the service.
 
-    ``ask()`` and ``tell()`` are the loop, ``run()`` is the loop for a function; ``correct()`` puts right what was told.
+    ``ask()`` and ``tell()`` make up the loop; ``run()`` runs this loop for a function; ``correct()`` corrects an
+    observation.
     """
 
     @property
     def best(self) -> Best | None:
-        """The best observation so far, fetched; None where none was measured yet, or none meets the thresholds."""
+        """The best observation so far, fetched now; None while no measured observation meets all thresholds."""
         best = self.state().best
         return None if best is None else Best(**dict(best), name=response_name(self.responses))
 
     @property
     def best_predicted(self) -> BestPredicted | None:
-        """The configuration that the model believes in most, fetched; None while there is no model."""
+        """The configuration with the best predicted response of all runs, fetched now; None while no model exists."""
         best = self.state().best_predicted
         return None if best is None else BestPredicted(**dict(best), name=response_name(self.responses))
 
     @property
     def stopped(self) -> Stopped | None:
-        """The stop rule that was met, fetched; None where none was."""
+        """The stop rule that was met, fetched now; None while no stop rule is met."""
         return self.state().stopped
 
     def state(self) -> experiments.Experiment:
@@ -61,19 +62,21 @@ class Experiment(AskTell):
         return self._seen
 
     def add_history(self, data: Any, *, say: Callable[[str], Any] | None = to_stderr) -> list[Observation]:
-        """Tell runs that were made before or elsewhere, one thousand at a time, or fewer where the service takes fewer.
+        """Tell runs that were made before or elsewhere.
+
+        The runs are told in parts of 1000, or of fewer if the service takes fewer at once.
 
         Args:
-            data: The path of a CSV or other text file (cells parted by commas, semicolons or tabs), a pandas DataFrame,
-                or a dict for each run. Columns are those of ``history()``: covariates and responses, and where there
-                are, standard deviations (``sd``, with several responses ``NAME sd``) and ``status`` (``ok``,
-                ``failed`` or empty). An empty cell was not measured, or is of a covariate that plays no part. Runs that
-                are ``excluded`` (true, false or empty) are left out.
-            say: Where progress is written, if it takes several parts; None for nowhere.
+            data: The path of a text file such as CSV (cells separated by commas, semicolons or tabs), a pandas
+                DataFrame, or a dict for each run. The columns are those of ``history()``: the covariates and responses,
+                and optionally standard deviations (``sd``, with several responses ``NAME sd``), ``status`` (``ok``,
+                ``failed`` or empty) and ``excluded`` (true, false or empty). An empty cell means that the response was
+                not measured or the covariate is not active. Excluded runs are left out.
+            say: Called with a line of text after each part, if there are several parts; None reports nothing.
 
         Raises:
-            InvalidInputError: If something does not fit; it names the line or row and the column.
-            AutotuneError: If a part was not told; its note says which runs are stored.
+            InvalidInputError: If a column or a cell is not valid; the message names the line or row and the column.
+            AutotuneError: If a part was not told; the error's note says which runs are stored.
         """
         runs = read_runs(data, self.covars, self.responses)
         return add_runs(self.connection, self.exp_uuid, runs, say)
@@ -92,40 +95,42 @@ class Experiment(AskTell):
     ) -> Best | None:
         """Ask, run and tell, until ``n`` new observations are told, failed runs included, or a stop rule is met.
 
-        With an ``executor`` several configurations are run at a time, each under a lease that is renewed while it is at
-        work. Should this program end before they do, their leases end too, and the same call made anew, or whoever asks
-        first, gets them again.
+        With an ``executor`` several configurations run at the same time, each under a lease that is renewed while its
+        run is at work. If this program ends before its runs do, the leases end too. The suggestions then go to the next
+        caller who asks, such as the same call started again.
 
         Args:
-            function: Takes a configuration, a dict with a value for every covariate, and returns the response: a
-                number, a dict of several, or a pair of that and its standard deviation. Where a run gives none it
-                raises ``RunFailed``. Anything else that it raises ends the loop: without an executor it is raised at
-                once and nothing is told of this run; with one the run is told as failed, what else is at work is
-                finished and told, and then it is raised. A run whose worker died is not told but abandoned.
+            function: Takes a configuration, a dict with a value for every active covariate. The function returns the
+                response: a number, a dict of several, or a pair of the response and its standard deviation. The
+                function raises ``RunFailed`` if the run gave no response. Any other error ends the loop. Without an
+                executor such an error is raised at once, and nothing is told of this run. With an executor this run is
+                told as failed, the other runs at work are finished and told, and then the error is raised. A run whose
+                worker process died is abandoned, not told.
             n: How many runs.
             on_tell: Called in this thread with each observation after it is stored.
-            fixed: As for ``ask``.
-            executor: One of ``concurrent.futures``, of threads or processes, or Dask's ``Client.get_executor()``; it
-                stays open.
-            n_workers: How many to run at a time; where it is not given, as many as the executor has workers, else 4.
-            worker: The name under which they are leased; where none is given, one that no other run has.
-            lease_s: How long a lease lasts, in seconds; it is renewed at a third of that.
+            fixed: Values that the suggestions must have, as for ``ask``.
+            executor: An executor of ``concurrent.futures``, of threads or processes, or Dask's
+                ``Client.get_executor()``. The executor stays open.
+            n_workers: How many configurations run at the same time; if not given, as many as the executor has workers,
+                or 4 if the executor does not say.
+            worker: The name under which the suggestions are leased; if not given, a name that no other run has.
+            lease_s: How long a lease lasts, in seconds; leases are renewed after a third of this time.
 
         Returns:
-            The best observation of the experiment, None where there is none.
+            The best observation of the experiment, None if no observation counts as best.
 
         Raises:
-            InvalidInputError: If something does not fit, such as a function that no other process can get.
-            AutotuneError: If an ask or a tell comes to nothing; a note keeps the result that was not told.
-            KeyboardInterrupt: If the notebook is interrupted. What an executor has not begun is abandoned. What is at
-                work has five seconds to end and be told; it goes on after them, as nothing can stop it, but its result
-                is dropped and its suggestion offered again.
+            InvalidInputError: If an argument is not valid, such as a function that cannot be sent to another process.
+            AutotuneError: If an ask or a tell fails; a note holds what the function returned, if that was not told.
+            KeyboardInterrupt: If the notebook is interrupted. Runs that the executor has not begun are abandoned. Runs
+                at work have five seconds to end and be told. Longer runs cannot be stopped: they go on, but what they
+                return is dropped, and their suggestions are offered again.
         """
         n = require_count("n", plain(n))
         if executor is not None:
             run_parallel(self, function, n, on_tell, fixed, crew_of(executor, plain(n_workers), worker, lease_s))
         elif n_workers is not None or worker is not None:
-            raise InvalidInputError("n_workers and worker go with an executor")
+            raise InvalidInputError("n_workers and worker need an executor")
         else:
             run_in_turn(self, function, n, on_tell, fixed)
         return self.best
@@ -151,13 +156,13 @@ class Experiment(AskTell):
         covars: Mapping[str, Any] | None = None,
         failed: bool = False,
     ) -> Observation:
-        """Put an observation right; the former version is kept, and the next suggestion is computed anew.
+        """Correct an observation; the former version is kept, and the next suggestion is computed anew.
 
         Args:
-            observation: As it was given last; only its newest version can be corrected.
-            reason: Why; it is kept with it.
-            response: What was really measured, as for ``tell``; it replaces all that was measured, and its ``sd``.
-            sd: The standard deviation of that.
+            observation: The newest version of the observation; earlier versions cannot be corrected.
+            reason: Why the observation is corrected; the reason is kept with the new version.
+            response: What was really measured, as for ``tell``; replaces all responses and their standard deviations.
+            sd: The standard deviation of ``response``.
             covars: The configuration that was really run, with all its values.
             failed: Whether the run gave no response after all.
 
@@ -165,54 +170,56 @@ class Experiment(AskTell):
             The new version.
 
         Raises:
-            InvalidInputError: If something does not fit, or nothing is corrected.
-            VersionConflictError: If somebody has corrected it meanwhile; its ``current`` is the newest version.
+            InvalidInputError: If an argument is not valid, or nothing is corrected.
+            VersionConflictError: If somebody else has corrected the observation in the meantime; the error's
+                ``current`` is the newest version.
             ServiceError: As for ``tell``.
         """
         changes = changes_of(self.responses, response, sd, covars, failed)
         return correct(self.connection, self.exp_uuid, observation, reason, changes)
 
     def exclude(self, observation: Observation, reason: str) -> Observation:
-        """Have an observation count no more, neither for the model nor as the best; raises as ``correct``."""
+        """Exclude an observation from the model and from the search for the best; raises as ``correct``."""
         return correct(self.connection, self.exp_uuid, observation, reason, {"is_excluded": True})
 
     def restore(self, observation: Observation, reason: str) -> Observation:
-        """Have an excluded observation count again; raises as ``correct``."""
+        """Restore an excluded observation, so that it counts again; raises as ``correct``."""
         return correct(self.connection, self.exp_uuid, observation, reason, {"is_excluded": False})
 
     def versions(self, observation: Observation) -> ObservationVersions:
-        """Fetch what an observation was and is, oldest version first, with the reasons."""
+        """Fetch all versions of an observation, oldest first, each with the reason for the correction."""
         return versions(self.connection, self.exp_uuid, observation)
 
     def history(self) -> Any:
         """Fetch all observations as a table, oldest first.
 
         Returns:
-            A pandas DataFrame where pandas is installed, else a list of dicts: a column for each covariate and each
-            response (``Response`` where it has no other name), those of standard deviations and status where there
-            are any, ``excluded`` where an observation is, and ``time_created``. ``add_history`` takes it.
+            A pandas DataFrame if pandas is installed, else a list of dicts. The table has a column for each covariate
+            and each response (``Response`` for a single response without a name), and ``time_created``. Columns for
+            standard deviations, ``status`` and ``excluded`` are added if a standard deviation was told, a run failed or
+            an observation is excluded. ``add_history`` takes this table.
         """
         return run_table(self.observations(), self.covars, self.responses)
 
     def predict(self, configurations: Configurations) -> Any:
-        """Ask what the model, with all that was told, expects of configurations.
+        """Predict the responses of configurations with a model of all observations.
 
         Args:
             configurations: One configuration or suggestion, several, or a DataFrame with a column per covariate.
 
         Returns:
             A table like that of ``history``: the covariates, then ``mean`` and ``sd`` (with several responses
-            ``NAME mean`` and ``NAME sd``), which are empty while there are too few data for a model.
+            ``NAME mean`` and ``NAME sd``). These cells are empty while there are too few observations for a model.
 
         Raises:
-            InvalidInputError: If something is no configuration.
-            ServiceError: If one lies outside the space.
+            InvalidInputError: If ``configurations`` holds anything else than configurations.
+            ServiceError: If a configuration lies outside the space.
         """
         found, predictions = predict(self.connection, self._seen, configurations)
         return prediction_table(found, predictions, self.covars, self.responses)
 
     def insights(self) -> Insights:
-        """Fetch what the model has learnt: what matters, how well it foretells, and how the responses run."""
+        """Fetch what the model has learnt: which covariates matter, how well it predicts, how each response varies."""
         seen = self.state()
         reply = self.connection.get(self._path(paths.EXPERIMENT_INSIGHTS), InsightsReply)
         return Insights(**dict(reply), name=seen.name, covars=seen.covars, goals=seen.responses)
@@ -224,17 +231,17 @@ class Experiment(AskTell):
         constraints: Constraints | None = None,
         backfill: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Change the space; what was told stays, and the next suggestion is computed anew.
+        """Change the space; the observations stay, and the next suggestion is computed anew.
 
         Args:
-            covars: The covariates that change or are new; of one that changes it is enough to give what changes, as in
-                ``{"minutes": {"max": 60}}``. None can be removed, or change its kind.
-            constraints: All constraints from now on, as for ``Client.new``; None leaves them as they are.
+            covars: The covariates that change or are new. A covariate that changes needs only the fields that change,
+                as in ``{"minutes": {"max": 60}}``. A covariate cannot be removed, and its ``vtype`` cannot change.
+            constraints: All constraints from now on, as for ``Client.new``; None leaves the constraints as they are.
             backfill: For each new covariate, the value that all runs so far had.
 
         Raises:
-            InvalidInputError: If something does not fit; it names the field.
-            ServiceError: If the runs so far forbid the change.
+            InvalidInputError: If an argument is not valid; the message names the field.
+            ServiceError: If the runs so far do not allow the change.
         """
         body = space_edit(self.state().covars, covars, constraints, backfill or {})
         return self._changed(self.connection.post(self._path(paths.EXPERIMENT_SPACE), experiments.Experiment, body))
@@ -245,30 +252,31 @@ class Experiment(AskTell):
         return SpaceRevisions(reply.spaces)
 
     def resume(self, stop: StopRules | Mapping[str, Any] | EllipsisType | None = ...) -> Self:
-        """Go on after a stop rule was met.
+        """Resume the experiment after a stop rule was met.
 
         Args:
-            stop: The stop rules from now on, as for ``Client.new``; None for none. Not given, they stay as they are.
+            stop: The stop rules from now on, as for ``Client.new``; None removes all stop rules. If not given, the stop
+                rules stay as they are.
         """
-        with checked("these stop rules"):
+        with checked("the argument stop"):
             body = changes.Resume.model_validate({} if stop is ... else {"stop": plain(stop)})
         reply = self.connection.post(self._path(paths.EXPERIMENT_RESUME), experiments.Experiment, body)
         return self._changed(reply)
 
     def stream(self, after: int = 0) -> AsyncGenerator[Event, None]:
-        """Follow the experiment's events: those after the seq ``after``, then each new one as it happens.
+        """Follow the experiment's events: those after the seq ``after``, then each new event as it happens.
 
-        Use it with ``async for``. It reconnects by itself, goes on after the last event it gave, and never ends by
-        itself.
+        Use the stream with ``async for``. The stream reconnects by itself, continues after the last event that was
+        read, and never ends by itself.
         """
         return follow(self.connection, self.exp_uuid, after)
 
     def panel(self) -> Panel:
-        """Return a live picture of the experiment for a notebook; it needs ipywidgets."""
+        """Return a live picture of the experiment for a notebook; needs ipywidgets."""
         return Panel(self)
 
     def close(self) -> None:
-        """Close the experiment: it takes no more observations and suggests nothing more."""
+        """Close the experiment: the service takes no more observations and suggests nothing more."""
         self._changed(self.connection.post(self._path(paths.EXPERIMENT_CLOSE), experiments.Experiment))
 
     def _changed(self, seen: experiments.Experiment) -> Self:

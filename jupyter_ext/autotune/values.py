@@ -1,4 +1,4 @@
-"""Numbers of other libraries, made plain."""
+"""Numbers of other libraries converted to Python's own, and numbers written for people."""
 
 import math
 from typing import Any
@@ -7,7 +7,7 @@ from typing import Any
 def plain(value: Any) -> Any:
     """Replace every scalar of numpy, pandas or torch by Python's own, inside dicts and lists too.
 
-    Such scalars are known by their ``item()``, so none of these libraries is imported.
+    Such scalars are identified by their method ``item()``, so none of these libraries is imported.
     """
     if isinstance(value, dict):
         return {plain(key): plain(inner) for key, inner in value.items()}
@@ -21,21 +21,26 @@ def plain(value: Any) -> Any:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a cell of a table holds nothing: None, NaN, or what pandas has in their place."""
+    """Return whether a cell of a table is empty: None, NaN, or the NA or NaT of pandas."""
     if type(value).__name__ in {"NAType", "NaTType", "NoneType"}:
         return True
     return isinstance(value, float) and math.isnan(value)
 
 
 def is_true(value: Any) -> bool | None:
-    """Read the truth of a cell: true, false or empty, in any case, and 1 or 0; None where it is something else."""
+    """Read a cell of a table as a truth value.
+
+    Returns:
+        True for ``true`` and 1; False for ``false``, 0 and an empty cell; None for any other cell. Upper and lower case
+        are the same.
+    """
     if is_missing(value) or value == "":
         return False
     return {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}.get(str(value).lower())
 
 
 def number_text(value: float) -> str:
-    """Write a number for a person: six digits, which is more than a noisy response carries."""
+    """Write a number for a person with six significant digits, more than a noisy response carries."""
     return f"{value:.6g}"
 
 
@@ -45,7 +50,7 @@ def value_text(value: int | float | str) -> str:
 
 
 def spread_text(mean: float, sd: float) -> str:
-    """Write a prediction with two digits of its standard deviation, and as many decimals in its mean."""
+    """Write a predicted mean and standard deviation: the sd with two digits, the mean with as many decimals."""
     if not 1e-9 < sd < 1e9 or abs(mean) >= 1e9:
         return f"{number_text(mean)} ± {sd:.2g}"
     decimals = max(0, 1 - math.floor(math.log10(sd)))

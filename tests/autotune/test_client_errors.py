@@ -47,7 +47,7 @@ def test_refusal_without_a_field_says_the_detail():
 
 
 def test_refusal_that_is_no_problem_document_says_the_status():
-    assert str(refusal(418, b"<html>")) == "answered: I'm a Teapot (418 http)"
+    assert str(refusal(418, b"<html>")) == "the server replied without an explanation: I'm a Teapot (418 http)"
 
 
 def test_refusal_of_an_unknown_status_is_an_error_of_ours():
@@ -67,5 +67,5 @@ def test_invalid_input_names_the_field_as_the_service_would():
     with pytest.raises(ValidationError) as caught:
         NewExperiment.model_validate({"name": "n", "covars": {"x": {"vtype": "int", "guess": 9, "min": 1, "max": 3}}})
     assert str(InvalidInputError.of("this experiment", caught.value)) == (
-        "this experiment does not fit:\n  covars.x.guess: guess must lie between min and max, 1 to 3 (given: 9)"
+        "this experiment is not valid:\n  covars.x.guess: guess must lie between min and max, 1 to 3 (given: 9)"
     )

@@ -100,7 +100,7 @@ def test_tell_refuses_what_is_no_configuration(experiment, configuration):
 
 def test_tell_many_sends_them_at_once(experiment, service):
     told = experiment.tell_many([({"x": 0.1}, 1), (experiment.ask(), 2)])
-    assert [one.response for one in told] == [1.0, 2.0]
+    assert [observation.response for observation in told] == [1.0, 2.0]
     assert service.n_calls("POST /experiment/tell") == 1
 
 
@@ -133,9 +133,9 @@ def test_run_reports_each_observation(experiment):
 
 
 def test_run_ends_with_the_function_s_error_and_keeps_what_was_told(experiment, service):
-    answers = iter([1.0])
+    responses = iter([1.0])
     with pytest.raises(StopIteration):
-        experiment.run(lambda _: next(answers), 2)
+        experiment.run(lambda _: next(responses), 2)
     assert len(service.runs) == 1
 
 
@@ -145,7 +145,7 @@ def test_run_lets_the_function_change_its_configuration(experiment, service):
 
 
 def test_run_refuses_less_than_one(experiment):
-    with pytest.raises(InvalidInputError, match="at least 1"):
+    with pytest.raises(InvalidInputError, match="n must be a whole number of at least 1"):
         experiment.run(lambda _: 1, 0)
 
 

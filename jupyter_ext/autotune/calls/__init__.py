@@ -1,1 +1,1 @@
-"""The calls of the API, each built, sent and read back."""
+"""The calls of the API: build each request, send it and read the reply."""

@@ -1,4 +1,4 @@
-"""Observations put right: edited, left out and taken in again, with a reason; every version is kept."""
+"""Corrections of observations: edit, exclude and restore, each with a reason; every version is kept."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from autotune.errors import InvalidInputError
 from autotune.inputs.checks import checked
-from autotune.inputs.told import Measured, configuration_of, outcome_fields
+from autotune.inputs.told import Measured, configuration_of, response_fields
 from autotune.transport.connection import Connection
 from autotune.views.shown import Observation, configuration_text, outcome_texts
 from autotune.views.tables import html_table
@@ -20,10 +20,10 @@ class ObservationVersions(list[wire.ObservationVersion]):
 
     def _repr_html_(self) -> str:
         header = ("version", "configuration", "outcome", "why", "when")
-        return html_table("Versions of an observation", [_row(one) for one in self], header)
+        return html_table("Versions of an observation", [_row(version) for version in self], header)
 
     def __repr__(self) -> str:
-        return "\n".join("  ".join(_row(one)) for one in self)
+        return "\n".join("  ".join(_row(version)) for version in self)
 
 
 def changes_of(
@@ -33,20 +33,20 @@ def changes_of(
     covars: Mapping[str, Any] | None,
     failed: bool,
 ) -> dict[str, Any]:
-    """Give what is to be different, by the names that the service has for it.
+    """Build the changes of a correction, under the field names of the service.
 
     Raises:
-        InvalidInputError: If nothing is, or something contradicts itself.
+        InvalidInputError: If there is no change, or the arguments contradict each other.
     """
     changes: dict[str, Any] = {} if covars is None else {"covars": configuration_of(covars)}
     if failed and response is not None:
         raise InvalidInputError("a run that failed has no response: give response or failed")
     if sd is not None and response is None:
-        raise InvalidInputError("a correction replaces all that was measured: give the response together with its sd")
+        raise InvalidInputError("sd cannot be corrected alone: give the response together with its sd")
     if failed:
         changes["status"] = "failed"
     if response is not None:
-        changes |= outcome_fields(response, responses, sd)
+        changes |= response_fields(response, responses, sd)
     if not changes:
         raise InvalidInputError("nothing is corrected: give response, covars or failed=True")
     return changes
@@ -55,11 +55,18 @@ def changes_of(
 def correct(
     connection: Connection, exp_uuid: UUID, observation: Observation, reason: str, changes: Mapping[str, Any]
 ) -> Observation:
-    """Store a new version of an observation, which is the one after the version given.
+    """Store a new version of an observation.
+
+    Args:
+        connection: The connection to the service.
+        exp_uuid: The experiment.
+        observation: The newest version so far.
+        reason: Why the observation is corrected.
+        changes: The fields that change, under the field names of the service.
 
     Raises:
-        InvalidInputError: If something does not fit.
-        VersionConflictError: If another has corrected it meanwhile.
+        InvalidInputError: If ``observation`` is not an observation, or the reason or a change is not valid.
+        VersionConflictError: If somebody else has corrected the observation in the meantime.
     """
     uuid = _required(observation).observation_uuid
     with checked("this correction"):
@@ -69,19 +76,19 @@ def correct(
 
 
 def versions(connection: Connection, exp_uuid: UUID, observation: Observation) -> ObservationVersions:
-    """Fetch the versions of an observation."""
+    """Fetch the versions of an observation, oldest first."""
     path = EXPERIMENT_VERSIONS.format(exp_uuid=exp_uuid, observation_uuid=_required(observation).observation_uuid)
     return ObservationVersions(connection.get(path, wire.ObservationVersions).versions)
 
 
 def _required(given: Any) -> wire.Observation:
     if not isinstance(given, wire.Observation):
-        what = type(given).__name__
-        raise InvalidInputError(f"give an observation, as tell() and observations() give it, not {what}")
+        kind = type(given).__name__
+        raise InvalidInputError(f"give an observation, as tell() and observations() return it, not {kind}")
     return given
 
 
-def _row(one: wire.ObservationVersion) -> tuple[str, ...]:
-    outcome = ", ".join(map(" ".join, outcome_texts(one)))
-    when = f"{one.time_created:%Y-%m-%d %H:%M} UTC"
-    return f"{one.version}", configuration_text(one.covars), outcome, one.reason or "as told", when
+def _row(version: wire.ObservationVersion) -> tuple[str, ...]:
+    outcome = ", ".join(map(" ".join, outcome_texts(version)))
+    when = f"{version.time_created:%Y-%m-%d %H:%M} UTC"
+    return f"{version.version}", configuration_text(version.covars), outcome, version.reason or "as told", when

@@ -1,4 +1,4 @@
-"""Suggestions that are held for one worker: taken, renewed, given up."""
+"""Leases of suggestions: take suggestions for a worker, renew their leases, abandon them."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from autotune_wire import suggestions as wire
 from autotune_wire.paths import EXPERIMENT_ABANDON, EXPERIMENT_ASK, EXPERIMENT_RENEW
 
 STOP_S = 5.0
-"""How long a heartbeat that stops waits for its last renewal."""
+"""How long the end of a heartbeat waits for a renewal that is under way, in seconds."""
 
 logger = logging.getLogger("autotune")
 
@@ -24,10 +24,10 @@ logger = logging.getLogger("autotune")
 def ask_of(
     n: int | None, fixed: Mapping[str, Any] | None, worker: str | None = None, lease_s: float | None = None
 ) -> wire.Ask:
-    """Build what is asked for; what is None is left to the service.
+    """Build the body of an ask; for an argument that is None, the service's default applies.
 
     Raises:
-        InvalidInputError: If something does not fit.
+        InvalidInputError: If an argument is not valid.
     """
     given = {"n": plain(n), "fixed": configuration_of(fixed), "worker": worker, "lease_s": plain(lease_s)}
     with checked("this ask"):
@@ -35,7 +35,7 @@ def ask_of(
 
 
 def take(connection: Connection, exp_uuid: UUID, ask: wire.Ask) -> list[Suggestion]:
-    """Take suggestions that nobody else gets while their leases last: all, or those that came in time."""
+    """Take ``ask.n`` suggestions, or as many as come in time; nobody else gets them while their leases last."""
     reply = connection.post(EXPERIMENT_ASK.format(exp_uuid=exp_uuid), wire.AskReply, ask)
     return [Suggestion(**dict(suggestion)) for suggestion in reply.suggestions]
 
@@ -47,14 +47,20 @@ def renew(
     worker: str | None,
     lease_s: float | None,
 ) -> list[Suggestion]:
-    """Hold on to suggestions that a worker took, and give those that it does not hold any more, as they stand now.
+    """Renew the leases of suggestions that a worker took.
 
     Args:
         send: Posts one request.
         exp_uuid: The experiment.
-        suggestion_uuids: Any number of them.
-        worker: The name under which they were taken.
-        lease_s: How long to hold them from now on; None for as long as the service holds them by itself.
+        suggestion_uuids: The suggestions, any number of them.
+        worker: The name under which the suggestions were taken; None if they were taken without a name.
+        lease_s: How long the leases last from now on, in seconds; None for the service's default.
+
+    Returns:
+        The suggestions that the worker holds no longer, as they are stored now.
+
+    Raises:
+        InvalidInputError: If ``worker`` or ``lease_s`` is not valid.
     """
     lost: list[Suggestion] = []
     given = {"worker": worker, "lease_s": plain(lease_s)}
@@ -65,22 +71,26 @@ def renew(
                 {"suggestion_uuids": part, **{name: value for name, value in given.items() if value is not None}}
             )
         reply = send(EXPERIMENT_RENEW.format(exp_uuid=exp_uuid), wire.Leases, body)
-        lost += [Suggestion(**dict(one)) for one in reply.suggestions if one.suggestion_uuid in reply.lost]
+        lost += [
+            Suggestion(**dict(suggestion))
+            for suggestion in reply.suggestions
+            if suggestion.suggestion_uuid in reply.lost
+        ]
     return lost
 
 
 def renew_all(
     connection: Connection, exp_uuid: UUID, given: Any, worker: str | None, lease_s: float | None
 ) -> list[Suggestion]:
-    """Renew suggestions, each under the name it was taken under where no other is given; see ``renew``.
+    """Renew one suggestion or several, each under its own ``worker`` if no other name is given; see ``renew``.
 
     Raises:
-        InvalidInputError: If something is no suggestion.
+        InvalidInputError: If ``given`` holds anything else than suggestions.
     """
     held: dict[str | None, list[UUID]] = {}
-    for one in [given] if isinstance(given, wire.Suggestion) else _listed(given):
-        required = _required(one, "renew")
-        held.setdefault(required.worker if worker is None else worker, []).append(required.suggestion_uuid)
+    for item in [given] if isinstance(given, wire.Suggestion) else _listed(given):
+        suggestion = _required(item, "renew")
+        held.setdefault(suggestion.worker if worker is None else worker, []).append(suggestion.suggestion_uuid)
     lost: list[Suggestion] = []
     for name, uuids in held.items():
         lost += renew(connection.post, exp_uuid, uuids, name, lease_s)
@@ -88,10 +98,10 @@ def renew_all(
 
 
 def abandon(connection: Connection, exp_uuid: UUID, suggestion: Any, reason: str) -> Suggestion:
-    """Give up a suggestion that will not be run, and give it as it stands then.
+    """Abandon a suggestion that will not be run, and return the suggestion as it is stored then.
 
     Raises:
-        InvalidInputError: If it is none, or the reason is no text.
+        InvalidInputError: If ``suggestion`` is not a suggestion, or the reason is not a text.
     """
     uuid = _required(suggestion, "abandon").suggestion_uuid
     with checked("this reason"):
@@ -100,13 +110,13 @@ def abandon(connection: Connection, exp_uuid: UUID, suggestion: Any, reason: str
 
 
 class Heartbeat:
-    """Renews the leases of what is being run, from a thread of its own, at a third of their length.
+    """Renews the leases of suggestions that are being run, from a thread of its own, after each third of a lease.
 
-    The thread is a daemon: a kernel that is told to go does not wait for it.
+    The thread is a daemon, so that a kernel that shuts down does not wait for the thread.
 
     Args:
-        renew: Renews these leases and gives the suggestions that are lost.
-        lease_s: How long each renewal lasts.
+        renew: Renews the leases of the given suggestions and returns the suggestions whose leases are lost.
+        lease_s: How long each renewal lasts, in seconds.
     """
 
     def __init__(self, renew: Callable[[Sequence[UUID]], Sequence[Suggestion]], lease_s: float) -> None:
@@ -118,17 +128,17 @@ class Heartbeat:
         self._thread = Thread(target=self._run, name="autotune-leases", daemon=True)
 
     def hold(self, suggestions: Iterable[wire.Suggestion]) -> None:
-        """Renew these from now on."""
+        """Renew the leases of these suggestions from now on."""
         with self._lock:
-            self._held.update(one.suggestion_uuid for one in suggestions)
+            self._held.update(suggestion.suggestion_uuid for suggestion in suggestions)
 
     def let_go(self, suggestion: wire.Suggestion) -> None:
-        """Renew this one no more."""
+        """Stop renewing the lease of this suggestion."""
         with self._lock:
             self._held.discard(suggestion.suggestion_uuid)
 
     def beat(self) -> bool:
-        """Renew what is held, once; tell whether that came about."""
+        """Renew all leases once, and return whether the service could do so."""
         with self._lock:
             held = list(self._held)
         try:
@@ -136,15 +146,14 @@ class Heartbeat:
         except AutotuneError as error:
             logger.warning("the leases of %d suggestions were not renewed: %s", len(held), error)
             return False
-        for one in lost:
+        for suggestion in lost:
             with self._lock:
-                # One that was told meanwhile is not lost.
-                is_held = one.suggestion_uuid in self._held
-                self._held.discard(one.suggestion_uuid)
+                # A suggestion that was told during the renewal is no longer held, so its lease is not lost.
+                is_held = suggestion.suggestion_uuid in self._held
+                self._held.discard(suggestion.suggestion_uuid)
             if is_held:
-                logger.warning(
-                    "the lease of %s is lost: it is %s; its result will be told all the same", one, one.state
-                )
+                says = "the lease of %s is lost: the suggestion is %s; its observation will be told all the same"
+                logger.warning(says, suggestion, suggestion.state)
         return True
 
     def __enter__(self) -> Self:
@@ -157,18 +166,18 @@ class Heartbeat:
 
     def _run(self) -> None:
         is_good = True
-        # After one that failed there is time for some more before the leases end.
+        # After a failed renewal the next ones follow sooner, so that several fit in before the leases end.
         while not self._is_over.wait(self._lease_s / (3 if is_good else 12)):
             is_good = self.beat()
 
 
 def _listed(given: Any) -> list[Any]:
     if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
-        raise InvalidInputError(f"renew takes suggestions, as ask(n) gives them, not {type(given).__name__}")
+        raise InvalidInputError(f"renew takes suggestions, as ask(n) returns them, not {type(given).__name__}")
     return list(given)
 
 
-def _required(given: Any, what: str) -> wire.Suggestion:
+def _required(given: Any, call: str) -> wire.Suggestion:
     if not isinstance(given, wire.Suggestion):
-        raise InvalidInputError(f"{what} takes suggestions, as ask() gives them, not {type(given).__name__}")
+        raise InvalidInputError(f"{call} takes suggestions, as ask() returns them, not {type(given).__name__}")
     return given

@@ -1,4 +1,4 @@
-"""What the model expects of configurations."""
+"""Predictions of the model for configurations."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,25 +22,25 @@ Configurations = Run | Sequence[Run] | Any
 def predict(
     connection: Connection, experiment: experiments.Experiment, configurations: Configurations
 ) -> tuple[list[Configuration], list[dict[str, Predicted]]]:
-    """Ask for predictions, one thousand at a time.
+    """Fetch predictions, up to 1000 configurations at a time.
 
     Returns:
-        The configurations, and the prediction of each response for each of them.
+        The configurations, and for each configuration the prediction of each response.
 
     Raises:
-        InvalidInputError: If something is no configuration.
+        InvalidInputError: If ``configurations`` holds anything else than configurations.
     """
     found = _configurations(configurations, list(experiment.covars))
     path = EXPERIMENT_PREDICT.format(exp_uuid=experiment.exp_uuid)
     predictions: list[dict[str, Predicted]] = []
     for start in range(0, len(found), MAX_PREDICT):
-        with checked(f"configurations from {start} on" if start else "these configurations"):
+        with checked(f"the list of configurations from {start} on" if start else "the list of configurations"):
             body = Predict(configurations=found[start : start + MAX_PREDICT])
         try:
             predictions += connection.post(path, PredictReply, body).predictions
         except ServiceError as error:
             if start:
-                error.add_note(f"configurations.0 is number {start} of those given")
+                error.add_note(f"configurations.0 is the configuration at index {start} of those given")
             raise
     return found, predictions
 
@@ -52,12 +52,12 @@ def _configurations(given: Configurations, names: Sequence[str]) -> list[Any]:
         return [configuration_of(given)]
     if isinstance(given, str) or not hasattr(given, "__iter__"):
         raise InvalidInputError(f"predict takes configurations, not {type(given).__name__}")
-    found = [configuration_of(one) for one in given]
+    found = [configuration_of(run) for run in given]
     if not found:
         raise InvalidInputError("predict needs at least one configuration")
     return found
 
 
 def _filled(row: Mapping[Any, Any], names: Sequence[str]) -> Any:
-    # The table of history() has other columns besides, and empty cells where a covariate plays no part.
+    # The table of history() has other columns too, and empty cells for covariates that are not active.
     return configuration_of({name: row[name] for name in names if name in row and not is_missing(row[name])})

@@ -1,4 +1,4 @@
-"""Tells on their way to the service: one run, several at once, or many in parts."""
+"""Tell the service observations: one run, several at once, or many in parts."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -22,27 +22,27 @@ def tell_one(connection: Connection, exp_uuid: UUID, told: Told) -> Observation:
 
 
 def tell_all(connection: Connection, exp_uuid: UUID, told: Sequence[Told]) -> list[Observation]:
-    """Tell runs at once: all are stored, or none."""
+    """Tell several runs at once; either all of them are stored, or none."""
     return _send(connection, exp_uuid, Tell(observations=list(told)))
 
 
 def to_stderr(text: str) -> None:
-    """Write progress where it does not mix with results."""
+    """Write progress to stderr, where the text does not mix with a program's output."""
     sys.stderr.write(text)
 
 
 def add_runs(connection: Connection, exp_uuid: UUID, runs: Runs, say: Callable[[str], Any] | None) -> list[Observation]:
-    """Tell runs in order, in as many parts as it takes; each part is stored as a whole or not at all.
+    """Tell runs in order, in parts of up to 1000; each part is stored as a whole or not at all.
 
     Args:
-        connection: The way to the service.
+        connection: The connection to the service.
         exp_uuid: The experiment.
-        runs: What is told.
-        say: Where progress is written, if it takes several parts.
+        runs: The runs, and the line or row that each was read from.
+        say: Called with a line of text after each part, if there are several parts; None reports nothing.
 
     Raises:
-        InvalidInputError: If the service refuses a run; it names the line or row.
-        AutotuneError: If a part was not told; a note says which runs are stored.
+        InvalidInputError: If the service refuses a run; the message names the line or row.
+        AutotuneError: If a part was not told; the error's note says which runs are stored.
     """
     n_all = len(runs.told)
     stored: list[Observation] = []
@@ -53,9 +53,9 @@ def add_runs(connection: Connection, exp_uuid: UUID, runs: Runs, say: Callable[[
             stored += _add_part(connection, exp_uuid, part)
         except AutotuneError as error:
             if isinstance(error, ServiceError) and error.code == _TOO_LARGE and len(part.told) > 1:
-                size = len(part.told) // 2  # the service takes less at once than others do
+                size = len(part.told) // 2  # this service has a lower limit than MAX_TELL
                 continue
-            error.add_note(_kept(start, part, n_all, error))
+            error.add_note(_stored_note(start, part, n_all, error))
             raise
         start += len(part.told)
         if say is not None and n_all > size:
@@ -69,12 +69,12 @@ def _add_part(connection: Connection, exp_uuid: UUID, part: Runs) -> list[Observ
     except ServiceError as error:
         if error.code != _INVALID or not error.errors:
             raise
-        errors = [one.model_copy(update={"field": _field(one.field, part.places)}) for one in error.errors]
-        raise InvalidInputError(f"{part.subject} does not fit:", errors) from None
+        errors = [problem.model_copy(update={"field": _placed(problem.field, part.places)}) for problem in error.errors]
+        raise InvalidInputError(f"{part.subject} is not valid:", errors) from None
 
 
-def _field(field: str, places: list[str]) -> str:
-    """Name the line or row of what the service calls ``observations.7.covars.x``."""
+def _placed(field: str, places: list[str]) -> str:
+    """Replace the start of a field such as ``observations.7.covars.x`` by the line or row of that run."""
     first, _, rest = field.partition(".")
     index, _, inner = rest.partition(".")
     if first != "observations" or not index.isdecimal() or int(index) >= len(places):
@@ -84,12 +84,12 @@ def _field(field: str, places: list[str]) -> str:
     return f"{places[int(index)]}.{inner}" if inner else places[int(index)]
 
 
-def _kept(n_stored: int, part: Runs, n_all: int, error: AutotuneError) -> str:
-    before = f"The first {n_stored} of {n_all} runs are stored" if n_stored else "None of the runs is stored"
+def _stored_note(n_stored: int, part: Runs, n_all: int, error: AutotuneError) -> str:
+    stored = f"The first {n_stored} of {n_all} runs are stored. " if n_stored else ""
     if isinstance(error, ConnectionFailedError | UnavailableError):
-        # The part may have arrived, and its answer been lost.
-        return f"{before}; those from {part.places[0]} to {part.places[-1]} may be, look at history()."
-    return f"{before}; {part.places[0]} and what follows is not." if n_stored else f"{before}."
+        # The part may have arrived, and only the reply been lost.
+        return f"{stored}The runs from {part.places[0]} to {part.places[-1]} may be stored or not: look at history()."
+    return f"{stored}The runs from {part.places[0]} on are not stored." if n_stored else "None of the runs is stored."
 
 
 def _send(connection: Connection, exp_uuid: UUID, body: Tell) -> list[Observation]:

@@ -1,1 +1,1 @@
-"""What users have at hand, made into what the service takes."""
+"""Inputs of users, converted to what the service takes."""

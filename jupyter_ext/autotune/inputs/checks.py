@@ -1,4 +1,4 @@
-"""Input checked before it is sent, by the contract's own models and in the service's words."""
+"""Checks of inputs before they are sent, by the models of the contract and in the words of the service."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from autotune.errors import InvalidInputError
 
 @contextmanager
 def checked(subject: str) -> Iterator[None]:
-    """Raise a failed validation inside the block as InvalidInputError, told field by field."""
+    """Raise a failed validation inside the block as InvalidInputError, with a line for each field."""
     try:
         yield
     except ValidationError as error:
@@ -22,7 +22,7 @@ def parsed_uuid(text: UUID | str) -> UUID:
     """Read an experiment's uuid.
 
     Raises:
-        InvalidInputError: If the text is none.
+        InvalidInputError: If the text is not a uuid.
     """
     try:
         return UUID(str(text))

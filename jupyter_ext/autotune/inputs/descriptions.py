@@ -1,4 +1,4 @@
-"""A user's description of an experiment, with its shorthands, made into what the service takes."""
+"""A user's description of an experiment, which may use shorthands, converted to what the service takes."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from autotune_wire.problems import FieldProblem
 from autotune_wire.space import Space
 
 Constraints = str | Mapping[str, Any] | Constraint | Sequence[str | Mapping[str, Any] | Constraint]
-"""One constraint or several, each as text (``a + b <= 1``) or as the dict that the service takes."""
+"""One constraint or several, each as a text (``a + b <= 1``) or as the dict that the service takes."""
 
 _BOUND = re.compile(r"\s*(?P<goal><=|>=)\s*(?P<bound>\S+)\s*")
 _GOALS = {"max": "maximize", "min": "minimize"}
@@ -30,10 +30,10 @@ def new_experiment(
     constraints: Constraints,
     **others: Any,
 ) -> NewExperiment:
-    """Build a new experiment; what is None is left to the service.
+    """Build the body that creates an experiment; for an argument that is None, the service's default applies.
 
     Raises:
-        InvalidInputError: If something does not fit; it names the field.
+        InvalidInputError: If an argument is not valid; the message names the field.
     """
     covariates = _covariates(covars)
     body = {
@@ -50,10 +50,16 @@ def new_experiment(
 def space_edit(
     space: Space, covars: Mapping[str, Any], constraints: Constraints | None, backfill: Mapping[str, Any]
 ) -> SpaceEdit:
-    """Build the change of a space: covariates that are not named, and of those named what is not, stay as they are.
+    """Build the body that changes a space.
+
+    Args:
+        space: The covariates so far.
+        covars: The covariates that change or are new. A dict without ``vtype`` holds only the fields that change.
+        constraints: All constraints from now on; None leaves the constraints as they are.
+        backfill: For each new covariate, the value that all runs so far had.
 
     Raises:
-        InvalidInputError: If something does not fit; it names the field.
+        InvalidInputError: If an argument is not valid; the message names the field.
     """
     before = {name: covariate.model_dump(exclude_unset=True) for name, covariate in space.items()}
     covariates = {**before, **{name: _merged(before.get(name), new) for name, new in _covariates(covars).items()}}
@@ -77,7 +83,7 @@ def _covariates(covars: Any) -> dict[str, Any]:
 
 
 def _with_condition(covariate: Any, names: Collection[str]) -> Any:
-    """Read ``"active_if": {"kernel": "rbf"}`` as the covariate and its values."""
+    """Replace the shorthand ``"active_if": {"kernel": "rbf"}`` by ``{"covariate": "kernel", "values": ["rbf"]}``."""
     condition = covariate.get("active_if") if isinstance(covariate, dict) else None
     if not isinstance(condition, dict) or len(condition) != 1 or next(iter(condition)) not in names:
         return covariate
@@ -113,7 +119,8 @@ def _constraints(given: Constraints, names: Collection[str]) -> list[Any]:
     several = [given] if isinstance(given, str | Mapping | BaseModel) else given
     if not isinstance(several, Sequence):
         raise _refusal("constraints", "must be a list of texts and dicts", given)
-    return [one for index, constraint in enumerate(several) for one in _constraint(index, plain(constraint), names)]
+    parts = (_constraint(index, plain(constraint), names) for index, constraint in enumerate(several))
+    return [constraint for part in parts for constraint in part]
 
 
 def _constraint(index: int, given: Any, names: Collection[str]) -> Iterator[Any]:
@@ -141,4 +148,4 @@ def _listed(values: Any) -> list[Any]:
 
 def _refusal(field: str, message: str, value: Any) -> InvalidInputError:
     shown = value if isinstance(value, str) else type(value).__name__
-    return InvalidInputError("this experiment does not fit:", [FieldProblem(field=field, message=message, value=shown)])
+    return InvalidInputError("this experiment is not valid:", [FieldProblem(field=field, message=message, value=shown)])

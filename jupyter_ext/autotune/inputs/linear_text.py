@@ -24,7 +24,7 @@ _MIRRORED = {"<=": ">=", ">=": "<=", "==": "=="}
 _OPERATORS = "+-*/<>=()'\"`"
 
 _Sum = dict[str | None, Decimal]
-"""A factor for each covariate, and under None what stands alone."""
+"""A factor for each covariate, and under None the sum of the numbers without a covariate."""
 
 
 class _Token(NamedTuple):
@@ -36,17 +36,18 @@ class _Token(NamedTuple):
 def parsed_linear(text: str, names: Collection[str]) -> list[dict[str, Any]]:
     """Read one line such as ``a + 2*b <= 1``, ``a + b + c == 1`` or ``0.2 <= a - b <= 0.5``.
 
-    A name that holds an operator, or that is a number, stands in quotes: ``'a/b' <= 1``.
+    A name that starts with an operator, or that looks like a number, needs quotes: ``'10' + a <= 1``.
 
     Args:
-        text: Sums of covariates, each with a factor where it has one, with a relation between two of them.
-        names: The covariates' names; they may hold blanks.
+        text: Two or more sums with a relation between each two of them. A term is a covariate, a number, or a covariate
+            with a factor.
+        names: The covariates' names, which may hold spaces.
 
     Returns:
-        Constraints as the service takes them, one for each relation.
+        Linear constraints as the service takes them, one for each relation.
 
     Raises:
-        ValueError: If the text is none; the message says where it goes wrong.
+        ValueError: If the text is not a linear constraint; the message says which part is wrong.
     """
     reader = _Reader(text, list(_tokens(text, names)))
     sums, relations = [reader.take_sum()], []
@@ -61,26 +62,26 @@ def parsed_linear(text: str, names: Collection[str]) -> list[dict[str, Any]]:
 
 def _tokens(text: str, names: Collection[str]) -> Iterator[_Token]:
     unquoted = sorted(filter(_stands_unquoted, names), key=len, reverse=True)
-    place = 0
-    while place < len(text):
-        if text[place].isspace():
-            place += 1
+    position = 0
+    while position < len(text):
+        if text[position].isspace():
+            position += 1
             continue
-        name = next((name for name in unquoted if _is_at(text, place, name)), None)
+        name = next((name for name in unquoted if _is_at(text, position, name)), None)
         if name is not None:
-            yield _Token("name", name, place)
-            place += len(name)
+            yield _Token("name", name, position)
+            position += len(name)
             continue
-        token = _token(text, place, names)
+        token = _token(text, position, names)
         yield token
-        place += len(token.text) + (2 if token.kind == "name" else 0)  # the quotes
+        position += len(token.text) + (2 if token.kind == "name" else 0)  # the quotes
 
 
-def _token(text: str, place: int, names: Collection[str]) -> _Token:
-    match = _TOKEN.match(text, place)
+def _token(text: str, position: int, names: Collection[str]) -> _Token:
+    match = _TOKEN.match(text, position)
     kind = match.lastgroup if match else None
     if match is None or kind is None:
-        raise ValueError(f"{text[place]!r} is not understood")
+        raise ValueError(f"{text[position]!r} is not understood")
     if kind == "strict":
         raise ValueError(f"{match[0]} is not understood: use <=, >= or ==")
     if kind == "bracket":
@@ -89,18 +90,18 @@ def _token(text: str, place: int, names: Collection[str]) -> _Token:
         name = match[0][1:-1] if kind == "quoted" else match[0]
         if name not in names:
             raise ValueError(f"{name!r} is no covariate; there are {', '.join(names)}")
-        return _Token("name", name, place)
-    return _Token(kind, match[0], place)
+        return _Token("name", name, position)
+    return _Token(kind, match[0], position)
 
 
 def _stands_unquoted(name: str) -> bool:
     return name[:1] not in _OPERATORS and not name.isspace() and not re.fullmatch(r"[\d.eE+\-]+", name)
 
 
-def _is_at(text: str, place: int, name: str) -> bool:
-    if not text.startswith(name, place):
+def _is_at(text: str, position: int, name: str) -> bool:
+    if not text.startswith(name, position):
         return False
-    following = text[place + len(name) : place + len(name) + 1]
+    following = text[position + len(name) : position + len(name) + 1]
     return not (_is_of_word(name[-1:]) and _is_of_word(following))
 
 
@@ -117,7 +118,7 @@ class _Reader:
         self._next = 0
 
     def take(self, *kinds: str) -> _Token | None:
-        """Give the next token where it is of one of these kinds, and go on behind it."""
+        """Return the next token and move past it if it is of one of these kinds; None otherwise."""
         token = self._tokens[self._next] if self._next < len(self._tokens) else None
         if token is None or token.kind not in kinds:
             return None
@@ -125,9 +126,9 @@ class _Reader:
         return token
 
     def require_end(self) -> None:
-        """Refuse what is left over."""
+        """Raise ValueError if tokens are left."""
         if self._next < len(self._tokens):
-            raise ValueError(f"{self._tokens[self._next].text!r} is not expected after {self._before()!r}")
+            raise ValueError(f"{self._tokens[self._next].text!r} is not expected after {self._text_before()!r}")
 
     def take_sum(self) -> _Sum:
         """Read terms up to a relation or the end."""
@@ -152,7 +153,7 @@ class _Reader:
             if self.take("over") is not None:
                 factor /= self._take_divisor()
                 continue
-            # 2 a means 2*a; two numbers side by side are a mistake.
+            # "2 a" means 2*a, but two numbers side by side are a mistake.
             if self.take("times") is None and not self._is_before_name():
                 return name, factor
             other, times = self._take_factor()
@@ -163,13 +164,13 @@ class _Reader:
     def _take_factor(self) -> tuple[str | None, Decimal]:
         token = self.take("name", "number")
         if token is None:
-            raise ValueError(f"a covariate or a number is missing {self._place()}")
+            raise ValueError(f"a covariate or a number is missing {self._where()}")
         return (token.text, Decimal(1)) if token.kind == "name" else (None, _number(token.text))
 
     def _take_divisor(self) -> Decimal:
         token = self.take("name", "number")
         if token is None:
-            raise ValueError(f"a number is missing {self._place()}")
+            raise ValueError(f"a number is missing {self._where()}")
         if token.kind == "name":
             raise ValueError(f"dividing by {token.text} is not linear")
         if _number(token.text) == 0:
@@ -179,19 +180,19 @@ class _Reader:
     def _is_before_name(self) -> bool:
         return self._next < len(self._tokens) and self._tokens[self._next].kind == "name"
 
-    def _before(self) -> str:
+    def _text_before(self) -> str:
         end = self._tokens[self._next].start if self._next < len(self._tokens) else len(self._text)
         return self._text[:end].strip()
 
-    def _place(self) -> str:
-        return f"after {self._before()!r}" if self._before() else "at the beginning"
+    def _where(self) -> str:
+        return f"after {self._text_before()!r}" if self._text_before() else "at the beginning"
 
 
 def _number(text: str) -> Decimal:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"{text} is too large for a number")
-    return Decimal(repr(number))  # 0.1 + 0.2 is to be 0.3
+    return Decimal(repr(number))  # decimal, so that 0.1 + 0.2 is 0.3
 
 
 def _constraint(left: _Sum, right: _Sum, relation: str) -> dict[str, Any]:

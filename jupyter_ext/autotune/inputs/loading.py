@@ -1,4 +1,4 @@
-"""Runs of before, read from a file, a pandas DataFrame or records, so that they can be told."""
+"""Earlier runs, read from a file, a pandas DataFrame or a list of dicts, so that they can be told."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from autotune.errors import InvalidInputError
-from autotune.inputs.csv_text import NO_TRUTH, plain_csv
+from autotune.inputs.csv_text import EXCLUDED_VALUES, plain_csv
 from autotune.values import is_missing, is_true, plain
 from autotune.views.tables import EXCLUDED, STATUS, TIME, sd_column
 from autotune_wire.observations import Told
@@ -21,10 +21,10 @@ MAX_RUNS = 1_000_000
 
 
 class Runs(NamedTuple):
-    """Runs, and where each of them stood.
+    """Runs, and the place that each of them was read from.
 
     Attributes:
-        subject: What they were read from, for messages.
+        subject: The name of what the runs were read from, for messages.
         told: The runs.
         places: For each run its line or row, as in ``line 7``.
     """
@@ -35,18 +35,19 @@ class Runs(NamedTuple):
 
 
 def read_runs(data: Any, space: Space, responses: Responses) -> Runs:
-    """Read runs from what a user has.
+    """Read runs from a file, a text, a DataFrame or dicts.
 
     Args:
-        data: The path of a text file, the text itself (which has line breaks), a pandas DataFrame, or a dict for each
-            run. Columns are those of ``history()``: covariates and responses, and where known the standard deviations
-            and ``status``. An empty cell was not measured, or is of a covariate that plays no part. Runs that are
-            ``excluded`` are left out: told, they would count again.
+        data: The path of a text file, the text itself (with at least one line break), a pandas DataFrame, or a dict for
+            each run. The columns are those of ``history()``: the covariates and responses, and optionally standard
+            deviations, ``status`` and ``excluded``. An empty cell means that the response was not measured or the
+            covariate is not active. Excluded runs are left out, because they would count again if they were told.
         space: The covariates.
         responses: The responses.
 
     Raises:
-        InvalidInputError: If a column is not known or a cell cannot be read; it names the line or row and the column.
+        InvalidInputError: If a column is unknown or a cell cannot be read; the message names the line or row and the
+            column.
     """
     if isinstance(data, str | PathLike):
         return _runs_of_text(data, space, responses)
@@ -54,7 +55,7 @@ def read_runs(data: Any, space: Space, responses: Responses) -> Runs:
         return _runs_of_rows("the DataFrame", data.to_dict("records"), space, responses)
     if isinstance(data, Iterable) and not isinstance(data, Mapping):
         return _runs_of_rows("the list of runs", list(data), space, responses)
-    raise InvalidInputError(f"runs come as a path, a DataFrame or a list of dicts, not as {type(data).__name__}")
+    raise InvalidInputError(f"runs must come as a path, a DataFrame or a list of dicts, not as {type(data).__name__}")
 
 
 def _runs_of_text(data: str | PathLike[str], space: Space, responses: Responses) -> Runs:
@@ -73,21 +74,22 @@ def _read(path: Path) -> str:
     except OSError as error:
         raise InvalidInputError(f"cannot read {path}: {error.strerror or type(error).__name__}") from None
     except UnicodeDecodeError:
-        raise InvalidInputError(f"{path} is no UTF-8 text; in Excel, save it as CSV UTF-8") from None
+        raise InvalidInputError(f"{path} is not a UTF-8 text; in Excel, save the file as CSV UTF-8") from None
 
 
 def _runs_of_rows(subject: str, rows: Sequence[Any], space: Space, responses: Responses) -> Runs:
     roles = _roles(space, responses)
     if any(f"covars.{EXCLUDED}" in row for row in rows if isinstance(row, Mapping)):
         roles[EXCLUDED] = _EXCLUDED
-    says = f"is no column of this experiment; it has {listed([*space, *responses])}"
+    says = f"is not a column of this experiment; the columns are {listed([*space, *responses])}"
     wrong: list[FieldProblem] = []
     for index, row in enumerate(rows):
         if not isinstance(row, Mapping):
-            raise InvalidInputError(f"{subject} must hold dicts; number {index} is {type(row).__name__}")
+            raise InvalidInputError(f"{subject} must hold dicts; row {index} is {type(row).__name__}")
         wrong += [FieldProblem(field=f"row {index}.{name}", message=says) for name in row if name not in roles]
         if roles[EXCLUDED] == _EXCLUDED and is_true(plain(row.get(EXCLUDED))) is None:
-            wrong.append(FieldProblem(field=f"row {index}.{EXCLUDED}", message=NO_TRUTH, value=str(row[EXCLUDED])))
+            field = f"row {index}.{EXCLUDED}"
+            wrong.append(FieldProblem(field=field, message=EXCLUDED_VALUES, value=str(row[EXCLUDED])))
         if len(wrong) >= MAX_PROBLEMS:
             break
     if wrong:
@@ -98,7 +100,7 @@ def _runs_of_rows(subject: str, rows: Sequence[Any], space: Space, responses: Re
 
 
 _Role = tuple[str, str]
-"""Where a column's cells go in a record, and under which name."""
+"""The part of a record that a column's cells belong to, and their name in this part."""
 _IGNORED: _Role = ("", "")
 _EXCLUDED: _Role = ("", EXCLUDED)
 
@@ -149,4 +151,4 @@ def _placed(problem: FieldProblem, place: str) -> FieldProblem:
 
 
 def _refusal(subject: str, wrong: Sequence[FieldProblem]) -> InvalidInputError:
-    return InvalidInputError(f"{subject} does not fit:", list(wrong[:MAX_PROBLEMS]))
+    return InvalidInputError(f"{subject} is not valid:", list(wrong[:MAX_PROBLEMS]))

@@ -1,4 +1,4 @@
-"""What is told of a run: built from what a user has at hand, checked before it is sent."""
+"""Observations built from what a user gives, and checked before they are sent."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,53 +13,56 @@ from autotune_wire.responses import Responses
 from autotune_wire.space import listed
 
 Run = Suggestion | Mapping[str, Any]
-"""What was run: a suggestion, or a configuration of one's own."""
+"""What was run: a suggestion, or a configuration that the user chose."""
 
 Measured = float | Mapping[str, float | None]
-"""What was measured: a number, or one for each response, None or left out where it was not measured."""
+"""What was measured: a number, or a dict of numbers by response; an unmeasured response is None or left out."""
 
 _SUBJECT = "this observation"
 
 
-def told_run(run: Run, outcome: Measured, responses: Responses, sd: Measured | None = None) -> Told:
-    """Build what is told of one run; numpy's numbers become plain ones.
+def told_run(run: Run, response: Measured, responses: Responses, sd: Measured | None = None) -> Told:
+    """Build the observation of a run that gave a response; numbers of numpy become Python's own.
 
     Args:
-        run: What was run.
-        outcome: What was measured.
+        run: The suggestion or configuration that was run.
+        response: What was measured.
         responses: The experiment's responses.
-        sd: The standard deviations of what was measured, in the same form; a number goes with one response.
+        sd: The standard deviations, in the same form as ``response``; a single number needs a single measured response.
 
     Raises:
-        InvalidInputError: If something is no finite number, a response is not the experiment's, or the configuration
-            holds something else than values.
+        InvalidInputError: If a response is not a finite number or unknown to the experiment, or a value of the
+            configuration is neither a number nor a text.
     """
-    return _told(run, outcome_fields(outcome, responses, sd))
+    return _told(run, response_fields(response, responses, sd))
 
 
-def outcome_fields(outcome: Measured, responses: Responses, sd: Measured | None = None) -> dict[str, Any]:
-    """Give what was measured by the names that the service has for it; see ``told_run``."""
-    measured, deviations = _by_name(outcome), _by_name(sd)
-    if measured is None and deviations is None:
-        return {"response": _single(outcome, responses)} | ({} if sd is None else {"sd": plain(sd)})
-    measured = {next(iter(responses)): _single(outcome, responses)} if measured is None else measured
-    deviations = _spread(sd, measured) if deviations is None else deviations
-    for field, named in (("responses", measured), ("sds", deviations)):
+def response_fields(response: Measured, responses: Responses, sd: Measured | None = None) -> dict[str, Any]:
+    """Build the fields of an observation that hold responses and standard deviations; see ``told_run``."""
+    measured, sds = _by_name(response), _by_name(sd)
+    if measured is None and sds is None:
+        return {"response": _single(response, responses)} | ({} if sd is None else {"sd": plain(sd)})
+    measured = {next(iter(responses)): _single(response, responses)} if measured is None else measured
+    sds = _sds_of_number(sd, measured) if sds is None else sds
+    for field, named in (("responses", measured), ("sds", sds)):
         _check_names(field, named, responses)
-    return {"responses": measured} | ({"sds": deviations} if deviations else {})
+    return {"responses": measured} | ({"sds": sds} if sds else {})
 
 
 def failed_run(run: Run) -> Told:
-    """Build what is told of a run that gave no response.
+    """Build the observation of a run that failed, without a response.
 
     Raises:
-        InvalidInputError: If the configuration holds something else than values.
+        InvalidInputError: If a value of the configuration is neither a number nor a text.
     """
     return _told(run, {"status": "failed"})
 
 
 def configuration_of(run: Any) -> Any:
-    """Give the configuration of what was run, numpy's numbers made plain; a pandas row is taken as one."""
+    """Read the configuration of a suggestion, a mapping or a row of a DataFrame; numbers of numpy become Python's own.
+
+    Any other value is returned as it is, for the validation to refuse.
+    """
     if isinstance(run, Suggestion):
         return dict(run.covars)
     row = run.to_dict() if getattr(run, "ndim", None) == 1 and hasattr(run, "to_dict") else run
@@ -73,22 +76,22 @@ def _told(run: Run, fields: dict[str, Any]) -> Told:
         return Told.model_validate({"covars": configuration_of(run), **fields})
 
 
-def _by_name(outcome: Measured | None) -> dict[str, Any] | None:
-    if not isinstance(outcome, Mapping):
+def _by_name(measured: Measured | None) -> dict[str, Any] | None:
+    if not isinstance(measured, Mapping):
         return None
-    return {name: plain(value) for name, value in outcome.items() if value is not None}
+    return {name: plain(value) for name, value in measured.items() if value is not None}
 
 
-def _single(outcome: Any, responses: Responses) -> Any:
+def _single(response: Any, responses: Responses) -> Any:
     if len(responses) > 1:
         names = ", ".join(f'"{name}": ...' for name in responses)
-        raise _refusal("response", f"this experiment has several responses, tell them as {{{names}}}", plain(outcome))
-    if outcome is None:
-        raise _refusal("response", "is missing; tell a run that gave nothing with fail()", None)
-    return plain(outcome)
+        raise _refusal("response", f"this experiment has several responses, tell them as {{{names}}}", plain(response))
+    if response is None:
+        raise _refusal("response", "is missing; tell a run that gave no response with fail()", None)
+    return plain(response)
 
 
-def _spread(sd: Any, measured: Mapping[str, Any]) -> dict[str, Any]:
+def _sds_of_number(sd: Any, measured: Mapping[str, Any]) -> dict[str, Any]:
     if sd is None:
         return {}
     if len(measured) != 1:
@@ -99,11 +102,12 @@ def _spread(sd: Any, measured: Mapping[str, Any]) -> dict[str, Any]:
 def _check_names(field: str, named: Mapping[str, Any], responses: Responses) -> None:
     for name in named:
         if name not in responses:
-            raise _refusal(f"{field}.{name}", f"is no response of this experiment; it has {listed(list(responses))}")
+            message = f"is not a response of this experiment; the responses are {listed(list(responses))}"
+            raise _refusal(f"{field}.{name}", message)
     if field == "responses" and not named:
-        raise _refusal(field, "is empty; tell a run that gave nothing with fail()")
+        raise _refusal(field, "is empty; tell a run that gave no response with fail()")
 
 
 def _refusal(field: str, message: str, value: Any = None) -> InvalidInputError:
     shown = value if isinstance(value, str | int | float | bool | None) else type(value).__name__
-    return InvalidInputError(f"{_SUBJECT} does not fit:", [FieldProblem(field=field, message=message, value=shown)])
+    return InvalidInputError(f"{_SUBJECT} is not valid:", [FieldProblem(field=field, message=message, value=shown)])

@@ -1,1 +1,1 @@
-"""``%autotune``: the magics and the session behind them."""
+"""``%autotune``: the magic, and the session that keeps its state."""

@@ -1,4 +1,4 @@
-"""``%autotune``: reads the line and hands the work to the session."""
+"""``%autotune``: reads a command line and passes the command on to the session."""
 
 import builtins
 import re
@@ -17,30 +17,38 @@ from autotune.errors import InvalidInputError, notes_of
 from autotune.notebook.session import Session
 
 USAGE = """\
-%autotune login [URL]                     log in; from AUTOTUNE_* in the environment, else asks
-%autotune new NAME COVARIATES [options]   create an experiment; COVARIATES is a variable of this notebook
-          --minimize  --responses DICT  --constraint "a + 2*b <= 1" (again for more)  --stop DICT
+%autotune login [URL]                     log in, with the environment's credentials or by typing them
+%autotune new NAME COVARIATES [options]   create an experiment; COVARIATES is a dict that describes the inputs
+          --minimize  --responses DICT  --constraint "a + 2*b <= 1" (may be repeated)  --stop DICT
           --seed N  --description TEXT  --engine NAME  --model-type NAME  --acq-func NAME
-%autotune list                            your experiments, newest first
-%autotune use UUID_OR_NAME                go on with one of them
-%autotune panel                           a live picture of it
-%autotune ask [--fixed DICT]              what to try next, some values given
+%autotune list                            list your experiments, newest first
+%autotune use UUID_OR_NAME                choose one of your experiments
+%autotune panel                           show a live picture of the experiment
+%autotune ask [--fixed DICT]              show what to try next; DICT sets the values of some covariates
 %autotune tell RESPONSE [CONFIGURATION] [--sd SD]
-                                          what came of it: a number, or a dict of several responses
-%autotune fail [CONFIGURATION]            that nothing came of it
-%autotune skip [REASON]                   give the suggestion up, as it will not be run; REASON is text
-%autotune run FUNCTION N [--fixed DICT]   ask, run FUNCTION(configuration) and tell, N times
-%autotune load FILE_OR_VARIABLE           tell runs made before: a CSV file, a DataFrame or a list of dicts
-%autotune best                            the best observation so far
-%autotune history                         all observations as a table
-%autotune predict CONFIGURATIONS          what the model expects of them
-%autotune insights                        what matters, how good the model is, how the responses run
+                                          report the result of a run: a number, or a dict of several responses
+%autotune fail [CONFIGURATION]            report that a run failed and gave no result
+%autotune skip [REASON]                   give up the suggestion because it will not be run; REASON is text
+%autotune run FUNCTION N [--fixed DICT]   N times: ask, call FUNCTION(configuration), tell its result
+%autotune load FILE_OR_VARIABLE           report earlier runs: a CSV file, a DataFrame or a list of dicts
+%autotune best                            show the best observation so far
+%autotune history                         show all observations as a table
+%autotune predict CONFIGURATIONS          show the predicted responses of one or more configurations
+%autotune insights                        show which covariates matter, how well the model predicts, and response curves
 %autotune edit COVARIATES [--constraint TEXT] [--backfill DICT]
-                                          change the space, as in {"minutes": {"max": 60}}
-%autotune resume [STOP]                   go on after a stop rule was met, with other rules or without (None)
+                                          change the covariates, for example {"minutes": {"max": 60}};
+                                          --backfill: the values of new covariates in earlier runs
+%autotune resume [STOP]                   continue after a stop; STOP is a dict of new stop rules, or None for none
 
-RESPONSE, CONFIGURATION, DICT and N may be expressions of this notebook. A DICT that is written out after an option of
-`new` or `edit` stands in quotes.
+`login` reads AUTOTUNE_URL, and AUTOTUNE_TOKEN or AUTOTUNE_USERNAME and AUTOTUNE_PASSWORD, from the environment.
+`tell` and `fail` are about the suggestion of the last `ask`, unless CONFIGURATION, a dict with a value for each
+covariate, says what was run instead.
+
+COVARIATES, CONFIGURATION, RESPONSE, DICT, STOP and N may be variables or Python expressions of this notebook. Put
+quotes around a dict that is written out after `new` or `edit`. Examples:
+    COVARIATES   {"minutes": {"vtype": "int", "guess": 30, "min": 20, "max": 50}}; vtype is int, cont or cat
+    --responses  {"yield": "maximize", "impurity": "<= 5"}
+    --stop       {"budget": 30}
 """
 _RELATIONS = ("<", ">", "=", "\N{LESS-THAN OR EQUAL TO}", "\N{GREATER-THAN OR EQUAL TO}")
 
@@ -71,28 +79,28 @@ def _edit_parser() -> Any:
 
 @magics_class
 class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependency of the client, so it has no types here
-    """The magic and its session, one per shell."""
+    """The ``%autotune`` magic and its session; each shell has one."""
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
-        # Looked up with each text: %%capture puts another stdout in place.
+        # sys.stdout is looked up for each text, because %%capture replaces it.
         self.session = Session(say=lambda text: sys.stdout.write(text))
         self._commands: dict[str, Callable[[str], Any]] = {
             "login": lambda rest: self.session.login(rest or None),
             "new": self._new,
-            "list": self._plain(self.session.list),
+            "list": self._without_arguments(self.session.list),
             "use": self._use,
-            "panel": self._plain(lambda: self.session.panel().show()),
+            "panel": self._without_arguments(lambda: self.session.panel().show()),
             "ask": self._ask,
             "tell": self._tell,
             "fail": self._fail,
             "skip": lambda rest: self.session.skip(rest.strip("\"'")),
             "run": self._run,
             "load": self._load,
-            "best": self._plain(self.session.best),
-            "history": self._plain(self.session.history),
+            "best": self._without_arguments(self.session.best),
+            "history": self._without_arguments(self.session.history),
             "predict": self._predict,
-            "insights": self._plain(self.session.insights),
+            "insights": self._without_arguments(self.session.insights),
             "edit": self._edit,
             "resume": lambda rest: self.session.resume(*([self._evaluated(rest)] if rest else [])),
         }
@@ -100,15 +108,15 @@ class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependenc
     @no_var_expand  # type: ignore[untyped-decorator] # as above
     @line_magic  # type: ignore[untyped-decorator] # as above
     def autotune(self, line: str) -> Any:
-        """Tune something: ``%autotune help`` tells how."""
-        command, rest = _first_word(line)
+        """Run one AutoTune command; ``%autotune help`` lists all of them."""
+        command, _, rest = line.strip().partition(" ")
         if command in {"", "help"}:
             sys.stdout.write(USAGE)
             return None
         if command not in self._commands:
-            raise UsageError(f"%autotune knows no {command!r}; it knows {', '.join(self._commands)}")
+            raise UsageError(f"there is no command {command!r}; the commands are {', '.join(self._commands)}")
         try:
-            return self._commands[command](rest)
+            return self._commands[command](rest.strip())
         except InvalidInputError as error:
             raise UsageError("\n".join([str(error), *notes_of(error)])) from None
 
@@ -134,41 +142,41 @@ class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependenc
 
     def _use(self, rest: str) -> Any:
         if not rest:
-            raise UsageError("%autotune use UUID_OR_NAME")
+            raise UsageError("the experiment is missing: %autotune use UUID_OR_NAME")
         return self.session.use(rest.strip("\"'"))
 
     def _ask(self, rest: str) -> Any:
-        left, fixed = _with_option(rest, "--fixed")
+        left, fixed = _split_option(rest, "--fixed")
         if left:
-            raise UsageError(f"{left!r} is not expected: %autotune ask [--fixed DICT]")
+            raise UsageError(f"{left!r} is not expected here: %autotune ask [--fixed DICT]")
         return self.session.ask(None if fixed is None else self._dict(fixed, "values"))
 
     def _tell(self, rest: str) -> Any:
-        left, sd = _with_option(rest, "--sd")
+        left, sd = _split_option(rest, "--sd")
         if not left:
-            raise UsageError("%autotune tell RESPONSE [CONFIGURATION] [--sd SD]")
-        response, *others = [self._evaluated(expression) for expression in _one_or_two(left)]
-        spread = None if sd is None else self._evaluated(sd)
-        return self.session.tell(response, others[0] if others else None, spread)
+            raise UsageError("the response is missing: %autotune tell RESPONSE [CONFIGURATION] [--sd SD]")
+        response, *others = [self._evaluated(expression) for expression in _split_expressions(left)]
+        deviation = None if sd is None else self._evaluated(sd)
+        return self.session.tell(response, others[0] if others else None, deviation)
 
     def _fail(self, rest: str) -> Any:
         return self.session.fail(self._evaluated(rest) if rest else None)
 
     def _run(self, rest: str) -> Any:
-        left, fixed = _with_option(rest, "--fixed")
+        left, fixed = _split_option(rest, "--fixed")
         name, n = _last_word(left)
         if not name:
-            raise UsageError("%autotune run FUNCTION N [--fixed DICT]")
+            raise UsageError("the function or the number of runs is missing: %autotune run FUNCTION N [--fixed DICT]")
         function, times = self._evaluated(name), self._evaluated(n)
         if not callable(function):
-            raise UsageError(f"{name} is no function")
+            raise UsageError(f"{name} is not a function")
         if isinstance(times, bool) or not isinstance(times, int):
-            raise UsageError(f"N must be a whole number, and {n} is none")
+            raise UsageError(f"N, the number of runs, must be a whole number, not {n}")
         return self.session.run(function, times, None if fixed is None else self._dict(fixed, "values"))
 
     def _load(self, rest: str) -> Any:
         if not rest:
-            raise UsageError("%autotune load FILE_OR_VARIABLE")
+            raise UsageError("the runs are missing: %autotune load FILE_OR_VARIABLE")
         name = rest.strip("\"'")
         if not (rest.isidentifier() and self._is_known(rest)) and Path(name).is_file():
             return self.session.load(Path(name))
@@ -179,7 +187,7 @@ class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependenc
 
     def _predict(self, rest: str) -> Any:
         if not rest:
-            raise UsageError("%autotune predict CONFIGURATIONS")
+            raise UsageError("the configurations are missing: %autotune predict CONFIGURATIONS")
         return self.session.predict(self._evaluated(rest))
 
     def _constraints(self, texts: list[str]) -> list[Any]:
@@ -190,15 +198,15 @@ class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependenc
             constraints += found if isinstance(found, list) else [found]
         return constraints
 
-    def _dict(self, expression: str, what: str) -> dict[Any, Any]:
+    def _dict(self, expression: str, contents: str) -> dict[Any, Any]:
         found = self._evaluated(expression)
         if not isinstance(found, dict):
-            raise UsageError(f"{expression} is no dict of {what}")
+            raise UsageError(f"{expression} is not a dict of {contents}")
         return found
 
     def _evaluated(self, expression: str) -> Any:
         if not _is_expression(expression):
-            raise UsageError(f"{expression!r} is no expression")
+            raise UsageError(f"{expression!r} is not a Python expression")
         if expression.isidentifier() and not self._is_known(expression):
             raise UsageError(f"there is no variable {expression!r} in this notebook")
         return self.shell.ev(expression)
@@ -206,18 +214,13 @@ class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependenc
     def _is_known(self, name: str) -> bool:
         return iskeyword(name) or name in self.shell.user_ns or hasattr(builtins, name)
 
-    def _plain(self, command: Callable[[], Any]) -> Callable[[str], Any]:
-        def refusing_arguments(rest: str) -> Any:
+    def _without_arguments(self, command: Callable[[], Any]) -> Callable[[str], Any]:
+        def run_command(rest: str) -> Any:
             if rest:
-                raise UsageError(f"{rest!r} is one word too many")
+                raise UsageError(f"{rest!r} is not expected here: this command takes no arguments")
             return command()
 
-        return refusing_arguments
-
-
-def _first_word(line: str) -> tuple[str, str]:
-    word, _, rest = line.strip().partition(" ")
-    return word, rest.strip()
+        return run_command
 
 
 def _last_word(text: str) -> tuple[str, str]:
@@ -225,8 +228,8 @@ def _last_word(text: str) -> tuple[str, str]:
     return rest.strip(), word
 
 
-def _with_option(text: str, option: str) -> tuple[str, str | None]:
-    """Part a line from the expression after an option at its end, None where the option is not there."""
+def _split_option(text: str, option: str) -> tuple[str, str | None]:
+    """Split a text into the part before an option and the option's expression; None where the text lacks the option."""
     rest, found, expression = f" {text}".partition(f" {option} ")
     if not found:
         if text.split()[-1:] == [option]:
@@ -235,8 +238,8 @@ def _with_option(text: str, option: str) -> tuple[str, str | None]:
     return rest.strip(), expression.strip()
 
 
-def _one_or_two(text: str) -> list[str]:
-    """Give the expression, or the two that a blank parts."""
+def _split_expressions(text: str) -> list[str]:
+    """Split a text at a blank into two Python expressions, unless the whole text is one expression."""
     if _is_expression(text):
         return [text]
     for place in range(len(text) - 1, 0, -1):

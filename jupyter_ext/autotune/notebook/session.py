@@ -1,4 +1,4 @@
-"""What a notebook is busy with: its client, its experiment, the suggestion last asked for."""
+"""The state of a notebook: its client, the experiment in use and the suggestion last asked for."""
 
 from collections.abc import Callable, Mapping
 from getpass import getpass
@@ -16,18 +16,18 @@ from autotune.panel.live import Panel
 from autotune.running.in_turn import Function, Returned
 from autotune.transport.credentials import NO_CREDENTIALS, Credentials, find_credentials, find_url
 from autotune.views.insights import Insights
-from autotune.views.shown import Best, Observation, Suggestion
+from autotune.views.shown import Best, Observation, Suggestion, counted
 
 MAX_SAME_NAME = 5
 
 
 class Session:
-    """The state behind ``%autotune``, without IPython.
+    """Keeps the state behind ``%autotune`` and runs its commands; needs no IPython.
 
     Args:
-        say: Where progress is written.
-        ask_name: Asks the user for a name; the password is asked for without an echo.
-        ask_secret: Asks for a password.
+        say: Called with each line of progress, to write it.
+        ask_name: Asks the user for a name and shows what is typed.
+        ask_secret: Asks the user for a password and does not show what is typed.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Session:
 
     @property
     def client(self) -> Client:
-        """The client; logged in from the environment where that was not done yet."""
+        """The client; the first access logs in with the credentials of the environment, unless ``login`` did."""
         if self._client is None:
             self._client = open_client(find_url(None), find_credentials(None, None, None))
         return self._client
@@ -56,14 +56,16 @@ class Session:
         """The experiment in use.
 
         Raises:
-            InvalidInputError: If there is none.
+            InvalidInputError: If no experiment is in use.
         """
         if self._experiment is None:
-            raise InvalidInputError("no experiment in use: make one with `new` or choose one with `use`")
+            raise InvalidInputError(
+                "no experiment in use: create one with `%autotune new`, or choose one with `%autotune use`"
+            )
         return self._experiment
 
     def login(self, url: str | None) -> Client:
-        """Log in with the environment's credentials, else with what the user types."""
+        """Log in with the credentials of the environment, else with a name and password that the user types."""
         address = find_url(url)
         try:
             credentials = find_credentials(None, None, None)
@@ -79,11 +81,11 @@ class Session:
         return self._use(self.client.new(name, covars, **options))
 
     def list(self) -> Experiments:
-        """Give the user's experiments, newest first."""
+        """Fetch the user's experiments, newest first."""
         return self.client.list()
 
     def use(self, uuid_or_name: str) -> Experiment:
-        """Use the experiment of this uuid, or the only one of this name."""
+        """Use the experiment with this uuid, or the only experiment with this name."""
         try:
             uuid = UUID(uuid_or_name)
         except ValueError:
@@ -91,38 +93,38 @@ class Session:
         return self._use(self.client.experiment(uuid))
 
     def ask(self, fixed: Mapping[str, Any] | None = None) -> Suggestion:
-        """Give the current suggestion, which the next ``tell`` is about; ``fixed`` holds values that it must have."""
+        """Fetch the current suggestion, which the next ``tell`` is about; ``fixed`` holds values that it must have."""
         self._suggestion = self.experiment.ask(fixed=fixed)
         return self._suggestion
 
     def tell(
         self, response: Measured, configuration: Mapping[str, Any] | None = None, sd: Measured | None = None
     ) -> Observation:
-        """Tell what came of the suggestion last asked for, or of another configuration."""
-        return self._told(self.experiment.tell(self._run_told(configuration), response, sd=sd))
+        """Tell the responses of the suggestion last asked for, or of another configuration."""
+        return self._after_tell(self.experiment.tell(self._run_to_tell(configuration), response, sd=sd))
 
     def fail(self, configuration: Mapping[str, Any] | None = None) -> Observation:
-        """Tell that the suggestion last asked for, or another configuration, gave nothing."""
-        return self._told(self.experiment.fail(self._run_told(configuration)))
+        """Tell that the run of the suggestion last asked for, or of another configuration, failed."""
+        return self._after_tell(self.experiment.fail(self._run_to_tell(configuration)))
 
     def skip(self, reason: str = "") -> Suggestion:
-        """Give up the suggestion last asked for, with a reason; the next ``ask`` gives another one."""
+        """Give up the suggestion last asked for, with a reason; the next ``ask`` fetches another suggestion."""
         if self._suggestion is None:
-            raise InvalidInputError("nothing was asked for: `ask` first")
+            raise InvalidInputError("there is no suggestion to skip: run `%autotune ask` first")
         abandoned = self.experiment.abandon(self._suggestion, reason)
         self._suggestion = None
         self._refresh()
         return abandoned
 
     def load(self, data: Any) -> None:
-        """Tell runs that were made before: those of a file, a DataFrame or a list of dicts."""
+        """Tell earlier runs, from a file, a DataFrame or a list of dicts."""
         n_told = len(self.experiment.add_history(data, say=self._say))
         self._suggestion = None
-        self._say(f"{n_told} {'run' if n_told == 1 else 'runs'} told\n")
+        self._say(f"{counted(n_told, 'run')} told\n")
         self._refresh()
 
     def run(self, function: Function, n: int, fixed: Mapping[str, Any] | None = None) -> Best | None:
-        """Ask, run and tell ``n`` times; open panels follow, without one each observation is a line."""
+        """Ask, run and tell ``n`` times; progress shows in the panel, or as a line for each observation without one."""
         told = 0
 
         def watched(configuration: dict[str, Any]) -> Returned:
@@ -144,11 +146,11 @@ class Session:
         return best
 
     def predict(self, configurations: Configurations) -> Any:
-        """Give what the model expects of configurations, as a table."""
+        """Fetch the predicted responses of configurations, as a table."""
         return self.experiment.predict(configurations)
 
     def insights(self) -> Insights:
-        """Give what the model has learnt."""
+        """Fetch what the model has learnt about the experiment in use."""
         return self.experiment.insights()
 
     def edit(self, covars: Mapping[str, Any], **options: Any) -> Experiment:
@@ -157,19 +159,22 @@ class Session:
         return self.experiment.edit_space(covars, **options)
 
     def resume(self, *stop: Any) -> Experiment:
-        """Go on after a stop, with the stop rules given, or with those there were."""
+        """Continue after a stop rule was met, with the stop rules given, or with the same ones where none are given."""
         return self.experiment.resume(*stop)
 
     def best(self) -> Best | None:
-        """Give the best observation so far."""
+        """Fetch the best observation so far."""
         return self.experiment.best
 
     def history(self) -> Any:
-        """Give all observations as a table."""
+        """Fetch all observations as a table, oldest first."""
         return self.experiment.history()
 
     def panel(self) -> Panel:
-        """Give the live panel of the experiment in use; there is one per experiment, however often it is shown."""
+        """Return the live panel of the experiment in use; every call for one experiment returns the same panel.
+
+        A panel that has stopped, as after an error, is replaced by a new one.
+        """
         uuid = self.experiment.exp_uuid
         panel = self._panels.get(uuid)
         if panel is None or panel.state.link == "stopped":
@@ -177,7 +182,7 @@ class Session:
         return self._panels[uuid]
 
     def close(self) -> None:
-        """Stop the panels and forget user and experiment."""
+        """Stop the panels, close the client and forget the experiment in use."""
         for panel in self._panels.values():
             panel.close()
         if self._client is not None:
@@ -187,10 +192,10 @@ class Session:
 
     def _typed_credentials(self, address: str) -> Credentials:
         try:
-            username = self._ask_name(f"Mail address at {address}: ")
+            username = self._ask_name(f"E-mail address for {address}: ")
             return Credentials(username=username, password=SecretStr(self._ask_secret("Password: ")))
         except (EOFError, NotImplementedError):
-            # A notebook that runs unattended has nobody to ask.
+            # A notebook that runs unattended has no user who could type.
             raise InvalidInputError(NO_CREDENTIALS) from None
 
     def _use(self, experiment: Experiment) -> Experiment:
@@ -201,21 +206,24 @@ class Session:
     def _named(self, name: str) -> Experiment:
         found = [experiment for experiment in self.client.list() if experiment.name == name]
         if not found:
-            raise InvalidInputError(f"no experiment is named {name!r}")
+            raise InvalidInputError(f"you have no experiment named {name!r}; `%autotune list` shows your experiments")
         if len(found) > 1:
             lines = [f"  {_line(experiment)}" for experiment in found[:MAX_SAME_NAME]]
             more = [f"  and {len(found) - MAX_SAME_NAME} more"] if len(found) > MAX_SAME_NAME else []
-            says = f"{len(found)} experiments are named {name!r}; use the uuid of one, newest first:"
-            raise InvalidInputError("\n".join([says, *lines, *more]))
+            message = f"{len(found)} experiments are named {name!r}; choose one by its uuid (newest first):"
+            raise InvalidInputError("\n".join([message, *lines, *more]))
         return found[0]
 
-    def _run_told(self, configuration: Mapping[str, Any] | None) -> Run:
+    def _run_to_tell(self, configuration: Mapping[str, Any] | None) -> Run:
         run = self._suggestion if configuration is None else configuration
         if run is None:
-            raise InvalidInputError("nothing was asked for: `ask` first, or give the configuration that was run")
+            raise InvalidInputError(
+                "there is no suggestion that this run belongs to: run `%autotune ask` first, "
+                "or give the configuration that was run"
+            )
         return run
 
-    def _told(self, observation: Observation) -> Observation:
+    def _after_tell(self, observation: Observation) -> Observation:
         self._suggestion = None
         self._refresh()
         return observation
@@ -234,5 +242,5 @@ class Session:
 
 
 def _line(experiment: Experiment) -> str:
-    n, created = experiment.n_observations, experiment.time_created
-    return f"{experiment.exp_uuid}  made {created:%Y-%m-%d %H:%M} UTC, {n} observation{'' if n == 1 else 's'}"
+    n_observations = counted(experiment.n_observations, "observation")
+    return f"{experiment.exp_uuid}  created {experiment.time_created:%Y-%m-%d %H:%M} UTC, {n_observations}"

@@ -1,1 +1,1 @@
-"""The live panel: its state, its picture and what keeps it moving."""
+"""The live panel: its state, its picture, and the events and redraws that keep it up to date."""

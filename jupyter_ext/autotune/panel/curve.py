@@ -1,7 +1,7 @@
-"""The convergence curve: every observation a dot, the best so far a step line, as inline SVG.
+"""The convergence curve of the primary objective, as inline SVG.
 
-It shows the primary objective. On the axis, a run that failed is a cross, one that did not measure it a tail. One that
-is excluded leaves its place empty.
+Every observation is a dot, and the best so far is a step line. A failed run is a cross on the x axis. A run that did
+not measure the primary objective is a short tick on the x axis. The place of an excluded run stays empty.
 """
 
 from collections.abc import Sequence
@@ -10,46 +10,50 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from autotune.panel.state import Change, Dot, PanelState
-from autotune.views.chart import label, ticks, widened
+from autotune.views.chart import clamped, label, ticks, widened
 from autotune_wire.experiments import Direction
 from autotune_wire.responses import RESPONSE, primary_of
 
 WIDTH, HEIGHT = 560, 260
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 38
 MAX_DOTS = 600
-"""Beyond it the picture would cost more bytes than it tells; the line still knows every observation."""
-LARGEST = 1e150
-"""Responses beyond it are drawn here, as the width of the axis would not be a finite number."""
+"""With more observations only some dots are drawn, to keep the picture small; the line still uses all of them."""
 
 
 class PlotArea(NamedTuple):
-    """The ends of both axes, in the data's units."""
+    """The ends of both axes.
+
+    Attributes:
+        n: The number of places on the x axis, one for each observation and free ones after them.
+        low: The lower end of the y axis, in the unit of the response.
+        high: The upper end of the y axis.
+    """
 
     n: int
     low: float
     high: float
 
     def x(self, number: float) -> float:
-        """Give the place of the observation of this number, counted from 1."""
+        """Return the pixel of an observation by its number, counted from 1."""
         return LEFT + (number - 0.5) / self.n * (WIDTH - LEFT - RIGHT)
 
     def y(self, response: float) -> float:
-        """Give the place of a response; those outside are drawn at the edge."""
+        """Return the pixel of a response; a response outside the axis is placed at its edge."""
         share = (response - self.low) / (self.high - self.low)
         return HEIGHT - BOTTOM - min(max(share, 0.0), 1.0) * (HEIGHT - TOP - BOTTOM)
 
 
 def draw_curve(state: PanelState) -> str:
-    """Draw observations, best so far and the current prediction; without observations, empty axes."""
-    frame = _frame(state)
+    """Draw the observations, the best so far and the prediction for the next run; without observations, empty axes."""
+    area = _plot_area(state)
     parts = [
-        _grid(frame),
+        _grid(area),
         _name(state),
-        *(_change(change, frame) for change in state.changes),
-        _line(state, frame),
-        _dots(state.dots, frame),
-        _top(state, frame),
-        _prediction(state, frame),
+        *(_change(change, area) for change in state.changes),
+        _line(state, area),
+        _dots(state.dots, area),
+        _top(state, area),
+        _prediction(state, area),
     ]
     return (
         f'<svg class="at-curve" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
@@ -58,23 +62,19 @@ def draw_curve(state: PanelState) -> str:
 
 
 def best_so_far(responses: Sequence[float], direction: Direction) -> list[float]:
-    """Give, for each observation, the best response up to it."""
+    """Return the best response up to each observation."""
     return list(accumulate(responses, max if direction == "maximize" else min))
 
 
-def _clamped(response: float) -> float:
-    return min(max(response, -LARGEST), LARGEST)
-
-
-def _frame(state: PanelState) -> PlotArea:
+def _plot_area(state: PanelState) -> PlotArea:
     n_shown = max(len(state.dots) + 1, 10)
-    responses = [_clamped(dot.response) for dot in state.dots if dot.response is not None and not dot.is_excluded]
+    responses = [clamped(dot.response) for dot in state.dots if dot.response is not None and not dot.is_excluded]
     if not responses:
         return PlotArea(n_shown, 0.0, 1.0)
     low, high = widened(min(responses), max(responses))
     span = high - low
     low_end, high_end = _whisker(state) or (low, high)
-    # A vague prediction must not flatten what was measured: half a span either way is enough to see it.
+    # A prediction with a large sd must not flatten the observations: it widens the axis by half their span at most.
     low, high = max(min(low, low_end), low - span / 2), min(max(high, high_end), high + span / 2)
     margin = (high - low) * 0.06
     return PlotArea(n_shown, low - margin, high + margin)
@@ -85,21 +85,21 @@ def _whisker(state: PanelState) -> tuple[float, float] | None:
     if suggestion is None or suggestion.mean is None:
         return None
     sd = suggestion.sd or 0.0
-    return _clamped(suggestion.mean - sd), _clamped(suggestion.mean + sd)
+    return clamped(suggestion.mean - sd), clamped(suggestion.mean + sd)
 
 
-def _grid(frame: PlotArea) -> str:
-    rows = ticks(frame.low, frame.high, 5)
-    y_step = rows[1] - rows[0] if len(rows) > 1 else frame.high - frame.low
+def _grid(area: PlotArea) -> str:
+    rows = ticks(area.low, area.high, 5)
+    y_step = rows[1] - rows[0] if len(rows) > 1 else area.high - area.low
     parts = [
-        f'<line class="at-grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{frame.y(row):.1f}" y2="{frame.y(row):.1f}"/>'
-        f'<text class="at-tick" x="{LEFT - 8}" y="{frame.y(row) + 4:.1f}" text-anchor="end">{label(row, y_step)}</text>'
+        f'<line class="at-grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{area.y(row):.1f}" y2="{area.y(row):.1f}"/>'
+        f'<text class="at-tick" x="{LEFT - 8}" y="{area.y(row) + 4:.1f}" text-anchor="end">{label(row, y_step)}</text>'
         for row in rows
     ]
     parts += [
-        f'<text class="at-tick" x="{frame.x(number):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">'
+        f'<text class="at-tick" x="{area.x(number):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">'
         f"{number:.0f}</text>"
-        for number in ticks(1, frame.n, 8)
+        for number in ticks(1, area.n, 8)
         if number >= 1 and number == int(number)
     ]
     middle = (LEFT + WIDTH - RIGHT) / 2
@@ -113,24 +113,24 @@ def _name(state: PanelState) -> str:
     return f'<text class="at-tick" x="{LEFT}" y="10">{escape(primary_of(state.responses)[0])}</text>'
 
 
-def _change(change: Change, frame: PlotArea) -> str:
-    what = escape("; ".join(change.changes) or "the space changed")
-    x = frame.x(change.n_before + 0.5)
-    return f'<path class="at-mark" d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}"><title>{what}</title></path>'
+def _change(change: Change, area: PlotArea) -> str:
+    title = escape("; ".join(change.changes) or "the space changed")
+    x = area.x(change.n_before + 0.5)
+    return f'<path class="at-mark" d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}"><title>{title}</title></path>'
 
 
-def _dots(dots: Sequence[Dot], frame: PlotArea) -> str:
+def _dots(dots: Sequence[Dot], area: PlotArea) -> str:
     every = -(-len(dots) // MAX_DOTS) or 1
     radius = 3.4 if len(dots) <= 100 else 2.2
     return "".join(
-        _dot(number, dot, frame, radius)
+        _dot(number, dot, area, radius)
         for number, dot in enumerate(dots, start=1)
         if (number % every == 0 or number == len(dots)) and not dot.is_excluded
     )
 
 
-def _dot(number: int, dot: Dot, frame: PlotArea, radius: float) -> str:
-    x, axis = frame.x(number), HEIGHT - BOTTOM
+def _dot(number: int, dot: Dot, area: PlotArea, radius: float) -> str:
+    x, axis = area.x(number), HEIGHT - BOTTOM
     if dot.is_failed:
         cross = f"M{x - 3.5:.1f} {axis - 3.5}l7 7m0 -7l-7 7"
         return f'<path class="at-cross" d="{cross}"><title>{number}: failed</title></path>'
@@ -138,13 +138,13 @@ def _dot(number: int, dot: Dot, frame: PlotArea, radius: float) -> str:
         return f'<path class="at-tail" d="M{x:.1f} {axis - 5}v5"><title>{number}: not measured</title></path>'
     broken = ", breaks a threshold" if dot.is_broken else ""
     return (
-        f'<circle class="at-dot at-{_kind(dot)}" r="{radius}" cx="{x:.1f}" cy="{frame.y(dot.response):.1f}">'
+        f'<circle class="at-dot at-{_kind(dot)}" r="{radius}" cx="{x:.1f}" cy="{area.y(dot.response):.1f}">'
         f"<title>{number}: {dot.response:.6g}{broken}</title></circle>"
     )
 
 
 def _good(dots: Sequence[Dot]) -> list[tuple[int, float]]:
-    """Give number and response of the observations that can be the best."""
+    """Return number and response of the observations that can be the best."""
     return [
         (number, dot.response)
         for number, dot in enumerate(dots, start=1)
@@ -152,13 +152,13 @@ def _good(dots: Sequence[Dot]) -> list[tuple[int, float]]:
     ]
 
 
-def _top(state: PanelState, frame: PlotArea) -> str:
+def _top(state: PanelState, area: PlotArea) -> str:
     good = _good(state.dots)
     if not good:
         return ""
     sign = 1 if state.direction == "maximize" else -1
-    number, best = max(good, key=lambda one: sign * one[1])
-    return f'<circle class="at-top" cx="{frame.x(number):.1f}" cy="{frame.y(best):.1f}" r="4.6"/>'
+    number, best = max(good, key=lambda numbered: sign * numbered[1])
+    return f'<circle class="at-top" cx="{area.x(number):.1f}" cy="{area.y(best):.1f}" r="4.6"/>'
 
 
 def _kind(dot: Dot) -> str:
@@ -167,26 +167,26 @@ def _kind(dot: Dot) -> str:
     return "model" if dot.source == "model" else "first"
 
 
-def _line(state: PanelState, frame: PlotArea) -> str:
+def _line(state: PanelState, area: PlotArea) -> str:
     good = _good(state.dots)
     if not good:
         return ""
     bests = best_so_far([response for _, response in good], state.direction)
-    path = [f"M{frame.x(good[0][0]):.1f} {frame.y(bests[0]):.1f}"]
+    path = [f"M{area.x(good[0][0]):.1f} {area.y(bests[0]):.1f}"]
     for (number, _), (before, best) in zip(good[1:], pairwise(bests), strict=True):
         if best != before:
-            path.append(f"H{frame.x(number):.1f}V{frame.y(best):.1f}")
-    path.append(f"H{frame.x(len(state.dots)):.1f}")
+            path.append(f"H{area.x(number):.1f}V{area.y(best):.1f}")
+    path.append(f"H{area.x(len(state.dots)):.1f}")
     return f'<path class="at-best" d="{"".join(path)}"/>'
 
 
-def _prediction(state: PanelState, frame: PlotArea) -> str:
+def _prediction(state: PanelState, area: PlotArea) -> str:
     ends = _whisker(state)
     if ends is None or state.suggestion is None or state.suggestion.mean is None or not state.dots:
         return ""
-    x, y = frame.x(len(state.dots) + 1), frame.y(state.suggestion.mean)
-    low, high = frame.y(ends[0]), frame.y(ends[1])
+    x, y = area.x(len(state.dots) + 1), area.y(state.suggestion.mean)
+    low, high = area.y(ends[0]), area.y(ends[1])
     return (
         f'<g class="at-next"><path d="M{x:.1f} {low:.1f}V{high:.1f}M{x - 4:.1f} {low:.1f}h8M{x - 4:.1f} {high:.1f}h8"/>'
-        f'<path class="at-diamond" d="M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z"><title>predicted next</title></path></g>'
+        f'<path class="at-diamond" d="M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z"><title>next (predicted)</title></path></g>'
     )

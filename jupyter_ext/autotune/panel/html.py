@@ -1,11 +1,14 @@
-"""The live panel as HTML and as text: no scripts, nothing fetched, readable on light and dark."""
+"""The live panel as HTML and as plain text.
+
+The HTML has no scripts, fetches nothing and is readable on light and dark backgrounds.
+"""
 
 from html import escape
 
 from autotune.panel.curve import draw_curve
 from autotune.panel.state import PanelState
 from autotune.values import number_text, value_text
-from autotune.views.shown import goals_text, origin_text, predicted_text, prediction_text
+from autotune.views.shown import counted, goals_text, origin_text, predicted_text, prediction_text
 from autotune.views.style import STYLE
 from autotune_wire.responses import primary_of
 from autotune_wire.suggestions import Suggestion
@@ -14,16 +17,16 @@ _NOTHING = "\N{EN DASH}"
 
 _LEGEND = (
     '<span><svg><path class="at-best" d="M1 5H17"/></svg>best so far</span>'
-    '<span><svg><circle class="at-dot at-model" cx="9" cy="5" r="3.4"/></svg>by the model</span>'
-    '<span><svg><circle class="at-dot at-first" cx="9" cy="5" r="3.4"/></svg>initial or own</span>'
-    '<span><svg class="at-next"><path class="at-diamond" d="M9 0l5 5l-5 5l-5 -5z"/></svg>predicted next</span>'
+    '<span><svg><circle class="at-dot at-model" cx="9" cy="5" r="3.4"/></svg>suggested by the model</span>'
+    '<span><svg><circle class="at-dot at-first" cx="9" cy="5" r="3.4"/></svg>initial design or own choice</span>'
+    '<span><svg class="at-next"><path class="at-diamond" d="M9 0l5 5l-5 5l-5 -5z"/></svg>next (predicted)</span>'
 )
 _FAILED = '<span><svg><path class="at-cross" d="M5.5 1.5l7 7m0 -7l-7 7"/></svg>failed</span>'
 _BROKEN = '<span><svg><circle class="at-dot at-broken" cx="9" cy="5" r="3.4"/></svg>breaks a threshold</span>'
 
 
 def panel_html(state: PanelState) -> str:
-    """Draw the whole panel."""
+    """Write the panel as HTML."""
     trouble = f'<div class="at-trouble">{escape(state.trouble)}</div>' if state.trouble else ""
     return (
         f'{STYLE}<div class="at-panel">{_head(state)}<div class="at-body">'
@@ -42,15 +45,15 @@ def _legend(state: PanelState) -> str:
 def _stopped(state: PanelState) -> str:
     if not state.stopped or state.is_closed:
         return ""
-    return f'<div class="at-trouble">Stopped: {escape(state.stopped)}. Resume it to go on.</div>'
+    return f'<div class="at-trouble">Stopped: {escape(state.stopped)}. To continue, run %autotune resume.</div>'
 
 
 def panel_text(state: PanelState) -> str:
     """Write the panel's numbers as plain text."""
     best = "no best yet" if state.best is None else f"best {number_text(state.best.response)} at {state.best.covars}"
     suggestion = state.suggestion
-    following = "nothing suggested" if suggestion is None else f"next {suggestion.covars} ({suggestion.source})"
-    return f"{state.name}: {len(state.dots)} observations, {best}, {following}"
+    next_run = "no suggestion" if suggestion is None else f"next {suggestion.covars} ({suggestion.source})"
+    return f"{state.name}: {counted(len(state.dots), 'observation')}, {best}, {next_run}"
 
 
 def _head(state: PanelState) -> str:
@@ -67,10 +70,11 @@ def _tiles(state: PanelState) -> str:
     n_failed = sum(dot.is_failed and not dot.is_excluded for dot in state.dots)
     n_excluded = sum(dot.is_excluded for dot in state.dots)
     besides = (f", {n_failed} failed" if n_failed else "") + (f", {n_excluded} excluded" if n_excluded else "")
+    noun = "observation" if len(state.dots) == 1 else "observations"
     name = "response" if len(state.responses) < 2 else primary_of(state.responses)[0]
     return (
         f'<div class="at-tiles"><div class="at-tile"><b>{len(state.dots)}</b>'
-        f'<span class="at-soft">observations{besides}</span></div>'
+        f'<span class="at-soft">{noun}{besides}</span></div>'
         f'<div class="at-tile"><b style="color:var(--at-orange)">{_best(state)}</b>'
         f'<span class="at-soft">best {escape(name)}</span></div></div>'
     )
@@ -79,10 +83,10 @@ def _tiles(state: PanelState) -> str:
 def _values(state: PanelState) -> str:
     best = {} if state.best is None else state.best.covars
     suggestion = state.suggestion
-    following = {} if suggestion is None else suggestion.covars
+    next_run = {} if suggestion is None else suggestion.covars
     rows = [
-        (name, *(value_text(column[name]) if name in column else _NOTHING for column in (best, following)))
-        for name in {**following, **best}
+        (name, *(value_text(column[name]) if name in column else _NOTHING for column in (best, next_run)))
+        for name in {**next_run, **best}
     ]
     body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows)
     totals = "".join(f'<tr class="at-sum">{_cells(row)}</tr>' for row in _totals(state))
@@ -122,7 +126,7 @@ def _predicted(suggestion: Suggestion | None) -> str:
 def _why(state: PanelState) -> str:
     suggestion = state.suggestion
     if suggestion is None:
-        waits = "" if state.is_closed or state.stopped else "The next suggestion is being computed."
-        return f'<div class="at-why">{waits}</div>'
+        notice = "" if state.is_closed or state.stopped else "The next suggestion is being computed."
+        return f'<div class="at-why">{notice}</div>'
     taken = f" {len(state.taken)} more taken by workers." if state.taken and state.waiting else ""
     return f'<div class="at-why">Next ({origin_text(suggestion)}): {escape(suggestion.reason)}{taken}</div>'

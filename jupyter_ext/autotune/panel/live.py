@@ -1,4 +1,4 @@
-"""The live panel: an experiment's picture in a notebook, drawn anew with every event."""
+"""The live panel: the picture of an experiment in a notebook, redrawn as events arrive."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -17,14 +17,14 @@ from autotune.transport.stream import follow
 from autotune.transport.stream_state import RESET
 
 REPLAY_S = 2.0
-"""How long a cell waits for the events so far, so that the first picture is no empty one."""
+"""How long a cell waits for the events so far, so that the first picture is not empty."""
 
 
 class Panel:
-    """Follows one experiment in the background from when it is first displayed until it is closed.
+    """Follows one experiment in the background, from the first display of the panel until ``close``.
 
-    Events arrive on the client's own loop and change only ``_state``; drawing happens on the main thread alone. While a
-    cell runs the kernel draws nothing by itself: code that runs long calls ``refresh``.
+    Events arrive on the client's own event loop and change only ``_state``. Drawing happens on the main thread alone.
+    While a cell runs, the kernel processes no redraws, so code that runs long calls ``refresh``.
     """
 
     def __init__(self, experiment: AskTell) -> None:
@@ -38,7 +38,7 @@ class Panel:
 
     @property
     def state(self) -> PanelState:
-        """What the panel knows now."""
+        """The state of the experiment as far as its events have arrived."""
         return self._state
 
     def show(self) -> None:
@@ -48,7 +48,7 @@ class Panel:
         self._handle = display(self, display_id=True)
 
     def start(self) -> None:
-        """Follow the experiment, unless this is done already; call it from the main thread, inside a cell."""
+        """Start to follow the experiment, unless the panel does already; must run on the main thread, inside a cell."""
         if self._following is not None:
             return
         from ipywidgets import HTML
@@ -57,29 +57,29 @@ class Panel:
         try:
             self._redraw = Redraw(self.refresh)
         except RuntimeError:
-            self._redraw = None  # a terminal has no loop that could draw later: it shows the picture of the moment
+            self._redraw = None  # a terminal has no loop that draws later: the first picture stays as it is
         self._following = self._experiment.connection.loop.submit(self._follow())
         self.catch_up()
         self.refresh()
 
     def catch_up(self, timeout_s: float = REPLAY_S) -> None:
-        """Wait until the events that are known to exist have arrived, or the time is over."""
+        """Wait until the events that are known to exist have arrived, but no longer than the timeout, in seconds."""
         seq = self._experiment.last_seq
         with self._arrived:
             self._arrived.wait_for(lambda: self._state.last_seq >= seq or self._state.link == "stopped", timeout_s)
 
     def refresh(self) -> None:
-        """Draw what is known now; call it from the main thread."""
+        """Draw the current state; must run on the main thread."""
         if self._widget is not None:
             self._widget.value = panel_html(self._state)
 
     def save(self) -> None:
-        """Renew the picture that readers of the saved notebook see, who have no kernel."""
+        """Update the picture that is saved with the notebook, which its readers see without a kernel."""
         if self._handle is not None:
             self._handle.update(self)
 
     def close(self) -> None:
-        """Stop following; the last picture stays."""
+        """Stop following the experiment; the last picture stays."""
         if self._following is not None:
             self._following.cancel()
         self._change(lambda state: replace(state, link="stopped"))
@@ -96,7 +96,7 @@ class Panel:
         try:
             while True:
                 await self._follow_until_reset()
-                # A backup was restored: what was drawn is of another log, and this one is read from its start.
+                # A backup was restored: the events so far are of another log. The new log is read from its start.
                 self._change(lambda state: replace(self._blank(), link=state.link))
         except AutotuneError as error:
             trouble = str(error)

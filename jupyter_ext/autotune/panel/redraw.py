@@ -1,4 +1,4 @@
-"""Redraws handed from any thread to the kernel's loop, a burst of them as one."""
+"""Redraws that any thread requests and the kernel's event loop runs; a burst of requests is one redraw."""
 
 import asyncio
 import contextvars
@@ -6,17 +6,21 @@ from collections.abc import Callable
 from threading import Lock
 
 PAUSE_S = 0.05
-"""Events within it share a redraw: faster than the eye, and a replay of thousands is drawn a few times."""
+"""Seconds in which requests share one redraw: too short to notice, and a replay of thousands is a few redraws."""
 
 
 class Redraw:
-    """Draws on the loop and in the context of the cell that made this object.
+    """Draws on the event loop, and in the context, of the cell that made this object.
 
-    ipykernel 7 finds the cell that a message belongs to in a context variable, which other threads do not have
-    (ipython/ipykernel#1450); ipykernel 6 does not care.
+    ipykernel 7 reads the cell that a message belongs to from a context variable, which other threads do not have
+    (ipython/ipykernel#1450). ipykernel 6 needs no context.
+
+    Args:
+        draw: Draws the picture; called on the event loop.
+        pause_s: How long to collect requests before a redraw, in seconds.
 
     Raises:
-        RuntimeError: If no loop runs, as in a terminal.
+        RuntimeError: If no event loop runs, as in a terminal.
     """
 
     def __init__(self, draw: Callable[[], None], pause_s: float = PAUSE_S) -> None:
@@ -28,7 +32,7 @@ class Redraw:
         self._is_due = False
 
     def request(self) -> None:
-        """Draw soon; any thread may ask.
+        """Request a redraw after the pause; any thread may call this.
 
         Raises:
             RuntimeError: If the loop is closed.
@@ -43,7 +47,7 @@ class Redraw:
         self._loop.call_later(self._pause_s, self._run)  # in this same context
 
     def _run(self) -> None:
-        # Cleared before drawing: what changes from here on needs another redraw.
+        # Cleared before the drawing, so that a change during the drawing requests another redraw.
         with self._lock:
             self._is_due = False
         self._draw()

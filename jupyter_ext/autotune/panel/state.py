@@ -1,4 +1,4 @@
-"""What the live panel shows, worked out event by event: no I/O, no clock."""
+"""The state that the live panel shows, computed event by event: no I/O, no clock."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,13 +18,13 @@ class Dot:
     """One observation in the picture.
 
     Attributes:
-        uuid: Its name.
-        response: The primary objective; None where it was not measured.
-        source: Where its suggestion came from; None where no suggestion led to it.
-        is_failed: Whether the run gave nothing.
-        is_broken: Whether a threshold is not known to be met, so that it cannot be the best.
-        is_excluded: Whether it counts no more: it keeps its number, and is not drawn.
-        measured: All that was measured, by response.
+        response: The primary objective; None where the run did not measure it.
+        source: The source of the suggestion that was run; None for a configuration of the user's own.
+        is_failed: Whether the run failed and gave no response.
+        is_broken: Whether the run breaks a threshold or did not measure its response; such a run cannot be the best.
+        is_excluded: Whether the observation is excluded; an excluded one keeps its number and is not drawn.
+        measured: All measured responses, by name.
+        uuid: The uuid of the observation.
     """
 
     response: float | None
@@ -38,7 +38,12 @@ class Dot:
 
 @dataclass(frozen=True)
 class Change:
-    """A change of the space: after how many observations, and what it changed."""
+    """A change of the space.
+
+    Attributes:
+        n_before: The number of observations before the change.
+        changes: A text for each change.
+    """
 
     n_before: int
     changes: tuple[str, ...]
@@ -49,14 +54,19 @@ class PanelState:
     """Everything the panel draws.
 
     Attributes:
-        responses: What is measured; empty stands for a single response.
-        changes: When the space changed.
-        stopped: Why nothing more is suggested, None where no stop rule was met.
-        waiting: Suggestions that nobody took, oldest first.
+        name: The name of the experiment.
+        direction: Whether the primary objective is maximized or minimized.
+        responses: The responses with their goals, by name; empty stands for a single response.
+        is_closed: Whether the experiment is closed.
+        dots: The observations, oldest first.
+        best: The best observation so far; None where no observation counts.
+        changes: The changes of the space, oldest first.
+        stopped: The reason of the stop rule that was met, empty where none was met.
+        waiting: Open suggestions, which nobody has leased, oldest first.
         taken: Suggestions that a worker has leased and not told yet.
-        link: Whether the events arrive.
-        trouble: What last went wrong, until it goes right again.
-        last_seq: The seq of the last event that is in here.
+        link: Whether the connection to the stream of events stands.
+        trouble: The last error of the engine or the stream; the next suggestion clears it.
+        last_seq: The seq of the last event in this state.
     """
 
     name: str
@@ -75,13 +85,13 @@ class PanelState:
 
     @property
     def best_measured(self) -> Mapping[str, float]:
-        """All that was measured of the best run, by response."""
+        """All measured responses of the best run, by name."""
         uuid = None if self.best is None else str(self.best.observation_uuid)
         return next((dot.measured for dot in self.dots if dot.uuid == uuid), {})
 
     @property
     def suggestion(self) -> Suggestion | None:
-        """The current suggestion: the newest that waits, else the newest that someone runs."""
+        """The current suggestion: the newest open one, else the newest leased one, else None."""
         for suggestions in (self.waiting, self.taken):
             if suggestions:
                 return list(suggestions.values())[-1]
@@ -89,14 +99,14 @@ class PanelState:
 
 
 def with_event(state: PanelState, event: Event) -> PanelState:
-    """Work an event into the picture; an event of an unknown type only moves the position."""
+    """Return the state after an event; an event of an unknown type only changes ``last_seq``."""
     change = _CHANGES.get(event.type)
     changed = state if change is None else change(state, event.data)
     return replace(changed, last_seq=event.seq)
 
 
 def with_link(state: PanelState, is_live: bool) -> PanelState:
-    """Note that the connection opened or was lost; one that never was open cannot be lost."""
+    """Return the state after the connection opened or was lost; a connection that never opened stays ``connecting``."""
     if state.link == "stopped":
         return state
     if is_live:
@@ -150,7 +160,7 @@ def _corrected(state: PanelState, data: dict[str, Any]) -> PanelState:
     uuid, best = data["observation_uuid"], state.best
     dots = tuple(_dot(state, data, dot.source) if dot.uuid == uuid else dot for dot in state.dots)
     if best is not None and str(best.observation_uuid) == uuid:
-        # No event says that the best one has another configuration, where its response stays.
+        # Where the response of the best observation stays, no ``best_changed`` follows: its configuration is read here.
         best = best.model_copy(update={"covars": data["covars"]})
     return replace(state, dots=dots, best=best)
 
@@ -169,14 +179,15 @@ def _dot(state: PanelState, data: dict[str, Any], source: Source | None) -> Dot:
 
 
 def _best_changed(state: PanelState, data: dict[str, Any]) -> PanelState:
-    # A correction may leave none.
+    # After a correction there may be no best observation.
     return replace(state, best=None if data["response"] is None else Best.model_validate(data))
 
 
 def _meets_thresholds(responses: Responses, measured: Mapping[str, float]) -> bool:
     return all(
-        name in measured and (measured[name] >= one.bound if one.goal == ">=" else measured[name] <= one.bound)
-        for name, one in thresholds_of(responses).items()
+        name in measured
+        and (measured[name] >= threshold.bound if threshold.goal == ">=" else measured[name] <= threshold.bound)
+        for name, threshold in thresholds_of(responses).items()
     )
 
 

@@ -1,1 +1,1 @@
-"""The loop for a function: in turn, or several runs at a time."""
+"""The loop that runs a function: one run after the other, or several at the same time."""

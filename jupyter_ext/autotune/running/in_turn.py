@@ -1,4 +1,4 @@
-"""The loop for a function: ask, run, tell."""
+"""The loop that runs a function in one thread: ask, run, tell."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from autotune.views.shown import Observation
 STOPPED = "experiment_stopped"
 
 Returned = Measured | tuple[Measured, Measured]
-"""What a function that is tuned returns: what was measured, or that with its standard deviation."""
+"""What the function that is tuned returns: the response, or a pair of the response and its standard deviation."""
 
 Function = Callable[[dict[str, Any]], Returned]
 OnTell = Callable[[Observation], None]
@@ -29,31 +29,34 @@ def run_in_turn(
                 raise
             break
         try:
-            result = function(dict(suggestion.covars))
+            returned = function(dict(suggestion.covars))
         except RunFailed:
             observation = experiment.fail(suggestion)
         else:
-            observation = tell_result(experiment, suggestion, result)
+            observation = tell_returned(experiment, suggestion, returned)
         if on_tell is not None:
             on_tell(observation)
 
 
-def tell_result(experiment: AskTell, run: Run, result: Returned) -> Observation:
-    """Tell what a function returned; an error on the way keeps it in a note, as it may have been dear to get."""
-    response, sd = result if isinstance(result, tuple) and len(result) == 2 else (result, None)
+def tell_returned(experiment: AskTell, run: Run, returned: Returned) -> Observation:
+    """Tell what a function returned for a run.
+
+    An error gets a note with the returned value, because the run may have been expensive.
+    """
+    response, sd = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, None)
     try:
         return experiment.tell(run, response, sd=sd)
     except AutotuneError as error:
-        error.add_note(f"{run} gave {result!r}.")
+        error.add_note(f"{run} gave {returned!r}.")
         raise
 
 
 def require_count(name: str, value: Any) -> int:
-    """Give a number of at least 1.
+    """Check that a value is a whole number of at least 1, and return the number.
 
     Raises:
-        InvalidInputError: If it is none.
+        InvalidInputError: If the value is anything else; the message names the argument ``name``.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidInputError(f"{name} must be at least 1, not {value}")
+        raise InvalidInputError(f"{name} must be a whole number of at least 1, not {value}")
     return value

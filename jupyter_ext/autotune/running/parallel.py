@@ -1,4 +1,4 @@
-"""The loop for a function on an executor: several configurations at a time, each under a lease."""
+"""The loop that runs a function on an executor: several configurations at a time, each under a lease."""
 
 import logging
 import pickle
@@ -22,31 +22,31 @@ from autotune.errors import (
     notes_of,
 )
 from autotune.inputs.told import Run
-from autotune.running.in_turn import STOPPED, Function, OnTell, Returned, require_count, tell_result
+from autotune.running.in_turn import STOPPED, Function, OnTell, Returned, require_count, tell_returned
 from autotune.views.shown import Observation, Suggestion
 from autotune_wire.suggestions import MAX_ASK, Ask
 
 ALREADY_TOLD = "already_told"
 LEASE_S = 60.0
 WAIT_S = 0.5
-"""A wait without an end may miss an interrupt that comes as it begins, and on Windows any."""
+"""How long one wait for runs lasts, in seconds: a wait without a limit can miss an interrupt, on Windows always."""
 DEFAULT_WORKERS = 4
 NOT_BEGUN = "cancelled before it began"
 INTERRUPT_S = 5.0
-"""How long an interrupt waits for what is being run, so that what is nearly done is told."""
+"""How long an interrupt waits for runs at work, in seconds, so that runs that are nearly done are told."""
 
 logger = logging.getLogger("autotune")
 
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """Who runs a function, and on which terms.
+    """The workers that run a function, and the leases that they hold.
 
     Attributes:
-        executor: Runs it.
-        n_workers: How often at a time.
-        worker: The name that the leases have.
-        lease_s: How long they last unless renewed.
+        executor: The executor that runs the function.
+        n_workers: How many runs are at work at the same time.
+        worker: The name under which the suggestions are leased.
+        lease_s: How long a lease lasts unless it is renewed, in seconds.
     """
 
     executor: Executor
@@ -56,15 +56,15 @@ class Crew:
 
 
 def crew_of(executor: Executor, n_workers: int | None, worker: str | None, lease_s: float) -> Crew:
-    """Complete what was not said: as many at a time as the executor has workers, and a name of its own.
+    """Build a crew; by default with as many workers as the executor has, and a name that no other run has.
 
     Raises:
-        InvalidInputError: If the executor is none, or the number is.
+        InvalidInputError: If ``executor`` is not an executor, or ``n_workers`` is not a number of at least 1.
     """
     if not callable(getattr(executor, "submit", None)):
         raise InvalidInputError(f"executor must be one of concurrent.futures, not {type(executor).__name__}")
     n = _n_workers(executor) if n_workers is None else require_count("n_workers", n_workers)
-    # Another name for each run: only so does a renewal tell that someone else has taken the suggestion over.
+    # With a name of its own, a run learns from a renewal that another run has taken its suggestion over.
     return Crew(executor, n, worker or f"run {uuid4().hex[:8]}", lease_s)
 
 
@@ -76,14 +76,18 @@ def run_parallel(
     fixed: Mapping[str, Any] | None,
     crew: Crew,
 ) -> None:
-    """Keep as many runs at work as the crew has workers, until n are told; see ``Experiment.run``."""
+    """Keep as many runs at work as the crew has workers, until ``n`` runs are told; see ``Experiment.run``."""
     _require_sendable(function, crew.executor)
     ask = ask_of(1, fixed, crew.worker, crew.lease_s)
     _ParallelRun(experiment, function, n, on_tell, crew, ask).run()
 
 
 class _ParallelRun:
-    """One call of ``run``: what is at work, and what has come of it."""
+    """One call of ``Experiment.run`` with an executor.
+
+    The error that ends the loop is kept in ``_error`` until the runs at work are told. ``_cut_off`` is the suggestion
+    whose tell an interrupt cut off.
+    """
 
     def __init__(
         self, experiment: AskTell, function: Function, n: int, on_tell: OnTell | None, crew: Crew, ask: Ask
@@ -94,7 +98,7 @@ class _ParallelRun:
         self._on_tell = on_tell
         self._crew = crew
         self._ask = ask
-        # A renewal that fails is not repeated: the next beat comes soon enough.
+        # post_once: a failed renewal is not repeated, as the next beat of the heartbeat comes soon enough.
         renewing = partial(renew, experiment.connection.post_once, experiment.exp_uuid)
         self._heartbeat = Heartbeat(lambda uuids: renewing(uuids, crew.worker, crew.lease_s), crew.lease_s)
         self._taken: list[Suggestion] = []
@@ -151,17 +155,17 @@ class _ParallelRun:
             del self._taken[0]
 
     def _start(self, suggestion: Suggestion) -> None:
-        # Dask takes the same call for the same result, and a response is measured anew each time.
+        # Dask would reuse what an earlier call with the same configuration returned, but each run must measure anew.
         options = {"pure": False} if _is_of_dask(self._crew.executor) else {}
         future = self._crew.executor.submit(self._function, dict(suggestion.covars), **options)
         self._at_work[future] = suggestion
 
     def _finish_some(self) -> None:
-        # Where the service gave fewer than were asked for, nobody waits before it is asked again.
+        # If the service gave fewer suggestions than were asked for, the next ask follows without a wait.
         timeout_s = 0.0 if self._n_missing() > 0 else WAIT_S
         wait(self._at_work, timeout_s, FIRST_COMPLETED)
-        # Of one that others have cancelled, wait() says that it is not done.
-        for future in [one for one in self._at_work if one.done()]:
+        # The return value of wait() is not used: a future that others have cancelled is not among its done futures.
+        for future in [future for future in self._at_work if future.done()]:
             self._finish(future)
 
     def _finish(self, future: Future[Returned]) -> None:
@@ -170,7 +174,7 @@ class _ParallelRun:
         try:
             observation = self._tell(future, suggestion)
         except KeyboardInterrupt:
-            self._cut_off = suggestion  # it stays at work, and is told again on the way out
+            self._cut_off = suggestion  # the suggestion stays at work, and is told again by _break_off()
             raise
         except Exception:
             del self._at_work[future]
@@ -186,18 +190,18 @@ class _ParallelRun:
             return None
         error = future.exception()
         if error is None:
-            return self._tell_once(suggestion, partial(tell_result, self._experiment, result=future.result()))
+            return self._tell_once(suggestion, partial(tell_returned, self._experiment, returned=future.result()))
         if isinstance(error, RunFailed):
             return self._tell_once(suggestion, self._experiment.fail)
         if isinstance(error, BrokenExecutor | CancelledError) or not isinstance(error, Exception):
             self._give_up(suggestion, error, f"cut off by {type(error).__name__}")
             return None
-        logger.warning("%s failed, and nothing more is begun: %r", suggestion, error)
+        logger.warning("the run of %s failed, and no further run is begun: %r", suggestion, error)
         self._error = self._error or error
         return self._tell_once(suggestion, self._experiment.fail)
 
     def _give_up(self, suggestion: Suggestion, error: BaseException, reason: str) -> None:
-        # It says nothing of the configuration, so no failure is told.
+        # The cause is the worker or the executor, not the configuration, so no failure is told.
         self._error = self._error or error
         self._experiment.abandon(suggestion, reason)
 
@@ -209,7 +213,7 @@ class _ParallelRun:
                 raise
         if suggestion is self._cut_off:
             return None
-        # Another took it over while the service could not be reached, and was faster: two runs were made.
+        # Another worker took over and told the suggestion while the service was not reached: two runs were made.
         return tell(dict(suggestion.covars))
 
     def _report(self, observation: Observation) -> None:
@@ -218,11 +222,11 @@ class _ParallelRun:
         try:
             self._on_tell(observation)
         except BaseException:
-            self._on_tell = None  # what is still at work is told, and not reported where that does not work
+            self._on_tell = None  # the runs still at work are told, but no longer reported
             raise
 
     def _finish_all(self) -> None:
-        """Tell what is at work, after an error that is raised then."""
+        """Wait for all runs at work and tell them, before an error is raised."""
         self._is_over = True
         while self._at_work:
             try:
@@ -231,21 +235,21 @@ class _ParallelRun:
                 logger.warning("%s", "\n".join([str(error), *notes_of(error)]))
 
     def _break_off(self) -> None:
-        """Cancel what has not begun and tell what has ended, within a bounded time."""
+        """Cancel runs that have not begun and tell runs that have ended, within a bounded time."""
         self._is_over = True
-        cancelled = {one for one in self._at_work if one.cancel()}
+        cancelled = {future for future in self._at_work if future.cancel()}
         _, running = wait(self._at_work.keys() - cancelled, INTERRUPT_S)
         if running:
-            says = "%d runs are still at work and will not be told; others get their suggestions within %g s"
+            says = "%d runs are still at work and will not be told; their suggestions are offered again within %g s"
             logger.warning(says, len(running), self._crew.lease_s)
-        not_begun = [one for one in self._taken if one not in self._at_work.values()]
-        ends: list[Callable[[], object]] = [
-            *(partial(self._finish, one) for one in self._at_work if one not in running),
-            *(partial(self._experiment.abandon, one, NOT_BEGUN) for one in not_begun),
+        not_begun = [suggestion for suggestion in self._taken if suggestion not in self._at_work.values()]
+        steps: list[Callable[[], object]] = [
+            *(partial(self._finish, future) for future in self._at_work if future not in running),
+            *(partial(self._experiment.abandon, suggestion, NOT_BEGUN) for suggestion in not_begun),
         ]
-        for end in ends:
+        for step in steps:
             try:
-                end()
+                step()
             except AutotuneError as error:
                 logger.warning("%s", "\n".join([str(error), *notes_of(error)]))
                 if isinstance(error, ConnectionFailedError | UnavailableError):
@@ -253,7 +257,7 @@ class _ParallelRun:
 
 
 def _n_workers(executor: Executor) -> int:
-    # Neither the pools of Python nor that of Dask tell it by a public name.
+    # The executors of Python and of Dask have no public name for the number of their workers.
     n = getattr(executor, "_max_workers", None)
     if isinstance(n, int):
         return n
@@ -266,11 +270,11 @@ def _is_of_dask(executor: Executor) -> bool:
 
 
 def _require_sendable(function: Function, executor: Executor) -> None:
-    """Refuse a function that cannot be sent to another process; each run would seem to fail."""
+    """Check that the function can be sent to another process; otherwise each run would seem to fail."""
     if not isinstance(executor, ProcessPoolExecutor):
         return
     try:
         pickle.dumps(function)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
-        says = f"the function cannot be sent to another process: {error}; define it at the top of a module"
+        says = f"the function cannot be sent to another process: {error}; define the function at the top of a module"
         raise InvalidInputError(says) from None

@@ -1,1 +1,1 @@
-"""The way to the service: HTTP, the event stream, credentials and repeats."""
+"""The connection to the service: HTTP, the event stream, credentials and repeated requests."""

@@ -1,16 +1,16 @@
-"""How long to wait before the next try."""
+"""The wait between repeated attempts."""
 
 FIRST_S = 0.5
 LONGEST_S = 15.0
 
 
 def delay_s(attempt: int, fraction: float) -> float:
-    """Give the wait after a failed attempt: twice as long each time, bounded, and never the same for two clients.
+    """Compute the wait after a failed attempt, in seconds: twice as long each time, up to a bound, and partly random.
 
     Args:
         attempt: How many attempts failed before this one.
-        fraction: A random number in [0, 1): it picks the upper half of the wait, so that clients that lost the service
-            in the same moment do not come back in the same moment.
+        fraction: A random number in [0, 1) that picks a value from the upper half of the wait, so that clients that
+            lost the service in the same moment do not come back in the same moment.
     """
     full = min(FIRST_S * 2.0 ** min(attempt, 30), LONGEST_S)
     return full * (1 + fraction) / 2

@@ -1,4 +1,4 @@
-"""The way to the service: authorized calls that are repeated until they are answered, and done once."""
+"""The connection to the service: authorized calls that are repeated until a reply comes, and done once."""
 
 import logging
 import random
@@ -25,12 +25,12 @@ logger = logging.getLogger("autotune")
 
 
 class Connection:
-    """What a client and its experiments share: connections, token and background loop.
+    """The HTTP connections, token and background loop that a client and its experiments share.
 
     Attributes:
         url: The service's address.
-        tokens: Where the stream, too, takes its token from.
-        loop: Runs streams in the background.
+        tokens: The source of access tokens, for HTTP requests and for the stream.
+        loop: The loop that runs streams in the background.
     """
 
     def __init__(
@@ -50,22 +50,22 @@ class Connection:
         self._sleep = sleep
 
     def get(self, path: str, reply_type: type[R], **query: Any) -> R:
-        """Read something; repeated until it succeeds or the client's time is over."""
+        """Send a GET request, and repeat it until it succeeds or the client's time is over."""
         params = {name: value for name, value in query.items() if value is not None}
         return self._repeat("GET", path, reply_type, params=params)
 
     def post(self, path: str, reply_type: type[R], body: BaseModel | None = None) -> R:
-        """Change something; repeated like ``get``, and done once, as every repeat has the key of the first.
+        """Send a POST request, and repeat it like ``get``. The service does it once, as every repeat has the same key.
 
         Args:
-            path: From the service's base.
-            reply_type: What a good answer holds.
-            body: Of it only what was set is sent, as null where it was set to None.
+            path: The path below the service's address.
+            reply_type: The type of the reply.
+            body: The body of the request. Only fields that were set are sent; a field that was set to None is null.
         """
         return self._repeat("POST", path, reply_type, key=uuid4().hex, **_content(body))
 
     def post_once(self, path: str, reply_type: type[R], body: BaseModel | None = None) -> R:
-        """Like ``post``, but fail at once where the service is not there."""
+        """Send a POST request like ``post``, but without a key and without repeats: a failure is raised at once."""
         return self._authorized("POST", path, reply_type, min(READ_S, self._timeout_s), **_content(body))
 
     def close(self) -> None:
@@ -75,17 +75,17 @@ class Connection:
 
     def _repeat(self, method: str, path: str, reply_type: type[R], **content: Any) -> R:
         end = self._clock() + self._timeout_s
-        answered: UnavailableError | None = None
+        unavailable: UnavailableError | None = None
         for attempt in count():
             left_s = max(end - self._clock(), 0.1)
             try:
                 return self._authorized(method, path, reply_type, min(READ_S, left_s), **content)
             except (ConnectionFailedError, UnavailableError) as error:
                 wait_s = _wait_s(error, attempt)
-                answered = error if isinstance(error, UnavailableError) else answered
+                unavailable = error if isinstance(error, UnavailableError) else unavailable
                 if not _is_repeatable(error) or self._clock() + wait_s >= end:
-                    # The service's own reason tells more than that the time ran out while it was asked again.
-                    raise answered or error from None
+                    # The reason that the service gave says more than a timeout of the last repeat.
+                    raise unavailable or error from None
                 logger.warning("%s; trying again in %.1f s", error, wait_s)
                 self._sleep(wait_s)
         raise AssertionError("count() never ends")
@@ -95,7 +95,7 @@ class Connection:
         try:
             return exchange(self._http, method, path, reply_type, token=token, timeout_s=timeout_s, **content)
         except UnauthenticatedError:
-            # Tokens end: the one before may have held a minute ago. A refused request has changed nothing.
+            # The token may have expired since the last call. The refused request changed nothing, so a repeat is safe.
             renewed = self.tokens.renew(token)
         return exchange(self._http, method, path, reply_type, token=renewed, timeout_s=timeout_s, **content)
 
@@ -105,7 +105,7 @@ def _content(body: BaseModel | None) -> dict[str, Any]:
 
 
 def _is_repeatable(error: AutotuneError) -> bool:
-    # The same data would make the engine fail again.
+    # A repeat would fail again, as the engine would compute with the same observations.
     return not (isinstance(error, UnavailableError) and error.code == ENGINE_FAILED)
 
 

@@ -1,4 +1,4 @@
-"""Where the service is and who asks: from arguments, else from the environment."""
+"""The service's address and the user's credentials, from arguments or else from the environment."""
 
 import os
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ NO_CREDENTIALS = (
 
 @dataclass(frozen=True)
 class Credentials:
-    """A token, or a name and password that fetch one. Secrets are wrapped, so that no repr or traceback shows them."""
+    """A token, or a username and password that fetch one. Secrets are wrapped, so no repr or traceback shows them."""
 
     token: SecretStr | None = None
     username: str | None = None
@@ -29,17 +29,18 @@ class Credentials:
         if self.token is None and not has_login:
             raise InvalidInputError(NO_CREDENTIALS)
         if self.token is not None and not _fits_header(self.token):
-            # Refused here, as the error of the HTTP library would show the token.
-            raise InvalidInputError("the token holds characters that no token has")
+            # Refused here, because the error of the HTTP library would show the token.
+            raise InvalidInputError("the token holds characters that are not allowed in a token; copy the token again")
 
 
 def find_credentials(
     token: SecretStr | None, username: str | None, password: SecretStr | None, environ: Mapping[str, str] = os.environ
 ) -> Credentials:
-    """Take what is given, and the environment for what is not.
+    """Build credentials from what is given, and from the environment for what is not given.
 
     Raises:
-        InvalidInputError: If neither holds a token or a name with its password, or both are given.
+        InvalidInputError: If there is neither a token nor a username with its password, if both a token and a username
+            are given, or if the token holds characters that are not allowed.
     """
     if token is not None and username is not None:
         raise InvalidInputError("give a token, or a username and password, not both")
@@ -54,15 +55,15 @@ def find_credentials(
 
 
 def secret(text: str | None) -> SecretStr | None:
-    """Wrap a secret; an empty one is none."""
+    """Wrap a secret; an empty text counts as no secret."""
     return SecretStr(text) if text else None
 
 
 def find_url(url: str | None, environ: Mapping[str, str] = os.environ) -> str:
-    """Give the service's address, checked, without a slash at its end.
+    """Find the service's address, check it, and strip the slash at its end.
 
     Raises:
-        InvalidInputError: If it is no http or https address, or holds a name and password.
+        InvalidInputError: If the address is not an http or https address, or holds a username and password.
     """
     text = url or environ.get("AUTOTUNE_URL") or DEFAULT_URL
     try:
@@ -71,9 +72,9 @@ def find_url(url: str | None, environ: Mapping[str, str] = os.environ) -> str:
     except ValueError:
         has_host = has_user = False
     if has_user:
-        raise InvalidInputError("the address must hold no name or password: they would end up in logs")
+        raise InvalidInputError("the address must hold no username or password, because addresses are written to logs")
     if not has_host or parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
-        raise InvalidInputError(f"{text!r} is no address of a service, such as {DEFAULT_URL}")
+        raise InvalidInputError(f"{text!r} is no address of a service; an address looks like {DEFAULT_URL}")
     return text.rstrip("/")
 
 

@@ -10,7 +10,7 @@ from autotune_wire.base import IDEMPOTENCY_HEADER
 
 CONNECT_S = 5.0
 READ_S = 30.0
-"""Longer than the service holds an ask that waits for its suggestion."""
+"""How long to wait for a reply, in seconds; longer than the service lets an ask wait for a suggestion."""
 
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
@@ -19,8 +19,8 @@ R = TypeVar("R", bound=BaseModel)
 
 def open_http(url: str, transport: httpx2.BaseTransport | None = None) -> httpx2.Client:
     """Open the pool of connections to the service."""
-    # A call on a kept connection that the service has closed meanwhile would have to be sent twice: connections are
-    # dropped earlier here than any server does.
+    # Idle connections are closed here before a server closes them. Otherwise a request on a connection that the server
+    # has just closed would have to be sent again.
     limits = httpx2.Limits(max_connections=20, max_keepalive_connections=5, keepalive_expiry=2.0)
     return httpx2.Client(base_url=url, transport=transport, limits=limits, headers={"Accept": "application/json"})
 
@@ -39,19 +39,19 @@ def exchange(
     """Send one request and read its reply.
 
     Args:
-        http: The connections; their base URL is the service's.
-        method: Of HTTP.
-        path: From the service's base.
-        reply_type: What a good answer holds.
+        http: The pool of connections; its base URL is the service's address.
+        method: The HTTP method.
+        path: The path below the service's address.
+        reply_type: The type of the reply.
         token: The bearer token, if the call needs one.
-        key: The name of the request: sent again under it, the request is done once.
-        timeout_s: How long to wait for the answer.
+        key: The idempotency key: a request that is sent again with the same key is done once.
+        timeout_s: How long to wait for the reply, in seconds.
         **content: The query or the body, as httpx takes them.
 
     Raises:
-        ServiceError: If the service refuses.
-        ConnectionFailedError: If it is not reached or goes away.
-        UnexpectedReplyError: If it answers with something else.
+        ServiceError: If the service refuses the request.
+        ConnectionFailedError: If the service is not reached, or the connection is lost before the reply.
+        UnexpectedReplyError: If the reply is not of the type ``reply_type``.
     """
     headers = {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
     if key is not None:
@@ -76,7 +76,7 @@ def _failure(http: httpx2.Client, error: httpx2.RequestError) -> ConnectionFaile
     reason = str(error).rstrip(".") or type(error).__name__
     if isinstance(error, _NEVER_SENT):
         return ConnectionFailedError(f"cannot reach the service at {address}: {reason}")
-    return ConnectionFailedError(f"lost the service at {address} before it answered: {reason}")
+    return ConnectionFailedError(f"lost the service at {address} before its reply came: {reason}")
 
 
 def _reply(response: httpx2.Response, reply_type: type[R]) -> R:
@@ -84,6 +84,6 @@ def _reply(response: httpx2.Response, reply_type: type[R]) -> R:
         return reply_type.model_validate_json(response.content)
     except ValidationError:
         raise UnexpectedReplyError(
-            f"{response.url.host} answered {response.request.method} {response.url.path} with something that is no "
+            f"the reply of {response.url.host} to {response.request.method} {response.url.path} is no "
             f"{reply_type.__name__}: is an AutoTune service at this address, of about this version?"
         ) from None

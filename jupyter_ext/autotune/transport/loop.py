@@ -1,4 +1,4 @@
-"""An asyncio loop on a thread of its own, for streams that run while the notebook does something else."""
+"""An asyncio loop on a thread of its own, for streams that run while the notebook does other work."""
 
 import asyncio
 import atexit
@@ -8,12 +8,13 @@ from threading import Lock, Thread
 from typing import Any
 
 STOP_S = 5.0
+"""How long ``close`` waits for the thread to end, in seconds."""
 
 
 class BackgroundLoop:
     """A loop that starts with the first coroutine and stops with ``close`` or the end of the process.
 
-    The thread is a daemon, so that a kernel that is told to go does not wait for it.
+    The thread is a daemon, so that a kernel that shuts down does not wait for the thread.
     """
 
     def __init__(self) -> None:
@@ -22,14 +23,14 @@ class BackgroundLoop:
         self._thread: Thread | None = None
 
     def submit(self, coroutine: Coroutine[Any, Any, None]) -> "Future[None]":
-        """Run a coroutine on the loop; cancelling the future cancels it."""
+        """Run a coroutine on the loop; cancelling the future cancels the coroutine."""
         with self._lock:
             if self._loop is None:
                 self._loop = self._start()
             return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def close(self) -> None:
-        """Cancel what runs, wait for it to end and stop the thread; closing twice is fine."""
+        """Cancel the coroutines that run, wait until they end, and stop the thread; may be called twice."""
         with self._lock:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         if loop is None or thread is None:
@@ -42,7 +43,7 @@ class BackgroundLoop:
         loop = asyncio.new_event_loop()
         self._thread = Thread(target=_run, args=(loop,), name="autotune", daemon=True)
         self._thread.start()
-        # Without this, tasks that still wait at exit complain on stderr that they were destroyed.
+        # Otherwise asyncio writes to stderr at exit that tasks were destroyed while they were pending.
         atexit.register(self.close)
         return loop
 

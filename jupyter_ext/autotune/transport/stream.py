@@ -32,10 +32,10 @@ from autotune_wire.frames import CLOSE_NOT_FOUND, CLOSE_UNAUTHENTICATED, EPOCH_H
 from autotune_wire.paths import EXPERIMENT_STREAM
 
 CLOSE_S = 1.0
-"""How long a stream that is left waits for the service's farewell, which may stand behind events nobody reads."""
+"""How long a reader that leaves waits for the service's close frame, which may come after unread events; seconds."""
 
 MAX_FRAME_BYTES = 8 * 2**20
-"""An event that announces an experiment of 100 covariates with long options has a few megabytes."""
+"""The largest frame; an event that announces an experiment of 100 covariates with long options has a few megabytes."""
 
 # The library writes the handshake's headers, and so the token, to its logger at level DEBUG.
 _library_logger = logging.getLogger("autotune.websocket")
@@ -51,18 +51,19 @@ async def follow(
 ) -> AsyncGenerator[Event, None]:
     """Yield every event after ``after`` once and in order, across lost connections and restarts of the service.
 
-    It ends only by an error or by its reader: closing the iterator or cancelling its task closes the connection.
+    Only an error or the reader ends the stream: closing the iterator or cancelling its task closes the connection.
 
     Args:
-        connection: Where the service is, and the token.
+        connection: The connection to the service, for its address and token.
         exp_uuid: The experiment.
         after: The seq of the last event already seen.
         on_change: Called with True when a connection opens and with False when it is lost.
 
     Raises:
-        UnauthenticatedError: If the token does not hold, nor another one.
-        NotFoundError: If there is no such experiment.
-        StreamGapError: If the service leaves an event out.
+        UnauthenticatedError: If the service refuses the token, and another token too.
+        NotFoundError: If the experiment does not exist, or ``after`` is past its last event.
+        StreamGapError: If an event is missing in the stream.
+        UnexpectedReplyError: If a frame cannot be read.
     """
     state = StreamState(after)
     while True:
@@ -90,9 +91,10 @@ async def follow(
 
 
 class _Attempt:
-    """One connection, from its token to its end.
+    """One connection of a stream, from fetching its token to its end.
 
-    No generator: a second one inside ``follow`` would be closed by the loop while ``follow`` closes it, too.
+    This is not an async generator, because a generator inside ``follow`` could be closed by the event loop while
+    ``follow`` closes it too.
     """
 
     def __init__(self, tokens: TokenSource, address: str) -> None:
@@ -113,7 +115,7 @@ class _Attempt:
                 logger=_library_logger,
             )
         except (OSError, InvalidHandshake) as error:
-            raise _failure(error) from None  # the cause carries the handshake, and with it the token
+            raise _failure(error) from None  # the cause would hold the handshake, and with it the token
         self._opened_at = time.monotonic()
         return self
 
@@ -122,7 +124,7 @@ class _Attempt:
         await self._socket.close()
 
     async def receive(self) -> Event | None:
-        """Wait for the next frame; None where it is no event."""
+        """Wait for the next frame and return its event; None if the frame is not an event."""
         assert self._socket is not None
         try:
             return _event(await self._socket.recv())
@@ -131,17 +133,17 @@ class _Attempt:
 
     @property
     def epoch(self) -> str | None:
-        """The log that the service has, None where it does not say."""
+        """The epoch of the service's event log; None if the service did not send an epoch."""
         assert self._socket is not None
         assert self._socket.response is not None
         return self._socket.response.headers.get(EPOCH_HEADER)
 
     def lived_s(self) -> float:
-        """How long it has been open; 0 where it never was."""
+        """Return for how long the connection has been open, in seconds; 0 if it was never opened."""
         return 0.0 if self._opened_at is None else time.monotonic() - self._opened_at
 
     async def renew_token(self) -> bool:
-        """Have another token ready for the next attempt; False where the service is not there to give one."""
+        """Fetch another token for the next attempt, and return whether the service was there to issue one."""
         assert self._token is not None
         try:
             await asyncio.to_thread(self._tokens.renew, self._token)
@@ -159,10 +161,10 @@ def _address(url: str, exp_uuid: UUID, state: StreamState) -> str:
 def _event(frame: str | bytes) -> Event | None:
     try:
         message = from_json(frame)
-        # Heartbeats and answers to operations travel on the same socket.
+        # Heartbeats and answers to operations come on the same socket.
         return Event.model_validate(message) if "seq" in message else None
     except (ValueError, TypeError, ValidationError):
-        raise UnexpectedReplyError("the stream sent a frame that is no event") from None
+        raise UnexpectedReplyError("the stream sent a frame that cannot be read") from None
 
 
 def _failure(error: Exception) -> AutotuneError:
@@ -170,9 +172,9 @@ def _failure(error: Exception) -> AutotuneError:
         return _refused_handshake(error)
     if isinstance(error, ConnectionClosed) and error.rcvd is not None:
         if error.rcvd.code == CLOSE_UNAUTHENTICATED:
-            return unauthenticated("the service closed the stream: the token has ended or does not hold")
+            return unauthenticated("the service closed the stream: the token has expired or is not valid")
         if error.rcvd.code == CLOSE_NOT_FOUND:
-            return not_found("the service closed the stream: there is no such experiment")
+            return not_found("the service closed the stream: no such experiment, or the seq is past its last event")
     return ConnectionFailedError(f"the stream was lost: {type(error).__name__}")
 
 

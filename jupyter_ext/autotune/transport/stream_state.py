@@ -1,4 +1,4 @@
-"""What a stream knows between two connections: no I/O, no clock, no randomness."""
+"""The state of a stream from one connection to the next: no I/O, no clock, no randomness."""
 
 from autotune.errors import StreamGapError
 from autotune.transport.backoff import delay_s
@@ -6,15 +6,15 @@ from autotune_wire.frames import Event
 
 RESET = "reset"
 HEALTHY_S = 5.0
-"""A connection that lived as long was a good one: what comes after it is a new trouble, not the old one."""
+"""A connection that was open for this long, in seconds, was a good one; later failures are counted anew."""
 
 
 class StreamState:
-    """The position in an experiment's events, and the trouble since the last good connection.
+    """The position in an experiment's events, and the failures since the last good connection.
 
     Attributes:
-        last_seq: The seq of the last event taken; the next connection resumes after it.
-        epoch: The log that it is of, None before the first connection.
+        last_seq: The seq of the last event taken; the next connection resumes after this seq.
+        epoch: The epoch of the event log that ``last_seq`` belongs to; None before the first connection.
     """
 
     def __init__(self, after: int) -> None:
@@ -24,17 +24,17 @@ class StreamState:
         self._is_renewed = False
 
     def opened(self, epoch: str | None) -> None:
-        """Note that a connection opened, and which log the service has; None where it does not say.
+        """Record that a connection opened, and the epoch of the service's event log; None if the service sent no epoch.
 
-        Another log than before stays unknown until its ``reset`` is taken.
+        A new epoch replaces a known one only when a ``reset`` event is taken.
         """
         if self.epoch is None:
             self.epoch = epoch
 
     def take(self, event: Event) -> bool:
-        """Decide whether an event is new; one that was taken before is a duplicate, which is normal.
+        """Record an event, and return whether the event is new. Duplicates are normal.
 
-        After a ``reset`` the seqs count on from its own: the service was restored from a backup.
+        A ``reset`` event means that the service was restored from a backup: the next seq follows the reset's own.
 
         Raises:
             StreamGapError: If events between the last one and this one are missing.
@@ -51,10 +51,10 @@ class StreamState:
         return True
 
     def lost(self, lived_s: float, fraction: float) -> float:
-        """Note that a connection ended, or never began, and give the seconds to wait before the next one.
+        """Record that a connection ended or failed to open, and return the seconds to wait before the next one.
 
         Args:
-            lived_s: How long it was open; 0 where it was not.
+            lived_s: How long the connection was open, in seconds; 0 if it was never opened.
             fraction: A random number in [0, 1).
         """
         if lived_s >= HEALTHY_S:
@@ -63,15 +63,16 @@ class StreamState:
         return delay_s(self._n_failures - 1, fraction)
 
     def may_renew(self, lived_s: float) -> bool:
-        """Tell whether another token is worth a try after one was refused: once per trouble.
+        """Return whether to try another token after one was refused: once until a connection is good again.
 
         Args:
-            lived_s: How long the connection was open before; a token that ends during a stream is normal.
+            lived_s: How long the connection was open before, in seconds. After a long connection another token is
+                always tried, as tokens normally expire during a stream.
         """
         return lived_s >= HEALTHY_S or not self._is_renewed
 
     def renewed(self) -> None:
-        """Note that another token was fetched."""
+        """Record that another token was fetched."""
         self._is_renewed = True
 
     def _recover(self) -> None:

@@ -1,4 +1,4 @@
-"""The access token: fetched, and fetched again when it ends."""
+"""The access token: fetched by a login, and fetched again when it has expired."""
 
 from http import HTTPStatus
 from threading import Lock
@@ -16,48 +16,50 @@ _REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED}
 
 
 class TokenSource:
-    """Keeps the access token of one user; any thread may ask.
+    """Keeps the access token of one user. A token source may be used from any thread.
 
-    A token that was given is used as it is. A name and password fetch one, and a refresh token that fetches the next.
+    A token among the credentials is used as it is. Otherwise username and password fetch an access token, together with
+    a refresh token that fetches the next access token.
     """
 
     def __init__(self, http: httpx2.Client, credentials: Credentials) -> None:
         self._http = http
         self._credentials = credentials
         self._lock = Lock()
-        self._access = credentials.token
-        self._refresh: SecretStr | None = None
+        self._access_token = credentials.token
+        self._refresh_token: SecretStr | None = None
 
     def access(self) -> SecretStr:
-        """Give the token, after logging in where that is still to do.
+        """Return the access token; log in first if there is none yet.
 
         Raises:
-            UnauthenticatedError: If name and password do not hold.
+            UnauthenticatedError: If the username or password is wrong.
             ConnectionFailedError: If the service is not reached.
         """
         with self._lock:
-            return self._access or self._log_in()
+            return self._access_token or self._log_in()
 
     def renew(self, refused: SecretStr) -> SecretStr:
-        """Give another token than the one that was refused.
+        """Return another access token than the one that was refused.
 
-        Threads that were refused with the same token share one renewal, as a refresh token holds only once.
+        Threads that were refused with the same token share one renewal, as a refresh token can be used only once.
 
         Raises:
-            UnauthenticatedError: If there is nothing to fetch another one with, or that does not hold either.
+            UnauthenticatedError: If there is no password to fetch another token with, or the username or password is
+                wrong.
             ConnectionFailedError: If the service is not reached.
         """
         with self._lock:
-            if self._access is not None and self._access != refused:
-                return self._access
+            if self._access_token is not None and self._access_token != refused:
+                return self._access_token
             if self._credentials.password is None:
-                raise unauthenticated("the token has ended or does not hold: log in again, or give another one")
-            return self._renewed() or self._log_in()
+                raise unauthenticated("the token has expired or is not valid: log in again, or give another token")
+            return self._refreshed() or self._log_in()
 
-    def _renewed(self) -> SecretStr | None:
-        if self._refresh is None:
+    def _refreshed(self) -> SecretStr | None:
+        if self._refresh_token is None:
             return None
-        spent, self._refresh = self._refresh, None
+        spent, self._refresh_token = self._refresh_token, None
         try:
             tokens = exchange(
                 self._http, "POST", AUTH_REFRESH, Tokens, json={"refresh_token": spent.get_secret_value()}
@@ -77,6 +79,6 @@ class TokenSource:
         )
 
     def _keep(self, tokens: Tokens) -> SecretStr:
-        self._refresh = SecretStr(tokens.refresh_token)
-        self._access = SecretStr(tokens.access_token)
-        return self._access
+        self._refresh_token = SecretStr(tokens.refresh_token)
+        self._access_token = SecretStr(tokens.access_token)
+        return self._access_token

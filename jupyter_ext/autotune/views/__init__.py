@@ -1,1 +1,1 @@
-"""What users see of replies: text, tables and pictures."""
+"""The text, tables and pictures in which users see the replies of the service."""

@@ -1,4 +1,4 @@
-"""How much each covariate matters, as bars."""
+"""The bar chart of how much each covariate matters."""
 
 from collections.abc import Mapping
 from html import escape
@@ -10,10 +10,10 @@ MAX_ROWS = 12
 
 
 def draw_importance(shares: Mapping[str, float]) -> str:
-    """Draw a bar for each covariate, the longest first; small ones beyond a dozen are one bar together.
+    """Draw a bar for each covariate, the longest first; with more than a dozen, the smallest share one bar.
 
     Args:
-        shares: By covariate, from 0 to 1.
+        shares: The importance of each covariate, from 0 to 1.
     """
     rows = ranked(shares)
     if len(rows) > MAX_ROWS:
@@ -25,7 +25,7 @@ def draw_importance(shares: Mapping[str, float]) -> str:
 
 
 def ranked(shares: Mapping[str, float]) -> list[tuple[str, float]]:
-    """Give the covariates with their shares, the largest first."""
+    """Return the covariates with their shares, the largest share first."""
     return sorted(shares.items(), key=lambda item: -item[1])
 
 

@@ -1,4 +1,4 @@
-"""Axes and frames of the small pictures: inline SVG, drawn like the panel's curve."""
+"""Axes, ticks, dots and texts of the small pictures, as inline SVG."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -6,18 +6,29 @@ from dataclasses import dataclass
 from html import escape
 
 LARGEST = 1e150
-"""Numbers beyond it are drawn here, as the width of the axis would not be a finite number."""
+"""Larger numbers are drawn at this value, because the width of an axis that holds them may not be finite."""
 _MARGIN = 0.06
 _FINE = (1, 2, 5)
-_FEW = 1e-9
-"""Ranges narrower than this part of their values cannot be labelled apart with six digits or so."""
+_RELATIVE_SLACK = 1e-9
+"""A range narrower than this share of its values is widened: labels of about six digits cannot show it.
+
+Ticks may miss a multiple of their step by the same share, which is rounding.
+"""
 _TINY = 1e-280
-"""Below it a fifth of a range may have no finite logarithm any more."""
+"""A narrower range is widened: a fifth of it may round to 0, which has no logarithm."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis: the data's ends, and the places in the picture that they stand at."""
+    """One axis of a picture.
+
+    Attributes:
+        low: The smallest value, in the unit of the data; positive on a logarithmic axis.
+        high: The largest value.
+        start: The pixel of the smallest value.
+        end: The pixel of the largest value; below ``start`` on an axis that points up.
+        is_log: Whether equal ratios have equal distances.
+    """
 
     low: float
     high: float
@@ -26,13 +37,13 @@ class Axis:
     is_log: bool = False
 
     def place(self, value: float) -> float:
-        """Give the place of a value; those outside stand at the edge."""
-        low, high, inner = (self._scaled(one) for one in (self.low, self.high, value))
+        """Return the pixel of a value; a value outside the axis is placed at its edge."""
+        low, high, inner = (self._scaled(end) for end in (self.low, self.high, value))
         share = min(max((inner - low) / (high - low), 0.0), 1.0)
         return self.start + share * (self.end - self.start)
 
     def ticks(self, n_about: int) -> list[tuple[float, str]]:
-        """Give round values with their labels; at least 2 are asked for."""
+        """Return about ``n_about`` round values with their labels; ``n_about`` is at least 2."""
         if self.is_log and self.high / self.low >= 10:
             return [(value, f"{value:g}") for value in self._powers(n_about)]
         found = ticks(self.low, self.high, n_about)
@@ -51,7 +62,7 @@ class Axis:
 
 
 def axis_of(values: Iterable[float], start: float, end: float) -> Axis:
-    """Give a linear axis that has room for all values, of which there is one at least."""
+    """Return a linear axis with room for all values; there must be one or more."""
     finite = [clamped(value) for value in values]
     low, high = widened(min(finite), max(finite))
     margin = (high - low) * _MARGIN
@@ -59,12 +70,12 @@ def axis_of(values: Iterable[float], start: float, end: float) -> Axis:
 
 
 def clamped(value: float) -> float:
-    """Bring a number into the range that can be drawn."""
+    """Limit a number to the range that can be drawn."""
     return min(max(value, -LARGEST), LARGEST)
 
 
 def frame(x: Axis, y: Axis, x_label: str = "", y_label: str = "", n_ticks: tuple[int, int] = (5, 5)) -> str:
-    """Draw the grid of the y axis, and the labels of both; an axis whose number of ticks is 0 has none."""
+    """Draw the grid lines of the y axis and the tick labels of both axes; an axis with ``n_ticks`` 0 has no ticks."""
     left, right, bottom = min(x.start, x.end), max(x.start, x.end), max(y.start, y.end)
     rows = y.ticks(n_ticks[1]) if n_ticks[1] else []
     columns = x.ticks(n_ticks[0]) if n_ticks[0] else []
@@ -82,63 +93,68 @@ def frame(x: Axis, y: Axis, x_label: str = "", y_label: str = "", n_ticks: tuple
 
 
 def text(x: float, y: float, shown: str, anchor: str = "middle") -> str:
-    """Write a small text."""
+    """Draw a small text at a point, in pixels."""
     return f'<text class="at-tick" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(shown)}</text>'
 
 
 def whisker(x: float, low: float, high: float) -> str:
-    """Draw a standard deviation either way."""
+    """Draw a vertical bar at ``x`` between two pixels: one standard deviation below and above the mean."""
     return f'<path class="at-whisker" d="M{x:.1f} {low:.1f}V{high:.1f}"/>'
 
 
 def dot(x: float, y: float, title: str, kind: str = "at-model", radius: float = 3.2) -> str:
-    """Draw a dot with a text that shows when it is pointed at."""
+    """Draw a dot whose title shows when the mouse points at the dot."""
     return (
         f'<circle class="at-dot {kind}" r="{radius}" cx="{x:.1f}" cy="{y:.1f}"><title>{escape(title)}</title></circle>'
     )
 
 
-def svg(width: int, height: int, parts: Sequence[str], says: str) -> str:
-    """Put a picture together; it shrinks with the page and never grows beyond its own size."""
+def svg(width: int, height: int, parts: Sequence[str], description: str) -> str:
+    """Put the parts of a picture together; the picture shrinks with the page and is never wider than ``width``."""
     return (
         f'<svg class="at-chart" viewBox="0 0 {width} {height}" style="max-width:{width}px" role="img" '
-        f'aria-label="{escape(says)}">{"".join(parts)}</svg>'
+        f'aria-label="{escape(description)}">{"".join(parts)}</svg>'
     )
 
 
 def short(shown: str, n_characters: int) -> str:
-    """Cut a text that has no room."""
+    """Cut a text to a number of characters, the last one an ellipsis."""
     return shown if len(shown) <= n_characters else f"{shown[: n_characters - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def widened(low: float, high: float) -> tuple[float, float]:
-    """Give a range around two ends that has a width, also where both ends are the same."""
+    """Return the range itself, or a wider one around it where both ends are nearly the same."""
     size = max(abs(low), abs(high))
-    if high - low > max(_FEW * size, _TINY):
+    if high - low > max(_RELATIVE_SLACK * size, _TINY):
         return low, high
     pad = size / 10 if size > _TINY else 1.0
     return low - pad, high + pad
 
 
 def ticks(low: float, high: float, n_about: int) -> list[float]:
-    """Give about ``n_about`` multiples of 1, 2 or 5 times a power of ten inside a range.
+    """Return about ``n_about`` multiples of 1, 2 or 5 times a power of ten inside a range.
 
     Args:
         low: The lower end.
-        high: The upper end, larger by at least the 1e-9th part of the ends.
-        n_about: At least 2.
+        high: The upper end; the range must be wider than 1e-9 times its larger end, see ``widened``.
+        n_about: The wanted number of ticks, at least 2.
     """
     rough = (high - low) / n_about
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - _FEW))
-    first, last = math.ceil(low / step - _FEW), math.floor(high / step + _FEW)
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - _RELATIVE_SLACK))
+    first, last = math.ceil(low / step - _RELATIVE_SLACK), math.floor(high / step + _RELATIVE_SLACK)
     return [index * step for index in range(first, last + 1)]
 
 
 def label(value: float, step: float) -> str:
-    """Write a tick with as many decimals as its distance to the next one asks for."""
+    """Write the label of a tick with the decimals that set it apart from the next tick.
+
+    Args:
+        value: The value at the tick.
+        step: The distance to the next tick.
+    """
     if abs(value) < step / 2:
         return "0"
     if max(abs(value), step) >= 1e6 or step < 1e-5:
         return f"{value:.6g}"
-    return f"{value:.{max(0, -math.floor(math.log10(step) + _FEW))}f}"
+    return f"{value:.{max(0, -math.floor(math.log10(step) + _RELATIVE_SLACK))}f}"

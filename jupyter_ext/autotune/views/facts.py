@@ -1,4 +1,4 @@
-"""What is known of an experiment, written as pairs for a table."""
+"""The facts of an experiment, written as pairs of label and text for a table."""
 
 from autotune.values import number_text
 from autotune.views.shown import constraint_text, covariate_text, goals_text
@@ -10,7 +10,7 @@ _AUTO_ENGINE = "autotune"
 
 
 def facts_of(seen: Experiment) -> list[tuple[str, str]]:
-    """Give what tells one experiment from another, in the order of the columns of a list of experiments."""
+    """Return the facts that a list of experiments shows, in the order of its columns."""
     best = "none yet"
     if seen.best is not None:
         name = f"{primary_of(seen.responses)[0]} " if len(seen.responses) > 1 else ""
@@ -25,7 +25,7 @@ def facts_of(seen: Experiment) -> list[tuple[str, str]]:
 
 
 def more_facts_of(seen: Experiment) -> list[tuple[str, str]]:
-    """Give the space, and what was chosen besides."""
+    """Return the further facts: covariates, constraints, stop rules, engine and time of creation."""
     rows = [(name, covariate_text(covariate)) for name, covariate in seen.covars.items()]
     rows += [("constraint", constraint_text(constraint)) for constraint in seen.constraints]
     if seen.stop is not None:
@@ -43,9 +43,9 @@ def stop_text(stop: StopRules) -> str:
     if stop.budget is not None:
         rules.append(f"after {stop.budget} runs")
     if stop.plateau is not None:
-        rules.append(f"when {stop.plateau.n_runs} runs gain no more than {number_text(stop.plateau.min_gain)}")
+        rules.append(f"when the last {stop.plateau.n_runs} runs gain no more than {number_text(stop.plateau.min_gain)}")
     if stop.target is not None:
-        rules.append(f"at {number_text(stop.target)}")
+        rules.append(f"when the response reaches {number_text(stop.target)}")
     if stop.min_expected_gain is not None:
-        rules.append(f"when the next run promises less than {number_text(stop.min_expected_gain)}")
+        rules.append(f"when the next run is expected to gain less than {number_text(stop.min_expected_gain)}")
     return ", or ".join(rules)

@@ -1,10 +1,10 @@
-"""What the model has learnt of an experiment, with a readable face."""
+"""The insights into an experiment, shown as text and as HTML."""
 
 from autotune.values import number_text, spread_text
 from autotune.views.bars import ranked
-from autotune.views.foretold import foretold_text
 from autotune.views.insights_html import insights_html
-from autotune.views.shown import configuration_text
+from autotune.views.leave_one_out import leave_one_out_text
+from autotune.views.shown import configuration_text, counted
 from autotune_wire.insights import InsightsReply
 from autotune_wire.responses import Responses, primary_of
 from autotune_wire.space import Space
@@ -13,12 +13,12 @@ N_NAMED = 3
 
 
 class Insights(InsightsReply):
-    """What matters, how well the model foretells, how the responses run, and what was reached.
+    """What the model has learnt: importance of covariates, quality of predictions, response curves and best runs.
 
     Attributes:
-        name: The experiment's.
-        covars: The experiment's covariates.
-        goals: The experiment's responses.
+        name: The name of the experiment.
+        covars: The covariates of the experiment, by name.
+        goals: The responses of the experiment with their goals, by name.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Insights(InsightsReply):
     goals: Responses
 
     def __repr__(self) -> str:
-        lines = [f"Insights({self.name!r}, {self.n_observations} observations)"]
+        lines = [f"Insights({self.name!r}, {counted(self.n_observations, 'observation')})"]
         lines += [f"  {response}: {self._learnt(response)}" for response in self.goals]
         if self.best_observed is not None:
             best = self.best_observed
@@ -34,7 +34,7 @@ class Insights(InsightsReply):
         if self.best_predicted is not None:
             predicted = self.best_predicted
             expected = spread_text(predicted.mean, predicted.sd)
-            lines.append(f"  best by the model: {expected} at {configuration_text(predicted.covars)}")
+            lines.append(f"  best predicted: {expected} at {configuration_text(predicted.covars)}")
         if self.feasible_share is not None:
             lines.append(f"  {self.feasible_share:.0%} of the space is predicted to work and to meet every threshold")
         if self.hypervolume is not None:
@@ -53,7 +53,7 @@ class Insights(InsightsReply):
         points = self.leave_one_out.get(response, [])
         matters = ", ".join(f"{name} {share:.0%}" for name, share in shares)
         parts = [f"matters most: {matters}"] if matters else []
-        return "; ".join([*parts, *([foretold_text(points)] if points else [])]) or "too few observations"
+        return "; ".join([*parts, *([leave_one_out_text(points)] if points else [])]) or "too few observations"
 
     def _repr_html_(self) -> str:
         return insights_html(self, self.name, self.covars, self.goals)

@@ -4,9 +4,9 @@ from html import escape
 
 from autotune.values import number_text, spread_text, value_text
 from autotune.views.bars import draw_importance, ranked
-from autotune.views.foretold import draw_foretold, foretold_text
 from autotune.views.front import draw_front
-from autotune.views.shown import goal_text
+from autotune.views.leave_one_out import draw_leave_one_out, leave_one_out_text
+from autotune.views.shown import counted, goal_text
 from autotune.views.slices import draw_slice, response_axis
 from autotune.views.style import STYLE
 from autotune_wire.base import Configuration
@@ -20,7 +20,7 @@ _NOTHING = "\N{EN DASH}"
 
 
 def insights_html(insights: InsightsReply, name: str, space: Space, goals: Responses) -> str:
-    """Draw everything; parts that have no data yet are left out."""
+    """Draw all insights; parts without data are left out."""
     parts = [
         _head(insights, name),
         _bests(insights, space, goals),
@@ -31,9 +31,9 @@ def insights_html(insights: InsightsReply, name: str, space: Space, goals: Respo
 
 
 def _head(insights: InsightsReply, name: str) -> str:
-    pills = [f"{insights.n_observations} observations"]
+    pills = [counted(insights.n_observations, "observation")]
     if insights.feasible_share is not None:
-        pills.append(f"{insights.feasible_share:.0%} of the space predicted to be feasible")
+        pills.append(f"{insights.feasible_share:.0%} of the space predicted to work and to meet every threshold")
     shown = "".join(f'<span class="at-pill">{pill}</span>' for pill in pills)
     return f'<div class="at-head"><span class="at-name">Insights: {escape(name)}</span>{shown}</div>'
 
@@ -42,13 +42,17 @@ def _bests(insights: InsightsReply, space: Space, goals: Responses) -> str:
     observed, predicted = insights.best_observed, insights.best_predicted
     if observed is None and predicted is None:
         return '<div class="at-soft">There is no best observation yet.</div>'
-    columns = [{} if one is None else one.covars for one in (observed, predicted)]
-    rows = [(name, *(_value(column, name) for column in columns)) for name in space if any(name in c for c in columns)]
+    columns = [{} if best is None else best.covars for best in (observed, predicted)]
+    rows = [
+        (name, *(_value(column, name) for column in columns))
+        for name in space
+        if any(name in column for column in columns)
+    ]
     responses = (
         _NOTHING if observed is None else number_text(observed.response),
         _NOTHING if predicted is None else spread_text(predicted.mean, predicted.sd),
     )
-    header = ("", "best observed", "best by the model")
+    header = ("", "best observed", "best predicted")
     return _table(header, rows, (primary_of(goals)[0], *responses))
 
 
@@ -57,15 +61,14 @@ def _response(insights: InsightsReply, response: str, space: Space, goals: Respo
     points = insights.leave_one_out.get(response, [])
     pictures = []
     if shares:
-        pictures.append(_figure("What matters", draw_importance(shares)))
+        pictures.append(_figure("How much each covariate matters", draw_importance(shares)))
     if points:
-        pictures.append(_figure(f"Each run foretold by the others: {foretold_text(points)}", draw_foretold(points)))
+        caption = f"Each run predicted from the other runs (leave-one-out): {leave_one_out_text(points)}"
+        pictures.append(_figure(caption, draw_leave_one_out(points)))
     body = f'<div class="at-row">{"".join(pictures)}</div>{_slices(insights, response, space)}'
     if not pictures and not insights.slices.get(response):
-        body = '<div class="at-soft">Too few observations to say anything.</div>'
-    return (
-        f'<div class="at-part"><div class="at-title">{escape(goal_text(response, goals[response]))}</div>{body}</div>'
-    )
+        body = '<div class="at-soft">Too few observations yet to model this response.</div>'
+    return _part(goal_text(response, goals[response]), body)
 
 
 def _slices(insights: InsightsReply, response: str, space: Space) -> str:
@@ -77,9 +80,11 @@ def _slices(insights: InsightsReply, response: str, space: Space) -> str:
     best = {} if insights.best_observed is None else insights.best_observed.covars
     y = response_axis(slices[name] for name in names)
     drawn = "".join(draw_slice(name, space[name], slices[name], y, best.get(name)) for name in names[:MAX_SLICES])
-    left_out = len(names) - MAX_SLICES
-    more = f"; {left_out} that matter less are not drawn" if left_out > 0 else ""
-    caption = f"One covariate at a time, the others as in the best run \N{PLUS-MINUS SIGN} 1 sd{more}"
+    others = "at their guesses" if insights.best_predicted is None else "as in the best predicted configuration"
+    caption = f"Predicted response \N{PLUS-MINUS SIGN} 1 sd along one covariate at a time, the others {others}"
+    caption += "; dashed line or orange dot: the best observed run" if best else ""
+    n_hidden = len(names) - MAX_SLICES
+    caption += f"; {n_hidden} that matter less are not drawn" if n_hidden > 0 else ""
     return _figure(caption, f'<div class="at-row at-slices">{drawn}</div>')
 
 
@@ -90,15 +95,17 @@ def _front(insights: InsightsReply, space: Space, goals: Responses) -> str:
     picture = draw_front(insights.pareto, objectives, insights.reference) if len(objectives) == 2 else ""
     volume = insights.hypervolume
     n_front = len(insights.pareto)
-    caption = f"{n_front} run{'' if n_front == 1 else 's'} that no other beats in every objective"
+    caption = f"{counted(n_front, 'run')} on the front: no other run is as good in every objective and better in one"
     caption += "" if volume is None else f"; hypervolume {number_text(volume)}"
+    first = next(iter(objectives))
+    ordered = sorted(insights.pareto, key=lambda point: point.responses.get(first, 0.0))
     header = (*goals, *space)
     rows = [
         (
-            *(_NOTHING if name not in one.responses else number_text(one.responses[name]) for name in goals),
-            *(_value(one.covars, name) for name in space),
+            *(_NOTHING if name not in point.responses else number_text(point.responses[name]) for name in goals),
+            *(_value(point.covars, name) for name in space),
         )
-        for one in sorted(insights.pareto, key=lambda one: one.responses.get(next(iter(objectives)), 0.0))[:MAX_ROWS]
+        for point in ordered[:MAX_ROWS]
     ]
     more = n_front - MAX_ROWS
     rest = f'<div class="at-soft">and {more} more</div>' if more > 0 else ""

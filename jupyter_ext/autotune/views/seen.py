@@ -1,4 +1,4 @@
-"""What is known of an experiment without asking the service again."""
+"""The last known state of an experiment, read without another request to the service."""
 
 from datetime import datetime
 from uuid import UUID
@@ -12,58 +12,58 @@ from autotune_wire.space import Space
 
 
 class Seen:
-    """An experiment as the service told it last."""
+    """An experiment as the service sent it last."""
 
     def __init__(self, seen: experiments.Experiment) -> None:
         self._seen = seen
 
     @property
     def exp_uuid(self) -> UUID:
-        """The name that the service gave."""
+        """The uuid that the service gave the experiment."""
         return self._seen.exp_uuid
 
     @property
     def name(self) -> str:
-        """The name that the user gave."""
+        """The name that the user gave the experiment."""
         return self._seen.name
 
     @property
     def covars(self) -> Space:
-        """The covariates by name."""
+        """The covariates, by name."""
         return self._seen.covars
 
     @property
     def constraints(self) -> list[Constraint]:
-        """What every suggestion meets."""
+        """The constraints that every suggestion meets."""
         return self._seen.constraints
 
     @property
     def responses(self) -> Responses:
-        """What is measured, by name, with what is wanted of it."""
+        """The measured responses with their goals, by name."""
         return self._seen.responses
 
     @property
     def direction(self) -> experiments.Direction:
-        """Whether more of the first objective is better, or less."""
+        """Whether the first objective is maximized or minimized."""
         return self._seen.direction
 
     @property
     def last_seq(self) -> int:
-        """The seq of the newest event that the service has told of, as of the last look."""
+        """The seq of the newest event when the service last sent the experiment."""
         return self._seen.last_seq
 
     @property
     def n_observations(self) -> int:
-        """How many runs were told, as of the last look."""
+        """The number of observations when the service last sent the experiment; failed runs count."""
         return self._seen.n_observations
 
     @property
     def time_created(self) -> datetime:
-        """When the experiment was made, in UTC."""
+        """When the experiment was created, in UTC."""
         return self._seen.time_created
 
     def facts(self) -> list[tuple[str, str]]:
-        """Give what is known of the experiment without asking the service again, as pairs for a table."""
+        """Return the last known facts of the experiment, as pairs of label and text, without a request."""
         return facts_of(self._seen)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""What the service tells, with a readable face: the wire's models, shown as text and as a table."""
+"""Suggestions, observations and best runs of the contract, shown as text and as HTML tables."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ _NAMELESS = "response"
 
 
 class Suggestion(suggestions.Suggestion):
-    """A configuration to try next, with where it came from and what the model expects of it."""
+    """A configuration to try next, with its source and the predicted responses."""
 
     def __repr__(self) -> str:
         return f"Suggestion({configuration_text(self.covars)}, {self.source}, predicted {self.prediction()})"
@@ -22,13 +22,13 @@ class Suggestion(suggestions.Suggestion):
     __str__ = __repr__
 
     def prediction(self) -> str:
-        """Write the predicted mean and its standard deviation, or that there is no model yet."""
+        """Write the predicted mean and standard deviation of each response; ``none yet`` before there is a model."""
         if len(self.predictions) > 1:
-            return ", ".join(f"{name} {predicted_text(one)}" for name, one in self.predictions.items())
+            return ", ".join(f"{name} {predicted_text(response)}" for name, response in self.predictions.items())
         return prediction_text(self)
 
     def _repr_html_(self) -> str:
-        predicted = {f"predicted {name}": predicted_text(one) for name, one in self.predictions.items()}
+        predicted = {f"predicted {name}": predicted_text(response) for name, response in self.predictions.items()}
         if len(predicted) < 2:
             predicted = {"predicted response": self.prediction()}
         return html_table(
@@ -38,7 +38,7 @@ class Suggestion(suggestions.Suggestion):
 
 
 class Observation(observations.Observation):
-    """A configuration that was run, and what came of it."""
+    """A configuration that was run, and its outcome."""
 
     def __repr__(self) -> str:
         return f"Observation({configuration_text(self.covars)}, {', '.join(map(' '.join, outcome_texts(self)))})"
@@ -53,7 +53,7 @@ class Best(experiments.Best):
     """The observation with the best response so far.
 
     Attributes:
-        name: What the response is called.
+        name: The name of the response.
     """
 
     name: str = _NAMELESS
@@ -68,10 +68,12 @@ class Best(experiments.Best):
 
 
 class BestPredicted(experiments.BestPredicted):
-    """The configuration that the model believes in most, whether it was run or not.
+    """The configuration of a run for which the model predicts the best response.
+
+    Noise misleads the model less than a single observation, so this may be another run than the best observed one.
 
     Attributes:
-        name: What the response is called.
+        name: The name of the response.
     """
 
     name: str = _NAMELESS
@@ -83,11 +85,11 @@ class BestPredicted(experiments.BestPredicted):
 
     def _repr_html_(self) -> str:
         rows = [*_configuration_rows(self.covars), (f"predicted {self.name}", spread_text(self.mean, self.sd))]
-        return html_table("Best by the model", rows)
+        return html_table("Best predicted", rows)
 
 
 def outcome_texts(run: observations.Observation | observations.ObservationVersion) -> list[tuple[str, str]]:
-    """Write what came of a run, each part with its name."""
+    """Return the outcome of a run as pairs of name and text: its responses, or that it failed or is excluded."""
     excluded = [("status", "excluded")] if run.is_excluded else []
     if run.status == "failed":
         return [("status", "failed"), *excluded]
@@ -98,25 +100,25 @@ def outcome_texts(run: observations.Observation | observations.ObservationVersio
 
 
 def response_name(responses: Mapping[str, Response]) -> str:
-    """Give the name of the first objective for people; of one that nobody named, what it is."""
+    """Return the name of the first objective for people, ``response`` where the user gave no name."""
     name, _ = primary_of(responses)
     return _NAMELESS if name == RESPONSE else name
 
 
 def prediction_text(suggestion: suggestions.Suggestion) -> str:
-    """Write the mean and standard deviation predicted of the primary response, as far as there is a model."""
+    """Write the predicted mean and standard deviation of the primary response; ``none yet`` without a model."""
     if suggestion.mean is None:
         return "none yet"
     return number_text(suggestion.mean) if suggestion.sd is None else spread_text(suggestion.mean, suggestion.sd)
 
 
 def predicted_text(predicted: suggestions.Predicted) -> str:
-    """Write the mean and standard deviation predicted of one response."""
+    """Write the predicted mean and standard deviation of one response."""
     return spread_text(predicted.mean, predicted.sd)
 
 
 def origin_text(suggestion: suggestions.Suggestion) -> str:
-    """Write where a suggestion came from, and how long the engine took."""
+    """Write the source of a suggestion, and the seconds that the engine took where they are known."""
     return suggestion.source if suggestion.seconds is None else f"{suggestion.source}, {suggestion.seconds:.2g} s"
 
 
@@ -126,7 +128,7 @@ def configuration_text(covars: Configuration) -> str:
 
 
 def covariate_text(covariate: Covariate) -> str:
-    """Write what a covariate can take, and what else is said of it."""
+    """Write the values that a covariate can take, its scale, its role and when it is active."""
     if isinstance(covariate, CatCovariate):
         text = ", ".join(map(value_text, covariate.options)) + (" (in this order)" if covariate.ordered else "")
     else:
@@ -154,17 +156,22 @@ def constraint_text(constraint: Constraint) -> str:
 
 
 def goals_text(responses: Mapping[str, Response]) -> str:
-    """Write what is wanted of the responses on one line; of a single one without a name just the goal."""
+    """Write the goals of the responses on one line; of a single response without a name, the goal alone."""
     if list(responses) == [RESPONSE]:
         return responses[RESPONSE].goal
     return ", ".join(goal_text(name, response) for name, response in responses.items())
 
 
 def goal_text(name: str, response: Response) -> str:
-    """Write what is wanted of one response."""
+    """Write the goal of one response with its name."""
     if isinstance(response, Objective):
         return f"{response.goal} {name}"
     return f"{name} {response.goal} {number_text(response.bound)}"
+
+
+def counted(n: int, noun: str) -> str:
+    """Write a number with its noun, which takes an ``s`` unless the number is 1."""
+    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def _term(name: str, weight: float) -> str:

@@ -1,4 +1,4 @@
-"""What the model expects along each covariate, through the best point."""
+"""The predicted response along one covariate at a time, the others fixed."""
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -15,21 +15,22 @@ MAX_OPTIONS = 12
 
 
 def response_axis(slices: Iterable[Sequence[SlicePoint]]) -> Axis:
-    """Give the axis that the slices of one response share, so that steep ones look steep."""
+    """Return the axis that the slices of one response share, so that slices with a larger effect look steeper."""
     points = chain.from_iterable(slices)
-    ends = [end for one in points for end in (one.mean - one.sd, one.mean + one.sd)]
+    ends = [end for point in points for end in (point.mean - point.sd, point.mean + point.sd)]
     return axis_of(ends or [0.0], HEIGHT - BOTTOM, TOP)
 
 
 def draw_slice(name: str, covariate: Covariate, points: Sequence[SlicePoint], y: Axis, best: Value | None) -> str:
-    """Draw mean and standard deviation along one covariate.
+    """Draw the predicted mean and standard deviation along one covariate.
 
     Args:
-        name: Of the covariate.
+        name: The name of the covariate.
         covariate: The covariate.
-        points: In the covariate's order.
+        points: The predictions, in the order of the covariate's values.
         y: The axis of the response.
-        best: Where the best point stands, marked by a line.
+        best: The covariate's value in the best observed run, marked by a line or a dot of another colour; None marks
+            nothing.
     """
     draw = _options if isinstance(covariate, CatCovariate) else _numbers
     title = text(WIDTH / 2, 12, short(name, 28))
@@ -39,10 +40,10 @@ def draw_slice(name: str, covariate: Covariate, points: Sequence[SlicePoint], y:
 def _numbers(covariate: Covariate, points: Sequence[SlicePoint], y: Axis, best: Value | None) -> str:
     assert not isinstance(covariate, CatCovariate)
     x = Axis(covariate.min, covariate.max, LEFT, WIDTH - RIGHT, covariate.log)
-    places = [x.place(float(one.value)) for one in points]
-    upper = _path(places, [y.place(clamped(one.mean + one.sd)) for one in points])
-    lower = _path(places[::-1], [y.place(clamped(one.mean - one.sd)) for one in points[::-1]])
-    mean = _path(places, [y.place(clamped(one.mean)) for one in points])
+    places = [x.place(float(point.value)) for point in points]
+    upper = _path(places, [y.place(clamped(point.mean + point.sd)) for point in points])
+    lower = _path(places[::-1], [y.place(clamped(point.mean - point.sd)) for point in points[::-1]])
+    mean = _path(places, [y.place(clamped(point.mean)) for point in points])
     parts = [frame(x, y, n_ticks=(3, 4)), f'<path class="at-band" d="M{upper}L{lower}Z"/>', _title(points)]
     if isinstance(best, int | float):
         place = x.place(float(best))
@@ -55,13 +56,12 @@ def _options(covariate: Covariate, points: Sequence[SlicePoint], y: Axis, best: 
     x = Axis(-0.5, max(len(shown), 1) - 0.5, LEFT, WIDTH - RIGHT)
     room = max(3, round(30 / max(len(shown), 1)))
     parts = [frame(x, y, n_ticks=(0, 4))]
-    for index, one in enumerate(shown):
+    for index, point in enumerate(shown):
         place = x.place(index)
-        low, high = (y.place(clamped(one.mean + side * one.sd)) for side in (-1, 1))
-        kind = "at-top" if one.value == best else "at-model"
-        title = f"{value_text(one.value)}: {spread_text(one.mean, one.sd)}"
-        parts += [whisker(place, low, high), dot(place, y.place(clamped(one.mean)), title, kind)]
-        parts.append(text(place, HEIGHT - BOTTOM + 15, short(value_text(one.value), room)))
+        low, high = (y.place(clamped(point.mean + side * point.sd)) for side in (-1, 1))
+        kind = "at-top" if point.value == best else "at-model"
+        parts += [whisker(place, low, high), dot(place, y.place(clamped(point.mean)), _point_text(point), kind)]
+        parts.append(text(place, HEIGHT - BOTTOM + 15, short(value_text(point.value), room)))
     return "".join(parts)
 
 
@@ -72,6 +72,9 @@ def _path(xs: Sequence[float], ys: Sequence[float]) -> str:
 def _title(points: Sequence[SlicePoint]) -> str:
     if not points:
         return ""
-    low, high = min(points, key=lambda one: one.mean), max(points, key=lambda one: one.mean)
-    ends = [f"{value_text(one.value)}: {spread_text(one.mean, one.sd)}" for one in (low, high)]
-    return f"<title>{' … '.join(ends)}</title>"
+    low, high = min(points, key=lambda point: point.mean), max(points, key=lambda point: point.mean)
+    return f"<title>{_point_text(low)} … {_point_text(high)}</title>"
+
+
+def _point_text(point: SlicePoint) -> str:
+    return f"{value_text(point.value)}: {spread_text(point.mean, point.sd)}"

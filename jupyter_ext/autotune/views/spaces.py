@@ -1,4 +1,4 @@
-"""The spaces that an experiment had, with a readable face."""
+"""The revisions of an experiment's space, shown as text and as HTML tables."""
 
 from autotune.values import value_text
 from autotune.views.shown import constraint_text, covariate_text
@@ -10,11 +10,12 @@ class SpaceRevisions(list[SpaceRevision]):
     """The revisions of an experiment's space, oldest first."""
 
     def _repr_html_(self) -> str:
-        return "".join(html_table(_caption(one), _rows(one)) for one in self)
+        return "".join(html_table(_caption(revision), _rows(revision)) for revision in self)
 
     def __repr__(self) -> str:
         return "\n".join(
-            f"{_caption(one)}\n" + "\n".join(f"  {name}: {text}" for name, text in _rows(one)) for one in self
+            f"{_caption(revision)}\n" + "\n".join(f"  {label}: {text}" for label, text in _rows(revision))
+            for revision in self
         )
 
 
@@ -25,4 +26,4 @@ def _caption(revision: SpaceRevision) -> str:
 def _rows(revision: SpaceRevision) -> list[tuple[str, str]]:
     rows = [(name, covariate_text(covariate)) for name, covariate in revision.covars.items()]
     rows += [("constraint", constraint_text(constraint)) for constraint in revision.constraints]
-    return rows + [(f"before, {name} counts as", value_text(value)) for name, value in revision.backfill.items()]
+    return rows + [(f"{name} in earlier runs", value_text(value)) for name, value in revision.backfill.items()]

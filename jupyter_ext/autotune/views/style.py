@@ -1,7 +1,7 @@
-"""The look of the live panel."""
+"""The style sheet of the live panel and the insights."""
 
-# Text takes its colour from the theme around it, so it needs no theme of its own; the colours of the pictures are
-# of a middle lightness that stands out on white and on near-black.
+# Text takes its colour from the notebook's theme. The colours of the pictures are of a middle lightness, which stands
+# out on white and on near-black.
 STYLE = """<style>
 .at-panel{--at-blue:#2f81f7;--at-orange:#f0883e;--at-grey:#8b949e;--at-red:#da3633;
 --at-line:var(--jp-border-color2,rgba(128,128,128,.3));

@@ -1,4 +1,4 @@
-"""Small HTML tables for notebooks, and tables of runs for pandas."""
+"""Small HTML tables for notebooks, and tables of runs and predictions for pandas."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -17,7 +17,7 @@ _LEFT = 'style="text-align:left"'
 
 
 def html_table(caption: str, rows: Sequence[Row], header: Row = ()) -> str:
-    """Draw a table whose first column names the row; every cell is escaped."""
+    """Write an HTML table whose first column names each row; every cell is escaped."""
     head = "".join(f"<th {_LEFT}>{escape(cell)}</th>" for cell in header)
     body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows)
     title = f"<caption {_LEFT}>{escape(caption)}</caption>"
@@ -25,10 +25,10 @@ def html_table(caption: str, rows: Sequence[Row], header: Row = ()) -> str:
 
 
 def run_table(runs: Sequence[Observation], space: Space, responses: Responses) -> Any:
-    """Lay observations out as a table: covariates, responses, when it was told, and what else there is.
+    """Build a table of observations: a row for each run, with its covariates, its responses and the time of its tell.
 
-    Standard deviations have columns where one was told, the status has one where a run failed, and there is one that
-    says which runs are excluded where any is.
+    Further columns appear only where a run has something for them: the standard deviations that were told, ``status``
+    where a run failed, and ``excluded`` where a run is excluded.
     """
     own = [*responses]
     own += [sd_column(name, responses) for name in responses if any(name in run.sds for run in runs)]
@@ -46,9 +46,9 @@ def prediction_table(
     space: Space,
     responses: Responses,
 ) -> Any:
-    """Lay predictions out as a table: covariates, then mean and standard deviation of each response.
+    """Build a table of predictions: covariates, then mean and standard deviation of each response.
 
-    Cells are empty where there is no model of a response yet.
+    Cells are empty for a response that has no model yet.
     """
     is_alone = len(responses) == 1
     columns = {name: ("mean" if is_alone else f"{name} mean", sd_column(name, responses)) for name in responses}
@@ -57,14 +57,14 @@ def prediction_table(
     records = []
     for covars, predicted in zip(configurations, predictions, strict=True):
         record = {renamed.get(name, name): value for name, value in covars.items()}
-        for name, one in predicted.items():
-            record |= zip(columns[name], (one.mean, one.sd), strict=True)
+        for name, prediction in predicted.items():
+            record |= zip(columns[name], (prediction.mean, prediction.sd), strict=True)
         records.append(record)
     return table([*renamed.values(), *own], records)
 
 
 def table(columns: Sequence[str], records: Sequence[dict[str, Any]]) -> Any:
-    """Give a pandas DataFrame where pandas is installed, else a list of dicts."""
+    """Return a pandas DataFrame where pandas is installed, else a list of dicts."""
     filled = [{column: record.get(column) for column in columns} for record in records]
     if find_spec("pandas") is None:
         return filled
@@ -74,13 +74,13 @@ def table(columns: Sequence[str], records: Sequence[dict[str, Any]]) -> Any:
 
 
 def sd_column(name: str, responses: Responses) -> str:
-    """Name the column of a response's standard deviations, as in the CSV that the service takes."""
+    """Return the name of the column of a response's standard deviations, as in the CSV that the service reads."""
     return SD if len(responses) == 1 else f"{name} {SD}"
 
 
 def _record(run: Observation, renamed: Mapping[str, str], responses: Responses) -> dict[str, Any]:
     record: dict[str, Any] = {renamed.get(name, name): value for name, value in run.covars.items()}
-    # An older service tells the primary response only.
+    # An older service sends the primary response only.
     measured: dict[str, Any] = dict(run.responses) or {primary_of(responses)[0]: run.response}
     record |= {EXCLUDED: run.is_excluded} | measured
     record |= {sd_column(name, responses): sd for name, sd in run.sds.items()}
@@ -88,7 +88,7 @@ def _record(run: Observation, renamed: Mapping[str, str], responses: Responses) 
 
 
 def _renamed(space: Space, taken: set[str]) -> dict[str, str]:
-    # A covariate may have the name of one of our own columns, and must not vanish behind it.
+    # A covariate may have the name of one of our own columns: it gets another name, so that both are shown.
     return {name: f"covars.{name}" if name in taken else name for name in space}
 
 

@@ -42,7 +42,7 @@ def test_correct_takes_several_responses(client, service):
     lab.correct(told, reason="late", response={"yield": 7.0, "impurity": 0.01}, sd={"yield": 0.1})
     changes = {"responses": {"yield": 7.0, "impurity": 0.01}, "sds": {"yield": 0.1}}
     assert _sent(service) == {"version": 1, "reason": "late", **changes}
-    with pytest.raises(InvalidInputError, match=r"responses\.yeild: is no response"):
+    with pytest.raises(InvalidInputError, match=r"responses\.yeild: is not a response"):
         lab.correct(told, reason="late", response={"yeild": 7.0})
 
 
@@ -68,7 +68,7 @@ def test_correct_refuses_what_does_not_fit_before_it_is_sent(experiment, service
 
 @pytest.mark.parametrize("given", [None, {"x": 0.5}, "00000000-0000-0000-0000-000000000000"])
 def test_correct_refuses_what_is_no_observation(experiment, given):
-    for call in (experiment.exclude, experiment.restore, lambda one, _: experiment.versions(one)):
+    for call in (experiment.exclude, experiment.restore, lambda observation, _: experiment.versions(observation)):
         with pytest.raises(InvalidInputError, match="give an observation"):
             call(given, "r")
 
@@ -79,11 +79,11 @@ def test_correct_of_what_another_corrected_meanwhile_gives_the_newest_version(ex
     with pytest.raises(autotune.VersionConflictError) as caught:
         experiment.exclude(told, "burnt")
     assert caught.value.current == newest
-    assert caught.value._render_traceback_()[-1] == "It is stored now as Observation(x=0.5, response 7)"
+    assert caught.value._render_traceback_()[-1] == "The observation is now stored as Observation(x=0.5, response 7)"
     assert experiment.exclude(caught.value.current, "burnt").is_excluded
 
 
-def test_correct_whose_answer_is_lost_is_done_once(experiment, service):
+def test_correct_whose_reply_is_lost_is_done_once(experiment, service):
     told = experiment.tell({"x": 0.5}, 70)
     service.lose(f"POST /experiment/{experiment.exp_uuid}/observation")
     assert experiment.correct(told, reason="a comma", response=7).version == 2
@@ -115,7 +115,7 @@ def test_versions_show_what_it_was_and_why(experiment):
     told = experiment.tell({"x": 0.5}, 70)
     experiment.exclude(experiment.correct(told, reason="<i>a comma", response=7), "burnt")
     found = experiment.versions(told)
-    assert [(one.version, one.response, one.reason) for one in found] == [
+    assert [(version.version, version.response, version.reason) for version in found] == [
         (1, 70.0, None),
         (2, 7.0, "<i>a comma"),
         (3, 7.0, "burnt"),

@@ -33,7 +33,7 @@ def test_ask_leaves_the_lease_to_the_service(experiment, service):
 
 @pytest.mark.parametrize("given", [{"worker": "robot 1"}, {"lease_s": 90}])
 def test_ask_refuses_a_lease_of_what_is_not_taken(experiment, given):
-    with pytest.raises(InvalidInputError, match="go with n"):
+    with pytest.raises(InvalidInputError, match="worker and lease_s need n"):
         experiment.ask(**given)
 
 
@@ -46,7 +46,7 @@ def test_ask_refuses_a_lease_that_is_none(experiment, given):
 def test_renew_names_the_worker_that_took_them(experiment, service):
     taken = experiment.ask(2, worker="robot 1")
     assert experiment.renew(taken, lease_s=90) == []
-    uuids = [str(one.suggestion_uuid) for one in taken]
+    uuids = [str(suggestion.suggestion_uuid) for suggestion in taken]
     assert service.renewals.get_nowait() == {"suggestion_uuids": uuids, "worker": "robot 1", "lease_s": 90}
 
 
@@ -65,14 +65,14 @@ def test_renew_gives_those_that_are_lost_as_they_stand(experiment):
 
 def test_renew_under_another_name_renews_nothing(experiment):
     taken = experiment.ask(1, worker="robot 1")
-    assert [one.worker for one in experiment.renew(taken, worker="robot 2")] == ["robot 1"]
+    assert [lost.worker for lost in experiment.renew(taken, worker="robot 2")] == ["robot 1"]
 
 
 def test_renew_sends_many_in_parts_by_worker(experiment, service):
     taken = [*experiment.ask(100, worker="a"), *experiment.ask(50, worker="a"), *experiment.ask(1, worker="b")]
     assert experiment.renew(taken) == []
     sent = [service.renewals.get_nowait() for _ in range(3)]
-    assert [(len(one["suggestion_uuids"]), one["worker"]) for one in sent] == [(100, "a"), (50, "a"), (1, "b")]
+    assert [(len(body["suggestion_uuids"]), body["worker"]) for body in sent] == [(100, "a"), (50, "a"), (1, "b")]
 
 
 @pytest.mark.parametrize("given", [3, "all", {"x": 0.5}, [{"x": 0.5}], [uuid4()]])
@@ -128,13 +128,13 @@ def test_heartbeat_with_nothing_to_hold_asks_nothing():
 
 
 def test_heartbeat_goes_on_after_a_renewal_that_failed(caplog):
-    answers = iter([ConnectionFailedError("gone"), []])
+    replies = iter([ConnectionFailedError("gone"), []])
 
     def renew(_uuids):
-        answer = next(answers)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        reply = next(replies)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
     heartbeat = Heartbeat(renew, lease_s=60)
     heartbeat.hold([_suggestion()])
@@ -149,7 +149,7 @@ def test_heartbeat_says_once_which_lease_is_lost(caplog):
     heartbeat.hold([lost])
     heartbeat.beat()
     heartbeat.beat()
-    assert (len(beats), caplog.text.count("is lost: it is expired")) == (1, 1)
+    assert (len(beats), caplog.text.count("is lost: the suggestion is expired")) == (1, 1)
 
 
 def test_heartbeat_does_not_miss_what_was_told_while_it_renewed(caplog):

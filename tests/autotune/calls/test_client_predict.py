@@ -70,7 +70,7 @@ def test_predict_of_a_later_part_says_how_its_configurations_are_counted(experim
     experiment.connection._http._transport.handler = refusing_the_second
     with pytest.raises(ServiceError) as caught:
         experiment.predict(configurations)
-    assert caught.value.__notes__ == ["configurations.0 is number 1000 of those given"]
+    assert caught.value.__notes__ == ["configurations.0 is the configuration at index 1000 of those given"]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_predict_waits_for_the_engine(experiment, service):
     assert len(experiment.predict({"x": 0.25})) == 1
 
 
-def test_predict_that_the_engine_cannot_answer_is_not_asked_again(experiment, service):
+def test_predict_that_the_engine_cannot_compute_is_not_asked_again(experiment, service):
     service.trouble(PREDICT, problem(503, "engine_failed", "too few observations", retry_after=1))
     with pytest.raises(UnavailableError, match="too few observations"):
         experiment.predict({"x": 0.25})

@@ -83,7 +83,7 @@ def test_new_reads_constraints_as_text_and_as_dicts(client, service):
 )
 def test_new_takes_a_single_constraint(client, service, constraint):
     _new(client, constraints=constraint)
-    assert [one["bound"] for one in _sent(service)["constraints"]] == [0.5]
+    assert [constraint["bound"] for constraint in _sent(service)["constraints"]] == [0.5]
 
 
 def test_new_takes_stop_rules(client, service):
@@ -105,8 +105,8 @@ def test_new_takes_stop_rules(client, service):
         ({"responses": {"yield": "<= nan"}}, "responses.yield.bound"),
         ({"responses": ["yield"]}, "responses: must be a dict such as"),
         ({"responses": {"purity": ">= 1"}}, "responses: 1 to 4 responses must have the goal"),
-        ({"responses": {"a": "maximize"}}, "responses.a: is the name of a covariate"),
-        ({"responses": {"yield": "maximize"}, "direction": "minimize"}, "direction: leave it out"),
+        ({"responses": {"a": "maximize"}}, "responses.a: is also the name of a covariate"),
+        ({"responses": {"yield": "maximize"}, "direction": "minimize"}, "direction: leave direction out"),
         ({"stop": {"budget": 0}}, "stop.budget"),
         ({"stop": {"after": 3}}, "stop.after"),
         ({"engine": "other"}, "engine"),
@@ -142,7 +142,7 @@ def test_experiment_shows_what_it_was_described_with(client):
         "mon, tue; context",
         "2 a - b &lt;= 1",
         "never kernel rbf with size one of 1, 2",
-        "after 30 runs, or when 5 runs gain no more than 0.1",
+        "after 30 runs, or when the last 5 runs gain no more than 0.1",
         "greattunes, SingleTaskGP, auto",
     ):
         assert shown in html
@@ -187,9 +187,9 @@ def test_spaces_are_shown_one_after_the_other(client, service):
         {**common, "revision": 1, "seq": 7, "covars": MIXTURE, "backfill": {"b": 0.25}},
     ]
     spaces = experiment.spaces()
-    assert [list(one.covars) for one in spaces] == [["a"], ["a", "b"]]
+    assert [list(space.covars) for space in spaces] == [["a"], ["a", "b"]]
     assert "Space 1, from event 7, 2026-01-02 03:04 UTC" in spaces._repr_html_()
-    assert "before, b counts as: 0.25" in repr(spaces)
+    assert "b in earlier runs: 0.25" in repr(spaces)
 
 
 def test_resume_keeps_the_stop_rules_unless_others_are_given(client, service):

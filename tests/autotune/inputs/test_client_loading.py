@@ -45,7 +45,7 @@ def _sent(service):
 
 def test_file_is_read_by_the_types_of_the_covariates(kitchen, service, written):
     told = kitchen.add_history(written(f"{HEADER}\n0.25,3,red,2.5,7\n\n1,4,1.5,2,8\n"))
-    assert [one.response for one in told] == [7, 8]
+    assert [observation.response for observation in told] == [7, 8]
     assert [run["covars"] for run in _sent(service)] == [ROW, {"x": 1.0, "k": 4, "color": "1.5", "step": 2}]
 
 
@@ -81,10 +81,13 @@ def test_file_holds_several_responses_deviations_and_failures(lab, service, writ
         (f"{HEADER}\n0.25,3.5,red,2.5,7\n", r"line 2\.k: must be a whole number"),
         (f"{HEADER}\n0.25,3,red,2.5,\n", r"line 2: has no response"),
         (f"{HEADER}\n\n0.25,3,red,2.5\n", "line 3 has 4 cells, the header has 5"),
-        (f"{HEADER},colour\n0.25,3,red,2.5,7,red\n", "line 1.colour: is no column of this experiment; it has"),
+        (
+            f"{HEADER},colour\n0.25,3,red,2.5,7,red\n",
+            "line 1.colour: is not a column of this experiment; the columns are",
+        ),
         (f"{HEADER}\n", "holds no run"),
         ("\n", "holds no run"),
-        (f'{HEADER}\n"0.25,3,red,2.5,7\n', "line 2 is no CSV"),
+        (f'{HEADER}\n"0.25,3,red,2.5,7\n', "line 2 is not CSV"),
     ],
 )
 def test_file_that_does_not_fit_is_told_by_line_and_column(kitchen, service, text, message):
@@ -94,7 +97,7 @@ def test_file_that_does_not_fit_is_told_by_line_and_column(kitchen, service, tex
 
 
 def test_file_in_another_encoding_says_what_to_do(kitchen, written):
-    with pytest.raises(InvalidInputError, match="save it as CSV UTF-8"):
+    with pytest.raises(InvalidInputError, match="save the file as CSV UTF-8"):
         kitchen.add_history(written("größe,Response\n1,2\n", "latin-1"))
 
 
@@ -200,13 +203,16 @@ def test_dicts_are_taken(kitchen, service):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([{**ROW, "Response": 1, "taste": 3}], "row 0.taste: is no column of this experiment; it has x, k, color"),
+        (
+            [{**ROW, "Response": 1, "taste": 3}],
+            "row 0.taste: is not a column of this experiment; the columns are x, k, color",
+        ),
         ([{**ROW, "Response": 1}, {**ROW, "Response": "good"}], r"row 1\.Response: Input should be a valid number"),
         ([{**ROW, "x": [1], "Response": 1}], r"row 0\.x: must be a number or a text"),
         ([{**ROW, "Response": 1, "sd": -1}], r"row 0\.Response sd: Input should be greater"),
-        ([ROW], r"row 0\.response: is missing; a run that gave nothing is told with status: failed"),
+        ([ROW], r"row 0\.response: is missing; set status to failed for a run that gave no response"),
         ([{**ROW, "Response": 1, "status": "lost"}], r"row 0\.status"),
-        ([3], "must hold dicts; number 0 is int"),
+        ([3], "must hold dicts; row 0 is int"),
         ([], "the list of runs holds no run"),
         (3, "not as int"),
         ({"x": 1}, "not as dict"),
@@ -221,7 +227,7 @@ def test_rows_that_do_not_fit_are_told_by_row_and_column(kitchen, service, rows,
 def test_many_runs_are_told_in_parts_that_are_reported(kitchen, service):
     said = []
     told = kitchen.add_history([{**ROW, "Response": n} for n in range(2500)], say=said.append)
-    assert [one.response for one in told] == list(range(2500))
+    assert [observation.response for observation in told] == list(range(2500))
     assert service.n_calls(TELL) == 3
     assert said == ["1000 of 2500 runs told\n", "2000 of 2500 runs told\n", "2500 of 2500 runs told\n"]
 
@@ -230,7 +236,7 @@ def test_service_that_takes_fewer_at_once_is_told_in_smaller_parts(kitchen, serv
     rows, said = [{**ROW, "Response": n} for n in range(1200)], []
     service.trouble(TELL, *[problem(422, "batch_too_large", "a tell may bring 300 observations here")] * 2)
     told = kitchen.add_history(rows, say=said.append)
-    assert [one.response for one in told] == list(range(1200))
+    assert [observation.response for observation in told] == list(range(1200))
     assert said == [f"{n} of 1200 runs told\n" for n in (250, 500, 750, 1000, 1200)]
 
 
@@ -262,20 +268,22 @@ def test_part_that_was_not_told_says_what_is_stored(kitchen, service):
 
     with pytest.raises(ServiceError) as caught:
         kitchen.add_history(rows, say=stumble)
-    assert caught.value.__notes__ == ["The first 1000 of 1500 runs are stored; row 1000 and what follows is not."]
+    assert caught.value.__notes__ == [
+        "The first 1000 of 1500 runs are stored. The runs from row 1000 on are not stored."
+    ]
     assert caught.value._render_traceback_()[-1] == caught.value.__notes__[0]
 
 
-def test_part_whose_answer_was_lost_is_stored_once(kitchen, service):
+def test_part_whose_reply_was_lost_is_stored_once(kitchen, service):
     service.lose(TELL)
     assert len(kitchen.add_history([{**ROW, "Response": n} for n in range(3)])) == 3
     assert len(service.runs) == 3
 
 
 @pytest.mark.parametrize("trouble", [httpx2.ReadError("cut"), problem(503, "unavailable", "not now")])
-def test_part_that_was_never_answered_says_what_may_be_stored(kitchen, service, trouble):
+def test_part_that_never_got_a_reply_says_what_may_be_stored(kitchen, service, trouble):
     service.trouble(TELL, *[trouble] * 99)
     with pytest.raises((ConnectionFailedError, UnavailableError)) as caught:
         kitchen.add_history([{**ROW, "Response": n} for n in range(3)])
     [note] = caught.value.__notes__
-    assert note == "None of the runs is stored; those from row 0 to row 2 may be, look at history()."
+    assert note == "The runs from row 0 to row 2 may be stored or not: look at history()."

@@ -59,12 +59,16 @@ def test_tell_takes_a_row_of_a_frame_as_configuration(experiment, service):
     ("response", "sd", "message"),
     [
         (0.7, None, 'several responses, tell them as {"yield": ..., "impurity": ...}'),
-        ({"yeild": 0.7}, None, "responses.yeild: is no response of this experiment; it has yield, impurity"),
-        ({}, None, "responses: is empty; tell a run that gave nothing with fail"),
+        (
+            {"yeild": 0.7},
+            None,
+            "responses.yeild: is not a response of this experiment; the responses are yield, impurity",
+        ),
+        ({}, None, "responses: is empty; tell a run that gave no response with fail"),
         ({"yield": None}, None, "responses: is empty"),
         ({"yield": float("nan")}, None, "responses.yield: Input should be a finite number"),
-        ({"yield": 1.0}, {"impurity": 0.1}, "sds.impurity: goes with the response of that name"),
-        ({"yield": 1.0}, {"other": 0.1}, "sds.other: is no response"),
+        ({"yield": 1.0}, {"impurity": 0.1}, "sds.impurity: is the standard deviation of a response that is missing"),
+        ({"yield": 1.0}, {"other": 0.1}, "sds.other: is not a response"),
         ({"yield": 1.0}, -0.1, "sds.yield: Input should be greater than or equal to 0"),
         ({"yield": 1.0, "impurity": 0.1}, 0.1, "sd: must name the responses"),
     ],
@@ -77,7 +81,9 @@ def test_tell_names_the_response_that_does_not_fit(lab, service, response, sd, m
 
 
 def test_tell_of_nothing_says_how_a_failure_is_told(experiment):
-    with pytest.raises(InvalidInputError, match=r"response: is missing; tell a run that gave nothing with fail\(\)"):
+    with pytest.raises(
+        InvalidInputError, match=r"response: is missing; tell a run that gave no response with fail\(\)"
+    ):
         experiment.tell(RUN, None)
 
 
@@ -92,7 +98,7 @@ def test_fail_of_a_suggestion_names_it(experiment):
     assert experiment.fail(suggestion).suggestion_uuid == suggestion.suggestion_uuid
 
 
-def test_fail_whose_answer_is_lost_is_stored_once(experiment, service):
+def test_fail_whose_reply_is_lost_is_stored_once(experiment, service):
     suggestion = experiment.ask()
     service.lose(TELL)
     assert experiment.fail(suggestion).status == "failed"
@@ -113,8 +119,8 @@ def test_ask_refuses_fixed_values_that_are_none(experiment):
 
 
 def test_run_takes_pairs_and_dicts(lab, service):
-    answers = iter([{"yield": 1.0}, ({"yield": 2.0, "impurity": 0.01}, {"yield": 0.5})])
-    assert lab.run(lambda _: next(answers), 2).response == 2.0
+    outcomes = iter([{"yield": 1.0}, ({"yield": 2.0, "impurity": 0.01}, {"yield": 0.5})])
+    assert lab.run(lambda _: next(outcomes), 2).response == 2.0
     assert [run["sds"] for run in service.runs] == [{}, {"yield": 0.5}]
 
 
@@ -124,13 +130,13 @@ def test_run_takes_a_value_with_its_deviation(experiment, service):
 
 
 def test_run_tells_a_failure_and_goes_on(experiment, service):
-    answers = iter([autotune.RunFailed("it broke"), 2.0])
+    outcomes = iter([autotune.RunFailed("it broke"), 2.0])
 
     def function(_configuration):
-        answer = next(answers)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        outcome = next(outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     assert experiment.run(function, 2).response == 2.0
     assert [run["status"] for run in service.runs] == ["failed", "ok"]
@@ -188,7 +194,7 @@ def test_history_of_one_response_has_its_deviation_as_sd(experiment):
 
 def test_suggestion_shows_what_is_predicted_of_each_response(experiment, service):
     two = {"yield": {"mean": 0.9, "sd": 0.01}, "impurity": {"mean": 0.03, "sd": 0.01}}
-    told = type(experiment.ask())(**{**dict(experiment.ask()), "predictions": two, "seconds": 0.25})
-    assert repr(told) == "Suggestion(x=0.5, model, predicted yield 0.900 ± 0.010, impurity 0.030 ± 0.010)"
-    assert "predicted impurity" in told._repr_html_()
-    assert "Suggestion (model, 0.25 s)" in told._repr_html_()
+    suggestion = type(experiment.ask())(**{**dict(experiment.ask()), "predictions": two, "seconds": 0.25})
+    assert repr(suggestion) == "Suggestion(x=0.5, model, predicted yield 0.900 ± 0.010, impurity 0.030 ± 0.010)"
+    assert "predicted impurity" in suggestion._repr_html_()
+    assert "Suggestion (model, 0.25 s)" in suggestion._repr_html_()

@@ -87,13 +87,13 @@ def test_use_of_a_name_that_two_have_lists_them_newest_first(in_use):
     first = in_use.experiment.exp_uuid
     second = in_use.new("brownies", SPACE).exp_uuid
     in_use.tell(0.5, {"x": 0.5})
-    made = "made 2026-01-02 03:04 UTC"
+    made = "created 2026-01-02 03:04 UTC"
     with pytest.raises(InvalidInputError, match=f"{second}  {made}, 1 observation\n  {first}  {made}, 0 observations"):
         in_use.use("brownies")
 
 
 def test_use_of_an_unknown_name_says_so(in_use):
-    with pytest.raises(InvalidInputError, match="no experiment is named 'cookies'"):
+    with pytest.raises(InvalidInputError, match="you have no experiment named 'cookies'"):
         in_use.use("cookies")
 
 
@@ -105,7 +105,7 @@ def test_tell_is_about_the_suggestion_last_asked_for(in_use):
 def test_tell_twice_needs_two_asks(in_use):
     in_use.ask()
     in_use.tell(0.7)
-    with pytest.raises(InvalidInputError, match="nothing was asked for"):
+    with pytest.raises(InvalidInputError, match="there is no suggestion that this run belongs to"):
         in_use.tell(0.7)
 
 
@@ -143,7 +143,7 @@ def test_fail_is_about_the_suggestion_last_asked_for(in_use):
     suggestion = in_use.ask()
     told = in_use.fail()
     assert (told.status, told.suggestion_uuid) == ("failed", suggestion.suggestion_uuid)
-    with pytest.raises(InvalidInputError, match="nothing was asked for"):
+    with pytest.raises(InvalidInputError, match="there is no suggestion that this run belongs to"):
         in_use.fail()
 
 
@@ -173,5 +173,5 @@ def test_use_of_a_name_that_many_have_lists_the_newest(in_use):
 def test_edit_forgets_the_suggestion_of_the_former_space(in_use):
     in_use.ask()
     in_use.edit({"x": {"max": 2.0}})
-    with pytest.raises(InvalidInputError, match="nothing was asked for"):
+    with pytest.raises(InvalidInputError, match="there is no suggestion that this run belongs to"):
         in_use.tell(0.7)

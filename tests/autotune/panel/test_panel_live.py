@@ -45,7 +45,7 @@ async def test_panel_shows_at_once_what_has_happened(experiment_at):
     with stream_server(sends(event(1), _told(2, 0.5), event(3, "suggestion_created", suggestion()))) as server:
         panel = Panel(experiment_at(server, last_seq=3))
         shown = panel._repr_mimebundle_()
-    assert shown["text/plain"].startswith("brownies: 1 observations")
+    assert shown["text/plain"].startswith("brownies: 1 observation,")
 
 
 async def test_panel_gives_a_widget_and_readable_fallbacks(experiment_at):
@@ -128,4 +128,4 @@ async def test_panel_that_is_closed_leaves_the_stream(experiment_at):
 def test_panel_in_a_terminal_shows_the_moment(experiment_at):
     with stream_server(sends(event(1), _told(2, 0.5))) as server:
         panel = Panel(experiment_at(server, last_seq=2))
-        assert panel._repr_mimebundle_()["text/plain"].startswith("brownies: 1 observations")
+        assert panel._repr_mimebundle_()["text/plain"].startswith("brownies: 1 observation,")

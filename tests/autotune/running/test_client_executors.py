@@ -9,7 +9,7 @@ from autotune.running import parallel
 
 
 def _states(service) -> list[str]:
-    return [one["state"] for one in service.suggestions.values()]
+    return [suggestion["state"] for suggestion in service.suggestions.values()]
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,7 @@ class _Gauge:
 
 
 def _states(service) -> list[str]:
-    return [one["state"] for one in service.suggestions.values()]
+    return [suggestion["state"] for suggestion in service.suggestions.values()]
 
 
 def _asked(service) -> list[dict]:
@@ -61,13 +61,13 @@ def test_run_on_threads_tells_each_run_by_its_suggestion(experiment, service, po
 def test_run_on_threads_leases_under_the_name_given(experiment, service, pool):
     experiment.run(objectives.doubled, 3, executor=pool, n_workers=2, worker="robot 1", lease_s=90)
     assert _asked(service)[0]["n"] == 2
-    assert {(one["worker"], one["lease_s"]) for one in _asked(service)} == {("robot 1", 90)}
+    assert {(ask["worker"], ask["lease_s"]) for ask in _asked(service)} == {("robot 1", 90)}
 
 
 def test_run_without_a_name_leases_under_one_of_its_own(experiment, service, pool):
     for _ in range(2):
         experiment.run(objectives.doubled, 1, executor=pool)
-    first, second = (one["worker"] for one in _asked(service))
+    first, second = (ask["worker"] for ask in _asked(service))
     assert first != second
 
 
@@ -122,13 +122,13 @@ def test_run_on_threads_reports_each_observation_in_the_caller_s_thread(experime
 
 
 def test_run_on_threads_tells_a_failure_and_goes_on(experiment, service, pool):
-    answers = iter([autotune.RunFailed("it broke"), (2.0, 0.5), 1.0])
+    outcomes = iter([autotune.RunFailed("it broke"), (2.0, 0.5), 1.0])
 
     def function(_configuration):
-        answer = next(answers)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        outcome = next(outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     assert experiment.run(function, 3, executor=pool, n_workers=1).response == 2.0
     assert [run["status"] for run in service.runs] == ["failed", "ok", "ok"]
@@ -208,8 +208,8 @@ def test_run_whose_failure_cannot_be_told_ends_with_the_function_s_error(experim
 
 def test_run_tells_what_another_told_meanwhile_as_a_run_of_its_own(experiment, service, pool):
     def function(_configuration):
-        for one in service.suggestions.values():
-            one["state"] = "told"
+        for suggestion in service.suggestions.values():
+            suggestion["state"] = "told"
         return 1.0
 
     experiment.run(function, 1, executor=pool)
@@ -310,16 +310,16 @@ def test_run_that_is_interrupted_while_it_begins_abandons_what_it_took(experimen
 
 
 def test_run_that_is_interrupted_while_it_tells_stores_that_once(experiment, service, pool, monkeypatch):
-    really = parallel.tell_result
+    really = parallel.tell_returned
     interrupts = iter([KeyboardInterrupt()])
 
-    def tell_result(*given, **named):
+    def tell_returned(*given, **named):
         told = really(*given, **named)
         for interrupt in interrupts:
             raise interrupt
         return told
 
-    monkeypatch.setattr("autotune.running.parallel.tell_result", tell_result)
+    monkeypatch.setattr("autotune.running.parallel.tell_returned", tell_returned)
     with pytest.raises(KeyboardInterrupt):
         experiment.run(objectives.doubled, 1, executor=pool)
     assert len(service.runs) == 1
@@ -366,12 +366,12 @@ def test_run_on_an_executor_that_takes_nothing_ends_with_its_error(experiment, s
     ("given", "message"),
     [
         ({"executor": 3}, "executor must be one of concurrent.futures, not int"),
-        ({"n_workers": 0}, "n_workers must be at least 1"),
-        ({"n_workers": 1.5}, "n_workers must be at least 1"),
+        ({"n_workers": 0}, "n_workers must be a whole number of at least 1"),
+        ({"n_workers": 1.5}, "n_workers must be a whole number of at least 1"),
         ({"lease_s": 0}, "lease_s"),
         ({"worker": 3}, "worker"),
-        ({"executor": None, "n_workers": 2}, "go with an executor"),
-        ({"executor": None, "worker": "robot 1"}, "go with an executor"),
+        ({"executor": None, "n_workers": 2}, "n_workers and worker need an executor"),
+        ({"executor": None, "worker": "robot 1"}, "n_workers and worker need an executor"),
     ],
 )
 def test_run_refuses_a_crew_that_is_none_before_it_asks(experiment, service, pool, given, message):

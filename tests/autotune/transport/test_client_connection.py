@@ -53,10 +53,10 @@ def test_ask_that_is_never_ready_ends_with_the_service_s_words(experiment, servi
     assert (caught.value.code, service.n_calls(ASK)) == ("suggestion_pending", 3)
 
 
-def test_lease_whose_answer_is_lost_gives_what_was_leased(experiment, service):
+def test_lease_whose_reply_is_lost_gives_what_was_leased(experiment, service):
     service.trouble("POST /experiment/ask", problem(503, "suggestion_pending", "not ready", retry_after=1))
     service.lose("POST /experiment/ask", 2)
-    assert [str(one.suggestion_uuid) for one in experiment.ask(2)] == list(service.suggestions)
+    assert [str(suggestion.suggestion_uuid) for suggestion in experiment.ask(2)] == list(service.suggestions)
 
 
 def test_tell_is_repeated_while_it_was_never_sent(experiment, service):
@@ -73,14 +73,14 @@ def test_tell_that_may_have_arrived_is_repeated_with_its_key(experiment, service
     assert (first, len(service.runs)) == (second, 1)
 
 
-def test_tell_whose_answers_are_lost_is_stored_once(experiment, service):
+def test_tell_whose_replies_are_lost_is_stored_once(experiment, service):
     service.lose(TELL, 3)
     told = experiment.tell({"x": 0.5}, 1)
     assert (service.n_calls(TELL), len(service.runs)) == (4, 1)
     assert str(told.observation_uuid) == service.runs[0]["observation_uuid"]
 
 
-def test_tell_of_a_suggestion_whose_answer_is_lost_gives_what_is_stored(experiment, service):
+def test_tell_of_a_suggestion_whose_reply_is_lost_gives_what_is_stored(experiment, service):
     service.lose(TELL)
     assert experiment.tell(experiment.ask(), 0.5).response == 0.5
     assert len(service.runs) == 1
@@ -105,7 +105,7 @@ def test_get_has_no_key(experiment, service):
     assert service.keys_of(ASK) == [None]
 
 
-def test_new_whose_answer_is_lost_makes_one_experiment(client, service):
+def test_new_whose_reply_is_lost_makes_one_experiment(client, service):
     service.lose(NEW)
     client.new("n", {"x": {"vtype": "cont", "guess": 0, "min": 0, "max": 1}})
     assert len(service.experiments) == 1
@@ -138,7 +138,7 @@ def test_tell_is_repeated_with_a_new_token(experiment, service):
     assert len(service.runs) == 1
 
 
-def test_refusal_is_told_by_its_code(client, service):
+def test_refusal_is_recognised_by_its_code(client, service):
     service.trouble(NEW, problem(409, "conflict", "no"))
     with pytest.raises(ServiceError) as caught:
         client.new("n", {"x": {"vtype": "cont", "guess": 0, "min": 0, "max": 1}})
@@ -157,7 +157,7 @@ def test_proxy_without_a_service_behind_it_is_unavailable(experiment, service, s
         experiment.tell({"x": 0.5}, 1)
 
 
-def test_answer_of_another_service_is_told_as_such(client, service):
+def test_reply_of_another_service_is_reported_as_such(client, service):
     service.trouble("GET /experiment/all", httpx2.Response(200, text="<html>welcome"))
     with pytest.raises(UnexpectedReplyError, match="is an AutoTune service at this address"):
         client.list()

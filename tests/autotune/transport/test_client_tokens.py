@@ -50,7 +50,7 @@ def test_client_with_a_given_token_says_that_it_has_ended(service):
     service.holding.add("given")
     client = service.client(credentials=Credentials(token=SecretStr("given")))
     service.holding.clear()
-    with pytest.raises(UnauthenticatedError, match="the token has ended"):
+    with pytest.raises(UnauthenticatedError, match="the token has expired"):
         client.list()
 
 
@@ -81,14 +81,14 @@ def _full_traceback(caught: pytest.ExceptionInfo[BaseException]) -> str:
     return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
 
 
-@pytest.mark.parametrize("answer", [httpx2.ReadError("gone"), problem(401, "unauthenticated", "no")])
-def test_password_stays_out_of_a_traceback_with_local_variables(monkeypatch, answer):
+@pytest.mark.parametrize("reply", [httpx2.ReadError("gone"), problem(401, "unauthenticated", "no")])
+def test_password_stays_out_of_a_traceback_with_local_variables(monkeypatch, reply):
     service = FakeService()
     monkeypatch.setattr(
         "autotune.client.open_http",
         lambda url: httpx2.Client(base_url=url, transport=httpx2.MockTransport(service.handle)),
     )
-    service.trouble(LOGIN, answer)
+    service.trouble(LOGIN, reply)
     with pytest.raises(autotune.AutotuneError) as caught:
         autotune.connect("http://autotune.test", username="a@b.c", password=str(PASSWORD))
     shown = _full_traceback(caught)

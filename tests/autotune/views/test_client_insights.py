@@ -11,11 +11,11 @@ from tags import Tags
 from autotune.errors import UnavailableError
 from autotune.views.bars import MAX_ROWS, draw_importance
 from autotune.views.chart import Axis, axis_of, frame
-from autotune.views.foretold import MAX_DOTS, draw_foretold, explained, foretold_text
 from autotune.views.front import draw_front
 from autotune.views.insights import Insights
 from autotune.views.insights_html import MAX_ROWS as MAX_FRONT
 from autotune.views.insights_html import MAX_SLICES
+from autotune.views.leave_one_out import MAX_DOTS, draw_leave_one_out, explained, leave_one_out_text
 from autotune.views.slices import draw_slice, response_axis
 from autotune_wire.insights import LeftOut, ParetoPoint, SlicePoint
 from autotune_wire.responses import Objective
@@ -73,12 +73,12 @@ def test_insights_that_there_are_too_few_data_for_are_not_asked_again(experiment
 
 
 def test_insights_as_text_say_what_matters():
-    # Observed 1, 2, 3 are foretold 0.1 too high: 1 - 3 * 0.01 / 2 = 0.985.
+    # Observed 1, 2, 3 are predicted 0.1 too high: 1 - 3 * 0.01 / 2 = 0.985.
     assert repr(_insights()).splitlines() == [
         "Insights('brownies', 3 observations)",
         "  Response: matters most: x 100%; R² 0.98, 3 of 3 within 2 sd",
         "  best so far: 3 at x=0.4",
-        "  best by the model: 3.50 ± 0.25 at x=0.6",
+        "  best predicted: 3.50 ± 0.25 at x=0.6",
     ]
 
 
@@ -87,7 +87,10 @@ def test_insights_of_two_objectives_tell_the_front():
     learnt = _insights(goals=TWO, pareto=front, hypervolume=2.5, feasible_share=0.25)
     assert "Pareto front of 1, hypervolume 2.5" in repr(learnt)
     assert "25% of the space is predicted to work and to meet every threshold" in repr(learnt)
-    assert "1 run that no other beats in every objective; hypervolume 2.5" in learnt._repr_html_()
+    assert (
+        "1 run on the front: no other run is as good in every objective and better in one; hypervolume 2.5"
+        in learnt._repr_html_()
+    )
 
 
 def test_insights_draw_a_picture_of_each_kind():
@@ -161,21 +164,21 @@ def test_importance_of_many_covariates_sums_up_the_small_ones():
     assert (len(texts), texts[-2:]) == (2 * MAX_ROWS, ["9 others", "21%"])
 
 
-def test_foretold_observations_lie_on_the_diagonal_where_the_model_is_right():
-    svg = ET.fromstring(draw_foretold([_left_out(value, value) for value in (1.0, 2.0, 4.0)]))
+def test_leave_one_out_observations_lie_on_the_diagonal_where_the_model_is_right():
+    svg = ET.fromstring(draw_leave_one_out([_left_out(value, value) for value in (1.0, 2.0, 4.0)]))
     (x1, y1), (x2, y2), (x3, y3) = _places(svg)
     assert (x2 - x1) / (x3 - x1) == pytest.approx(1 / 3, abs=0.001)  # one decimal of a pixel
     assert (y2 - y1) / (y3 - y1) == pytest.approx(1 / 3, abs=0.001)
 
 
-def test_foretold_many_observations_stay_small():
-    assert draw_foretold([_left_out(n, n) for n in range(5000)]).count("<circle") <= MAX_DOTS
+def test_leave_one_out_many_observations_stay_small():
+    assert draw_leave_one_out([_left_out(n, n) for n in range(5000)]).count("<circle") <= MAX_DOTS
 
 
-def test_foretold_text_counts_what_the_spread_holds():
+def test_leave_one_out_text_counts_the_observations_within_two_deviations():
     # The mean of 1, 2, 3 is 2, so their variation is 2; the errors are 0, 0 and 1: 1 - 1 / 2.
     points = [_left_out(1, 1), _left_out(2, 2), _left_out(3, 2)]
-    assert foretold_text(points) == "R² 0.50, 2 of 3 within 2 sd"
+    assert leave_one_out_text(points) == "R² 0.50, 2 of 3 within 2 sd"
 
 
 @pytest.mark.parametrize("points", [[], [_left_out(1, 2)], [_left_out(1, 2), _left_out(1, 3)]])
@@ -184,10 +187,10 @@ def test_nothing_is_explained_where_nothing_varies(points):
 
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS, st.floats(0, 1e308)), min_size=1, max_size=6))
-def test_foretold_of_any_numbers_stays_in_its_frame(points):
-    drawn = draw_foretold([_left_out(*point) for point in points])
+def test_leave_one_out_of_any_numbers_stays_in_its_frame(points):
+    drawn = draw_leave_one_out([_left_out(*point) for point in points])
     assert all(58 <= x <= 368 and 22 <= y <= 260 for x, y in _places(ET.fromstring(drawn)))
-    assert "nan" not in drawn + foretold_text([_left_out(*point) for point in points])
+    assert "nan" not in drawn + leave_one_out_text([_left_out(*point) for point in points])
 
 
 def test_slice_of_a_number_is_a_line_with_a_band_and_the_best_point():
