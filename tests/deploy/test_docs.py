@@ -29,3 +29,11 @@ def test_files_that_a_page_names_are_there(page):
 def test_links_of_a_page_lead_somewhere(page):
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md"], ids=lambda page: page.name
+)
+def test_prose_is_wrapped_at_one_width(page):
+    prose = [line for line in page.read_text().splitlines() if not line.startswith(("|", "    ", "#", "!["))]
+    assert [line for line in prose if len(line) > 120 and " " in line[:120].strip()] == []
