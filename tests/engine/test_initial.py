@@ -62,7 +62,7 @@ def test_where_not_all_is_looked_at_nothing_else_was_found():
         constraints=constraints_of(*limits),
     )
     (again,) = initial_design(given, "wanted")
-    assert again.reason == "wanted; no other configuration was found, so this one comes again"
+    assert again.reason == "wanted; no other configuration was found, so this one is suggested again"
 
 
 def test_rare_configuration_is_found_by_listing():

@@ -143,7 +143,7 @@ def test_small_space_is_tried_whole_before_anything_is_repeated():
     assert len({tuple(run.covars.values()) for run in runs}) == 12
     (again,) = suggest(replace(first, runs=runs))
     assert again.covars["n"] == 3
-    assert "no other configuration is left, so this one is worth repeating" in again.reason
+    assert "no other configuration is left, so this one is suggested again" in again.reason
 
 
 def test_whole_numbers_beyond_listing_are_whole_and_inside():

@@ -1,1 +1,1 @@
-"""The engine: a pure function from (space, observations, pending, seed) to suggestions; there is no I/O."""
+"""The engine: a pure function from (space, observations, pending, seed) to suggestions, without any I/O."""

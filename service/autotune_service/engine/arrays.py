@@ -1,4 +1,4 @@
-"""The type of the engine's arrays."""
+"""The type of the engine's arrays of numbers."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -12,13 +12,14 @@ from autotune_wire.suggestions import AcquisitionKind, Source
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A configuration that was run and what came of it.
+    """A configuration that was run, with its outcome.
 
     Args:
         covars: A value for every covariate that was active.
-        responses: What was measured, in its own unit; a response that was not measured is missing.
-        sds: Standard deviations of the measurements, for the responses where it was told; 0 is noiseless.
-        is_failed: Whether the run gave nothing because the configuration does not work.
+        responses: The measured responses by name, each in its own unit; a response that was not measured is missing.
+        sds: Standard deviations of the measurements by response, in the same units; a response whose standard
+            deviation was not told is missing, and 0 means no noise.
+        is_failed: Whether the run failed because its configuration does not work.
     """
 
     covars: Configuration
@@ -33,17 +34,18 @@ class EngineInput:
 
     Args:
         space: The d covariates, in column order.
-        responses: What is measured and wanted; the first objective is the primary one.
-        runs: What was run, oldest first.
-        seed: Makes the suggestions a function of the input.
-        constraints: Which configurations may be suggested.
+        responses: The responses by name, each with its goal; the first objective is the primary one.
+        runs: The runs so far, oldest first.
+        seed: The seed of every random draw: the same input gives the same suggestions.
+        constraints: The constraints that a suggestion meets.
         pending: Configurations that are suggested but not told yet.
-        fixed: Values that this ask fixes, contexts included; a suggestion has them, and is chosen given them.
-        retired: Options that runs have but that the space has no more, by covariate.
-        engine: Who suggests: our own models or the greattunes package.
+        fixed: Values that this ask fixes, contexts included. Every suggestion has these values, and the search varies
+            the other covariates only.
+        retired: Options that runs have but that the space no longer offers, by covariate.
+        engine: The engine that suggests: our own models or the greattunes package.
         model_type: The surrogate's name.
-        acq_func: The acquisition's name.
-        n: How many suggestions are wanted.
+        acq_func: The acquisition function's name.
+        n: The number of suggestions wanted.
     """
 
     space: Space
@@ -70,15 +72,15 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A configuration to try, where it comes from and what the model expects of it.
+    """A configuration to try, with its origin and the predicted responses.
 
     Args:
         covars: A value for every covariate that is active.
-        source: Where it comes from.
-        reason: Why this one, in a sentence.
-        predictions: What the model expects, by response; empty where there is no model.
-        acquisition: The acquisition's value there, None where no model chose.
-        acquisition_kind: What that value tells, and in which unit.
+        source: Whether the configuration is the guess, a Sobol point or the model's choice.
+        reason: Why this configuration was chosen, in a sentence for the user.
+        predictions: The predicted responses by name; empty for a Sobol point and while no response was measured.
+        acquisition: The acquisition function's value at the configuration, None if no model chose it.
+        acquisition_kind: The quantity that this value measures, which decides its unit.
     """
 
     covars: Configuration
@@ -91,18 +93,23 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class Insights:
-    """What the data and the models say.
+    """What the data and the models show about an experiment.
 
     Args:
-        leave_one_out: By response, for each run what the others foretell; None where it did not measure the response.
-        importance: By response, each covariate's share in what varies; a response whose model is flat is missing.
-        slices: By response and covariate, the model along that covariate through the best point.
-        pareto: The places of the runs that no other beats; with one objective, of the best.
-        hypervolume: What they cover beyond the reference, in the product of the units; None with one objective.
-        reference: The hypervolume's reference point, by objective.
-        best_predicted: The run that the model expects most of, and what.
-        feasible_share: The share of the space predicted to work and to meet every threshold; None where nothing failed
-            and there are no thresholds.
+        leave_one_out: By response, the prediction of each run's measurement from the other runs; None for a run that
+            did not measure the response, and for every run if fewer than two did.
+        importance: By response, each covariate's share of the model's variation; a response whose model is flat is
+            missing.
+        slices: By response and covariate, the predictions along that covariate; the other covariates keep their values
+            of the best predicted run, or of the guess if no run counts.
+        pareto: The indices of the runs that no other run dominates; with one objective, of the best runs.
+        hypervolume: The volume that these runs dominate above the reference point, in the product of the objectives'
+            units; None with one objective, without such runs, or if the product is too large for a float.
+        reference: The hypervolume's reference point, by objective; None with one objective or without such runs.
+        best_predicted: The configuration of the run whose predicted primary objective is best, and that prediction;
+            None if no run counts.
+        feasible_share: The share of the space predicted to work and to meet every threshold; None if no run failed
+            and no threshold was measured, or if no configuration that meets the constraints was found.
     """
 
     leave_one_out: dict[str, list[Prediction | None]]

@@ -1,4 +1,4 @@
-"""From the engine's input to suggestions: the initial design, then the model."""
+"""Suggestions from the engine's input: from the initial design first, then from the model."""
 
 from functools import cached_property
 from zlib import crc32
@@ -29,17 +29,17 @@ from autotune_service.engine.space.region import Region
 from autotune_wire.responses import objectives_of, primary_of
 from autotune_wire.suggestions import AcquisitionKind
 
-_PROMISING = 16  # rows of the front near which is looked more closely
+_BEST_KNOWN = 16  # runs that are ordered by front; the search samples more rows near the first of these
 _EXPLORES_EACH = 2
 _EXPLORES_UNTIL = 100
-"""Every second suggestion aims higher where there are options without order, until so many configurations are known:
+"""Until so many configurations are known, every second suggestion aims higher if there are options without order:
 see docs/engine.md."""
 
 
 def suggest(given: EngineInput) -> list[Suggestion]:
-    """Give the n configurations to try next.
+    """Return the n configurations to try next.
 
-    The suggestions depend on the input alone: the same space, data, pending suggestions and seed give the same.
+    The suggestions depend on the input alone: the same input gives the same suggestions.
 
     Raises:
         EmptyRegionError: If no configuration meets the constraints at the fixed values.
@@ -60,12 +60,12 @@ def suggest(given: EngineInput) -> list[Suggestion]:
 
 
 def explore(given: EngineInput, failure: str) -> list[Suggestion]:
-    """Give n Sobol points where the model failed, and say so in their reason."""
+    """Return n Sobol points to try because the model failed; their reason names the failure."""
     return initial_design(given, f"a Sobol point, because the model failed: {failure}")
 
 
 class _Suggesting:
-    """The models of one input, and one suggestion after the other."""
+    """The models fitted to one input, and the suggestions chosen with them, one after the other."""
 
     def __init__(self, given: EngineInput, encoding: Encoding) -> None:
         self.given = given
@@ -79,45 +79,47 @@ class _Suggesting:
 
     @property
     def has_model(self) -> bool:
-        """Whether the runs have shown anything: a response, or a failure."""
+        """Whether any run has measured a response or failed, so that there is something to model."""
         return bool(self.surrogates) or self.feasibility is not None
 
     @property
     def n_objectives(self) -> int:
-        """How many objectives were measured."""
+        """The number of objectives that were measured."""
         return len(self._objectives())
 
     def suggestions(self) -> list[Suggestion]:
+        """Return the n suggestions; each one counts as pending for those after it."""
         return [self._suggestion() for _ in range(self.given.n)]
 
     def _suggestion(self) -> Suggestion:
         seed = crc32(f"{self.given.seed}:{len(self.told)}:{len(self.pending)}".encode())
         rng = np.random.default_rng(seed)
-        found = find_best(self._acquisition(rng), self.region, self._promising(), self.taken, rng)
+        found = find_best(self._acquisition(rng), self.region, self._best_known(), self.taken, rng)
         row = found.row[None]
         reason, kind = self._reason(found), self._kind
         self.pending = np.concatenate([self.pending, row])
         self.taken.add(self.encoding.keys(row)[0])
         predictions = {name: surrogate.predict(row)[0] for name, surrogate in self.surrogates.items()}
-        value = value_in_units(found.value, kind, [one.scale for one in self._objectives()])
+        value = value_in_units(found.value, kind, [surrogate.scale for surrogate in self._objectives()])
         return Suggestion(self.region.decode(found.row), "model", reason, predictions, value, kind)
 
     def _acquisition(self, rng: np.random.Generator) -> SumOfLogs:
-        chances = self._chances()
+        log_probabilities = self._log_probabilities()
         objective = self._objective()
         if objective is None:
-            return SumOfLogs(chances)
+            return SumOfLogs(log_probabilities)
         if self.n_objectives > 1:
-            return SumOfLogs([hypervolume_improvement_of(self._front_scene(chances), rng), *chances])
+            scene = self._front_scene(log_probabilities)
+            return SumOfLogs([hypervolume_improvement_of(scene, rng), *log_probabilities])
         if is_named(self.given.acq_func):
             from autotune_service.engine.acquisition.named.serving import acquisitions_for  # loads torch
 
             name, process = self.given.acq_func, objective.process
             return SumOfLogs(acquisitions_for(name, self.region, process, self.feasibility, self.pending, rng))
         improvement = expected_improvement_of(objective, self.pending, self._is_acceptable(objective), rng)
-        return SumOfLogs([aimed_higher(improvement) if self._is_exploring else improvement, *chances])
+        return SumOfLogs([aimed_higher(improvement) if self._is_exploring else improvement, *log_probabilities])
 
-    def _front_scene(self, chances: list[LogProbability]) -> FrontScene:
+    def _front_scene(self, log_probabilities: list[LogProbability]) -> FrontScene:
         worked = [i for i, run in enumerate(self.given.runs) if not run.is_failed]
         return FrontScene(
             surrogates=self.surrogates,
@@ -127,55 +129,55 @@ class _Suggesting:
             expected=self._expected[worked],
             is_acceptable=are_acceptable(self.given, self.surrogates, self.told, worked),
             pending=self.pending,
-            chances=chances,
+            log_probabilities=log_probabilities,
         )
 
     @property
     def _is_exploring(self) -> bool:
-        """Whether the next suggestion aims higher than the best.
+        """Whether the next suggestion aims higher than the best, to give options without order another try.
 
-        Numbers are explored by the way, as their neighbours tell of them; an option that began badly is not.
+        Expected improvement alone explores numbers, because runs nearby inform the model about them. An option without
+        order has no such neighbours: after a bad first run the option might never be tried again.
         """
         is_ours = self.given.acq_func == "auto" and self.n_objectives == 1
         known = len(self.told) + len(self.pending)
         is_turn = known < _EXPLORES_UNTIL and known % _EXPLORES_EACH == 0
         fixed = self.given.fixed
-        return is_ours and is_turn and any(one.is_code and one.name not in fixed for one in self.encoding.columns)
+        return (
+            is_ours and is_turn and any(column.is_code and column.name not in fixed for column in self.encoding.columns)
+        )
 
     def _objectives(self) -> list[Surrogate]:
-        """Give the models of the objectives that were measured."""
+        """Return the models of the objectives that were measured, in the experiment's order."""
         names = objectives_of(self.given.responses)
         return [self.surrogates[name] for name in names if name in self.surrogates]
 
     def _objective(self) -> Surrogate | None:
+        """Return the model of the first objective that was measured, None if no objective was measured."""
         return next(iter(self._objectives()), None)
 
-    def _chances(self) -> list[LogProbability]:
+    def _log_probabilities(self) -> list[LogProbability]:
         return log_probabilities_of(self.given.responses, self.surrogates, self.feasibility)
 
     def _is_acceptable(self, objective: Surrogate) -> NDArray[np.bool_]:
         return are_acceptable(self.given, self.surrogates, self.told, objective.index)
 
-    def _promising(self) -> Array:
-        """Give the rows known, those first that the model expects most of."""
+    def _best_known(self) -> Array:
+        """Return rows of runs in descending order of their predictions; unacceptable runs are moved to the end."""
         objective = self._objective()
         if objective is None:
-            return self.told[np.argsort(-SumOfLogs(self._chances()).values(self.told), kind="stable")]
+            return self.told[np.argsort(-SumOfLogs(self._log_probabilities()).values(self.told), kind="stable")]
         if self.n_objectives > 1:
-            return self._front_first()
+            is_acceptable = are_acceptable(self.given, self.surrogates, self.told, range(len(self.told)))
+            return self.told[best_first(self._expected - 1e3 * ~is_acceptable[:, None], _BEST_KNOWN)]
         rows = objective.process.rows
         expected = objective.process.expect(rows) - 1e3 * ~self._is_acceptable(objective)
         return rows[np.argsort(-expected, kind="stable")]
 
     @cached_property
     def _expected(self) -> Array:
-        """What is expected of each objective that was measured, at every run, shape (n, m)."""
-        return np.stack([one.process.expect(self.told) for one in self._objectives()], axis=1)
-
-    def _front_first(self) -> Array:
-        runs = range(len(self.told))
-        is_acceptable = are_acceptable(self.given, self.surrogates, self.told, runs)
-        return self.told[best_first(self._expected - 1e3 * ~is_acceptable[:, None], _PROMISING)]
+        """The predicted mean of each of the m objectives that were measured, at every run, shape (n, m)."""
+        return np.stack([surrogate.process.expect(self.told) for surrogate in self._objectives()], axis=1)
 
     @property
     def _kind(self) -> AcquisitionKind:
@@ -191,17 +193,17 @@ class _Suggesting:
     def _reason(self, found: Found) -> str:
         title = title_of(self.given.acq_func, self.n_objectives)
         if self._is_exploring:
-            title += " over more than the best, to give options another try"
+            title += " over a value above the best so far, to give options another try"
         basis = f"the highest {title}, after {len(self.told)} observations"
         n_measured = max(sum(name in run.responses for run in self.given.runs) for name in self.given.responses)
         if n_measured > MAX_CONDITIONED:
-            basis += f", for which {MAX_CONDITIONED} of them stand"
+            basis += f", of which the model uses {MAX_CONDITIONED}"
         n_fitted = max_fitted(len(self.given.responses))
         if n_measured > n_fitted:
-            basis += f", the hyperparameters learnt from {n_fitted}"
+            basis += f", with hyperparameters learnt from {n_fitted} of them"
         if self._objective() is None:
             objective = primary_of(self.given.responses)[0]
             basis = f"the most likely to work, after {len(self.told)} runs of which none has measured {objective}"
         if len(self.pending):
             basis += f" and with {len(self.pending)} suggestions pending"
-        return basis if found.is_new else f"{basis}; {self.region.nothing_else}, so this one is worth repeating"
+        return basis if found.is_new else f"{basis}; {self.region.nothing_else}, so this one is suggested again"

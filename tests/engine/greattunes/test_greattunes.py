@@ -217,7 +217,7 @@ def test_of_many_runs_representatives_stand_for_all(monkeypatch):
     monkeypatch.setattr(adapter, "MAX_OBSERVATIONS", 12)
     given = problem(runs=runs(30))
     (suggested,) = suggest_with_greattunes(given)
-    assert "after 30 observations, for which 12 of them stand" in suggested.reason
+    assert "after 30 observations, of which the model uses 12" in suggested.reason
     data, columns = data_of(given), Columns(SPACE)
     rows = columns.encode(data.configurations)
     kept = representatives(rows.numpy(), data.responses, 12)

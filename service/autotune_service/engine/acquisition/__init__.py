@@ -1,1 +1,1 @@
-"""Acquisition functions: what the next suggestion maximises."""
+"""The acquisition functions: the next suggestion maximises one of them."""

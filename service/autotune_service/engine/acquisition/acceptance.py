@@ -1,4 +1,4 @@
-"""Which runs count: those that did not fail and meet every threshold."""
+"""Which runs are acceptable: those that did not fail and meet every threshold."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,16 +14,19 @@ from autotune_wire.responses import thresholds_of
 def are_acceptable(
     given: EngineInput, surrogates: Mapping[str, Surrogate], told: Array, index: Sequence[int] | NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Tell which runs meet every threshold, as measured or else as predicted; a threshold nobody measured is ignored.
+    """Check which runs did not fail and meet every threshold.
+
+    A run that did not measure a threshold's response is judged by the predicted mean. A threshold whose response no run
+    has measured is ignored.
 
     Args:
-        given: Whose runs.
+        given: The engine's input, with all m runs.
         surrogates: The models of the responses that were measured.
         told: The rows of all runs, shape (m, d).
-        index: Which runs are asked about, n of them.
+        index: The indices of the n runs to check.
 
     Returns:
-        Array of shape (n,); a run that failed is not acceptable.
+        Array of shape (n,), in the order of ``index``.
     """
     runs = [given.runs[i] for i in index]
     is_acceptable = np.array([not run.is_failed for run in runs], dtype=np.bool_)
@@ -31,6 +34,6 @@ def are_acceptable(
         if name in surrogates:
             is_unknown = [name not in run.responses for run in runs]
             values = np.array([run.responses.get(name, np.nan) for run in runs], dtype=np.float64)
-            values[is_unknown] = [one.mean for one in surrogates[name].predict(told[index][is_unknown])]
+            values[is_unknown] = [predicted.mean for predicted in surrogates[name].predict(told[index][is_unknown])]
             is_acceptable &= sign_of(threshold) * (values - threshold.bound) >= 0
     return is_acceptable

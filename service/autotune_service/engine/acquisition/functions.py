@@ -1,4 +1,7 @@
-"""The acquisition of the engine's own: expected improvement, times the chance that the run works and is acceptable."""
+"""Our own acquisition functions: expected improvement, and the probability that a run works and meets its thresholds.
+
+Most of them are logarithms, so that their sum is the logarithm of a product.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,24 +21,25 @@ _FANTASIES = 8
 
 @dataclass(frozen=True, slots=True)
 class LogExpectedImprovement:
-    """The logarithm of the expected improvement, averaged over what the pending runs may come to.
+    """The logarithm of the expected improvement, averaged over k alternative responses of the pending runs.
 
     Args:
-        process: Conditioned on the observations and, where any are pending, on k alternatives of those; else k is 1.
-        best: What has to be improved on, for each alternative, shape (k,).
+        process: The objective's model, conditioned on the observations and on the k alternatives. Without pending runs
+            k is 1, and the model is conditioned on the observations alone.
+        best: The response to improve on, for each alternative, shape (k,).
     """
 
     process: GaussianProcess
     best: Array
 
     def values(self, rows: Array) -> Array:
-        """Value rows, shape (n, d), to shape (n,)."""
+        """Compute the value, shape (n,), at each of n rows, shape (n, d)."""
         means, variances = self.process.predict(rows)
         logs, _, _ = log_improvement(means.reshape(len(rows), -1), np.sqrt(variances)[:, None], self.best)
         return np.asarray(np.logaddexp.reduce(logs, axis=1) - np.log(len(self.best)))
 
     def values_with_gradients(self, rows: Array) -> tuple[Array, Array]:
-        """Value rows and give the derivatives by them, shape (n, d)."""
+        """Compute the values, shape (n,), and their derivatives by the rows, shape (n, d)."""
         means, variances, mean_gradients, variance_gradients = self.process.predict_with_gradients(rows)
         sds = np.sqrt(variances)[:, None]
         logs, by_mean, by_sd = log_improvement(means.reshape(len(rows), -1), sds, self.best)
@@ -55,12 +59,12 @@ class LogProbability:
     bound: float
 
     def values(self, rows: Array) -> Array:
-        """Value rows, shape (n, d), to shape (n,)."""
+        """Compute the value, shape (n,), at each of n rows, shape (n, d)."""
         means, variances = self.process.predict(rows)
         return log_probability(means - self.bound, np.sqrt(variances))[0]
 
     def values_with_gradients(self, rows: Array) -> tuple[Array, Array]:
-        """Value rows and give the derivatives by them, shape (n, d)."""
+        """Compute the values, shape (n,), and their derivatives by the rows, shape (n, d)."""
         means, variances, mean_gradients, variance_gradients = self.process.predict_with_gradients(rows)
         sds = np.sqrt(variances)
         logs, by_mean, by_sd = log_probability(means - self.bound, sds)
@@ -74,27 +78,27 @@ class PredictedMean:
     process: GaussianProcess
 
     def values(self, rows: Array) -> Array:
-        """Value rows, shape (n, d), to shape (n,)."""
+        """Compute the value, shape (n,), at each of n rows, shape (n, d)."""
         return self.process.expect(rows)
 
     def values_with_gradients(self, rows: Array) -> tuple[Array, Array]:
-        """Value rows and give the derivatives by them, shape (n, d)."""
+        """Compute the values, shape (n,), and their derivatives by the rows, shape (n, d)."""
         means, _, gradients, _ = self.process.predict_with_gradients(rows)
         return means, gradients
 
 
 @dataclass(frozen=True, slots=True)
 class SumOfLogs:
-    """The sum of logarithms: what is worth something only if all of it comes true."""
+    """The sum of acquisition functions that are logarithms: the logarithm of the product of their values."""
 
     parts: Sequence[Acquisition]
 
     def values(self, rows: Array) -> Array:
-        """Value rows, shape (n, d), to shape (n,)."""
+        """Compute the value, shape (n,), at each of n rows, shape (n, d)."""
         return np.asarray(np.sum([part.values(rows) for part in self.parts], axis=0))
 
     def values_with_gradients(self, rows: Array) -> tuple[Array, Array]:
-        """Value rows and give the derivatives by them, shape (n, d)."""
+        """Compute the values, shape (n,), and their derivatives by the rows, shape (n, d)."""
         values, gradients = zip(*(part.values_with_gradients(rows) for part in self.parts), strict=True)
         return np.sum(values, axis=0), np.sum(gradients, axis=0)
 
@@ -102,24 +106,29 @@ class SumOfLogs:
 def log_probabilities_of(
     responses: Mapping[str, Response], surrogates: Mapping[str, Surrogate], feasibility: GaussianProcess | None
 ) -> list[LogProbability]:
-    """Give the chances of meeting each threshold that was measured and, where any run failed, of working at all."""
-    chances = [
-        LogProbability(surrogates[name].process, float(surrogates[name].scale.to_model(np.array([one.bound]))[0]))
-        for name, one in thresholds_of(responses).items()
+    """Return the log probabilities that a run meets each measured threshold and that it works.
+
+    Args:
+        responses: The experiment's responses.
+        surrogates: The models of the responses that were measured; a threshold without a model is left out.
+        feasibility: The model of whether a run works, None if no run failed: then that probability is left out.
+    """
+    log_probabilities = [
+        LogProbability(surrogates[name].process, float(surrogates[name].scale.to_model(np.array([threshold.bound]))[0]))
+        for name, threshold in thresholds_of(responses).items()
         if name in surrogates
     ]
-    return chances if feasibility is None else [*chances, LogProbability(feasibility, 0.0)]
+    return log_probabilities if feasibility is None else [*log_probabilities, LogProbability(feasibility, 0.0)]
 
 
 def expected_improvement_of(
     surrogate: Surrogate, pending: Array, is_acceptable: NDArray[np.bool_], rng: np.random.Generator
 ) -> LogExpectedImprovement:
-    """Build the expected improvement over the best of what is known and of what is pending.
+    """Build the expected improvement over the best of the observed and the pending runs.
 
-    The pending runs' responses are drawn from the posterior, several alternatives of all of them together, and the
-    process is conditioned on each alternative (Snoek et al. 2012, "Practical Bayesian Optimization of Machine
-    Learning Algorithms", section 3.2). The best is that of the predicted means, which noise misleads less than the
-    best of the observations.
+    Several alternatives of the pending runs' responses are drawn jointly from the posterior, and the process is
+    conditioned on each of them (Snoek et al. 2012, "Practical Bayesian Optimization of Machine Learning Algorithms",
+    section 3.2). The best is the highest predicted mean, because noise misleads the highest observation more.
 
     Args:
         surrogate: The objective's model.
@@ -133,23 +142,25 @@ def expected_improvement_of(
         is_acceptable = np.concatenate([is_acceptable, np.ones(len(pending), dtype=np.bool_)])
     means = process.expect(process.rows)
     means = means.reshape(len(means), -1)
-    # Where nothing was acceptable yet, all that is has to be found first: over the worst, every mean counts a little.
+    # Without an acceptable run, finding one comes first: over the worst mean, every row has some improvement, and the
+    # probability to be acceptable decides.
     known = is_acceptable[: len(surrogate.process.rows)]
     best = means[is_acceptable].max(axis=0) if known.any() else means.min(axis=0)
     return LogExpectedImprovement(process, best)
 
 
 def aimed_higher(improvement: LogExpectedImprovement) -> LogExpectedImprovement:
-    """Have the improvement counted from one standard deviation of the prior above the best.
+    """Return the expected improvement over the best plus one standard deviation of the prior.
 
-    What is little above the best counts nothing then, so that rows promise most of which little is known.
+    A run that is only a little above the best adds almost nothing to this expectation, so that rows with an uncertain
+    prediction have the highest values.
     """
     step = np.sqrt(improvement.process.hyperparameters.variance)
     return LogExpectedImprovement(improvement.process, improvement.best + step)
 
 
 def with_fantasies(process: GaussianProcess, pending: Array, k: int, rng: np.random.Generator) -> GaussianProcess:
-    """Condition a process on k alternatives of the responses at m pending rows, drawn together from the posterior."""
+    """Condition a process on k alternative responses at m pending rows, drawn jointly from its posterior."""
     means, covariance = process.joint(pending)
     noise = process.hyperparameters.noise
     roots, vectors = np.linalg.eigh(covariance + noise * np.eye(len(pending)))

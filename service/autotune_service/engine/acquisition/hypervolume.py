@@ -1,4 +1,4 @@
-"""The acquisition for several objectives: how much more volume a run is expected to dominate."""
+"""The acquisition function for several objectives: the expected hypervolume improvement."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ from autotune_service.engine.space.region import Region
 from autotune_wire.responses import Objective, Response
 
 _FANTASIES = {2: 8, 3: 4, 4: 4}
-_MAX_FRONT = {2: 100, 3: 60, 4: 40}  # of more, those that stand for all: the cells of four objectives grow fast
+_MAX_FRONT = {2: 100, 3: 60, 4: 40}  # a larger front is thinned: with four objectives the number of cells grows fast
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """Boxes without overlap that are together all that a front leaves undominated above a reference point.
+    """Boxes without overlap that together fill the volume above a reference point that a front does not dominate.
 
     Args:
-        lower: Their lower corners, shape (c, m).
-        upper: Their upper corners, infinite where nothing bounds them, shape (c, m).
+        lower: The lower corners of the c cells, shape (c, m).
+        upper: The upper corners, shape (c, m), infinite in an objective in which the cell has no bound.
     """
 
     lower: Array
@@ -35,14 +35,17 @@ class Cells:
 
     @classmethod
     def above(cls, front: Array, reference: Array) -> "Cells":
-        """Cut what each point of a front, shape (n, m), dominates out of all that lies above the reference point."""
+        """Build the cells above a reference point, shape (m,), that a front of n points, shape (n, m), leaves.
+
+        Each point in turn cuts the box that it dominates out of the cells.
+        """
         lower, upper = reference[None], np.full((1, len(reference)), np.inf)
         for point in front[np.argsort(-np.prod(np.maximum(front - reference, 0.0), axis=1), kind="stable")]:
             is_cut = (lower < point).all(axis=1)
             kept_lower, kept_upper = [lower[~is_cut]], [upper[~is_cut]]
             lower, upper = lower[is_cut], upper[is_cut].copy()
             for j, height in enumerate(point):
-                # What lies above the point in this objective, and below it in those before.
+                # This part lies above the point in this objective, and below the point in the objectives before.
                 is_above = upper[:, j] > height
                 part = lower[is_above].copy()
                 part[:, j] = np.maximum(part[:, j], height)
@@ -53,11 +56,12 @@ class Cells:
         return cls(lower, upper)
 
     def log_improvement(self, means: Array, sds: Array) -> tuple[Array, Array, Array]:
-        """Give the logarithm of the expected hypervolume improvement, and its derivatives by means and sds.
+        """Compute the logarithm of the expected hypervolume improvement, and its derivatives by means and sds.
 
-        The volume that a point adds to a cell is the product of what it adds to its sides, and the objectives are
-        independent: the expectation is the sum over the cells of products of differences of expected improvements
-        (Daulton et al. 2020, "Differentiable Expected Hypervolume Improvement", section 3.2, without the sampling).
+        In each cell a point dominates a box, whose volume is the product of its sides. The objectives are independent,
+        so that the expected volume is the product of the expected sides, and an expected side is the difference of two
+        expected improvements. The improvement is the sum over the cells (Daulton et al. 2020, "Differentiable Expected
+        Hypervolume Improvement", section 3.2, without the sampling).
 
         Args:
             means: Predicted means, shape (n, m).
@@ -71,18 +75,20 @@ class Cells:
         value = np.logaddexp.reduce(logs, axis=1)
         shares = np.exp(logs - value[:, None])
         slopes = [side.slopes(shares) for side in sides]
-        by_mean, by_sd = (np.stack(one, axis=1) for one in zip(*slopes, strict=True))
+        by_mean, by_sd = (np.stack(columns, axis=1) for columns in zip(*slopes, strict=True))
         return value, by_mean, by_sd
 
 
 @dataclass(frozen=True, slots=True)
 class _Sides:
-    """The sides of c cells in one objective, at n rows: logarithms of the expected part of each, shape (n, c).
+    """In one objective, the expected sides of the boxes that n rows dominate in c cells.
 
     Args:
-        log: Of the difference of the expected improvements over the side's two ends.
-        lower: The logarithm at the lower end, and its derivatives by mean and sd.
-        upper: The same at the upper end.
+        log: The logarithms of the expected sides, shape (n, c): each side is the expected improvement over the cell's
+            lower end minus that over its upper end.
+        lower: The logarithm of the expected improvement over the lower end, and its derivatives by mean and sd, each of
+            shape (n, c).
+        upper: The same for the upper end.
     """
 
     log: Array
@@ -91,7 +97,8 @@ class _Sides:
 
     @classmethod
     def of(cls, mean: Array, sd: Array, low: Array, high: Array) -> "_Sides":
-        levels, place = np.unique(np.concatenate([low, high]), return_inverse=True)  # many cells share their ends
+        """Compute the sides from the predictions at n rows, shape (n,), and the ends of c cells, shape (c,)."""
+        levels, place = np.unique(np.concatenate([low, high]), return_inverse=True)  # many cells share an end
         is_end = np.isfinite(levels)
         at = [np.full((len(mean), len(levels)), fill) for fill in (-np.inf, 0.0, 0.0)]
         for ends, found in zip(at, log_improvement(mean[:, None], sd[:, None], levels[is_end]), strict=True):
@@ -104,7 +111,11 @@ class _Sides:
         return cls(log, lower, upper)
 
     def slopes(self, shares: Array) -> tuple[Array, Array]:
-        """Give the derivatives of the whole by mean and sd, shape (n,), from the shares of the cells in it, (n, c)."""
+        """Compute the derivatives, shape (n,), of the logarithm of the whole improvement by mean and sd.
+
+        Args:
+            shares: Each cell's share of the whole improvement, shape (n, c).
+        """
         with np.errstate(invalid="ignore"):
             gain, loss = np.exp(self.lower[0] - self.log), np.exp(self.upper[0] - self.log)
             by_mean, by_sd = (
@@ -115,59 +126,61 @@ class _Sides:
 
 
 @dataclass(frozen=True, slots=True)
-class FrontImprovement:
-    """The logarithm of the expected hypervolume improvement, averaged over what the pending runs may come to.
+class LogExpectedHypervolumeImprovement:
+    """The logarithm of the expected hypervolume improvement, averaged over k alternative responses of pending runs.
 
     Args:
-        processes: Of each objective; where any runs are pending, conditioned on k alternatives of those, else k is 1.
-        cells: What is not dominated in each alternative, k of them.
+        processes: The model of each of the m objectives, conditioned on the observations and on the k alternatives.
+            Without pending runs k is 1, and the models are conditioned on the observations alone.
+        cells: The cells that the front of each alternative leaves, k of them.
     """
 
     processes: Sequence[GaussianProcess]
     cells: Sequence[Cells]
 
     def values(self, rows: Array) -> Array:
-        """Value rows, shape (n, d), to shape (n,)."""
+        """Compute the value, shape (n,), at each of n rows, shape (n, d)."""
         predicted = [process.predict(rows) for process in self.processes]
-        means, sds = self._shaped([one[0] for one in predicted], [one[1] for one in predicted])
+        means, sds = self._shaped([found[0] for found in predicted], [found[1] for found in predicted])
         logs = [cells.log_improvement(means[..., k], sds)[0] for k, cells in enumerate(self.cells)]
         return np.asarray(np.logaddexp.reduce(logs, axis=0) - np.log(len(logs)))
 
     def values_with_gradients(self, rows: Array) -> tuple[Array, Array]:
-        """Value rows and give the derivatives by them, shape (n, d)."""
+        """Compute the values, shape (n,), and their derivatives by the rows, shape (n, d)."""
         predicted = [process.predict_with_gradients(rows) for process in self.processes]
-        means, sds = self._shaped([one[0] for one in predicted], [one[1] for one in predicted])
-        found = [cells.log_improvement(means[..., k], sds) for k, cells in enumerate(self.cells)]
-        logs = np.stack([one[0] for one in found])
+        means, sds = self._shaped([found[0] for found in predicted], [found[1] for found in predicted])
+        improvements = [cells.log_improvement(means[..., k], sds) for k, cells in enumerate(self.cells)]
+        logs = np.stack([log for log, _, _ in improvements])
         values = np.logaddexp.reduce(logs, axis=0)
         shares = np.exp(logs - values)
         gradients = np.zeros_like(rows)
         for j, (_, _, mean_gradients, variance_gradients) in enumerate(predicted):
-            by_mean = np.stack([share * one[1][:, j] for share, one in zip(shares, found, strict=True)], axis=1)
-            by_sd = np.sum([share * one[2][:, j] for share, one in zip(shares, found, strict=True)], axis=0)
+            slopes = [(by_mean[:, j], by_sd[:, j]) for _, by_mean, by_sd in improvements]
+            by_mean = np.stack([share * slope for share, (slope, _) in zip(shares, slopes, strict=True)], axis=1)
+            by_sd = np.sum([share * slope for share, (_, slope) in zip(shares, slopes, strict=True)], axis=0)
             gradients += np.einsum("nk,nkd->nd", by_mean, mean_gradients.reshape(len(rows), -1, rows.shape[1]))
             gradients += (by_sd / (2.0 * sds[:, j]))[:, None] * variance_gradients
-        return values - np.log(len(found)), gradients
+        return values - np.log(len(improvements)), gradients
 
     @staticmethod
     def _shaped(means: Sequence[Array], variances: Sequence[Array]) -> tuple[Array, Array]:
-        """Give means of shape (n, m, k) and standard deviations of shape (n, m)."""
-        return np.stack([one.reshape(len(one), -1) for one in means], axis=1), np.sqrt(np.stack(variances, axis=1))
+        """Stack the objectives' means to shape (n, m, k), and their standard deviations to shape (n, m)."""
+        return np.stack([mean.reshape(len(mean), -1) for mean in means], axis=1), np.sqrt(np.stack(variances, axis=1))
 
 
 @dataclass(frozen=True, slots=True)
 class FrontScene:
-    """Models of several objectives and where they are to be explored.
+    """Models of several objectives, and the region to explore with them.
 
     Args:
         surrogates: The models of the responses that were measured, two objectives or more among them.
         responses: All responses.
-        region: Where suggestions may lie.
-        rows: What was run and did not fail, shape (n, d).
-        expected: What the models expect there of each objective that was measured, shape (n, m).
-        is_acceptable: Which of those meet the thresholds, shape (n,).
+        region: The rows that may be suggested.
+        rows: The rows of the runs that did not fail, shape (n, d).
+        expected: The predicted mean at these rows of each objective that was measured, shape (n, m).
+        is_acceptable: Which of these runs meet the thresholds, shape (n,).
         pending: Rows that are suggested but not told, shape (p, d).
-        chances: The logarithms of the probability to meet each threshold and, where runs failed, to work at all.
+        log_probabilities: The log probabilities that a run meets each threshold and, if any run failed, that it works.
     """
 
     surrogates: Mapping[str, Surrogate]
@@ -177,7 +190,7 @@ class FrontScene:
     expected: Array
     is_acceptable: NDArray[np.bool_]
     pending: Array
-    chances: Sequence[Acquisition]
+    log_probabilities: Sequence[Acquisition]
 
     @property
     def objectives(self) -> list[str]:
@@ -190,16 +203,16 @@ class FrontScene:
         return [self.surrogates[name].process for name in self.objectives]
 
 
-def hypervolume_improvement_of(scene: FrontScene, rng: np.random.Generator) -> FrontImprovement:
-    """Build the expected hypervolume improvement over what is known and pending.
+def hypervolume_improvement_of(scene: FrontScene, rng: np.random.Generator) -> LogExpectedHypervolumeImprovement:
+    """Build the expected hypervolume improvement over the front of the observed and the pending runs.
 
-    Each objective counts on its model's scale, where more is better and the spread is one. The front is that of the
-    predicted means, which noise misleads less than that of the observations; what does not meet the thresholds
-    dominates nothing.
+    Each objective is measured on its model's scale, where more is better and the spread is one. The front is that of
+    the predicted means, because noise misleads a front of observations more. Runs that miss a threshold are not on the
+    front.
 
     Args:
-        scene: The models and where to search.
-        rng: Draws the alternatives of what is pending.
+        scene: The models and the region to search.
+        rng: Draws the alternative responses of the pending runs, and the starts of the search for the reference point.
     """
     reference = _reference(scene, rng)
     processes, m = scene.processes, len(scene.objectives)
@@ -208,12 +221,15 @@ def hypervolume_improvement_of(scene: FrontScene, rng: np.random.Generator) -> F
         processes = [with_fantasies(process, scene.pending, _FANTASIES[m], rng) for process in processes]
         known = np.concatenate([scene.rows[scene.is_acceptable], scene.pending])
         means = np.stack([process.expect(known) for process in processes], axis=1)
-    fronts = (_thinned(one[pareto_indices(one)], _MAX_FRONT[m]) for one in np.moveaxis(means, 2, 0))
-    return FrontImprovement(processes, [Cells.above(front, reference) for front in fronts])
+    fronts = (_thinned(points[pareto_indices(points)], _MAX_FRONT[m]) for points in np.moveaxis(means, 2, 0))
+    return LogExpectedHypervolumeImprovement(processes, [Cells.above(front, reference) for front in fronts])
 
 
 def _thinned(front: Array, n: int) -> Array:
-    """Choose at most n points of a front: the best one in the first objective, then each far from those before."""
+    """Choose at most n points of a front that lie far apart.
+
+    The first is the best in the first objective; each next one is the farthest from those chosen before.
+    """
     if len(front) <= n:
         return front
     places = front / np.maximum(np.ptp(front, axis=0), np.finfo(float).tiny)
@@ -226,10 +242,11 @@ def _thinned(front: Array, n: int) -> Array:
 
 
 def _reference(scene: FrontScene, rng: np.random.Generator) -> Array:
-    """Give the reference point on the models' scales: as told, else inferred.
+    """Return the reference point on the models' scales, shape (m,): the user's value for an objective, else inferred.
 
-    It is inferred from the runs that are acceptable and from where each objective is predicted to be best: with the
-    runs alone, the ends of the front would not count as long as no run is near them.
+    The reference point is inferred from the acceptable runs and from the rows where each objective is predicted to be
+    best. From the runs alone it would be too high as long as no run is near the ends of the front: improvements at
+    these ends would not count.
     """
     known = scene.expected[scene.is_acceptable] if scene.is_acceptable.any() else scene.expected
     ends = np.concatenate(list(_ends(scene, rng)))
@@ -243,6 +260,8 @@ def _reference(scene: FrontScene, rng: np.random.Generator) -> Array:
 
 
 def _ends(scene: FrontScene, rng: np.random.Generator) -> Iterator[Array]:
+    """Find for each objective the row, shape (1, d), of the best prediction that is likely to be acceptable."""
     for process, expected in zip(scene.processes, scene.expected.T, strict=True):
         known = scene.rows[np.argsort(-expected, kind="stable")]
-        yield find_best(SumOfLogs([PredictedMean(process), *scene.chances]), scene.region, known, set(), rng).row[None]
+        acquisition = SumOfLogs([PredictedMean(process), *scene.log_probabilities])
+        yield find_best(acquisition, scene.region, known, set(), rng).row[None]

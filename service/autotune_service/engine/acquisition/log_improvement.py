@@ -1,4 +1,4 @@
-"""Logarithms that do not underflow: of expected improvement and of probabilities, with their derivatives."""
+"""The logarithms of expected improvement and of a probability, without underflow, and their derivatives."""
 
 import numpy as np
 from scipy.special import erfcx, log_ndtr, ndtr
@@ -7,20 +7,20 @@ from autotune_service.engine.arrays import Array
 
 _LOG_SQRT_2PI = 0.5 * np.log(2.0 * np.pi)
 _SQRT_HALF_PI = np.sqrt(0.5 * np.pi)
-_FAR = -1e3  # below it the difference of two terms loses digits that three terms of a series have
+_FAR = -1e3  # below this z, a series of three terms is more exact than the difference of two terms
 
 
 def log_improvement(mean: Array, sd: Array, best: Array | float) -> tuple[Array, Array, Array]:
-    """Give the logarithm of the expected improvement over ``best`` and its derivatives by mean and sd.
+    """Compute the logarithm of the expected improvement over ``best``, and its derivatives by mean and sd.
 
-    EI = sd h(z) with z = (mean - best) / sd and h(z) = phi(z) + z Phi(z). Far below 0, log h is that of phi plus the
-    logarithm of h / phi, as Ament et al. 2023, "Unexpected Improvements to Expected Improvement for Bayesian
-    Optimization", equations 8 and 9, do it.
+    EI = sd h(z) with z = (mean - best) / sd and h(z) = phi(z) + z Phi(z). For z below -1, log h is computed as
+    log phi + log(h / phi), after Ament et al. 2023, "Unexpected Improvements to Expected Improvement for Bayesian
+    Optimization", equations 8 and 9.
 
     Args:
         mean: Predicted means, any shape.
-        sd: Predicted standard deviations, a shape that broadcasts with it, all above 0.
-        best: What has to be improved on.
+        sd: Predicted standard deviations, all above 0, in a shape that broadcasts with that of the means.
+        best: The value to improve on, in a shape that broadcasts with that of the means.
     """
     z = (mean - best) / sd
     mills, ratio = _below(np.minimum(z, -1.0))
@@ -35,7 +35,7 @@ def log_improvement(mean: Array, sd: Array, best: Array | float) -> tuple[Array,
 
 
 def log_probability(mean: Array, sd: Array) -> tuple[Array, Array, Array]:
-    """Give the logarithm of the probability that a value is above 0, and its derivatives by mean and sd."""
+    """Compute the logarithm of the probability that a normal value is above 0, and its derivatives by mean and sd."""
     z = mean / sd
     value = log_ndtr(z)
     near = np.maximum(z, -1.0)
@@ -46,7 +46,7 @@ def log_probability(mean: Array, sd: Array) -> tuple[Array, Array, Array]:
 
 
 def _below(z: Array) -> tuple[Array, Array]:
-    """Give Phi / phi and h / phi for z of at most -1, where h / phi = 1 + z Phi / phi."""
+    """Compute Phi / phi and h / phi for z of at most -1, where h / phi = 1 + z Phi / phi."""
     squares = np.square(np.minimum(z, _FAR))
     far_ratio = (1.0 - (3.0 - 15.0 / squares) / squares) / squares
     mills = np.where(z < _FAR, (far_ratio - 1.0) / z, _SQRT_HALF_PI * erfcx(-z / np.sqrt(2.0)))

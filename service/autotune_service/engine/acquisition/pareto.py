@@ -1,4 +1,4 @@
-"""Several objectives: what is not dominated, the volume that it dominates, and from where that is measured."""
+"""Several objectives: the Pareto front, the hypervolume that it dominates, and the reference point of that volume."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,15 +9,15 @@ _BEYOND_NADIR = 0.1  # of the front's range
 
 
 def pareto_indices(values: Array) -> NDArray[np.int64]:
-    """Find the points that no other is better than in one objective and at least as good as in all.
+    """Find the points of the Pareto front: no other point is better in one objective and at least as good in all.
 
     Args:
         values: Points, shape (n, m), each objective to be maximized.
 
     Returns:
-        Their indices in ascending order; points that are equal are on the front together.
+        The indices of the front's points in ascending order; equal points are on the front together.
     """
-    left = np.lexsort(-values.T[::-1])  # a point can be dominated only by one before it
+    left = np.lexsort(-values.T[::-1])  # in this order a point can be dominated only by an earlier one
     chosen: list[int] = []
     while len(left):
         point, others = values[left[0]], values[left[1:]]
@@ -27,14 +27,14 @@ def pareto_indices(values: Array) -> NDArray[np.int64]:
 
 
 def best_first(values: Array, n: int) -> NDArray[np.int64]:
-    """Order points by front: those that nothing dominates, then those that nothing else dominates, and so on.
+    """Order points by front: the Pareto front first, then the Pareto front of the remaining points, and so on.
 
     Args:
         values: Points, shape (m, k), each objective to be maximized.
-        n: How many are wanted.
+        n: The number of points wanted.
 
     Returns:
-        The indices of the first n points, of all where there are fewer.
+        The indices of the first n points, or of all points if there are fewer.
     """
     left, order = np.arange(len(values)), np.empty(0, dtype=np.int64)
     while len(left) and len(order) < n:
@@ -45,36 +45,36 @@ def best_first(values: Array, n: int) -> NDArray[np.int64]:
 
 
 def hypervolume(values: Array, reference: Array) -> float:
-    """Give the volume that points dominate above a reference point, exactly.
+    """Compute the exact volume that points dominate above a reference point.
 
-    The points are taken by their last objective, from the worst on. Each adds the volume below it that none of those
-    after it dominates: at its height, a volume of one objective less. This is the exclusive volume of While et al.
-    2012, "A Fast Way of Calculating Exact Hypervolumes", in slices.
+    The points are sorted by their last objective, the worst first. Each point adds the volume that it dominates and no
+    later point does: its height in the last objective times a volume of one objective less. This is the exclusive
+    volume of While et al. 2012, "A Fast Way of Calculating Exact Hypervolumes", in slices.
 
     Args:
         values: Points, shape (n, m) with m at least 2, each objective to be maximized.
-        reference: The worst point of interest, shape (m,); points that are not better in all objectives add nothing.
+        reference: The reference point, shape (m,); a point that is not better in every objective adds nothing.
     """
     heights = values - reference
     return _volume(heights[(heights > 0).all(axis=1)])
 
 
 def reference_point(values: Array) -> Array:
-    """Infer a reference point: as far below the worst of the front as a tenth of the front's range.
+    """Infer a reference point: in each objective, a tenth of the front's range below the front's worst value.
 
-    That is BoTorch's ``infer_reference_point``, after Ishibuchi et al. 2011. Where the front has no range in an
-    objective, BoTorch takes the size of the value itself, which depends on where its unit has the zero; here it is the
-    range over all points that counts, and only where that is nothing too, the size.
+    The rule is that of BoTorch's ``infer_reference_point``, after Ishibuchi et al. 2011, except for an objective in
+    which the front has no range. There BoTorch uses the absolute value, which depends on the unit's zero. This function
+    uses the range of all points, and the absolute value only if that range is 0 too.
 
     Args:
         values: Points, shape (n, m), n at least 1, each objective to be maximized.
 
     Returns:
-        The point, shape (m,).
+        The reference point, shape (m,).
     """
     front = values[pareto_indices(values)]
     sizes = np.abs(front).max(axis=0)
-    with np.errstate(over="ignore"):  # a range may be beyond what a number can be
+    with np.errstate(over="ignore"):  # a range may be too large for a float
         ranges = np.ptp(front, axis=0)
         ranges = np.where(ranges > 0, ranges, np.ptp(values, axis=0))
         ranges = np.where(ranges > 0, ranges, np.where(sizes > 0, sizes, 1.0))
@@ -83,6 +83,7 @@ def reference_point(values: Array) -> Array:
 
 
 def _volume(heights: Array) -> float:
+    """Compute the volume that points of positive heights, shape (n, m), dominate above 0."""
     if heights.shape[1] == 2:
         return _area(heights)
     heights = heights[pareto_indices(heights)]
@@ -96,6 +97,7 @@ def _volume(heights: Array) -> float:
 
 
 def _area(heights: Array) -> float:
+    """Compute the volume for two objectives, heights of shape (n, 2)."""
     if not len(heights):
         return 0.0
     heights = heights[np.argsort(-heights[:, 0], kind="stable")]

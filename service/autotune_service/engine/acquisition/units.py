@@ -1,4 +1,4 @@
-"""From the value that a search maximized to one that people read, in the responses' own units."""
+"""From the value that a search maximized to one that users read, in the responses' own units."""
 
 import math
 from collections.abc import Sequence
@@ -16,21 +16,25 @@ _AMOUNTS: frozenset[AcquisitionKind] = frozenset(
         "expected_hypervolume_improvement",
     }
 )
-_LARGEST_LOG = 709.0  # of the largest double, nearly
+_LARGEST_LOG = 709.0  # just below the logarithm of the largest double
 
 
 def is_level(kind: AcquisitionKind) -> bool:
-    """Whether a value of this kind is a response; all others are maximized by their logarithm."""
+    """Return whether a value of this kind is a response level; the other kinds are maximized as logarithms."""
     return kind in _LEVELS
 
 
 def value_in_units(value: float, kind: AcquisitionKind, scales: Sequence[ResponseScale]) -> float:
-    """Give what a value is worth: a response, an amount in the product of the objectives' units, or a plain number.
+    """Convert a maximized value to the users' units.
 
     Args:
-        value: What was maximized, of responses on the models' scales.
-        kind: What it tells.
-        scales: Those of the objectives that it is about.
+        value: The value that the search maximized, computed from responses on the models' scales.
+        kind: The quantity that the value measures.
+        scales: The scales of the objectives that the value depends on.
+
+    Returns:
+        A level in the response's unit, an amount in the product of the objectives' units, or a number without a unit,
+        such as a probability.
     """
     if is_level(kind):
         return scales[0].from_model(value, 0.0)[0]

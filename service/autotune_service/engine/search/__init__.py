@@ -1,1 +1,1 @@
-"""The search for the row that an acquisition function values most."""
+"""The search for the row where an acquisition function has its highest value."""

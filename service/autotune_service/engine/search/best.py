@@ -1,4 +1,7 @@
-"""Finds the row of a region that an acquisition values most: sample, climb, change settings one by one, repeat."""
+"""Finds the row of a region where an acquisition function has its highest value.
+
+The search samples rows, climbs from the best of them, changes their settings one by one, and climbs again.
+"""
 
 from collections.abc import Set
 from dataclasses import dataclass
@@ -11,20 +14,20 @@ from autotune_service.engine.space.encoding import Key
 from autotune_service.engine.space.region import EmptyRegionError, Region
 
 _SAMPLES = 512
-_NEAR_BEST, _NEAR_EACH = 5, 16  # around the most promising rows known, so many variants at each distance
+_NEAR_BEST, _NEAR_EACH = 5, 16  # around the best known rows, so many variants at each distance
 _DISTANCES = (0.2, 0.05)
-_MEAN_CHANGED = 20.0  # columns that a variant changes on average: in a space of many, few at a time find more
-_CHANGED_SETTINGS = 0.3
+_MEAN_CHANGED = 20.0  # numbers that a variant changes on average; with many columns, changing few at a time finds more
+_CHANGED_SETTINGS = 0.3  # the probability that a variant changes a setting
 _STARTS, _CLIMB_STEPS, _ROUNDS = 4, 25, 4
-_APART = 0.1
-_GAIN = 1e-6
-_MOST_CHANGED = 256  # changes of a row that are valued at a time: of more, a random choice
-_BLOCK = 1024  # rows valued at a time, which bounds the memory
+_APART = 0.1  # the least distance between two starts, in the column where they differ most
+_GAIN = 1e-6  # the least gain for which a setting is changed
+_MOST_CHANGED = 256  # changes of a row that are tried in a round; of more changes, a random choice is tried
+_BLOCK = 1024  # rows whose value is computed at a time, which bounds the memory
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A row, its acquisition value, and whether it is none of the taken ones."""
+    """A row, shape (d,), its acquisition value, and whether the row is new, that is not taken."""
 
     row: Array
     value: float
@@ -32,49 +35,52 @@ class Found:
 
 
 def find_best(
-    acquisition: Acquisition, region: Region, promising: Array, taken: Set[Key], rng: np.random.Generator
+    acquisition: Acquisition, region: Region, best_known: Array, taken: Set[Key], rng: np.random.Generator
 ) -> Found:
-    """Find the row of the highest value among those that are not taken.
+    """Find the row of the highest value among the rows that are not taken.
 
-    A region whose rows are all taken gives the most promising of them again.
+    If the search finds only taken rows, the result is the one of the highest value.
 
     Args:
-        acquisition: What to maximize.
-        region: Where.
-        promising: Rows near which to look more closely, the best first, shape (n, d).
+        acquisition: The function to maximize.
+        region: The region to search.
+        best_known: Known rows, the best first, shape (n, d); the search samples more rows near the first few.
         taken: The keys of rows that are told or pending.
-        rng: Draws the starts.
+        rng: Draws the candidates.
 
     Raises:
-        EmptyRegionError: If the region holds no row.
+        EmptyRegionError: If no row of the region is found.
     """
     if region.is_listed:
         rows = region.all_rows()
         if not len(rows):
             raise EmptyRegionError("no configuration meets the constraints at the fixed values")
         return _best_of(rows, _values(acquisition, rows), region, taken)
-    candidates = _candidates(region, promising, rng)
+    candidates = _candidates(region, best_known, rng)
     values = _values(acquisition, candidates)
     starts = _spread(candidates, values)
-    rows, ends = _climbed(acquisition, region, candidates[starts], _CLIMB_STEPS)
+    climbed, climbed_values = _climbed(acquisition, region, candidates[starts], _CLIMB_STEPS)
     for _ in range(_ROUNDS):
-        rows, ends, has_changed = _changed(acquisition, region, rows, ends, rng)
+        climbed, climbed_values, has_changed = _changed(acquisition, region, climbed, climbed_values, rng)
         if not has_changed:
             break
-        rows, ends = _climbed(acquisition, region, rows, _CLIMB_STEPS // 2)
-    return _best_of(np.concatenate([rows, candidates]), np.concatenate([ends, values]), region, taken)
+        climbed, climbed_values = _climbed(acquisition, region, climbed, _CLIMB_STEPS // 2)
+    rows, values = np.concatenate([climbed, candidates]), np.concatenate([climbed_values, values])
+    return _best_of(rows, values, region, taken)
 
 
-def _candidates(region: Region, promising: Array, rng: np.random.Generator) -> Array:
+def _candidates(region: Region, best_known: Array, rng: np.random.Generator) -> Array:
+    """Sample rows over the region and near the best known rows, shape (n, d)."""
     d = len(region.encoding.columns)
     rows = region.sample(_SAMPLES, rng.random((_SAMPLES, d)), rng)
-    near = [_variants(region, row, distance, rng) for row in promising[:_NEAR_BEST] for distance in _DISTANCES]
-    traded = [region.exchanged(row) for row in promising[:_NEAR_BEST]]
+    near = [_variants(region, row, distance, rng) for row in best_known[:_NEAR_BEST] for distance in _DISTANCES]
+    traded = [region.exchanged(row) for row in best_known[:_NEAR_BEST]]
     return np.concatenate([rows, *near, *traded])
 
 
 def _variants(region: Region, row: Array, distance: float, rng: np.random.Generator) -> Array:
-    traded = set() if region.mixture is None else set(region.mixture.members)  # alone they would break their sums
+    """Draw variants of a row, shape (d,), with some numbers moved by about a distance and some settings changed."""
+    traded = set() if region.mixture is None else set(region.mixture.members)  # changed alone they would break a sum
     rows = np.repeat(row[None], _NEAR_EACH, axis=0)
     for j in (j for j in region.continua if j not in traded):
         is_moved = rng.random(_NEAR_EACH) < _MEAN_CHANGED / len(row)
@@ -87,7 +93,7 @@ def _variants(region: Region, row: Array, distance: float, rng: np.random.Genera
 
 
 def _spread(rows: Array, values: Array) -> list[int]:
-    """Choose the highest rows to climb from, none next to a higher one."""
+    """Choose the rows to climb from: those of the highest values, none close to another that is chosen."""
     chosen: list[int] = []
     for i in np.argsort(-values, kind="stable"):
         if all(np.abs(rows[i] - rows[k]).max() > _APART for k in chosen):
@@ -98,11 +104,12 @@ def _spread(rows: Array, values: Array) -> list[int]:
 
 
 def _climbed(acquisition: Acquisition, region: Region, rows: Array, n_steps: int) -> tuple[Array, Array]:
+    """Climb from feasible rows, and move the ends to the nearest settings; a row whose end is infeasible stays."""
     if region.mixture is None:
         ended, values = climb(acquisition, rows, region.continua, n_steps)
     else:
         ended, values = climb_within(acquisition, rows, region.continua, region.mixture, n_steps)
-    snapped = region.settled(ended)  # whole numbers of a wide range were climbed as a continuum
+    snapped = region.settled(ended)  # whole numbers of a wide range climb as continuous numbers
     if np.array_equal(snapped, ended) and not region.constraints:
         return ended, values
     is_feasible = region.holds(snapped)
@@ -113,22 +120,23 @@ def _climbed(acquisition: Acquisition, region: Region, rows: Array, n_steps: int
 def _changed(
     acquisition: Acquisition, region: Region, rows: Array, values: Array, rng: np.random.Generator
 ) -> tuple[Array, Array, bool]:
-    """Take for each row the best change of a setting, where one is better."""
-    options = [region.changed(row, _MOST_CHANGED, rng) for row in rows]
-    if not sum(map(len, options)):
+    """Make for each row the best change of a setting, if a change raises its value; return whether any row changed."""
+    changes = [region.changed(row, _MOST_CHANGED, rng) for row in rows]
+    if not sum(map(len, changes)):
         return rows, values, False
-    gains = _values(acquisition, np.concatenate(options))
+    change_values = _values(acquisition, np.concatenate(changes))
     rows, values, has_changed = rows.copy(), values.copy(), False
     first = 0
-    for k, option in enumerate(options):
-        own = gains[first : first + len(option)]
-        first += len(option)
+    for k, changed_rows in enumerate(changes):
+        own = change_values[first : first + len(changed_rows)]
+        first += len(changed_rows)
         if len(own) and own.max() > values[k] + _GAIN:
-            rows[k], values[k], has_changed = option[int(own.argmax())], own.max(), True
+            rows[k], values[k], has_changed = changed_rows[int(own.argmax())], own.max(), True
     return rows, values, has_changed
 
 
 def _best_of(rows: Array, values: Array, region: Region, taken: Set[Key]) -> Found:
+    """Return the row of the highest value that is not taken, or of the highest value if all are taken."""
     order = np.argsort(-values, kind="stable")
     for i in order:
         if region.encoding.keys(rows[i : i + 1])[0] not in taken:

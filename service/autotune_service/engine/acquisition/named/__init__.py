@@ -1,4 +1,4 @@
-"""What serves the names that an experiment can choose: surrogates by ``model_type``, acquisitions by ``acq_func``.
+"""The acquisition functions that an experiment chooses by name, with ``acq_func``.
 
-``names`` and ``models`` load no torch. The others do, and are imported only where a name needs them.
+``names`` loads no torch. ``serving`` does, and is imported only for a name that needs torch.
 """

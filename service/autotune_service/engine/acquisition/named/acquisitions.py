@@ -1,4 +1,4 @@
-"""The acquisitions by name, for one objective, most of them BoTorch's own."""
+"""The acquisition functions by name, for one objective; most of them are BoTorch's own."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,57 +25,64 @@ from autotune_service.engine.acquisition.named.fidelity import fidelity_entropy
 from autotune_service.engine.acquisition.named.knowledge_gradient import KnowledgeGradient, final_choices
 from autotune_service.engine.acquisition.named.names import KINDS
 from autotune_service.engine.acquisition.named.noisy import noisy_improvement
-from autotune_service.engine.acquisition.named.scene import LogAbove, Scene
+from autotune_service.engine.acquisition.named.scene import LogAbove, Scene, conditioned_on_predictions
 from autotune_service.engine.acquisition.units import is_level
 from autotune_service.engine.model.subset import representatives
 from autotune_service.engine.search.ascent import Acquisition
 from autotune_wire.experiments import AcqFunc
 
 BETA = 4.0
-"""Of the upper confidence bound: its root is the number of standard deviations added to the mean."""
+"""The upper confidence bound adds the square root of this number, in standard deviations, to the mean."""
 
 MARGIN = 0.01
-"""What counts as an improvement to the probability of one, in standard deviations of the responses: without it, the
-same again is as likely as not to be one."""
+"""The least improvement that the probability of improvement counts, in standard deviations of the responses.
+
+Without a margin, repeating the best run would have a probability of about one half."""
 
 _SAMPLES = 128
 _MAX_VALUES = 16
-_MAX_JOINT = 8  # pending rows that are sampled together with a candidate; of more, the first are believed
+_MAX_JOINT = 8  # pending rows that are sampled jointly with a candidate
 _MAX_BASELINE = 200
-_SURE = 0.05  # how sharply a sampled probability counts an improvement, in standard deviations of the responses
-_HOPELESS_SDS = 6.0  # as in BoTorch's get_infeasible_cost
-_LEAST = 1e-12  # of which a logarithm is taken
+_SMOOTHING = 0.05  # BoTorch's tau: the width, in standard deviations of the responses, of the step at no improvement
+_HOPELESS_SDS = 6.0  # standard deviations below the mean, as in BoTorch's get_infeasible_cost
+_LEAST = 1e-12  # the smallest value that a logarithm is taken of
 
 Forward = Callable[[Tensor], Tensor]
 
 
-def acquisition_by_name(name: AcqFunc, scene: Scene, chances: list[Acquisition]) -> list[Acquisition]:
-    """Give what is to be added up to the acquisition of this name.
+def acquisition_by_name(name: AcqFunc, scene: Scene, log_probabilities: list[Acquisition]) -> list[Acquisition]:
+    """Build the acquisition functions whose sum is the one of this name.
 
     Args:
-        name: Any but auto and ExpectedImprovement, which need no torch.
-        scene: The objective's model and where to search.
-        chances: Logarithms of the probability that a run works. An acquisition that is no logarithm is counted from a
-            floor then, the lowest of what a row may be worth, as BoTorch does with infeasible points.
+        name: Any name but auto and ExpectedImprovement, which need no torch.
+        scene: The objective's model and the region to search.
+        log_probabilities: The log probability that a run works, or nothing. With it, an acquisition function that is
+            a response level (a mean or a confidence bound) is replaced by the logarithm of its height above a floor,
+            the lowest value that a row may have; BoTorch gives infeasible points such a value.
     """
     if name == "NoisyExpectedImprovement":
         rng = np.random.default_rng(scene.seed)
-        return [noisy_improvement(scene.process, scene.pending, rng), *chances]
+        return [noisy_improvement(scene.process, scene.pending, rng), *log_probabilities]
     with undisturbed(scene.seed):
         acquisition: Acquisition = TorchAcquisition(_BUILDERS[name](_with_few_pending(name, scene)))
-    if chances and is_level(KINDS[name]):
+    if log_probabilities and is_level(KINDS[name]):
         acquisition = LogAbove(acquisition, _floor(scene))
-    return [acquisition, *chances]
+    return [acquisition, *log_probabilities]
 
 
 def _with_few_pending(name: AcqFunc, scene: Scene) -> Scene:
+    """Return the scene with at most as many pending rows as the acquisition function samples jointly.
+
+    At the other pending rows, the oldest, the model is conditioned on its own predictions.
+    """
     n_joint = _MAX_JOINT if name in _JOINT else 0
-    n_believed = max(len(scene.pending) - n_joint, 0)
-    believed, joint = scene.pending[:n_believed], scene.pending[n_believed:]
-    return replace(scene.believing(believed), pending=joint)
+    n_predicted = max(len(scene.pending) - n_joint, 0)
+    process = conditioned_on_predictions(scene.process, scene.pending[:n_predicted])
+    return replace(scene, process=process, pending=scene.pending[n_predicted:])
 
 
 def _floor(scene: Scene) -> float:
+    """Return the lowest mean less ``_HOPELESS_SDS`` standard deviations, over the runs and rows of the region."""
     means, variances = scene.process.predict(np.concatenate([scene.process.rows, scene.drawn_rows()]))
     return float((means - _HOPELESS_SDS * np.sqrt(variances)).min())
 
@@ -106,10 +113,10 @@ def _sampled_noisy_improvement(scene: Scene) -> AcquisitionFunction:
 
 
 def _sampled_probability(scene: Scene) -> Forward:
-    chance = qProbabilityOfImprovement(
-        _model(scene), best_f=scene.best + MARGIN, sampler=_sampler(scene), X_pending=_pending(scene), tau=_SURE
+    probability = qProbabilityOfImprovement(
+        _model(scene), best_f=scene.best + MARGIN, sampler=_sampler(scene), X_pending=_pending(scene), tau=_SMOOTHING
     )
-    return _log_of(chance)
+    return _log_of(probability)
 
 
 def _sampled_regret(scene: Scene) -> AcquisitionFunction:

@@ -1,4 +1,4 @@
-"""From a Gaussian process of ours to a model of BoTorch's, and from an acquisition of BoTorch's to one of ours."""
+"""Our Gaussian process as a model for BoTorch, and BoTorch's acquisition functions as ones for our search."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,22 +17,23 @@ from autotune_service.engine.arrays import Array
 from autotune_service.engine.model.gaussian_process import GaussianProcess
 
 _SQRT5 = 5.0**0.5
-_LEAST_SQUARE = 1e-30  # a root has no derivative at 0; that of the kernel is 0 there
-_LEAST_VARIANCE = 1e-12  # of the prior's, as in our own process
-_BLOCK = 256  # rows valued at a time, which bounds the memory
+_LEAST_SQUARE = 1e-30  # the square root has no derivative at 0, where the kernel's derivative is 0
+_LEAST_VARIANCE = 1e-12  # a share of the prior's variance, as in our own process
+_BLOCK = 256  # rows whose value is computed at a time, which bounds the memory
 
 
 class ProcessModel(GPyTorchModel):  # type: ignore[misc] # BoTorch is untyped
-    """A Gaussian process of ours, as a model of BoTorch's.
+    """Our Gaussian process as a model for BoTorch.
 
-    It predicts what ours does and is differentiable by our rows; by a code the derivative is 0. BoTorch's own model of
-    the same kernel over one-hot codes gives the same numbers, but takes several times as long.
+    The model predicts the same as our process. Its predictions are differentiable by the rows; their derivative by a
+    code is 0. BoTorch's own model of the same kernel over one-hot codes computes the same numbers, but takes several
+    times as long.
     """
 
     def __init__(self, process: GaussianProcess) -> None:
         super().__init__()
         self._posterior = _Posterior(process)
-        self.train_inputs = (tensor(process.rows),)  # what BoTorch takes the batch shape from
+        self.train_inputs = (tensor(process.rows),)  # BoTorch reads the batch shape from these
         self._num_outputs = 1
 
     def posterior(
@@ -42,24 +43,24 @@ class ProcessModel(GPyTorchModel):  # type: ignore[misc] # BoTorch is untyped
         observation_noise: bool = False,
         posterior_transform: None = None,
     ) -> GPyTorchPosterior:
-        """Give the joint posterior at rows of shape (..., q, d)."""
+        """Return the joint posterior at rows of shape (..., q, d)."""
         return GPyTorchPosterior(self._posterior.at(X, has_noise=observation_noise))
 
     def changes(self, rows: Tensor, choices: Tensor) -> Tensor:
-        """Tell how far a run that comes out one standard deviation above its prediction raises other predictions.
+        """Compute how far a response one standard deviation above its prediction raises the predicted means.
 
         Args:
-            rows: Where the run is, shape (..., 1, d).
-            choices: Where the predictions are, shape (m, d); that at the run itself comes last.
+            rows: The run's row, shape (..., 1, d).
+            choices: The m other rows, shape (m, d).
 
         Returns:
-            The changes of the mean, shape (..., m + 1).
+            The changes of the means, shape (..., m + 1), at the m rows first and at the run's own row last.
         """
         return self._posterior.changes(rows, choices)
 
 
 class _Posterior:
-    """The posterior of one process, in torch."""
+    """The posterior of our process, computed in torch."""
 
     def __init__(self, process: GaussianProcess) -> None:
         own = process.hyperparameters
@@ -76,7 +77,7 @@ class _Posterior:
         self._spreading = torch.linalg.solve_triangular(factor, identity, upper=False).mT
 
     def at(self, rows: Tensor, *, has_noise: bool) -> MultivariateNormal:
-        """Give the joint distribution at rows of shape (..., q, d)."""
+        """Return the joint distribution at rows of shape (..., q, d), with the noise of a run if ``has_noise``."""
         is_shared = _are_shared(rows)
         if is_shared.any():
             mean, covariance = self._joint_with_shared(rows, is_shared)
@@ -87,6 +88,7 @@ class _Posterior:
         return MultivariateNormal(mean, DenseLinearOperator(covariance))
 
     def changes(self, rows: Tensor, choices: Tensor) -> Tensor:
+        """Compute the changes of the means as described in ``ProcessModel.changes``."""
         spread = self._kernel(rows, self._rows) @ self._spreading
         variance = self._bounded(spread)
         to_choices = self._kernel(rows, choices) - spread @ (self._kernel(choices, self._rows) @ self._spreading).mT
@@ -94,6 +96,7 @@ class _Posterior:
         return covariance / (variance + self._noise).sqrt()
 
     def _joint(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute means (..., q), covariance (..., q, q), and the spread (..., q, n) that cross-covariances need."""
         to_known = self._kernel(rows, self._rows)
         spread = to_known @ self._spreading
         if rows.shape[-2] == 1:
@@ -103,7 +106,7 @@ class _Posterior:
         return self._mean + to_known @ self._weights, covariance, spread
 
     def _joint_with_shared(self, rows: Tensor, is_shared: Tensor) -> tuple[Tensor, Tensor]:
-        """Give mean and covariance where some of the q rows are the same throughout the batch: those but once."""
+        """Compute mean and covariance for a batch in which some of the q rows are shared: these are predicted once."""
         shared, own = rows[0, is_shared].detach(), rows[:, ~is_shared]
         shared_mean, shared_covariance, shared_spread = self._joint(shared)
         own_mean, own_covariance, own_spread = self._joint(own)
@@ -120,7 +123,7 @@ class _Posterior:
         return variance.clamp_min(_LEAST_VARIANCE * self._variance)
 
     def _kernel(self, a: Tensor, b: Tensor) -> Tensor:
-        """Give the prior covariance between rows (..., n, d) and (..., m, d)."""
+        """Compute the prior covariance, shape (..., n, m), between rows (..., n, d) and (..., m, d)."""
         squares = self._squares(a[..., self._numbers] * self._roots, b[..., self._numbers] * self._roots)
         for j in self._codes:
             differ = a[..., j].detach().unsqueeze(-1) != b[..., j].unsqueeze(-2)
@@ -130,13 +133,14 @@ class _Posterior:
 
     @staticmethod
     def _squares(a: Tensor, b: Tensor) -> Tensor:
+        """Compute the squared distances, shape (..., n, m), between rows (..., n, d) and (..., m, d)."""
         products = a @ b.mT
         sums = a.square().sum(dim=-1).unsqueeze(-1) + b.square().sum(dim=-1).unsqueeze(-2)
         return (sums - 2.0 * products).clamp_min(0.0)
 
 
 class TorchAcquisition:
-    """An acquisition that torch computes, as our search asks for it.
+    """An acquisition function that torch computes, in the form that our search needs.
 
     Args:
         forward: Maps rows of shape (n, 1, d) to values of shape (n,).
@@ -146,13 +150,13 @@ class TorchAcquisition:
         self._forward = forward
 
     def values(self, rows: Array) -> Array:
-        """Value rows, shape (n, d), to shape (n,)."""
+        """Compute the value, shape (n,), at each of n rows, shape (n, d)."""
         with undisturbed(), torch.no_grad():
             blocks = torch.split(tensor(rows).unsqueeze(-2), _BLOCK)
             return array(torch.cat([self._forward(block) for block in blocks]))
 
     def values_with_gradients(self, rows: Array) -> tuple[Array, Array]:
-        """Value rows and give the derivatives by them, shape (n, d)."""
+        """Compute the values, shape (n,), and their derivatives by the rows, shape (n, d)."""
         with undisturbed(), torch.enable_grad():
             variables = tensor(rows).requires_grad_()
             values = self._forward(variables.unsqueeze(-2))
@@ -161,7 +165,10 @@ class TorchAcquisition:
 
 
 def _are_shared(rows: Tensor) -> Tensor:
-    """Tell which of q rows are the same throughout a batch, shape (q,); none where all are, as it may be by chance."""
+    """Find which of the q rows are the same in every element of the batch, shape (q,).
+
+    If all q rows are the same, none is reported: the candidate, which is not shared, may be the same by chance.
+    """
     if rows.dim() != 3 or len(rows) == 1:
         return torch.zeros(rows.shape[-2], dtype=torch.bool)
     is_shared = (rows.detach() == rows.detach()[:1]).all(dim=-1).all(dim=0)
@@ -170,10 +177,10 @@ def _are_shared(rows: Tensor) -> Tensor:
 
 @contextmanager
 def undisturbed(seed: int | None = None) -> Iterator[None]:
-    """Keep torch's generator and the warnings as they are, whatever BoTorch does in between.
+    """Run a block of BoTorch's code without a lasting effect on torch's generator and on the warning filters.
 
     Args:
-        seed: What torch's generator starts from meanwhile; without, nothing is to be drawn.
+        seed: The seed of torch's generator within the block; None for a block that draws nothing.
     """
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # BoTorch's hints at other acquisitions and at small samples
@@ -188,5 +195,5 @@ def tensor(values: Array) -> Tensor:
 
 
 def array(values: Tensor) -> NDArray[np.float64]:
-    """Give a tensor's numbers."""
+    """Return a tensor's numbers as an array, without their gradients; the memory is shared."""
     return np.asarray(values.detach().numpy(), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Max-value entropy per cost, where a covariate says how exact a run is."""
+"""Max-value entropy per cost, for spaces with a fidelity: a covariate that sets how exact and expensive a run is."""
 
 import numpy as np
 from botorch.acquisition.cost_aware import InverseCostWeightedUtility
@@ -12,13 +12,19 @@ from autotune_service.engine.space.columns import Column
 from autotune_wire.space import CatCovariate
 
 LEAST_COST = 0.05
-"""Of a run at the lowest fidelity, where one at the highest costs 1: starting a run costs something too."""
+"""The least cost of a run at the lowest fidelity, as a share of a run at the highest: starting a run has a cost."""
 
 
 def fidelity_entropy(model: ProcessModel, scene: Scene, n_max_values: int) -> qMultiFidelityMaxValueEntropy:
-    """Build the entropy of the best value at the highest fidelity that a run at any fidelity takes away, per cost.
+    """Build the expected information per cost of a run at any fidelity about the best value at the highest fidelity.
 
-    The cost is proportional to the fidelity where that is above 0, and never below ``LEAST_COST``.
+    The information is the expected reduction of the best value's entropy. The cost grows linearly with the fidelity, up
+    to 1 at the highest, from ``cost_of_lowest`` at the lowest.
+
+    Args:
+        model: The objective's model.
+        scene: The region to search, which has one fidelity.
+        n_max_values: The number of samples of the best value.
     """
     columns = scene.region.encoding.columns
     j = next(j for j, column in enumerate(columns) if column.covariate.role == "fidelity")
@@ -41,7 +47,11 @@ def fidelity_entropy(model: ProcessModel, scene: Scene, n_max_values: int) -> qM
 
 
 def cost_of_lowest(column: Column) -> float:
-    """Give what a run at the lowest fidelity costs, as a share of one at the highest."""
+    """Return the cost of a run at the lowest fidelity, as a share of the cost at the highest.
+
+    The share is the ratio of the two fidelities, but at least ``LEAST_COST``; that also holds if the lowest fidelity
+    is not above 0.
+    """
     assert not isinstance(column.covariate, CatCovariate)
     low, high = float(column.covariate.min), float(column.covariate.max)
     return max(low / high, LEAST_COST) if low > 0 else LEAST_COST

@@ -1,4 +1,4 @@
-"""Noisy expected improvement in closed form: expected improvement averaged over what the runs may truly have been."""
+"""Noisy expected improvement: expected improvement, averaged over draws of the runs' noiseless values."""
 
 import numpy as np
 
@@ -9,15 +9,20 @@ from autotune_service.engine.model.subset import representatives
 
 _ALTERNATIVES = 20  # as many as BoTorch's LogNoisyExpectedImprovement takes
 _MAX_BASELINE = 200
-_NOISELESS = 1e-7  # as in BoTorch, where it stands for none
+_NOISELESS = 1e-7  # a variance; BoTorch takes the same for no noise
 
 
 def noisy_improvement(process: GaussianProcess, pending: Array, rng: np.random.Generator) -> LogExpectedImprovement:
-    """Build the noisy expected improvement over the best of what was run and of what is pending.
+    """Build the noisy expected improvement over the best of the observed and the pending runs.
 
-    Alternatives of the noiseless values at all of these rows are drawn together; each is a noiseless process of its
-    own, with a best of its own (Letham et al. 2019, "Constrained Bayesian Optimization with Noisy Experiments",
-    as BoTorch's LogNoisyExpectedImprovement has it).
+    Alternatives of the noiseless values at all these rows are drawn jointly. Each alternative has its own noiseless
+    process and its own best (Letham et al. 2019, "Constrained Bayesian Optimization with Noisy Experiments", as in
+    BoTorch's LogNoisyExpectedImprovement).
+
+    Args:
+        process: The objective's model.
+        pending: Rows that are suggested but not told, shape (m, d).
+        rng: Draws the alternatives.
     """
     kept = representatives(process.rows, process.targets, _MAX_BASELINE, process.is_code)
     rows = np.unique(np.concatenate([process.rows[kept], pending]), axis=0)
@@ -25,13 +30,14 @@ def noisy_improvement(process: GaussianProcess, pending: Array, rng: np.random.G
 
 
 def improvement_over(process: GaussianProcess, rows: Array, values: Array) -> LogExpectedImprovement:
-    """Build the expected improvement over k alternatives of the noiseless values at m rows, shape (m, k)."""
+    """Build the expected improvement, averaged over k alternatives of the noiseless values at m rows, shape (m, k)."""
     noises = np.full(len(rows), _NOISELESS)
     noiseless = GaussianProcess(rows, values, noises, process.hyperparameters, process.is_code, mean=process.mean)
     return LogExpectedImprovement(noiseless, values.max(axis=0))
 
 
 def _drawn(process: GaussianProcess, rows: Array, rng: np.random.Generator) -> Array:
+    """Draw k alternatives of the noiseless values at m rows from the joint posterior, shape (m, k)."""
     means, covariance = process.joint(rows)
     roots, vectors = np.linalg.eigh(covariance)
     half = rng.normal(size=(len(rows), _ALTERNATIVES // 2))

@@ -1,4 +1,4 @@
-"""What a named acquisition is computed from, and the parts that several of them share."""
+"""The input of the named acquisition functions, and the parts that several of them share."""
 
 from dataclasses import dataclass
 
@@ -9,19 +9,19 @@ from autotune_service.engine.model.gaussian_process import GaussianProcess
 from autotune_service.engine.search.ascent import Acquisition
 from autotune_service.engine.space.region import Region
 
-_DRAWN = 256
-_LEAST = 1e-10  # a value, of responses of variance one, below which nothing differs
+_DRAWN = 256  # rows spread over the region
+_LEAST = 1e-10  # the smallest height above the floor, for responses of variance one; smaller heights count as equal
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A model of the objective and where it is to be explored.
+    """A model of the objective, and the region to explore with it.
 
     Args:
-        process: The objective's, more is better.
-        region: Where suggestions may lie.
+        process: The objective's model; more is better.
+        region: The rows that may be suggested.
         pending: Rows that are suggested but not told, shape (m, d).
-        seed: Of all that is drawn.
+        seed: The seed of every random draw.
     """
 
     process: GaussianProcess
@@ -31,44 +31,43 @@ class Scene:
 
     @property
     def best(self) -> float:
-        """What has to be improved on: the highest predicted mean, which noise misleads less than observations."""
+        """The value to improve on: the highest predicted mean at a run, as noise misleads the highest observation."""
         return float(self.process.predict(self.process.rows)[0].max())
 
-    def believing(self, pending: Array) -> "Scene":
-        """Give the scene as if pending rows had come out as predicted: surer there, and no better."""
-        return Scene(believing(self.process, pending), self.region, self.pending, self.seed)
-
     def drawn_rows(self) -> Array:
-        """Give rows spread over the region."""
+        """Draw rows spread over the region, shape (n, d); every call returns the same."""
         rng = np.random.default_rng(self.seed)
         return self.region.sample(_DRAWN, rng.random((_DRAWN, len(self.region.encoding.columns))), rng)
 
 
 @dataclass(frozen=True, slots=True)
 class LogAbove:
-    """The logarithm of how far an acquisition is above a floor: to be added to logarithms of probabilities.
+    """The logarithm of an acquisition function's height above a floor, to be added to log probabilities.
 
     Args:
-        acquisition: Any.
-        floor: What it is worth where a run fails.
+        acquisition: The acquisition function, a response level: a mean or a confidence bound.
+        floor: The value that counts as that of a run that fails.
     """
 
     acquisition: Acquisition
     floor: float
 
     def values(self, rows: Array) -> Array:
-        """Value rows, shape (n, d), to shape (n,)."""
+        """Compute the value, shape (n,), at each of n rows, shape (n, d)."""
         return np.log(np.maximum(self.acquisition.values(rows) - self.floor, _LEAST))
 
     def values_with_gradients(self, rows: Array) -> tuple[Array, Array]:
-        """Value rows and give the derivatives by them, shape (n, d)."""
+        """Compute the values, shape (n,), and their derivatives by the rows, shape (n, d)."""
         values, gradients = self.acquisition.values_with_gradients(rows)
         above = np.maximum(values - self.floor, _LEAST)
         return np.log(above), gradients / above[:, None]
 
 
-def believing(process: GaussianProcess, rows: Array) -> GaussianProcess:
-    """Condition a process on its own predictions at m rows, with the noise of a run."""
+def conditioned_on_predictions(process: GaussianProcess, rows: Array) -> GaussianProcess:
+    """Condition a process on its own predictions at m rows, with the median noise of the runs.
+
+    The predicted means stay as they are; near the rows the standard deviation shrinks.
+    """
     if not len(rows):
         return process
     return GaussianProcess(

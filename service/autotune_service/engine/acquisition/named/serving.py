@@ -1,4 +1,4 @@
-"""From the name of an acquisition to the acquisition functions whose sum the search maximises."""
+"""From the name of an acquisition function to the functions whose sum the search maximises; loads torch."""
 
 import numpy as np
 
@@ -20,15 +20,15 @@ def acquisitions_for(
     pending: Array,
     rng: np.random.Generator,
 ) -> list[Acquisition]:
-    """Give the acquisitions whose sum is to be maximized.
+    """Build the acquisition functions whose sum the search maximizes.
 
     Args:
-        acq_func: The acquisition's name.
-        region: Where suggestions may lie.
+        acq_func: The acquisition function's name.
+        region: The rows that may be suggested.
         process: The objective's model.
-        feasibility: The model of whether a run works, None where none failed.
+        feasibility: The model of whether a run works, None if no run failed.
         pending: Rows that are suggested but not told, shape (m, d).
-        rng: Gives the seed of all that is drawn.
+        rng: Draws the seed of every later random draw.
     """
     works: list[Acquisition] = [] if feasibility is None else [LogProbability(feasibility, 0.0)]
     scene = Scene(process, region, pending, int(rng.integers(2**31)))
