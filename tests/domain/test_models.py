@@ -61,7 +61,7 @@ def test_edit_of_an_experiment_does_not_ask_for_its_names_again():
 
 def test_missing_fidelity_is_refused_with_what_fits():
     assert refused(acq_func=MF) == {
-        "acq_func": "needs one covariate with the role fidelity; take auto where there is none"
+        "acq_func": "needs one covariate with the role fidelity; take auto if no covariate has that role"
     }
 
 

@@ -1,1 +1,1 @@
-"""Pure rules: what is valid, what follows from what. No I/O, no clock, no randomness."""
+"""Pure rules: checks of what users send, stop rules, limits and errors. No I/O, no clock, no randomness."""

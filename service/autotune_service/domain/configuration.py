@@ -10,19 +10,19 @@ from autotune_wire.problems import FieldProblem, shown
 from autotune_wire.space import CatCovariate, ContCovariate, Covariate, IntCovariate, is_active, listed
 
 _BOUND_SLACK = 1e-9
-"""Share of a range by which a number may miss its bound: a text of ten digits misses the double by that much."""
+"""Share of a range by which a number may lie beyond its bound: writing a number with ten digits moves it that far."""
 
 _SAME_WITHIN = 1e-6
-"""Share of a range within which two numbers are the same setting of one instrument."""
+"""Share of a range: numbers that differ by no more than this count as the same setting of an instrument."""
 
 _TEXT_ROUNDING = 5e-11
-"""pandas' to_json() writes ten decimals, whatever the size of the number."""
+"""Largest rounding error of pandas' to_json(), which writes ten decimals whatever the size of the number."""
 
 _MAX_SLACK = 1e-3
-"""Share of a range that rounding may cost: in a range of 1e-11, ten decimals tell nothing apart."""
+"""Largest share of a range that the slack may be: written with ten decimals, all numbers of a tiny range are equal."""
 
 _STEP_SLACK = 0.25
-"""Share of a step that rounding may cost: no number is near two values of a grid."""
+"""Largest share of a step that the slack may be, so that no number is near two values of a grid."""
 
 
 def checked_configuration(
@@ -32,77 +32,78 @@ def checked_configuration(
     *,
     earlier: Sequence[Mapping[str, Covariate]] = (),
 ) -> Configuration:
-    """Give the configuration with each value in its covariate's own type, in the space's order.
+    """Check a configuration; return it with each value in its covariate's own type, in the space's order.
 
-    Input constraints are not asked for: what was run was run.
+    Constraints are not checked: a run that violates them took place all the same and may be told.
 
     Args:
         space: The covariates by name.
-        covars: A value for every covariate that plays a part.
-        path: Where the configuration stands in the body, for the messages.
-        earlier: The same experiment's former spaces; a value that one of them allows is good.
+        covars: A value for every covariate that is active.
+        path: Path of the configuration in the body, for the error messages.
+        earlier: The same experiment's former spaces; a value that one of them allows is accepted.
 
     Raises:
         InvalidError: With one entry for every covariate that is missing, unknown, of another type, out of bounds, or
-            given where it plays no part.
+            has a value although it is not active.
     """
 
-    def judge(name: str, field: str) -> _Verdict:
+    def check(name: str, field: str) -> _Verdict:
         covariate = space[name]
         if name not in covars:
-            missing = FieldProblem(field=field, message=f"is missing; {allowed(covariate)}")
+            missing = FieldProblem(field=field, message=f"is missing; must be {allowed(covariate)}")
             return missing if is_active(space, name, covars) else None
-        if not any(name in one and is_active(one, name, covars) for one in (space, *earlier)):
-            message = f"plays no part in this configuration, leave it out; {_when_active(covariate)}"
+        if not any(name in version and is_active(version, name, covars) for version in (space, *earlier)):
+            message = f"is not active in this configuration, leave it out; {_when_active(covariate)}"
             return FieldProblem(field=field, message=message, value=shown(covars[name]))
         versions = [covariate, *(former[name] for former in earlier if name in former)]
         return _checked_value(versions, covars[name], field)
 
-    return _judged(space, covars, path, judge)
+    return _check_each(space, covars, path, check)
 
 
 def checked_fixed(
     space: Mapping[str, Covariate], fixed: Configuration, path: str = "fixed", *, needs_context: bool = True
 ) -> Configuration:
-    """Give the values that an ask settles, each in its covariate's own type, in the space's order.
+    """Check the values that an ask fixes; return each in its covariate's own type, in the space's order.
 
     Args:
         space: The covariates by name.
         fixed: Values for some of the covariates.
-        path: Where they stand in the body, for the messages.
-        needs_context: Whether every context must be among them.
+        path: Path of the fixed values in the body, for the error messages.
+        needs_context: Whether every context must have a fixed value.
 
     Raises:
         InvalidError: With one entry for every value that is unknown, of another type, out of bounds or of a covariate
-            that need not play a part, and for every context that is missing.
+            that the other fixed values do not make active, and for every context that is missing.
     """
 
-    def judge(name: str, field: str) -> _Verdict:
+    def check(name: str, field: str) -> _Verdict:
         covariate = space[name]
         if name not in fixed:
-            missing = FieldProblem(field=field, message=f"is a context, and missing; {allowed(covariate)}")
-            return missing if needs_context and covariate.role == "context" else None
+            message = f"is missing: every ask needs a value for this context; must be {allowed(covariate)}"
+            is_needed = needs_context and covariate.role == "context"
+            return FieldProblem(field=field, message=message) if is_needed else None
         if not is_active(space, name, fixed):
-            message = f"can only be fixed together with what gives it a part; {_when_active(covariate)}"
+            message = f"cannot be fixed unless the fixed values make it active; {_when_active(covariate)}"
             return FieldProblem(field=field, message=message, value=shown(fixed[name]))
         return _checked_value([covariate], fixed[name], field)
 
-    return _judged(space, fixed, path, judge)
+    return _check_each(space, fixed, path, check)
 
 
 def guess_of(space: Mapping[str, Covariate], fixed: Mapping[str, Value] | None = None) -> Configuration:
-    """Give the configuration that the user guessed: the guess of every covariate that plays a part in it.
+    """Return the configuration that the user guessed: the guess of every covariate that is active in it.
 
     Args:
         space: The covariates by name.
-        fixed: Values that go before their covariates' guesses; checked ones.
+        fixed: Checked values that replace the guesses of their covariates.
     """
     guess: Configuration = {name: covariate.guess for name, covariate in space.items()} | dict(fixed or {})
     return {name: value for name, value in guess.items() if is_active(space, name, guess)}
 
 
 def is_same(space: Mapping[str, Covariate], first: Configuration, second: Configuration) -> bool:
-    """Whether two checked configurations are the same setting, up to how numbers are written as text."""
+    """Return whether two checked configurations are the same setting, apart from the rounding of numbers as text."""
     return first.keys() == second.keys() and all(
         _is_same_value(space[name], value, second[name]) for name, value in first.items()
     )
@@ -111,7 +112,7 @@ def is_same(space: Mapping[str, Covariate], first: Configuration, second: Config
 def is_feasible(
     space: Mapping[str, Covariate], constraints: Sequence[Constraint], configuration: Configuration
 ) -> bool:
-    """Whether a configuration lies in the space and meets every constraint."""
+    """Return whether a configuration lies in the space and meets every constraint."""
     try:
         checked_configuration(space, configuration)
     except InvalidError:
@@ -120,7 +121,7 @@ def is_feasible(
 
 
 def allowed(covariate: Covariate) -> str:
-    """Say what a covariate takes."""
+    """Describe the values that a covariate can have, to stand after "must be" in a message."""
     if isinstance(covariate, CatCovariate):
         return f"one of {listed(covariate.options)}"
     kind = "a whole number" if isinstance(covariate, IntCovariate) else "a number"
@@ -129,9 +130,9 @@ def allowed(covariate: Covariate) -> str:
 
 
 def value_in(covariate: Covariate, value: Value) -> Value | None:
-    """Give a value in the covariate's own type, None where the covariate cannot have it.
+    """Return a value in the covariate's own type, or None if the covariate cannot have the value.
 
-    A number that rounding moved over a bound or off the grid comes back on it.
+    A number that rounding moved beyond a bound or off the grid is moved back.
     """
     if isinstance(covariate, CatCovariate):
         return covariate.option_of(value) if covariate.is_value(value) else None
@@ -146,18 +147,18 @@ def value_in(covariate: Covariate, value: Value) -> Value | None:
 
 
 _Verdict = Value | FieldProblem | None
-"""The value checked, what is wrong, or None where there is neither."""
+"""The checked value, the problem with it, or None if a covariate has no value and needs none."""
 
 
-def _judged(
-    space: Mapping[str, Covariate], given: Configuration, path: str, judge: Callable[[str, str], _Verdict]
+def _check_each(
+    space: Mapping[str, Covariate], covars: Configuration, path: str, check: Callable[[str, str], _Verdict]
 ) -> Configuration:
     message = f"is no covariate of this experiment; it has {listed(list(space))}"
-    problems = [FieldProblem(field=f"{path}.{shown(name)}", message=message) for name in given if name not in space]
-    verdicts = {name: judge(name, f"{path}.{name}") for name in space}
+    problems = [FieldProblem(field=f"{path}.{shown(name)}", message=message) for name in covars if name not in space]
+    verdicts = {name: check(name, f"{path}.{name}") for name in space}
     for name, verdict in verdicts.items():
         condition = space[name].active_if
-        # Where what a condition asks of is wrong itself, nobody knows whether the covariate plays a part.
+        # If the covariate named by the condition has a wrong value, whether this one is active is unknown.
         is_known = condition is None or not isinstance(verdicts[condition.covariate], FieldProblem)
         if isinstance(verdict, FieldProblem) and is_known:
             problems.append(verdict)
@@ -181,7 +182,7 @@ def _checked_value(versions: Sequence[Covariate], value: Value, field: str) -> _
 def _when_active(covariate: Covariate) -> str:
     condition = covariate.active_if
     assert condition is not None
-    return f"it counts only where {condition.covariate} is {listed(condition.values)}"
+    return f"it is active only where {condition.covariate} is {listed(condition.values)}"
 
 
 def _is_same_value(covariate: Covariate, first: Value, second: Value) -> bool:
@@ -192,7 +193,7 @@ def _is_same_value(covariate: Covariate, first: Value, second: Value) -> bool:
 
 
 def _slack(covariate: ContCovariate, share: float, value: float) -> float:
-    # With log, what rounding may cost is counted in shares of the value: all of them are positive.
+    # On a log scale, the slack is a share of the value and not of the range; all values are positive there.
     span = (
         value * (math.log(covariate.max) - math.log(covariate.min)) if covariate.log else covariate.max - covariate.min
     )

@@ -11,7 +11,7 @@ from autotune_wire.space import Covariate, listed
 
 
 def violations(constraints: Sequence[Constraint], configuration: Configuration) -> list[FieldProblem]:
-    """Say which constraints a configuration violates, and how; empty where it meets them all."""
+    """List a problem for each constraint that a configuration violates."""
     return [
         FieldProblem(field=f"constraints.{index}", message=_violation(constraint, configuration))
         for index, constraint in enumerate(constraints)
@@ -20,7 +20,7 @@ def violations(constraints: Sequence[Constraint], configuration: Configuration) 
 
 
 def check_guess(space: Mapping[str, Covariate], constraints: Sequence[Constraint]) -> None:
-    """Refuse a guess that violates a constraint: it is the first suggestion, and every suggestion meets them.
+    """Check that the guess meets every constraint: the guess is the first suggestion, and every suggestion does.
 
     Raises:
         InvalidError: With one entry for every constraint that the guess violates.
@@ -29,7 +29,7 @@ def check_guess(space: Mapping[str, Covariate], constraints: Sequence[Constraint
     if problems:
         raise InvalidError.of(
             [
-                FieldProblem(field=problem.field, message=f"the guess violates it: {problem.message}")
+                FieldProblem(field=problem.field, message=f"the guess violates this constraint: {problem.message}")
                 for problem in problems
             ]
         )

@@ -1,4 +1,4 @@
-"""Every error that a caller can be told, each with its stable code."""
+"""The errors that a caller of the service can get, each with its stable code."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -7,7 +7,14 @@ from autotune_wire.problems import MAX_PROBLEMS, FieldProblem
 
 
 class AutotuneError(Exception):
-    """The root: an error with a code that programs decide by and a sentence for people."""
+    """The base class: an error with a code for programs and a sentence for people.
+
+    Attributes:
+        code: Names the kind of error; a code never changes.
+        title: Names the kind of error for people, the same sentence each time.
+        detail: Describes this error for people.
+        errors: One problem for each field that is wrong; empty if the error is not about fields.
+    """
 
     code: ClassVar[str]
     title: ClassVar[str]
@@ -19,7 +26,7 @@ class AutotuneError(Exception):
 
 
 class MalformedError(AutotuneError):
-    """The body is not what its content type says."""
+    """The body cannot be read as its content type."""
 
     code = "malformed"
     title = "The body cannot be read"
@@ -40,47 +47,47 @@ class InvalidError(AutotuneError):
 
 
 class UnauthenticatedError(AutotuneError):
-    """No credentials, or none that hold."""
+    """The request has no credentials, or credentials that are not valid."""
 
     code = "unauthenticated"
     title = "Sign in first"
 
 
 class ForbiddenError(AutotuneError):
-    """The credentials hold, but not for this."""
+    """The credentials are valid but do not allow this request."""
 
     code = "forbidden"
     title = "Not allowed"
 
 
 class NotFoundError(AutotuneError):
-    """There is no such thing, or it is another user's, which must look the same."""
+    """Nothing with this name exists, or another user owns it; both must look the same to the caller."""
 
     code = "not_found"
     title = "Not found"
 
 
 class ConflictError(AutotuneError):
-    """The request is valid, but not in the state that the thing is in."""
+    """The request is valid but not possible in the current state of the experiment, suggestion or user."""
 
     code = "conflict"
     title = "Not in this state"
 
 
 class EmailTakenError(ConflictError):
-    """Another user has this address."""
+    """Another user has this email address."""
 
     code = "email_taken"
 
 
 class ExperimentClosedError(ConflictError):
-    """The experiment takes nothing more."""
+    """The experiment is closed and takes no more asks and tells."""
 
     code = "experiment_closed"
 
 
 class ExperimentStoppedError(ConflictError):
-    """A stop rule was met: nothing more is proposed until somebody resumes it."""
+    """A stop rule was met: the experiment gets no more suggestions until somebody resumes it."""
 
     code = "experiment_stopped"
 
@@ -98,7 +105,7 @@ class NotPendingError(ConflictError):
 
 
 class VersionConflictError(ConflictError):
-    """What is to be corrected was corrected meanwhile; ``current`` is how it is stored now."""
+    """Somebody else corrected the observation meanwhile; ``current`` is the observation as stored now."""
 
     code = "version_conflict"
 
@@ -108,33 +115,33 @@ class VersionConflictError(ConflictError):
 
 
 class LimitReachedError(ConflictError):
-    """There is as much as there may be."""
+    """The request would go beyond a limit of the service."""
 
     code = "limit_reached"
 
 
 class RequestRunningError(ConflictError):
-    """The same request, by its key, is at work just now."""
+    """A request with the same key is still running."""
 
     code = "request_running"
 
 
 class KeyReusedError(InvalidError):
-    """A key belongs to a request that asked for something else."""
+    """The key of this request was used before, for a request that asked for something else."""
 
     code = "key_reused"
     title = "This key belongs to another request"
 
 
 class BatchTooLargeError(InvalidError):
-    """A tell brings more than one may; in parts it may come."""
+    """A tell has more observations than one tell may have; several smaller tells are accepted."""
 
     code = "batch_too_large"
     title = "Too many at once"
 
 
 class UnavailableError(AutotuneError):
-    """Not now; the same request may succeed later."""
+    """The service cannot do this now; the same request may succeed after ``retry_after_s`` seconds."""
 
     code = "unavailable"
     title = "Not available now"
@@ -145,7 +152,7 @@ class UnavailableError(AutotuneError):
 
 
 class BusyError(UnavailableError):
-    """Too many wait already."""
+    """Too many requests or questions are waiting already."""
 
     code = "busy"
 
@@ -160,7 +167,7 @@ class SuggestionPendingError(UnavailableError):
 
 
 class EngineFailedError(UnavailableError):
-    """The engine could not answer a question; with newer data, or put again, it may."""
+    """The engine failed to compute a question; the same question may succeed with newer data, or when asked again."""
 
     code = "engine_failed"
 

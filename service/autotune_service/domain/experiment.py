@@ -7,10 +7,11 @@ from autotune_wire.experiments import NewExperiment
 
 
 def check_new(new: NewExperiment) -> None:
-    """Refuse an experiment that no engine could serve as it is described.
+    """Check that the engine can serve a new experiment as described.
 
     Raises:
-        InvalidError: If the names do not go together, no configuration meets the constraints, or the guess does not.
+        InvalidError: If the engine, the model and the acquisition function named do not fit each other or the
+            experiment, no configuration meets the constraints, or the guess violates a constraint.
     """
     check_models(EngineDemand.of(new))
     check_feasible(new.covars, new.constraints)

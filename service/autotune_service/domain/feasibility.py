@@ -1,7 +1,7 @@
 """Whether a space with its constraints has any configuration.
 
-Exact where it answers: numbers count as the decimals they are written as. A search that would take too long is given
-up, and the constraints are accepted; so a refusal is always right.
+The search is exact: numbers count as the decimals they are written as. A search that would take too long is given up
+and the constraints are accepted, so constraints are refused only if they are proved impossible.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,21 +19,22 @@ from autotune_wire.problems import FieldProblem
 from autotune_wire.space import CatCovariate, ContCovariate, Covariate, IntCovariate, is_active
 
 _MAX_STEPS = 200_000
-"""Steps of a search, about a second where all of them are spent: call it from a thread."""
+"""Most steps of a search. All of them take about a second, so a coroutine runs the search in a thread."""
 
 
 def check_feasible(
     space: Mapping[str, Covariate], constraints: Sequence[Constraint], fixed: Mapping[str, Value] | None = None
 ) -> None:
-    """Refuse constraints that no configuration meets.
+    """Check that some configuration meets all constraints.
 
     Args:
         space: The covariates by name.
         constraints: Constraints that fit the space.
-        fixed: Values that are settled, of an ask; checked ones.
+        fixed: Checked values that an ask fixes.
 
     Raises:
-        InvalidError: With one entry for every constraint of a set of which none may stay if the others do.
+        InvalidError: If no configuration does. The error has one entry for each constraint of a small set that no
+            configuration meets together.
     """
     fixed = fixed or {}
     if not fixed and not violations(constraints, guess_of(space)):
@@ -44,8 +45,8 @@ def check_feasible(
             return
     except UndecidedError:
         return
-    clash = _clash(space, constraints, fixed, budget)
-    raise InvalidError.of([_problem(space, constraints, fixed, index, clash) for index in clash])
+    conflict = _conflict(space, constraints, fixed, budget)
+    raise InvalidError.of([_problem(space, constraints, fixed, index, conflict) for index in conflict])
 
 
 def find_configuration(
@@ -54,21 +55,34 @@ def find_configuration(
     fixed: Mapping[str, Value],
     budget: Budget,
 ) -> Configuration | None:
-    """Find a configuration that meets all constraints, None where there is none.
+    """Find a configuration that meets all constraints.
 
-    Only where none meets them exactly, sums may miss their bounds by what rounding may cost.
+    If no configuration meets the constraints exactly, a second search lets each sum miss its bound by the rounding
+    error of its terms.
+
+    Args:
+        space: The covariates by name.
+        constraints: Constraints that fit the space.
+        fixed: Checked values that the configuration must have.
+        budget: The steps that the search may take.
+
+    Returns:
+        The configuration; None if no configuration meets the constraints.
 
     Raises:
-        UndecidedError: If the budget does not suffice.
+        UndecidedError: If the budget is used up first.
     """
+    linear = [constraint for constraint in constraints if isinstance(constraint, LinearConstraint)]
+    combinations = [
+        {name: frozenset(values) for name, values in constraint.combination.items()}
+        for constraint in constraints
+        if isinstance(constraint, ForbiddenCombination)
+    ]
     for with_slack in (False, True):
-        linear = [constraint for constraint in constraints if isinstance(constraint, LinearConstraint)]
-        combinations = [constraint for constraint in constraints if isinstance(constraint, ForbiddenCombination)]
         system = LinearSystem(space, linear, fixed, with_slack=with_slack, budget=budget)
         if system.solve({}) is None:
             continue
-        search = _Search(space, fixed, [_sets(one) for one in combinations], system, budget)
-        found = search.solve({})
+        found = _Search(space, fixed, combinations, system, budget).solve({})
         if found is not None:
             return found
     return None
@@ -80,7 +94,7 @@ _Excluded = Mapping[str, frozenset[Value]]
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """Backtracking: for each forbidden combination, one of its covariates keeps out of it."""
+    """A backtracking search: for each forbidden combination, excludes the combination's values of one covariate."""
 
     space: Mapping[str, Covariate]
     fixed: Mapping[str, Value]
@@ -89,7 +103,11 @@ class _Search:
     budget: Budget
 
     def solve(self, excluded: _Excluded) -> Configuration | None:
-        ways = [list(self._ways(excluded, one)) for one in self.combinations if not self._is_avoided(excluded, one)]
+        ways = [
+            list(self._ways(excluded, combination))
+            for combination in self.combinations
+            if not self._is_avoided(excluded, combination)
+        ]
         if not ways:
             numbers = self.system.solve(excluded)
             return None if numbers is None else self._configuration(excluded, numbers)
@@ -140,10 +158,6 @@ class _Search:
         return {name: value for name, value in found.items() if is_active(self.space, name, found)}
 
 
-def _sets(constraint: ForbiddenCombination) -> dict[str, frozenset[Value]]:
-    return {name: frozenset(values) for name, values in constraint.combination.items()}
-
-
 def _first(covariate: Covariate, excluded: frozenset[Value]) -> Value:
     if isinstance(covariate, ContCovariate):
         return covariate.guess
@@ -153,10 +167,14 @@ def _first(covariate: Covariate, excluded: frozenset[Value]) -> Value:
     return next(value for value in values if value not in excluded)
 
 
-def _clash(
+def _conflict(
     space: Mapping[str, Covariate], constraints: Sequence[Constraint], fixed: Mapping[str, Value], budget: Budget
 ) -> list[int]:
-    """Give the places of constraints that clash: one that clashes with the space, or as few as were found."""
+    """Find a small set of constraints that no configuration meets together, as indices.
+
+    A constraint that no configuration meets by itself is the whole set. Otherwise constraints are left out one after
+    the other, as long as the rest is still proved impossible.
+    """
     for index, constraint in enumerate(constraints):
         if not _may_hold(space, [constraint], fixed, budget):
             return [index]
@@ -182,25 +200,25 @@ def _problem(
     constraints: Sequence[Constraint],
     fixed: Mapping[str, Value],
     index: int,
-    clash: Sequence[int],
+    conflict: Sequence[int],
 ) -> FieldProblem:
     field = f"constraints.{index}"
-    given = " with the values fixed" if fixed else ""
-    others = ", ".join(f"constraints.{other}" for other in clash if other != index)
+    condition = " with the values fixed" if fixed else ""
+    others = ", ".join(f"constraints.{other}" for other in conflict if other != index)
     if others:
-        return FieldProblem(field=field, message=f"cannot be met together with {others}{given}")
+        return FieldProblem(field=field, message=f"cannot be met together with {others}{condition}")
     constraint = constraints[index]
     if isinstance(constraint, ForbiddenCombination):
-        return FieldProblem(field=field, message=f"forbids every configuration{given}")
-    low, high = _reach(space, constraint, fixed)
+        return FieldProblem(field=field, message=f"forbids every configuration{condition}")
+    low, high = _sum_range(space, constraint, fixed)
     sums = f"its sum lies between {low:.10g} and {high:.10g}"
-    message = f"cannot be met{given}: {sums}, and must be {constraint.relation} {constraint.bound:.10g}"
+    message = f"cannot be met{condition}: {sums}, and must be {constraint.relation} {constraint.bound:.10g}"
     if low <= constraint.bound <= high:
         message += ", which no whole numbers and steps of its covariates give"
     return FieldProblem(field=field, message=message, value=constraint.bound)
 
 
-def _reach(
+def _sum_range(
     space: Mapping[str, Covariate], constraint: LinearConstraint, fixed: Mapping[str, Value]
 ) -> tuple[float, float]:
     ends = []

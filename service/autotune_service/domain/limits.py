@@ -1,4 +1,4 @@
-"""How much there may be: what is beyond is refused, so that a flood is answered and not kept."""
+"""Limits of the service: a request that goes beyond one is refused, so that a flood of requests is not stored."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,11 @@ class Limits:
     """The limits of a service; each is a setting.
 
     Args:
-        experiments: Of one user.
-        observations: Of one experiment.
-        batch: Observations in one tell.
-        waiting: Requests that wait at a time, at one process, and questions that wait for the engine, at all of them.
+        experiments: Most experiments of one user.
+        observations: Most observations of one experiment.
+        batch: Most observations in one tell.
+        waiting: Most requests that wait at a time in one process, and most questions that wait for the engine in all
+            processes together.
     """
 
     experiments: int = 10_000

@@ -1,4 +1,4 @@
-"""Whether linear constraints leave any values, with whole numbers and steps kept: branch and bound over the simplex."""
+"""Whether any values meet linear constraints, whole numbers and steps included: branch and bound over the simplex."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,10 +38,10 @@ class LinearSystem:
 
         Args:
             space: The covariates by name.
-            constraints: Sums over them.
-            fixed: Values that are settled.
-            with_slack: Whether a sum may miss its bound by what rounding may cost.
-            budget: What the search is taken from.
+            constraints: The linear constraints over these covariates.
+            fixed: Values that the covariates must have, by name.
+            with_slack: Whether a sum may miss its bound by the rounding error of its terms.
+            budget: The steps that the search may take.
         """
         self._space = space
         self._fixed = fixed
@@ -58,13 +58,14 @@ class LinearSystem:
         """Find values for the covariates of the sums.
 
         Args:
-            excluded: Whole numbers that a covariate must not have.
+            excluded: Values that a covariate must not have, by its name; ignored for a covariate that may have every
+                real number between its bounds.
 
         Returns:
-            The values, None where there are none.
+            A value for each covariate with a weight; None if no values meet the constraints.
 
         Raises:
-            UndecidedError: If the search takes too long.
+            UndecidedError: If the budget is used up first.
         """
         simplex = Simplex(self._sums, len(self._names), self._budget)
         lower: Bounds = [*(variable.low for variable in self._variables), *(low for low, _ in self._sum_bounds)]
@@ -78,7 +79,10 @@ class LinearSystem:
                 continue
             branch = self._branch(simplex.values, holes)
             if branch is None:
-                return self._values(simplex.values)
+                # The variables' values come first; those of the sums follow them.
+                return {
+                    name: self._value(name, value) for name, value in zip(self._names, simplex.values, strict=False)
+                }
             place, below, above = branch
             stack.append((_with(lower, place, above), upper))
             stack.append((lower, _with(upper, place, below)))
@@ -103,8 +107,8 @@ class LinearSystem:
         low = None if constraint.relation == "<=" else bound - slack
         high = None if constraint.relation == ">=" else bound + slack
         if weights and all(self._variables[place].is_whole for place in weights):
-            # The sum is a multiple of what divides all of its terms.
-            unit = _divisor(weights.values())
+            # The sum is a multiple of the greatest common divisor of its weights, so its bounds can be tightened.
+            unit = _common_divisor(weights.values())
             low = None if low is None else ceil(low / unit) * unit
             high = None if high is None else floor(high / unit) * unit
         return low, high
@@ -136,9 +140,6 @@ class LinearSystem:
                 return place, value - 1, value + 1
         return None
 
-    def _values(self, values: Sequence[Fraction]) -> dict[str, Value]:
-        return {name: self._value(name, value) for name, value in zip(self._names, values, strict=False)}
-
     def _value(self, name: str, value: Fraction) -> Value:
         covariate = self._space[name]
         assert not isinstance(covariate, CatCovariate)
@@ -162,7 +163,7 @@ def _exact(value: Value) -> Fraction:
     return Fraction(value) if isinstance(value, int) else Fraction(repr(float(value)))
 
 
-def _divisor(weights: Collection[Fraction]) -> Fraction:
+def _common_divisor(weights: Collection[Fraction]) -> Fraction:
     denominator = lcm(*(weight.denominator for weight in weights))
     return Fraction(gcd(*(int(weight * denominator) for weight in weights)), denominator)
 

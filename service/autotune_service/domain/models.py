@@ -1,4 +1,4 @@
-"""Which engine, acquisition and problem go together: what cannot be served is refused before it is stored."""
+"""Whether the engine, model and acquisition function of an experiment fit it; checked before anything is stored."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from autotune_wire.space import CatCovariate, Covariate
 from autotune_wire.stopping import StopRules
 
 GREATTUNES_ACQ_FUNCS: frozenset[AcqFunc] = frozenset(get_args(AcqFunc)) - {"auto"}
-"""What the greattunes package computes by itself; with it, auto means ExpectedImprovement."""
+"""The acquisition functions that the greattunes package computes by itself; its "auto" is ExpectedImprovement."""
 
 GREATTUNES_NEEDS_KNOWN_NOISE: AcqFunc = "NoisyExpectedImprovement"
 GREATTUNES_WITH_KNOWN_NOISE: tuple[ModelType, ...] = ("FixedNoiseGP", "HeteroskedasticSingleTaskGP")
-"""The models of greattunes that BoTorch computes that acquisition for; engine autotune does so for all."""
+"""The greattunes models for which BoTorch computes GREATTUNES_NEEDS_KNOWN_NOISE; engine autotune has no such limit."""
 
 WITH_EXPECTED_GAIN: tuple[AcqFunc, ...] = (
     "auto",
@@ -26,16 +26,17 @@ WITH_EXPECTED_GAIN: tuple[AcqFunc, ...] = (
     "qExpectedImprovement",
     "qNoisyExpectedImprovement",
 )
-"""The acquisitions of engine autotune that tell what a run is expected to gain."""
+"""The acquisition functions of engine autotune whose value is the expected gain of a run."""
 
 _WITH_FIDELITY: AcqFunc = "qMultiFidelityMaxValueEntropy"
 
 
 @dataclass(frozen=True, slots=True)
 class EngineDemand:
-    """What an engine is to serve: the parts of an experiment that the choice of names depends on.
+    """The parts of an experiment that decide whether an engine can serve it.
 
-    Without ``model_type``, whether it goes with the acquisition is not asked: an experiment's names never change.
+    Without ``model_type``, the fit of model and acquisition function is not checked. That is for changes of an
+    experiment, which leave both as they were.
     """
 
     engine: EngineName
@@ -48,7 +49,7 @@ class EngineDemand:
 
     @classmethod
     def of(cls, new: NewExperiment) -> Self:
-        """Give what a new experiment describes."""
+        """Take the parts from a new experiment."""
         return cls(
             new.engine,
             new.acq_func,
@@ -61,10 +62,10 @@ class EngineDemand:
 
 
 def check_models(demand: EngineDemand) -> None:
-    """Refuse a problem that the engine or the acquisition named cannot serve.
+    """Check that the engine and the acquisition function named can serve an experiment.
 
     Raises:
-        InvalidError: With one entry for every part that does not fit, which says what would.
+        InvalidError: With one entry for every part that does not fit; each entry names what would fit.
     """
     check = _for_greattunes if demand.engine == "greattunes" else _for_autotune
     problems = list(check(demand))
@@ -74,29 +75,38 @@ def check_models(demand: EngineDemand) -> None:
 
 def _for_autotune(demand: EngineDemand) -> Iterator[FieldProblem]:
     fidelities = [name for name, covariate in demand.space.items() if covariate.role == "fidelity"]
-    several = _several(demand.responses)
+    several = _more_than_one_objective(demand.responses)
     if fidelities and several is not None:
-        message = f"a fidelity goes with one objective and nothing else; there is {several}"
+        message = f"a fidelity needs exactly one objective and no threshold; this experiment has {several}"
         yield FieldProblem(field=f"covars.{fidelities[0]}.role", message=message, value="fidelity")
     elif fidelities and demand.acq_func != _WITH_FIDELITY:
         message = f"must be {_WITH_FIDELITY}, since {fidelities[0]} is a fidelity"
         yield FieldProblem(field="acq_func", message=message, value=demand.acq_func)
     elif not fidelities and demand.acq_func == _WITH_FIDELITY:
-        message = "needs one covariate with the role fidelity; take auto where there is none"
+        message = "needs one covariate with the role fidelity; take auto if no covariate has that role"
         yield FieldProblem(field="acq_func", message=message, value=demand.acq_func)
     elif several is not None and demand.acq_func != "auto":
-        message = f"must be auto, since there is {several}; only one objective and nothing else lets you choose"
+        message = (
+            f"must be auto, since this experiment has {several}; "
+            "another acquisition function needs exactly one objective and no threshold"
+        )
         yield FieldProblem(field="acq_func", message=message, value=demand.acq_func)
     if _stops_by_gain(demand) and demand.acq_func not in WITH_EXPECTED_GAIN:
-        message = f"{demand.acq_func} gives no expected gain; {', '.join(WITH_EXPECTED_GAIN)} do"
+        message = (
+            f"needs an acquisition function that gives the expected gain ({', '.join(WITH_EXPECTED_GAIN)}), "
+            f"and {demand.acq_func} does not"
+        )
         yield FieldProblem(field="stop.min_expected_gain", message=message)
     contexts = [name for name, covariate in demand.space.items() if covariate.role == "context"]
     if _stops_by_gain(demand) and contexts:
-        message = f"what a run promises depends on {contexts[0]}, given at each ask; stop by budget, plateau or target"
+        message = (
+            f"the expected gain depends on {contexts[0]}, a context given at each ask; "
+            "stop by budget, plateau or target instead"
+        )
         yield FieldProblem(field="stop.min_expected_gain", message=message)
 
 
-def _several(responses: Mapping[str, Response]) -> str | None:
+def _more_than_one_objective(responses: Mapping[str, Response]) -> str | None:
     thresholds = list(thresholds_of(responses))
     if thresholds:
         return f"a threshold ({thresholds[0]})"
@@ -108,31 +118,35 @@ def _for_greattunes(demand: EngineDemand) -> Iterator[FieldProblem]:
     instead = "engine autotune does"
     n_objectives = len(objectives_of(demand.responses))
     if n_objectives > 1:
-        message = f"greattunes takes one objective, there are {n_objectives}; engine autotune takes {MAX_OBJECTIVES}"
+        message = (
+            f"greattunes takes one objective, and this experiment has {n_objectives}; "
+            f"engine autotune takes up to {MAX_OBJECTIVES}"
+        )
         yield FieldProblem(field="responses", message=message)
     for name, threshold in thresholds_of(demand.responses).items():
-        message = f"greattunes knows no thresholds; {instead}"
+        message = f"greattunes does not support thresholds; {instead}"
         yield FieldProblem(field=f"responses.{name}", message=message, value=threshold.goal)
     if demand.constraints:
-        yield FieldProblem(field="constraints", message=f"greattunes knows no constraints; {instead}")
+        yield FieldProblem(field="constraints", message=f"greattunes does not support constraints; {instead}")
     for name, covariate in demand.space.items():
         for feature, value in _features(covariate).items():
-            message = f"greattunes does not know it; {instead}"
+            message = f"greattunes does not support {feature}{'' if value is None else f' = {value}'}; {instead}"
             yield FieldProblem(field=f"covars.{name}.{feature}", message=message, value=value)
     if _stops_by_gain(demand):
-        message = f"greattunes gives no expected gain; {instead}"
+        message = f"greattunes does not compute the expected gain; {instead}"
         yield FieldProblem(field="stop.min_expected_gain", message=message)
     yield from _names_for_greattunes(demand.acq_func, demand.model_type, instead)
 
 
 def _names_for_greattunes(acq_func: AcqFunc, model_type: ModelType | None, instead: str) -> Iterator[FieldProblem]:
     if acq_func not in {"auto", *GREATTUNES_ACQ_FUNCS}:
-        message = f"greattunes does not have it; it has auto, {', '.join(sorted(GREATTUNES_ACQ_FUNCS))}"
+        has = ", ".join(sorted(GREATTUNES_ACQ_FUNCS))
+        message = f"greattunes does not have this acquisition function; it has auto, {has}"
         yield FieldProblem(field="acq_func", message=message, value=acq_func)
     if acq_func == GREATTUNES_NEEDS_KNOWN_NOISE and model_type not in {None, *GREATTUNES_WITH_KNOWN_NOISE}:
         message = (
-            f"greattunes computes it for {' and '.join(GREATTUNES_WITH_KNOWN_NOISE)}, not for {model_type}; "
-            f"qNoisyExpectedImprovement goes with every model, and {instead}"
+            f"greattunes computes this acquisition function for {' and '.join(GREATTUNES_WITH_KNOWN_NOISE)} only, not "
+            f"for {model_type}; take qNoisyExpectedImprovement, which works with every model, or engine autotune"
         )
         yield FieldProblem(field="acq_func", message=message, value=acq_func)
 

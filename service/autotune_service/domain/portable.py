@@ -1,4 +1,4 @@
-"""Whether a document that says it is an experiment can be one: it comes from outside, and everything must fit."""
+"""Whether the document of an experiment that a user imports is consistent: nothing in the document is trusted."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
@@ -25,22 +25,26 @@ from autotune_wire.portable import (
     PortableVersion,
 )
 from autotune_wire.problems import MAX_PROBLEMS, FieldProblem, shown
-from autotune_wire.responses import Responses, objectives_of, primary_of, response_problems
+from autotune_wire.responses import objectives_of, primary_of, response_problems
 from autotune_wire.space import Space, space_problems
 from autotune_wire.stopping import stop_problems
 
 P = ParamSpec("P")
 
 _CONTENT = ("covars", "responses", "sds", "status", "is_excluded", "version")
+"""The fields that an observation and the newest of its versions share."""
 
 
 def check_portable(document: ExperimentExport) -> None:
-    """Refuse what no service can have exported, and give each value its covariate's own type.
+    """Check that a service can have exported a document, and convert each value to its covariate's own type.
+
+    Args:
+        document: The document; the configurations in it are replaced by checked ones.
 
     Raises:
         InvalidError: With the first problems that were found, each with its field.
     """
-    # In this order: each step takes for granted what those before it have found to be so.
+    # The order matters: each check relies on the checks before it.
     for find in _CHECKS:
         problems = list(islice(find(document), MAX_PROBLEMS))
         if problems:
@@ -48,20 +52,24 @@ def check_portable(document: ExperimentExport) -> None:
 
 
 def best_of(document: ExperimentExport) -> PortableObservation | None:
-    """Give the best of the observations that count, the earlier of two equal ones."""
+    """Find the best observation that is not excluded, failed or beyond a threshold; the earlier of two equal ones.
+
+    Returns:
+        The observation; None if the document has no such observation.
+    """
     responses = document.experiment.responses
     primary, objective = primary_of(responses)
     best: PortableObservation | None = None
-    for one in document.observations:
-        value = one.responses.get(primary)
-        if value is None or one.is_excluded or not meets_thresholds(responses, one.responses):
+    for observation in document.observations:
+        value = observation.responses.get(primary)
+        if value is None or observation.is_excluded or not meets_thresholds(responses, observation.responses):
             continue
         if is_better(objective.goal, value, None if best is None else best.responses[primary]):
-            best = one
+            best = observation
     return best
 
 
-def _experiment(document: ExperimentExport) -> Iterator[FieldProblem]:
+def _experiment_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
     own, newest = document.experiment, document.spaces[-1]
     names = {"name": own.name} | {f"responses.{name}": name for name in own.responses}
     problems = name_problems({}, names) + response_problems(own.responses, newest.covars)
@@ -70,132 +78,144 @@ def _experiment(document: ExperimentExport) -> Iterator[FieldProblem]:
     yield from within("experiment", problems)
     if own.fit_rev > own.data_rev or own.data_rev > own.last_seq:
         yield FieldProblem(field="experiment.data_rev", message="must lie between fit_rev and last_seq")
-    unknown = _unknown_covariates(own.best_predicted.covars if own.best_predicted else {}, newest.covars)
+    unknown = _unknown_covariate(own.best_predicted.covars if own.best_predicted else {}, newest.covars)
     if unknown:
-        yield FieldProblem(field="experiment.best_predicted.covars", message=f"{unknown} is no covariate")
+        message = f"{unknown} is no covariate of this experiment"
+        yield FieldProblem(field="experiment.best_predicted.covars", message=message)
 
 
-def _spaces(document: ExperimentExport) -> Iterator[FieldProblem]:
+def _space_history_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
     own, spaces = document.experiment, document.spaces
-    for index, one in enumerate(spaces):
+    for index, space in enumerate(spaces):
         field = f"spaces.{index}"
-        if one.revision != index:
-            yield FieldProblem(field=f"{field}.revision", message=f"must be {index}: oldest first", value=one.revision)
-        problems = name_problems(one.covars, {}) + space_problems(one.covars)
-        problems += constraint_problems(one.covars, one.constraints)
+        if space.revision != index:
+            message = f"must be {index}: revisions count from 0, the oldest first"
+            yield FieldProblem(field=f"{field}.revision", message=message, value=space.revision)
+        problems = name_problems(space.covars, {}) + space_problems(space.covars)
+        problems += constraint_problems(space.covars, space.constraints)
         yield from within(field, problems)
         if problems:
             return
         if index:
-            edit = SpaceEdit(covars=one.covars, constraints=one.constraints, backfill=one.backfill)
-            yield from _refused(field, _revised, spaces[index - 1].covars, edit, own.responses)
-        elif one.backfill:
-            yield FieldProblem(field=f"{field}.backfill", message="must be empty: nothing was run before it")
+            edit = SpaceEdit(covars=space.covars, constraints=space.constraints, backfill=space.backfill)
+            yield from _refused(field, revised, spaces[index - 1].covars, edit, responses=own.responses)
+        elif space.backfill:
+            message = "must be empty: no run came before the first revision"
+            yield FieldProblem(field=f"{field}.backfill", message=message)
     newest = spaces[-1]
     demand = EngineDemand(own.engine, own.acq_func, newest.covars, own.responses, newest.constraints, own.stop)
     yield from _refused("", check_models, demand)
     yield from _refused(f"spaces.{len(spaces) - 1}", check_feasible, newest.covars, newest.constraints)
 
 
-def _revised(old: Space, edit: SpaceEdit, responses: Responses) -> None:
-    revised(old, edit, responses=responses)
-
-
-def _uuids(document: ExperimentExport) -> Iterator[FieldProblem]:
+def _uuid_and_count_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
     lists: dict[str, list[UUID]] = {
-        "suggestions": [one.suggestion_uuid for one in document.suggestions],
-        "observations": [one.observation_uuid for one in document.observations],
+        "suggestions": [suggestion.suggestion_uuid for suggestion in document.suggestions],
+        "observations": [observation.observation_uuid for observation in document.observations],
         "observations (suggestion_uuid)": [
-            one.suggestion_uuid for one in document.observations if one.suggestion_uuid is not None
+            observation.suggestion_uuid
+            for observation in document.observations
+            if observation.suggestion_uuid is not None
         ],
     }
     for name, uuids in lists.items():
         if len(set(uuids)) != len(uuids):
-            yield FieldProblem(field=name, message="a uuid stands there twice")
+            yield FieldProblem(field=name, message="a uuid occurs twice in this list")
     created = sum(event.type == "suggestion_created" for event in document.events)
     if created != len(document.suggestions):
-        yield FieldProblem(field="suggestions", message=f"must be {created}, as many as the events announce")
+        message = f"must have {created} entries, one for each suggestion_created event"
+        yield FieldProblem(field="suggestions", message=message)
     added, own = sum(event.type == "observation_added" for event in document.events), document.experiment
     if not added == len(document.observations) == own.n_observations:
-        message = f"must be {added}, as many as the events announce, and n_observations with them"
+        message = f"must have {added} entries, one for each observation_added event, and n_observations must be {added}"
         yield FieldProblem(field="observations", message=message, value=own.n_observations)
 
 
-def _suggestions(document: ExperimentExport) -> Iterator[FieldProblem]:
-    own, spaces = document.experiment, _Spaces(document)
-    told = {one.suggestion_uuid for one in document.observations}
-    for index, one in enumerate(document.suggestions):
-        field = f"suggestions.{index}"
-        if not announces(document.events, one.seq, "suggestion_created", "suggestion_uuid", one.suggestion_uuid):
-            yield FieldProblem(field=f"{field}.seq", message="no event announces it there", value=one.seq)
-        if one.data_rev > own.data_rev:
-            yield FieldProblem(field=f"{field}.data_rev", message="is beyond the experiment's", value=one.data_rev)
-        if one.data_seq is not None and one.data_seq >= one.seq:
-            yield FieldProblem(field=f"{field}.data_seq", message="must be before its own event", value=one.data_seq)
-        if (one.suggestion_uuid in told) != (one.state == "told"):
-            message = "is told where an observation names it, and nowhere else"
-            yield FieldProblem(field=f"{field}.state", message=message, value=one.state)
-        unknown = next((name for name in one.predictions if name not in own.responses), None)
+def _suggestion_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
+    own, spaces = document.experiment, _SpaceHistory(document)
+    told = {observation.suggestion_uuid for observation in document.observations}
+    for index, suggestion in enumerate(document.suggestions):
+        field, uuid, seq = f"suggestions.{index}", suggestion.suggestion_uuid, suggestion.seq
+        if not announces(document.events, seq, "suggestion_created", "suggestion_uuid", uuid):
+            message = "must be the seq of this suggestion's suggestion_created event"
+            yield FieldProblem(field=f"{field}.seq", message=message, value=seq)
+        if suggestion.data_rev > own.data_rev:
+            message = f"must be at most the experiment's data_rev, {own.data_rev}"
+            yield FieldProblem(field=f"{field}.data_rev", message=message, value=suggestion.data_rev)
+        if suggestion.data_seq is not None and suggestion.data_seq >= seq:
+            message = f"must be less than the suggestion's seq, {seq}"
+            yield FieldProblem(field=f"{field}.data_seq", message=message, value=suggestion.data_seq)
+        if (uuid in told) != (suggestion.state == "told"):
+            message = 'must be "told" if an observation names this suggestion, and must not be "told" otherwise'
+            yield FieldProblem(field=f"{field}.state", message=message, value=suggestion.state)
+        unknown = next((name for name in suggestion.predictions if name not in own.responses), None)
         if unknown is not None:
-            yield FieldProblem(field=f"{field}.predictions", message=f"{shown(unknown)} is no response")
-        yield from _refused("", _settle_suggestion, spaces, one, field)
+            message = f"{shown(unknown)} is no response of this experiment"
+            yield FieldProblem(field=f"{field}.predictions", message=message)
+        yield from _refused("", _check_suggestion_values, spaces, suggestion, field)
 
 
-def _settle_suggestion(spaces: "_Spaces", one: PortableSuggestion, field: str) -> None:
-    one.covars = spaces.checked(one.covars, one.seq, f"{field}.covars")
-    one.fixed = checked_fixed(spaces.at(one.seq), one.fixed, f"{field}.fixed", needs_context=False)
+def _check_suggestion_values(spaces: "_SpaceHistory", suggestion: PortableSuggestion, field: str) -> None:
+    seq = suggestion.seq
+    suggestion.covars = spaces.checked(suggestion.covars, seq, f"{field}.covars")
+    suggestion.fixed = checked_fixed(spaces.at(seq), suggestion.fixed, f"{field}.fixed", needs_context=False)
 
 
-def _observations(document: ExperimentExport) -> Iterator[FieldProblem]:
-    spaces = _Spaces(document)
-    suggested = {one.suggestion_uuid: one for one in document.suggestions}
-    for index, one in enumerate(document.observations):
-        field = f"observations.{index}"
-        if not announces(document.events, one.seq, "observation_added", "observation_uuid", one.observation_uuid):
-            yield FieldProblem(field=f"{field}.seq", message="no event announces it there", value=one.seq)
-        if one.suggestion_uuid is not None:
-            suggestion = suggested.get(one.suggestion_uuid)
-            if suggestion is None or suggestion.seq >= one.seq:
-                message = "is no suggestion of this experiment that came before it"
-                value = str(one.suggestion_uuid)
-                yield FieldProblem(field=f"{field}.suggestion_uuid", message=message, value=value)
-        yield from _outcome(document, one, field)
-        if one.version == 1:
-            yield from _refused("", _settle, spaces, one, field)
-
-
-def _settle(spaces: "_Spaces", one: PortableObservation | PortableVersion, field: str) -> None:
-    one.covars = spaces.checked(one.covars, one.seq, f"{field}.covars")
-
-
-def _versions(document: ExperimentExport) -> Iterator[FieldProblem]:
-    spaces = _Spaces(document)
-    newest = {one.observation_uuid: one for one in document.observations}
-    before: dict[UUID, PortableVersion] = {}
-    for index, one in enumerate(document.versions):
-        field = f"versions.{index}"
-        observation, former = newest.get(one.observation_uuid), before.get(one.observation_uuid)
-        if observation is None:
-            message = "is no observation of this experiment"
-            value = str(one.observation_uuid)
-            yield FieldProblem(field=f"{field}.observation_uuid", message=message, value=value)
-            return
-        if one.version != (1 if former is None else former.version + 1):
-            yield FieldProblem(field=f"{field}.version", message="must follow the one before", value=one.version)
-        if not _is_announced(document.events, one, observation, former):
-            yield FieldProblem(field=f"{field}.seq", message="no event announces it there", value=one.seq)
-        yield from _outcome(document, one, field)
-        if former is not None and one.covars == former.covars:
-            one.covars = former.covars
-        else:
-            yield from _refused("", _settle, spaces, one, field)
-        before[one.observation_uuid] = one
+def _observation_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
+    spaces = _SpaceHistory(document)
+    suggestions = {suggestion.suggestion_uuid: suggestion for suggestion in document.suggestions}
     for index, observation in enumerate(document.observations):
-        last = before.get(observation.observation_uuid)
+        field, uuid, seq = f"observations.{index}", observation.observation_uuid, observation.seq
+        if not announces(document.events, seq, "observation_added", "observation_uuid", uuid):
+            message = "must be the seq of this observation's observation_added event"
+            yield FieldProblem(field=f"{field}.seq", message=message, value=seq)
+        if observation.suggestion_uuid is not None:
+            suggestion = suggestions.get(observation.suggestion_uuid)
+            if suggestion is None or suggestion.seq >= seq:
+                message = "must be a suggestion of this experiment, created before the observation"
+                value = str(observation.suggestion_uuid)
+                yield FieldProblem(field=f"{field}.suggestion_uuid", message=message, value=value)
+        yield from _outcome_problems(document, observation, field)
+        if observation.version == 1:
+            yield from _refused("", _check_observation_values, spaces, observation, field)
+
+
+def _check_observation_values(
+    spaces: "_SpaceHistory", observation: PortableObservation | PortableVersion, field: str
+) -> None:
+    observation.covars = spaces.checked(observation.covars, observation.seq, f"{field}.covars")
+
+
+def _version_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
+    spaces = _SpaceHistory(document)
+    observations = {observation.observation_uuid: observation for observation in document.observations}
+    newest: dict[UUID, PortableVersion] = {}
+    for index, version in enumerate(document.versions):
+        field, uuid = f"versions.{index}", version.observation_uuid
+        observation, former = observations.get(uuid), newest.get(uuid)
+        if observation is None:
+            message = "must be an observation of this experiment"
+            yield FieldProblem(field=f"{field}.observation_uuid", message=message, value=str(uuid))
+            return
+        number = 1 if former is None else former.version + 1
+        if version.version != number:
+            message = f"must be {number}: the versions of an observation count from 1"
+            yield FieldProblem(field=f"{field}.version", message=message, value=version.version)
+        if not _is_announced(document.events, version, observation, former):
+            message = "must be the seq of the event that announced this version"
+            yield FieldProblem(field=f"{field}.seq", message=message, value=version.seq)
+        yield from _outcome_problems(document, version, field)
+        if former is not None and version.covars == former.covars:
+            version.covars = former.covars
+        else:
+            yield from _refused("", _check_observation_values, spaces, version, field)
+        newest[uuid] = version
+    for index, observation in enumerate(document.observations):
+        last = newest.get(observation.observation_uuid)
         if last is None and observation.version == 1:
             continue
         if last is None or any(getattr(last, name) != getattr(observation, name) for name in _CONTENT):
-            message = "must be the newest of its versions, all of which are given where it was corrected"
+            message = "a corrected observation must have all its versions in versions, and must equal the newest"
             yield FieldProblem(field=f"observations.{index}.version", message=message, value=observation.version)
         else:
             observation.covars = last.covars
@@ -203,29 +223,30 @@ def _versions(document: ExperimentExport) -> Iterator[FieldProblem]:
 
 def _is_announced(
     events: Sequence[PortableEvent],
-    one: PortableVersion,
+    version: PortableVersion,
     observation: PortableObservation,
     former: PortableVersion | None,
 ) -> bool:
+    seq, uuid = version.seq, version.observation_uuid
     if former is None:
-        return one.seq == observation.seq
-    is_later = one.seq > former.seq
-    return is_later and announces(events, one.seq, "observation_corrected", "observation_uuid", one.observation_uuid)
+        return seq == observation.seq
+    return seq > former.seq and announces(events, seq, "observation_corrected", "observation_uuid", uuid)
 
 
-def _standing(document: ExperimentExport) -> Iterator[FieldProblem]:
-    best, told = best_of(document), document.experiment.best_observation_uuid
-    if told != (None if best is None else best.observation_uuid):
-        message = f"must be {'null' if best is None else best.observation_uuid}, which is the best that counts"
-        yield FieldProblem(field="experiment.best_observation_uuid", message=message, value=str(told))
+def _best_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
+    best, stated = best_of(document), document.experiment.best_observation_uuid
+    if stated != (None if best is None else best.observation_uuid):
+        expected = "null: no observation counts" if best is None else f"{best.observation_uuid}, the best that counts"
+        message = f"must be {expected}"
+        yield FieldProblem(field="experiment.best_observation_uuid", message=message, value=str(stated))
 
 
-class _Spaces:
-    """The space that held at each event."""
+class _SpaceHistory:
+    """The space of an experiment at each event."""
 
     def __init__(self, document: ExperimentExport) -> None:
-        self._seqs = [one.seq for one in document.spaces]
-        self._spaces = [one.covars for one in document.spaces]
+        self._seqs = [space.seq for space in document.spaces]
+        self._spaces = [space.covars for space in document.spaces]
 
     def at(self, seq: int) -> Space:
         return self._spaces[self._index(seq)]
@@ -238,40 +259,40 @@ class _Spaces:
         return max(bisect_left(self._seqs, seq) - 1, 0)
 
 
-def _outcome(
-    document: ExperimentExport, one: PortableObservation | PortableVersion, field: str
+def _outcome_problems(
+    document: ExperimentExport, observation: PortableObservation | PortableVersion, field: str
 ) -> Iterator[FieldProblem]:
-    if (one.status == "failed") == bool(one.responses):
-        message = "is failed where there is no response, and nowhere else"
-        yield FieldProblem(field=f"{field}.status", message=message, value=one.status)
-    for part, named, known in (
-        ("responses", one.responses, document.experiment.responses),
-        ("sds", one.sds, one.responses),
+    if (observation.status == "failed") == bool(observation.responses):
+        message = 'must be "failed" if the run has no responses, and must not be "failed" otherwise'
+        yield FieldProblem(field=f"{field}.status", message=message, value=observation.status)
+    for part, named, known, whose in (
+        ("responses", observation.responses, document.experiment.responses, "this experiment"),
+        ("sds", observation.sds, observation.responses, "this run"),
     ):
         unknown = next((name for name in named if name not in known), None)
         if unknown is not None:
-            yield FieldProblem(field=f"{field}.{part}.{shown(unknown)}", message="is no response of it")
+            yield FieldProblem(field=f"{field}.{part}.{shown(unknown)}", message=f"is no response of {whose}")
 
 
-def _refused(field: str, check: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> Iterator[FieldProblem]:
+def _refused(field: str, check: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> Iterator[FieldProblem]:
     try:
         check(*args, **kwargs)
     except InvalidError as error:
         yield from within(field, error.errors)
 
 
-def _unknown_covariates(covars: Configuration, space: Space) -> Any:
+def _unknown_covariate(covars: Configuration, space: Space) -> Any:
     return shown(next((name for name in covars if name not in space), None))
 
 
 _CHECKS = (
-    _experiment,
-    _spaces,
+    _experiment_problems,
+    _space_history_problems,
     log_problems,
-    _uuids,
-    _suggestions,
-    _observations,
-    _versions,
-    _standing,
+    _uuid_and_count_problems,
+    _suggestion_problems,
+    _observation_problems,
+    _version_problems,
+    _best_problems,
     reference_problems,
 )

@@ -1,4 +1,4 @@
-"""The log of an experiment that comes from outside: its shape, its order, and what its events name."""
+"""The event log of an imported experiment: its order, the shape of its events and the uuids that they name."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from autotune_wire.suggestions import Suggestion
 
 Kind = Literal["experiment", "suggestion", "observation"]
 Names = Mapping[Kind, Mapping[UUID, UUID]]
-"""The uuids that stand in the place of others, by what they name."""
+"""By kind, the uuids that replace others."""
 
 _KINDS: dict[str, Kind] = {
     "exp_uuid": "experiment",
@@ -64,79 +64,92 @@ _NEVER_LOGGED = "reset"
 
 
 def log_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
-    """Say where the log has a gap, an event that cannot stand there, or data of another shape."""
+    """Find gaps in the log, events of a wrong type, data of a wrong shape, and spaces that no event announced."""
     events, last_seq = document.events, document.experiment.last_seq
     if len(events) != last_seq:
-        yield FieldProblem(field="experiment.last_seq", message=f"must be {len(events)}", value=last_seq)
+        message = f"must be {len(events)}, the number of events"
+        yield FieldProblem(field="experiment.last_seq", message=message, value=last_seq)
     for index, event in enumerate(events):
         field = f"events.{index}"
         if event.seq != index + 1:
-            yield FieldProblem(field=f"{field}.seq", message=f"must be {index + 1}: without a gap", value=event.seq)
+            message = f"must be {index + 1}: events count from 1 without a gap"
+            yield FieldProblem(field=f"{field}.seq", message=message, value=event.seq)
         if event.type == _NEVER_LOGGED or (event.type == "experiment_created") != (index == 0):
-            yield FieldProblem(field=f"{field}.type", message="cannot stand here", value=event.type)
-        model = _DATA.get(event.type)
-        if model is not None:
-            yield from _shape(model, event, f"{field}.data")
+            message = "must be experiment_created for the first event, and neither that nor reset for the others"
+            yield FieldProblem(field=f"{field}.type", message=message, value=event.type)
+        yield from _shape_problems(event, f"{field}.data")
     for index, space in enumerate(document.spaces):
-        is_there = space.seq == 1 if index == 0 else announces(events, space.seq, "space_changed")
-        if not is_there:
-            yield FieldProblem(field=f"spaces.{index}.seq", message="no event announces it there", value=space.seq)
+        is_announced = space.seq == 1 if index == 0 else announces(events, space.seq, "space_changed")
+        if not is_announced:
+            message = "must be 1" if index == 0 else "must be the seq of a space_changed event"
+            yield FieldProblem(field=f"spaces.{index}.seq", message=message, value=space.seq)
     n_changes = sum(event.type == "space_changed" for event in events)
     seqs = [space.seq for space in document.spaces]
     if n_changes != len(seqs) - 1 or seqs != sorted(set(seqs)):
-        yield FieldProblem(field="spaces", message=f"must be {n_changes + 1}, in the order of their events")
+        message = f"must have {n_changes + 1} entries in the order of seq, one more than the space_changed events"
+        yield FieldProblem(field="spaces", message=message)
 
 
 def renamed(data: Mapping[str, Any], names: Names) -> dict[str, Any]:
-    """Give an event's data with other uuids in the place of the experiment's own.
+    """Replace the uuids in an event's data.
+
+    Args:
+        data: The data of an event.
+        names: For each uuid of the experiment, its suggestions and its observations, the uuid that replaces it.
+
+    Returns:
+        A copy of the data with the other uuids.
 
     Raises:
-        KeyError: If it names something that is not the experiment's.
+        KeyError: If the data name a uuid that ``names`` does not have.
     """
-    # Names that a user chose stand deeper in the data, so that these keys are the service's own.
-    out = {name: _other(value, names[_KINDS[name]]) if name in _KINDS else value for name, value in data.items()}
+    # The names that users chose are deeper in the data, so every key at this level is the service's own.
+    out = {name: _replaced(value, names[_KINDS[name]]) if name in _KINDS else value for name, value in data.items()}
     if isinstance(out.get("best"), dict):
         out["best"] = renamed(out["best"], names)
     return out
 
 
-def _other(value: Any, names: Mapping[UUID, UUID]) -> Any:
+def _replaced(value: Any, uuids: Mapping[UUID, UUID]) -> Any:
     if value is None:
         return None
     if isinstance(value, list):
-        return [_other(one, names) for one in value]
+        return [_replaced(element, uuids) for element in value]
     try:
-        return str(names[UUID(value)])
+        return str(uuids[UUID(value)])
     except (AttributeError, TypeError, ValueError):
         raise KeyError(value) from None
 
 
 def reference_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
-    """Say which events name what is not the experiment's."""
+    """Find the events that name an experiment, a suggestion or an observation that the document does not have."""
     suggestions, observations = document.suggestions, document.observations
     names: Names = {
         "experiment": {document.experiment.exp_uuid: document.experiment.exp_uuid},
-        "suggestion": {one.suggestion_uuid: one.suggestion_uuid for one in suggestions},
-        "observation": {one.observation_uuid: one.observation_uuid for one in observations},
+        "suggestion": {suggestion.suggestion_uuid: suggestion.suggestion_uuid for suggestion in suggestions},
+        "observation": {observation.observation_uuid: observation.observation_uuid for observation in observations},
     }
     for index, event in enumerate(document.events):
         try:
             renamed(event.data, names)
         except KeyError as error:
-            message = "names something that is not this experiment's"
+            message = "names an experiment, a suggestion or an observation that this document does not have"
             yield FieldProblem(field=f"events.{index}.data", message=message, value=shown(str(error.args[0])))
 
 
 def announces(
     events: Sequence[PortableEvent], seq: int, kind: EventType, key: str | None = None, uuid: UUID | None = None
 ) -> bool:
-    """Whether an event of a kind has a seq, and where a key is given, names something by it."""
+    """Return whether the event with a seq is of a kind and, if a key is given, has this uuid there."""
     if seq > len(events) or events[seq - 1].type != kind:
         return False
     return key is None or events[seq - 1].data.get(key) == str(uuid)
 
 
-def _shape(model: type[BaseModel], event: PortableEvent, field: str) -> Iterator[FieldProblem]:
+def _shape_problems(event: PortableEvent, field: str) -> Iterator[FieldProblem]:
+    model = _DATA.get(event.type)
+    if model is None:
+        return
     try:
         model.model_validate(event.data)
     except ValidationError as error:
@@ -144,7 +157,7 @@ def _shape(model: type[BaseModel], event: PortableEvent, field: str) -> Iterator
 
 
 def within(field: str, problems: Sequence[FieldProblem]) -> Iterator[FieldProblem]:
-    """Give problems with their fields counted from further out."""
-    for one in problems:
-        place = ".".join(part for part in (field, one.field) if part)
-        yield one.model_copy(update={"field": place})
+    """Copy problems of a part of the document, with ``field``, the path of the part, before their own paths."""
+    for problem in problems:
+        path = ".".join(part for part in (field, problem.field) if part)
+        yield problem.model_copy(update={"field": path})

@@ -1,4 +1,4 @@
-"""What may change in a space that has runs, and how the runs of its former self are read."""
+"""Which changes of a space its runs allow, and how runs of a former space are read in the new one."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -18,18 +18,19 @@ def revised(
     constraints: Sequence[Constraint] = (),
     responses: Collection[str] = (),
 ) -> list[str]:
-    """Say what an edit changes in a space.
+    """Check an edit of a space and describe its changes.
 
-    Whether the engine can serve the new space and whether any configuration is left are matters of their own.
+    Whether the engine can serve the new space, and whether the new constraints leave any configuration, is not
+    checked here.
 
     Args:
-        old: The space as it is.
-        edit: The whole new space, with what it needs.
-        constraints: The constraints as they are.
+        old: The space before the edit.
+        edit: The whole new space, the backfill values of its new covariates and the new constraints.
+        constraints: The constraints before the edit.
         responses: The names of the responses, which a new covariate must not have.
 
     Returns:
-        One sentence for each change, none where nothing changes.
+        One sentence for each change; empty if nothing changes.
 
     Raises:
         InvalidError: With one entry for every change that the runs so far forbid.
@@ -47,15 +48,15 @@ def revised(
 def backfilled(
     space: Mapping[str, Covariate], configuration: Configuration, backfill: Mapping[str, Value]
 ) -> Configuration:
-    """Give a configuration of a former space as one of this space.
+    """Build the configuration of this space that a configuration of a former space stands for.
 
     Args:
         space: The covariates by name.
         configuration: A configuration of this space or of a former one.
-        backfill: The values of the covariates that were added since, of all edits together.
+        backfill: The backfill values of all edits together, by the name of the covariate that was added.
 
     Returns:
-        The configuration, with a value for each covariate that was added since and plays a part in it.
+        The configuration, with the backfill value of each covariate that it lacks and that is active in it.
     """
     filled = {**backfill, **configuration}
     return {
@@ -68,7 +69,7 @@ def backfilled(
 def retired_options(
     space: Mapping[str, Covariate], earlier: Sequence[Mapping[str, Covariate]]
 ) -> dict[str, list[Value]]:
-    """Give the options that former spaces had and this one has no more, by covariate, oldest first."""
+    """List by covariate the options that former spaces had and this space no longer has, oldest first."""
     retired: dict[str, list[Value]] = {}
     for former in earlier:
         for name, covariate in former.items():
@@ -85,7 +86,7 @@ def retired_options(
 def _removed(old: Mapping[str, Covariate], edit: SpaceEdit) -> Iterator[FieldProblem]:
     for name in old:
         if name not in edit.covars:
-            message = "cannot be removed, as the runs so far have it; narrow it instead"
+            message = "cannot be removed, because the runs so far have values for it; narrow it instead"
             yield FieldProblem(field=f"covars.{name}", message=message)
 
 
@@ -98,13 +99,13 @@ def _backfill_problems(
         if name in responses:
             yield FieldProblem(field=f"covars.{name}", message="is the name of a response; a covariate needs its own")
         if name not in edit.backfill:
-            message = f"is missing: the value that all runs so far had, {allowed(covariate)}"
+            message = f"is missing: the value that all runs so far had; must be {allowed(covariate)}"
             yield FieldProblem(field=field, message=message)
         elif value_in(covariate, edit.backfill[name]) is None:
             message = f"must be {allowed(covariate)}"
             yield FieldProblem(field=field, message=message, value=shown(edit.backfill[name]))
     for name in edit.backfill.keys() - new.keys():
-        message = f"only new covariates take one: {listed(list(new)) if new else 'there is none'}"
+        message = f"only new covariates take a backfill value: {listed(list(new)) if new else 'this edit adds none'}"
         yield FieldProblem(field=f"backfill.{shown(name)}", message=message, value=shown(edit.backfill[name]))
 
 
@@ -114,12 +115,12 @@ def _kept_problems(old: Mapping[str, Covariate], new: Mapping[str, Covariate], n
         before, after = {"vtype": before["vtype"]}, {"vtype": after["vtype"]}
     for feature, value in before.items():
         if after[feature] != value:
-            message = f"cannot change, as the runs so far were read with it; it is {value}"
+            message = f"cannot change, because the runs so far were recorded with it; must stay {value}"
             yield FieldProblem(field=f"covars.{name}.{feature}", message=message, value=after[feature])
     if not _means_the_same(old, new, name):
         message = (
-            "cannot change for values that its covariate had and still has, "
-            "as the runs so far have a value where it says so"
+            "cannot change, because it decides which of the runs so far have a value; "
+            "only values that its covariate gained or lost can be added or removed"
         )
         yield FieldProblem(field=f"covars.{name}.active_if", message=message)
 
@@ -155,7 +156,7 @@ def _changes(old: Mapping[str, Covariate], edit: SpaceEdit, constraints: Sequenc
         if before is not None and before.guess != covariate.guess:
             yield f"{name}: guess {before.guess} is now {covariate.guess}"
         if before is not None and covariate.active_if is not None and before.active_if != covariate.active_if:
-            yield f"{name}: counts where {covariate.active_if.covariate} is {listed(covariate.active_if.values)}"
+            yield f"{name}: is active where {covariate.active_if.covariate} is {listed(covariate.active_if.values)}"
     if edit.constraints is not None and list(edit.constraints) != list(constraints):
         yield f"constraints: {len(edit.constraints)} instead of {len(constraints)}"
 

@@ -1,15 +1,16 @@
-"""Whether linear bounds can all be met, decided exactly.
+"""Whether bounds on variables and on weighted sums of them can all be met, decided exactly.
 
 The simplex for feasibility of bounded variables by Dutertre and de Moura (CAV 2006), which King, Barrett and Dutertre
-(Simplex with Sum of Infeasibilities for SMT, FMCAD 2013) restate: no variable is made up, a changed bound keeps the
-tableau, and the smallest index goes first (Bland's rule), so that it ends. Fractions make it exact.
+(Simplex with Sum of Infeasibilities for SMT, FMCAD 2013) restate. The method needs no artificial variables and keeps
+its tableau when a bound changes. The smallest index goes first (Bland's rule), so the search ends. Fractions make the
+result exact.
 """
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 Bounds = list[Fraction | None]
-"""A bound for each variable and then for each sum; None where there is none."""
+"""A bound for each variable and then for each sum; None where the variable or sum has no bound."""
 
 _WORD_BITS = 64
 
@@ -19,16 +20,16 @@ class UndecidedError(Exception):
 
 
 class Budget:
-    """How many steps a search may still take; what it finds does not depend on how fast the machine is."""
+    """The number of steps that a search may still take; a limit in steps gives the same result on every machine."""
 
     def __init__(self, n_steps: int) -> None:
         self._left = n_steps
 
     def spend(self, n_steps: int) -> None:
-        """Take some steps.
+        """Take steps off the budget.
 
         Raises:
-            UndecidedError: If they are used up.
+            UndecidedError: If fewer steps are left.
         """
         self._left -= n_steps
         if self._left < 0:
@@ -36,22 +37,22 @@ class Budget:
 
 
 class Simplex:
-    """n variables and m weighted sums of them; ``values`` holds one number for each, variables first."""
+    """n variables and m weighted sums of them; ``values`` has one number for each, variables first."""
 
     def __init__(self, sums: Sequence[Mapping[int, Fraction]], n_variables: int, budget: Budget) -> None:
-        """Start from all zeros.
+        """Start with every value zero.
 
         Args:
-            sums: The weights of each sum, by the variable's place.
-            n_variables: How many variables there are.
-            budget: What the pivots are taken from.
+            sums: The weights of each sum, by the index of the variable.
+            n_variables: The number n of variables.
+            budget: The steps that the pivots may take.
         """
         self.values = [Fraction(0)] * (n_variables + len(sums))
         self._rows = {n_variables + place: dict(weights) for place, weights in enumerate(sums)}
         self._budget = budget
 
     def is_met(self, lower: Bounds, upper: Bounds) -> bool:
-        """Whether all bounds can be met at once; then ``values`` meets them.
+        """Return whether all bounds can be met at once; if they can, ``values`` then meets them.
 
         Raises:
             UndecidedError: If the budget is used up.

@@ -1,15 +1,15 @@
-"""When an experiment has had enough runs."""
+"""The stop rules: when an experiment has had enough runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autotune_wire.responses import Response, objectives_of, primary_of
-from autotune_wire.stopping import Plateau, StopRule, StopRules
+from autotune_wire.stopping import StopRule, StopRules
 
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """The rule that was met, and why, in a sentence."""
+    """The stop rule that was met, and the reason in a sentence."""
 
     rule: StopRule
     reason: str
@@ -21,17 +21,20 @@ def fired(
     values: Sequence[float | None],
     expected_gain: float | None,
 ) -> Fired | None:
-    """Say which stop rule is met first, None where none is.
+    """Find the stop rule that is met.
+
+    With several objectives only the budget is checked.
 
     Args:
-        rules: The rules that are given.
+        rules: The experiment's stop rules.
         responses: The experiment's responses.
         values: The primary response of every run, oldest first, in its own unit; None for a run that failed or
-            that broke a threshold.
-        expected_gain: What the model expects the next run to gain, in the same unit; None where it says nothing.
+            that missed a threshold.
+        expected_gain: The gain that the model expects of the next run, in the same unit; None if the model gives no
+            expected gain.
 
     Returns:
-        The rule; a target that is reached comes before a budget that is used up.
+        The first rule that is met, in the order target, budget, plateau, expected gain; None if no rule is met.
     """
     if len(objectives_of(responses)) > 1:
         return _budget(rules, values)
@@ -59,16 +62,14 @@ def _budget(rules: StopRules, values: Sequence[float | None]) -> Fired | None:
 
 def _plateau(rules: StopRules, responses: Mapping[str, Response], values: Sequence[float | None]) -> Fired | None:
     plateau = rules.plateau
-    gain = None if plateau is None else _gain(plateau, _signed(responses)[1], values)
-    if plateau is None or gain is None or gain > plateau.min_gain:
+    if plateau is None:
         return None
-    reason = f"the last {plateau.n_runs} runs gained {gain:.6g}, no more than {plateau.min_gain:.6g}"
+    _, sign = _signed(responses)
+    before, now = _best(sign, values[: -plateau.n_runs]), _best(sign, values)
+    if before is None or now is None or now - before > plateau.min_gain:
+        return None
+    reason = f"the last {plateau.n_runs} runs gained {now - before:.6g}, no more than {plateau.min_gain:.6g}"
     return Fired("plateau", reason)
-
-
-def _gain(plateau: Plateau, sign: float, values: Sequence[float | None]) -> float | None:
-    before, after = _best(sign, values[: -plateau.n_runs]), _best(sign, values)
-    return None if before is None or after is None else after - before
 
 
 def _expected_gain(rules: StopRules, expected_gain: float | None) -> Fired | None:

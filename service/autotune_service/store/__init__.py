@@ -1,1 +1,1 @@
-"""The only room with SQL: tables, queries, events, migrations and the embedded Postgres."""
+"""The database: tables, queries, events, migrations, backups and the embedded Postgres. All SQL is in this package."""

@@ -1,4 +1,4 @@
-"""The whole database as one file, by Postgres' own tools, and back."""
+"""Backing up the whole database to one file and restoring it, with pg_dump, pg_restore and psql."""
 
 import asyncio
 import errno
@@ -18,7 +18,7 @@ from autotune_service.store.postgres_tools import BackupError, Tools, find_tools
 from autotune_service.store.tables import metadata
 
 Say = Callable[[str], None]
-"""Takes a line that says how far it came."""
+"""A function that shows a line about the progress to the user."""
 
 _PARTIAL = ".partial"
 _MAGIC = b"PGDMP"
@@ -26,8 +26,8 @@ _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 _BLOCK = 1024 * 1024
 _REPORT_BYTES = 16 * _BLOCK
 _VERSION_TABLE = "alembic_version"
-_OURS = "autotune%"  # what services call themselves on their connections
-# Who had logged out by the time of the restore must not be logged in again by it.
+_OURS = "autotune%"  # matches the application_name of every connection of a service or worker
+# Sessions and tokens go, so that a restore does not sign in users who had signed out after the backup.
 _NEW_EPOCH = """
 DO $$ BEGIN
     IF pg_catalog.to_regclass('public.log_epoch') IS NOT NULL THEN
@@ -41,45 +41,51 @@ END $$;
 
 
 async def back_up(url: str, file: Path, say: Say) -> None:
-    """Write all that the database holds to a file, which is there whole or not at all.
+    """Write the whole database to a new file; a backup that fails leaves no file.
+
+    Args:
+        url: The database.
+        file: Path of the new file.
+        say: Shows the progress.
 
     Raises:
-        BackupError: If the file is there already or cannot be written, or pg_dump is missing or fails.
+        BackupError: If the file exists already or cannot be written, the database has no tables of AutoTune, or
+            pg_dump is missing or fails.
         UnavailableError: If the database does not answer.
     """
     _require_new(file)
     async with _connected(url) as connection:
-        if not await _has_table(connection, _VERSION_TABLE):
+        if await connection.fetchval("SELECT to_regclass($1) IS NULL", _VERSION_TABLE):
             raise BackupError("the database has no tables of AutoTune: there is nothing to back up")
         size = await connection.fetchval("SELECT pg_database_size(current_database())")
         tools = await find_tools(_major(connection))
     partial = file.with_name(f"{file.name}.{uuid4().hex[:8]}{_PARTIAL}")
     say(f"Backing up {_size(size)} of database with {tools.name} ...")
     try:
-        # It holds what the users have hashed and told: for its owner alone.
+        # The backup has password hashes and every user's data: only the owner of the file may read it.
         os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
         raise BackupError(f"cannot write {file}: {error.strerror}") from None
     command = [tools.pg_dump, "--format=custom", "--no-owner", "--no-privileges", "--no-password", "--verbose"]
     try:
         await _run([*command, f"--file={partial}"], libpq_environment(url), lambda line: _say_table(line, say))
-        _name(partial, file)
+        _rename(partial, file)
     finally:
         partial.unlink(missing_ok=True)
     say(f"Wrote {file}: {_size_of(file)}.")
 
 
 async def restore(url: str, file: Path, say: Say, *, replace: bool = False) -> None:
-    """Bring a database to the state of a backup, to the newest tables, and to a log of its own.
+    """Load a backup into a database, bring its tables up to date and start a new epoch of the event log.
 
-    All of it is there at the end, or the database is as it was before, up to the migrations of an older backup, which
-    come last.
+    Loading is one transaction: if it fails, the database stays as it was. The migrations that an older backup needs
+    run after that transaction.
 
     Args:
-        url: The database; empty, unless it is to be replaced.
-        file: What ``back_up`` wrote.
-        say: Takes lines that say how far it came.
-        replace: Whether to drop the tables of AutoTune that are there.
+        url: The database; it must be empty unless ``replace`` is true.
+        file: A file that ``back_up`` wrote.
+        say: Shows the progress.
+        replace: Whether to drop the tables of AutoTune that the database has.
 
     Raises:
         BackupError: If the file is no backup or of a newer version, the database is not empty or in use, or the tools
@@ -92,14 +98,14 @@ async def restore(url: str, file: Path, say: Say, *, replace: bool = False) -> N
         tables = [row["tablename"] for row in await connection.fetch(_TABLES)]
         if tables and not replace:
             raise BackupError(
-                f"the database is not empty: it has {len(tables)} tables. Restore into an empty one, or replace "
-                "what it holds: --replace"
+                f"the database is not empty: it has {len(tables)} tables. Restore into an empty database, or drop "
+                "AutoTune's tables in this one first with --replace"
             )
         tools = await find_tools(_major(connection))
     await _require_known(tools, file)
     ours = [name for name in tables if name in {*metadata.tables, _VERSION_TABLE}]
     say(f"Restoring {file} ({_size_of(file)}) with {tools.name} ...")
-    await _load(tools, libpq_environment(url), file, _drop(ours), say)
+    await _load(tools, libpq_environment(url), file, _drop_statement(ours), say)
     say("Bringing the tables up to date ...")
     await upgrade(url)
     say("Restored.")
@@ -126,12 +132,8 @@ def _major(connection: asyncpg.Connection) -> int:
     return int(connection.get_server_version().major)
 
 
-async def _has_table(connection: asyncpg.Connection, name: str) -> bool:
-    return bool(await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", name))
-
-
 async def _require_unused(connection: asyncpg.Connection) -> None:
-    # A service keeps in memory how far its watchers have read, and would write between the lines.
+    # A running service could write during the restore, and keeps in memory how far its watchers have read.
     n_services = await connection.fetchval(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
         "AND application_name LIKE $1",
@@ -146,8 +148,8 @@ def _require_new(file: Path) -> None:
         raise _is_there(file)
 
 
-def _name(partial: Path, file: Path) -> None:
-    """Give a finished backup its name, unless another file got it meanwhile."""
+def _rename(partial: Path, file: Path) -> None:
+    """Rename a finished backup, without replacing a file that got the name meanwhile."""
     try:
         file.hardlink_to(partial)
     except FileExistsError:
@@ -156,7 +158,7 @@ def _name(partial: Path, file: Path) -> None:
         if error.errno not in _NO_LINKS:
             raise
         try:
-            file.touch(mode=0o600, exist_ok=False)  # the name is taken first, so that nobody's file is replaced
+            file.touch(mode=0o600, exist_ok=False)  # taking the name first makes sure that no other file is replaced
         except FileExistsError:
             raise _is_there(file) from None
         try:
@@ -184,16 +186,16 @@ async def _require_known(tools: Tools, file: Path) -> None:
     command = [tools.pg_restore, "--data-only", f"--table={_VERSION_TABLE}", "--file=-", str(file)]
     found = re.search(r"^COPY public\.alembic_version .*\n(\w+)\n\\\.$", await _run(command, None), re.MULTILINE)
     if found is None:
-        raise BackupError(f"{file} is a dump of something else than AutoTune")
+        raise BackupError(f"{file} is a dump of another database, not of AutoTune's")
     known = known_revisions()
     if found[1] not in known:
         raise BackupError(
-            f"{file} is of a newer AutoTune: it has the tables of {found[1]}, and this version knows those up to "
-            f"{known[-1]}. Update AutoTune first"
+            f"{file} was written by a newer version of AutoTune: it has revision {found[1]} of the tables, and this "
+            f"version knows the revisions up to {known[-1]}. Update AutoTune first"
         )
 
 
-def _drop(tables: Sequence[str]) -> str:
+def _drop_statement(tables: Sequence[str]) -> str:
     if not tables:
         return ""
     names = ", ".join(f'public."{name}"' for name in tables)
@@ -201,7 +203,7 @@ def _drop(tables: Sequence[str]) -> str:
 
 
 async def _load(tools: Tools, environment: dict[str, str], file: Path, first: str, say: Say) -> None:
-    """Feed psql one transaction: what goes first, what pg_restore reads from the file, and the new epoch."""
+    """Send psql one transaction: the statement ``first``, what pg_restore reads from the file, and the new epoch."""
     psql = await asyncio.create_subprocess_exec(
         *(tools.psql, "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--file=-"),
         stdin=asyncio.subprocess.PIPE,
@@ -216,25 +218,25 @@ async def _load(tools: Tools, environment: dict[str, str], file: Path, first: st
     )
     assert psql.stdin is not None and psql.stderr is not None  # noqa: PT018 -- both are pipes
     assert reading.stdout is not None and reading.stderr is not None  # noqa: PT018 -- both are pipes
-    refused = asyncio.create_task(psql.stderr.read())
-    unread = asyncio.create_task(reading.stderr.read())
+    psql_errors = asyncio.create_task(psql.stderr.read())
+    reading_errors = asyncio.create_task(reading.stderr.read())
     try:
         psql.stdin.write(f"BEGIN;\n{first}".encode())
         await _pump(reading.stdout, psql.stdin, say)
-        # Without the COMMIT, psql ends without having changed anything.
+        # Without the COMMIT, psql rolls the transaction back at its end.
         if await reading.wait() == 0:
             psql.stdin.write(f"{_NEW_EPOCH}COMMIT;\n".encode())
             await psql.stdin.drain()
     except (BrokenPipeError, ConnectionResetError):
-        pass  # psql has ended, and says why
+        pass  # psql ended early; its exit status and messages are read below
     finally:
         psql.stdin.close()
         if reading.returncode is None:
             reading.kill()
     if await psql.wait() != 0:
-        raise BackupError(f"the backup was not restored, nothing is changed: {_tail(await refused)}")
+        raise BackupError(f"the backup was not restored, nothing is changed: {_tail(await psql_errors)}")
     if await reading.wait() != 0:
-        raise BackupError(f"{file} cannot be read, nothing is changed: {_tail(await unread)}")
+        raise BackupError(f"{file} cannot be read, nothing is changed: {_tail(await reading_errors)}")
 
 
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, say: Say) -> None:
@@ -282,7 +284,7 @@ def _say_table(line: str, say: Say) -> None:
 def _tail(text: bytes) -> str:
     lines = [line.strip() for line in text.decode(errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if "rror" in line]
-    return " ".join((errors or lines)[:3]) or "it does not say why"
+    return " ".join((errors or lines)[:3]) or "the program gave no reason"
 
 
 def _size_of(file: Path) -> str:

@@ -1,6 +1,7 @@
-"""Many rows in one statement with one argument.
+"""Insert many rows with one statement that has one argument.
 
-A statement with a VALUES line per row takes longer to compile than to run, and is another one for each number of rows.
+A statement with a VALUES line for each row takes longer to compile than to run. It also has to be compiled again for
+each number of rows.
 """
 
 from collections.abc import Sequence
@@ -17,11 +18,11 @@ def insert_rows(table: sa.Table, names: Sequence[str], rows: Sequence[dict[str, 
     """Build the query that stores rows.
 
     Args:
-        table: Where they go.
+        table: The table that the rows go to.
         names: The columns that the rows have.
-        rows: Their values; a JSON column keeps the order of its names.
+        rows: The value of each column, by its name. The keys in the value of a JSON column keep their order.
     """
-    # A UUID or a time is a text that Postgres reads.
+    # UUIDs and times are texts in the JSON; Postgres converts them to the types of the columns.
     return _insert(table, tuple(names))(rows=json_text(rows))
 
 

@@ -1,4 +1,4 @@
-"""Work that waits in a table with ``claim_token``, ``claim_by`` and ``claim_until``: one worker at a time claims it."""
+"""Claims on rows that have work: one worker at a time holds a row by its columns ``claim_token/_by/_until``."""
 
 from typing import Any
 
@@ -6,20 +6,20 @@ import sqlalchemy as sa
 
 from autotune_service.store.statements import Statement
 
-# Workers on several machines have several clocks: all times of claims are the database's own.
+# The clocks of several machines differ, so every time in a claim is the database's.
 NOW = sa.func.clock_timestamp()
 
 
 def claim_of(key: sa.Column[Any], *wanted: sa.ColumnElement[bool], first: sa.Column[Any], **also: Any) -> Statement:
-    """Make the statement that claims the first row which is wanted and which nobody holds, and returns the row.
+    """Build the statement that claims the first row with work that no worker holds, and returns the row.
 
-    Its parameters are ``token``, ``worker`` and ``claim_for``.
+    The parameters of the statement are ``token``, ``worker`` and ``claim_for``.
 
     Args:
         key: The table's primary key.
-        wanted: What the row has to be.
-        first: By what the rows are ordered.
-        also: What else changes in the row.
+        wanted: The conditions for a row to have work.
+        first: The column that orders the rows.
+        also: Other columns to set in the row, with their values.
     """
     table = key.table
     is_free = sa.or_(table.c.claim_until.is_(None), table.c.claim_until < NOW)

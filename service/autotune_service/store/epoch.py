@@ -1,4 +1,4 @@
-"""Which log the seqs of all events are of: another one where a backup is restored, so that watchers begin anew."""
+"""The epoch of the event log: a restored backup has another epoch, so that watchers read its log from the start."""
 
 from hashlib import sha256
 
@@ -11,10 +11,10 @@ _LENGTH = 16
 
 
 async def get_epoch(work: Work) -> str:
-    """Name the log of this database on this server, in 16 hexadecimal digits.
+    """Return the epoch of this database's log, 16 hexadecimal digits.
 
-    It is another one after ``autotune restore``, and also where a dump was restored by other means: the server, or the
-    database on it, is another one then. A standby that takes over keeps it, as it has the same log.
+    The epoch changes with ``autotune restore``. A dump that was restored by other means has another epoch too, because
+    its server or its database is another one. A standby that takes over keeps the epoch, because its log is the same.
     """
     row = await work.one(sa.select(sa.func.min(sa.cast(log_epoch.c.epoch, sa.Text)).label("epoch")))
     own = None if row is None else row["epoch"]
@@ -23,7 +23,8 @@ async def get_epoch(work: Work) -> str:
 
 
 async def _server(work: Work) -> str | None:
-    # Every role may ask for it, unless an administrator has taken that away: then the database alone must tell.
+    # Every role may call pg_control_system unless an administrator has revoked that right. Without the right, the
+    # epoch is made of the database and its own row alone.
     may = sa.func.has_function_privilege("pg_control_system()", "EXECUTE")
     row = await work.one(sa.select(may.label("may")))
     if row is None or not row["may"]:

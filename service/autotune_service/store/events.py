@@ -43,13 +43,21 @@ NewEvent = tuple[EventType, dict[str, Any]]
 
 
 class LoggedEvent(Event):
-    """An event as it stands in the log, with the trace in which it happened; that is not sent."""
+    """An event in the log, with the trace in which it happened; the trace is not sent to users."""
 
     traceparent: str | None = Field(default=None, exclude=True)
 
 
 async def record_first(work: Work, row: ExperimentRow, at: datetime, new: Sequence[NewEvent], *others: Filled) -> None:
-    """Write the first events of a new experiment's log, up to its ``last_seq``, as ``record`` writes those after."""
+    """Write the first events of a new experiment, and wake the watchers at commit.
+
+    Args:
+        work: The transaction that adds the experiment.
+        row: The new experiment; its ``last_seq`` is the number of its first events.
+        at: Time of the events.
+        new: The type and the data of each event, in order; the first has the seq 1.
+        others: Queries to run in the same statement; they see no change of the other queries in it.
+    """
     wake_watchers(work, row.exp_uuid, row.owner_uuid, row.last_seq)
     await work.change(*others, _insert_events(row.exp_uuid, 1, at, new))
 
@@ -57,15 +65,15 @@ async def record_first(work: Work, row: ExperimentRow, at: datetime, new: Sequen
 async def record(
     work: Work, row: ExperimentRow, at: datetime, new: Sequence[NewEvent], values: Mapping[str, Any], *others: Filled
 ) -> None:
-    """Change an experiment, append what happened to its log, and tell the watchers at commit.
+    """Change an experiment, append events to its log, and wake the watchers at commit.
 
     Args:
         work: The transaction; it holds the experiment's row lock.
-        row: The experiment as it was.
-        at: When it happens.
-        new: What happens, in order; it takes the seqs after ``row.last_seq``.
-        values: The columns that change with it, beside ``last_seq`` and ``updated_at``.
-        others: Queries that belong to it, run in the same statement: they see nothing of the rest, nor it of them.
+        row: The experiment before the change.
+        at: Time of the change.
+        new: The type and the data of each event, in order; they get the seqs after ``row.last_seq``.
+        values: The new values of the experiment's columns, besides ``last_seq`` and ``updated_at``.
+        others: Queries to run in the same statement; they see no change of the other queries in it.
     """
     last_seq = row.last_seq + len(new)
     changes = [*others, set_experiment(row.exp_uuid, {**values, "last_seq": last_seq, "updated_at": at})]
@@ -92,22 +100,22 @@ def _insert_events(exp_uuid: UUID, first_seq: int, at: datetime, new: Sequence[N
 
 
 def wake_watchers(work: Work, exp_uuid: UUID, owner_uuid: UUID, last_seq: int) -> None:
-    """Wake at commit whoever waits for something of the experiment, or of its owner's experiments."""
+    """Wake at commit the watchers of the experiment and of its owner's list of experiments."""
     work.notify(EVENTS_CHANNEL, f"{exp_uuid}:{last_seq}:{owner_uuid}")
 
 
 def call_worker(work: Work, exp_uuid: UUID) -> None:
-    """Wake the workers at commit: the experiment has work that is due."""
+    """Wake the workers at commit, because the experiment has work."""
     work.notify(WORK_CHANNEL, str(exp_uuid))
 
 
 def call_workers(work: Work) -> None:
-    """Wake the workers at commit: work was given back."""
+    """Wake the workers at commit, because claims were released."""
     work.notify(WORK_CHANNEL, "")
 
 
 async def list_events(store: Store, exp_uuid: UUID, after: int, limit: int) -> list[LoggedEvent]:
-    """Give the events with a seq greater than ``after``, in order."""
+    """List the events with a seq greater than ``after`` in the order of seq, at most ``limit``."""
     async with store.work() as work:
         rows = await work.all(_EVENTS(exp_uuid=exp_uuid, after=after, limit=limit))
     return [
@@ -119,11 +127,11 @@ async def list_events(store: Store, exp_uuid: UUID, after: int, limit: int) -> l
 
 
 async def has_event(work: Work, exp_uuid: UUID, kind: EventType) -> bool:
-    """Tell whether anything of a kind has happened to an experiment, by reading its log from the beginning."""
+    """Return whether the log of an experiment has an event of a kind; the log is read from the beginning."""
     return await work.one(_FIRST(exp_uuid=exp_uuid, type=kind)) is not None
 
 
 async def get_traceparent(work: Work, exp_uuid: UUID, seq: int) -> str | None:
-    """Give the trace in which an event happened."""
+    """Return the trace in which an event happened, as a ``traceparent``; None if the event has no trace."""
     row = await work.one(_TRACEPARENT(exp_uuid=exp_uuid, seq=seq))
     return None if row is None else row["traceparent"]

@@ -1,4 +1,4 @@
-"""Experiments: rows, pages and the row lock that orders everything told to one experiment."""
+"""Experiments: their rows, the pages of their list, and the row lock that orders the changes of one experiment."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ _STOP: TypeAdapter[StopRules | None] = TypeAdapter(StopRules | None)
 _STOPPED: TypeAdapter[Stopped | None] = TypeAdapter(Stopped | None)
 _BEST_PREDICTED: TypeAdapter[BestPredicted | None] = TypeAdapter(BestPredicted | None)
 
-_ONE = sa.select(experiments).where(experiments.c.exp_uuid == sa.bindparam("exp_uuid"))
-_OWNED = _ONE.where(experiments.c.owner_uuid == sa.bindparam("owner_uuid"))
+_BY_UUID = sa.select(experiments).where(experiments.c.exp_uuid == sa.bindparam("exp_uuid"))
+_OWNED = _BY_UUID.where(experiments.c.owner_uuid == sa.bindparam("owner_uuid"))
 _OWN, _OWN_LOCKED = Statement(_OWNED), Statement(_OWNED.with_for_update())
-_HELD, _LOCKED = Statement(_ONE.with_for_update(read=True)), Statement(_ONE.with_for_update())
+_SHARED, _LOCKED = Statement(_BY_UUID.with_for_update(read=True)), Statement(_BY_UUID.with_for_update())
 
 _STANDING = Statement(
     sa.select(
@@ -55,12 +55,12 @@ _AMONG = Statement(
 )
 
 BestOne = tuple[UUID | None, float | None, Configuration | None]
-"""The best observation: its uuid, its response and its configuration; None each where there is none."""
+"""The best observation: its uuid, its response and its configuration; three times None before the first one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far the engine is with an experiment, and whether it still is to give suggestions."""
+    """How far the engine is with an experiment; ``is_running`` is False once the experiment is closed or stopped."""
 
     is_running: bool
     fit_rev: int
@@ -70,9 +70,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What tells one state of an experiment from all its others: ``writer`` is the transaction that wrote it so.
+    """Identifies one state of an experiment: two states of an experiment have different stamps.
 
-    After a failover a transaction's number may come a second time; the seq and the moment are those of the row.
+    ``writer`` is the number of the transaction that wrote the row. Such a number may come a second time after a
+    failover, so the stamp also has ``last_seq`` and ``updated_at``.
     """
 
     exp_uuid: UUID
@@ -118,7 +119,7 @@ class ExperimentRow:
 
     @property
     def is_closed(self) -> bool:
-        """Whether nothing more is taken."""
+        """Whether the experiment is closed and takes no more asks and tells."""
         return self.state == "closed"
 
     @property
@@ -128,16 +129,16 @@ class ExperimentRow:
 
     @property
     def has_contexts(self) -> bool:
-        """Whether every ask must say where it is: then nothing can be suggested before it comes."""
+        """Whether the space has contexts; a suggestion then cannot be made before an ask gives their values."""
         return any(covariate.role == "context" for covariate in self.space.values())
 
     @property
     def n_ready(self) -> int:
-        """How many suggestions are kept ready for whoever comes next."""
+        """How many open suggestions the service keeps ready for the next ask."""
         return 0 if self.has_contexts else 1
 
     def to_wire(self) -> Experiment:
-        """Shape the row for the wire."""
+        """Convert the row to its model in the API."""
         best = None
         if self.best_observation_uuid is not None and self.best_response is not None and self.best_covars is not None:
             best = Best(
@@ -169,17 +170,17 @@ class ExperimentRow:
 
 
 async def add_experiment(work: Work, values: dict[str, Any]) -> ExperimentRow:
-    """Store a new experiment, its row locked for the rest of the transaction."""
+    """Store a new experiment; the transaction holds the lock of its row."""
     row = await work.one(sa.insert(experiments).values(**values).returning(experiments))
     assert row is not None
     return experiment_of(row)
 
 
 async def get_experiment(work: Work, exp_uuid: UUID, user_uuid: UUID, *, lock: bool = False) -> ExperimentRow:
-    """Find a user's experiment; with ``lock``, nobody else changes it until the transaction ends.
+    """Find a user's experiment; with ``lock``, no other transaction changes it until this one ends.
 
     Raises:
-        NotFoundError: If there is none, or it is another user's.
+        NotFoundError: If the experiment does not exist or another user owns it.
     """
     statement = _OWN_LOCKED if lock else _OWN
     row = await work.one(statement(exp_uuid=exp_uuid, owner_uuid=user_uuid))
@@ -189,19 +190,25 @@ async def get_experiment(work: Work, exp_uuid: UUID, user_uuid: UUID, *, lock: b
 
 
 async def get_experiment_for_worker(work: Work, exp_uuid: UUID, *, lock: bool = False) -> ExperimentRow | None:
-    """Find an experiment, whoever owns it; without ``lock`` it stays as it is read until the transaction ends."""
-    row = await work.one((_LOCKED if lock else _HELD)(exp_uuid=exp_uuid))
+    """Find an experiment of any user, and keep other transactions from changing it until this one ends.
+
+    Args:
+        work: The transaction.
+        exp_uuid: The experiment.
+        lock: Whether this transaction may change the experiment. Without ``lock``, several transactions can hold it.
+    """
+    row = await work.one((_LOCKED if lock else _SHARED)(exp_uuid=exp_uuid))
     return None if row is None else experiment_of(row)
 
 
 async def get_standing(work: Work, exp_uuid: UUID, user_uuid: UUID) -> Standing | None:
-    """Tell how far the engine is with a user's experiment; None where there is none."""
+    """Find how far the engine is with a user's experiment; None if the user has no such experiment."""
     row = await work.one(_STANDING(exp_uuid=exp_uuid, owner_uuid=user_uuid))
     return None if row is None else Standing(**row)
 
 
 async def list_stamps(work: Work, user_uuid: UUID, before: int | None, limit: int) -> list[Stamp]:
-    """List the stamps of a user's experiments with a number less than ``before``, newest first."""
+    """List the stamps of a user's experiments with a number less than ``before``, newest first, at most ``limit``."""
     query = sa.select(*_STAMP)
     query = query.where(experiments.c.owner_uuid == user_uuid)
     if before is not None:
@@ -210,7 +217,7 @@ async def list_stamps(work: Work, user_uuid: UUID, before: int | None, limit: in
 
 
 async def list_stamped(work: Work, user_uuid: UUID, exp_uuids: Sequence[UUID]) -> list[tuple[Stamp, ExperimentRow]]:
-    """List some of a user's experiments as they stand, each with its stamp, in no order."""
+    """List those of the given experiments that the user owns, each with its stamp, in no order."""
     rows = await work.all(_AMONG(owner_uuid=user_uuid, exp_uuids=exp_uuids))
     return [(Stamp(**{name: row[name] for name in Stamp.__slots__}), experiment_of(row)) for row in rows]
 
@@ -222,18 +229,18 @@ async def count_experiments(work: Work, user_uuid: UUID) -> int:
 
 
 async def list_positions(work: Work, user_uuid: UUID) -> dict[UUID, int]:
-    """Give the seq of the last event of each of a user's experiments."""
+    """List the seq of the last event of each of a user's experiments, by the experiment's uuid."""
     query = sa.select(experiments.c.exp_uuid, experiments.c.last_seq).where(experiments.c.owner_uuid == user_uuid)
     return {row["exp_uuid"]: row["last_seq"] for row in await work.all(query)}
 
 
 async def update_experiment(work: Work, exp_uuid: UUID, values: dict[str, Any]) -> None:
-    """Change an experiment; the caller holds its row lock."""
+    """Change columns of an experiment; the transaction holds its row lock."""
     await work.run(set_experiment(exp_uuid, values))
 
 
 def set_experiment(exp_uuid: UUID, values: dict[str, Any]) -> Filled:
-    """Build the query that changes an experiment."""
+    """Build the query that changes columns of an experiment."""
     return _update(tuple(values))(of_uuid=exp_uuid, **values)
 
 
@@ -244,7 +251,7 @@ def _update(names: tuple[str, ...]) -> Statement:
 
 
 def experiment_of(row: Row) -> ExperimentRow:
-    """Shape a record of the experiments table."""
+    """Build the row object from a record of the experiments table."""
     fields = {name: row[name] for name in ExperimentRow.__slots__ if name != "space"}
     fields |= {
         "space": space_of(row["covars"]),
@@ -258,20 +265,20 @@ def experiment_of(row: Row) -> ExperimentRow:
 
 
 def space_of(covars: dict[str, Any]) -> Space:
-    """Read a space as it is stored."""
+    """Read a space from its column."""
     return _SPACE.validate_python(covars)
 
 
 def constraints_of(constraints: list[Any]) -> list[Constraint]:
-    """Read constraints as they are stored."""
+    """Read constraints from their column."""
     return _CONSTRAINTS.validate_python(constraints)
 
 
 def stored_space(space: Space) -> dict[str, Any]:
-    """Shape a space for its column: what is as it is by default is left out."""
+    """Convert a space to the JSON of its column; fields that have their default value are left out."""
     return {name: covariate.model_dump(mode="json", exclude_defaults=True) for name, covariate in space.items()}
 
 
 def stored_constraints(constraints: Sequence[Constraint]) -> list[Any]:
-    """Shape constraints for their column."""
+    """Convert constraints to the JSON of their column."""
     return [constraint.model_dump(mode="json") for constraint in constraints]

@@ -1,7 +1,7 @@
-"""LISTEN on a connection of its own: a pooled one would lose its subscriptions when it is given back.
+"""LISTEN on a connection outside the pool: a pooled connection loses its subscriptions when it goes back to the pool.
 
-NOTIFY only wakes. What was missed while the connection was away is caught up from the tables, so listeners are told
-when it is back.
+Notifications that come while the connection is lost are missed. So ``on_connect`` is called after each connect, and
+the caller then reads from the tables what it may have missed.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _LOST = (
     TimeoutError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # asyncpg's on a connection that the server ends between two steps of its own
+    asyncpg.InternalClientError,  # asyncpg raises it if the server ends a connection between two of asyncpg's steps
 )
 
 
@@ -37,7 +37,7 @@ class Listener:
         self._on_connect = on_connect
 
     async def run(self) -> None:
-        """Listen until cancelled, connecting again whenever the connection is lost."""
+        """Listen until cancelled; connect again whenever the connection is lost."""
         attempt = 0
         while True:
             try:
@@ -45,7 +45,7 @@ class Listener:
                     attempt = 0
                     await self._keep(connection)
             except _LOST as error:
-                _log.warning("not listening on %s: %s", self._channel, error)
+                _log.warning("lost the connection that listens on %s: %s", self._channel, error)
             listener_lost()
             await asyncio.sleep(_RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)])
             attempt += 1
@@ -69,7 +69,7 @@ class Listener:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(lost.wait(), _KEEPALIVE_S)
                 return
-            # A peer that vanished without a word is only noticed by asking it something.
+            # A server that vanished without closing the connection is noticed only by sending it a query.
             await connection.execute("SELECT 1", timeout=5)
 
     def _notified(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:

@@ -1,4 +1,4 @@
-"""How much work waits and what the pool does, read when somebody looks."""
+"""The load of the service at the moment of a scrape: waiting work and connections of the pool."""
 
 import asyncio
 
@@ -10,16 +10,16 @@ from autotune_service.store.database import Store
 from autotune_service.store.due import count_due
 from autotune_service.store.questions import count_waiting
 
-_WITHIN_S = 2.0  # a scrape has ten seconds by default, and must be answered where the database is not there
+_WITHIN_S = 2.0  # a scrape has ten seconds by default, and needs a reply even if the database is down
 
 
 async def read_load(store: Store) -> Load:
-    """Read it; the counts are None where the database does not give them in time."""
+    """Read the load; the counts of waiting work are None if the database does not answer within two seconds."""
     n_experiments_due, n_questions_waiting = None, None
     try:
         async with asyncio.timeout(_WITHIN_S), store.work() as work:
             n_experiments_due, n_questions_waiting = await count_due(work), await count_waiting(work)
     except (UnavailableError, TimeoutError, asyncpg.PostgresError):
-        pass  # told as such: whoever scrapes must not be refused the rest
+        pass  # the counts stay None; the scrape still gets all other metrics
     n_in_use, n_idle, n_max = store.connections()
     return Load(n_experiments_due, n_questions_waiting, n_in_use, n_idle, n_max)

@@ -1,4 +1,4 @@
-"""Brings a database's tables to a revision; several that start at once wait for each other."""
+"""Migrates the tables of a database to a revision; processes that migrate at once wait for each other."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from autotune_service.domain.errors import UnavailableError
 
-_LOCK = 0x6175746F74756E65  # "autotune"; two replicas that start together must not make the same table
+_LOCK = 0x6175746F74756E65  # "autotune" in ASCII; keeps two replicas that start together from creating the same table
 _RETRY_AFTER_S = 2
 
 
@@ -23,18 +23,22 @@ async def upgrade(url: str, revision: str = "head") -> None:
     """Run the migrations up to a revision, in one transaction.
 
     Raises:
-        UnavailableError: If the database does not answer, or refuses.
+        UnavailableError: If the database does not answer or refuses the connection or a migration.
     """
     await _migrate(url, lambda config: command.upgrade(config, revision))
 
 
 async def downgrade(url: str, revision: str) -> None:
-    """Take the migrations back to a revision; what the dropped tables held is lost."""
+    """Undo the migrations down to a revision, in one transaction; the data of dropped tables and columns are lost.
+
+    Raises:
+        UnavailableError: If the database does not answer or refuses the connection or a migration.
+    """
     await _migrate(url, lambda config: command.downgrade(config, revision))
 
 
 async def _migrate(url: str, run: Callable[[Config], None]) -> None:
-    # asyncpg reads the URL itself, here as for the pool, so that both take the same options, sslmode among them.
+    # asyncpg reads the URL, as for the pool, so that both accept the same options, for example sslmode.
     engine = create_async_engine(
         "postgresql+asyncpg://", poolclass=NullPool, async_creator=partial(asyncpg.connect, url)
     )
@@ -43,14 +47,14 @@ async def _migrate(url: str, run: Callable[[Config], None]) -> None:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
             await connection.run_sync(_run_on, run)
     except (OSError, asyncpg.PostgresError, DBAPIError) as error:
-        # The text of these errors names host and user, never the password.
+        # The messages of these errors contain host and user, never the password.
         raise UnavailableError(f"cannot bring the database up to date: {error}", _RETRY_AFTER_S) from error
     finally:
         await engine.dispose()
 
 
 def known_revisions() -> list[str]:
-    """Name the revisions that there are, oldest first."""
+    """List the names of all revisions, oldest first."""
     return [revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
 
 

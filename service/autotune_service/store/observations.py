@@ -1,4 +1,4 @@
-"""Observations: kept for ever, in the order in which they were told, with every version of what was corrected."""
+"""Observations: never deleted, in the order in which they were told, with all versions of each corrected one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from autotune_wire.base import Configuration
 from autotune_wire.observations import Observation, ObservationVersion, Status
 
 _VERSIONED = ("covars", "response", "responses", "sds", "status", "version", "is_excluded")
-"""What a correction may change."""
+"""The columns that each version of an observation has."""
 _COUNTS = sa.not_(observations.c.is_excluded)
 _LIST_COUNTED = Statement(
     sa.select(observations)
@@ -28,7 +28,7 @@ _LIST_COUNTED = Statement(
 
 @dataclass(frozen=True, slots=True)
 class ObservationRow:
-    """An observation as stored; ``seq`` is that of the event that announced it, ``response`` the primary objective."""
+    """An observation as stored; ``seq`` is the seq of its event, ``response`` the value of the primary objective."""
 
     exp_uuid: UUID
     seq: int
@@ -44,7 +44,7 @@ class ObservationRow:
     is_excluded: bool = False
 
     def to_wire(self) -> Observation:
-        """Shape the row for the wire."""
+        """Convert the row to its model in the API."""
         return Observation(
             observation_uuid=self.observation_uuid,
             seq=self.seq,
@@ -60,7 +60,7 @@ class ObservationRow:
         )
 
     def as_version(self) -> ObservationVersion:
-        """Shape the row as the only version of an observation that was never corrected."""
+        """Convert an observation that was never corrected to its only version."""
         content = {name: getattr(self, name) for name in _VERSIONED}
         return ObservationVersion(**content, seq=self.seq, reason=None, time_created=self.created_at)
 
@@ -74,24 +74,24 @@ def insert_observations(rows: Sequence[ObservationRow]) -> Filled:
 async def list_observations(
     work: Work, exp_uuid: UUID, after: int = 0, limit: int | None = None
 ) -> list[ObservationRow]:
-    """Give the observations with a seq greater than ``after``, oldest first."""
+    """List the observations with a seq greater than ``after``, oldest first, at most ``limit`` if that is given."""
     query = _in_order(observations, exp_uuid, after).limit(limit)
     return [_observation_of(row) for row in await work.all(query)]
 
 
 async def list_measured(work: Work, exp_uuid: UUID) -> list[dict[str, float]]:
-    """Give what was measured in each run that counts, oldest first; of a failed one nothing."""
+    """List the responses of each observation that is not excluded, oldest first; a failed run has an empty dict."""
     query = _in_order(observations.c.responses, exp_uuid).where(_COUNTS)
     return [row["responses"] for row in await work.all(query)]
 
 
 async def list_counted(work: Work, exp_uuid: UUID, after: int = 0) -> list[ObservationRow]:
-    """Give the observations that count, those with a seq greater than ``after``, oldest first."""
+    """List the observations that are not excluded and have a seq greater than ``after``, oldest first."""
     return [_observation_of(row) for row in await work.all(_LIST_COUNTED(exp_uuid=exp_uuid, after=after))]
 
 
 async def get_observation(work: Work, exp_uuid: UUID, observation_uuid: UUID) -> ObservationRow | None:
-    """Find an observation of an experiment."""
+    """Find an observation of an experiment by its uuid."""
     query = sa.select(observations).where(
         observations.c.exp_uuid == exp_uuid, observations.c.observation_uuid == observation_uuid
     )
@@ -100,7 +100,7 @@ async def get_observation(work: Work, exp_uuid: UUID, observation_uuid: UUID) ->
 
 
 async def update_observation(work: Work, row: ObservationRow) -> None:
-    """Store a new version of an observation; the caller holds the experiment's row lock."""
+    """Overwrite an observation with its new version; the transaction holds the experiment's row lock."""
     query = sa.update(observations).where(
         observations.c.exp_uuid == row.exp_uuid, observations.c.observation_uuid == row.observation_uuid
     )
@@ -110,15 +110,15 @@ async def update_observation(work: Work, row: ObservationRow) -> None:
 async def add_version(
     work: Work, row: ObservationRow, *, seq: int, at: datetime, reason: str | None, user_uuid: UUID | None
 ) -> None:
-    """Keep a version of an observation; one that is kept already stays as it is.
+    """Add a version of an observation to its history; a version that the history has already stays unchanged.
 
     Args:
-        work: The transaction that corrects it.
+        work: The transaction that corrects the observation.
         row: The observation in that version.
-        seq: That of the event that announced the version.
-        at: When it was written.
-        reason: Why, None where it is the first.
-        user_uuid: Who wrote it, None where it is the first.
+        seq: The seq of the event that announced the version.
+        at: Time of the version.
+        reason: Reason for the correction; None for the first version.
+        user_uuid: The user who corrected the observation; None for the first version.
     """
     values = {name: getattr(row, name) for name in ("exp_uuid", "observation_uuid", *_VERSIONED)}
     values |= {"seq": seq, "created_at": at, "reason": reason, "user_uuid": user_uuid}
@@ -126,7 +126,7 @@ async def add_version(
 
 
 async def list_observation_versions(work: Work, observation_uuid: UUID) -> list[ObservationVersion]:
-    """Give the versions that are kept of an observation, oldest first; none of one that was never corrected."""
+    """List the versions of an observation, oldest first; empty if the observation was never corrected."""
     query = (
         sa.select(observation_versions)
         .where(observation_versions.c.observation_uuid == observation_uuid)
@@ -136,7 +136,7 @@ async def list_observation_versions(work: Work, observation_uuid: UUID) -> list[
 
 
 async def get_observation_of(work: Work, suggestion_uuid: UUID, exp_uuid: UUID) -> ObservationRow | None:
-    """Find what was told to a suggestion."""
+    """Find the observation that was told for a suggestion; None if the suggestion has none."""
     query = sa.select(observations).where(
         observations.c.exp_uuid == exp_uuid, observations.c.suggestion_uuid == suggestion_uuid
     )
@@ -144,9 +144,9 @@ async def get_observation_of(work: Work, suggestion_uuid: UUID, exp_uuid: UUID) 
     return None if row is None else _observation_of(row)
 
 
-def _in_order(what: sa.Table | sa.Column[Any], exp_uuid: UUID, after: int = 0) -> sa.Select[Any]:
+def _in_order(selected: sa.Table | sa.Column[Any], exp_uuid: UUID, after: int = 0) -> sa.Select[Any]:
     is_wanted = sa.and_(observations.c.exp_uuid == exp_uuid, observations.c.seq > after)
-    return sa.select(what).where(is_wanted).order_by(observations.c.seq)
+    return sa.select(selected).where(is_wanted).order_by(observations.c.seq)
 
 
 def _version_of(row: Row) -> ObservationVersion:

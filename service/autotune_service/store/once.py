@@ -1,4 +1,4 @@
-"""The replies to requests that carry a key, so that a repeated request gets the same reply and does nothing."""
+"""The replies to requests with a key: a request that is sent again changes nothing and gets the stored reply."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -33,7 +33,7 @@ _PUT = Statement(
 
 @dataclass(frozen=True, slots=True)
 class RequestRow:
-    """What is known of a request; without a status it was not brought to its end, and ``reply`` is how far it came."""
+    """A request as stored; without a status the request is not finished, and ``reply`` is the progress it made."""
 
     body_hash: bytes
     status: int | None
@@ -41,24 +41,24 @@ class RequestRow:
 
 
 async def lock_request(work: Work, user_uuid: UUID, key: str) -> bool:
-    """Keep all others from the request of this key until the transaction ends; False where another has it."""
+    """Lock the request with this key until the transaction ends; return False if another transaction holds the lock."""
     row = await work.one(_LOCK(name=f"{user_uuid}:{key}"))
     return row is not None and bool(row["is_locked"])
 
 
 async def get_request(work: Work, user_uuid: UUID, key: str) -> RequestRow | None:
-    """Find a user's request of this key."""
+    """Find a user's request by its key."""
     row = await work.one(_GET(user_uuid=user_uuid, key=key))
     return None if row is None else _request_of(row)
 
 
 def insert_request(user_uuid: UUID, key: str, row: RequestRow) -> Filled:
-    """Build the query that stores the reply to a request, or how far the request came."""
+    """Build the query that stores the reply to a request, or the progress of a request that is not finished."""
     return _PUT(user_uuid=user_uuid, key=key, body_hash=row.body_hash, status=row.status, reply=row.reply)
 
 
 async def delete_requests(work: Work, older_than: timedelta) -> None:
-    """Forget the requests that are older."""
+    """Delete the requests that were stored longer ago than ``older_than``."""
     before = _NOW - sa.cast(older_than, sa.Interval)
     await work.run(sa.delete(requests).where(requests.c.created_at < before))
 

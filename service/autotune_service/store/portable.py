@@ -1,4 +1,4 @@
-"""All the rows of one experiment at once: read as JSON that Postgres writes, stored in chunks."""
+"""All rows of one experiment, for its export and import: read as JSON that Postgres writes, stored in chunks."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from autotune_service.store.tables import (
     suggestions,
 )
 
-_CHUNK = 2000  # rows of one statement, which must end well within the statement timeout
+_CHUNK = 2000  # rows in one statement, few enough that the statement ends well within the statement timeout
 _TIMES = {"created_at": "time_created", "updated_at": "time_updated"}
 _EXPERIMENT = (
     *("exp_uuid", "name", "description", "responses", "engine", "model_type", "acq_func", "seed", "state", "stop"),
@@ -53,12 +53,12 @@ _LISTS: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
     ),
     "events": (events, ("seq", "type", "created_at", "data")),
 }
-"""The lists of the document: the table and the columns that are told. In each table a seq stands once at most."""
+"""The lists of the document: the table and the columns of each. An experiment has a seq at most once in a table."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedRows:
-    """The rows of a new experiment, by column; those of its lists in the order in which they are stored."""
+    """The rows of an imported experiment, each by column; a list is in the order in which its rows are stored."""
 
     experiment: dict[str, Any]
     spaces: list[dict[str, Any]]
@@ -69,18 +69,18 @@ class ImportedRows:
 
 
 async def hold_still(work: Work) -> None:
-    """Have all queries of a transaction see the same moment; it must be asked for first, and takes no locks."""
+    """Make all queries of a transaction read the same snapshot, without locks; must be its first query."""
     await work.run(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
 
 
 async def read_experiment_json(work: Work, exp_uuid: UUID, user_uuid: UUID) -> str:
-    """Give the fields of a user's experiment as a JSON object.
+    """Read the fields of a user's experiment as a JSON object.
 
     Raises:
-        NotFoundError: If there is none, or it is another user's.
+        NotFoundError: If the experiment does not exist or another user owns it.
     """
     own = (
-        sa.select(*_told(experiments, _EXPERIMENT))
+        sa.select(*_exported(experiments, _EXPERIMENT))
         .where(experiments.c.exp_uuid == exp_uuid, experiments.c.owner_uuid == user_uuid)
         .subquery("own")
     )
@@ -91,7 +91,7 @@ async def read_experiment_json(work: Work, exp_uuid: UUID, user_uuid: UUID) -> s
 
 
 async def read_lists_json(work: Work, exp_uuid: UUID) -> AsyncIterator[tuple[str, str]]:
-    """Give the lists of an experiment, each chunk as the name of its list and JSON objects joined by commas."""
+    """Read the lists of an experiment in chunks; a chunk is the name of its list and JSON objects joined by commas."""
     for name, (table, columns) in _LISTS.items():
         after: int | None = 0
         while after is not None:
@@ -101,7 +101,7 @@ async def read_lists_json(work: Work, exp_uuid: UUID) -> AsyncIterator[tuple[str
 
 
 async def add_imported(work: Work, rows: ImportedRows) -> None:
-    """Store a new experiment with all that belongs to it, and tell its watchers at commit."""
+    """Store an imported experiment with all its rows, and wake its watchers at commit."""
     await work.run(sa.insert(experiments).values(**rows.experiment))
     await _add(work, spaces, rows.spaces)
     await _add(work, suggestions, rows.suggestions)
@@ -121,13 +121,18 @@ async def _add(work: Work, table: sa.Table, rows: Sequence[dict[str, Any]]) -> N
 async def _chunk(
     work: Work, exp_uuid: UUID, table: sa.Table, columns: Sequence[str], after: int
 ) -> tuple[str | None, int | None]:
-    """Give the next rows, and the seq after which the rest comes, where there may be a rest."""
+    """Read the next rows of a table.
+
+    Returns:
+        The rows as JSON objects joined by commas, None if no row is left; and the seq after which the next chunk
+        begins, None if this chunk is the last.
+    """
     chunk = (
-        sa.select(*_told(table, columns))
+        sa.select(*_exported(table, columns))
         .where(table.c.exp_uuid == exp_uuid, table.c.seq > after)
         .order_by(table.c.seq)
         .limit(_CHUNK)
-        .subquery("one")
+        .subquery("chunk")
     )
     query = sa.select(
         sa.func.string_agg(_as_json(chunk), sa.literal_column("','")).label("text"),
@@ -139,7 +144,7 @@ async def _chunk(
     return row["text"], row["last"] if row["n"] == _CHUNK else None
 
 
-def _told(table: sa.Table, names: Sequence[str]) -> list[sa.ColumnElement[Any]]:
+def _exported(table: sa.Table, names: Sequence[str]) -> list[sa.ColumnElement[Any]]:
     renamed = {**_TIMES, "lease_by": "worker"}
     return [table.c[name].label(renamed.get(name, name)) for name in names]
 

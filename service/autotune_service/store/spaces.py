@@ -1,4 +1,4 @@
-"""The revisions of an experiment's space: what it was when it was made, and after each change."""
+"""The revisions of an experiment's space: the first one and one for each change."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,9 +20,10 @@ _LIST = Statement(sa.select(spaces).where(spaces.c.exp_uuid == sa.bindparam("exp
 
 @dataclass(frozen=True, slots=True)
 class SpaceRow:
-    """A revision as stored; what was told before its event, ``seq``, was run in an earlier one.
+    """A revision of a space as stored; ``seq`` is the seq of its event.
 
-    ``backfill`` has the values that those earlier runs had of the covariates that this revision added.
+    Observations with a smaller seq belong to earlier revisions. ``backfill`` has the values that those earlier runs
+    had for the covariates that this revision added.
     """
 
     exp_uuid: UUID
@@ -34,7 +35,7 @@ class SpaceRow:
     created_at: datetime
 
     def to_wire(self) -> SpaceRevision:
-        """Shape the row for the wire."""
+        """Convert the row to its model in the API."""
         return SpaceRevision(
             revision=self.revision,
             seq=self.seq,
@@ -46,7 +47,7 @@ class SpaceRow:
 
 
 async def add_space(work: Work, row: SpaceRow) -> None:
-    """Store a revision."""
+    """Store a revision of a space."""
     query = sa.insert(spaces).values(
         exp_uuid=row.exp_uuid,
         revision=row.revision,
@@ -60,7 +61,7 @@ async def add_space(work: Work, row: SpaceRow) -> None:
 
 
 async def list_spaces(work: Work, exp_uuid: UUID) -> list[SpaceRow]:
-    """Give the revisions of an experiment's space, oldest first."""
+    """List the revisions of an experiment's space, oldest first."""
     return [_space_row_of(row) for row in await work.all(_LIST(exp_uuid=exp_uuid))]
 
 

@@ -1,4 +1,4 @@
-"""Statements compiled once: making and compiling one takes longer than Postgres takes to run it."""
+"""Statements that are compiled once: building and compiling a statement takes longer than Postgres takes to run it."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.util import LRUCache
 
 Row = Mapping[str, Any]
-"""What a query gives, by column."""
+"""A row of a query's result, by column."""
 
 _Shape = Callable[[Any], Any]
 
@@ -22,7 +22,7 @@ _DIALECT: Any = PostgresBackend("postgresql:///")._dialect
 
 
 def json_text(value: Any) -> str:
-    """Write JSON with names in the order they have; a UUID or a time is the text that Postgres reads."""
+    """Write JSON with keys in their order; a UUID or a time becomes a text that Postgres can read."""
     return msgspec.json.encode(value).decode()
 
 
@@ -31,13 +31,13 @@ _DIALECT._json_serializer = json_text
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """A compiled statement, to be run with other values than those that it was made with.
+    """A compiled statement that can be run with other values than it was compiled with.
 
     Args:
-        text: In asyncpg's notation.
-        binds: The parameters in their order, each with the value that it has by itself and what shapes its value for
-            the driver.
-        json_columns: The columns that come from the driver as text; all others come as they are wanted.
+        text: The SQL, with the parameters in asyncpg's notation: $1, $2 ...
+        binds: The parameters in the order of their numbers. Each has its name, its default value and the function that
+            converts a value for the driver; None if values need no conversion.
+        json_columns: The columns whose values the driver returns as JSON text.
     """
 
     text: str
@@ -46,7 +46,7 @@ class Compiled:
 
     @classmethod
     def of(cls, compiled: Any) -> "Compiled":
-        """Take what SQLAlchemy has compiled."""
+        """Convert a statement that SQLAlchemy has compiled."""
         names = sorted(compiled.params)
         places = {name: f"${number}" for number, name in enumerate(names, start=1)}
         shapes = compiled._bind_processors
@@ -57,12 +57,12 @@ class Compiled:
         )
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
-        """Give the driver's arguments; a parameter that is not named has its own value."""
-        given = ((values.get(name, own), shape) for name, own, shape in self.binds)
-        return [value if shape is None else shape(value) for value, shape in given]
+        """Build the driver's arguments from values by parameter; a parameter without one has its default value."""
+        pairs = ((values.get(name, default), shape) for name, default, shape in self.binds)
+        return [value if shape is None else shape(value) for value, shape in pairs]
 
     def row(self, record: asyncpg.Record) -> Row:
-        """Read a row."""
+        """Convert a record of the driver to a row, with its JSON columns decoded."""
         row = dict(record)
         for name in self.json_columns:
             if row[name] is not None:
@@ -72,10 +72,10 @@ class Compiled:
 
 @lru_cache
 def together(*parts: Compiled) -> str:
-    """Make one statement of several; it takes the arguments of all of them, one after the other.
+    """Join statements into one, as ``WITH part_1 AS (...) ...``; its arguments are those of all parts in order.
 
-    The last part is the statement proper, so that it may give rows; the others must change some, or Postgres leaves
-    them out.
+    The last part is the main statement, and the result has its rows. Every other part must change rows, because
+    Postgres does not run a SELECT in a WITH that nothing reads.
     """
     texts: list[str] = []
     n_before = 0
@@ -98,7 +98,7 @@ def _moved(place: re.Match[str], by: int) -> str:
 class Filled:
     """A statement with the values of its parameters.
 
-    Functions that build one are named by its verb: ``insert_``, ``set_``.
+    The names of functions that build such a statement begin with ``insert_`` or ``set_``.
     """
 
     compiled: Compiled
@@ -106,14 +106,14 @@ class Filled:
 
     @property
     def arguments(self) -> list[Any]:
-        """What goes to the driver with the text, in its order."""
+        """The arguments that the driver gets with the text, in order."""
         return self.compiled.arguments(self.values)
 
 
 class Statement:
-    """A query with named parameters, as ``sqlalchemy.bindparam`` makes them, that is made once.
+    """A query with named parameters (``sqlalchemy.bindparam``) that is built and compiled once.
 
-    ``statement(name=value)`` gives it with values for a transaction to run.
+    ``statement(name=value)`` returns the statement with values, for a transaction to run.
     """
 
     def __init__(self, query: ClauseElement) -> None:
@@ -125,10 +125,10 @@ class Statement:
         return Compiled.of(compiled), {name for name, bind in compiled.binds.items() if bind.required}
 
     def __call__(self, **values: Any) -> Filled:
-        """Give it with the values of its parameters, each of which must have one."""
+        """Return the statement with values for all its parameters."""
         compiled, names = self._compiled
         if values.keys() != names:
-            raise TypeError(f"the statement takes {sorted(names)}, not {sorted(values)}")
+            raise TypeError(f"the statement takes the parameters {sorted(names)}, not {sorted(values)}")
         return Filled(compiled, values)
 
 
@@ -136,7 +136,7 @@ _KEPT: LRUCache[Any, tuple[Compiled, Any]] = LRUCache(500)
 
 
 def filled(query: ClauseElement | Filled) -> Filled:
-    """Give a query as the driver takes it; one that is made anew each time is compiled once for its shape."""
+    """Compile a query, with the values in it as arguments; queries of the same form are compiled once."""
     if isinstance(query, Filled):
         return query
     key = query._generate_cache_key()
@@ -146,7 +146,7 @@ def filled(query: ClauseElement | Filled) -> Filled:
         compiled = query._compiler(_DIALECT, cache_key=key)
         _KEPT[key.key] = Compiled.of(compiled), compiled
     kept, made = _KEPT[key.key]
-    if made.post_compile_params:  # a list in an IN makes the text longer
+    if made.post_compile_params:  # the text depends on the length of the list in an IN
         return _compiled_anew(query)
     return Filled(kept, made.construct_params(extracted_parameters=key.bindparams, _check=False))
 

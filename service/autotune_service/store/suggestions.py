@@ -1,4 +1,4 @@
-"""Suggestions: open, leased to a worker, and at last told, abandoned, expired or superseded."""
+"""Suggestions: at first open, then leased to a user's worker, and at the end told, abandoned, expired or superseded."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ ABANDONED: Final = "abandoned"
 EXPIRED: Final = "expired"
 SUPERSEDED: Final = "superseded"
 
-_NOW = sa.func.clock_timestamp()  # services on several machines have several clocks
+_NOW = sa.func.clock_timestamp()  # the clocks of several machines differ, so every time in a lease is the database's
 _IS_LEASED = suggestions.c.state == sa.literal_column("'leased'")
 _PENDING = suggestions.c.state.in_([sa.literal_column("'open'"), sa.literal_column("'leased'")])
 _OF_EXPERIMENT = suggestions.c.exp_uuid == sa.bindparam("exp_uuid")
@@ -64,10 +64,11 @@ _LEASE = Statement(
 
 @dataclass(frozen=True, slots=True)
 class SuggestionRow:
-    """A suggestion as stored; ``seq`` is that of the event that announced it.
+    """A suggestion as stored; ``seq`` is the seq of its event.
 
-    ``fixed_key`` tells suggestions apart that were made for different fixed values; None where anybody can take it.
-    ``lease_until`` is None for a leased one that never expires, as those of older versions of the service do.
+    ``fixed_key`` identifies the fixed values that the suggestion was made for; None if any ask can take it.
+    ``lease_until`` of a leased suggestion is None if the lease never expires, as leases of older versions of the
+    service do not.
     """
 
     suggestion_uuid: UUID
@@ -96,16 +97,16 @@ class SuggestionRow:
 
     @property
     def is_open(self) -> bool:
-        """Whether it can still be taken."""
+        """Whether the suggestion is open: an ask can take it."""
         return self.state == OPEN
 
     @property
     def is_counted(self) -> bool:
-        """Whether it is one of the experiment's ``n_open``: open, and for anybody."""
+        """Whether the suggestion counts in the experiment's ``n_open``: it is open and any ask can take it."""
         return self.is_open and self.fixed_key is None
 
     def to_wire(self) -> Suggestion:
-        """Shape the row for the wire."""
+        """Convert the row to its model in the API."""
         return Suggestion(
             suggestion_uuid=self.suggestion_uuid,
             covars=self.covars,
@@ -113,7 +114,7 @@ class SuggestionRow:
             reason=self.reason,
             mean=self.mean,
             sd=self.sd,
-            predictions={name: Predicted(**one) for name, one in self.predictions.items()},
+            predictions={name: Predicted(**prediction) for name, prediction in self.predictions.items()},
             acquisition=self.acquisition,
             acquisition_kind=self.acquisition_kind,
             engine_version=self.engine_version,
@@ -137,46 +138,46 @@ def insert_suggestions(rows: Sequence[SuggestionRow]) -> Filled:
 
 
 async def list_pending(work: Work, exp_uuid: UUID) -> list[SuggestionRow]:
-    """Give the open and leased suggestions of an experiment, oldest first."""
+    """List the open and leased suggestions of an experiment, oldest first."""
     return [_suggestion_of(row) for row in await work.all(_LIST_PENDING(exp_uuid=exp_uuid))]
 
 
 async def get_suggestion(work: Work, exp_uuid: UUID, suggestion_uuid: UUID) -> SuggestionRow | None:
-    """Find a suggestion of an experiment, in whatever state."""
+    """Find a suggestion of an experiment, in any state."""
     row = await work.one(_GET(exp_uuid=exp_uuid, suggestion_uuid=suggestion_uuid))
     return None if row is None else _suggestion_of(row)
 
 
 async def list_abandoned(work: Work, exp_uuid: UUID, data_rev: int) -> list[SuggestionRow]:
-    """Give the suggestions that were abandoned and know at least ``data_rev``, oldest first."""
+    """List the abandoned suggestions that were computed from ``data_rev`` or newer data, oldest first."""
     return [_suggestion_of(row) for row in await work.all(_LIST_ABANDONED(exp_uuid=exp_uuid, data_rev=data_rev))]
 
 
 def replace_suggestions(superseded: Sequence[SuggestionRow], by: Sequence[SuggestionRow]) -> list[Filled]:
-    """Build the queries that have new suggestions in the place of others."""
-    ended = [set_state([one.suggestion_uuid for one in superseded], SUPERSEDED)] if superseded else []
+    """Build the queries that store new suggestions and mark the suggestions that they replace as superseded."""
+    ended = [set_state([row.suggestion_uuid for row in superseded], SUPERSEDED)] if superseded else []
     return [*ended, insert_suggestions(by)] if by else ended
 
 
 def set_state(suggestion_uuids: Iterable[UUID], state: State, because: str | None = None) -> Filled:
-    """Build the query that moves suggestions to another state; who runs it holds the experiment's row lock."""
+    """Build the query that sets the state of suggestions; its transaction holds the experiment's row lock."""
     return _UPDATE_STATE(uuids=list(suggestion_uuids), to_state=state, because=because)
 
 
 async def update_leased(
     work: Work, suggestion_uuids: Iterable[UUID], worker: str | None, lease_for: timedelta
 ) -> list[SuggestionRow]:
-    """Lease suggestions to a worker and give them, oldest first; the caller holds the experiment's row lock."""
+    """Lease suggestions to a worker and return them, oldest first; the transaction holds the experiment's row lock."""
     leased = await work.all(_LEASE(uuids=list(suggestion_uuids), worker=worker, lease_for=lease_for))
-    return sorted((_suggestion_of(row) for row in leased), key=lambda one: one.seq)
+    return sorted((_suggestion_of(row) for row in leased), key=lambda suggestion: suggestion.seq)
 
 
 async def update_lease(
     work: Work, exp_uuid: UUID, suggestion_uuids: Iterable[UUID], worker: str | None, lease_for: timedelta
 ) -> None:
-    """Lengthen the leases that a worker holds; those that it does not hold stay as they are.
+    """Prolong the leases that a worker holds; leases of other workers stay unchanged.
 
-    A worker without a name holds every lease that was given without one.
+    Without a worker's name, the leases that were taken without a name are prolonged.
     """
     query = (
         sa.update(suggestions)
@@ -192,19 +193,19 @@ async def update_lease(
 
 
 async def update_reopened(work: Work, suggestion_uuids: Iterable[UUID]) -> None:
-    """Offer leased suggestions to anybody again; the caller holds the experiment's row lock."""
+    """Make leased suggestions open again; the transaction holds the experiment's row lock."""
     query = sa.update(suggestions).where(suggestions.c.suggestion_uuid.in_(list(suggestion_uuids)))
     await work.run(query.values(state=OPEN, lease_by=None, lease_until=None))
 
 
 async def list_suggestions(work: Work, exp_uuid: UUID, suggestion_uuids: Iterable[UUID]) -> list[SuggestionRow]:
-    """List those suggestions of an experiment that are among some, in whatever state, oldest first."""
+    """List those of the given suggestions that belong to an experiment, in any state, oldest first."""
     rows = await work.all(_LIST_AMONG(exp_uuid=exp_uuid, uuids=list(suggestion_uuids)))
     return [_suggestion_of(row) for row in rows]
 
 
 async def list_expired(work: Work, exp_uuid: UUID) -> list[SuggestionRow]:
-    """Give the suggestions of an experiment whose lease has ended, oldest first, locked against a late renewal."""
+    """List and lock the suggestions whose lease has ended, oldest first; the lock keeps out a late renewal."""
     query = (
         sa.select(suggestions)
         .where(suggestions.c.exp_uuid == exp_uuid, _IS_LEASED, suggestions.c.lease_until < _NOW)
@@ -215,7 +216,7 @@ async def list_expired(work: Work, exp_uuid: UUID) -> list[SuggestionRow]:
 
 
 async def list_experiments_with_expired(work: Work, limit: int) -> list[UUID]:
-    """Give experiments in which a lease has ended, those first that wait longest."""
+    """List the experiments of the ``limit`` leases that ended longest ago, in that order."""
     expired = (
         sa.select(suggestions.c.exp_uuid)
         .where(_IS_LEASED, suggestions.c.lease_until < _NOW)
@@ -226,10 +227,10 @@ async def list_experiments_with_expired(work: Work, limit: int) -> list[UUID]:
 
 
 async def seconds_until_expiry(work: Work) -> float | None:
-    """Tell in how many seconds the next lease ends; None where none will."""
-    first = sa.select(suggestions.c.lease_until).where(_IS_LEASED, suggestions.c.lease_until.is_not(None))
-    next_one = first.order_by(suggestions.c.lease_until).limit(1).scalar_subquery()
-    wait = sa.func.extract("epoch", next_one - _NOW)
+    """Return the seconds until the next lease ends, 0 if it has ended; None if no lease has an end."""
+    ends = sa.select(suggestions.c.lease_until).where(_IS_LEASED, suggestions.c.lease_until.is_not(None))
+    next_end = ends.order_by(suggestions.c.lease_until).limit(1).scalar_subquery()
+    wait = sa.func.extract("epoch", next_end - _NOW)
     row = await work.one(sa.select(sa.cast(wait, sa.Double).label("wait_s")))
     return None if row is None or row["wait_s"] is None else max(float(row["wait_s"]), 0.0)
 

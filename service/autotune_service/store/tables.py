@@ -1,4 +1,4 @@
-"""The tables, in SQLAlchemy Core. The migrations make them; these say what is there."""
+"""The tables in SQLAlchemy Core, as the newest migration leaves them. The migrations create and change the tables."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSON, UUID
@@ -6,7 +6,7 @@ from sqlalchemy.dialects.postgresql import JSON, UUID
 metadata = sa.MetaData()
 
 _EXPERIMENT = "experiments.exp_uuid"
-_JSON = JSON(none_as_null=True)  # json, not jsonb: the order of the covariates is the user's and must be kept
+_JSON = JSON(none_as_null=True)  # json keeps the order of the user's covariates, jsonb does not
 
 
 def _uuid(
@@ -22,8 +22,8 @@ def _moment(name: str, *, nullable: bool = False) -> sa.Column[object]:
 def _claim() -> list[sa.Column[object]]:
     """Build the columns of a worker's claim on a row.
 
-    In the database they are named after leases, as in the first version: a service of a former version that runs
-    beside this one during an upgrade reads them by these names.
+    In the database the columns are still named ``lease_...``, as in the first version, because a service of an older
+    version that runs during an upgrade reads them by these names.
     """
     return [
         sa.Column("lease_token", UUID(as_uuid=True), key="claim_token", nullable=True),
@@ -81,9 +81,9 @@ experiments = sa.Table(
     _uuid("best_observation_uuid", nullable=True),
     sa.Column("best_response", sa.Double, nullable=True),
     sa.Column("best_covars", _JSON, nullable=True),
-    # data_rev counts the observations and the changes of the space: each of them has the engine look again.
-    # The engine's work: due where data_rev > fit_rev or n_open < n_wanted, held by whoever has the claim; n_open counts
-    # the open suggestions that anybody can take, so not those made for fixed values.
+    # The engine has work where data_rev > fit_rev or n_open < n_wanted; the worker that has the claim does it.
+    # data_rev counts the observations and the changes of the space, fit_rev is the data_rev of the last fit.
+    # n_open counts the open suggestions that any ask can take, so not those made for fixed values.
     sa.Column("data_rev", sa.BigInteger, nullable=False),
     sa.Column("fit_rev", sa.BigInteger, nullable=False),
     sa.Column("n_open", sa.Integer, nullable=False),
@@ -97,7 +97,7 @@ experiments = sa.Table(
     sa.Column("stopped", _JSON, nullable=True),
     sa.Column("space_revision", sa.Integer, nullable=False),
     sa.Column("best_predicted", _JSON, nullable=True),
-    # When a worker last took it up: whoever was served longest ago comes first.
+    # Time of the last claim; the experiment that was claimed longest ago comes first.
     sa.Column("fitted_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
     sa.Index("experiments_of_owner", "owner_uuid", sa.text("number DESC")),
     sa.Index(
@@ -168,7 +168,7 @@ observations = sa.Table(
     sa.Index("observations_of_suggestion", "suggestion_uuid", postgresql_where=sa.text("suggestion_uuid IS NOT NULL")),
 )
 
-# The versions of the observations that were corrected, the first and the newest among them.
+# All versions of each observation that was corrected, the first and the newest included.
 observation_versions = sa.Table(
     "observation_versions",
     metadata,
@@ -218,7 +218,7 @@ questions = sa.Table(
     sa.Index("questions_waiting", "created_at", postgresql_where=sa.text("state = 'waiting'")),
 )
 
-# The replies to requests with an Idempotency-Key; without a status the request was not brought to its end.
+# The replies to requests with an Idempotency-Key; a request without a status is not finished.
 requests = sa.Table(
     "answered_requests",
     metadata,
@@ -231,5 +231,5 @@ requests = sa.Table(
     sa.Index("answered_requests_by_age", "created_at"),
 )
 
-# One row: which log the seqs of all events belong to. A backup that is restored begins another one.
+# A table of one row. Restoring a backup writes a new epoch, because the seqs of its events belong to another log.
 log_epoch = sa.Table("log_epoch", metadata, _uuid("epoch"))

@@ -30,7 +30,7 @@ class UserRow:
 
 
 async def add_user(work: Work, user: UserRow) -> bool:
-    """Store a user; False where the address is taken."""
+    """Store a user; return False if another user has the email address."""
     query = (
         insert(users)
         .values(
@@ -47,22 +47,22 @@ async def add_user(work: Work, user: UserRow) -> bool:
 
 
 async def get_user_by_email(work: Work, email: str) -> UserRow | None:
-    """Find a user by address, in lower case."""
+    """Find a user by the email address, which is stored in lower case."""
     return await _user(work, sa.select(users).where(users.c.email == email))
 
 
 async def get_user(work: Work | Store, user_uuid: UUID) -> UserRow | None:
-    """Find a user."""
+    """Find a user by uuid."""
     return await _user(work, _GET(user_uuid=user_uuid))
 
 
 async def hold_user(work: Work, user_uuid: UUID) -> None:
-    """Keep others from what counts a user's things, until the transaction ends."""
+    """Lock a user's row until the transaction ends, so that no other transaction counts against the user's limits."""
     await work.run(_HOLD(user_uuid=user_uuid))
 
 
 async def update_user_active(work: Work, email: str, *, is_active: bool) -> None:
-    """Let a user in, or keep it out."""
+    """Activate or deactivate a user."""
     await work.run(sa.update(users).where(users.c.email == email).values(is_active=is_active))
 
 
@@ -72,7 +72,7 @@ async def add_refresh_token(work: Work, token_hash: bytes, user_uuid: UUID, expi
 
 
 async def take_refresh_token(work: Work, token_hash: bytes, now: datetime) -> UUID | None:
-    """Use a refresh token up and give its user; None where it is unknown, used or ended."""
+    """Delete a refresh token and return its user; None if the token is unknown, used or expired."""
     query = (
         sa.delete(refresh_tokens)
         .where(refresh_tokens.c.token_hash == token_hash)
@@ -88,7 +88,7 @@ async def add_session(work: Work, session_uuid: UUID, user_uuid: UUID, expires_a
 
 
 async def get_session_user(work: Work | Store, session_uuid: UUID, now: datetime) -> UserRow | None:
-    """Find the active user of a session that has not ended."""
+    """Find the user of a session; None if the session has ended or the user is not active."""
     query = (
         sa.select(users)
         .join(sessions, sessions.c.user_uuid == users.c.user_uuid)
@@ -98,12 +98,12 @@ async def get_session_user(work: Work | Store, session_uuid: UUID, now: datetime
 
 
 async def delete_session(work: Work, session_uuid: UUID) -> None:
-    """End a session."""
+    """Delete a session."""
     await work.run(sa.delete(sessions).where(sessions.c.session_uuid == session_uuid))
 
 
 async def delete_ended_sign_ins(work: Work) -> None:
-    """Forget the sessions and refresh tokens that have ended."""
+    """Delete the sessions and refresh tokens that have ended."""
     await work.run(sa.delete(sessions).where(sessions.c.expires_at < sa.func.now()))
     await work.run(sa.delete(refresh_tokens).where(refresh_tokens.c.expires_at < sa.func.now()))
 

@@ -1,4 +1,4 @@
-"""What alembic runs: the revisions, on the connection that ``migrate`` hands over."""
+"""The script that alembic runs: it runs the revisions on the connection that ``migrate`` passes."""
 
 from alembic import context
 
