@@ -82,6 +82,7 @@ def test_stored_export_is_taken(export):
         ("experiment/time_created", "2026-01-01T00:00:00", "experiment.time_created"),
         ("experiment/best_predicted/mean", "1", "experiment.best_predicted.mean"),
         ("experiment/best_predicted/covars/w", 1, "experiment.best_predicted.covars"),
+        ("experiment/best_predicted/covars/", 1, "experiment.best_predicted.covars"),
         ("unknown", 1, "unknown"),
         ("format", 2, "format"),
         ("spaces", [], "spaces"),

@@ -79,8 +79,8 @@ def _experiment_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
     if own.fit_rev > own.data_rev or own.data_rev > own.last_seq:
         yield FieldProblem(field="experiment.data_rev", message="must lie between fit_rev and last_seq")
     unknown = _unknown_covariate(own.best_predicted.covars if own.best_predicted else {}, newest.covars)
-    if unknown:
-        message = f"{unknown} is no covariate of this experiment"
+    if unknown is not None:
+        message = f"{unknown!r} is no covariate of this experiment"
         yield FieldProblem(field="experiment.best_predicted.covars", message=message)
 
 
