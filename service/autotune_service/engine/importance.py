@@ -1,4 +1,4 @@
-"""How much of what a model says varies with each covariate."""
+"""The importance of covariates: each covariate's share in the variation of a model's predicted mean."""
 
 import numpy as np
 from scipy.stats import qmc
@@ -9,23 +9,24 @@ from autotune_service.engine.space.encoding import Encoding
 
 _MIN_POINTS, _MAX_POINTS, _MAX_ROWS = 64, 1024, 8192
 _BLOCK = 512  # rows predicted at a time, which bounds the memory
-_FLAT = 1e-9  # of the data's spread, which is 1 on the model's scale
+_FLAT = 1e-9  # share of the data's spread, which is 1 on the model's scale
 
 
 def importance(encoding: Encoding, process: GaussianProcess, seed: int) -> dict[str, float]:
-    """Give each covariate's share in the variation of the predicted mean over the space, its constraints aside.
+    """Return each covariate's share in the variation of the predicted mean over the space, constraints ignored.
 
-    A covariate's total effect is half the mean square of what changes where it alone is drawn anew; interactions count
-    for each of their parts (Saltelli et al. 2010, "Variance based sensitivity analysis of model output", table 2 (f)).
-    The effects are divided by their sum. A covariate has none where it plays no part.
+    A covariate's total effect is half the mean squared change of the predicted mean if that covariate alone is drawn
+    anew. An interaction counts for each covariate in it (Saltelli et al. 2010, "Variance based sensitivity analysis of
+    model output", table 2 (f)). The effects are divided by their sum. A covariate has no effect at points where it is
+    inactive.
 
     Args:
-        encoding: The d columns.
-        process: The model, on its own scale: values that were drawn in stay so.
-        seed: Of the points.
+        encoding: The space's d columns.
+        process: The model, whose predictions stay on its own scale, very bad values compressed.
+        seed: The seed of the points.
 
     Returns:
-        Shares that sum to 1, by covariate; empty where the model is flat.
+        Shares that sum to 1, by covariate; empty if the model is flat.
     """
     d = len(encoding.columns)
     n = 1 << int(np.log2(np.clip(_MAX_ROWS // (d + 1), _MIN_POINTS, _MAX_POINTS)))

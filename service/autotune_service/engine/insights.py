@@ -1,4 +1,4 @@
-"""What the models make of the data: predictions, how well they foretell, what matters, and what is best so far."""
+"""What the models show about the data: predictions, their accuracy, the covariates' importance, the best runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,29 +28,39 @@ _BLOCK = 512  # rows predicted at a time, which bounds the memory
 
 @dataclass(frozen=True)
 class _Fitted:
-    """The input's runs as rows, shape (n, d), and the models of the responses that were measured."""
+    """The models of the responses that were measured, with the input that they are fitted to.
+
+    Args:
+        given: The engine's input, with n runs.
+        encoding: The space's d columns.
+        run_rows: The rows of all runs, shape (n, d).
+        surrogates: The model of each response.
+    """
 
     given: EngineInput
     encoding: Encoding
-    told: Array
+    run_rows: Array
     surrogates: Mapping[str, Surrogate]
 
     @classmethod
     def of(cls, given: EngineInput, names: Sequence[str] | None = None) -> "_Fitted":
-        """Fit the models of some responses; of all, where none are named."""
+        """Fit the models of some responses; of all responses where ``names`` is None."""
         encoding = Encoding(given.space, given.retired)
-        told = encoding.encode([run.covars for run in given.runs])
-        return cls(given, encoding, told, fit_responses(given, told, encoding.is_code, names))
+        run_rows = encoding.encode([run.covars for run in given.runs])
+        return cls(given, encoding, run_rows, fit_responses(given, run_rows, encoding.is_code, names))
 
     @cached_property
     def acceptable(self) -> NDArray[np.int64]:
-        """Which runs did not fail and meet every threshold."""
+        """The indices of the runs that did not fail and meet every threshold."""
         runs = range(len(self.given.runs))
-        return np.flatnonzero(are_acceptable(self.given, self.surrogates, self.told, runs))
+        return np.flatnonzero(are_acceptable(self.given, self.surrogates, self.run_rows, runs))
 
 
 def predict(given: EngineInput, configurations: Sequence[Configuration]) -> list[dict[str, Prediction]]:
-    """Predict the noiseless responses of configurations, each in its own unit; what nobody measured is missing."""
+    """Predict the noiseless responses of configurations, each response in its own unit.
+
+    A response that no run has measured is missing.
+    """
     fitted = _Fitted.of(given)
     rows = fitted.encoding.encode(configurations)
     predicted = {name: _predicted(surrogate, rows) for name, surrogate in fitted.surrogates.items()}
@@ -58,29 +68,31 @@ def predict(given: EngineInput, configurations: Sequence[Configuration]) -> list
 
 
 def best_predicted(given: EngineInput) -> tuple[Configuration, Prediction] | None:
-    """Give the configuration of a run that the model expects most of, in the primary objective.
+    """Return the configuration of the run whose predicted primary objective is best, with the prediction.
 
-    Only runs that did not fail and meet every threshold count. Noise misleads it less than the best observation.
+    Only runs that did not fail and meet every threshold count. Noise affects this choice less than that of the best
+    observation.
 
     Returns:
-        The configuration and what is expected of it; None where no run counts or the objective was never measured.
+        The configuration and the prediction; None if no run counts or no run measured the objective.
     """
     names = [primary_of(given.responses)[0], *thresholds_of(given.responses)]
     return _best_predicted(_Fitted.of(given, names))
 
 
 def insights(given: EngineInput) -> Insights:
-    """Find out what the data and the models say; where data are few, there is little of it, and no error."""
+    """Compute what the data and the models show; with few observations some parts are empty, which is no error."""
     fitted = _Fitted.of(given)
     encoding, surrogates = fitted.encoding, fitted.surrogates
     best = _best_predicted(fitted)
-    center = encoding.encode([best[0] if best is not None else _center(given)])[0]
+    guess = {name: covariate.guess for name, covariate in given.space.items()}
+    center = encoding.encode([best[0] if best is not None else guess])[0]
     pareto, volume, reference = _front(fitted)
-    shares = {name: importance(encoding, one.process, given.seed) for name, one in surrogates.items()}
+    shares = {name: importance(encoding, surrogate.process, given.seed) for name, surrogate in surrogates.items()}
     return Insights(
-        leave_one_out={name: _left_out(fitted, name, one) for name, one in surrogates.items()},
+        leave_one_out={name: _left_out(fitted, name, surrogate) for name, surrogate in surrogates.items()},
         importance={name: share for name, share in shares.items() if share},
-        slices={name: _slices(encoding, one, center) for name, one in surrogates.items()},
+        slices={name: _slices(encoding, surrogate, center) for name, surrogate in surrogates.items()},
         pareto=pareto,
         hypervolume=volume,
         reference=reference,
@@ -96,20 +108,15 @@ def _best_predicted(fitted: _Fitted) -> tuple[Configuration, Prediction] | None:
     index = fitted.acceptable
     if not len(index):
         return None
-    predicted = _predicted(fitted.surrogates[name], fitted.told[index])
-    best = int(np.argmax([sign_of(objective) * one.mean for one in predicted]))
+    predicted = _predicted(fitted.surrogates[name], fitted.run_rows[index])
+    best = int(np.argmax([sign_of(objective) * prediction.mean for prediction in predicted]))
     return fitted.given.runs[index[best]].covars, predicted[best]
 
 
-def _center(given: EngineInput) -> Configuration:
-    # Without a run that counts: the guess, with a value for every covariate.
-    return {name: covariate.guess for name, covariate in given.space.items()}
-
-
 def _left_out(fitted: _Fitted, name: str, surrogate: Surrogate) -> list[Prediction | None]:
-    """Predict what each run measured from the other runs, its noise included; None where there is no telling.
+    """Predict each run's measurement, its noise included, from the other runs; None if it cannot be predicted.
 
-    A run that the model is not conditioned on, because there are too many, is left out as it is.
+    A run that the model is not conditioned on, because there are too many, is predicted by the model as it is.
     """
     runs = fitted.given.runs
     found: list[Prediction | None] = [None] * len(runs)
@@ -120,12 +127,12 @@ def _left_out(fitted: _Fitted, name: str, surrogate: Surrogate) -> list[Predicti
     known = set(surrogate.index.tolist())
     for i, run in enumerate(runs):
         if name in run.responses and not run.is_failed and i not in known:
-            found[i] = _observation(surrogate, fitted.told[i], run.sds.get(name))
+            found[i] = _predicted_measurement(surrogate, fitted.run_rows[i], run.sds.get(name))
     return found
 
 
-def _observation(surrogate: Surrogate, row: Array, sd: float | None) -> Prediction:
-    mean, variance = (one[0] for one in surrogate.process.predict(row[None]))
+def _predicted_measurement(surrogate: Surrogate, row: Array, sd: float | None) -> Prediction:
+    mean, variance = (values[0] for values in surrogate.process.predict(row[None]))
     if sd is None:
         noise = surrogate.process.hyperparameters.noise
     else:
@@ -134,7 +141,7 @@ def _observation(surrogate: Surrogate, row: Array, sd: float | None) -> Predicti
 
 
 def _slices(encoding: Encoding, surrogate: Surrogate, center: Array) -> dict[str, list[tuple[Value, Prediction]]]:
-    """Predict along each covariate that plays a part at a row of shape (d,), the others staying, constraints aside."""
+    """Predict along each covariate that is active at a row, shape (d,), others unchanged and constraints ignored."""
     slices = {}
     for j, column in enumerate(encoding.columns):
         if column.name not in encoding.decode(center):
@@ -142,7 +149,7 @@ def _slices(encoding: Encoding, surrogate: Surrogate, center: Array) -> dict[str
         places = _slice_places(column)
         rows = np.repeat(center[None], len(places), axis=0)
         rows[:, j] = places
-        predicted = _predicted(surrogate, encoding.snap(rows))  # what hangs on the covariate may start to play a part
+        predicted = _predicted(surrogate, encoding.snap(rows))  # a changed value can make other covariates inactive
         slices[column.name] = list(zip(map(column.decode, places.tolist()), predicted, strict=True))
     return slices
 
@@ -157,12 +164,12 @@ def _slice_places(column: Column) -> Array:
 
 
 def _front(fitted: _Fitted) -> tuple[list[int], float | None, dict[str, float] | None]:
-    """Give the runs that no other beats, the volume that they cover and from where it is measured."""
+    """Return the indices of the runs on the Pareto front, the hypervolume they dominate and its reference point."""
     objectives, runs = objectives_of(fitted.given.responses), fitted.given.runs
     index = [i for i in fitted.acceptable.tolist() if objectives.keys() <= runs[i].responses.keys()]
     if not index:
         return [], None, None
-    signs = np.array([sign_of(one) for one in objectives.values()])
+    signs = np.array([sign_of(objective) for objective in objectives.values()])
     values = signs * np.array([[runs[i].responses[name] for name in objectives] for i in index])
     front = [index[k] for k in pareto_indices(values)]
     if len(objectives) < 2:
@@ -173,12 +180,12 @@ def _front(fitted: _Fitted) -> tuple[list[int], float | None, dict[str, float] |
 
 
 def _reference(objectives: Sequence[Objective], signs: Array, values: Array) -> Array:
-    told = np.array([np.nan if one.reference is None else one.reference for one in objectives])
-    return np.where(np.isnan(told), reference_point(values), signs * told)
+    wanted = np.array([np.nan if objective.reference is None else objective.reference for objective in objectives])
+    return np.where(np.isnan(wanted), reference_point(values), signs * wanted)
 
 
 def _volume(values: Array, reference: Array) -> float | None:
-    # Measured in shares of each objective's range: the units' product may be beyond what a number can be.
+    # Computed in shares of each objective's range, as the product of the ranges may be too large for a float.
     heights = np.maximum(values / 2 - reference / 2, 0.0)
     sizes = heights.max(axis=0)
     if not (sizes > 0).all():
@@ -188,11 +195,11 @@ def _volume(values: Array, reference: Array) -> float | None:
 
 
 def _feasible_share(fitted: _Fitted) -> float | None:
-    """Give the share of the space, within its constraints, that is predicted to work and to meet every threshold."""
+    """Return the share of the space, within its constraints, that is predicted to work and to meet every threshold."""
     given, encoding = fitted.given, fitted.encoding
-    feasibility = fit_feasibility(given.runs, fitted.told, encoding.is_code)
-    chances = log_probabilities_of(given.responses, fitted.surrogates, feasibility)
-    if not chances:
+    feasibility = fit_feasibility(given.runs, fitted.run_rows, encoding.is_code)
+    log_probabilities = log_probabilities_of(given.responses, fitted.surrogates, feasibility)
+    if not log_probabilities:
         return None
     region = Region(encoding, given.constraints, {})
     rng = np.random.default_rng(given.seed)
@@ -201,10 +208,10 @@ def _feasible_share(fitted: _Fitted) -> float | None:
     except EmptyRegionError:
         return None
     blocks = [rows[i : i + _BLOCK] for i in range(0, len(rows), _BLOCK)]
-    logs = [np.sum([one.values(block) for one in chances], axis=0) for block in blocks]
+    logs = [np.sum([probability.values(block) for probability in log_probabilities], axis=0) for block in blocks]
     return float(np.exp(np.concatenate(logs)).mean())
 
 
 def _predicted(surrogate: Surrogate, rows: Array) -> list[Prediction]:
     blocks = [rows[i : i + _BLOCK] for i in range(0, len(rows), _BLOCK)]
-    return [one for block in blocks for one in surrogate.predict(block)]
+    return [prediction for block in blocks for prediction in surrogate.predict(block)]

@@ -1,1 +1,1 @@
-"""The greattunes 0.0.7 package as an engine of its own; ``adapter`` is the entry."""
+"""The greattunes 0.0.7 package as an engine of its own; ``adapter`` is the entry point."""

@@ -1,4 +1,4 @@
-"""The greattunes engine: what the package would try next, given the runs of an experiment."""
+"""The greattunes engine: the configurations that the package would try next, given an experiment's runs."""
 
 import random
 import warnings
@@ -21,23 +21,23 @@ from autotune_service.engine.model.subset import representatives
 from autotune_wire.experiments import AcqFunc
 
 MAX_OBSERVATIONS = 400
-"""Observations that a session learns from; of more, representatives: its models take seconds from here on."""
+"""How many observations a session learns from at most. Of more, representatives are used, as fitting takes seconds."""
 
-_LEAST_MEASURED = 2  # of one value alone it cannot tell a scale
+_LEAST_MEASURED = 2  # one response alone has no scale
 
 
 def suggest_with_greattunes(given: EngineInput) -> list[Suggestion]:
-    """Give the n configurations that greattunes would try next.
+    """Return the n configurations that greattunes would try next.
 
-    A tuning session is built of the runs anew on every call, so the suggestions depend on the input alone. Failed runs
-    and runs without the primary response are left out, and the reason says so. What is pending, and what was chosen
-    before in the same call, is told to greattunes with the response that the model expects of it, so that suggestions
-    differ. Predictions come from the model of the runs alone.
+    A new tuning session is built from the runs on every call, so the suggestions depend on the input alone. Failed runs
+    and runs without the primary response are left out, and the reason says so. The session treats configurations that
+    are pending, or chosen earlier in the same call, as runs with the predicted response, so that suggestions differ.
+    Predictions come from a model of the runs alone.
 
     Raises:
         GreattunesMissingError: If the package is not installed.
-        UnsupportedCombinationError: If the model and the acquisition do not go together.
-        Exception: Whatever BoTorch raises where a model cannot be fitted to the data.
+        UnsupportedCombinationError: If the model does not go together with the acquisition function.
+        Exception: Any error that BoTorch raises if a model cannot be fitted to the data.
     """
     acq_func = DEFAULT_ACQUISITION if given.acq_func == "auto" else given.acq_func
     check_combination(given.model_type, acq_func)
@@ -55,7 +55,7 @@ def suggest_with_greattunes(given: EngineInput) -> list[Suggestion]:
 
 @contextmanager
 def _contained(seed: int) -> Iterator[None]:
-    # Between them greattunes and BoTorch draw from all three generators, and warn of what is handled here.
+    # greattunes and BoTorch draw from all three generators, and their warnings are about what the adapter handles.
     python_state, numpy_state, dtype = random.getstate(), np.random.get_state(), torch.get_default_dtype()
     try:
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
@@ -75,9 +75,9 @@ def _by_model(given: EngineInput, data: Data, acq_func: AcqFunc, seed: int) -> l
     columns = Columns(given.space, given.fixed, given.retired)
     rows = columns.encode(data.configurations)
     kept = representatives(rows.numpy(), data.responses, MAX_OBSERVATIONS)
-    told = (rows[torch.from_numpy(kept)], data.responses[kept], data.variances[kept])
-    session = Session(columns, given.model_type, acq_func, *told)
-    model = session.model  # of the runs alone: what is only believed makes no prediction surer
+    observations = (rows[torch.from_numpy(kept)], data.responses[kept], data.variances[kept])
+    session = Session(columns, given.model_type, acq_func, *observations)
+    model = session.model  # of the runs alone: responses that were not measured must not reduce a prediction's sd
     if given.pending:
         session = session.believing(columns.encode(given.pending))
     reason = _reason(given, data, acq_func)
@@ -99,7 +99,7 @@ def _by_model(given: EngineInput, data: Data, acq_func: AcqFunc, seed: int) -> l
 def _reason(given: EngineInput, data: Data, acq_func: AcqFunc) -> str:
     parts = [f"greattunes, {given.model_type} with {acq_func}, after {len(data.configurations)} observations"]
     if len(data.configurations) > MAX_OBSERVATIONS:
-        parts.append(f"for which {MAX_OBSERVATIONS} of them stand")
+        parts.append(f"of which the model uses {MAX_OBSERVATIONS}")
     if given.pending:
         parts.append(f"with {len(given.pending)} suggestions pending")
     return ", ".join([*parts, data.left_out] if data.left_out else parts)

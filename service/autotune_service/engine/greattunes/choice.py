@@ -1,4 +1,4 @@
-"""What greattunes would try next, or where that is taken already the best of what is not."""
+"""The next configuration: the one that greattunes would try, or the best other one if that is taken."""
 
 from collections.abc import Set
 from dataclasses import dataclass
@@ -11,19 +11,21 @@ from autotune_service.engine.greattunes.columns import Columns, Key
 from autotune_service.engine.greattunes.session import Session
 from autotune_wire.base import Configuration
 
-_ENUMERATED_CONFIGURATIONS = 4096  # a space up to this size is searched whole
+_ENUMERATED_CONFIGURATIONS = 4096  # a space up to this size is searched completely
 _SPARE_CANDIDATES = 1024
-_BLOCK = 64  # candidates valued at a time, which bounds the memory
+_BLOCK = 64  # candidates evaluated at a time, which bounds the memory
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What is not chosen again.
+    """The configurations that are not chosen again.
 
     Args:
         columns: The space.
-        tried: What was run, by its key: a search may come ever nearer to it.
-        pending: What runs at the same time: to run what is all but the same would teach nothing.
+        tried: The keys of configurations that were run. A configuration near one of these can be chosen, as a search
+            has to be able to approach an optimum.
+        pending: Configurations that are being run. A configuration near one of these is not chosen, as running almost
+            the same configuration twice at a time would teach nothing.
     """
 
     columns: Columns
@@ -31,7 +33,7 @@ class Taken:
     pending: list[Configuration]
 
     def __contains__(self, configuration: Configuration) -> bool:
-        """Whether a configuration was tried, or is pending or near to one that is."""
+        """Return whether a configuration was tried, or is equal or near to a pending one."""
         return self.columns.key(configuration) in self.tried or any(
             self.columns.is_near(configuration, other) for other in self.pending
         )
@@ -43,8 +45,8 @@ class Choice:
 
     Args:
         covars: A value for every covariate.
-        value: The acquisition's value, on the model's scale.
-        note: What is unusual about it; empty where nothing is.
+        value: The acquisition function's value, on the model's scale.
+        note: Why this is not greattunes' own new choice, for the user; empty if it is.
     """
 
     covars: Configuration
@@ -53,15 +55,15 @@ class Choice:
 
 
 def choose(session: Session, columns: Columns, taken: Taken, seed: int) -> Choice:
-    """Return the next configuration that is not taken; where all are taken, what greattunes would try."""
+    """Return the next configuration that is not taken; if all are taken, the one that greattunes would try."""
     wanted = columns.decode(session.ask())
     if wanted not in taken:
         return _best(session.acquisition, columns, [wanted], "")
     free = [configuration for configuration in _candidates(columns, seed) if configuration not in taken]
     if not free:
-        note = "every configuration was tried, so this one is worth repeating"
+        note = "every configuration was tried or is pending, so this one is suggested again"
         return _best(session.acquisition, columns, [wanted], note)
-    note = "what greattunes suggested is tried or pending, or next to it; this is the best of the others"
+    note = "greattunes' first choice was tried or is near a pending one, so this is the best other configuration"
     return _best(session.acquisition, columns, free, note)
 
 
@@ -73,9 +75,9 @@ def _candidates(columns: Columns, seed: int) -> list[Configuration]:
     return [columns.decode(row) for row in rows]
 
 
-def _best(acquisition: AcquisitionFunction, columns: Columns, among: list[Configuration], note: str) -> Choice:
+def _best(acquisition: AcquisitionFunction, columns: Columns, candidates: list[Configuration], note: str) -> Choice:
     with torch.no_grad():
-        blocks = torch.split(columns.encode(among), _BLOCK)
+        blocks = torch.split(columns.encode(candidates), _BLOCK)
         values = torch.cat([acquisition(block.unsqueeze(-2)) for block in blocks])
     best = int(values.argmax())
-    return Choice(among[best], float(values[best]), note)
+    return Choice(candidates[best], float(values[best]), note)

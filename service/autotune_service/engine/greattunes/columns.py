@@ -14,8 +14,8 @@ from autotune_wire.base import Configuration, Value
 from autotune_wire.space import CatCovariate, Covariate, Space
 
 Key = tuple[Value, ...]
-_KEY_DECIMALS = 6  # two numbers nearer than a millionth of the range are one setting
-_NEAR = 0.01
+_KEY_DECIMALS = 6  # numbers closer than a millionth of the range count as the same
+_NEAR = 0.01  # share of a range
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,17 @@ class Group:
 
     Args:
         covariate: The covariate.
-        places: Which columns of the row are its own.
-        options: The options of a category, those first that may be suggested; empty for numbers.
+        indices: The indices of the covariate's columns in a row.
+        options: The options of a category, first those that may be suggested; empty for numbers.
     """
 
     covariate: Covariate
-    places: list[int]
+    indices: list[int]
     options: list[Value]
 
     @property
     def steps(self) -> int | None:
-        """How many steps lead from the least value of a number to its greatest, None where it has no steps."""
+        """How many steps lead from a number's least value to its greatest; None for a category or without steps."""
         covariate = self.covariate
         if isinstance(covariate, CatCovariate) or covariate.n_values is None:
             return None
@@ -44,22 +44,22 @@ class Group:
 
     @property
     def n_values(self) -> int | None:
-        """How many values may be suggested, None where they cannot be counted."""
+        """How many values may be suggested; None if they cannot be counted."""
         return self.covariate.n_values
 
     def value_at(self, index: int) -> Value:
-        """Give the value at a place among those that may be suggested."""
+        """Return the value at an index among those that may be suggested."""
         return self.options[index] if isinstance(self.covariate, CatCovariate) else self.covariate.value_at(index)
 
     def encode(self, value: Value) -> list[float]:
-        """Map a value to the columns; one outside the bounds, as an older run may have, is not clipped."""
+        """Map a value to the columns; a value outside the bounds, as an older run may have, is not clipped."""
         if isinstance(self.covariate, CatCovariate):
             code = self.options.index(value)
-            return [float(place == code) for place in range(len(self.options))]
+            return [float(index == code) for index in range(len(self.options))]
         return [(float(value) - self.covariate.min) / self._span]
 
     def decode(self, columns: Tensor) -> Value:
-        """Map columns to the value that the kernel takes them for."""
+        """Map columns to the value that the kernel sees in the columns."""
         covariate = self.covariate
         if isinstance(covariate, CatCovariate):
             return self.options[int(columns.argmax())]
@@ -72,7 +72,7 @@ class Group:
     @property
     def _span(self) -> float:
         assert not isinstance(self.covariate, CatCovariate)
-        # With a step the greatest value may lie below max.
+        # With a step the greatest value can lie below ``max``.
         greatest = self.covariate.max if self.steps is None else self.covariate.value_at(self.steps)
         return greatest - self.covariate.min
 
@@ -81,12 +81,13 @@ class Group:
 class Columns:
     """Maps a space to greattunes' columns.
 
-    greattunes scales nothing, and today's BoTorch puts its priors on the unit cube: so greattunes gets the unit cube.
+    greattunes does not scale its columns, and the priors of today's BoTorch are meant for columns in [0, 1]. So these
+    columns are scaled to [0, 1].
 
     Args:
         space: The covariates, in column order.
         fixed: Values that every suggestion has.
-        retired: Options that runs have but that the space has no more, by covariate.
+        retired: Options that runs have but that the space no longer has, by covariate.
     """
 
     space: Space
@@ -101,7 +102,7 @@ class Columns:
         for name, covariate in self.space.items():
             options: list[Value] = list(covariate.options) if isinstance(covariate, CatCovariate) else []
             if options:
-                options += [one for one in self.retired.get(name, []) if one not in options]
+                options += [option for option in self.retired.get(name, []) if option not in options]
             end = start + (len(options) or 1)
             groups[name] = Group(covariate, list(range(start, end)), options)
             start = end
@@ -109,8 +110,8 @@ class Columns:
 
     @cached_property
     def covars(self) -> list[tuple[float, float, float] | tuple[str, ...]]:
-        """The space as greattunes wants it: guess, minimum and maximum of a number, the options of a category."""
-        # Options by their index: greattunes names columns by them, and two names must not come out the same.
+        """The space in greattunes' form: guess, minimum and maximum of a number, the options of a category."""
+        # Options are given by their index: greattunes names columns by them, and no two names may be the same.
         return [
             tuple(str(code) for code in range(len(group.options))) if group.options else (0.5, 0.0, 1.0)
             for group in self.groups.values()
@@ -118,35 +119,35 @@ class Columns:
 
     @cached_property
     def kernel_columns(self) -> list[dict[str, Any]]:
-        """What the kernel rounds and what it takes as a category: greattunes' form, and the steps of a number."""
+        """The columns that the kernel rounds or takes as a category: greattunes' form plus the steps of a number."""
         return [
-            {"type": str if group.options else int, "column": group.places, "steps": group.steps}
+            {"type": str if group.options else int, "column": group.indices, "steps": group.steps}
             for group in self.groups.values()
             if group.options or group.steps is not None
         ]
 
     @cached_property
     def bounds(self) -> Tensor:
-        """The bounds of what may be suggested, shape (2, columns): fixed values fixed, retired options shut out."""
+        """The bounds of a suggestion's row, shape (2, columns), which fix fixed values and exclude retired options."""
         low, high = torch.zeros(self._width, dtype=torch.double), torch.ones(self._width, dtype=torch.double)
         for name, group in self.groups.items():
             if name in self.fixed:
-                low[group.places] = high[group.places] = torch.tensor(
+                low[group.indices] = high[group.indices] = torch.tensor(
                     group.encode(self.fixed[name]), dtype=torch.double
                 )
             elif group.options:
-                high[group.places[group.n_values :]] = 0.0
+                high[group.indices[group.n_values :]] = 0.0
         return torch.stack([low, high])
 
     @cached_property
     def n_configurations(self) -> int | None:
-        """How many configurations may be suggested, None where they cannot be counted."""
+        """How many configurations may be suggested; None if they cannot be counted."""
         counts = [group.n_values for name, group in self.groups.items() if name not in self.fixed]
         known = [count for count in counts if count is not None]
         return prod(known) if len(known) == len(counts) else None
 
     def all_configurations(self) -> Iterator[Configuration]:
-        """Give every configuration that may be suggested, of a space that can be counted."""
+        """List every configuration that may be suggested, in a space whose configurations can be counted."""
         choices = [
             [self.fixed[name]]
             if name in self.fixed
@@ -165,14 +166,14 @@ class Columns:
         return torch.tensor(rows, dtype=torch.double).reshape(len(rows), self._width)
 
     def decode(self, row: Tensor) -> Configuration:
-        """Map a row of shape (columns,) to the configuration that the kernel takes it for."""
+        """Map a row of shape (columns,) to the configuration that the kernel sees in the row."""
         return {
-            name: self.fixed[name] if name in self.fixed else group.decode(row[group.places])
+            name: self.fixed[name] if name in self.fixed else group.decode(row[group.indices])
             for name, group in self.groups.items()
         }
 
     def key(self, configuration: Configuration) -> Key:
-        """Give what two configurations share when they are the same setting."""
+        """Return the key of a configuration; configurations with equal keys count as the same."""
         return tuple(
             round(group.encode(configuration[name])[0], _KEY_DECIMALS)
             if group.n_values is None
@@ -180,15 +181,15 @@ class Columns:
             for name, group in self.groups.items()
         )
 
-    def is_near(self, one: Configuration, other: Configuration) -> bool:
-        """Whether two configurations differ by less than a hundredth of the range, in real numbers alone."""
+    def is_near(self, a: Configuration, b: Configuration) -> bool:
+        """Return whether real numbers differ by less than a hundredth of their ranges and all else is equal."""
         return all(
-            abs(group.encode(one[name])[0] - group.encode(other[name])[0]) < _NEAR
+            abs(group.encode(a[name])[0] - group.encode(b[name])[0]) < _NEAR
             if group.n_values is None
-            else one[name] == other[name]
+            else a[name] == b[name]
             for name, group in self.groups.items()
         )
 
     @cached_property
     def _width(self) -> int:
-        return sum(len(group.places) for group in self.groups.values())
+        return sum(len(group.indices) for group in self.groups.values())

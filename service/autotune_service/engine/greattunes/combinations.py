@@ -1,4 +1,4 @@
-"""Which of greattunes' models and acquisitions go together; importing this loads neither torch nor greattunes."""
+"""Which models and acquisition functions of greattunes go together; this module loads neither torch nor greattunes."""
 
 from autotune_wire.experiments import AcqFunc, ModelType
 
@@ -11,18 +11,18 @@ REFUSED: dict[tuple[ModelType, AcqFunc], str] = {
     ("SingleTaskGP", "NoisyExpectedImprovement"): _NEEDS_KNOWN_NOISE,
     ("SimpleCustomMaternGP", "NoisyExpectedImprovement"): _NEEDS_KNOWN_NOISE,
 }
-"""What cannot run, by model and acquisition, and why; BoTorch raises UnsupportedError, then as today."""
+"""The combinations that cannot run, and why; BoTorch 0.2 refused them with UnsupportedError, as BoTorch does today."""
 
 
 class UnsupportedCombinationError(ValueError):
-    """A model and an acquisition that do not go together."""
+    """A model and an acquisition function that do not go together."""
 
 
 def check_combination(model_type: ModelType, acq_func: AcqFunc) -> None:
-    """Refuse a model and an acquisition that do not go together.
+    """Check that a model and an acquisition function go together.
 
     Raises:
-        UnsupportedCombinationError: If they do not; the message says what does.
+        UnsupportedCombinationError: If they do not; the message names combinations that do.
     """
     why = REFUSED.get((model_type, acq_func))
     if why is not None:

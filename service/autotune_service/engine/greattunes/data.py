@@ -1,4 +1,4 @@
-"""The runs as greattunes takes them: one response, more is better, mean 0 and variance 1."""
+"""The runs in greattunes' form: one response, more is better, mean 0 and variance 1."""
 
 from dataclasses import dataclass
 from math import nan
@@ -13,7 +13,13 @@ from autotune_wire.responses import primary_of
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Maps responses to the model's scale and predictions back."""
+    """Maps responses to the model's scale and predictions back.
+
+    Args:
+        center: The responses' mean, which becomes 0.
+        spread: Their standard deviation, which becomes 1.
+        sign: 1 for a response to be maximized, -1 for one to be minimized.
+    """
 
     center: float
     spread: float
@@ -21,8 +27,8 @@ class Scale:
 
     @classmethod
     def of(cls, responses: NDArray[np.float64], is_maximized: bool) -> "Scale":
-        """Fit the scale to responses of shape (n,), n at least 1; where all are equal, the spread is 1."""
-        # Responses near the largest double would overflow in the squares of the standard deviation.
+        """Fit the scale to responses of shape (n,), n at least 1; responses that are all equal become 0."""
+        # Divided by the largest response first, as squares of responses near the largest float would overflow.
         largest = float(np.max(np.abs(responses)))
         unit = largest if largest > 0 and np.isfinite(1 / largest) else 1.0
         share = float(np.std(responses / unit))
@@ -34,21 +40,21 @@ class Scale:
         return self.sign * (responses / self.spread - self.center / self.spread)
 
     def from_model(self, mean: float, sd: float) -> Prediction:
-        """Map a prediction to the response's unit."""
+        """Map a predicted mean and standard deviation to the response's unit."""
         return Prediction(self.sign * mean * self.spread + self.center, sd * self.spread)
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The runs that a model can learn from, and what became of the others.
+    """The runs that a model can learn from, and a note about the others.
 
     Args:
         response: The name of the response.
         configurations: The n configurations, oldest first.
-        responses: Their responses, on the model's scale, shape (n,).
-        variances: The variances of their noise, on the model's scale, nan where not told, shape (n,).
-        scale: What leads back to the response's own unit.
-        left_out: How many runs are left out and why; empty where all are in.
+        responses: The responses of these, on the model's scale, shape (n,).
+        variances: The variances of the responses' noise, on the model's scale, NaN if not known, shape (n,).
+        scale: The map between the model's scale and the response's own unit.
+        left_out: How many runs are left out and why; empty if none are.
     """
 
     response: str
@@ -60,7 +66,7 @@ class Data:
 
 
 def data_of(given: EngineInput) -> Data:
-    """Give the runs that have the primary response."""
+    """Return the runs that did not fail and measured the primary response."""
     name, objective = primary_of(given.responses)
     runs = [run for run in given.runs if not run.is_failed and name in run.responses]
     responses = np.array([run.responses[name] for run in runs], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""The knowledge gradient where some columns are whole numbers or categories."""
+"""The knowledge gradient for spaces with whole numbers or categories."""
 
 import torch
 from botorch.acquisition import AcquisitionFunction
@@ -12,17 +12,18 @@ _NEIGHBOURS, _STEP = 16, 0.05
 
 
 class KnowledgeGradient(AcquisitionFunction):
-    """How much better the best configuration is expected to look after a run at X.
+    """The expected increase of the best predicted mean after a run at X.
 
-    BoTorch's own moves its imagined final choices, one per fantasy, along the gradient, and there is none where the
-    kernel rounds: they stay where they were drawn, and it suggests what is far from good. Here the final choice is the
-    best of X and of the rows that look best now. What the model will expect of a row is then known: a run at X that
-    comes out z standard deviations above its prediction raises the row's mean by z times its covariance with X over
-    that standard deviation. This is the correlated knowledge gradient that BoTorch cites as Frazier et al. (2008).
+    BoTorch's qKnowledgeGradient imagines outcomes of the run, and moves a final choice for each along the gradient. If
+    the kernel rounds, the gradient is 0: the final choices stay where they were drawn, and the suggestions are poor.
+    Here the final choice is the best of X and of the rows that look best now. The means after the run then have a
+    closed form: a run at X that comes out z standard deviations above its prediction raises a row's mean by z times the
+    row's covariance with X, divided by that standard deviation. This is the correlated knowledge gradient that BoTorch
+    cites as Frazier et al. (2008).
 
     Args:
         model: The fitted surrogate over columns in [0, 1].
-        num_fantasies: How many outcomes of the run are imagined, each as likely as the next.
+        num_fantasies: How many outcomes of the run are imagined; all are equally likely.
     """
 
     def __init__(self, model: Model, num_fantasies: int) -> None:
@@ -33,17 +34,17 @@ class KnowledgeGradient(AcquisitionFunction):
 
     @t_batch_mode_transform(expected_q=1)
     def forward(self, X: Tensor) -> Tensor:  # noqa: N803 -- BoTorch's name
-        """Give the values at X of shape (b, 1, columns), shape (b,)."""
+        """Return the values at X of shape (b, 1, columns), shape (b,)."""
         choices = self._choices.expand(*X.shape[:-2], *self._choices.shape)
         posterior = self.model.posterior(torch.cat([choices, X], dim=-2))
         run_sd = self.model.posterior(X, observation_noise=True).variance[..., 0].sqrt()
         slopes = posterior.distribution.covariance_matrix[..., -1] / run_sd
         means: Tensor = posterior.mean.mT + self._outcomes.unsqueeze(-1) * slopes.unsqueeze(-2)
-        return (means.amax(dim=-1) - means[..., 0]).mean(dim=-1)  # the first choice is what looks best now
+        return (means.amax(dim=-1) - means[..., 0]).mean(dim=-1)  # the first choice is the row that looks best now
 
 
 def _promising_rows(model: Model) -> Tensor:
-    """Give the row that looks best, then those that may be as good."""
+    """Return the row with the best mean, then the rows with the best upper bound: mean plus standard deviation."""
     seen = model.train_inputs[0]
     cube = torch.tensor([[0.0], [1.0]]).to(seen).expand(2, seen.shape[-1])
     seed = int(torch.randint(2**31, (1,)).item())
@@ -56,6 +57,6 @@ def _promising_rows(model: Model) -> Tensor:
 def _most_promising(model: Model, rows: Tensor) -> Tensor:
     with torch.no_grad():
         posterior = model.posterior(rows)
-        promise = posterior.mean + posterior.variance.sqrt()
+        upper = posterior.mean + posterior.variance.sqrt()
         best = posterior.mean.argmax(dim=-2)
-    return torch.cat([rows[best], rows[promise.squeeze(-1).topk(_CHOICES).indices]])
+    return torch.cat([rows[best], rows[upper.squeeze(-1).topk(_CHOICES).indices]])

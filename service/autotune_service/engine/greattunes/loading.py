@@ -1,7 +1,7 @@
 """Imports greattunes 0.0.7, which was written for BoTorch 0.2 and pandas 1.2, beside today's versions of both.
 
-Its modules are executed with an import function of their own. Where they ask for a module that lacks what they need,
-they get a view of it with the stand-ins added. So nothing outside greattunes is patched, not even for a moment.
+The package's modules are executed with an import function of their own. If they import a module that lacks names they
+need, they get a view of that module with stand-ins added. So nothing outside greattunes is ever patched.
 """
 
 import builtins
@@ -38,14 +38,14 @@ class _View(ModuleType):
 
 @cache
 def load_greattunes() -> ModuleType:
-    """Give the package, imported once per process.
+    """Return the package, imported once per process.
 
     Raises:
-        GreattunesMissingError: If it, its exact version or pandas is not installed.
+        GreattunesMissingError: If this version of the package, or pandas, is not installed.
     """
     _check_installed()
-    # A plain import fails, and leaves behind the modules that it had executed until then.
-    for name in [name for name in sys.modules if _is_ours(name)]:
+    # A plain import of the package fails, and leaves behind the modules that were executed until then.
+    for name in [name for name in sys.modules if _is_greattunes(name)]:
         del sys.modules[name]
     finder = _Finder()
     sys.meta_path.insert(0, finder)
@@ -61,26 +61,27 @@ def _check_installed() -> None:
     except PackageNotFoundError:
         found = None
     if found != VERSION or find_spec("pandas") is None:
-        what = f"{_PACKAGE} {VERSION} with pandas is not installed" + (f" (but {found})" if found else "")
-        raise GreattunesMissingError(f"{what}; run: {INSTALL_COMMAND}")
+        needed = f"{_PACKAGE} {VERSION} and pandas have to be installed"
+        present = f" (found: {_PACKAGE} {found})" if found else ""
+        raise GreattunesMissingError(f"{needed}{present}; run: {INSTALL_COMMAND}")
 
 
-def _is_ours(name: str) -> bool:
+def _is_greattunes(name: str) -> bool:
     return name == _PACKAGE or name.startswith(f"{_PACKAGE}.")
 
 
 class _Finder:
-    """Finds greattunes' modules where they are installed, and nothing else."""
+    """Finds the modules of greattunes where they are installed, and no other modules."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
-        spec = PathFinder.find_spec(name, path) if _is_ours(name) else None
+        spec = PathFinder.find_spec(name, path) if _is_greattunes(name) else None
         if spec is not None and isinstance(spec.loader, SourceFileLoader):
             spec.loader = _Loader(spec.loader.name, spec.loader.path)
         return spec
 
 
 class _Loader(SourceFileLoader):
-    """Executes a module with builtins of its own: another import, and no print."""
+    """Executes a module with builtins of its own: another import function, and a print that does nothing."""
 
     def exec_module(self, module: ModuleType) -> None:
         module.__dict__["__builtins__"] = {**vars(builtins), "__import__": _make_import(), "print": _print_nothing}
@@ -88,7 +89,7 @@ class _Loader(SourceFileLoader):
 
 
 def _print_nothing(*_args: object, **_options: object) -> None:
-    """Greattunes tells of every step on the standard output, which is not its own here."""
+    """Print nothing: greattunes prints a line for every step, which would fill the service's log."""
 
 
 @cache
@@ -96,7 +97,7 @@ def _make_import() -> Callable[..., Any]:
     from autotune_service.engine.greattunes.stand_ins import names_for_greattunes
 
     added = names_for_greattunes()
-    # Only its plots need this one, and a service draws none.
+    # greattunes needs matplotlib for plots only, and the service draws none.
     views: dict[str, ModuleType] = {"matplotlib.pyplot": _View(ModuleType("matplotlib"), {"pyplot": None})}
 
     def import_for_greattunes(name: str, *details: Any) -> Any:

@@ -1,4 +1,4 @@
-"""greattunes' own loop of ask and tell, over the columns of a space."""
+"""A tuning session of greattunes: its own loop of ask and tell, over the columns of a space."""
 
 from typing import Any
 
@@ -15,21 +15,22 @@ from autotune_service.engine.greattunes.loading import load_greattunes
 from autotune_service.engine.greattunes.noise import LEAST_VARIANCE
 from autotune_wire.experiments import AcqFunc, ModelType
 
-_MC_SAMPLES = 1024  # greattunes' own number, which it passes on in a form that BoTorch takes no more
-_UNKNOWN_VARIANCE = 1e-4  # a standard deviation of a hundredth of the responses' own
+_MC_SAMPLES = 1024  # greattunes' default, which it passes as a number; today's BoTorch takes a size
+_UNKNOWN_VARIANCE = 1e-4  # a standard deviation of 0.01, where that of the responses is 1
 
 
 class Session:
-    """A tuning session of greattunes, its model fitted to data.
+    """A tuning session of greattunes, with its model fitted to data.
 
     Args:
         columns: The space.
         model_type: The surrogate's name.
-        acq_func: The acquisition's name.
+        acq_func: The acquisition function's name.
         x: Rows of columns, shape (n, columns).
-        y: Responses, more is better, mean 0 and variance 1, shape (n,).
-        variances: Variances of their noise, nan where not told, shape (n,). FixedNoiseGP takes the median of those told
-            for the others, HeteroskedasticSingleTaskGP estimates them, and the other two estimate one for all.
+        y: The responses on the model's scale (more is better, mean 0 and variance 1), shape (n,).
+        variances: Variances of the responses' noise, NaN if not known, shape (n,). For those not known, FixedNoiseGP
+            takes the median of the known ones and HeteroskedasticSingleTaskGP estimates each; the other two models
+            ignore all variances and estimate one.
     """
 
     def __init__(
@@ -41,11 +42,11 @@ class Session:
         y: NDArray[np.float64],
         variances: NDArray[np.float64],
     ) -> None:
-        self._of = (columns, model_type, acq_func)
+        self._settings = (columns, model_type, acq_func)
         self._x, self._y = x, y
         self._variances = (_all_known(variances) if model_type == "FixedNoiseGP" else variances).tolist()
         greattunes = load_greattunes()
-        import pandas as pd  # only now: where it is missing, the line above says what to do
+        import pandas as pd  # after load_greattunes, whose error names what to install
 
         self._tuner: Any = greattunes.TuneSession(
             covars=columns.covars,
@@ -55,7 +56,7 @@ class Session:
             random_step_cadence=None,
             train_X=x,
             train_Y=torch.from_numpy(y).unsqueeze(-1),
-            # A function is the one form in which greattunes takes a variance for each run.
+            # greattunes takes a variance for each run only in the form of a function.
             train_Yvar=lambda _responses: pd.DataFrame(self._variances, dtype=np.float64),
             sampler=SobolQMCNormalSampler(torch.Size([_MC_SAMPLES])),
         )
@@ -70,7 +71,7 @@ class Session:
 
     @property
     def acquisition(self) -> AcquisitionFunction:
-        """The acquisition of the last ask."""
+        """The acquisition function of the last ask."""
         return self._tuner.acq_func["object"]
 
     def ask(self) -> Tensor:
@@ -80,11 +81,11 @@ class Session:
         return row
 
     def believing(self, rows: Tensor) -> "Session":
-        """Give a session for which rows of shape (m, columns) were run too, with the responses this model expects."""
+        """Return a session that has these rows, shape (m, columns), as further runs with the predicted responses."""
         means, _ = predict(self.model, rows)
         variances = [*self._variances, *(self._variance_at(row) for row in rows)]
         y = np.concatenate([self._y, means])
-        return Session(*self._of, torch.cat([self._x, rows]), y, np.array(variances, dtype=np.float64))
+        return Session(*self._settings, torch.cat([self._x, rows]), y, np.array(variances, dtype=np.float64))
 
     def tell(self, row: Tensor, response: float) -> None:
         """Fit the model again, as if this row, of shape (1, columns), had been run after the last ask."""
@@ -99,13 +100,13 @@ class Session:
 
 
 def predict(model: Model, rows: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give means and standard deviations at rows of shape (n, columns), each of shape (n,)."""
+    """Return means and standard deviations at rows of shape (n, columns), each of shape (n,)."""
     with torch.no_grad():
         posterior = model.posterior(rows)
     return posterior.mean.squeeze(-1).numpy(), posterior.variance.sqrt().squeeze(-1).numpy()
 
 
 def _all_known(variances: NDArray[np.float64]) -> NDArray[np.float64]:
-    told = variances[~np.isnan(variances)]
-    unknown = float(np.median(told)) if len(told) else _UNKNOWN_VARIANCE
+    known = variances[~np.isnan(variances)]
+    unknown = float(np.median(known)) if len(known) else _UNKNOWN_VARIANCE
     return np.maximum(np.where(np.isnan(variances), unknown, variances), LEAST_VARIANCE)

@@ -1,6 +1,6 @@
 """The Gaussian process: posterior, likelihood and their derivatives, in closed form on numpy arrays.
 
-At fifty observations the arithmetic takes microseconds; an automatic differentiation around it, a hundred times that.
+With fifty observations the arithmetic takes microseconds. Automatic differentiation takes a hundred times as long.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from scipy.linalg.lapack import dpotrf, dtrtri
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.model.kernel import matern, scaled_distances
 
-_MIN_VARIANCE = 1e-12  # of the prior's: rounding can make the posterior's smaller than nothing
-_BLOCK = 128  # rows expected at a time: their covariances stay in the processor's cache
+_MIN_VARIANCE = 1e-12  # share of the prior's variance: rounding can make a posterior variance negative
+_BLOCK = 128  # rows whose mean is computed at a time: their covariances stay in the processor's cache
 
 
 class NotPositiveDefiniteError(ArithmeticError):
@@ -24,12 +24,12 @@ class NotPositiveDefiniteError(ArithmeticError):
 
 @dataclass(frozen=True, slots=True)
 class Hyperparameters:
-    """What the likelihood decides.
+    """The numbers that are fitted by maximizing the posterior.
 
     Args:
         precisions: One over the squared length scale of each column, shape (d,).
         variance: The prior's variance.
-        noise: The variance of a measurement whose own is not known.
+        noise: The variance of the measurement noise, for observations whose own is not known.
     """
 
     precisions: Array
@@ -41,12 +41,12 @@ class GaussianProcess:
     """A Gaussian process with a constant mean, conditioned on observations.
 
     Args:
-        rows: Where was observed, shape (n, d).
-        targets: What was observed, shape (n,); or k alternatives of it, shape (n, k), for as many means.
+        rows: The observed configurations, shape (n, d).
+        targets: The observed values, shape (n,); or k alternatives of them, shape (n, k), which lead to k means.
         noises: The variance of each observation's noise, shape (n,).
-        hyperparameters: The kernel's.
+        hyperparameters: The hyperparameters of the kernel and the noise.
         is_code: Which columns hold option codes, shape (d,).
-        mean: The prior's mean; where absent, the generalized least squares estimate (Rasmussen and Williams 2006,
+        mean: The prior's mean; where None, the generalized least squares estimate (Rasmussen and Williams 2006,
             equation 2.41 with a constant basis).
 
     Raises:
@@ -74,17 +74,17 @@ class GaussianProcess:
         self._weights = cho_solve((self._factor, True), targets - self.mean, check_finite=False)
 
     def covariance(self, a: Array, b: Array) -> Array:
-        """Give the prior covariance of the noiseless values at rows a and b, shape (n, m)."""
+        """Return the prior covariance of the noiseless values at rows a and b, shape (n, m)."""
         own = self.hyperparameters
         return own.variance * matern(scaled_distances(a, b, own.precisions, self.is_code))[0]
 
     def expect(self, rows: Array) -> Array:
-        """Give the means that ``predict`` gives, without the variances, which cost more."""
+        """Return the means that ``predict`` returns, without the variances, which cost more."""
         blocks = [rows[i : i + _BLOCK] for i in range(0, len(rows), _BLOCK)] or [rows]
         return self.mean + np.concatenate([self.covariance(block, self.rows) @ self._weights for block in blocks])
 
     def predict(self, rows: Array) -> tuple[Array, Array]:
-        """Give mean and variance of the noiseless value at m rows.
+        """Return mean and variance of the noiseless value at m rows.
 
         Returns:
             The means, shape (m,) or (m, k), and the variances, shape (m,).
@@ -95,10 +95,13 @@ class GaussianProcess:
         return self.mean + covariance @ self._weights, self._bounded(variance)
 
     def predict_with_gradients(self, rows: Array) -> tuple[Array, Array, Array, Array]:
-        """Give what ``predict`` gives, and its derivatives by the rows; the derivative by a code is 0.
+        """Return the means and variances that ``predict`` returns, and their derivatives by the rows.
+
+        The derivative by an option code is 0.
 
         Returns:
-            Means (m,) or (m, k), variances (m,), the means' gradients (m, d) or (m, k, d), the variances' (m, d).
+            Means, shape (m,) or (m, k), variances, (m,), the means' gradients, (m, d) or (m, k, d), and the variances'
+            gradients, (m, d).
         """
         own = self.hyperparameters
         differences = rows[:, None, :] - self.rows[None, :, :]
@@ -121,7 +124,7 @@ class GaussianProcess:
         return means, self._bounded(variance), mean_gradients, variance_gradients
 
     def joint(self, rows: Array) -> tuple[Array, Array]:
-        """Give the joint posterior of the noiseless values at m rows: means, shape (m,), and covariance, (m, m)."""
+        """Return the joint posterior of the noiseless values at m rows: means, shape (m,), and covariance, (m, m)."""
         covariance = self.covariance(rows, self.rows)
         spread = covariance @ self._inverse_factor.T
         return self.mean + covariance @ self._weights, self.covariance(rows, rows) - spread @ spread.T
@@ -162,12 +165,13 @@ class GaussianProcess:
 
 
 def cholesky(covariance: Array) -> Array:
-    """Give the lower Cholesky factor, without the checks that cost more than a small factorization.
+    """Return the lower Cholesky factor; the input is not checked, as checks cost more than a small factorization.
 
     Raises:
-        NotPositiveDefiniteError: If there is none.
+        NotPositiveDefiniteError: If the matrix has no Cholesky factor.
     """
     factor, info = dpotrf(covariance, lower=1, clean=1)
     if info != 0:
-        raise NotPositiveDefiniteError(f"the covariance of {len(covariance)} observations has no Cholesky factor")
+        message = f"the covariance matrix of {len(covariance)} observations is not positive definite"
+        raise NotPositiveDefiniteError(message)
     return np.asarray(factor)

@@ -10,9 +10,9 @@ _SQRT5 = np.sqrt(5.0)
 
 
 def scaled_distances(a: Array, b: Array, precisions: Array, is_code: NDArray[np.bool_]) -> Array:
-    """Give the squared distances of rows a, shape (n, d), and b, shape (m, d), each column times its precision.
+    """Return the squared distances between rows a, shape (n, d), and b, shape (m, d), as an array of shape (n, m).
 
-    Option codes differ by 1 where they differ at all.
+    Each column's squared difference is multiplied by its precision. Two different option codes are at distance 1.
     """
     roots = np.sqrt(precisions[~is_code])
     distances = cdist(a[:, ~is_code] * roots, b[:, ~is_code] * roots, "sqeuclidean")
@@ -22,7 +22,7 @@ def scaled_distances(a: Array, b: Array, precisions: Array, is_code: NDArray[np.
 
 
 def matern(r2: Array) -> tuple[Array, Array]:
-    """Give the Matérn 5/2 correlation and its derivative by the squared distance.
+    """Return the Matérn 5/2 correlation and its derivative by the squared distance.
 
     With r the scaled distance, k = (1 + sqrt(5) r + 5/3 r²) exp(-sqrt(5) r) (Rasmussen and Williams 2006, equation
     4.17), and so dk/d(r²) = -5/6 (1 + sqrt(5) r) exp(-sqrt(5) r), which is finite at 0.
@@ -32,7 +32,7 @@ def matern(r2: Array) -> tuple[Array, Array]:
     decay = np.exp(-slope)
     slope += 1.0
     slope *= decay
-    decay *= r2  # in place: at many observations it is memory that takes the time
+    decay *= r2  # in place: with many observations new arrays cost more time than the arithmetic
     decay *= 5.0 / 3.0
     decay += slope
     slope *= -5.0 / 6.0

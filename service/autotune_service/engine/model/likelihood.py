@@ -1,4 +1,4 @@
-"""Hyperparameters by maximum a posteriori: the log posterior with its gradient in closed form, climbed by L-BFGS."""
+"""Hyperparameters by maximum a posteriori: the log posterior with its gradient in closed form, maximized by L-BFGS."""
 
 from dataclasses import dataclass
 
@@ -14,18 +14,19 @@ from autotune_service.engine.model.gaussian_process import Hyperparameters, NotP
 from autotune_service.engine.model.kernel import matern
 
 _MAX_ITERATIONS = 60
-_REACH = 6.0  # in prior standard deviations: beyond it nothing is gained but overflow
-_NO_POSTERIOR = 1e25
+_REACH = 6.0  # bounds of the search, in prior standard deviations: values farther out only overflow
+_NO_POSTERIOR = 1e25  # minus the log posterior where the covariance has no Cholesky factor
 
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """Independent priors over the logarithms of the hyperparameters, and the noise's floor: normal ones.
+    """Independent priors over the logarithms of the hyperparameters, and the floor of the noise variance.
 
-    But a number's precision has a tail towards 0 that falls exponentially, from ``precision_tail`` / d standard
-    deviations below the mean on: of few inputs each will matter, of many most may not.
+    The priors are normal, except that the prior of a number's precision has an exponential tail towards 0. The tail
+    begins ``precision_tail`` / d standard deviations below the mean: of few covariates each probably matters, of many
+    most may not.
 
-    The values were chosen on generated functions; ``docs/engine.md`` says which and how.
+    The values were chosen on generated functions; ``docs/engine.md`` describes which and how.
     """
 
     precision: float = 0.4
@@ -40,34 +41,35 @@ class Prior:
     noise_floor: float = 1e-6
 
     def location(self, is_code: NDArray[np.bool_]) -> Array:
-        """Give the priors' means in the order of the parameters, shape (d + 2,), for columns of numbers or codes.
+        """Return the priors' means, shape (d + 2,): of the d columns' precisions, the variance and the noise.
 
-        The more covariates, the longer the length scales: otherwise every two points of a space of many would be
-        strangers (Hvarfner et al. 2024, "Vanilla Bayesian Optimization Performs Great in High Dimensions").
+        The more covariates, the longer the length scales. Otherwise any two points of a space of many covariates would
+        be almost uncorrelated (Hvarfner et al. 2024, "Vanilla Bayesian Optimization Performs Great in High
+        Dimensions").
         """
         numbers = self.precision - 0.25 * np.log(len(is_code))
         return np.append(np.where(is_code, self.code_precision, numbers), [self.variance, self.noise])
 
     def scale(self, is_code: NDArray[np.bool_]) -> Array:
-        """Give the priors' standard deviations in the same order."""
+        """Return the priors' standard deviations, in the order of ``location``."""
         precisions = np.where(is_code, self.code_precision_sd, self.precision_sd)
         return np.append(precisions, [self.variance_sd, self.noise_sd])
 
     def tail(self, is_code: NDArray[np.bool_]) -> Array:
-        """Give where each prior's lower tail begins, in standard deviations, in the same order."""
+        """Return how many standard deviations below the mean each prior's tail begins, in the order of ``location``."""
         return np.append(np.where(is_code, np.inf, self.precision_tail / len(is_code)), [np.inf, np.inf])
 
 
 class LogPosterior:
     """The log marginal likelihood plus the log prior, as a function of the hyperparameters' logarithms.
 
-    The prior's constant mean is profiled out: at each point it is the generalized least squares estimate, so that by
-    the envelope theorem the gradient needs no term of it.
+    The prior's constant mean is profiled out: at each point the mean is the generalized least squares estimate. By the
+    envelope theorem the gradient therefore needs no term for the mean.
 
     Args:
-        rows: Where was observed, shape (n, d).
-        targets: What was observed, shape (n,), standardized.
-        known_noises: The variance of each observation's noise, NaN where it is not known, shape (n,).
+        rows: The observed configurations, shape (n, d).
+        targets: The observed values, shape (n,), standardized.
+        known_noises: The variance of each observation's noise, shape (n,); NaN where the variance is not known.
         is_code: Which columns hold option codes, shape (d,).
         prior: The priors.
     """
@@ -79,9 +81,9 @@ class LogPosterior:
         self.prior = prior
         self.location, self.scale, self.tail = prior.location(is_code), prior.scale(is_code), prior.tail(is_code)
         self._is_code = is_code
-        self._owners = np.arange(rows.shape[1])  # which precision each column has
+        self._owners = np.arange(rows.shape[1])  # the index of each column's precision
         numbers, codes = rows[:, ~is_code], rows[:, is_code].T
-        self._numbers = numbers - numbers.mean(axis=0)  # nearer to zero, squares and products lose fewer digits
+        self._numbers = numbers - numbers.mean(axis=0)  # near zero, squares and products lose fewer digits
         self._squares = self._numbers**2
         self._differs = (codes[:, :, None] != codes[:, None, :]).reshape(len(codes), n * n).astype(np.float64)
         self._diagonal = np.arange(n) * (n + 1)
@@ -90,11 +92,11 @@ class LogPosterior:
         self._sides = np.stack([targets, np.ones(n)], axis=1)
 
     def noises(self, noise: float) -> Array:
-        """Give the variance of each observation's noise, shape (n,)."""
+        """Return the variance of each observation's noise, shape (n,): ``noise`` for noises that are not known."""
         return np.where(self._is_inferred, noise, self._known) + self.prior.noise_floor
 
     def negative(self, logs: Array) -> tuple[float, Array]:
-        """Give minus the log posterior, up to a constant, and its gradient at parameters of shape (d + 2,).
+        """Return minus the log posterior, up to a constant, and its gradient at parameters of shape (d + 2,).
 
         The likelihood's gradient is that of Rasmussen and Williams 2006, equation 5.9.
         """
@@ -119,12 +121,12 @@ class LogPosterior:
         gradient[k] = 0.5 * variance * own.sum() - inner.reshape(-1) @ correlation.reshape(-1)
         gradient[k + 1] = -0.5 * noise * own[self._is_inferred].sum()
         deviation = (logs - self.location) / self.scale
-        within = np.maximum(deviation, -self.tail)  # the slope of half the square, and no more than where a tail begins
+        within = np.maximum(deviation, -self.tail)  # minus the log prior's slope: constant in a tail
         value = -0.5 * (residual @ residual) - np.log(np.diag(factor)).sum() - within @ (deviation - 0.5 * within)
         return -float(value), within / self.scale - gradient
 
     def _distances(self, precisions: Array) -> Array:
-        """Give the scaled squared distances, shape (n, n), with a precision for each column."""
+        """Return the scaled squared distances between all rows, shape (n, n), with a precision for each column."""
         scaled = self._numbers * np.sqrt(precisions[~self._is_code])
         distances = cdist(scaled, scaled, "sqeuclidean")
         if len(self._differs):
@@ -132,10 +134,10 @@ class LogPosterior:
         return np.asarray(distances)
 
     def _weighted_squares(self, weights: Array, k: int) -> Array:
-        """Sum the squared differences of all pairs, each times the pair's weight, by precision, shape (k,).
+        """Sum the squared differences of all pairs of rows, each times the pair's weight, by precision, shape (k,).
 
-        The square of two numbers' difference is their squares less twice their product: so for numbers this is a
-        product of matrices, and no array of pairs and columns is needed.
+        The squared difference of two numbers is the sum of their squares less twice their product. So for numbers the
+        sum is a product of matrices, and no array of all pairs and columns is needed.
         """
         sums = weights.sum(axis=0) + weights.sum(axis=1)
         by_column = np.empty(len(self._owners))
@@ -148,7 +150,7 @@ class LogPosterior:
         """Find the most probable hyperparameters, from two starts that depend on nothing but the prior.
 
         Args:
-            near: Those of nearly the same data, to start from instead.
+            near: The hyperparameters of nearly the same data, to start from instead.
         """
         starts = self._starts() if near is None else [self._logs(near)]
         bounds = list(zip(self.location - _REACH * self.scale, self.location + _REACH * self.scale, strict=True))
@@ -163,12 +165,12 @@ class LogPosterior:
             )
             for start in starts
         ]
-        best = min(found, key=lambda one: float(one.fun))
+        best = min(found, key=lambda result: float(result.fun))
         logs = np.exp(best.x)
         return Hyperparameters(logs[:-2], float(logs[-2]), float(logs[-1]))
 
     def _logs(self, known: Hyperparameters) -> Array:
-        noise = max(known.noise, self.prior.noise_floor)  # where most noises are told to be none, it is none
+        noise = max(known.noise, self.prior.noise_floor)  # the known noise can be 0, and has no logarithm then
         return np.asarray(np.log(np.append(known.precisions, [known.variance, noise])))
 
     def _starts(self) -> list[Array]:

@@ -1,6 +1,7 @@
-"""The surrogates by name: how each fits its Gaussian process; importing this loads no torch.
+"""The surrogates by name: how each fits its Gaussian process; importing this module loads no torch.
 
-All take the observations, shape (n, d) and (n,), and which of them teach the hyperparameters.
+Every fit takes n observations, as rows of shape (n, d) and targets of shape (n,), and is conditioned on all of them.
+``subset`` selects the observations that the hyperparameters are learnt from.
 """
 
 from collections.abc import Callable
@@ -16,9 +17,9 @@ from autotune_service.engine.model.likelihood import LogPosterior, Prior
 from autotune_wire.experiments import ModelType
 
 UNKNOWN_NOISE = 1e-4
-"""Variance of a measurement that FixedNoiseGP is not told of: a hundredth of the responses' standard deviation."""
+"""The noise variance that FixedNoiseGP takes if none was told: a standard deviation of 0.01 on the model's scale."""
 
-Taught = NDArray[np.int64] | slice
+Subset = NDArray[np.int64] | slice
 ALL = slice(None)
 
 _ROUNDS = 3
@@ -37,70 +38,72 @@ class IsotropicLogPosterior(LogPosterior):
         super().__init__(rows, targets, known_noises, is_code, prior)
         d = rows.shape[1]
         self._owners = np.zeros_like(self._owners)
-        numbers = np.zeros(d, dtype=np.bool_)
+        no_codes = np.zeros(d, dtype=np.bool_)
         self.location, self.scale, self.tail = (
-            of(numbers)[d - 1 :] for of in (prior.location, prior.scale, prior.tail)
+            parameters_of(no_codes)[d - 1 :] for parameters_of in (prior.location, prior.scale, prior.tail)
         )
 
 
 def fit_single_task(
-    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], taught: Taught = ALL
+    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], subset: Subset = ALL
 ) -> GaussianProcess:
-    """Fit a process to standardized targets, shape (n,); noises that are not known are NaN and one for all."""
-    return _fit(LogPosterior, rows, targets, known_noises, is_code, taught)
+    """Fit a process to standardized targets; one variance is inferred for all noises that are not known (NaN)."""
+    return _fit(LogPosterior, rows, targets, known_noises, is_code, subset)
 
 
 def fit_fixed_noise(
-    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], taught: Taught = ALL
+    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], subset: Subset = ALL
 ) -> GaussianProcess:
-    """Fit a process to targets whose noise is what is told, or next to nothing; it is never inferred."""
+    """Fit a process to targets whose noise is never inferred: a noise that is not known (NaN) is next to 0."""
     noises = np.where(np.isnan(known_noises), UNKNOWN_NOISE, known_noises)
-    return _fit(LogPosterior, rows, targets, noises, is_code, taught)
+    return _fit(LogPosterior, rows, targets, noises, is_code, subset)
 
 
 def fit_isotropic(
-    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], taught: Taught = ALL
+    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], subset: Subset = ALL
 ) -> GaussianProcess:
     """Fit a process with one length scale for all columns."""
-    return _fit(IsotropicLogPosterior, rows, targets, known_noises, is_code, taught)
+    return _fit(IsotropicLogPosterior, rows, targets, known_noises, is_code, subset)
 
 
 def fit_heteroskedastic(
-    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], taught: Taught = ALL
+    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], subset: Subset = ALL
 ) -> GaussianProcess:
-    """Fit a process to targets whose noise differs from run to run, told or else predicted by a process of its own.
+    """Fit a process to targets whose noise differs from run to run: known, or else predicted by a second process.
 
-    The way of Kersting et al. 2007, "Most Likely Heteroscedastic Gaussian Process Regression" (what was opened is its
-    abstract): fit the targets, fit the logarithm of the noise to how far they lie off, fit the targets given that
-    noise, and again. A target's distance from the function says less than its noise, as the function follows it: with
-    noise s and covariance K its square is expected to be s^2 [K^-1]_ii (from Rasmussen and Williams 2006, equations
-    5.10 to 5.12), of which s times that share is what is left.
+    The method is that of Kersting et al. 2007, "Most Likely Heteroscedastic Gaussian Process Regression" (its abstract
+    was read): fit the targets, fit the logarithm of the noise to the targets' distances from the fitted function, fit
+    the targets given that noise, and repeat. A target's distance from the function is smaller than its noise, as the
+    function follows the target. With noise variance s and covariance K, the square of the distance is expected to be
+    s^2 [K^-1]_ii (from Rasmussen and Williams 2006, equations 5.10 to 5.12). So the square is divided by the share
+    s [K^-1]_ii.
     """
     is_unknown = np.isnan(known_noises)
-    process = fit_single_task(rows, targets, known_noises, is_code, taught)
+    process = fit_single_task(rows, targets, known_noises, is_code, subset)
     if not is_unknown.any():
         return process
     smoothed = None
     for _ in range(_ROUNDS):
-        smoothed = _smoothed_scatter(process, rows, targets, taught, smoothed)
+        smoothed = _smoothed_scatter(process, rows, targets, subset, smoothed)
         logs = smoothed.predict(rows)[0]
         noises = np.where(is_unknown, np.exp(np.clip(logs, _LOG_LEAST, _LOG_GREATEST)), known_noises)
-        process = _fit(LogPosterior, rows, targets, noises, is_code, taught, near=process)
+        process = _fit(LogPosterior, rows, targets, noises, is_code, subset, near=process)
     return process
 
 
 def _smoothed_scatter(
-    process: GaussianProcess, rows: Array, targets: Array, taught: Taught, before: GaussianProcess | None
+    process: GaussianProcess, rows: Array, targets: Array, subset: Subset, previous: GaussianProcess | None
 ) -> GaussianProcess:
-    """Fit a process to the logarithm of each run's noise, as its distance from the function tells it."""
+    """Fit a process to the logarithm of each run's noise, estimated from the run's distance from the function."""
     means, variances = process.predict(rows)
     shares = 1.0 - variances / process.noises  # the noise times the diagonal of the inverse covariance
     squares = (targets - means) ** 2 / np.clip(shares, _LEAST_SHARE, 1.0)
     scatter = np.log(np.maximum(squares, np.exp(_LOG_LEAST))) - _LOG_CHI_SQUARE
     scatter = np.clip(scatter, _LOG_LEAST, _LOG_GREATEST)
-    # One run's scatter says little of its noise: known to vary so much, it is smoothed over the neighbours.
+    # One run's scatter is a poor estimate of its noise. Given the estimate's variance, the process smooths the scatter
+    # over neighbouring runs.
     noises = np.full(len(rows), _SCATTER_VARIANCE)
-    return _fit(LogPosterior, rows, scatter, noises, process.is_code, taught, near=before)
+    return _fit(LogPosterior, rows, scatter, noises, process.is_code, subset, near=previous)
 
 
 def _fit(
@@ -109,11 +112,11 @@ def _fit(
     targets: Array,
     known_noises: Array,
     is_code: NDArray[np.bool_],
-    taught: Taught,
+    subset: Subset,
     near: GaussianProcess | None = None,
 ) -> GaussianProcess:
     start = None if near is None else near.hyperparameters
-    found = kind(rows[taught], targets[taught], known_noises[taught], is_code, Prior()).maximize(start)
+    found = kind(rows[subset], targets[subset], known_noises[subset], is_code, Prior()).maximize(start)
     is_unknown = np.isnan(known_noises)
     noises = np.where(is_unknown, found.noise, known_noises) + Prior().noise_floor
     precisions = np.broadcast_to(found.precisions, (rows.shape[1],)).copy()
@@ -121,7 +124,7 @@ def _fit(
     return GaussianProcess(rows, targets, noises, Hyperparameters(precisions, found.variance, noise), is_code)
 
 
-Fit = Callable[[Array, Array, Array, NDArray[np.bool_], Taught], GaussianProcess]
+Fit = Callable[[Array, Array, Array, NDArray[np.bool_], Subset], GaussianProcess]
 
 FITS: dict[ModelType, Fit] = {
     "SingleTaskGP": fit_single_task,

@@ -1,4 +1,4 @@
-"""The surrogates of an experiment: one Gaussian process for each response, one for whether a run works at all."""
+"""The surrogates of an experiment: a Gaussian process for each response, and one for whether a run works."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from autotune_service.engine.model.subset import MAX_CONDITIONED, max_fitted, re
 from autotune_wire.experiments import ModelType
 from autotune_wire.responses import MAX_RESPONSES, Objective, Response
 
-_LABEL_NOISE = 0.05  # variance of the labels 1 and -1: works and fails are seldom a matter of chance
+_LABEL_NOISE = 0.05  # variance of the labels 1 and -1: whether a run works is seldom a matter of chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Surrogate:
 
     Args:
         process: The Gaussian process on the model's scale, where more is better.
-        scale: That scale.
-        index: Which runs the process is conditioned on, shape (n,).
+        scale: The map between that scale and the response's own unit.
+        index: The indices of the runs that the process is conditioned on, shape (n,).
     """
 
     process: GaussianProcess
@@ -35,29 +35,30 @@ class Surrogate:
     index: NDArray[np.int64]
 
     def predict(self, rows: Array) -> list[Prediction]:
-        """Predict the noiseless response at rows, shape (m, d), in its own unit."""
+        """Predict the noiseless response at rows, shape (m, d), in the response's own unit."""
         means, variances = self.process.predict(rows)
-        return [Prediction(*self.scale.from_model(m, s)) for m, s in zip(means, np.sqrt(variances), strict=True)]
+        sds = np.sqrt(variances)
+        return [Prediction(*self.scale.from_model(mean, sd)) for mean, sd in zip(means, sds, strict=True)]
 
 
 def fit_responses(
-    given: EngineInput, told: Array, is_code: NDArray[np.bool_], names: Sequence[str] | None = None
+    given: EngineInput, run_rows: Array, is_code: NDArray[np.bool_], names: Sequence[str] | None = None
 ) -> dict[str, Surrogate]:
     """Fit the model of every response that was measured.
 
     Args:
-        given: Its responses and runs.
-        told: The rows of all runs, shape (n, d).
+        given: The engine's input, with n runs.
+        run_rows: The rows of all runs, shape (n, d).
         is_code: Which columns hold option codes, shape (d,).
-        names: The responses; all where absent.
+        names: The responses to model; all of them where None.
     """
     n_fitted = max_fitted(len(given.responses))
-    fitted = {name: _fit_response(given, name, told, is_code, n_fitted) for name in names or given.responses}
+    fitted = {name: _fit_response(given, name, run_rows, is_code, n_fitted) for name in names or given.responses}
     return {name: surrogate for name, surrogate in fitted.items() if surrogate is not None}
 
 
 def _fit_response(
-    given: EngineInput, name: str, told: Array, is_code: NDArray[np.bool_], n_fitted: int
+    given: EngineInput, name: str, run_rows: Array, is_code: NDArray[np.bool_], n_fitted: int
 ) -> Surrogate | None:
     response, runs = given.responses[name], given.runs
     index = np.array([i for i, run in enumerate(runs) if name in run.responses and not run.is_failed], dtype=np.int64)
@@ -68,58 +69,58 @@ def _fit_response(
     targets = scale.to_model(values)
     sds = np.array([runs[i].sds.get(name, np.nan) for i in index], dtype=np.float64)
     noises = scale.sd_to_model(sds) ** 2
-    rows = told[index]
+    rows = run_rows[index]
     merits = _merits(response, targets, scale)
     kept = representatives(rows, merits, MAX_CONDITIONED, is_code)
-    taught = representatives(rows[kept], merits[kept], n_fitted, is_code)
-    data = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes(), is_code.tobytes(), taught.tobytes())
-    return Surrogate(_fitted(given.model_type, *data), scale, index[kept])
+    subset = representatives(rows[kept], merits[kept], n_fitted, is_code)
+    data = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes(), is_code.tobytes(), subset.tobytes())
+    return Surrogate(_fit(given.model_type, *data), scale, index[kept])
 
 
 def _merits(response: Response, targets: Array, scale: ResponseScale) -> Array:
-    """Give how much each run is worth knowing: the best of an objective, and of a threshold what is near its bound."""
+    """Return each run's merit: the value of an objective; for a threshold the nearer to its bound, the higher."""
     if isinstance(response, Objective):
         return targets
     return -np.abs(targets - scale.to_model(np.array([response.bound])))
 
 
 @lru_cache(maxsize=MAX_RESPONSES)
-def _fitted(
-    model_type: ModelType, rows: bytes, targets: bytes, noises: bytes, is_code: bytes, taught: bytes
+def _fit(
+    model_type: ModelType, rows: bytes, targets: bytes, noises: bytes, is_code: bytes, subset: bytes
 ) -> GaussianProcess:
-    # Whoever asks for a suggestion asks of the same data what is predicted, too. The key is all that a fit depends
-    # on, so what is remembered saves work and cannot change an answer.
+    # Suggestions, predictions and insights are computed from the same data, each on its own request. The cache's key is
+    # all that a fit depends on, so the cache saves work and cannot change a result.
     codes = np.frombuffer(is_code, dtype=np.bool_)
-    numbers = [np.frombuffer(one, dtype=np.float64) for one in (rows, targets, noises)]
-    told = (numbers[0].reshape(-1, len(codes)), numbers[1], numbers[2])
-    return FITS[model_type](*told, codes, np.frombuffer(taught, dtype=np.int64))
+    numbers = [np.frombuffer(buffer, dtype=np.float64) for buffer in (rows, targets, noises)]
+    observations = (numbers[0].reshape(-1, len(codes)), numbers[1], numbers[2])
+    return FITS[model_type](*observations, codes, np.frombuffer(subset, dtype=np.int64))
 
 
-def fit_feasibility(runs: Sequence[Run], told: Array, is_code: NDArray[np.bool_]) -> GaussianProcess | None:
-    """Fit a model of whether a run works, 1 or -1, to all runs; None where none failed.
+def fit_feasibility(runs: Sequence[Run], run_rows: Array, is_code: NDArray[np.bool_]) -> GaussianProcess | None:
+    """Fit a model of whether a run works (1) or fails (-1) to all runs; None if no run failed.
 
-    A regression on labels whose prior mean is 0: far from every run the odds are even.
+    The model is a regression on these labels with prior mean 0: far from every run, both outcomes are equally likely.
 
     Args:
         runs: The runs, n of them.
-        told: Their rows, shape (n, d).
+        run_rows: The runs' rows, shape (n, d).
         is_code: Which columns hold option codes, shape (d,).
     """
     if not any(run.is_failed for run in runs):
         return None
     labels = np.array([-1.0 if run.is_failed else 1.0 for run in runs])
-    kept = representatives(told, -labels, MAX_CONDITIONED, is_code)  # the failures first: they are what has to be known
-    rows, labels = told[kept], labels[kept]
+    kept = representatives(run_rows, -labels, MAX_CONDITIONED, is_code)  # failures first: the model is about them
+    rows, labels = run_rows[kept], labels[kept]
     noises = np.full(len(labels), _LABEL_NOISE)
     if np.ptp(labels) > 0:
-        taught = representatives(rows, -labels, max_fitted(1), is_code)
-        learnt = LogPosterior(rows[taught], labels[taught], noises[taught], is_code, Prior()).maximize()
+        subset = representatives(rows, -labels, max_fitted(1), is_code)
+        hyperparameters = LogPosterior(rows[subset], labels[subset], noises[subset], is_code, Prior()).maximize()
     else:
         d = rows.shape[1]
-        learnt = Hyperparameters(np.exp(Prior().location(is_code)[:d] + 1.5), 1.0, _LABEL_NOISE)
-    return GaussianProcess(rows, labels, noises, learnt, is_code, mean=0.0)
+        hyperparameters = Hyperparameters(np.exp(Prior().location(is_code)[:d] + 1.5), 1.0, _LABEL_NOISE)
+    return GaussianProcess(rows, labels, noises, hyperparameters, is_code, mean=0.0)
 
 
 def sign_of(response: Response) -> float:
-    """Give 1 for a response of which more is better, or has to be at least its bound; else -1."""
+    """Return 1 for a response that is maximized or has to be at least its bound, else -1."""
     return 1.0 if response.goal in {"maximize", ">="} else -1.0

@@ -11,29 +11,30 @@ from numpy.typing import NDArray
 from autotune_wire.base import Value
 from autotune_wire.space import CatCovariate, Covariate, IntCovariate
 
-_AT_BOUND = 1e-12  # share of a range within which a number is its bound
+_AT_BOUND = 1e-12  # share of a range: a number closer than this to a bound is the bound
 _MAX_GRID, _MAX_GRID_OF_MANY = 128, 16
-"""A number with more settings than this is searched as a continuum and rounded; one with fewer, setting by setting.
-Where all such settings of a space together are more than ``_MANY_SETTINGS``, the second holds."""
+"""A number with up to so many settings is searched setting by setting; a number with more is searched as if it were
+continuous, and rounded. The second limit holds if a space has more than ``_MANY_SETTINGS`` of these settings in all."""
 
 _MANY_SETTINGS = 256
 
-_MIN_LOG_SHARE = 1e-6  # of the largest value: a narrower range is as good as linear, and its logarithms lose digits
+_MIN_LOG_SHARE = 1e-6  # share of the largest value: in a narrower range logarithms are almost linear, and lose digits
 
 
 @dataclass(frozen=True)
 class Column:
     """Maps a covariate's values to places on a line.
 
-    A number becomes its share of the range, in [0, 1]; with ``log``, of the range of logarithms. An ordered option
-    becomes its rank's share. Any other option becomes its index, a code and no quantity: only whether two codes are
-    equal means something. Values from before the space was narrowed lie outside [0, 1].
+    A number becomes its share of the range, in [0, 1]; with ``log``, its share of the range of logarithms. An ordered
+    option becomes its rank's share of the last rank. Any other option becomes its index, which is a code and not a
+    quantity: only whether two codes are equal means something. Values from before the space was narrowed lie outside
+    [0, 1].
 
     Args:
         name: The covariate's name.
         covariate: The covariate.
-        retired: Options that runs have but that nothing new may have.
-        max_grid: How many settings of a number are searched one by one.
+        retired: Options that runs have but that are no longer suggested.
+        max_grid: Up to how many settings of a number are searched one by one.
     """
 
     name: str
@@ -48,7 +49,7 @@ class Column:
 
     @cached_property
     def is_log(self) -> bool:
-        """Whether equal ratios are equal distances; no range is so narrow that its logarithms are all the same."""
+        """Whether equal ratios become equal distances; False also for a ``log`` range that is too narrow."""
         covariate = self.covariate
         if isinstance(covariate, CatCovariate) or not covariate.log:
             return False
@@ -61,7 +62,7 @@ class Column:
 
     @cached_property
     def grid(self) -> NDArray[np.float64]:
-        """The places of all settings, in order; only where ``is_grid``."""
+        """The places of all settings, in order; defined only where ``is_grid``."""
         assert self.covariate.n_values is not None
         return np.array([self.encode(self._setting(index)) for index in range(self.covariate.n_values)])
 
@@ -75,7 +76,7 @@ class Column:
         return ((math.log(float(value)) if self.is_log else float(value)) - low) / (high - low)
 
     def decode(self, place: float) -> Value:
-        """Give the setting nearest to a place; what ``encode`` made of one comes back exactly."""
+        """Return the setting nearest to a place; a setting's own place gives back exactly that setting."""
         covariate = self.covariate
         if isinstance(covariate, CatCovariate):
             last = covariate.n_values - 1
@@ -104,16 +105,16 @@ class Column:
         if self.is_grid:
             return np.asarray(self.grid[np.searchsorted(self._midpoints, places)])
         if self.covariate.n_values is None:
-            inside = np.where(places > _AT_BOUND, places, 0.0)  # arithmetic leaves 3e-18 where 0 is meant
+            inside = np.where(places > _AT_BOUND, places, 0.0)  # rounding can leave 3e-18 in place of 0
             return np.where(inside < 1.0 - _AT_BOUND, inside, 1.0)
         if isinstance(self.covariate, IntCovariate) and not self.is_log:
             return self._whole(self.covariate, places)
-        # Few of them are different: most were snapped before.
+        # Few places are different, as most of them were snapped before.
         different, where = np.unique(places, return_inverse=True)
         return np.array([self.encode(self.decode(float(place))) for place in different])[where]
 
     def beside(self, place: float) -> NDArray[np.float64]:
-        """Give the places of the settings next to one, of a number with a count of settings."""
+        """Return the places of the settings next to the one at a place, of a number that has a count of settings."""
         covariate = self.covariate
         assert not isinstance(covariate, CatCovariate)
         assert covariate.n_values is not None
@@ -123,7 +124,7 @@ class Column:
         )
 
     def _whole(self, covariate: IntCovariate, places: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Snap as ``decode`` and ``encode`` do it one by one."""
+        """Snap all places at once, to the same numbers as ``decode`` and ``encode`` one by one."""
         low, high = self.ends
         step = covariate.step or 1
         values = low + np.clip(places, 0.0, 1.0) * (high - low)
@@ -136,7 +137,7 @@ class Column:
 
     @cached_property
     def ends(self) -> tuple[float, float]:
-        """The ends of a number's range, of its logarithms with ``log``."""
+        """The ends of a number's range; with ``log``, the logarithms of these."""
         assert not isinstance(self.covariate, CatCovariate)
         low, high = float(self.covariate.min), float(self.covariate.max)
         return (math.log(low), math.log(high)) if self.is_log else (low, high)
@@ -147,8 +148,9 @@ class Column:
 
 
 def columns_of(space: Mapping[str, Covariate], retired: Mapping[str, Sequence[Value]]) -> list[Column]:
-    """Give the columns of a space, in the user's order."""
-    n_settings = sum(one.n_values or 0 for one in space.values() if _has_grid(one, _MAX_GRID))
+    """Return the columns of a space, in the user's order."""
+    with_grid = [covariate for covariate in space.values() if _has_grid(covariate, _MAX_GRID)]
+    n_settings = sum(covariate.n_values or 0 for covariate in with_grid)
     max_grid = _MAX_GRID if n_settings <= _MANY_SETTINGS else _MAX_GRID_OF_MANY
     return [Column(name, covariate, tuple(retired.get(name, ())), max_grid) for name, covariate in space.items()]
 

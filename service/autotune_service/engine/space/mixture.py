@@ -1,4 +1,4 @@
-"""Linear constraints over numbers in their own units: which rows meet them, and repairs of those that do not."""
+"""Linear constraints over numbers in their own units: which rows meet them, and how others are repaired."""
 
 from collections.abc import Sequence
 
@@ -11,25 +11,26 @@ from autotune_wire.constraints import RELATIVE_SLACK, LinearConstraint
 from autotune_wire.space import CatCovariate
 
 _REPAIR_ROUNDS = 100
-_STALLED = 0.99  # of what was left a round ago: then no more can be had
-_ENOUGH = 0.1  # of the slack: a repair goes on until it misses by no more
+_STALLED = 0.99  # share of the violation a round ago: a repair that leaves more ends
+_ENOUGH = 0.1  # share of the slack: a repair that leaves less violation is done
 
 
 class Mixture:
-    """The numbers that meet every linear constraint, such as shares that sum to 1.
+    """The linear constraints of a space, such as shares that sum to 1.
 
     Args:
         columns: The space's d columns.
-        sums: The m constraints.
-        fixed: Places that an ask fixes, by column.
+        sums: The m linear constraints.
+        fixed: Places that an ask fixes, by the column's index.
     """
 
     def __init__(self, columns: Sequence[Column], sums: Sequence[LinearConstraint], fixed: dict[int, float]) -> None:
         self.columns = columns
         self.fixed = fixed
-        self.weights = np.array([[float(one.weights.get(column.name, 0.0)) for column in columns] for one in sums])
-        self.low = np.array([-np.inf if one.relation == "<=" else one.bound for one in sums])
-        self.high = np.array([np.inf if one.relation == ">=" else one.bound for one in sums])
+        names = [column.name for column in columns]
+        self.weights = np.array([[float(constraint.weights.get(name, 0.0)) for name in names] for constraint in sums])
+        self.low = np.array([-np.inf if constraint.relation == "<=" else constraint.bound for constraint in sums])
+        self.high = np.array([np.inf if constraint.relation == ">=" else constraint.bound for constraint in sums])
         self.members = [j for j in range(len(columns)) if self.weights[:, j].any()]
         self.smooth = [j for j in self.members if j not in fixed and columns[j].covariate.n_values is None]
         self.stepped = [j for j in self.members if j not in fixed and columns[j].covariate.n_values is not None]
@@ -37,7 +38,7 @@ class Mixture:
         self._sizes = np.abs(self.weights) @ np.maximum(self.most - self.least, np.finfo(float).tiny)
 
     def values(self, rows: Array) -> Array:
-        """Give the numbers that rows stand for in their own units, shape (n, d); 0 for columns without a weight."""
+        """Return the numbers in their own units that rows encode, shape (n, d); 0 in columns without a weight."""
         values = np.zeros_like(rows)
         for j in self.members:
             low, high = self.columns[j].ends
@@ -46,7 +47,7 @@ class Mixture:
         return values
 
     def places(self, values: Array, columns: Sequence[int]) -> Array:
-        """Give the places of some columns' numbers, shape (n, d), to shape (n, len(columns))."""
+        """Map numbers, shape (n, d), to the places of those in some columns, shape (n, len(columns))."""
         places = np.empty((len(values), len(columns)))
         for k, j in enumerate(columns):
             low, high = self.columns[j].ends
@@ -55,15 +56,15 @@ class Mixture:
         return places
 
     def holds(self, rows: Array) -> NDArray[np.bool_]:
-        """Tell which rows meet every constraint, up to half the slack that the contract allows; shape (n,).
+        """Check which rows meet every constraint, up to half the slack that the contract allows; shape (n,).
 
-        The other half is for what decoding and summing in another order may cost.
+        The other half is left for the rounding errors of decoding and of summing in another order.
         """
         values = self.values(rows)
         return np.asarray((np.abs(self._gaps(values)) <= 0.5 * self._slack(values)).all(axis=1))
 
     def slopes(self, row: Array, columns: Sequence[int]) -> tuple[Array, Array]:
-        """Give the sums at a row, shape (d,), and their derivatives by the places of some columns.
+        """Return the sums at a row, shape (d,), and their derivatives by the places of some columns.
 
         Returns:
             Arrays of shape (m,) and (m, len(columns)).
@@ -73,7 +74,7 @@ class Mixture:
         return self.weights @ values, self.weights[:, list(columns)] * spans
 
     def repaired(self, rows: Array) -> Array:
-        """Move the continuous numbers of rows as little as meets the constraints, where that is possible."""
+        """Move continuous numbers of rows as little as possible to meet the constraints; some rows may still fail."""
         rows = rows.copy()
         is_wrong = ~self.holds(rows) if self.smooth else np.zeros(len(rows), dtype=np.bool_)
         for i in np.flatnonzero(is_wrong):
@@ -82,8 +83,8 @@ class Mixture:
         return rows
 
     def _repaired(self, values: Array) -> Array:
-        # The least-squares step onto the violated sides, in shares of the columns' spans. A column that it would push
-        # over its bound stays there, and the others take the step.
+        # Each round takes the least-squares step onto the violated constraints, in shares of the columns' spans. If the
+        # step would push a column over its bound, the column stays there and the step is computed for the others.
         smooth = self.smooth
         least, most = self.least[smooth], self.most[smooth]
         spans = most - least
@@ -108,7 +109,7 @@ class Mixture:
         return values
 
     def _gaps(self, values: Array) -> Array:
-        """Give what each sum lacks to its end, negative where it is too much, shape (n, m)."""
+        """Return how far each sum is from its allowed range, shape (n, m); negative if the sum is too large."""
         totals = values @ self.weights.T
         return np.where(totals < self.low, self.low - totals, np.where(totals > self.high, self.high - totals, 0.0))
 
@@ -117,7 +118,7 @@ class Mixture:
         return np.asarray(RELATIVE_SLACK * (np.abs(bound) + np.abs(values) @ np.abs(self.weights).T))
 
     def _bounds(self) -> tuple[Array, Array]:
-        """Give the least and the most that each column's number can be, shape (d,) each; 0 without a weight."""
+        """Return the least and the greatest number of each column, shape (d,) each; 0 for columns without a weight."""
         d = len(self.columns)
         least, most = np.zeros(d), np.zeros(d)
         at = self.values(np.array([[self.fixed.get(j, 0.0) for j in range(d)]]))[0]

@@ -1,4 +1,4 @@
-"""Where suggestions may lie: the space, less what its constraints exclude, at the values that an ask fixes."""
+"""Where suggestions may lie: the part of the space that meets the constraints, at the values that an ask fixes."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -16,8 +16,8 @@ from autotune_wire.constraints import Constraint, ForbiddenCombination, LinearCo
 from autotune_wire.space import CatCovariate
 
 _ROUNDS = 20
-_NEAR_GUESS = 2048
-_LISTED_ROWS = 4096  # a region of up to so many rows is searched whole
+_NEAR_GUESS = 2048  # rows that are changed at random in a round of the search from the guess
+_LISTED_ROWS = 4096  # a region with up to so many rows is searched completely
 
 
 class EmptyRegionError(Exception):
@@ -29,79 +29,81 @@ class Region:
 
     Args:
         encoding: The space's columns.
-        constraints: What a configuration has to meet.
-        fixed: Values that an ask fixes.
+        constraints: The constraints that a configuration has to meet.
+        fixed: Values that an ask fixes, by covariate.
     """
 
     def __init__(self, encoding: Encoding, constraints: Sequence[Constraint], fixed: Configuration) -> None:
         self.encoding = encoding
         self.constraints = constraints
-        self._values = fixed
-        self.fixed = {j: c.encode(fixed[c.name]) for j, c in enumerate(encoding.columns) if c.name in fixed}
+        self._fixed_values = fixed
+        self.fixed = {
+            j: column.encode(fixed[column.name]) for j, column in enumerate(encoding.columns) if column.name in fixed
+        }
         self.free = [j for j in range(len(encoding.columns)) if j not in self.fixed]
         self.grids = [j for j in self.free if encoding.columns[j].is_grid]
         self.continua = [j for j in self.free if not encoding.columns[j].is_grid]
         self.rounded = [j for j in self.continua if encoding.columns[j].covariate.n_values is not None]
-        self._forbidden = [one for one in constraints if isinstance(one, ForbiddenCombination)]
-        sums = [one for one in constraints if isinstance(one, LinearConstraint)]
+        self._forbidden = [constraint for constraint in constraints if isinstance(constraint, ForbiddenCombination)]
+        sums = [constraint for constraint in constraints if isinstance(constraint, LinearConstraint)]
         self.mixture = Mixture(encoding.columns, sums, self.fixed) if sums else None
         self._walk = Walk(self.mixture) if self.mixture is not None else None
 
     @cached_property
     def n_rows(self) -> int | None:
-        """How many rows there are at most, None where they cannot be counted."""
+        """How many rows there are at most; None if they cannot be counted."""
         counts = [self.encoding.columns[j].covariate.n_values for j in self.free]
         return None if None in counts else prod(count for count in counts if count is not None)
 
     @property
     def is_listed(self) -> bool:
-        """Whether the rows are so few that all are looked at."""
+        """Whether the rows are so few that the search looks at all of them."""
         return self.n_rows is not None and self.n_rows <= _LISTED_ROWS
 
     @property
     def nothing_else(self) -> str:
-        """What to say where nothing new comes of the search."""
+        """The part of a suggestion's reason for a search that has found nothing new."""
         return f"no other configuration {'is left' if self.is_listed else 'was found'}"
 
     def all_rows(self) -> Array:
-        """Give every row of a region that has a count."""
+        """Return every feasible row of a region whose rows can be counted."""
         rows = self.encoding.all_rows(self.free, self._with_fixed(np.zeros((1, len(self.encoding.columns))))[0])
         return rows[self.holds(rows)]
 
     def snap(self, rows: Array) -> Array:
-        """Map rows to those of the nearest configurations at the fixed values; they may be infeasible."""
+        """Map rows to those of the nearest configurations at the fixed values; the result may be infeasible."""
         return self._with_fixed(self.encoding.snap(self._with_fixed(rows)))
 
     def settled(self, rows: Array) -> Array:
-        """Snap rows, and move their continuous numbers as little as meets the sums; some may stay infeasible."""
+        """Snap rows and move continuous numbers as little as possible to meet the sums; some may stay infeasible."""
         rows = self.snap(rows)
         if self.mixture is None:
             return rows
         rows = self.mixture.repaired(rows)
-        tidy = self.snap(rows)  # a repair can end next to a bound
+        tidy = self.snap(rows)  # a repair can end within a rounding error of a bound
         return np.where(self.holds(tidy)[:, None], tidy, rows)
 
     def decode(self, row: Array) -> Configuration:
-        """Map a row, shape (d,), to its configuration, with the fixed values to their last digit."""
-        return {name: self._values.get(name, value) for name, value in self.encoding.decode(row).items()}
+        """Map a row, shape (d,), to its configuration, with the fixed values exactly as given."""
+        return {name: self._fixed_values.get(name, value) for name, value in self.encoding.decode(row).items()}
 
     def holds(self, rows: Array) -> NDArray[np.bool_]:
-        """Tell which rows are feasible, shape (n,)."""
+        """Check which rows are feasible, shape (n,)."""
         is_feasible = np.ones(len(rows), dtype=np.bool_)
         for forbidden in self._forbidden:
             is_feasible &= ~self._is_combined(rows, forbidden)
         return is_feasible if self.mixture is None else is_feasible & self.mixture.holds(rows)
 
     def sample(self, n: int, shares: Array, rng: np.random.Generator) -> Array:
-        """Give up to n feasible rows, spread over the region.
+        """Return up to n feasible rows, spread over the region.
 
         Args:
-            n: How many.
-            shares: Points of the unit cube to take first, shape (m, d).
-            rng: Draws more where those do not suffice.
+            n: How many rows are wanted.
+            shares: Points of the unit cube to try first, shape (m, d).
+            rng: The generator of more points, if too few of these are feasible.
 
         Raises:
-            EmptyRegionError: If none was found.
+            EmptyRegionError: If no feasible row was found.
         """
         found = self._feasible(shares)[:n]
         for _ in range(_ROUNDS):
@@ -113,19 +115,22 @@ class Region:
         if len(found) < max(n // 8, 1):
             found = np.concatenate([found, self._near_guess(n - len(found), rng)])
         if not len(found):
-            raise EmptyRegionError("no configuration was found that meets the constraints at the fixed values")
+            raise EmptyRegionError(
+                "no configuration was found that meets the constraints at the fixed values; "
+                "relax a constraint or change a fixed value"
+            )
         return found
 
     def changed(self, row: Array, most: int, rng: np.random.Generator) -> Array:
-        """Give the feasible rows that differ from one, shape (d,), in one setting, or in two that trade off.
+        """Return the feasible rows that differ from a row, shape (d,), in one setting, or in two that trade off.
 
-        Any setting of what is searched setting by setting, and the two next ones of what is rounded; of more than
-        ``most`` changes a random choice.
+        A column that is searched setting by setting changes to any other setting, a rounded column to the next ones.
+        Of more than ``most`` changes, of either kind, a random choice is made.
         """
         base = self.snap(row[None])[0]
         places = {j: self.encoding.columns[j].grid for j in self.grids}
         places |= {j: self.encoding.columns[j].beside(base[j]) for j in self.rounded}
-        columns = np.repeat(list(places), [len(one) for one in places.values()]).astype(np.int64)
+        columns = np.repeat(list(places), [len(column_places) for column_places in places.values()]).astype(np.int64)
         settings = np.concatenate([*places.values(), np.empty(0)])
         if len(columns) > most:
             chosen = rng.choice(len(columns), most, replace=False)
@@ -134,19 +139,19 @@ class Region:
         rows[np.arange(len(columns)), columns] = settings
         traded = self.exchanged(row)
         traded = traded if len(traded) <= most else traded[rng.choice(len(traded), most, replace=False)]
-        rows = np.concatenate([self._with_fixed(self.encoding.with_idle_places(rows)), traded])
+        rows = np.concatenate([self._with_fixed(self.encoding.with_inactive_places(rows)), traded])
         rows = rows[self.holds(rows)]
         return np.asarray(rows[np.abs(rows - row).max(axis=1) > 1e-9])
 
     def exchanged(self, row: Array) -> Array:
-        """Give the feasible rows in which one stepped number of a sum gains and others of it pay; shape (k, d)."""
+        """Return the feasible rows in which one stepped number in a sum changes and others compensate, shape (k, d)."""
         if self._walk is None:
             return np.empty((0, len(row)))
         rows = self.settled(self._walk.exchanged(self.settled(row[None])[0]))
         return rows[self.holds(rows)]
 
     def near(self, rows: Array, distance: float, rng: np.random.Generator) -> Array:
-        """Snap rows, move the numbers of their sums at random by about a distance, and give the feasible ones."""
+        """Snap rows, move the numbers in sums at random by about a distance, and return the feasible rows."""
         rows = self.settled(rows)
         rows = rows[self.holds(rows)]
         if self._walk is None or not len(rows):
@@ -156,7 +161,7 @@ class Region:
 
     def _feasible(self, shares: Array) -> Array:
         rows = self._with_fixed(self.encoding.from_unit(shares))
-        rows = self.encoding.snap(rows) if self.fixed else rows  # what hangs on a fixed value may now be idle
+        rows = self.encoding.snap(rows) if self.fixed else rows  # a fixed value can make other covariates inactive
         return rows[self.holds(rows)]
 
     def _walked(self, n: int, rng: np.random.Generator) -> Array:
@@ -166,8 +171,9 @@ class Region:
         return rows[self.holds(rows)][:n]
 
     def _near_guess(self, n: int, rng: np.random.Generator) -> Array:
-        """Give feasible rows that some random changes lead to from the guess: of a rare region it shows the place."""
-        rows = self.settled(self.encoding.encode([{name: one.guess for name, one in self.encoding.space.items()}]))
+        """Return up to n feasible rows that random changes lead to from the guess, which lies even in a tiny region."""
+        guess = {name: covariate.guess for name, covariate in self.encoding.space.items()}
+        rows = self.settled(self.encoding.encode([guess]))
         rows = rows[self.holds(rows)]
         for _ in range(_ROUNDS if len(rows) else 0):
             base = rows[rng.integers(len(rows), size=_NEAR_GUESS)]

@@ -1,4 +1,4 @@
-"""Walks inside linear constraints: random steps from corners that keep every sum, whole numbers by whole steps."""
+"""Random walks inside linear constraints: moves from corners that keep equalities and move whole numbers by steps."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from autotune_service.engine.arrays import Array
 from autotune_service.engine.space.mixture import Mixture
 from autotune_wire.space import CatCovariate
 
-_CORNERS = 24
+_CORNERS = 24  # at most
 _MIN_STEPS, _MAX_STEPS = 16, 64
 _NEAR_STEPS = 3
-_MAX_RATIO = 50  # one column gains at most so many steps for each that another one loses
+_MAX_RATIO = 50  # at most so many steps of one column compensate a step of another
 _TINY = 1e-9
 _STRIDES = (1, 3, 10, 30, 100)
 _MAX_EXCHANGED = 512
@@ -26,7 +26,7 @@ _MAX_EXCHANGED = 512
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """The m distinct sums: weights of all d columns, shape (m, d), and between which ends each may lie, shape (m,)."""
+    """The m distinct sums: the weights of all d columns, shape (m, d), and each sum's least and greatest value."""
 
     weights: Array
     low: Array
@@ -34,6 +34,7 @@ class _Limits:
 
     @property
     def is_equal(self) -> NDArray[np.bool_]:
+        """Which sums are equalities: they have one value only, shape (m,)."""
         is_bound = np.isfinite(self.low) & np.isfinite(self.high)
         return is_bound & (self.high - self.low <= _TINY * (np.abs(self.high) + np.abs(self.low)))
 
@@ -42,7 +43,7 @@ class Walk:
     """Finds rows inside a mixture's polytope.
 
     Args:
-        mixture: The constraints; everything here is in the numbers' own units.
+        mixture: The linear constraints. Points are in the numbers' own units.
     """
 
     def __init__(self, mixture: Mixture) -> None:
@@ -51,14 +52,14 @@ class Walk:
         self._corners: Array | None = None
 
     def walked(self, base: Array, rng: np.random.Generator) -> Array:
-        """Give rows like those of ``base``, shape (n, d), whose numbers are taken from inside the polytope.
+        """Return the rows of ``base``, shape (n, d), with the numbers in sums drawn from inside the polytope.
 
-        Corners come from mixed integer programs with random objectives; from means of corners, hit-and-run steps lead
-        through the inside (Smith 1984, "Efficient Monte Carlo Procedures for Generating Points Uniformly Distributed
-        over Bounded Regions").
+        Corners are found by mixed integer programs with random objectives. From means of corners, hit-and-run steps
+        lead through the inside (Smith 1984, "Efficient Monte Carlo Procedures for Generating Points Uniformly
+        Distributed over Bounded Regions").
 
         Returns:
-            As many rows, or none where no corner was found.
+            Array of shape (n, d), or (0, d) if no corner was found.
         """
         if self._corners is None:
             self._corners = self._found_corners(rng)
@@ -70,12 +71,12 @@ class Walk:
         return self._with_places(base, points)
 
     def near(self, rows: Array, distance: float, rng: np.random.Generator) -> Array:
-        """Give rows some short steps away from feasible ones, shape (n, d).
+        """Return rows a few short steps away from feasible ones, shape (n, d).
 
         Args:
-            rows: Where to start.
-            distance: The steps' length, in shares of the columns' ranges.
-            rng: Draws the steps.
+            rows: The feasible rows, shape (n, d).
+            distance: The steps' greatest length, in shares of the columns' ranges; a whole number may always move once.
+            rng: The generator of the steps.
         """
         points = self._mixture.values(rows)
         for _ in range(_NEAR_STEPS):
@@ -83,7 +84,7 @@ class Walk:
         return self._with_places(rows, points)
 
     def exchanged(self, row: Array) -> Array:
-        """Give rows in which one whole number gains some steps and others pay for it; shape (k, d)."""
+        """Return rows in which one whole number changes by some steps and others compensate, shape (k, d)."""
         directions = self._whole_directions
         point = self._mixture.values(row[None])
         if not len(directions):
@@ -103,21 +104,20 @@ class Walk:
         return rows
 
     def _started(self, corners: Array, n: int, rng: np.random.Generator) -> Array:
-        """Give n points: a corner's whole numbers, with a mean of the continua of all corners that share them."""
+        """Return n points: whole numbers of a corner, and means of the continuous numbers of all corners with these."""
         mixture = self._mixture
         points = corners[rng.integers(len(corners), size=n)].copy()
         _, group = np.unique(np.round(corners[:, mixture.stepped], 9), axis=0, return_inverse=True)
         if not mixture.smooth or not mixture.stepped:
             group = np.zeros(len(corners), dtype=np.int64) if mixture.smooth else np.arange(len(corners))
-        of = rng.integers(len(corners), size=n)
-        for i, k in enumerate(of):
+        for i, k in enumerate(rng.integers(len(corners), size=n)):
             alike = corners[group.reshape(-1) == group.reshape(-1)[k]]
             points[i] = alike[0]
             points[i, mixture.smooth] = rng.dirichlet(np.ones(len(alike))) @ alike[:, mixture.smooth]
         return points
 
     def _stepped(self, points: Array, rng: np.random.Generator, distance: float = np.inf) -> Array:
-        """Take one random step from each point, along a continuous or a whole direction, no longer than a distance."""
+        """Take one random step from each point, along a continuous or a whole direction, up to a distance."""
         smooth, whole = self._smooth_directions, self._whole_directions
         is_whole = np.full(len(points), len(whole) > 0)
         if len(smooth) and len(whole):
@@ -137,7 +137,11 @@ class Walk:
         return np.asarray(np.clip(moved, self._mixture.least, self._mixture.most))
 
     def _reach(self, points: Array, steps: Array) -> tuple[Array, Array]:
-        """Give how far one can go along steps, backwards and forwards, both of shape (n, d); two arrays (n,)."""
+        """Return how far points, shape (n, d), can move along steps of the same shape, backwards and forwards.
+
+        Returns:
+            Two arrays of shape (n,), in multiples of the steps; 0 for a point that nothing bounds.
+        """
         mixture, limits = self._mixture, self._limits
         is_loose = ~limits.is_equal
         at = np.concatenate([points, points @ limits.weights[is_loose].T], axis=1)
@@ -159,7 +163,7 @@ class Walk:
 
     @cached_property
     def _smooth_directions(self) -> Array:
-        """An orthonormal basis, in shares of the spans, of the moves of continua that keep every equal sum: (k, d)."""
+        """A basis of the continuous moves that keep every equality, (k, d); orthonormal in shares of the spans."""
         smooth, spans = self._mixture.smooth, self._spans
         equal = self._limits.weights[self._limits.is_equal][:, smooth] * spans[smooth]
         basis = null_space(equal) if len(equal) and smooth else np.eye(len(smooth))
@@ -169,18 +173,18 @@ class Walk:
 
     @cached_property
     def _whole_directions(self) -> Array:
-        """Moves by whole steps that keep every equal sum, shape (k, d): of one number, or of one against another."""
+        """Moves by whole steps that keep every equality, shape (k, d): of one number, or of one against another."""
         found = list(self._whole_moves())
         return np.array(found).reshape(len(found), len(self._spans))
 
     def _whole_moves(self) -> Iterator[Array]:
-        alone = {j: self._paid_by_continua(self._step(j)) for j in self._mixture.stepped}
+        alone = {j: self._compensated(self._step(j)) for j in self._mixture.stepped}
         yield from (move for move in alone.values() if move is not None)
-        bound = [j for j, move in alone.items() if move is None]
-        for i, j in ((i, j) for i in bound for j in bound if i < j):
+        dependent = [j for j, move in alone.items() if move is None]
+        for i, j in ((i, j) for i in dependent for j in dependent if i < j):
             ratio = self._ratio(i, j)
             if ratio is not None:
-                move = self._paid_by_continua(ratio.denominator * self._step(i) + ratio.numerator * self._step(j))
+                move = self._compensated(ratio.denominator * self._step(i) + ratio.numerator * self._step(j))
                 if move is not None:
                     yield move
 
@@ -192,7 +196,7 @@ class Walk:
         return step
 
     def _ratio(self, i: int, j: int) -> Fraction | None:
-        """Give how many steps of column j pay for one of column i in the first equal sum that has both."""
+        """Return how many steps of column j compensate a step of column i in the first equality that has both."""
         equal = self._limits.weights[self._limits.is_equal]
         gains, losses = equal @ self._step(i), equal @ self._step(j)
         both = np.flatnonzero((gains != 0) & (losses != 0))
@@ -201,20 +205,20 @@ class Walk:
         ratio = Fraction(-gains[both[0]] / losses[both[0]]).limit_denominator(_MAX_RATIO)
         return ratio if 0 < abs(ratio) <= _MAX_RATIO else None
 
-    def _paid_by_continua(self, step: Array) -> Array | None:
-        """Give a step with the least move of the continua that keeps every equal sum, None where none does."""
+    def _compensated(self, step: Array) -> Array | None:
+        """Return a step plus the least continuous move that keeps every equality; None if there is no such move."""
         smooth = self._mixture.smooth
         equal = self._limits.weights[self._limits.is_equal]
-        owed = -(equal @ step)
-        paid = step.copy()
+        missing = -(equal @ step)
+        move = step.copy()
         if smooth and len(equal):
             weights = equal[:, smooth] * self._spans[smooth]
-            paid[smooth] = np.linalg.lstsq(weights, owed, rcond=None)[0] * self._spans[smooth]
-        sizes = np.abs(equal) @ np.abs(paid)
-        return paid if (np.abs(equal @ paid) <= _TINY * sizes).all() else None
+            move[smooth] = np.linalg.lstsq(weights, missing, rcond=None)[0] * self._spans[smooth]
+        sizes = np.abs(equal) @ np.abs(move)
+        return move if (np.abs(equal @ move) <= _TINY * sizes).all() else None
 
     def _found_corners(self, rng: np.random.Generator) -> Array:
-        """Give corners in their own units, shape (k, d); none where no number meets all constraints."""
+        """Return corners in the numbers' own units, shape (k, d); none if no point meets all constraints."""
         mixture, limits = self._mixture, self._limits
         units = np.where(self._spans > 0, self._spans, 1.0)
         for j in mixture.stepped:
@@ -238,7 +242,7 @@ class Walk:
 
 
 def _merged(mixture: Mixture) -> _Limits:
-    """Give the constraints with those of proportional weights as one: two of them may leave no room between."""
+    """Merge the constraints that have proportional weights into one: two of them together can fix a sum."""
     merged: dict[tuple[float, ...], tuple[float, float]] = {}
     for weights, low, high in zip(mixture.weights, mixture.low, mixture.high, strict=True):
         lead = weights[np.flatnonzero(weights)[0]]
