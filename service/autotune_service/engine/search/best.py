@@ -54,7 +54,9 @@ def find_best(
     if region.is_listed:
         rows = region.all_rows()
         if not len(rows):
-            raise EmptyRegionError("no configuration meets the constraints at the fixed values")
+            raise EmptyRegionError(
+                "no configuration meets the constraints at the fixed values; relax a constraint or change a fixed value"
+            )
         return _best_of(rows, _values(acquisition, rows), region, taken)
     candidates = _candidates(region, best_known, rng)
     values = _values(acquisition, candidates)
