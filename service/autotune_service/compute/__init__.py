@@ -1,1 +1,1 @@
-"""Runs the engine: a worker that claims due work, and warm processes that do the numerics."""
+"""Runs the engine: a worker that claims due work, and warm engine processes that compute it."""

@@ -1,6 +1,6 @@
-"""The process that holds the engine: reads jobs from its input, writes results to its output, until the end.
+"""The engine process: reads jobs from its standard input and writes their results to its standard output.
 
-Started by ``EngineProcess``. A message is four bytes of length, big-endian, then JSON.
+``EngineProcess`` starts it. A message is four bytes of length, big-endian, then JSON.
 """
 
 import os
@@ -16,9 +16,9 @@ LENGTH = struct.Struct(">I")
 
 
 def main() -> None:
-    """Work on jobs until the parent closes the pipe, as happens however the parent ends."""
+    """Work on jobs until the pipe from the parent closes, which happens however the parent ends."""
     source = sys.stdin.buffer
-    # Libraries may print: what is written to the standard output must not end up between two results.
+    # Libraries may print: their text must not end up between two results, so it goes to standard error.
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     engine = _Engine()

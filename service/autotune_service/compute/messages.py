@@ -1,4 +1,4 @@
-"""What a worker and its engine processes send each other: a job there, its result back."""
+"""The messages between a worker and its engine processes: the worker sends a job, the process its result."""
 
 from typing import Literal
 
@@ -9,13 +9,13 @@ from autotune_wire.base import Configuration
 
 
 class Job(BaseModel):
-    """What an engine process is to compute.
+    """A computation that an engine process is to do.
 
     Attributes:
         given: The engine's input.
-        kind: What is wanted: suggestions, predictions or insights.
-        explore_because: Why the model failed; the suggestions are then made without it.
-        configurations: What to predict, for a job of the kind predict.
+        kind: Whether to compute suggestions, predictions or insights.
+        explore_because: Why the model failed, if it did: the suggestions are then made without it.
+        configurations: The configurations to predict; only for a job of the kind predict.
     """
 
     given: EngineInput
@@ -25,7 +25,7 @@ class Job(BaseModel):
 
 
 class Result(BaseModel):
-    """What came of a job, or why it failed; a process that is warm sends an empty result first."""
+    """The result of a job, or why the job failed; an engine process that is warm sends an empty result first."""
 
     suggestions: list[Suggestion] = Field(default_factory=list)
     best_predicted: tuple[Configuration, Prediction] | None = None

@@ -1,4 +1,4 @@
-"""Warm engine processes. Each works on one job at a time and is replaced when it overruns its deadline."""
+"""Warm engine processes. Each works on one job at a time and is replaced when a job overruns its deadline."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM
 
 
 class EngineError(Exception):
-    """The engine gave no result; the message says why, fit for a user's eyes."""
+    """The engine gave no result; the message says why and is shown to users."""
 
 
 class EngineTimeoutError(EngineError):
@@ -26,19 +26,19 @@ class EngineTimeoutError(EngineError):
 
 
 class EngineProcess:
-    """One process with the engine in it."""
+    """A process with the engine in it; started at the first use, and again after it has ended."""
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
-        self._talking = asyncio.Lock()  # one job at a time: results carry no name
+        self._talking = asyncio.Lock()  # one job at a time: a result does not name its job
 
     async def warm(self) -> None:
         """Start the process if there is none and wait until the engine is loaded.
 
         Raises:
-            TimeoutError: If that takes minutes.
+            TimeoutError: If loading takes longer than two minutes.
             OSError: If no process can be started.
-            asyncio.IncompleteReadError: If it ends at once.
+            asyncio.IncompleteReadError: If the process ends before it is warm.
         """
         async with self._talking:
             await self._start()
@@ -60,15 +60,15 @@ class EngineProcess:
             async with asyncio.timeout(_WARM_UP_S):
                 await self._receive(self._process)
         except BaseException:
-            # Its first result, which is empty, would be taken for that of the first job.
+            # Its empty first result, if it still came, would be taken for the result of the first job.
             await self.stop()
             raise
 
     async def work(self, job: Job, deadline_s: float) -> Result:
-        """Have the process work on a job.
+        """Send a job to the process and return its result; a cancelled call ends the process.
 
         Raises:
-            EngineError: If the engine failed, ended or did not finish in time.
+            EngineError: If the engine failed, its process ended, or it did not finish in time.
         """
         async with self._talking:
             result = await self._result(job, deadline_s)
@@ -87,11 +87,11 @@ class EngineProcess:
             raise EngineTimeoutError(f"the engine did not finish within {deadline_s:g} s") from None
         except (OSError, asyncio.IncompleteReadError) as error:
             await self.stop()
-            raise EngineError("the engine process ended") from error
+            raise EngineError("the engine process ended before it had a result") from error
         except ValidationError as error:
-            raise EngineError("the engine process sent something that is no result") from error
+            raise EngineError("the engine process sent a result that cannot be read") from error
         except asyncio.CancelledError:
-            await self.stop()  # a result under way would be taken for that of the next job
+            await self.stop()  # the result under way would be taken for that of the next job
             raise
 
     async def stop(self) -> None:
@@ -135,7 +135,7 @@ class Pool:
                 tasks.create_task(process.warm())
 
     async def work(self, job: Job) -> Result:
-        """Work on a job in the next process that is idle.
+        """Send a job to the next process that is idle and return its result.
 
         Raises:
             EngineError: As ``EngineProcess.work``.

@@ -1,4 +1,4 @@
-"""From an experiment as stored to the engine's input, and from the engine's result to what is stored and sent."""
+"""Translate a stored experiment to the engine's input, and the engine's result to rows and replies."""
 
 from importlib.metadata import version
 
@@ -18,24 +18,23 @@ ENGINE_VERSION = version("autotune-bo")
 
 
 def engine_input_of(snapshot: Snapshot, n: int = 1, fixed: Configuration | None = None) -> EngineInput:
-    """Make the engine's input of a snapshot; its runs are the observations, in their order.
+    """Build the engine's input from a snapshot; its runs are the observations, in their order.
 
     Args:
         snapshot: The experiment.
-        n: How many suggestions are wanted.
+        n: The number of suggestions to compute.
         fixed: The values that the suggestions must have.
     """
     row = snapshot.experiment
-    runs = [_run(snapshot, one) for one in snapshot.observations]
-    pending = [snapshot.in_newest_space(one.covars) for one in snapshot.pending]
+    pending = [snapshot.in_newest_space(suggestion.covars) for suggestion in snapshot.pending]
     return EngineInput(
         space=row.space,
         responses=row.responses,
-        runs=runs,
+        runs=[_run(snapshot, observation) for observation in snapshot.observations],
         seed=row.seed,
         constraints=row.constraints,
-        # A suggestion that was taken before the space changed can lie outside it: nothing near it will be suggested.
-        pending=[one for one in pending if is_feasible(row.space, row.constraints, one)],
+        # A suggestion leased before the space changed may lie outside the new space, where nothing is suggested anyway.
+        pending=[covars for covars in pending if is_feasible(row.space, row.constraints, covars)],
         fixed=fixed or {},
         retired=retired_options(row.space, snapshot.former_spaces),
         engine=row.engine,
@@ -46,19 +45,19 @@ def engine_input_of(snapshot: Snapshot, n: int = 1, fixed: Configuration | None 
 
 
 def engine_run_of(result: Result) -> EngineRun:
-    """Shape suggestions for the transaction that stores them."""
+    """Convert the suggestions of a result for the transaction that stores them."""
     best = result.best_predicted
     return EngineRun(
         suggestions=[
             NewSuggestion(
-                covars=one.covars,
-                source=one.source,
-                reason=one.reason,
-                predictions=_by_response(one.predictions),
-                acquisition=one.acquisition,
-                acquisition_kind=one.acquisition_kind,
+                covars=suggestion.covars,
+                source=suggestion.source,
+                reason=suggestion.reason,
+                predictions=_by_response(suggestion.predictions),
+                acquisition=suggestion.acquisition,
+                acquisition_kind=suggestion.acquisition_kind,
             )
-            for one in result.suggestions
+            for suggestion in result.suggestions
         ],
         best_predicted=None if best is None else (best[0], _predicted(best[1])),
         engine_version=ENGINE_VERSION,
@@ -67,18 +66,19 @@ def engine_run_of(result: Result) -> EngineRun:
 
 
 def reply_of(snapshot: Snapshot, result: Result) -> PredictReply | InsightsReply:
-    """Shape predictions or insights for whoever asked."""
+    """Build the reply to a question about predictions or insights."""
     if result.insights is None:
-        return PredictReply(data_rev=snapshot.data_rev, predictions=[_by_response(one) for one in result.predictions])
+        predictions = [_by_response(by_response) for by_response in result.predictions]
+        return PredictReply(data_rev=snapshot.data_rev, predictions=predictions)
     return _insights_reply(snapshot, result.insights)
 
 
-def _run(snapshot: Snapshot, one: ObservationRow) -> Run:
+def _run(snapshot: Snapshot, observation: ObservationRow) -> Run:
     return Run(
-        covars=snapshot.in_newest_space(one.covars),
-        responses=one.responses,
-        sds=one.sds,
-        is_failed=one.status == "failed",
+        covars=snapshot.in_newest_space(observation.covars),
+        responses=observation.responses,
+        sds=observation.sds,
+        is_failed=observation.status == "failed",
     )
 
 
@@ -88,18 +88,24 @@ def _insights_reply(snapshot: Snapshot, insights: Insights) -> InsightsReply:
     return InsightsReply(
         data_rev=snapshot.data_rev,
         n_observations=len(observations),
-        leave_one_out={name: _left_out(snapshot, name, found) for name, found in insights.leave_one_out.items()},
+        leave_one_out={
+            name: _left_out(snapshot, name, predictions) for name, predictions in insights.leave_one_out.items()
+        },
         importance=insights.importance,
         slices={
             response: {
-                name: [SlicePoint(value=value, mean=one.mean, sd=one.sd) for value, one in points]
+                name: [SlicePoint(value=value, mean=prediction.mean, sd=prediction.sd) for value, prediction in points]
                 for name, points in by_covariate.items()
             }
             for response, by_covariate in insights.slices.items()
         },
         pareto=[
-            ParetoPoint(observation_uuid=one.observation_uuid, covars=one.covars, responses=one.responses)
-            for one in (observations[index] for index in insights.pareto)
+            ParetoPoint(
+                observation_uuid=observation.observation_uuid,
+                covars=observation.covars,
+                responses=observation.responses,
+            )
+            for observation in (observations[index] for index in insights.pareto)
         ],
         hypervolume=insights.hypervolume,
         reference=insights.reference,
@@ -111,21 +117,21 @@ def _insights_reply(snapshot: Snapshot, insights: Insights) -> InsightsReply:
     )
 
 
-def _left_out(snapshot: Snapshot, response: str, found: list[Prediction | None]) -> list[LeftOut]:
+def _left_out(snapshot: Snapshot, response: str, predictions: list[Prediction | None]) -> list[LeftOut]:
     return [
         LeftOut(
-            observation_uuid=one.observation_uuid,
-            observed=one.responses[response],
+            observation_uuid=observation.observation_uuid,
+            observed=observation.responses[response],
             mean=prediction.mean,
             sd=prediction.sd,
         )
-        for one, prediction in zip(snapshot.observations, found, strict=True)
-        if prediction is not None and response in one.responses
+        for observation, prediction in zip(snapshot.observations, predictions, strict=True)
+        if prediction is not None and response in observation.responses
     ]
 
 
 def _by_response(predictions: dict[str, Prediction]) -> dict[str, Predicted]:
-    return {name: _predicted(one) for name, one in predictions.items()}
+    return {name: _predicted(prediction) for name, prediction in predictions.items()}
 
 
 def _predicted(prediction: Prediction) -> Predicted:

@@ -1,4 +1,4 @@
-"""The worker: claims what is due, experiments and questions, has it computed and commits the result."""
+"""The worker: claims due experiments and waiting questions, has them computed and commits the results."""
 
 import asyncio
 import logging
@@ -35,8 +35,8 @@ from autotune_service.tuning.upkeep import tidy
 _log = logging.getLogger(__name__)
 _CLAIM = timedelta(seconds=15)
 _RENEW_S = 5.0
-_POLL_S = 5.0  # NOTIFY only wakes: a missed one costs so long at most
-_SOON_S = 0.05  # after the moment at which something falls due by the database's clock
+_POLL_S = 5.0  # the longest delay that a missed notification causes
+_SOON_S = 0.05  # how long after work falls due, by the database's clock, the worker looks for it
 _RETRY = timedelta(seconds=30)
 _PAUSE_S = 1.0
 _HAND_BACK_S = 2.0
@@ -44,7 +44,7 @@ _TIDY_S = 3600.0
 
 
 class Worker:
-    """Serves all experiments of one database, as many at a time as its pool has processes."""
+    """Works for all experiments of one database, for as many at a time as its pool has processes."""
 
     def __init__(self, name: str, store: Store, url: str, pool: Pool) -> None:
         self._name = name
@@ -54,7 +54,7 @@ class Worker:
         self._listener = Listener(url, WORK_CHANNEL, lambda _: self._wake(), self._wake)
 
     async def run(self) -> None:
-        """Work until cancelled; what is held then is handed back, and others take it up at once."""
+        """Work until cancelled; the claims are then released, so that other workers take up the work at once."""
         logs.bind(worker=self._name)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -72,16 +72,18 @@ class Worker:
             async with asyncio.timeout(_HAND_BACK_S):
                 await hand_back(self._store, self._name)
         except (UnavailableError, TimeoutError):
-            _log.warning("claims could not be handed back; they run out in %d s", _CLAIM.total_seconds())
+            _log.warning("the claims could not be released; they run out in %d s", _CLAIM.total_seconds())
 
     async def _tidy(self) -> None:
         while True:
             try:
                 await tidy(self._store)
             except UnavailableError as error:
-                _log.warning("what is past its time stays for now: %s", error.detail)
+                _log.warning(
+                    "old replies and sessions could not be deleted; the next try is in an hour: %s", error.detail
+                )
             except Exception:  # noqa: BLE001 -- the worker must outlive its upkeep, logged
-                _log.exception("what is past its time stays for now")
+                _log.exception("old replies and sessions could not be deleted; the next try is in an hour")
             await asyncio.sleep(_TIDY_S)
 
     def _wake(self) -> None:
@@ -93,10 +95,10 @@ class Worker:
             await self._pool.warm()
             _log.info("engine ready: %s warm process(es)", self._pool.size)
         except Exception:  # noqa: BLE001 -- a process boundary, logged
-            _log.exception("the engine could not be loaded; it is tried again with the next job")
+            _log.exception("the engine could not be loaded; the next job tries again")
 
     async def _expire(self) -> None:
-        """Offer again the suggestions whose lease has ended, as soon as it has."""
+        """End leases as soon as they run out."""
         while True:
             wait_s = _POLL_S
             try:
@@ -104,9 +106,11 @@ class Worker:
                 due_in_s = await next_expiry(self._store)
                 wait_s = _POLL_S if due_in_s is None else min(_POLL_S, due_in_s + _SOON_S)
             except UnavailableError as error:
-                _log.warning("leases wait for the database: %s", error.detail)
+                _log.warning(
+                    "leases that have run out are not ended while the database is not available: %s", error.detail
+                )
             except Exception:  # noqa: BLE001 -- the worker's loop must outlive one pass, logged
-                _log.exception("leases could not be ended; it is tried again")
+                _log.exception("leases could not be ended; the worker tries again in %g s", wait_s)
             await asyncio.sleep(wait_s)
 
     async def _serve(self, wake: asyncio.Event) -> None:
@@ -117,14 +121,17 @@ class Worker:
                 if not await self._work_once():
                     await self._wait(wake)
             except UnavailableError as error:
-                _log.warning("worker waits for the database: %s", error.detail)
+                _log.warning("the worker waits for the database: %s", error.detail)
                 await asyncio.sleep(_PAUSE_S)
             except Exception:  # noqa: BLE001 -- the worker's loop must outlive one claim, logged
-                _log.exception("worker failed on a claim; it runs out and its work is tried again")
+                _log.exception("the worker failed on claimed work; the work is tried again when its claim runs out")
                 await asyncio.sleep(_PAUSE_S)
 
     async def _work_once(self) -> bool:
-        """Do at most one of each kind, so that neither the questions nor the fits wait for all of the other."""
+        """Work on at most one question and one fit; return whether there was any.
+
+        Questions and fits take turns, so that neither kind waits for all of the other.
+        """
         question = await claim_question(self._store, self._name, _CLAIM)
         if question is not None:
             logs.bind(exp_uuid=str(question.row.exp_uuid))
@@ -163,19 +170,19 @@ class Worker:
                 reply = reply_of(question.snapshot, await self._run(job))
                 is_stored = await commit_reply(self._store, question, reply.model_dump(mode="json"))
         except EngineError as error:
-            _log.warning("the engine failed on a question on experiment %s: %s", exp_uuid, error)
+            _log.warning("the engine failed on a question about experiment %s: %s", exp_uuid, error)
             is_stored = await fail_question(self._store, question, str(error))
         if not is_stored:
-            _log.warning("the claim on a question on experiment %s was lost; its result is dropped", exp_uuid)
+            _log.warning("the claim on a question about experiment %s was lost; its result is dropped", exp_uuid)
 
     async def _suggest(self, given: EngineInput, exp_uuid: UUID) -> tuple[EngineRun, str | None]:
-        """Have suggestions computed by the model, or without it where the model fails.
+        """Compute suggestions with the model, or without the model if it fails.
 
         Returns:
-            The suggestions, and why the model failed; None where it did not.
+            The suggestions, and why the model failed; None if it did not fail.
 
         Raises:
-            EngineError: If there are no suggestions without the model either; it says how the model failed.
+            EngineError: If there are no suggestions without the model either; the message says how the model failed.
         """
         try:
             return engine_run_of(await self._run(Job(given=given))), None
@@ -185,12 +192,12 @@ class Worker:
         try:
             explored = await self._run(Job(given=given, explore_because=failure))
         except EngineError as second:
-            _log.warning("nor could experiment %s be explored: %s", exp_uuid, second)
+            _log.warning("experiment %s got no suggestions without the model either: %s", exp_uuid, second)
             raise EngineError(failure) from second
         return engine_run_of(explored), failure
 
     async def _run(self, job: Job) -> Result:
-        """Have the pool work on a job, and count how that went.
+        """Send a job to the pool, return its result, and count in the metrics how the job ended.
 
         Raises:
             EngineError: As ``Pool.work``.

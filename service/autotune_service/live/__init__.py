@@ -1,1 +1,1 @@
-"""From the event log to whoever watches: a hub that wakes, and subscriptions that read."""
+"""Bring the event log to its watchers: a hub wakes them, and subscriptions read the log."""

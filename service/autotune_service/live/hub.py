@@ -1,4 +1,4 @@
-"""One LISTEN connection per process, and everybody in the process who waits for an experiment's events."""
+"""One LISTEN connection per process, which wakes all in the process who wait for events of experiments."""
 
 import asyncio
 import contextlib
@@ -18,11 +18,11 @@ _T = TypeVar("_T")
 
 _RESTART_S = 2
 _POLL_S = 2.0
-"""NOTIFY wakes at once; this is for the notification that a lost connection swallowed."""
+"""How long a request waits for a notification, which a lost connection may have swallowed, before it looks again."""
 
 
 class Hub:
-    """Wakes whoever watches an experiment when it has a new event."""
+    """Wakes the watchers of an experiment when the experiment has a new event."""
 
     def __init__(self, url: str, max_waiting: int = DEFAULT_LIMITS.waiting) -> None:
         self._max_waiting = max_waiting
@@ -32,20 +32,20 @@ class Hub:
         self._tails: dict[UUID, tuple[Tail, int]] = {}
         self._user_watches: defaultdict[UUID, set[UserWatch]] = defaultdict(set)
         self.closing = asyncio.Event()
-        """Set when the process stops: whoever waits must come to an end."""
+        """Set when the process stops: all waiting must then end."""
 
     async def run(self) -> None:
         """Listen until cancelled."""
         await self._listener.run()
 
     def close(self) -> None:
-        """Have all who wait come to an end."""
+        """End all waiting, as the process stops."""
         self.closing.set()
         self._wake_all()
 
     @contextlib.contextmanager
     def watch(self, exp_uuid: UUID) -> Iterator[asyncio.Event]:
-        """Give an event that is set whenever the experiment may have something new; whoever waits clears it."""
+        """Yield an event that is set whenever the experiment may have something new; the watcher clears it."""
         wake = asyncio.Event()
         self._watches[exp_uuid].add(wake)
         try:
@@ -57,7 +57,7 @@ class Hub:
 
     @contextlib.contextmanager
     def watch_user(self, user_uuid: UUID) -> Iterator["UserWatch"]:
-        """Give what gathers which of a user's experiments may have something new."""
+        """Yield a watch that gathers which of a user's experiments may have something new."""
         watch = UserWatch()
         self._user_watches[user_uuid].add(watch)
         try:
@@ -69,7 +69,7 @@ class Hub:
 
     @contextlib.contextmanager
     def tail(self, store: Store, exp_uuid: UUID) -> Iterator[Tail]:
-        """Give the newest events of an experiment, one for all who watch it; it is kept while somebody does."""
+        """Yield the tail of an experiment: all its watchers share one, which is kept as long as there is a watcher."""
         tail, n_watchers = self._tails.get(exp_uuid, (Tail(store, exp_uuid), 0))
         self._tails[exp_uuid] = (tail, n_watchers + 1)
         try:
@@ -82,11 +82,14 @@ class Hub:
                 del self._tails[exp_uuid]
 
     async def until(self, exp_uuid: UUID, attempt: Callable[[], Awaitable[_T | None]], within_s: float) -> _T | None:
-        """Try again at every event of the experiment until something comes of it, or the time is over.
+        """Call ``attempt`` at every event of the experiment until it returns something, or the time is over.
+
+        Returns:
+            The result of the last attempt: None if the time is over.
 
         Raises:
             UnavailableError: If the process stops first.
-            BusyError: If too many wait already.
+            BusyError: If too many requests wait already.
         """
         with contextlib.ExitStack() as place, self.watch(exp_uuid) as wake:
             is_waiting = False
@@ -95,7 +98,7 @@ class Hub:
             while True:
                 wake.clear()
                 if self.closing.is_set():
-                    raise UnavailableError("the service restarts: ask again", _RESTART_S)
+                    raise UnavailableError("the service is restarting: try again in a few seconds", _RESTART_S)
                 found = await attempt()
                 left_s = deadline - loop.time()
                 if found is not None or left_s <= 0:
@@ -107,9 +110,16 @@ class Hub:
 
     @contextlib.contextmanager
     def _place(self) -> Iterator[None]:
-        """Give one of the places to wait."""
+        """Take one of the places to wait, and free it at the end.
+
+        Raises:
+            BusyError: If all places are taken.
+        """
         if self._n_waiting >= self._max_waiting:
-            raise BusyError(f"{self._max_waiting} requests wait for the engine here: ask again")
+            raise BusyError(
+                f"the service is busy: {self._max_waiting} requests are waiting for the engine; "
+                "try again in a few seconds"
+            )
         self._n_waiting += 1
         try:
             yield
@@ -136,7 +146,7 @@ class Hub:
 
 
 class UserWatch:
-    """Which of a user's experiments may have something new since it was taken last; at first it may be any."""
+    """Which of a user's experiments may have something new since the last ``take``; at first any of them may."""
 
     def __init__(self) -> None:
         self._changed: set[UUID] = set()
@@ -144,7 +154,7 @@ class UserWatch:
         self._wake = asyncio.Event()
 
     def add(self, exp_uuid: UUID | None) -> None:
-        """Note an experiment; None where it may be any, as after notifications were lost."""
+        """Note an experiment, or with None that any may have something new, as after lost notifications."""
         if exp_uuid is None:
             self._is_unknown = True
         else:
@@ -152,20 +162,20 @@ class UserWatch:
         self._wake.set()
 
     def take(self) -> set[UUID] | None:
-        """Give those noted and forget them; None where it may be any."""
+        """Return the noted experiments and forget them; None if any experiment may have something new."""
         changed, is_unknown = self._changed, self._is_unknown
         self._changed, self._is_unknown = set(), False
         self._wake.clear()
         return None if is_unknown else changed
 
     async def wait(self, within_s: float) -> None:
-        """Wait until something is noted; after so long without, it may be any."""
+        """Wait until an experiment is noted; if the time passes without, any may have something new."""
         if not await wait_for_wake(self._wake, within_s):
             self._is_unknown = True
 
 
 async def wait_for_wake(wake: asyncio.Event, within_s: float) -> bool:
-    """Wait until the event is set, or for so long; tell whether it is set."""
+    """Wait until the event is set, or until the time is over; return whether it is set."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(within_s):
             await wake.wait()

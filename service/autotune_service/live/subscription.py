@@ -21,25 +21,25 @@ _POLL_S = 5.0
 
 
 async def subscribe(store: Store, hub: Hub, exp_uuid: UUID, after: int) -> AsyncGenerator[EventFrame]:
-    """Give the events after a seq, those that are there and then those that come, until the caller stops.
+    """Yield the events after a seq, first those in the log and then those that come, until the caller stops.
 
-    Each read starts after the last event given, so nothing is missed and nothing comes twice, however the
+    Each read starts after the last event that was yielded, so no event is missed or comes twice, however the
     notifications arrive.
     """
     with hub.watch(exp_uuid) as wake, hub.tail(store, exp_uuid) as tail:
         while True:
             wake.clear()
-            frames = await _however_long(partial(tail.after, after))
+            frames = await _when_available(partial(tail.after, after))
             for frame in frames:
                 yield frame
                 after = frame.seq
             while not frames and not await wait_for_wake(wake, _POLL_S):
-                if tail.age_s >= _POLL_S:  # NOTIFY only wakes; one look serves all who watch
+                if tail.age_s >= _POLL_S:  # a notification may be lost; one read serves all who watch
                     break
 
 
-async def _however_long(read: Callable[[], Awaitable[_T]]) -> _T:
-    """Read, however long the database is away: a watcher can do nothing better than wait for it too."""
+async def _when_available(read: Callable[[], Awaitable[_T]]) -> _T:
+    """Read, and try again for as long as the database is not available, as a watcher has nothing else to do."""
     while True:
         try:
             return await read()
@@ -48,19 +48,19 @@ async def _however_long(read: Callable[[], Awaitable[_T]]) -> _T:
 
 
 def reset_of(row: ExperimentRow, epoch: str) -> Event:
-    """Build what a watcher gets first whose seqs are of another log: the experiment as it stands in this one."""
+    """Build the first event for a watcher whose seqs are of another log: the experiment as it stands in this log."""
     data = {"epoch": epoch, "experiment": row.to_wire().model_dump(mode="json")}
     return Event(seq=row.last_seq, type="reset", at=datetime.now(UTC), data=data)
 
 
 class Following:
-    """All experiments of a user, from where they stand on.
+    """The new events of all experiments of a user.
 
     Args:
-        store: Where they are.
-        hub: Wakes when one of them has something new.
-        user_uuid: Whose they are.
-        epoch: Names the log that their seqs are of.
+        store: The database.
+        hub: Wakes when an experiment has something new.
+        user_uuid: The user.
+        epoch: The name of the log that the seqs are of.
     """
 
     def __init__(self, store: Store, hub: Hub, user_uuid: UUID, epoch: str) -> None:
@@ -73,9 +73,12 @@ class Following:
         self._watch: UserWatch | None = None
 
     async def resume(self, positions: Mapping[UUID, int], epoch: str | None = None) -> int:
-        """Go back to the seqs that were seen last of some experiments, and give how many of them are the user's.
+        """Go back to the last seqs that the client has seen of some experiments.
 
-        Where they are of another log, each of them is reset.
+        If the seqs are of another log, each of these experiments is reset.
+
+        Returns:
+            How many of the experiments are the user's.
         """
         own = await self._positions()
         found = {exp_uuid: min(seq, own[exp_uuid]) for exp_uuid, seq in positions.items() if exp_uuid in own}
@@ -88,22 +91,23 @@ class Following:
         return len(found)
 
     async def frames(self) -> AsyncGenerator[EventFrame]:
-        """Give where each experiment stands, and then every event of each, in the order of its seqs."""
+        """Yield the position of each experiment, and then every new event of each, in the order of its seqs."""
         with self._hub.watch_user(self._user_uuid) as self._watch:
             positions = await self._positions()
-            self._seen = positions | self._seen  # the client may have said before where it was
+            self._seen = positions | self._seen  # the client may have called ``resume`` before
             yield EventFrame(0, datetime.now(UTC), Positions(positions=positions).model_dump_json())
             while True:
                 changed = self._watch.take()
                 while self._reset:
                     yield await self._next_reset()
                 if changed is None:
-                    changed = {one for one, seq in (await self._positions()).items() if seq > self._seen.get(one, 0)}
+                    positions = await self._positions()
+                    changed = {uuid for uuid, seq in positions.items() if seq > self._seen.get(uuid, 0)}
                 for exp_uuid in changed:
                     async for frame in self._new(exp_uuid):
                         yield frame
                     if self._reset:
-                        break  # it was asked for while these were sent, and comes before all others
+                        break  # a reset that was asked for meanwhile comes before all other events
                 await self._watch.wait(_POLL_S)
 
     async def _next_reset(self) -> EventFrame:
@@ -114,14 +118,14 @@ class Following:
                 return await get_experiment(work, exp_uuid, self._user_uuid)
 
         seen = self._seen.get(exp_uuid)
-        reset = reset_of(await _however_long(read), self._epoch)
-        if self._seen.get(exp_uuid) == seen:  # else the client went elsewhere meanwhile
+        reset = reset_of(await _when_available(read), self._epoch)
+        if self._seen.get(exp_uuid) == seen:  # else the client went to another seq meanwhile
             self._seen[exp_uuid] = reset.seq
         return _user_frame(exp_uuid, EventFrame(reset.seq, reset.at, reset.model_dump_json()))
 
     async def _new(self, exp_uuid: UUID) -> AsyncGenerator[EventFrame]:
         with self._hub.tail(self._store, exp_uuid) as tail:
-            while frames := await _however_long(partial(tail.after, seen := self._seen.get(exp_uuid, 0))):
+            while frames := await _when_available(partial(tail.after, seen := self._seen.get(exp_uuid, 0))):
                 for frame in frames:
                     if exp_uuid in self._reset:
                         return
@@ -135,9 +139,9 @@ class Following:
             async with self._store.work() as work:
                 return await list_positions(work, self._user_uuid)
 
-        return await _however_long(read)
+        return await _when_available(read)
 
 
 def _user_frame(exp_uuid: UUID, frame: EventFrame) -> EventFrame:
-    """Make a UserEvent of an event that is written out already."""
+    """Build the frame of a ``UserEvent`` from the frame of an event, without parsing its JSON."""
     return replace(frame, text=f'{{"exp_uuid":"{exp_uuid}",{frame.text.removeprefix("{")}')

@@ -1,4 +1,4 @@
-"""The newest events of an experiment, read and written out once for all who watch it in this process."""
+"""The newest events of an experiment, read and written as JSON once for all its watchers in this process."""
 
 import asyncio
 import math
@@ -19,7 +19,7 @@ _MAX_CHARACTERS = 2**20
 
 @dataclass(frozen=True, slots=True)
 class EventFrame:
-    """An event as it is sent."""
+    """An event as it is sent: ``text`` is its JSON."""
 
     seq: int
     at: datetime
@@ -30,7 +30,7 @@ class EventFrame:
 class Tail:
     """The last events of one experiment, as read from the log.
 
-    A thousand watchers of one experiment would else read and write out each event a thousand times.
+    Without a tail, a thousand watchers of an experiment would read each event and write its JSON a thousand times.
     """
 
     def __init__(self, store: Store, exp_uuid: UUID) -> None:
@@ -41,20 +41,21 @@ class Tail:
         self._reading = asyncio.Lock()
         self._n_reads = 0
         self._end = math.inf
-        """After which seq the last read found nothing; infinite where it did not come to the end of the log."""
+        """The seq after which the last read found nothing; infinite if that read did not reach the end of the log."""
         self._read_at = -math.inf
 
     async def after(self, seq: int) -> Sequence[EventFrame]:
-        """Give events after a seq, in order, at most a batch; none where the log has none.
+        """Return the events after a seq, in order, at most a batch; none if the log has none.
 
-        Whoever asks while another reads waits for that one's answer, if it was begun after the question and tells.
+        A caller that comes while another one reads waits for that read. If a read that began after the caller came
+        has the events, or found that there are none, the caller does not read again.
         """
         n_reads = self._n_reads
         found = self._known(seq)
         if found:
             return found
         async with self._reading:
-            # The read under way when the question came may have looked too early; one begun since has not.
+            # The read under way when this caller came may have looked too early; a read begun since has not.
             found = self._known(seq)
             if found or (self._n_reads > n_reads and seq >= self._end):
                 return found
@@ -65,7 +66,7 @@ class Tail:
 
     @property
     def age_s(self) -> float:
-        """How long ago the log was looked at last."""
+        """The seconds since the log was last read."""
         return time.monotonic() - self._read_at
 
     async def _read(self, seq: int) -> Sequence[EventFrame]:

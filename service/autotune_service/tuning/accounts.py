@@ -24,7 +24,7 @@ from autotune_service.store.users import (
 from autotune_wire.accounts import Signup, Tokens, User
 
 SESSION_LIFETIME = timedelta(days=14)
-_KNOWN_S = 1.0  # so long a user who is kept out may go on at most
+_KNOWN_S = 1.0  # the longest time that a user who was locked out can still call
 _MOST_KNOWN = 10_000
 
 
@@ -40,7 +40,7 @@ class Accounts:
     _known: dict[UUID, tuple[float, UserRow]] = field(default_factory=dict)
 
     async def sign_up(self, signup: Signup) -> User:
-        """Make a user.
+        """Create a user.
 
         Raises:
             EmailTakenError: If the address is taken, or reserved.
@@ -54,14 +54,17 @@ class Accounts:
         )
         async with self.store.work() as work:
             if signup.email in self.reserved_emails or not await add_user(work, user):
-                raise EmailTakenError(f"{signup.email} has an account")
+                raise EmailTakenError(
+                    f"{signup.email} has an account already: sign in, or sign up with another address"
+                )
         return User(uuid=user.user_uuid, email=user.email, active=True, time_created=user.created_at)
 
     async def sign_in(self, email: str, password: str) -> UserRow:
-        """Find the user whose address and password these are.
+        """Return the user with this address and this password.
 
         Raises:
-            UnauthenticatedError: If they are nobody's. It takes as long, and says the same, for an unknown address.
+            UnauthenticatedError: If no active user has this address and password. An unknown address takes as long, and
+                gives the same message, as a wrong password.
         """
         async with self.store.work() as work:
             user = await get_user_by_email(work, email.lower())
@@ -71,7 +74,7 @@ class Accounts:
         return user
 
     async def issue_tokens(self, user_uuid: UUID) -> Tokens:
-        """Give a user an access token and the refresh token that fetches the next."""
+        """Issue an access token to a user, and the refresh token that fetches the next one."""
         now = datetime.now(UTC)
         refresh_token = new_refresh_token()
         async with self.store.work() as work:
@@ -83,23 +86,25 @@ class Accounts:
         )
 
     async def refresh(self, refresh_token: str) -> Tokens:
-        """Trade a refresh token for new tokens; it is used up by that.
+        """Exchange a refresh token for new tokens; the refresh token is then used up.
 
         Raises:
-            UnauthenticatedError: If it is unknown, used or ended, or its user is kept out.
+            UnauthenticatedError: If the refresh token is unknown, used or expired, or its user is locked out.
         """
         async with self.store.work() as work:
             user_uuid = await take_refresh_token(work, refresh_token_hash(refresh_token), datetime.now(UTC))
             user = None if user_uuid is None else await get_user(work, user_uuid)
         if user is None or not user.is_active:
-            raise UnauthenticatedError("the refresh token is not valid, or was used: sign in again")
+            raise UnauthenticatedError("the refresh token is unknown, expired or used already: sign in again")
         return await self.issue_tokens(user.user_uuid)
 
     async def user_of_token(self, access_token: str) -> UserRow:
-        """Give the user of an access token, as stored a second ago at most: a lab's client calls many times a second.
+        """Return the user of an access token, as stored at most a second ago.
+
+        The user is remembered for that second, as the client of a lab calls many times a second.
 
         Raises:
-            UnauthenticatedError: If the token does not hold or the user is kept out.
+            UnauthenticatedError: If the token is not valid or the user is locked out.
         """
         user_uuid = self.access_tokens.user_of(access_token)
         now = time.monotonic()
@@ -114,14 +119,14 @@ class Accounts:
         return user
 
     async def open_session(self, user_uuid: UUID) -> UUID:
-        """Open a browser's session."""
+        """Open a session for a browser and return its uuid."""
         session_uuid = uuid4()
         async with self.store.work() as work:
             await add_session(work, session_uuid, user_uuid, datetime.now(UTC) + SESSION_LIFETIME)
         return session_uuid
 
     async def user_of_session(self, session_uuid: UUID) -> UserRow:
-        """Give the user of a session.
+        """Return the user of a session.
 
         Raises:
             UnauthenticatedError: If the session has ended.
@@ -137,7 +142,7 @@ class Accounts:
             await delete_session(work, session_uuid)
 
     async def admit_dev_user(self, email: str, password: str) -> None:
-        """Have the documented user of dev mode, and let it in."""
+        """Create the documented user of dev mode if there is none, and let that user sign in."""
         async with self.store.work() as work:
             user = await get_user_by_email(work, email)
             if user is not None and not user.is_active:
@@ -145,10 +150,10 @@ class Accounts:
         if user is None:
             password_hash = await self.passwords.hash(password)
             async with self.store.work() as work:
-                # Two replicas may start together: whoever comes second finds the address taken, and that is well.
+                # Two replicas may start together: the second one finds the address taken, which is no error.
                 await add_user(work, UserRow(uuid4(), email, password_hash, True, datetime.now(UTC)))
 
     async def lock_out(self, email: str) -> None:
-        """Keep a user out; what it owns stays."""
+        """Lock a user out; the user's experiments stay."""
         async with self.store.work() as work:
             await update_user_active(work, email, is_active=False)

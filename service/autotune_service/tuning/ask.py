@@ -1,4 +1,4 @@
-"""Give suggestions: the current one as often as it is asked for, or new ones for the caller alone."""
+"""Serve asks: show the current suggestion without taking it, or lease suggestions to the caller alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,13 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """For whom suggestions are taken, by its own name, for how long, and by which request."""
+    """The terms on which suggestions are leased.
+
+    Attributes:
+        worker: The name that the caller gave its worker; None for a worker without a name.
+        lease_for: How long a lease lasts, unless it is renewed.
+        once: The request that leases the suggestions.
+    """
 
     worker: str | None = None
     lease_for: timedelta = timedelta(seconds=DEFAULT_LEASE_S)
@@ -35,64 +41,66 @@ USUAL = Terms()
 
 
 async def current_suggestion(store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev: int) -> Given | None:
-    """Give the oldest open suggestion, without taking it.
+    """Return the oldest open suggestion, without taking it.
 
     Args:
-        data_rev: The data that the suggestion must know of: those told before the ask came.
+        data_rev: The suggestion must be computed from this revision of the data or a newer one; usually the revision at
+            the time when the ask came.
 
     Returns:
-        None where the engine has not computed it yet.
+        The suggestion, or None if the engine has not computed it yet.
     """
     async with store.work() as work:
         row = await get_experiment(work, exp_uuid, user_uuid)
         require_asking(row)
         if row.fit_rev < data_rev:
             return None
-        open_ones = _open(await list_pending(work, exp_uuid))
-    return Given(open_ones[:1], row.updated_at) if open_ones else None
+        open_suggestions = _open(await list_pending(work, exp_uuid))
+    return Given(open_suggestions[:1], row.updated_at) if open_suggestions else None
 
 
 async def taken_before(store: Store, exp_uuid: UUID, terms: Terms) -> list[SuggestionRow]:
-    """Give what an ask had taken, and holds still, when it was cut off before its answer; it is sent again."""
+    """List the suggestions that an ask, which is sent again, leased before it was interrupted and still holds."""
     noted = await terms.once.begin_alone(store)
     if not noted:
         return []
     async with store.work() as work:
         taken = await list_suggestions(work, exp_uuid, noted)
-    return [one for one in taken if one.state == LEASED and one.lease_by == terms.worker]
+    return [suggestion for suggestion in taken if suggestion.state == LEASED and suggestion.lease_by == terms.worker]
 
 
 async def lease_suggestions(
     store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev: int, n: int, terms: Terms = USUAL, n_for_others: int = 0
 ) -> Given:
-    """Take up to ``n`` open suggestions for the caller alone; where fewer are open, have more computed.
+    """Lease up to ``n`` open suggestions to the caller alone; if fewer are open, have more computed.
 
-    ``n_wanted`` is a level, not a count: whoever still waits raises it again when it is woken, so that a caller who
+    ``n_wanted`` is a level, not a count: a request that still waits raises it again when it is woken, so a caller who
     went away leaves nothing behind.
 
     Args:
-        data_rev: The data that a suggestion must know of.
-        n: How many at most.
-        terms: For whom, how long, and by which request.
-        n_for_others: How many more are waited for here by others, so that one fit serves all of them.
+        data_rev: The suggestions must be computed from this revision of the data or a newer one.
+        n: The largest number of suggestions to lease.
+        terms: The terms of the leases.
+        n_for_others: How many suggestions the other requests of this process wait for, so that one fit serves all.
 
     Raises:
         NotFoundError: If the user has no such experiment.
-        ExperimentClosedError: If it is closed.
+        ExperimentClosedError: If the experiment is closed.
         ExperimentStoppedError: If a stop rule was met.
-        RequestRunningError: If the same request, sent a second time, is at work.
-        KeyReusedError: If its key belongs to a request that asks for something else.
+        RequestRunningError: As ``Once.begin``.
+        KeyReusedError: As ``Once.begin``.
     """
     async with store.work() as work:
         await terms.once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_asking(row)
-        open_ones = _open(await list_pending(work, exp_uuid)) if row.fit_rev >= data_rev else []
-        taken = open_ones[:n]
-        missing = n - len(taken)
-        # Others may have raised it since, here and at other processes: less what was taken of it, that holds.
-        held = row.n_wanted if missing else row.n_wanted - len(taken)
-        n_wanted = max(held, missing + n_for_others + row.n_ready)
+        open_suggestions = _open(await list_pending(work, exp_uuid)) if row.fit_rev >= data_rev else []
+        taken = open_suggestions[:n]
+        n_missing = n - len(taken)
+        # Other requests, here and in other processes, may have raised n_wanted: their level stays, and an ask that is
+        # served in full lowers it by what it takes.
+        level = row.n_wanted if n_missing else row.n_wanted - len(taken)
+        n_wanted = max(level, n_missing + n_for_others + row.n_ready)
         if taken or n_wanted != row.n_wanted:
             call_worker(work, exp_uuid)
             if not taken:
@@ -101,10 +109,11 @@ async def lease_suggestions(
 
 
 async def may_take_more(store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev: int, n: int = 0) -> bool:
-    """Tell whether it is worth trying to take some: without the row's lock, which tells wait for.
+    """Check, without locking the experiment, whether ``lease_suggestions`` has anything to do.
 
-    It is where some are open that know the data, where fewer are wanted than the ``n`` that are waited for, and where
-    the experiment gives none any more.
+    There is something to do if open suggestions know the data, if ``n_wanted`` is not above the ``n`` that requests
+    wait for, or if the experiment takes no asks any more, so that the caller learns why. The check spares the row lock,
+    which tells wait for.
     """
     async with store.work() as work:
         standing = await get_standing(work, exp_uuid, user_uuid)
@@ -114,11 +123,11 @@ async def may_take_more(store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev:
 
 
 async def least_data_rev(store: Store, user_uuid: UUID, asked: ExperimentRow) -> int:
-    """Give which data a suggestion must know of, for one who has waited as long as an ask waits.
+    """Return the oldest revision of the data that is good enough for an ask that has waited as long as asks wait.
 
-    Those told before the ask came, as long as nothing was told since: the next ask gets it. Where others tell on, the
-    next ask would want still newer data, and one who asks again and again would wait for ever where a fit takes long;
-    so what was computed since the ask came is new enough.
+    If nothing was told since the ask came, this is the revision of that time: the next ask gets the suggestion. If
+    others go on telling, the next ask would want still newer data, and where a fit takes long, a user who asks again
+    and again would wait for ever. So a suggestion that was computed since the ask came is then good enough.
 
     Args:
         asked: The experiment when the ask came.
@@ -135,29 +144,30 @@ async def lease(
     terms: Terms,
     values: Mapping[str, int] | None = None,
 ) -> Given:
-    """Take open suggestions of an experiment, whose row is locked, and give them as they are leased.
+    """Lease open suggestions of an experiment, and return them as they are leased.
 
     Args:
-        work: The transaction.
+        work: The transaction; it holds the experiment's row lock.
         row: The experiment.
         taken: The suggestions.
-        terms: For whom, and for how long.
-        values: Other columns of the experiment that change with it.
+        terms: The terms of the leases.
+        values: Other columns of the experiment that change with the leases.
     """
     if not taken:
         return Given([], row.updated_at)
     now = datetime.now(UTC)
-    leased = await update_leased(work, [one.suggestion_uuid for one in taken], terms.worker, terms.lease_for)
-    values = {**(values or {}), "n_open": row.n_open - sum(one.is_counted for one in taken)}
-    noted = terms.once.note(one.suggestion_uuid for one in leased)
-    await record(work, row, now, [_leased_event(one) for one in leased], values, *noted)
+    uuids = [suggestion.suggestion_uuid for suggestion in taken]
+    leased = await update_leased(work, uuids, terms.worker, terms.lease_for)
+    values = {**(values or {}), "n_open": row.n_open - sum(suggestion.is_counted for suggestion in taken)}
+    noted = terms.once.note(suggestion.suggestion_uuid for suggestion in leased)
+    await record(work, row, now, [_leased_event(suggestion) for suggestion in leased], values, *noted)
     return Given(leased, now)
 
 
-def _leased_event(one: SuggestionRow) -> NewEvent:
-    told = one.to_wire().model_dump(mode="json", include={"suggestion_uuid", "worker", "lease_until"})
-    return "suggestion_leased", told
+def _leased_event(suggestion: SuggestionRow) -> NewEvent:
+    data = suggestion.to_wire().model_dump(mode="json", include={"suggestion_uuid", "worker", "lease_until"})
+    return "suggestion_leased", data
 
 
 def _open(pending: list[SuggestionRow]) -> list[SuggestionRow]:
-    return [one for one in pending if one.is_counted]
+    return [suggestion for suggestion in pending if suggestion.is_counted]

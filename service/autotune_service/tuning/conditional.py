@@ -1,4 +1,4 @@
-"""Give suggestions for values that the ask fixes: computed when they are asked for, kept until newer data come."""
+"""Serve asks that fix values: the suggestions are computed when they are asked for, and kept until newer data come."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -31,11 +31,13 @@ from autotune_wire.space import is_active
 
 
 async def checked_ask(row: ExperimentRow, fixed: Configuration) -> Configuration:
-    """Give the values that an ask fixes, each in its covariate's own type.
+    """Return the values that an ask fixes, each in its covariate's own type.
 
     Raises:
-        InvalidError: If a context is missing, a value is not the covariate's, or no configuration with these values
-            meets the constraints.
+        ExperimentClosedError: If the experiment is closed.
+        ExperimentStoppedError: If a stop rule was met.
+        InvalidError: If a context is missing, a value is not allowed for its covariate, or no configuration with these
+            values meets the constraints.
     """
     require_asking(row)
     checked = checked_fixed(row.space, fixed)
@@ -52,22 +54,21 @@ async def current_conditional(
     fixed: Configuration,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Given | None:
-    """Give the oldest open suggestion with these fixed values, without taking it.
+    """Return the oldest open suggestion with these fixed values, without taking it.
 
     Args:
-        data_rev: The data that the suggestion must know of: those told before the ask came.
-        fixed: The fixed values, with those of every context covariate.
-        limits: How many questions may wait.
+        data_rev: The suggestion must be computed from this revision of the data or a newer one.
+        fixed: The fixed values; every context covariate needs one.
 
     Returns:
-        None where the engine has not computed it yet.
+        The suggestion, or None if the engine has not computed it yet.
 
     Raises:
-        InvalidError: If a context is missing, or a value is not the covariate's.
-        EngineFailedError: If the engine cannot give one.
-        BusyError: If too many questions wait.
+        InvalidError: If a context is missing, or a value is not allowed for its covariate.
+        EngineFailedError: If the engine failed to compute it.
+        BusyError: If too many questions wait for the engine.
     """
-    given = await _give(store, user_uuid, exp_uuid, data_rev, fixed, n=1, limits=limits)
+    given = await _ask(store, user_uuid, exp_uuid, data_rev, fixed, n=1, limits=limits)
     return given if given.suggestions else None
 
 
@@ -81,19 +82,19 @@ async def lease_conditional(
     terms: Terms = USUAL,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Given:
-    """Take up to ``n`` suggestions with these fixed values for the caller alone; where fewer are open, ask for more.
+    """Lease up to ``n`` suggestions with these fixed values to the caller alone; if fewer are open, have more computed.
 
     Raises:
-        InvalidError: If a context is missing, or a value is not the covariate's.
-        EngineFailedError: If the engine cannot give one.
-        BusyError: If too many questions wait.
-        RequestRunningError: If the same request, sent a second time, is at work.
-        KeyReusedError: If its key belongs to a request that asks for something else.
+        InvalidError: If a context is missing, or a value is not allowed for its covariate.
+        EngineFailedError: If the engine failed to compute any.
+        BusyError: If too many questions wait for the engine.
+        RequestRunningError: As ``Once.begin``.
+        KeyReusedError: As ``Once.begin``.
     """
-    return await _give(store, user_uuid, exp_uuid, data_rev, fixed, n=n, limits=limits, terms=terms)
+    return await _ask(store, user_uuid, exp_uuid, data_rev, fixed, n=n, limits=limits, terms=terms)
 
 
-async def _give(
+async def _ask(
     store: Store,
     user_uuid: UUID,
     exp_uuid: UUID,
@@ -113,24 +114,29 @@ async def _give(
         fixed = checked_fixed(row.space, fixed)
         key = key_of(fixed)
         pending = await list_pending(work, exp_uuid)
-        open_ones = [one for one in pending if one.is_open and one.fixed_key == key and one.data_rev >= data_rev]
-        if not open_ones and (guess := await _first_guess(work, row, fixed)) is not None:
-            open_ones, row = [guess], await get_experiment(work, exp_uuid, user_uuid)
-        found = open_ones[:n]
+        found = [
+            suggestion
+            for suggestion in pending
+            if suggestion.is_open and suggestion.fixed_key == key and suggestion.data_rev >= data_rev
+        ][:n]
+        if not found and (guess := await _first_guess(work, row, fixed)) is not None:
+            found, row = [guess], await get_experiment(work, exp_uuid, user_uuid)
         if len(found) < n:
-            failed = await _put(work, row, fixed, n - len(found), limits)
+            failed = await _put_question(work, row, fixed, n - len(found), limits)
         given = Given(found, row.updated_at) if terms is None else await lease(work, row, found, terms)
     if failed is not None and not found:
         raise_failure(failed)
     return given
 
 
-async def _put(work: Work, row: ExperimentRow, fixed: Configuration, n: int, limits: Limits) -> QuestionRow | None:
-    """Ask for suggestions; give the question where the engine has failed on it since."""
+async def _put_question(
+    work: Work, row: ExperimentRow, fixed: Configuration, n: int, limits: Limits
+) -> QuestionRow | None:
+    """Put a question for suggestions; return it instead if the engine has failed on it with the newest data."""
     key = key_of(fixed)
     found = await get_question(work, row.exp_uuid, "suggest", key)
     if found is not None and found.state == "failed":
-        await delete_question(work, found)  # whoever asks next has it tried again
+        await delete_question(work, found)  # so that the next ask has the engine try again
         if found.data_rev >= row.data_rev:
             return found
         found = None
@@ -143,7 +149,7 @@ async def _put(work: Work, row: ExperimentRow, fixed: Configuration, n: int, lim
 
 
 async def _first_guess(work: Work, row: ExperimentRow, fixed: Configuration) -> SuggestionRow | None:
-    """Suggest the guess, with the values asked for, where an experiment with contexts is asked for the first time."""
+    """Store the guess with the fixed values as a suggestion, on the first ask of an experiment with contexts."""
     if not row.has_contexts or row.n_observations or await has_event(work, row.exp_uuid, "suggestion_created"):
         return None
     now = datetime.now(UTC)

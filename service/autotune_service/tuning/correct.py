@@ -33,9 +33,9 @@ async def correct(
     """Store a new version of an observation and have the next suggestion computed from it.
 
     Raises:
-        NotFoundError: If the user has no such experiment, or it no such observation.
-        ExperimentClosedError: If it is closed.
-        VersionConflictError: If the version that is to be corrected is not the newest.
+        NotFoundError: If the user has no such experiment, or the experiment has no such observation.
+        ExperimentClosedError: If the experiment is closed.
+        VersionConflictError: If the version that the correction is made for is not the newest one.
         InvalidError: If the configuration does not lie in the space, or a response is not the experiment's.
     """
     now = datetime.now(UTC)
@@ -45,8 +45,11 @@ async def correct(
         require_active(row)
         before = await _observation(work, exp_uuid, observation_uuid)
         if before.version != body.version:
-            told = before.to_wire().model_dump(mode="json")
-            raise VersionConflictError(f"the observation has version {before.version} by now", told)
+            raise VersionConflictError(
+                f"the observation has version {before.version} and the correction is made for version {body.version}: "
+                "read the observation again and correct what is stored now",
+                before.to_wire().model_dump(mode="json"),
+            )
         after = await _corrected(work, row, before, body)
         await add_version(work, before, seq=before.seq, at=before.created_at, reason=None, user_uuid=None)
         await add_version(work, after, seq=row.last_seq + 1, at=now, reason=body.reason, user_uuid=user_uuid)
@@ -58,10 +61,10 @@ async def correct(
 
 
 async def read_versions(store: Store, user_uuid: UUID, exp_uuid: UUID, observation_uuid: UUID) -> ObservationVersions:
-    """Give the versions of an observation, oldest first.
+    """List the versions of an observation, oldest first.
 
     Raises:
-        NotFoundError: If the user has no such experiment, or it no such observation.
+        NotFoundError: If the user has no such experiment, or the experiment has no such observation.
     """
     async with store.work() as work:
         await get_experiment(work, exp_uuid, user_uuid)
@@ -80,7 +83,8 @@ async def _observation(work: Work, exp_uuid: UUID, observation_uuid: UUID) -> Ob
 async def _corrected(work: Work, row: ExperimentRow, before: ObservationRow, body: Correction) -> ObservationRow:
     after = replace(before, version=before.version + 1)
     if body.covars is not None:
-        earlier = [one.space for one in await list_spaces(work, row.exp_uuid)][:-1] if row.space_revision else []
+        revisions = await list_spaces(work, row.exp_uuid) if row.space_revision else []
+        earlier = [revision.space for revision in revisions[:-1]]
         after = replace(after, covars=checked_configuration(row.space, body.covars, "covars", earlier=earlier))
     if body.outcome is not None:
         outcome = outcome_of(row.responses, body.outcome, "covars")
@@ -113,9 +117,9 @@ async def _settle(work: Work, row: ExperimentRow, after: ObservationRow, reason:
 
 def _best(row: ExperimentRow, counted: Sequence[ObservationRow]) -> ObservationRow | None:
     best: ObservationRow | None = None
-    for one in counted:
-        if one.response is None or not meets_thresholds(row.responses, one.responses):
+    for observation in counted:
+        if observation.response is None or not meets_thresholds(row.responses, observation.responses):
             continue
-        if is_better(row.direction, one.response, None if best is None else best.response):
-            best = one
+        if is_better(row.direction, observation.response, None if best is None else best.response):
+            best = observation
     return best

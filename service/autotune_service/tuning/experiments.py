@@ -1,4 +1,4 @@
-"""Create an experiment, read it, list them, close one."""
+"""Create an experiment, read it and its observations, close it."""
 
 import asyncio
 import secrets
@@ -40,11 +40,11 @@ async def create_experiment(
 ) -> Experiment:
     """Store an experiment and its first suggestion, the guess.
 
-    Where there are contexts, the guess is suggested to the first who asks, with the context that is asked for.
+    An experiment with context covariates gets no suggestion here: the first ask gets the guess, with its own contexts.
 
     Raises:
-        InvalidError: If no engine could serve it as it is described.
-        LimitReachedError: If the user has as many as there may be.
+        InvalidError: If no engine could serve the experiment as it is described.
+        LimitReachedError: If the user has as many experiments as are allowed.
     """
     await asyncio.to_thread(check_new, new)
     now = datetime.now(UTC)
@@ -53,33 +53,34 @@ async def create_experiment(
         await require_room(work, user_uuid, limits)
         row = await add_experiment(work, _values(user_uuid, new, now))
         await add_space(work, SpaceRow(row.exp_uuid, 0, row.space, row.constraints, {}, seq=1, created_at=now))
-        told = row.to_wire()
-        events: list[NewEvent] = [("experiment_created", told.model_dump(mode="json"))]
+        experiment = row.to_wire()
+        events: list[NewEvent] = [("experiment_created", experiment.model_dump(mode="json"))]
         guesses = []
         if row.n_open:
             guess = guess_row(row, guess_of(row.space), seq=2, now=now)
             guesses.append(insert_suggestions([guess]))
             events.append(("suggestion_created", {**guess.to_wire().model_dump(mode="json"), "superseded": []}))
         await record_first(work, row, now, events, *guesses)
-        await once.keep(work, told)
-    return told
+        await once.keep(work, experiment)
+    return experiment
 
 
 async def require_room(work: Work, user_uuid: UUID, limits: Limits, n_new: int = 1) -> None:
-    """Refuse more experiments of a user than there may be; until the transaction ends nobody else adds one.
+    """Check that a user may have more experiments; until the transaction ends, no other one adds any for this user.
 
     Args:
-        work: The transaction that adds them.
-        user_uuid: Whose they are.
-        limits: How many there may be.
-        n_new: How many come to those that are stored already.
+        work: The transaction that adds the experiments.
+        n_new: The number of experiments that are not stored yet.
 
     Raises:
-        LimitReachedError: If they are too many.
+        LimitReachedError: If the user would have too many experiments.
     """
     await hold_user(work, user_uuid)
     if await count_experiments(work, user_uuid) + n_new > limits.experiments:
-        raise LimitReachedError(f"a user may have {limits.experiments} experiments here")
+        raise LimitReachedError(
+            f"a user may have at most {limits.experiments} experiments on this service: "
+            "go on with one of yours, or ask the operator to raise the limit"
+        )
 
 
 def guess_row(
@@ -91,7 +92,7 @@ def guess_row(
     fixed: Configuration | None = None,
     fixed_key: str | None = None,
 ) -> SuggestionRow:
-    """Make a suggestion of the guess, announced by the event ``seq``."""
+    """Build the row of the guess as a suggestion; the event ``seq`` announces it."""
     return SuggestionRow(
         suggestion_uuid=uuid4(),
         exp_uuid=row.exp_uuid,
@@ -117,13 +118,13 @@ def guess_row(
 
 
 async def read_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID) -> ExperimentRow:
-    """Give a user's experiment as it stands."""
+    """Return a user's experiment as it stands."""
     async with store.work() as work:
         return await get_experiment(work, exp_uuid, user_uuid)
 
 
 async def history_page(store: Store, user_uuid: UUID, exp_uuid: UUID, query: PageQuery) -> HistoryPage:
-    """Give a page of an experiment's observations, oldest first."""
+    """Return a page of an experiment's observations, oldest first."""
     after = cursor_of(query) or 0
     async with store.work() as work:
         await get_experiment(work, exp_uuid, user_uuid)
@@ -135,16 +136,16 @@ async def history_page(store: Store, user_uuid: UUID, exp_uuid: UUID, query: Pag
 
 
 async def close_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID, once: Once = ALWAYS) -> Experiment:
-    """Close an experiment: it keeps its data and takes nothing more."""
+    """Close an experiment: its data stay, and nothing is added any more."""
     now = datetime.now(UTC)
     async with store.work() as work:
         await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_active(row)
         await record(work, row, now, [("experiment_closed", {})], {"state": "closed"})
-        told = (await get_experiment(work, exp_uuid, user_uuid)).to_wire()
-        await once.keep(work, told)
-    return told
+        closed = (await get_experiment(work, exp_uuid, user_uuid)).to_wire()
+        await once.keep(work, closed)
+    return closed
 
 
 def _values(user_uuid: UUID, new: NewExperiment, now: datetime) -> dict[str, Any]:
@@ -178,45 +179,47 @@ def _values(user_uuid: UUID, new: NewExperiment, now: datetime) -> dict[str, Any
 
 
 def with_new_data(row: ExperimentRow, data_rev: int, best: BestOne) -> dict[str, Any]:
-    """Give the columns of an experiment that change with its data, and have the next suggestion computed.
+    """Return the columns of an experiment that change with its data, so that the next suggestion is computed.
 
     Args:
         row: The experiment as it was.
-        data_rev: The revision of its data from now on.
-        best: The best observation from now on.
+        data_rev: The new revision of the data.
+        best: The new best observation.
     """
     uuid, response, covars = best
     values = {
         "data_rev": data_rev,
         "retry_at": None,
-        "n_wanted": row.n_ready,  # whoever still waits for more raises it again
+        "n_wanted": row.n_ready,  # requests that still wait for more raise it again
         "best_observation_uuid": uuid,
         "best_response": response,
         "best_covars": covars,
     }
-    # With contexts there is nothing to compute before somebody asks and says where it is.
+    # With contexts there is nothing to compute before an ask names them.
     return values | {"fit_rev": data_rev} if row.has_contexts else values
 
 
 def best_changed(best: BestOne) -> NewEvent:
-    """Announce the best observation, or that there is none any more."""
+    """Build the event that announces a new best observation, or that there is none any more."""
     uuid, response, covars = best
     shown = None if uuid is None else str(uuid)
     return "best_changed", {"observation_uuid": shown, "covars": covars, "response": response}
 
 
 def require_active(row: ExperimentRow) -> None:
-    """Refuse what a closed experiment does not take.
+    """Check that an experiment is not closed.
 
     Raises:
-        ExperimentClosedError: If it is closed.
+        ExperimentClosedError: If the experiment is closed.
     """
     if row.is_closed:
-        raise ExperimentClosedError(f"experiment {row.exp_uuid} ({row.name}) is closed")
+        raise ExperimentClosedError(
+            f"experiment {row.exp_uuid} ({row.name}) is closed and cannot be changed any more: create a new one"
+        )
 
 
 def cursor_of(query: PageQuery) -> int | None:
-    """Read after what a page begins; None where it is the first."""
+    """Return the position after which a page begins; None for the first page."""
     after = query.after
     if after is None:
         return None

@@ -1,7 +1,7 @@
-"""The engine's side of the loop: claim work that is due, commit what came of it.
+"""The worker's side of the loop: claim an experiment whose work is due, commit the suggestions.
 
-The engine itself runs between the two, outside any transaction. What it computed is committed only by whoever still
-holds the claim, so one experiment has one fit at a time and a lost worker's result cannot overwrite a newer one.
+The engine runs between the two steps, outside any transaction. Only the worker that still holds the claim can commit.
+So an experiment has one fit at a time, and the result of a worker that lost its claim cannot overwrite a newer one.
 """
 
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from autotune_service.tuning.new_suggestions import (
     EngineRun,
     best_predicted_of,
     created_events,
+    failure_events,
     still_new,
     suggestion_rows,
 )
@@ -33,7 +34,7 @@ from autotune_service.tuning.snapshot import Snapshot, read_snapshot
 from autotune_service.tuning.stopping import stopped_by_gain
 
 MAX_BATCH = 8
-"""Suggestions of one engine run. Whoever waits for more gets these first, and other experiments their turn."""
+"""The most suggestions of one engine run: more are computed in steps, so that other experiments get their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class ClaimedFit:
     snapshot: Snapshot
     n: int
     traceparent: str | None = None
-    """The trace of what made it due."""
+    """The trace of the request that made the work due."""
 
     @property
     def experiment(self) -> ExperimentRow:
@@ -53,17 +54,17 @@ class ClaimedFit:
 
     @property
     def observations(self) -> list[ObservationRow]:
-        """What was told."""
+        """The observations that count."""
         return self.snapshot.observations
 
     @property
     def pending(self) -> list[SuggestionRow]:
-        """What is suggested and not told yet."""
+        """The pending suggestions, as in the snapshot."""
         return self.snapshot.pending
 
 
 async def claim_fit(store: Store, worker: str, claim_for: timedelta) -> ClaimedFit | None:
-    """Claim an experiment's due work, with its snapshot; None where none is due."""
+    """Claim an experiment whose work is due, and read its snapshot; None if no work is due."""
     async with store.work() as work:
         claim = await claim_due_experiment(work, worker, claim_for)
         if claim is None:
@@ -76,21 +77,21 @@ async def claim_fit(store: Store, worker: str, claim_for: timedelta) -> ClaimedF
 
 
 async def keep_fit(store: Store, fit: ClaimedFit, claim_for: timedelta) -> bool:
-    """Hold on to a fit; False where another worker has it."""
+    """Renew the claim of a fit; False if the claim is lost."""
     async with store.work() as work:
         return await renew_claim(work, fit.claim, claim_for)
 
 
 async def commit_fit(store: Store, fit: ClaimedFit, engine_run: EngineRun, failure: str | None = None) -> bool:
-    """Store the suggestions of a fit and give its claim back.
+    """Store the suggestions of a fit and release its claim.
 
     Args:
         fit: The fit, still claimed.
-        engine_run: What the engine gave.
-        failure: Why the model failed, where the suggestions are not the model's.
+        engine_run: The suggestions that the engine computed.
+        failure: Why the model failed, if the suggestions were made without it.
 
     Returns:
-        False where the claim was lost and nothing was stored.
+        False if the claim is lost; nothing is stored then.
     """
     now = datetime.now(UTC)
     async with store.work() as work:
@@ -98,33 +99,34 @@ async def commit_fit(store: Store, fit: ClaimedFit, engine_run: EngineRun, failu
         if row is None:
             return False
         if not row.is_closed and row.stopped is None:
-            await _store(work, fit, row, engine_run, _failures(fit, failure), now)
+            await _store(work, fit, row, engine_run, failure_events(failure, fit.experiment.data_rev), now)
         await release_claim(work, fit.claim)
     return True
 
 
 async def fail_fit(store: Store, fit: ClaimedFit, failure: str, retry_in: timedelta) -> None:
-    """Record that the engine gave nothing; the next tell, or the time given, has it tried again."""
+    """Record that the engine failed; the next tell, or the end of ``retry_in``, makes the work due again."""
     now = datetime.now(UTC)
     async with store.work() as work:
         row = await lock_claimed_experiment(work, fit.claim)
         if row is None:
             return
         if not row.is_closed:
-            await record(work, row, now, _failures(fit, failure), {"n_wanted": row.n_ready})
+            failures = failure_events(failure, fit.experiment.data_rev)
+            await record(work, row, now, failures, {"n_wanted": row.n_ready})
         has_newer_data = row.data_rev > fit.experiment.data_rev
         await release_claim(work, fit.claim, None if has_newer_data else retry_in)
 
 
 async def hand_back(store: Store, worker: str) -> None:
-    """Give back all that a worker holds, when it stops, and call the others."""
+    """Release all claims of a worker that stops, and wake the other workers."""
     async with store.work() as work:
         await release_claims_of(work, worker)
         call_workers(work)
 
 
 async def next_due(store: Store) -> float | None:
-    """Tell in how many seconds work falls due by itself; None where none will."""
+    """Return in how many seconds work falls due by itself; None if none will."""
     async with store.work() as work:
         return await seconds_until_due(work)
 
@@ -134,15 +136,15 @@ async def _store(
 ) -> None:
     fit_rev = fit.experiment.data_rev
     pending = await list_pending(work, row.exp_uuid)
-    superseded = [one for one in pending if one.is_open and one.data_rev < fit_rev]
-    kept = [one for one in pending if one not in superseded]
+    superseded = [suggestion for suggestion in pending if suggestion.is_open and suggestion.data_rev < fit_rev]
+    kept = [suggestion for suggestion in pending if suggestion not in superseded]
     new = await still_new(work, fit.snapshot, row, engine_run.suggestions, kept)
     rows = suggestion_rows(fit.snapshot, engine_run, new, row.last_seq + 1 + len(failures), now)
     events = failures + created_events(rows, superseded)
     values: dict[str, Any] = {
         "fit_rev": max(row.fit_rev, fit_rev),
-        "n_open": row.n_open - sum(one.is_counted for one in superseded) + len(rows),
-        "n_wanted": row.n_ready,  # whoever still waits for more is woken by these events and raises it again
+        "n_open": row.n_open - sum(suggestion.is_counted for suggestion in superseded) + len(rows),
+        "n_wanted": row.n_ready,  # these events wake the requests that still wait for more, which raise it again
     }
     values |= best_predicted_of(row, engine_run, fit_rev)
     stopped = await stopped_by_gain(work, row, new, now)
@@ -150,9 +152,3 @@ async def _store(
         values["stopped"], event = stopped
         events.append(event)
     await record(work, row, now, events, values, *replace_suggestions(superseded, rows))
-
-
-def _failures(fit: ClaimedFit, failure: str | None) -> list[NewEvent]:
-    if failure is None:
-        return []
-    return [("engine_failed", {"reason": failure, "data_rev": fit.experiment.data_rev})]

@@ -1,17 +1,13 @@
-"""Hold taken suggestions: renew a lease, abandon a suggestion, and offer again what nobody holds any more."""
+"""Renew the leases of suggestions, abandon suggestions, and end the leases that have run out."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from autotune_service.domain.errors import AlreadyToldError, InvalidError, NotPendingError, UnavailableError
-from autotune_service.store.database import Store, Work
+from autotune_service.store.database import Store
 from autotune_service.store.events import NewEvent, call_worker, record
-from autotune_service.store.experiments import (
-    ExperimentRow,
-    get_experiment,
-    get_experiment_for_worker,
-)
+from autotune_service.store.experiments import get_experiment, get_experiment_for_worker
 from autotune_service.store.suggestions import (
     ABANDONED,
     EXPIRED,
@@ -33,14 +29,14 @@ from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.problems import FieldProblem
 from autotune_wire.suggestions import Abandon, Leases, Renew, Suggestion
 
-_AT_ONCE = 100
+_AT_ONCE = 100  # the most overdue leases that one pass looks for
 
 
 async def renew(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Renew, once: Once = ALWAYS) -> Leases:
-    """Hold on to leased suggestions, for so long from now on.
+    """Renew leases: each lasts ``body.lease_s`` from now on.
 
-    It takes no lock on the experiment, so that many workers can renew often. A lease that has ended is renewed too,
-    while nobody has noticed.
+    The experiment is not locked, so that many workers can renew often. A lease that has run out is renewed, too, as
+    long as ``expire_leases`` has not ended it. The reply lists the suggestions that the worker does not hold as lost.
 
     Raises:
         NotFoundError: If the user has no such experiment.
@@ -52,21 +48,25 @@ async def renew(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Renew, once
         await update_lease(work, exp_uuid, body.suggestion_uuids, body.worker, timedelta(seconds=body.lease_s))
         found = await list_suggestions(work, exp_uuid, body.suggestion_uuids)
         _require_known(exp_uuid, body.suggestion_uuids, found)
-        lost = [one.suggestion_uuid for one in found if one.state != LEASED or one.lease_by != body.worker]
-        held = Leases(suggestions=[one.to_wire() for one in found], lost=lost)
-        await once.keep(work, held)
-    return held
+        lost = [
+            suggestion.suggestion_uuid
+            for suggestion in found
+            if suggestion.state != LEASED or suggestion.lease_by != body.worker
+        ]
+        leases = Leases(suggestions=[suggestion.to_wire() for suggestion in found], lost=lost)
+        await once.keep(work, leases)
+    return leases
 
 
 async def abandon(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Abandon, once: Once = ALWAYS) -> Suggestion:
-    """Give up a suggestion, open or leased, that nobody will run; abandoning it again changes nothing.
+    """Abandon an open or leased suggestion that nobody will run; abandoning a suggestion again changes nothing.
 
     Raises:
         NotFoundError: If the user has no such experiment.
-        ExperimentClosedError: If it is closed.
+        ExperimentClosedError: If the experiment is closed.
         InvalidError: If the suggestion is none of the experiment's.
-        AlreadyToldError: If it has its observation.
-        NotPendingError: If it was expired or superseded before.
+        AlreadyToldError: If the suggestion has its observation.
+        NotPendingError: If the suggestion is expired or superseded.
     """
     now = datetime.now(UTC)
     async with store.work() as work:
@@ -78,19 +78,26 @@ async def abandon(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Abandon, 
             raise _unknown(exp_uuid, [("suggestion_uuid", body.suggestion_uuid)])
         if suggestion.state != ABANDONED:
             _require_pending(suggestion)
-            await _abandon(work, row, suggestion, body.reason, now)
-        ended = await get_suggestion(work, exp_uuid, body.suggestion_uuid)
-        assert ended is not None
-        told = ended.to_wire()
-        await once.keep(work, told)
-    return told
+            data = {"suggestion_uuid": str(body.suggestion_uuid), "worker": suggestion.lease_by, "reason": body.reason}
+            values = {"n_open": row.n_open - suggestion.is_counted}
+            change = set_state([body.suggestion_uuid], ABANDONED, body.reason)
+            call_worker(work, exp_uuid)
+            await record(work, row, now, [("suggestion_abandoned", data)], values, change)
+        stored = await get_suggestion(work, exp_uuid, body.suggestion_uuid)
+        assert stored is not None
+        abandoned = stored.to_wire()
+        await once.keep(work, abandoned)
+    return abandoned
 
 
 async def expire_leases(store: Store) -> int:
-    """End the leases whose time is over, and give how many.
+    """End the leases that have run out, and return how many.
 
-    A suggestion that knows all data is offered again; one that was overtaken by newer data is not. Several workers may
-    do this at a time: each lease is ended by one of them.
+    A suggestion that knows the newest data is open again; a suggestion that does not is expired. Several workers may
+    do this at the same time: each lease is ended by one of them.
+
+    Raises:
+        UnavailableError: If the leases of an experiment could not be ended; the leases of the others are ended.
     """
     async with store.work() as work:
         exp_uuids = await list_experiments_with_expired(work, _AT_ONCE)
@@ -98,7 +105,7 @@ async def expire_leases(store: Store) -> int:
     for exp_uuid in exp_uuids:
         try:
             n_ended += await _expire(store, exp_uuid)
-        except UnavailableError as error:  # its row may be locked; the others' need not be
+        except UnavailableError as error:  # the row of this experiment may be locked, those of the others need not be
             failures.append(error)
     if failures:
         raise failures[0]
@@ -106,17 +113,9 @@ async def expire_leases(store: Store) -> int:
 
 
 async def next_expiry(store: Store) -> float | None:
-    """Tell in how many seconds the next lease ends; None where none will."""
+    """Return in how many seconds the next lease runs out; None if none will."""
     async with store.work() as work:
         return await seconds_until_expiry(work)
-
-
-async def _abandon(work: Work, row: ExperimentRow, one: SuggestionRow, reason: str, now: datetime) -> None:
-    data = {"suggestion_uuid": str(one.suggestion_uuid), "worker": one.lease_by, "reason": reason}
-    call_worker(work, row.exp_uuid)
-    abandoned = set_state([one.suggestion_uuid], ABANDONED, reason)
-    values = {"n_open": row.n_open - one.is_counted}
-    await record(work, row, now, [("suggestion_abandoned", data)], values, abandoned)
 
 
 async def _expire(store: Store, exp_uuid: UUID) -> int:
@@ -126,29 +125,33 @@ async def _expire(store: Store, exp_uuid: UUID) -> int:
         expired = [] if row is None else await list_expired(work, exp_uuid)
         if row is None or not expired:
             return 0
-        again = [one for one in expired if not row.is_closed and one.data_rev >= row.data_rev]
-        await update_reopened(work, [one.suggestion_uuid for one in again])
-        ended = set_state([one.suggestion_uuid for one in expired if one not in again], EXPIRED)
-        values = {"n_open": row.n_open + sum(one.fixed_key is None for one in again)}
-        events = [_expired_event(one, is_open=one in again) for one in expired]
-        await record(work, row, now, events, values, ended)
+        again = [suggestion for suggestion in expired if not row.is_closed and suggestion.data_rev >= row.data_rev]
+        await update_reopened(work, [suggestion.suggestion_uuid for suggestion in again])
+        ended = [suggestion.suggestion_uuid for suggestion in expired if suggestion not in again]
+        values = {"n_open": row.n_open + sum(suggestion.fixed_key is None for suggestion in again)}
+        events = [_expired_event(suggestion, is_open=suggestion in again) for suggestion in expired]
+        await record(work, row, now, events, values, set_state(ended, EXPIRED))
     return len(expired)
 
 
-def _expired_event(one: SuggestionRow, *, is_open: bool) -> NewEvent:
-    state = OPEN if is_open else EXPIRED
-    return "suggestion_expired", {"suggestion_uuid": str(one.suggestion_uuid), "worker": one.lease_by, "state": state}
+def _expired_event(suggestion: SuggestionRow, *, is_open: bool) -> NewEvent:
+    uuid, state = str(suggestion.suggestion_uuid), OPEN if is_open else EXPIRED
+    return "suggestion_expired", {"suggestion_uuid": uuid, "worker": suggestion.lease_by, "state": state}
 
 
 def _require_pending(suggestion: SuggestionRow) -> None:
     if suggestion.state == TOLD:
-        raise AlreadyToldError(f"suggestion {suggestion.suggestion_uuid} has its observation")
+        raise AlreadyToldError(
+            f"suggestion {suggestion.suggestion_uuid} has its observation: it cannot be abandoned any more"
+        )
     if suggestion.state not in {OPEN, LEASED}:
-        raise NotPendingError(f"suggestion {suggestion.suggestion_uuid} is {suggestion.state}")
+        raise NotPendingError(
+            f"suggestion {suggestion.suggestion_uuid} is {suggestion.state}: it cannot be abandoned any more"
+        )
 
 
 def _require_known(exp_uuid: UUID, wanted: Sequence[UUID], found: Sequence[SuggestionRow]) -> None:
-    known = {one.suggestion_uuid for one in found}
+    known = {suggestion.suggestion_uuid for suggestion in found}
     unknown = [(f"suggestion_uuids.{i}", uuid) for i, uuid in enumerate(wanted) if uuid not in known]
     if unknown:
         raise _unknown(exp_uuid, unknown)

@@ -1,4 +1,4 @@
-"""Which suggestion each run belongs to: the one it names, or a pending one with its configuration."""
+"""Find the suggestion of each run: the suggestion that the run names, or a pending one with its configuration."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from autotune_wire.problems import FieldProblem
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A checked run and its suggestion, None where it has none."""
+    """A checked run; its ``suggestion`` is None if the run belongs to none."""
 
     covars: Configuration
     outcome: Outcome
@@ -32,8 +32,8 @@ async def link(work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: C
     """Check each run and find its suggestion.
 
     Raises:
-        InvalidError: If a configuration does not lie in the space, a response is not the experiment's, or a suggestion
-            is not.
+        InvalidError: If a configuration does not lie in the space, or a response or a suggestion is not the
+            experiment's.
         AlreadyToldError: If a suggestion has its observation already.
     """
     spaces = await list_spaces(work, row.exp_uuid) if row.space_revision else []
@@ -49,8 +49,9 @@ async def link(work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: C
         covars = run.covars
         if run.suggestion_uuid is None:
             covars = checked_configuration(row.space, covars, field, earlier=earlier)
-            found = next((place for place, one in enumerate(pending) if is_same(row.space, one.covars, covars)), None)
-            suggestion = None if found is None else pending.pop(found)
+            same = (place for place, other in enumerate(pending) if is_same(row.space, other.covars, covars))
+            place = next(same, None)
+            suggestion = None if place is None else pending.pop(place)
         else:
             suggestion = named[run.suggestion_uuid]
             added = backfill_of(space for space in spaces if space.seq > suggestion.seq)
@@ -63,9 +64,10 @@ async def link(work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: C
 async def _named(
     work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: Callable[[int], str]
 ) -> dict[UUID, SuggestionRow]:
-    """Find the suggestions that runs name, all with one query; each is pending and named once."""
+    """Find the suggestions that runs name, with one query, and check that each is named once and not told yet."""
     uuids = [run.suggestion_uuid for run in runs if run.suggestion_uuid is not None]
-    found = {one.suggestion_uuid: one for one in await list_suggestions(work, row.exp_uuid, uuids)} if uuids else {}
+    suggestions = await list_suggestions(work, row.exp_uuid, uuids) if uuids else []
+    found = {suggestion.suggestion_uuid: suggestion for suggestion in suggestions}
     seen: set[UUID] = set()
     for index, run in enumerate(runs):
         uuid = run.suggestion_uuid
@@ -76,18 +78,18 @@ async def _named(
             message = f"is no suggestion of experiment {row.exp_uuid}"
             raise InvalidError.of([FieldProblem(field=field, message=message, value=str(uuid))])
         if uuid in seen:
-            raise AlreadyToldError(f"suggestion {uuid} is told twice in one body")
+            raise AlreadyToldError(f"suggestion {uuid} is told twice in one request: leave one of the two runs out")
         if found[uuid].state == TOLD:
             stored = _stored(await get_observation_of(work, uuid, row.exp_uuid))
-            problem = FieldProblem(field=field, message=f"its {stored} is stored", value=str(uuid))
-            raise AlreadyToldError(f"suggestion {uuid} was told already, {stored}", [problem])
+            problem = FieldProblem(field=field, message=f"was told already, with {stored}", value=str(uuid))
+            raise AlreadyToldError(f"suggestion {uuid} was told already, with {stored}", [problem])
         seen.add(uuid)
     return found
 
 
 def _stored(observation: ObservationRow | None) -> str:
     if observation is None or observation.status == "failed":
-        return "failure"
+        return "a failure"
     if len(observation.responses) == 1:
         return f"response {observation.response}"
     return "responses " + ", ".join(f"{name} {value}" for name, value in observation.responses.items())

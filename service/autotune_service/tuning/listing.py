@@ -1,4 +1,4 @@
-"""A user's experiments by pages: what did not change since it was last listed is not read and shaped again."""
+"""A user's experiments by pages; an experiment that has not changed since the last listing is not read again."""
 
 import json
 from uuid import UUID
@@ -16,15 +16,15 @@ _MAX_BYTES = 32 << 20
 class Listing:
     """Pages of experiments as JSON.
 
-    Reading and shaping a thousand experiments takes a fifth of a second, and of those that somebody looks at again all
-    but a few are as they were. So each is kept as JSON with its stamp, those that were asked for last.
+    Reading a thousand experiments and writing them as JSON takes a fifth of a second. Between two listings most of
+    them do not change. So the experiments that were listed last are kept as JSON, each with its stamp.
     """
 
     def __init__(self) -> None:
-        self._shaped: LRUCache[UUID, tuple[Stamp, bytes]] = LRUCache(_MAX_BYTES, getsizeof=lambda one: len(one[1]))
+        self._shaped: LRUCache[UUID, tuple[Stamp, bytes]] = LRUCache(_MAX_BYTES, getsizeof=lambda entry: len(entry[1]))
 
     async def page(self, store: Store, user_uuid: UUID, query: PageQuery) -> bytes:
-        """Give a page of a user's experiments, newest first, as the JSON of an ``ExperimentPage``."""
+        """Return a page of a user's experiments, newest first, as the JSON of an ``ExperimentPage``."""
         before = cursor_of(query)
         async with store.work() as work:
             stamps = await list_stamps(work, user_uuid, before, query.limit + 1)

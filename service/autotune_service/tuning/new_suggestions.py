@@ -1,4 +1,4 @@
-"""From what the engine suggests to suggestions that are stored, and the events that announce them."""
+"""Build the rows of what an engine run suggests, and the events that announce them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,13 +31,20 @@ class NewSuggestion:
 
     @property
     def expected_gain(self) -> float | None:
-        """What it is expected to gain on the best, in the primary response's unit; None where nothing tells."""
+        """The expected improvement on the best response, in its unit; None if the acquisition is of another kind."""
         return self.acquisition if self.acquisition_kind == "expected_improvement" else None
 
 
 @dataclass(frozen=True, slots=True)
 class EngineRun:
-    """What an engine run gave; ``seconds`` is how long it took."""
+    """The suggestions of an engine run.
+
+    Attributes:
+        suggestions: The suggestions, in the order in which the engine chose them.
+        best_predicted: The run's configuration that the model expects to be best, and the prediction for it.
+        engine_version: The version of the engine.
+        seconds: How long the run took.
+    """
 
     suggestions: Sequence[NewSuggestion]
     best_predicted: tuple[Configuration, Predicted] | None = None
@@ -52,21 +59,28 @@ async def still_new(
     suggestions: Sequence[NewSuggestion],
     pending: Sequence[SuggestionRow],
 ) -> list[NewSuggestion]:
-    """Leave out what was told, taken or suggested while the engine ran: it could not know, and suggests it again.
+    """Return the suggestions whose configurations were not told, taken or suggested while the engine ran.
+
+    The engine could not know what came while it ran, and may suggest the same again.
 
     Args:
         work: The transaction that stores the suggestions.
-        snapshot: What the engine knew.
+        snapshot: The experiment as the engine knew it.
         row: The experiment as it is now.
-        suggestions: What the engine suggests; none of it is left where the space has changed.
-        pending: What is pending now.
+        suggestions: The engine's suggestions; none of them is returned if the space has changed.
+        pending: The suggestions that are pending now.
     """
     if row.space_revision != snapshot.experiment.space_revision:
         return []
-    known = {one.suggestion_uuid for one in snapshot.pending}
-    told = await list_counted(work, row.exp_uuid, after=snapshot.experiment.last_seq)
-    arrived = [one.covars for one in told] + [one.covars for one in pending if one.suggestion_uuid not in known]
-    return [one for one in suggestions if not any(is_same(row.space, one.covars, covars) for covars in arrived)]
+    known = {suggestion.suggestion_uuid for suggestion in snapshot.pending}
+    observations = await list_counted(work, row.exp_uuid, after=snapshot.experiment.last_seq)
+    arrived = [observation.covars for observation in observations]
+    arrived += [suggestion.covars for suggestion in pending if suggestion.suggestion_uuid not in known]
+    return [
+        suggestion
+        for suggestion in suggestions
+        if not any(is_same(row.space, suggestion.covars, covars) for covars in arrived)
+    ]
 
 
 def suggestion_rows(
@@ -78,7 +92,7 @@ def suggestion_rows(
     fixed: Configuration | None = None,
     fixed_key: str | None = None,
 ) -> list[SuggestionRow]:
-    """Build the row of each suggestion, announced by the events from ``first_seq`` on."""
+    """Build the row of each suggestion; the events from ``first_seq`` on announce them, one event each."""
     primary, _ = primary_of(snapshot.experiment.responses)
     return [
         SuggestionRow(
@@ -86,14 +100,14 @@ def suggestion_rows(
             exp_uuid=snapshot.experiment.exp_uuid,
             seq=first_seq + index,
             state=OPEN,
-            covars=one.covars,
-            source=one.source,
-            reason=one.reason,
-            mean=one.predictions[primary].mean if primary in one.predictions else None,
-            sd=one.predictions[primary].sd if primary in one.predictions else None,
-            predictions={name: predicted.model_dump() for name, predicted in one.predictions.items()},
-            acquisition=one.acquisition,
-            acquisition_kind=one.acquisition_kind,
+            covars=suggestion.covars,
+            source=suggestion.source,
+            reason=suggestion.reason,
+            mean=suggestion.predictions[primary].mean if primary in suggestion.predictions else None,
+            sd=suggestion.predictions[primary].sd if primary in suggestion.predictions else None,
+            predictions={name: predicted.model_dump() for name, predicted in suggestion.predictions.items()},
+            acquisition=suggestion.acquisition,
+            acquisition_kind=suggestion.acquisition_kind,
             engine_version=engine_run.engine_version,
             seed=snapshot.experiment.seed,
             data_rev=snapshot.data_rev,
@@ -103,12 +117,12 @@ def suggestion_rows(
             fixed_key=fixed_key,
             created_at=now,
         )
-        for index, one in enumerate(suggestions)
+        for index, suggestion in enumerate(suggestions)
     ]
 
 
 def best_predicted_of(row: ExperimentRow, engine_run: EngineRun, data_rev: int) -> dict[str, Any]:
-    """Give what the experiment's row keeps of the best predicted run; nothing where it knows of newer data."""
+    """Return the column of an experiment that stores the best predicted run; empty if it holds one of newer data."""
     if engine_run.best_predicted is None or (row.best_predicted is not None and row.best_predicted.data_rev > data_rev):
         return {}
     covars, predicted = engine_run.best_predicted
@@ -116,11 +130,19 @@ def best_predicted_of(row: ExperimentRow, engine_run: EngineRun, data_rev: int) 
 
 
 def created_events(rows: Sequence[SuggestionRow], superseded: Sequence[SuggestionRow]) -> list[NewEvent]:
-    """Announce suggestions; the first one's event names all that they replace, and where none comes, one of its own."""
-    replaced = [str(one.suggestion_uuid) for one in superseded]
+    """Build the events that announce suggestions.
+
+    The first event names all suggestions that are superseded. If there are no new ones, a separate event does so.
+    """
+    replaced = [str(suggestion.suggestion_uuid) for suggestion in superseded]
     if replaced and not rows:
         return [("suggestion_superseded", {"superseded": replaced})]
     return [
         ("suggestion_created", {**row.to_wire().model_dump(mode="json"), "superseded": [] if index else replaced})
         for index, row in enumerate(rows)
     ]
+
+
+def failure_events(failure: str | None, data_rev: int) -> list[NewEvent]:
+    """Build the event that announces why the model failed on a revision of the data; none if it did not fail."""
+    return [] if failure is None else [("engine_failed", {"reason": failure, "data_rev": data_rev})]

@@ -1,4 +1,4 @@
-"""A request that changes something is done once, however often it is sent: those with the same key are one."""
+"""Do a request that changes something once, however often it is sent: requests with the same key count as one."""
 
 import json
 from collections.abc import Awaitable, Iterable
@@ -18,7 +18,7 @@ KEPT_FOR = timedelta(days=7)
 """How long a reply is kept."""
 
 _DONE = 200
-_RUNNING = "the request with this Idempotency-Key is at work: send it again"
+_RUNNING = "a request with this Idempotency-Key is still being worked on: send it again in a few seconds"
 
 
 class _DoneBefore(Exception):  # noqa: N818 -- no error: the work of the request is done
@@ -28,16 +28,16 @@ class _DoneBefore(Exception):  # noqa: N818 -- no error: the work of the request
 
 
 class Once:
-    """One request of a user; without a key it is done as often as it comes.
+    """A request of a user; a request without a key is done as often as it comes.
 
-    A use case calls ``begin`` first in its transaction and ``keep`` last, or runs what ``kept`` gives with its last
-    change: what it does and its reply are then stored together or not at all. One of several transactions calls
-    ``begin`` first in each of them, and runs what ``note`` gives where it takes what its reply will name.
+    A use case calls ``begin`` first in its transaction and ``keep`` last, or runs the queries of ``kept`` with its last
+    change: its changes and its reply are then stored together or not at all. A use case of several transactions calls
+    ``begin`` first in each of them, and runs the queries of ``note`` where it leases the suggestions of its reply.
 
     Args:
-        user_uuid: Who sends it.
-        key: The name that the sender gave it.
-        body_hash: Of all that it asks for.
+        user_uuid: The user who sends the request.
+        key: The name that the sender gave the request: its Idempotency-Key.
+        body_hash: The hash of all that the request asks for.
     """
 
     def __init__(self, user_uuid: UUID | None = None, key: str | None = None, body_hash: bytes = b"") -> None:
@@ -48,24 +48,26 @@ class Once:
 
     @property
     def has_key(self) -> bool:
-        """Whether it can be known again."""
+        """Whether the request has a key, by which it is recognised when it is sent again."""
         return self._key is not None
 
     async def reply(self, reply_type: type[R], act: Awaitable[R]) -> R:
-        """Do what is asked, or return the reply of the time when it was done."""
+        """Do the request and return its reply; if it was done before, return the reply of that time."""
         try:
             return await act
         except _DoneBefore as before:
             return reply_type.model_validate_json(before.reply)
 
     async def begin(self, work: Work) -> list[UUID]:
-        """Start, or go on, unless it was done before.
+        """Begin the request, or go on with it.
+
+        If the request was done before, the use case ends here, and ``reply`` returns the stored reply.
 
         Returns:
-            All that was noted, where it was begun before and not brought to its end.
+            The suggestions that ``note`` has stored, if the request was begun before and interrupted.
 
         Raises:
-            RequestRunningError: If the same request, sent a second time, is at work.
+            RequestRunningError: If the same request, sent a second time, is still being worked on.
             KeyReusedError: If the key belongs to a request that asks for something else.
         """
         if self._key is None or self._user_uuid is None:
@@ -77,15 +79,18 @@ class Once:
             raise KeyReusedError("this Idempotency-Key belongs to another request: give each request its own")
         if row is not None and row.status is not None:
             raise _DoneBefore(row.reply)
-        noted = [] if row is None else [UUID(one) for one in json.loads(row.reply)]
+        noted = [] if row is None else [UUID(uuid) for uuid in json.loads(row.reply)]
         if self._noted is None:
             self._noted = noted
         elif noted != self._noted:
-            raise RequestRunningError(_RUNNING)  # the other one took something since
+            raise RequestRunningError(_RUNNING)  # the other one has leased suggestions since
         return noted
 
     async def begin_alone(self, store: Store) -> list[UUID]:
-        """Start, unless it was done before, where something has to be looked at before the first transaction.
+        """Begin the request in a transaction of its own, for a use case that reads before its first change.
+
+        Returns:
+            As ``begin``.
 
         Raises:
             RequestRunningError: As ``begin``.
@@ -100,12 +105,12 @@ class Once:
         """Build the queries that store how far a request of several transactions came.
 
         Args:
-            uuids: The suggestions that this transaction takes for the request.
+            uuids: The suggestions that this transaction leases for the request.
         """
         if not self.has_key:
             return []
         self._noted = [*(self._noted or ()), *uuids]
-        return self._stored(None, json.dumps([str(one) for one in self._noted]))
+        return self._stored(None, json.dumps([str(uuid) for uuid in self._noted]))
 
     async def keep(self, work: Work, reply: Reply) -> None:
         """Store the reply."""
@@ -113,7 +118,7 @@ class Once:
             await work.run(query)
 
     def kept(self, reply: Reply) -> list[Filled]:
-        """Build the queries that store the reply; none where there is no key."""
+        """Build the queries that store the reply; none if the request has no key."""
         return self._stored(_DONE, reply.model_dump_json()) if self.has_key else []
 
     async def keep_alone(self, store: Store, reply: Reply) -> None:

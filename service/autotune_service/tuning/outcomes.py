@@ -1,4 +1,4 @@
-"""What came of a run, by the names of the experiment's responses."""
+"""The outcome of a run: its status, and what was measured by the names of the experiment's responses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from autotune_wire.space import listed
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was measured; ``response`` is the primary objective, None where it was not."""
+    """The outcome of a run; ``response`` is the value of the primary objective, None if that was not measured."""
 
     status: Status
     response: float | None
@@ -21,23 +21,23 @@ class Outcome:
 
 
 def outcome_of(responses: Mapping[str, Response], run: Told, field: str) -> Outcome:
-    """Give what a run tells, by response.
+    """Return the outcome of a run, by the names of the experiment's responses.
 
     Args:
         responses: The experiment's responses by name.
         run: The run.
-        field: Where the run's configuration stands in the body, for the messages.
+        field: The field of the body that holds the run's configuration, for the messages.
 
     Raises:
-        InvalidError: If a response is not the experiment's, or it has several and the run does not name its own.
+        InvalidError: If a response is not the experiment's, or is not named although the experiment has several.
     """
     names = list(responses)
     if run.response is not None and len(names) > 1:
-        message = f"this experiment has several responses, give them as responses: {listed(names)}"
+        message = f"this experiment has several responses, give them by name in responses: {listed(names)}"
         raise InvalidError.of([FieldProblem(field=beside(field, "response"), message=message, value=run.response)])
-    told = {names[0]: run.response} if run.response is not None else run.responses or {}
+    measured = {names[0]: run.response} if run.response is not None else run.responses or {}
     sds = {names[0]: run.sd} if run.sd is not None else run.sds or {}
-    unknown = [name for name in told if name not in responses]
+    unknown = [name for name in measured if name not in responses]
     if unknown:
         message = f"is no response of this experiment; it has {listed(names)}"
         raise InvalidError.of(
@@ -46,12 +46,12 @@ def outcome_of(responses: Mapping[str, Response], run: Told, field: str) -> Outc
     primary, _ = primary_of(responses)
     return Outcome(
         status=run.status,
-        response=told.get(primary),
-        responses={name: float(told[name]) for name in names if name in told},
+        response=measured.get(primary),
+        responses={name: float(measured[name]) for name in names if name in measured},
         sds={name: float(sds[name]) for name in names if name in sds},
     )
 
 
 def beside(field: str, other: str) -> str:
-    """Name another field of the run whose configuration stands in ``field``."""
+    """Return the name of another field of the run whose configuration is in ``field``."""
     return field.removesuffix("covars") + other

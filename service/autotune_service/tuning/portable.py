@@ -1,4 +1,4 @@
-"""Give one experiment as a document, and make one of it: of the same service or another one."""
+"""Export an experiment as a document, and import such a document of this service or of another one."""
 
 import asyncio
 import json
@@ -42,7 +42,7 @@ _LISTS = ("spaces", "suggestions", "observations", "versions", "events")
 
 
 async def export_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID) -> bytes:
-    """Give all that is known of a user's experiment, as it stands at one moment; see ``ExperimentExport``.
+    """Return all that is stored of a user's experiment at one moment, as the JSON of an ``ExperimentExport``.
 
     Raises:
         NotFoundError: If the user has no such experiment.
@@ -58,18 +58,18 @@ async def export_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID) -> by
         "autotune_version": version("autotune-bo"),
         "time_exported": datetime.now(UTC).isoformat(),
     }
-    # Postgres wrote the rows as JSON: putting them together as texts keeps every digit and takes no time.
+    # Postgres wrote the rows as JSON: joining these texts keeps every digit and costs no parsing.
     parts = [json.dumps(made)[1:-1], f'"experiment":{experiment}']
     parts += [f'"{name}":[{",".join(chunks)}]' for name, chunks in lists.items()]
     return f"{{{','.join(parts)}}}".encode()
 
 
 def read_export(document: Any) -> ExperimentExport:
-    """Check a document from outside; with many observations it takes seconds.
+    """Check a document that a user sends; with many observations the check takes seconds.
 
     Raises:
         ValidationError: If a field is missing, unknown or of another type, or something is too large.
-        InvalidError: If its parts do not fit together.
+        InvalidError: If the parts of the document do not fit together.
     """
     check_plain(document)
     export = ExperimentExport.model_validate(document)
@@ -80,37 +80,38 @@ def read_export(document: Any) -> ExperimentExport:
 async def import_experiment(
     store: Store, user_uuid: UUID, export: ExperimentExport, once: Once = ALWAYS, limits: Limits = DEFAULT_LIMITS
 ) -> Experiment:
-    """Store a checked document as a new experiment of the user: all has new uuids, and the same seqs.
+    """Store a checked document as a new experiment of the user, with new uuids and the same seqs.
 
     Raises:
-        LimitReachedError: If the user has as many as there may be, or it has more observations than may be.
+        LimitReachedError: If the user has as many experiments as are allowed, or the document has too many
+            observations.
     """
     if len(export.observations) > limits.observations:
         raise LimitReachedError(
-            f"an experiment may have {limits.observations} observations here, and this one has "
-            f"{len(export.observations)}"
+            f"an experiment may have at most {limits.observations} observations on this service, and this document has "
+            f"{len(export.observations)}: ask the operator to raise the limit"
         )
     rows = await asyncio.to_thread(_Import(user_uuid, export).rows)
     async with store.work() as work:
         await once.begin(work)
         await add_imported(work, rows)
-        await require_room(work, user_uuid, limits, n_new=0)  # last, as it keeps the user's others waiting
+        await require_room(work, user_uuid, limits, n_new=0)  # last, as the user's other new experiments then wait
         call_worker(work, rows.experiment["exp_uuid"])
-        told = (await get_experiment(work, rows.experiment["exp_uuid"], user_uuid)).to_wire()
-        await once.keep(work, told)
-    return told
+        imported = (await get_experiment(work, rows.experiment["exp_uuid"], user_uuid)).to_wire()
+        await once.keep(work, imported)
+    return imported
 
 
 class _Import:
-    """The rows of a document's experiment, under new uuids."""
+    """Builds the rows of a document's experiment, under new uuids."""
 
     def __init__(self, user_uuid: UUID, export: ExperimentExport) -> None:
         self._user_uuid = user_uuid
         self._export = export
         self._exp_uuid = uuid4()
         self._primary, self._objective = primary_of(export.experiment.responses)
-        self._suggestions = _new(one.suggestion_uuid for one in export.suggestions)
-        self._observations = _new(one.observation_uuid for one in export.observations)
+        self._suggestions = _new_uuids(suggestion.suggestion_uuid for suggestion in export.suggestions)
+        self._observations = _new_uuids(observation.observation_uuid for observation in export.observations)
 
     def rows(self) -> ImportedRows:
         export = self._export
@@ -119,18 +120,18 @@ class _Import:
             spaces=[
                 {
                     "exp_uuid": self._exp_uuid,
-                    "revision": one.revision,
-                    "covars": stored_space(one.covars),
-                    "constraints": stored_constraints(one.constraints),
-                    "backfill": one.backfill,
-                    "seq": one.seq,
-                    "created_at": one.time_created,
+                    "revision": space.revision,
+                    "covars": stored_space(space.covars),
+                    "constraints": stored_constraints(space.constraints),
+                    "backfill": space.backfill,
+                    "seq": space.seq,
+                    "created_at": space.time_created,
                 }
-                for one in export.spaces
+                for space in export.spaces
             ],
-            suggestions=[self._suggestion(one) for one in export.suggestions],
-            observations=[self._observation(one) for one in export.observations],
-            versions=[self._version(one) for one in export.versions],
+            suggestions=[self._suggestion(suggestion) for suggestion in export.suggestions],
+            observations=[self._observation(observation) for observation in export.observations],
+            versions=[self._version(observation) for observation in export.versions],
             events=self._events(),
         )
 
@@ -138,14 +139,14 @@ class _Import:
         own, newest = self._export.experiment, self._export.spaces[-1]
         best = best_of(self._export)
         has_contexts = any(covariate.role == "context" for covariate in newest.covars.values())
-        told = own.model_dump(mode="json", include={"responses", "stop", "stopped", "best_predicted"})
-        kept = own.model_dump(
+        documents = own.model_dump(mode="json", include={"responses", "stop", "stopped", "best_predicted"})
+        scalars = own.model_dump(
             include={"name", "description", "engine", "model_type", "acq_func", "seed", "state"}
             | {"n_observations", "last_seq", "data_rev", "fit_rev"}
         )
         return {
-            **told,
-            **kept,
+            **documents,
+            **scalars,
             "exp_uuid": self._exp_uuid,
             "owner_uuid": self._user_uuid,
             "covars": stored_space(newest.covars),
@@ -157,42 +158,41 @@ class _Import:
             "best_observation_uuid": None if best is None else self._observations[best.observation_uuid],
             "best_response": None if best is None else best.responses[self._primary],
             "best_covars": None if best is None else best.covars,
-            "n_open": sum(one.state == OPEN and not one.fixed for one in self._export.suggestions),
+            "n_open": sum(suggestion.state == OPEN and not suggestion.fixed for suggestion in self._export.suggestions),
             "n_wanted": 0 if has_contexts else 1,
         }
 
-    def _suggestion(self, one: PortableSuggestion) -> _Row:
-        kept = one.model_dump(exclude={"suggestion_uuid", "worker", "time_created"})
+    def _suggestion(self, suggestion: PortableSuggestion) -> _Row:
         return {
-            **kept,
-            "suggestion_uuid": self._suggestions[one.suggestion_uuid],
+            **suggestion.model_dump(exclude={"suggestion_uuid", "worker", "time_created"}),
+            "suggestion_uuid": self._suggestions[suggestion.suggestion_uuid],
             "exp_uuid": self._exp_uuid,
-            "fixed_key": key_of(one.fixed) if one.fixed else None,
-            "lease_by": one.worker,
-            "created_at": one.time_created,
+            "fixed_key": key_of(suggestion.fixed) if suggestion.fixed else None,
+            "lease_by": suggestion.worker,
+            "created_at": suggestion.time_created,
         }
 
-    def _observation(self, one: PortableObservation) -> _Row:
-        suggested = None if one.suggestion_uuid is None else self._suggestions[one.suggestion_uuid]
-        return self._measured(one, one.observation_uuid) | {"suggestion_uuid": suggested}
+    def _observation(self, observation: PortableObservation) -> _Row:
+        uuid = observation.suggestion_uuid
+        return self._measured(observation) | {"suggestion_uuid": None if uuid is None else self._suggestions[uuid]}
 
-    def _version(self, one: PortableVersion) -> _Row:
-        # Who wrote it was a user of the service that it comes from.
-        return self._measured(one, one.observation_uuid) | {"reason": one.reason, "user_uuid": None}
+    def _version(self, corrected: PortableVersion) -> _Row:
+        # The user who corrected it is a user of the service that the document comes from.
+        return self._measured(corrected) | {"reason": corrected.reason, "user_uuid": None}
 
-    def _measured(self, one: PortableObservation | PortableVersion, observation_uuid: UUID) -> _Row:
+    def _measured(self, observed: PortableObservation | PortableVersion) -> _Row:
         return {
             "exp_uuid": self._exp_uuid,
-            "observation_uuid": self._observations[observation_uuid],
-            "seq": one.seq,
-            "version": one.version,
-            "covars": one.covars,
-            "response": one.responses.get(self._primary),
-            "responses": one.responses,
-            "sds": one.sds,
-            "status": one.status,
-            "is_excluded": one.is_excluded,
-            "created_at": one.time_created,
+            "observation_uuid": self._observations[observed.observation_uuid],
+            "seq": observed.seq,
+            "version": observed.version,
+            "covars": observed.covars,
+            "response": observed.responses.get(self._primary),
+            "responses": observed.responses,
+            "sds": observed.sds,
+            "status": observed.status,
+            "is_excluded": observed.is_excluded,
+            "created_at": observed.time_created,
         }
 
     def _events(self) -> list[_Row]:
@@ -204,14 +204,14 @@ class _Import:
         return [
             {
                 "exp_uuid": self._exp_uuid,
-                "seq": one.seq,
-                "type": one.type,
-                "created_at": one.time_created,
-                "data": renamed(one.data, names),
+                "seq": event.seq,
+                "type": event.type,
+                "created_at": event.time_created,
+                "data": renamed(event.data, names),
             }
-            for one in self._export.events
+            for event in self._export.events
         ]
 
 
-def _new(uuids: Iterable[UUID]) -> dict[UUID, UUID]:
+def _new_uuids(uuids: Iterable[UUID]) -> dict[UUID, UUID]:
     return {uuid: uuid4() for uuid in uuids}

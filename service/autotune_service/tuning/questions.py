@@ -1,4 +1,4 @@
-"""Put questions to the engine and read its replies; a question that was asked before has its reply at once."""
+"""Put questions to the engine and read the replies; a question that was put before has its reply at once."""
 
 import json
 from collections.abc import Sequence
@@ -28,42 +28,42 @@ from autotune_wire.space import Space
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What somebody wants to know of an experiment; the same question has the same key."""
+    """A question about an experiment; equal questions have equal keys."""
 
     kind: QuestionKind
     body: dict[str, Any]
 
     @property
     def key(self) -> str:
-        """The question in short."""
+        """The hash of the question's body."""
         return key_of(self.body)
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyAtRev:
-    """A reply, and the revision of the data that it knows."""
+    """A reply, and the revision of the data that the reply was computed from."""
 
     reply: dict[str, Any]
     data_rev: int
 
 
 def insights_question() -> Question:
-    """Ask what the model has learnt."""
+    """Build the question for the insights into an experiment."""
     return Question("insights", {})
 
 
 def predict_question(
     row: ExperimentRow, configurations: Sequence[Configuration], spaces: Sequence[Space] = ()
 ) -> Question:
-    """Ask what the model expects of configurations.
+    """Build the question for the predictions of configurations.
 
     Args:
         row: The experiment.
-        configurations: Any that could be told: what was run outside today's space is asked about, too.
-        spaces: The revisions of its space; none where it has but one.
+        configurations: The configurations. Each may lie in a former revision of the space, as a run may.
+        spaces: The revisions of the experiment's space; may be empty if there is only one.
 
     Raises:
-        InvalidError: If one lies in no revision of the space.
+        InvalidError: If a configuration lies in no revision of the space.
     """
     checked = [
         checked_configuration(row.space, covars, f"configurations.{index}", earlier=spaces)
@@ -80,20 +80,19 @@ async def reply_to(
     data_rev: int,
     limits: Limits = DEFAULT_LIMITS,
 ) -> ReplyAtRev | None:
-    """Return the reply to a question; where there is none yet, put the question.
+    """Return the reply to a question; if there is none yet, put the question.
 
     Args:
         question: The question.
-        data_rev: What the reply must know.
-        limits: How many questions may wait.
+        data_rev: The reply must be computed from this revision of the data or a newer one.
 
     Returns:
-        None while there is no reply.
+        The reply, or None while there is none.
 
     Raises:
         NotFoundError: If the user has no such experiment.
-        EngineFailedError: If the engine failed on it.
-        BusyError: If too many questions wait.
+        EngineFailedError: If the engine failed on the question.
+        BusyError: If too many questions wait for the engine.
     """
     async with store.work() as work:
         row = await get_experiment(work, exp_uuid, user_uuid)
@@ -105,7 +104,7 @@ async def reply_to(
             await add_question(work, exp_uuid, question.kind, question.key, question.body, row.data_rev)
             call_worker(work, exp_uuid)
         elif is_known and found.state == "failed":
-            await delete_question(work, found)  # whoever asks next has it tried again
+            await delete_question(work, found)  # so that the next request has the engine try again
     if found is None or not is_known:
         return None
     raise_failure(found)
@@ -114,26 +113,29 @@ async def reply_to(
 
 
 async def require_room_for_question(work: Work, limits: Limits) -> None:
-    """Refuse another question where the engine has enough of them.
+    """Check that one more question may wait for the engine.
 
     Raises:
-        BusyError: If as many wait as may.
+        BusyError: If as many questions wait as are allowed.
     """
     if await count_waiting(work) >= limits.waiting:
-        raise BusyError(f"{limits.waiting} questions wait for the engine: ask again, or have it more processes")
+        raise BusyError(
+            f"the service is busy: {limits.waiting} predictions, insights and asks with fixed values are waiting to be "
+            "computed; try again in a few seconds"
+        )
 
 
 def raise_failure(question: QuestionRow) -> None:
     """Raise the error of a question that failed.
 
     Raises:
-        EngineFailedError: If it failed.
+        EngineFailedError: If the question failed.
     """
     if question.state == "failed":
-        raise EngineFailedError(f"the engine could not answer: {question.failure}")
+        raise EngineFailedError(f"the engine failed ({question.failure}): ask again to have it try once more")
 
 
 def key_of(value: Any) -> str:
-    """Give a short text that tells one JSON value from another; the order of names makes no difference."""
+    """Return a hash of a JSON value; the order of the names in an object makes no difference."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What the engine is to know of an experiment: everything up to one moment."""
+"""All that the engine is to know of an experiment, read at one moment."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from autotune_wire.space import Space
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An experiment as it stood, with the revisions of its space, the data that count and what is pending."""
+    """An experiment at one moment: its row, all spaces, the observations that count and the pending suggestions."""
 
     experiment: ExperimentRow
     spaces: list[SpaceRow]
@@ -25,33 +25,33 @@ class Snapshot:
     @property
     def former_spaces(self) -> list[Space]:
         """The spaces that the experiment had before, oldest first."""
-        return [one.space for one in self.spaces[:-1]]
+        return [revision.space for revision in self.spaces[:-1]]
 
     def in_newest_space(self, covars: Configuration) -> Configuration:
-        """Give a configuration of any revision as one of the newest: with what was added since."""
+        """Return a configuration of any revision with the backfill values of the covariates that were added since."""
         return backfilled(self.experiment.space, covars, backfill_of(self.spaces))
 
     @property
     def data_rev(self) -> int:
-        """The revision of the data that this is."""
+        """The revision of the experiment's data."""
         return self.experiment.data_rev
 
 
 async def read_snapshot(work: Work, row: ExperimentRow) -> Snapshot:
-    """Read all that belongs to an experiment, whose row the caller keeps from changing.
+    """Read the snapshot of an experiment whose row the caller has locked.
 
-    New data replace every open suggestion, so those that do not know the newest are pending no more. What was
-    abandoned counts as pending until newer data come: the same data would have the engine propose it again.
+    New data replace every open suggestion, so an open suggestion that does not know the newest data is not pending. An
+    abandoned suggestion counts as pending until newer data come: from the same data the engine would suggest it again.
     """
     pending = await list_pending(work, row.exp_uuid) + await list_abandoned(work, row.exp_uuid, row.data_rev)
     return Snapshot(
         experiment=row,
         spaces=await list_spaces(work, row.exp_uuid),
         observations=await list_counted(work, row.exp_uuid),
-        pending=[one for one in pending if not one.is_open or one.data_rev >= row.data_rev],
+        pending=[suggestion for suggestion in pending if not suggestion.is_open or suggestion.data_rev >= row.data_rev],
     )
 
 
 def backfill_of(spaces: Iterable[SpaceRow]) -> Configuration:
-    """Give the values that runs had of all the covariates that were added since."""
-    return {name: value for one in spaces for name, value in one.backfill.items()}
+    """Return the backfill values of all covariates that these revisions of a space added, by covariate."""
+    return {name: value for revision in spaces for name, value in revision.backfill.items()}

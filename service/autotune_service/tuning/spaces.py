@@ -1,4 +1,4 @@
-"""Change the space of an experiment under way, and list what it was."""
+"""Change the space of a running experiment, and list the revisions of the space."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -26,11 +26,11 @@ from autotune_wire.experiments import Experiment, SpaceEdit
 
 
 async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceEdit, once: Once = ALWAYS) -> Experiment:
-    """Give an experiment a new space; what was told stays, what is open is computed anew.
+    """Change the space of an experiment; observations stay, open suggestions are computed anew.
 
     Raises:
         NotFoundError: If the user has no such experiment.
-        ExperimentClosedError: If it is closed.
+        ExperimentClosedError: If the experiment is closed.
         InvalidError: If the runs so far forbid a change, no configuration meets the constraints, or no engine could
             serve the new space.
     """
@@ -59,22 +59,23 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
             created_at=now,
         )
         await add_space(work, revision)
-        open_ones = [one.suggestion_uuid for one in await list_pending(work, exp_uuid) if one.is_open]
+        pending = await list_pending(work, exp_uuid)
+        superseded = [suggestion.suggestion_uuid for suggestion in pending if suggestion.is_open]
         data = revision.to_wire().model_dump(mode="json", exclude={"seq", "time_created"})
-        event = {**data, "changes": changes, "superseded": [str(uuid) for uuid in open_ones]}
+        event = {**data, "changes": changes, "superseded": [str(uuid) for uuid in superseded]}
         call_worker(work, exp_uuid)
         values = _values(revision, row)
-        await record(work, row, now, [("space_changed", event)], values, set_state(open_ones, SUPERSEDED))
-        told = (await get_experiment(work, exp_uuid, user_uuid)).to_wire()
-        await once.keep(work, told)
-    return told
+        await record(work, row, now, [("space_changed", event)], values, set_state(superseded, SUPERSEDED))
+        edited = (await get_experiment(work, exp_uuid, user_uuid)).to_wire()
+        await once.keep(work, edited)
+    return edited
 
 
 async def list_revisions(store: Store, user_uuid: UUID, exp_uuid: UUID) -> SpaceRevisions:
-    """Give the revisions of an experiment's space, oldest first."""
+    """List the revisions of an experiment's space, oldest first."""
     async with store.work() as work:
         await get_experiment(work, exp_uuid, user_uuid)
-        return SpaceRevisions(spaces=[one.to_wire() for one in await list_spaces(work, exp_uuid)])
+        return SpaceRevisions(spaces=[revision.to_wire() for revision in await list_spaces(work, exp_uuid)])
 
 
 def _constraints(row: ExperimentRow, edit: SpaceEdit) -> list[Constraint]:
@@ -82,7 +83,7 @@ def _constraints(row: ExperimentRow, edit: SpaceEdit) -> list[Constraint]:
 
 
 def _values(revision: SpaceRow, row: ExperimentRow) -> dict[str, Any]:
-    data_rev = row.data_rev + 1  # so that the engine looks again, as it does at new data
+    data_rev = row.data_rev + 1  # so that the next suggestion is computed, as after new data
     has_contexts = any(covariate.role == "context" for covariate in revision.space.values())
     return {
         "covars": stored_space(revision.space),

@@ -1,4 +1,4 @@
-"""Stop rules: have nothing more proposed when one is met, and go on when somebody says so."""
+"""Stop rules: once a rule is met, nothing more is suggested until somebody resumes the experiment."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -22,55 +22,61 @@ from autotune_wire.responses import objectives_of, primary_of
 from autotune_wire.stopping import Stopped, StopRules, stop_problems
 
 _Stop = tuple[dict[str, Any], NewEvent]
-"""What the experiment's row keeps of a stop, and the event that announces it."""
+"""The experiment's column ``stopped``, and the event that announces the stop."""
 
 
 def require_asking(row: ExperimentRow) -> None:
-    """Refuse an ask of an experiment that proposes nothing more.
+    """Check that an experiment still takes asks.
 
     Raises:
-        ExperimentClosedError: If it is closed.
+        ExperimentClosedError: If the experiment is closed.
         ExperimentStoppedError: If a stop rule was met.
     """
     require_active(row)
     if row.stopped is not None:
         raise ExperimentStoppedError(
-            f"experiment {row.exp_uuid} ({row.name}) has stopped: {row.stopped.reason}; resume it to ask on"
+            f"experiment {row.exp_uuid} ({row.name}) has stopped: {row.stopped.reason}; "
+            "resume it to get more suggestions"
         )
 
 
 async def stopped_by_data(
     work: Work, row: ExperimentRow, now: datetime, added: Sequence[dict[str, float]] = ()
 ) -> _Stop | None:
-    """Say whether what was told meets a stop rule.
+    """Check whether the data meet a stop rule; return the stop, or None if they do not.
 
     Args:
         work: The transaction that holds the experiment's row lock.
         row: The experiment.
         now: The time of the change.
-        added: What was measured in the runs that are told now and not stored yet.
+        added: The responses of the runs that are told now and not stored yet.
     """
     if row.stop is None or row.stopped is not None:
         return None
-    return _stop(fired(row.stop, row.responses, await _values(work, row, added), None), now)
+    return _stop(fired(row.stop, row.responses, await _primary_values(work, row, added), None), now)
 
 
 async def stopped_by_gain(
     work: Work, row: ExperimentRow, suggestions: Sequence[NewSuggestion], now: datetime
 ) -> _Stop | None:
-    """Stop where the best new suggestion is expected to gain too little; the other rules were checked at the tell."""
+    """Check whether the best new suggestion is expected to gain too little; return the stop, or None.
+
+    The other rules were checked when the data were told.
+    """
     if row.stop is None or row.stopped is not None or row.stop.min_expected_gain is None or not suggestions:
         return None
     rules = StopRules(min_expected_gain=row.stop.min_expected_gain)
-    return _stop(fired(rules, row.responses, await _values(work, row), suggestions[0].expected_gain), now)
+    return _stop(fired(rules, row.responses, await _primary_values(work, row), suggestions[0].expected_gain), now)
 
 
 async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume, once: Once = ALWAYS) -> Experiment:
-    """Go on after a stop, with the same stop rules or others; an experiment that has not stopped takes the rules alone.
+    """Resume an experiment that has stopped, with the same stop rules or new ones.
+
+    An experiment that has not stopped just gets the new rules.
 
     Raises:
         NotFoundError: If the user has no such experiment.
-        ExperimentClosedError: If it is closed.
+        ExperimentClosedError: If the experiment is closed.
         InvalidError: If the rules do not fit the experiment.
     """
     now = datetime.now(UTC)
@@ -84,12 +90,13 @@ async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume, on
         call_worker(work, exp_uuid)
         values = {"stop": stored, "stopped": None}
         await record(work, row, now, [("experiment_resumed", {"stop": stored})], values)
-        told = (await get_experiment(work, exp_uuid, user_uuid)).to_wire()
-        await once.keep(work, told)
-    return told
+        resumed = (await get_experiment(work, exp_uuid, user_uuid)).to_wire()
+        await once.keep(work, resumed)
+    return resumed
 
 
-async def _values(work: Work, row: ExperimentRow, added: Sequence[dict[str, float]] = ()) -> list[float | None]:
+async def _primary_values(work: Work, row: ExperimentRow, added: Sequence[dict[str, float]] = ()) -> list[float | None]:
+    """List the primary response of each run, oldest first; None for a run that misses a threshold or failed."""
     primary, _ = primary_of(row.responses)
     return [
         measured.get(primary) if meets_thresholds(row.responses, measured) else None

@@ -1,6 +1,6 @@
-"""Take observations: one transaction from the row lock to the wake-up call.
+"""Take observations, in one transaction from the row lock to the call of the workers.
 
-Whatever is answered 2xx is committed before the answer, so nothing acknowledged is ever lost.
+The transaction is committed before the reply is sent, so no acknowledged observation is ever lost.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,38 +38,36 @@ async def tell(
     """Store observations, all of them or none, and have the next suggestion computed.
 
     Args:
-        runs: What was run.
-        field_of: Names the field that holds the configuration of a run, for the messages.
-        once: The request, which is done once however often it comes.
-        limits: How many observations there may be, in all and at once.
+        runs: The runs, each with its configuration and its outcome.
+        field_of: Returns the field of the body that holds the configuration of a run, for the messages.
 
     Raises:
         NotFoundError: If the user has no such experiment.
-        ExperimentClosedError: If it is closed.
-        InvalidError: If a configuration does not lie in the space, a response is not the experiment's, or a suggestion
-            is not.
+        ExperimentClosedError: If the experiment is closed.
+        InvalidError: If a configuration does not lie in the space, or a response or a suggestion is not the
+            experiment's.
         AlreadyToldError: If a suggestion has its observation already.
-        LimitReachedError: If the experiment has as many observations as there may be.
-        BatchTooLargeError: If these are more than may come at once.
+        LimitReachedError: If the experiment would have more observations than are allowed.
+        BatchTooLargeError: If there are more runs than one tell may have.
     """
     now = datetime.now(UTC)
     async with store.work() as work:
         await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_active(row)
-        # Not before: what was told already is answered as it was, also where less may come by now.
+        # After ``begin``: a repeated tell gets its first reply, even if the limits are lower by now.
         _require_room(row, len(runs), limits)
         linked = await link(work, row, runs, field_of)
         added = _Added(row, now)
-        for one in linked:
-            added.add(one)
-        told = [one.suggestion for one in linked if one.suggestion is not None]
-        changes = [insert_observations(added.observations)]
-        if told:
-            changes.append(set_state([suggestion.suggestion_uuid for suggestion in told], TOLD))
+        for run in linked:
+            added.add(run)
+        suggestions = [run.suggestion for run in linked if run.suggestion is not None]
+        changes = [insert_observations(added.rows)]
+        if suggestions:
+            changes.append(set_state([suggestion.suggestion_uuid for suggestion in suggestions], TOLD))
         values = added.values()
-        values["n_open"] = row.n_open - sum(suggestion.is_counted for suggestion in told)
-        stopped = await stopped_by_data(work, row, now, [one.responses for one in added.observations])
+        values["n_open"] = row.n_open - sum(suggestion.is_counted for suggestion in suggestions)
+        stopped = await stopped_by_data(work, row, now, [observation.responses for observation in added.rows])
         if stopped is not None:
             values["stopped"], event = stopped
             added.events.append(event)
@@ -82,51 +80,51 @@ async def tell(
 def _require_room(row: ExperimentRow, n: int, limits: Limits) -> None:
     if n > limits.batch:
         raise BatchTooLargeError(
-            f"a tell may bring {limits.batch} observations here, and this one brings {n}: send it in parts"
+            f"one tell may have at most {limits.batch} observations on this service, and this one has {n}: "
+            "send it in parts"
         )
     if row.n_observations + n > limits.observations:
         raise LimitReachedError(
-            f"an experiment may have {limits.observations} observations here, and this one has "
-            f"{row.n_observations}: go on with a new one"
+            f"an experiment may have at most {limits.observations} observations on this service, and this one has "
+            f"{row.n_observations} before this tell: go on with a new experiment"
         )
 
 
 class _Added:
-    """Gathers observations and their events in seq order, with the best one as it changes."""
+    """Gathers the observations of a tell and their events in seq order, and the best observation as it changes."""
 
     def __init__(self, row: ExperimentRow, now: datetime) -> None:
         self._row = row
         self._now = now
-        self.observations: list[ObservationRow] = []
+        self.rows: list[ObservationRow] = []
         self.events: list[NewEvent] = []
-        self._told: list[Observation] = []
+        self._observations: list[Observation] = []
         self._best = row.best_one
 
     @property
-    def data_rev(self) -> int:
-        return self._row.data_rev + len(self.observations)
+    def _n_observations(self) -> int:
+        return self._row.n_observations + len(self.rows)
 
-    def add(self, one: Linked) -> None:
-        outcome = one.outcome
+    def add(self, run: Linked) -> None:
+        outcome = run.outcome
         row = ObservationRow(
             exp_uuid=self._row.exp_uuid,
             seq=self._row.last_seq + len(self.events) + 1,
             observation_uuid=uuid4(),
-            suggestion_uuid=None if one.suggestion is None else one.suggestion.suggestion_uuid,
-            covars=one.covars,
+            suggestion_uuid=None if run.suggestion is None else run.suggestion.suggestion_uuid,
+            covars=run.covars,
             response=outcome.response,
             responses=outcome.responses,
             sds=outcome.sds,
             status=outcome.status,
             created_at=self._now,
         )
-        self.observations.append(row)
-        n_observations = self._row.n_observations + len(self.observations)
-        told = row.to_wire()
-        self._told.append(told)
-        self.events.append(("observation_added", {**told.model_dump(mode="json"), "n_observations": n_observations}))
+        self.rows.append(row)
+        self._observations.append(row.to_wire())
+        data = self._observations[-1].model_dump(mode="json")
+        self.events.append(("observation_added", {**data, "n_observations": self._n_observations}))
         if outcome.response is not None and self._is_best(outcome.response, outcome.responses):
-            self._best = (row.observation_uuid, outcome.response, one.covars)
+            self._best = (row.observation_uuid, outcome.response, run.covars)
             self.events.append(best_changed(self._best))
 
     def _is_best(self, response: float, responses: dict[str, float]) -> bool:
@@ -134,23 +132,21 @@ class _Added:
         return meets_thresholds(row.responses, responses) and is_better(row.direction, response, self._best[1])
 
     def values(self) -> dict[str, Any]:
-        n_observations = self._row.n_observations + len(self.observations)
-        values = with_new_data(self._row, self.data_rev, self._best)
-        return values | {"n_observations": n_observations}
+        values = with_new_data(self._row, self._row.data_rev + len(self.rows), self._best)
+        return values | {"n_observations": self._n_observations}
 
     def reply(self) -> TellReply:
         names = list(self._row.responses)
         primary, _ = primary_of(self._row.responses)
         _, response, covars = self._best
-        n_observations = self._row.n_observations + len(self.observations)
         return TellReply(
             exp_uuid=self._row.exp_uuid,
-            covars_tell=json_text([one.covars for one in self.observations]),
-            response_tell=json_text([{name: one.responses.get(name) for name in names} for one in self.observations]),
+            covars_tell=json_text([row.covars for row in self.rows]),
+            response_tell=json_text([{name: row.responses.get(name) for name in names} for row in self.rows]),
             best_response=json_text(one_row_table({primary: response})),
             covars_best_response=json_text(one_row_table(covars or dict.fromkeys(self._row.space))),
-            covars_sampled_iter=n_observations,
-            response_sampled_iter=n_observations,
+            covars_sampled_iter=self._n_observations,
+            response_sampled_iter=self._n_observations,
             time_updated=self._now,
-            observations=self._told,
+            observations=self._observations,
         )

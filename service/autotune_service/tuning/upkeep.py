@@ -1,4 +1,4 @@
-"""Forget what nobody can use any more: old replies, ended sessions and refresh tokens."""
+"""Delete what nobody can use any more: old replies, sessions that have ended and expired refresh tokens."""
 
 from autotune_service.store.database import Store
 from autotune_service.store.once import delete_requests
@@ -8,7 +8,7 @@ from autotune_service.tuning.once import KEPT_FOR
 
 
 async def tidy(store: Store) -> None:
-    """Delete what is past its time; several workers may do so at once."""
+    """Delete all that nobody can use any more; several workers may do so at the same time."""
     async with store.work() as work:
         await delete_requests(work, KEPT_FOR)
         await delete_unasked_replies(work)
