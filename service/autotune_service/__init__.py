@@ -1,1 +1,1 @@
-"""The AutoTune service: experiments in Postgres, suggestions computed as results land, pushed over a websocket."""
+"""The AutoTune service: keeps experiments in Postgres, computes suggestions as observations land, and pushes them."""

@@ -1,4 +1,4 @@
-"""Assembles a process: database, hub, worker and web server, started in order and stopped in reverse."""
+"""Assembles a process from database, hub, worker and web server, which start in this order and stop in reverse."""
 
 import asyncio
 import logging
@@ -49,10 +49,10 @@ class PortTakenError(Exception):
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """Listen on a port before anything slow is started.
+    """Open a listening socket, so that a taken port is noticed before anything slow starts.
 
     Raises:
-        PortTakenError: If something else does.
+        PortTakenError: If something else listens on the port.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -62,8 +62,8 @@ def listening_socket(host: str, port: int) -> socket.socket:
     except OSError as error:
         sock.close()
         raise PortTakenError(f"cannot listen on {host}:{port}: {error.strerror}") from None
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; what is accepted takes it over
-        # A peer that reads nothing, not even the farewell, would keep its connection for ever.
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit the option
+        # A peer that reads nothing, not even the closing frame, would keep its connection for ever.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
     sock.listen(1024)
     sock.setblocking(False)
@@ -76,7 +76,7 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
     Args:
         settings: The settings.
         sock: A listening socket.
-        on_ready: Called once requests are answered.
+        on_ready: Called as soon as the service replies to requests.
     """
     stopping = _stop_signal()
     async with AsyncExitStack() as stack:
@@ -110,26 +110,26 @@ async def work(settings: Settings) -> None:
 
 
 async def migrate(settings: Settings) -> None:
-    """Bring the database to the newest tables."""
+    """Migrate the database to the newest schema."""
     async with database(settings) as url:
         await upgrade(url)
 
 
 async def back_up(settings: Settings, file: Path, say: Say) -> None:
-    """Write all that the database holds to a file.
+    """Write the whole database to a file.
 
     Raises:
-        BackupError: If it cannot be made; the message says why.
+        BackupError: If the backup cannot be made; the message says why.
     """
     async with database(settings) as url:
         await backup.back_up(url, file, say)
 
 
 async def restore(settings: Settings, file: Path, say: Say, *, replace: bool) -> None:
-    """Bring the database to the state of a backup.
+    """Restore the database from a backup file.
 
     Raises:
-        BackupError: If it cannot be restored; the message says why.
+        BackupError: If the backup cannot be restored; the message says why.
     """
     async with database(settings) as url:
         await backup.restore(url, file, say, replace=replace)
@@ -137,7 +137,7 @@ async def restore(settings: Settings, file: Path, say: Say, *, replace: bool) ->
 
 @asynccontextmanager
 async def database(settings: Settings) -> AsyncIterator[str]:
-    """Give the URL of the database, starting the embedded one where none is set."""
+    """Yield the URL of the database; if no database is set, start the embedded Postgres and stop it at the end."""
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return
@@ -150,13 +150,13 @@ async def database(settings: Settings) -> AsyncIterator[str]:
 
 
 def secret_of(settings: Settings) -> str:
-    """Give the secret that signs tokens; in dev mode one is made and kept in the data folder."""
+    """Return the secret that signs tokens; in dev mode it is created once and kept in the data folder."""
     if settings.secret is not None:
         return settings.secret.get_secret_value()
     path = settings.data / "dev-secret"
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        # Written aside and linked, so that a process that starts beside this one never reads half of it.
+        # Written to a temporary file and then linked: a process that starts at the same time never reads half a secret.
         with NamedTemporaryFile("w", dir=path.parent) as file:
             file.write(secrets.token_urlsafe(48))
             file.flush()
@@ -236,15 +236,16 @@ async def _services(
 def _worker(stack: AsyncExitStack, settings: Settings, store: Store, url: str) -> Awaitable[None]:
     pool = Pool(settings.engine_processes, settings.engine_deadline_s)
     stack.push_async_callback(pool.stop)
-    name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"  # in containers all may have process 1
+    name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"  # in containers, all may have process id 1
     return Worker(name, store, url, pool).run()
 
 
 @asynccontextmanager
 async def _background(coroutine: Awaitable[None], stopping: asyncio.Event) -> AsyncIterator[None]:
-    """Run something beside the block and cancel it at the end.
+    """Run a coroutine while the block runs, and cancel the coroutine at the end.
 
-    If it ends by itself the process stops, and fails with what ended it: half a service would look like a whole one.
+    If the coroutine ends by itself, the process stops and raises the coroutine's exception, because half a service
+    would look like a whole service from outside.
     """
     task = asyncio.ensure_future(coroutine)
     task.add_done_callback(lambda _: stopping.set())
@@ -268,7 +269,7 @@ async def _serve_http(
     config = Config()
     config.bind = [f"fd://{sock.detach()}"]
     config.websocket_max_message_size = app.config["MAX_CONTENT_LENGTH"]
-    # It pings: hypercorn's own pings keep each closed socket until the next one is due.
+    # The guard pings websockets, as hypercorn's own pings keep each closed socket until the next ping is due.
     guard.install(settings.ping_s, settings.silent_s, settings.max_body_bytes)
     one_write.install()
     config.graceful_timeout = _GRACE_S
@@ -276,7 +277,7 @@ async def _serve_http(
     config.errorlog = logging.getLogger("hypercorn.error")
 
     async def announce() -> None:
-        # The socket listens already: whoever connects from now on is answered.
+        # The socket listens already: every request from now on gets a reply.
         on_ready()
 
     async def stop() -> None:
@@ -289,7 +290,8 @@ async def _serve_http(
 
 
 def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    # A peer that takes nothing is given up at the end. The streams of Python 3.11 stumble over the cancelled task.
+    # A peer that reads nothing is dropped at the end, by cancelling its task. The asyncio streams of Python 3.11 report
+    # the cancelled task as an error.
     if not isinstance(context.get("exception"), asyncio.CancelledError):
         loop.default_exception_handler(context)
 

@@ -24,7 +24,7 @@ _DATA = click.option(
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="autotune-bo")
 def main() -> None:
-    """Serve experiments: what to try next, live. Each option can also be given as AUTOTUNE_<OPTION>."""
+    """Run the AutoTune service. Each option can also be set by the variable AUTOTUNE_<OPTION>."""
 
 
 @main.command("serve")
@@ -33,12 +33,12 @@ def main() -> None:
 @_DATA
 @click.option("--no-worker", is_flag=True, help="Leave the engine to `autotune worker`. [AUTOTUNE_WORKER=0]")
 def serve_command(host: str | None, port: int | None, data: Path | None, no_worker: bool) -> None:
-    """Serve the API, and run the engine beside it."""
+    """Serve the API and run the engine."""
     settings = _settings(host=host, port=port, data=data, worker=False if no_worker else None)
     try:
         sock = listening_socket(settings.host, settings.port)
     except PortTakenError as error:
-        raise click.ClickException(f"{error}. Stop what listens there, or choose another: --port 8018") from None
+        raise click.ClickException(f"{error}. Stop what listens there, or choose another port: --port 8018") from None
     address = f"http://{settings.host}:{sock.getsockname()[1]}"
 
     def announce() -> None:
@@ -55,7 +55,7 @@ def serve_command(host: str | None, port: int | None, data: Path | None, no_work
 @click.option("--lab-port", type=click.IntRange(1, 65535), default=8888, show_default=True, help="JupyterLab's port.")
 @_DATA
 def lab_command(notebook: Path, port: int | None, lab_port: int, data: Path | None) -> None:
-    """Serve, and open JupyterLab beside it on NOTEBOOK, signed in as the dev user."""
+    """Run the service, and JupyterLab with NOTEBOOK, signed in as the dev user."""
     try:
         run_lab(_settings(port=port, data=data), notebook, lab_port, click.echo)
     except LabError as error:
@@ -67,14 +67,14 @@ def lab_command(notebook: Path, port: int | None, lab_port: int, data: Path | No
 @main.command("worker")
 @_DATA
 def worker_command(data: Path | None) -> None:
-    """Run the engine alone, for services that are started with --no-worker."""
+    """Run only the engine, for services that were started with --no-worker."""
     _run(work(_settings(data=data)))
 
 
 @main.command("migrate")
 @_DATA
 def migrate_command(data: Path | None) -> None:
-    """Bring the database to the newest tables. `serve` and `worker` do so by themselves."""
+    """Update the database's tables to this version. `serve` and `worker` do so when they start."""
     _run(migrate(_settings(data=data)))
     click.echo("The database is up to date.")
 
@@ -83,22 +83,22 @@ def migrate_command(data: Path | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @_DATA
 def backup_command(file: Path, data: Path | None) -> None:
-    """Write the whole database to FILE; services may go on meanwhile."""
+    """Write the whole database to FILE. Services may run meanwhile."""
     _run(back_up(_settings(data=data), file, click.echo))
 
 
 @main.command("restore")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @_DATA
-@click.option("--replace", is_flag=True, help="Drop what the database holds; else it must be empty.")
-@click.option("--yes", is_flag=True, help="Do not ask whether to replace it.")
+@click.option("--replace", is_flag=True, help="Delete all that the database holds; else it must be empty.")
+@click.option("--yes", is_flag=True, help="Do not ask before replacing.")
 def restore_command(file: Path, data: Path | None, replace: bool, yes: bool) -> None:
-    """Bring the database to the state of the backup in FILE; services must be stopped before."""
+    """Restore the database from the backup in FILE. Stop all services before."""
     settings = _settings(data=data)
     if replace and not yes:
         if not sys.stdin.isatty():
-            raise click.ClickException("--replace drops all that the database holds: confirm it with --yes")
-        click.confirm("All that the database holds is dropped. Go on?", abort=True)
+            raise click.ClickException("--replace deletes all that the database holds: confirm with --yes")
+        click.confirm("All that the database holds will be deleted. Go on?", abort=True)
     _run(restore(settings, file, click.echo, replace=replace))
 
 

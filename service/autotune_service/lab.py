@@ -1,4 +1,4 @@
-"""The service and JupyterLab side by side on one machine, signed in and stopped together."""
+"""Runs the service and JupyterLab side by side on one machine: notebooks are signed in, and both stop together."""
 
 import json
 import os
@@ -23,17 +23,17 @@ _STOP_WITHIN_S = 15.0
 
 
 class LabError(Exception):
-    """The pair cannot run; the message says why and what to do."""
+    """The service and JupyterLab cannot run; the message says why and what to do."""
 
 
 def run_lab(settings: Settings, notebook: Path, lab_port: int, say: Callable[[str], None]) -> None:
-    """Run both until Ctrl-C or until one of them ends.
+    """Run the service and JupyterLab until Ctrl-C or until one of the two ends.
 
     Args:
-        settings: The service's settings, dev mode.
+        settings: The service's settings, in dev mode.
         notebook: The notebook to open.
         lab_port: JupyterLab's port.
-        say: Takes each line for the user.
+        say: Shows a line to the user.
 
     Raises:
         LabError: If a port is taken, or one of the two does not start or ends by itself.
@@ -41,7 +41,9 @@ def run_lab(settings: Settings, notebook: Path, lab_port: int, say: Callable[[st
     if settings.mode != "dev":
         raise LabError("AUTOTUNE_MODE is prod, which has no dev user to sign in: run `autotune serve` alone")
     if settings.port == 0:
-        raise LabError("port 0 is none that a notebook can be told: choose one, as in `make run PORT=8018`")
+        raise LabError(
+            "port 0 means any free port, which a notebook cannot know: choose a port, as in `make run PORT=8018`"
+        )
     if not notebook.is_file():
         raise LabError(f"there is no notebook {notebook}")
     _require_free(settings.host, settings.port, "AutoTune", "PORT=8018")
@@ -90,12 +92,12 @@ def _lab_command(notebook: Path, port: int) -> list[str]:
 
 
 def _lab_environment(url: str, token: str, config: Path) -> dict[str, str]:
-    # JupyterLab asks to be allowed to fetch news, over the first cells that a newcomer reads.
+    # JupyterLab would ask for permission to fetch news, in a box over the first cells of the notebook.
     page = config / "labconfig" / "page_config.json"
     page.parent.mkdir()
     page.write_text(json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}))
     search_path = [str(config), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
-    # By environment, not by option: options of a process are there for all users of the machine to read.
+    # Passed by environment, because all users of the machine can read the options of a process.
     return os.environ | {
         "JUPYTER_TOKEN": token,
         "JUPYTER_CONFIG_PATH": os.pathsep.join(search_path),
@@ -113,13 +115,14 @@ def _require_free(host: str, port: int, name: str, example: str) -> None:
         except OSError as error:
             raise LabError(
                 f"port {port} is taken ({error.strerror}), and {name} needs it: "
-                f"stop what listens there, or choose another, as in `make run {example}`"
+                f"stop what listens there, or choose another port, as in `make run {example}`"
             ) from None
 
 
 @contextmanager
 def _running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    # A session of its own: the terminal's Ctrl-C comes here alone, and both are then stopped in order.
+    # In a session of its own the child does not get the terminal's Ctrl-C. Only this process gets it, and stops both
+    # children in order.
     process = subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL)  # noqa: S603 -- our own command line
     try:
         yield process
@@ -134,7 +137,7 @@ def _running(command: list[str], environment: dict[str, str]) -> Iterator[subpro
 
 @contextmanager
 def _interrupted_by(number: signal.Signals) -> Iterator[None]:
-    """Have a signal act as Ctrl-C does."""
+    """Raise KeyboardInterrupt on a signal, as on Ctrl-C, while the block runs."""
 
     def interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt

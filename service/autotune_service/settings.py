@@ -1,4 +1,4 @@
-"""The settings: validated once, at the start, from options and ``AUTOTUNE_*`` variables."""
+"""The settings, read from options and ``AUTOTUNE_*`` variables and validated once, at the start."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -18,16 +18,16 @@ _SAMPLE_SECRETS = ("changeme", "secret", "replace-me")
 
 
 class SettingsError(Exception):
-    """A variable or option has a value that is not allowed; the message says which and what is."""
+    """A variable or option has a value that is not allowed; the message says which one, and what is allowed."""
 
 
 class Settings(BaseSettings):
-    """Every setting, with its default."""
+    """All settings, with their defaults."""
 
     model_config = SettingsConfigDict(env_prefix="AUTOTUNE_", extra="ignore", env_ignore_empty=True)
 
     mode: Literal["dev", "prod"] = Field(
-        default="dev", description="dev has the user test@test.com and makes its own secret; prod has neither."
+        default="dev", description="dev has the user test@test.com and creates its own secret; prod has neither."
     )
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8008, description="The port; 0 takes a free one.")
@@ -36,7 +36,8 @@ class Settings(BaseSettings):
         description="The folder of the embedded Postgres and of the dev secret.",
     )
     database_url: SecretStr | None = Field(
-        default=None, description="A Postgres to use, postgresql://user:password@host:5432/name; else one is embedded."
+        default=None,
+        description="The Postgres to use, postgresql://user:password@host:5432/name; by default an embedded Postgres.",
     )
     database_pool_size: Annotated[int, Field(ge=2, le=200)] = 10
     database_timeout_s: Annotated[float, Field(gt=0, le=60)] = Field(
@@ -60,32 +61,35 @@ class Settings(BaseSettings):
         default=20.0, description="How often the peer of a websocket is pinged."
     )
     silent_s: Annotated[float, Field(gt=0, le=3600)] = Field(
-        default=45.0, description="How long a peer may answer no ping before its websocket is dropped."
+        default=45.0, description="How long a peer may leave pings unanswered before its websocket is closed."
     )
-    max_experiments: Annotated[int, Field(ge=1)] = Field(default=10_000, description="How many a user may have.")
+    max_experiments: Annotated[int, Field(ge=1)] = Field(
+        default=10_000, description="How many experiments a user may have."
+    )
     max_observations: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        default=100_000, description="How many may be told to an experiment."
+        default=100_000, description="How many observations an experiment may have."
     )
     max_batch: Annotated[int, Field(ge=1, le=MAX_TELL)] = Field(
         default=MAX_TELL, description="How many observations one tell may bring."
     )
     max_waiting: Annotated[int, Field(ge=1)] = Field(
         default=1000,
-        description="How many requests may wait for the engine at a time, and how many questions to it; beyond, a "
-        "request is answered 503 at once.",
+        description="How many requests, and how many questions, may wait for the engine at a time. A request beyond "
+        "that gets a 503 at once.",
     )
     max_body_bytes: Annotated[int, Field(ge=1024, le=2**30)] = 1024 * 1024
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] | None = Field(
-        default=None, description="json is one object a line; by default text on a terminal in dev, else json."
+        default=None,
+        description="json is one object per line. By default text on a terminal in dev mode, else json.",
     )
     metrics: bool | None = Field(
-        default=None, description="Answer /metrics beside the API, to whoever asks; by default in dev alone."
+        default=None, description="Serve /metrics on the API's port, without login. By default only in dev mode."
     )
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
-        default=None, description="Answer /metrics on a port of its own; by default there is none."
+        default=None, description="Serve /metrics on this port too. By default there is no such port."
     )
-    metrics_host: str = Field(default="127.0.0.1", description="The address to listen on for that port.")
+    metrics_host: str = Field(default="127.0.0.1", description="The address to listen on for metrics_port.")
 
     @field_validator("database_url")
     @classmethod
@@ -114,21 +118,21 @@ class Settings(BaseSettings):
 
     @property
     def has_metrics(self) -> bool:
-        """Whether the API's own port answers /metrics."""
+        """Return whether the API's port serves /metrics."""
         return self.mode == "dev" if self.metrics is None else self.metrics
 
     @model_validator(mode="after")
     def _prod_is_complete(self) -> Self:
         if self.mode == "prod" and self.secret is None:
-            raise ValueError("AUTOTUNE_SECRET must be given where AUTOTUNE_MODE is prod")
+            raise ValueError("AUTOTUNE_SECRET must be given if AUTOTUNE_MODE is prod")
         return self
 
 
 def load_settings(**options: Any) -> Settings:
-    """Read the settings; an option that is given (not None) wins over its variable.
+    """Read the settings; an option that is not None overrides its variable.
 
     Raises:
-        SettingsError: If a value is not allowed. Secrets are not repeated in the message.
+        SettingsError: If a value is not allowed. The message does not repeat secrets.
     """
     try:
         return Settings(**{name: value for name, value in options.items() if value is not None})

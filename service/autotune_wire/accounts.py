@@ -12,9 +12,9 @@ MAX_PASSWORD_LENGTH = 200
 
 
 def _mail(text: str) -> str:
-    # Only what every address has: whether it exists, only a mail to it can tell.
+    # Checks only what every address has. Whether an address exists shows only when a mail is sent to it.
     local, at, host = text.partition("@")
-    if not (at and local and host) or "@" in host or any(c.isspace() for c in text):
+    if not (at and local and host) or "@" in host or any(character.isspace() for character in text):
         raise ValueError("must be a mail address, as in name@host")
     return text.lower()
 
@@ -31,7 +31,7 @@ class Signup(Request):
 
 
 class User(Reply):
-    """A user as the service tells it."""
+    """A user as the service returns it."""
 
     uuid: UUID
     email: str
@@ -40,7 +40,7 @@ class User(Reply):
 
 
 class PasswordForm(Request):
-    """The OAuth2 password form (RFC 6749, section 4.3.2); ``grant_type`` may be left out."""
+    """The OAuth2 password form (RFC 6749, section 4.3.2); ``grant_type`` is optional."""
 
     username: Annotated[Text, Field(max_length=254)]
     password: Annotated[Text, Field(max_length=MAX_PASSWORD_LENGTH)]
@@ -57,16 +57,16 @@ class Refresh(Request):
 
 
 class Tokens(Reply):
-    """An access token, and the refresh token that fetches the next one, once."""
+    """An access token, and a refresh token that can be traded once for new tokens."""
 
     access_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 -- the name of a scheme, no secret
-    expires_in: int = Field(description="Seconds until the access token ends.")
+    expires_in: int = Field(description="Seconds until the access token expires.")
     refresh_token: str
 
 
 class HeaderMe(Reply):
-    """Who the bearer of the header is."""
+    """The user whose access token the Authorization header bears."""
 
     username: str
     access_token: str

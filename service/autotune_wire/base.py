@@ -1,4 +1,4 @@
-"""The types that every message is built of: closed requests, open replies, safe text and finite numbers."""
+"""The types that every message is built from: closed requests, open replies, storable text and finite numbers."""
 
 import math
 from datetime import datetime
@@ -12,22 +12,22 @@ MAX_WHOLE = 2**53
 
 
 class Request(BaseModel):
-    """A body that a client sends: an unknown field is an error, as it is most often a misspelt one."""
+    """A body that a client sends; an unknown field is an error, because most unknown fields are misspelt names."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class Reply(BaseModel):
-    """A body that the service sends: unknown fields pass, so that an older client reads a newer service."""
+    """A body that the service sends; unknown fields are ignored, so that an older client can read a newer service."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
 
 def storable(text: str) -> str:
-    """Give a text that Postgres can store.
+    """Return the text unchanged if Postgres can store it.
 
     Raises:
-        ValueError: If it holds what Postgres does not store, and nobody sees who looks for the mistake.
+        ValueError: If the text holds a NUL character or a lone surrogate. Neither is visible, so the message names it.
     """
     if "\x00" in text:
         raise ValueError("holds a NUL character")
@@ -77,18 +77,18 @@ Name = Annotated[
     AfterValidator(_not_blank),
 ]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-"""A finite number; a bool or a text that looks like a number is none."""
+"""A finite number; a bool, or a text that looks like a number, is refused."""
 
 Whole = Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=-MAX_WHOLE, le=MAX_WHOLE)]
 Value = Annotated[int | float | str, BeforeValidator(_value)]
-"""What a covariate can take: a whole number, a finite number or an option. It keeps its type: 8 is no "8"."""
+"""A value of a covariate: a whole number, a finite number or an option. The type is kept: 8 is not "8"."""
 
 Option = Annotated[int | float | str, BeforeValidator(_option)]
-"""What a user lists to choose from: a text of some length, or a number."""
+"""One option of a `cat` covariate: a number, or a text of 1 to 200 characters that is not blank."""
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 Key = Annotated[str, Field(strict=True, min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
-"""The name that a sender gives a request, so that it is done once however often it is sent."""
+"""The name that a sender gives a request, so that the request is carried out once, however often it is sent."""
 
 Configuration = dict[str, Value]
 """A value for every covariate, by the covariate's name."""

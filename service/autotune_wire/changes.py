@@ -1,4 +1,4 @@
-"""Changes of an experiment under way: the revisions of its space, and going on after a stop."""
+"""Changes of an experiment that is under way: new revisions of its space, and resuming after a stop."""
 
 from pydantic import Field
 
@@ -12,18 +12,21 @@ class Resume(Request):
     """The body of ``POST /experiment/{exp_uuid}/resume``."""
 
     stop: StopRules | None = Field(
-        default=None, description="The stop rules from now on; null for none, and where absent the ones before."
+        default=None,
+        description="The stop rules from now on; null for no rules. If absent, the rules stay as they are.",
     )
 
 
 class SpaceRevision(Reply):
-    """A space as it was, from its event on until that of the next revision."""
+    """One revision of a space, valid from its event until the event of the next revision."""
 
-    revision: int = Field(description="0 is the space that the experiment was made with.")
-    seq: int = Field(description="The seq of the event that announced it.")
+    revision: int = Field(description="0 is the space that the experiment was created with.")
+    seq: int = Field(description="The seq of the event that announced this revision.")
     covars: Space
     constraints: list[Constraint]
-    backfill: Configuration = Field(description="What the runs before it had of the covariates that it added.")
+    backfill: Configuration = Field(
+        description="For each covariate that this revision added, its value in all earlier runs."
+    )
     time_created: Moment
 
 

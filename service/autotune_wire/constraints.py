@@ -11,8 +11,9 @@ from autotune_wire.problems import FieldProblem, shown
 from autotune_wire.space import MAX_COVARIATES, MAX_OPTIONS, CatCovariate, ContCovariate, Covariate, listed
 
 MAX_CONSTRAINTS = 50
+_UNKNOWN = "is not a covariate of this experiment"
 RELATIVE_SLACK = 1e-9
-"""Share of a sum's terms by which it may miss its bound: doubles and texts of ten digits round by less."""
+"""Share of a sum's terms by which the sum may miss its bound. Doubles, and texts of ten digits, round by less."""
 
 
 class LinearConstraint(Request):
@@ -20,13 +21,14 @@ class LinearConstraint(Request):
 
     ctype: Literal["linear"]
     weights: Annotated[dict[Name, Number], Field(min_length=1, max_length=MAX_COVARIATES)] = Field(
-        description="A factor for each covariate that counts: `int` or `cont`, active in every run, no fidelity."
+        description="The factor of each covariate in the sum: `int` or `cont`, active in every run, and not the "
+        "fidelity."
     )
     relation: Literal["<=", ">=", "=="]
     bound: Number
 
     def total(self, configuration: Configuration) -> float:
-        """Give the weighted sum.
+        """Return the weighted sum of the configuration's values.
 
         Raises:
             KeyError: If the configuration lacks a covariate of the sum.
@@ -34,11 +36,11 @@ class LinearConstraint(Request):
         return fsum(self._terms(configuration))
 
     def slack(self, configuration: Configuration) -> float:
-        """Give by how much the sum may miss the bound: 1e-9 of the sizes of bound and terms, added up."""
+        """Return by how much the sum may miss the bound: 1e-9 of the summed magnitudes of bound and terms."""
         return RELATIVE_SLACK * (abs(self.bound) + fsum(map(abs, self._terms(configuration))))
 
     def holds(self, configuration: Configuration) -> bool:
-        """Whether the configuration meets the constraint, up to the slack.
+        """Return whether the configuration meets the constraint, up to the slack.
 
         Raises:
             KeyError: If the configuration lacks a covariate of the sum.
@@ -52,16 +54,18 @@ class LinearConstraint(Request):
 
 
 class ForbiddenCombination(Request):
-    """Options that must not meet: a configuration is refused where every covariate named has one of its options."""
+    """A forbidden combination: runs in which every covariate named has one of the values listed for it."""
 
     ctype: Literal["forbidden"]
     combination: Annotated[
         dict[Name, Annotated[list[Value], Field(min_length=1, max_length=MAX_OPTIONS)]],
         Field(min_length=1, max_length=MAX_COVARIATES),
-    ] = Field(description="For each covariate that counts, `cat` or `int`, the values that must not meet the others'.")
+    ] = Field(
+        description="For each covariate of the combination, `cat` or `int`, the values that must not occur together."
+    )
 
     def holds(self, configuration: Configuration) -> bool:
-        """Whether the configuration is another one; it is where it lacks a covariate, which then plays no part."""
+        """Return whether the configuration avoids the combination, as it does if one of the covariates is inactive."""
         return any(
             name not in configuration or configuration[name] not in values for name, values in self.combination.items()
         )
@@ -71,7 +75,7 @@ Constraint = Annotated[LinearConstraint | ForbiddenCombination, Field(discrimina
 
 
 def constraint_problems(space: Mapping[str, Covariate], constraints: Sequence[Constraint]) -> list[FieldProblem]:
-    """Say where constraints do not fit the space; whether any configuration is left is another matter."""
+    """List where constraints do not fit the space. Whether any configuration meets them all is not checked here."""
     problems: list[FieldProblem] = []
     for index, constraint in enumerate(constraints):
         field = f"constraints.{index}"
@@ -86,9 +90,9 @@ def _sum_problems(space: Mapping[str, Covariate], constraint: LinearConstraint, 
     fits = [name for name, covariate in space.items() if _why_not_summed(covariate) is None]
     for name, weight in constraint.weights.items():
         covariate = space.get(name)
-        reason = "is no covariate of this experiment" if covariate is None else _why_not_summed(covariate)
+        reason = _UNKNOWN if covariate is None else _why_not_summed(covariate)
         if reason is not None:
-            message = f"{reason}; a sum takes {listed(fits) if fits else 'int and cont covariates, there is none'}"
+            message = f"{reason}; allowed in a sum: {listed(fits) if fits else 'int and cont, of which there are none'}"
             yield FieldProblem(field=f"{field}.weights.{shown(name)}", message=message, value=weight)
     if not any(constraint.weights.values()):
         yield FieldProblem(field=f"{field}.weights", message="at least one weight must differ from 0")
@@ -105,15 +109,14 @@ def _combination_problems(
         path = f"{field}.combination.{shown(name)}"
         covariate = space.get(name)
         if covariate is None or isinstance(covariate, ContCovariate):
-            reason = "is no covariate of this experiment" if covariate is None else "is cont"
-            message = f"{reason}; a combination takes {listed(fits) if fits else 'int and cat ones, there is none'}"
-            yield FieldProblem(field=path, message=message)
+            reason = _UNKNOWN if covariate is None else "is cont"
+            allowed = listed(fits) if fits else "int and cat, of which there are none"
+            yield FieldProblem(field=path, message=f"{reason}; allowed in a combination: {allowed}")
             continue
         wrong = [value for value in values if not covariate.is_value(value)]
         if wrong:
-            yield FieldProblem(
-                field=path, message=f"must be values of {name}; {listed(wrong)} is none", value=shown(wrong[0])
-            )
+            message = f"must be values of {name}; these are not: {listed(wrong)}"
+            yield FieldProblem(field=path, message=message, value=shown(wrong[0]))
 
 
 def _why_not_summed(covariate: Covariate) -> str | None:
@@ -121,7 +124,7 @@ def _why_not_summed(covariate: Covariate) -> str | None:
         return "is cat, not a number"
     if covariate.role == "fidelity":
         return "is the fidelity"
-    return None if covariate.active_if is None else "does not play a part in every run"
+    return None if covariate.active_if is None else "is not active in every run"
 
 
 def _reach(covariate: Covariate | None) -> float:

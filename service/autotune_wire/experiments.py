@@ -1,4 +1,4 @@
-"""Experiments: what a user describes, and what the service tells of it."""
+"""Experiments: how a user describes an experiment, and how the service returns it."""
 
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -48,7 +48,7 @@ MAX_DESCRIPTION_LENGTH = 10_000
 _Covars = Annotated[Space, Field(min_length=1, max_length=MAX_COVARIATES)]
 _Constraints = Annotated[list[Constraint], Field(max_length=MAX_CONSTRAINTS)]
 _SPACE_HELP = f"The covariates by name, 1 to {MAX_COVARIATES}."
-_CONSTRAINTS_HELP = f"Every suggestion meets all of them; {MAX_CONSTRAINTS} at most."
+_CONSTRAINTS_HELP = f"The constraints that every suggestion must meet, {MAX_CONSTRAINTS} at most."
 
 
 class NewExperiment(Request):
@@ -59,22 +59,31 @@ class NewExperiment(Request):
     covars: _Covars = Field(description=_SPACE_HELP)
     responses: Annotated[Responses, Field(min_length=1, max_length=MAX_RESPONSES)] | None = Field(
         default=None,
-        description=f"What is measured, by name, 1 to {MAX_RESPONSES}, of which 1 to {MAX_OBJECTIVES} with the goal "
-        f"maximize or minimize. Where absent, one that is called {RESPONSE}, with `direction` as its goal.",
+        description=f"The measured responses by name, 1 to {MAX_RESPONSES}; 1 to {MAX_OBJECTIVES} of them must have "
+        f"the goal maximize or minimize. If absent, there is one response, {RESPONSE}, whose goal is `direction`.",
     )
     direction: Direction = Field(
-        default="maximize", description="Whether more or less of the one response is better; goes without responses."
+        default="maximize",
+        description="Whether a higher or a lower response is better. Leave it out if `responses` is given.",
     )
     constraints: _Constraints = Field(default_factory=list, description=_CONSTRAINTS_HELP)
     engine: EngineName = Field(
-        default="autotune", description="Who suggests: AutoTune's own models, or the greattunes package."
+        default="autotune",
+        description="The engine that computes suggestions: AutoTune's own models, or the greattunes package.",
     )
-    model_type: ModelType = Field(default="SingleTaskGP", description="The surrogate.")
+    model_type: ModelType = Field(default="SingleTaskGP", description="The surrogate model.")
     acq_func: AcqFunc = Field(
-        default="auto", description="The acquisition; auto chooses the one that fits the problem."
+        default="auto", description="The acquisition function; `auto` chooses one that fits the problem."
     )
-    stop: StopRules | None = Field(default=None, description="When to propose nothing more; where absent, never.")
-    seed: Seed | None = Field(default=None, description="Where nothing is given, the service draws one and tells it.")
+    stop: StopRules | None = Field(
+        default=None,
+        description="The rules by which the experiment stops suggesting. If absent, it goes on until closed.",
+    )
+    seed: Seed | None = Field(
+        default=None,
+        description="The engine's seed: the same data and the same seed give the same suggestion. If absent, the "
+        "service draws a seed and returns it.",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -87,7 +96,7 @@ class NewExperiment(Request):
         if not problems:
             goal = primary_of(responses)[1].goal
             if self.direction not in {"maximize", goal}:
-                message = f"leave it out where responses are given; the goal of the first one is {goal}"
+                message = f"leave direction out if responses is given; the goal of the first objective is {goal}"
                 problems.append(FieldProblem(field="direction", message=message, value=self.direction))
             self.direction = goal
         if problems:
@@ -95,19 +104,19 @@ class NewExperiment(Request):
         return self
 
     def responses_or_default(self) -> Responses:
-        """Give the responses; where none are named, the one whose goal is the direction."""
+        """Return the responses; if none are given, a single one whose goal is the direction."""
         return {RESPONSE: Objective(goal=self.direction)} if self.responses is None else self.responses
 
 
 class SpaceEdit(Request):
-    """A change of an experiment's space: the whole new space, with all the covariates that it had."""
+    """A change of an experiment's space: the whole new space, including all covariates of the present space."""
 
     covars: _Covars = Field(
-        description=f"{_SPACE_HELP} Bounds, options, steps and guesses may change and covariates may be added; none "
-        "may be removed or change its vtype, role, log or ordered."
+        description=f"{_SPACE_HELP} Bounds, options, steps and guesses may change and covariates may be added. No "
+        "covariate may be removed, or change its vtype, role, log or ordered."
     )
     constraints: _Constraints | None = Field(
-        default=None, description=f"{_CONSTRAINTS_HELP} Where absent, they stay as they are."
+        default=None, description=f"{_CONSTRAINTS_HELP} If absent, the constraints stay as they are."
     )
     backfill: Annotated[dict[Name, Value], Field(max_length=MAX_COVARIATES)] = Field(
         default_factory=dict, description="For each new covariate, the value that all runs so far had."
@@ -131,13 +140,14 @@ class Best(Reply):
 
 
 class BestPredicted(Reply):
-    """The configuration that the model believes in most, whether it was run or not."""
+    """The configuration, of those that were run, whose predicted primary response is best."""
 
     covars: Configuration
-    mean: float = Field(description="Predicted response, in its own unit.")
-    sd: float = Field(description="Standard deviation of that prediction, same unit.")
+    mean: float = Field(description="Predicted primary response, in its own unit.")
+    sd: float = Field(description="Standard deviation of the prediction, in the same unit.")
     data_rev: int = Field(
-        description="The revision of the data that the engine knew when it computed this; a suggestion has it too."
+        description="The revision of the data that the engine knew when it computed the prediction, counted like the "
+        "`data_rev` of a suggestion."
     )
 
 
@@ -146,35 +156,43 @@ def _responses_of(data: dict[str, Any]) -> Responses:
 
 
 class Experiment(Reply):
-    """An experiment as the service tells it."""
+    """An experiment as the service returns it."""
 
     exp_uuid: UUID
     name: str
     description: str
     covars: Space
-    space_revision: int = Field(default=0, description="How often the space was edited.")
-    constraints: list[Constraint] = Field(default_factory=list, description="What every suggestion meets.")
+    space_revision: int = Field(default=0, description="How often the space was changed.")
+    constraints: list[Constraint] = Field(
+        default_factory=list, description="The constraints that every suggestion meets."
+    )
     direction: Direction = Field(description="The goal of the first objective.")
-    responses: Responses = Field(default_factory=_responses_of, description="What is measured, by name.")
-    engine: str = Field(default="autotune", description="Who suggests; a newer service may know others.")
+    responses: Responses = Field(default_factory=_responses_of, description="The measured responses, by name.")
+    engine: str = Field(
+        default="autotune", description="The engine that computes suggestions; a newer service may have other engines."
+    )
     model_type: str
     acq_func: str
-    stop: StopRules | None = Field(default=None, description="When nothing more is proposed; None for never.")
-    stopped: Stopped | None = Field(default=None, description="The stop rule that was met, None where none was.")
+    stop: StopRules | None = Field(
+        default=None, description="The rules by which the experiment stops suggesting; null if it has none."
+    )
+    stopped: Stopped | None = Field(default=None, description="The stop rule that was met; null if none was met.")
     seed: int
     state: Literal["active", "closed"]
     n_observations: int
     best: Best | None
     best_predicted: BestPredicted | None = Field(
-        default=None, description="What the model believes in most; None before the first fit."
+        default=None,
+        description="The configuration, of those that were run, whose predicted primary response is best; null before "
+        "the first fit.",
     )
-    last_seq: int = Field(description="The seq of the newest event: follow the stream with ?after= this.")
+    last_seq: int = Field(description="The seq of the newest event. Open the stream with `?after=` this seq.")
     time_created: Moment
     time_updated: Moment
 
 
 class ExperimentPage(Reply):
-    """A page of experiments, newest first; ``next`` is the cursor of the page after, None on the last one."""
+    """A page of experiments, newest first; ``next`` is the cursor of the following page, null on the last page."""
 
     experiments: list[Experiment]
     next: str | None
@@ -185,5 +203,5 @@ class PageQuery(Request):
 
     limit: int = Field(default=50, ge=1, le=1000)
     after: Annotated[str, Field(max_length=64)] | None = Field(
-        default=None, description="The `next` of the page before."
+        default=None, description="The `next` of the previous page; leave it out for the first page."
     )

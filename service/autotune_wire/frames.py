@@ -1,4 +1,4 @@
-"""What travels on the websocket: events outward, operations and their answers both ways."""
+"""The frames of the websocket: the service sends events and answers, the client sends operations."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -33,7 +33,9 @@ class Event(Reply):
     """An immutable fact about one experiment; ``seq`` counts from 1 without a gap."""
 
     seq: int
-    type: str = Field(description="One of EventType; a newer service may send others: skip what you do not know.")
+    type: str = Field(
+        description="One of EventType. A newer service may send other types: skip those that you do not know."
+    )
     at: Moment
     data: dict[str, Any]
 
@@ -42,7 +44,7 @@ Id = Annotated[int, Field(strict=True)] | Annotated[Text, Field(max_length=64)]
 
 
 class AuthFrame(Request):
-    """The first frame of a client that can set no header: its access token."""
+    """The first frame of a client that cannot set headers: the client's access token."""
 
     op: Literal["auth"]
     token: Annotated[Text, Field(max_length=8192)]
@@ -50,8 +52,8 @@ class AuthFrame(Request):
 
 
 class _OperationFrame(Request):
-    id: Id = Field(description="Comes back with the answer.")
-    key: Key | None = Field(default=None, description="As the header Idempotency-Key.")
+    id: Id = Field(description="Chosen by the client; the answer to this operation has the same id.")
+    key: Key | None = Field(default=None, description="Works as the header Idempotency-Key over HTTP.")
 
 
 class AskFrame(_OperationFrame, Ask):
@@ -82,7 +84,7 @@ Operation = Annotated[AskFrame | TellFrame | RenewFrame | AbandonFrame, Field(di
 
 
 class Answer(Reply):
-    """The answer to an operation: the reply of the same call over HTTP, or a problem."""
+    """The answer to an operation: ``result`` is the reply of the same call over HTTP, ``problem`` is an error."""
 
     id: Id | None
     result: dict[str, Any] | None = None
@@ -98,9 +100,9 @@ class StreamQuery(Request):
     after: int = Field(default=0, ge=0, le=2**53, description="The seq of the last event already seen.")
     epoch: Epoch | None = Field(
         default=None,
-        description="The log that the seq is of, from the header Autotune-Epoch of an earlier handshake. Where a "
-        "backup was restored since, the first event is a `reset` with the experiment as it stands, and its seq counts "
-        "on.",
+        description="The event log in which `after` was counted: the value of the header Autotune-Epoch of an earlier "
+        "handshake. If a backup was restored since, the first event is a `reset` with the experiment as it stands now; "
+        "later events count on from the seq of the `reset`.",
     )
 
 
@@ -111,21 +113,21 @@ class UserEvent(Event):
 
 
 class Positions(Reply):
-    """The first frame of ``/experiment/stream``: where each experiment stands, by the seq of its last event."""
+    """The first frame of ``/experiment/stream``: the seq of each experiment's last event."""
 
     positions: dict[UUID, int]
 
 
 class ResumeFrame(Request):
-    """Asks ``/experiment/stream`` for what was missed: the seq of the last event seen, by experiment."""
+    """A request for missed events on ``/experiment/stream``: for each experiment, the seq of the last event seen."""
 
     op: Literal["resume"]
     id: Id
     positions: Annotated[dict[UUID, Annotated[int, Field(ge=0, le=2**53)]], Field(max_length=10_000)]
     epoch: Epoch | None = Field(
         default=None,
-        description="The log that the seqs are of, from the header Autotune-Epoch of an earlier handshake. Where a "
-        "backup was restored since, each of these experiments gets a `reset` first.",
+        description="The event log in which the positions were counted: the value of the header Autotune-Epoch of an "
+        "earlier handshake. If a backup was restored since, each of these experiments gets a `reset` first.",
     )
 
 
@@ -134,7 +136,7 @@ EPOCH_HEADER = "Autotune-Epoch"
 CLOSE_GOING_AWAY = 1012
 """The service restarts: connect again."""
 CLOSE_TOO_SLOW = 4008
-"""What was sent was not read: connect again after the last event seen."""
+"""The client read too slowly: connect again after the last event seen."""
 CLOSE_TOO_MUCH = 4029
 """Too many frames, or too many sockets of one user."""
 CLOSE_UNAUTHENTICATED = 4401

@@ -1,4 +1,4 @@
-"""What the model knows: predictions of any configuration, and what it has learnt of the experiment."""
+"""What the model knows: predictions of any configuration, and what the model has learnt about the experiment."""
 
 from typing import Annotated
 from uuid import UUID
@@ -19,14 +19,16 @@ class Predict(Request):
 
 
 class PredictReply(Reply):
-    """The predictions, in the order of the configurations."""
+    """The predictions, in the order of the configurations in the request."""
 
-    data_rev: int = Field(description="The revision of the data that the model knows.")
-    predictions: list[dict[str, Predicted]] = Field(description="By response, one dict for each configuration.")
+    data_rev: int = Field(description="The revision of the data that the model was fitted to.")
+    predictions: list[dict[str, Predicted]] = Field(
+        description="One object per configuration: predictions by response."
+    )
 
 
 class LeftOut(Reply):
-    """An observation beside what a model that does not know it expects of it."""
+    """An observed response, and its prediction by a model that does not know this observation (leave one out)."""
 
     observation_uuid: UUID
     observed: float
@@ -35,7 +37,7 @@ class LeftOut(Reply):
 
 
 class SlicePoint(Reply):
-    """What the model expects where one covariate takes a value and the others stay."""
+    """The prediction for one value of one covariate, while the other covariates keep their values."""
 
     value: Value
     mean: float
@@ -43,7 +45,7 @@ class SlicePoint(Reply):
 
 
 class ParetoPoint(Reply):
-    """An observation that no other beats in every objective."""
+    """An observation on the Pareto front: no other is better in one objective and at least as good in the others."""
 
     observation_uuid: UUID
     covars: Configuration
@@ -51,23 +53,33 @@ class ParetoPoint(Reply):
 
 
 class InsightsReply(Reply):
-    """What the data say and what the model makes of them."""
+    """What the observations and the model show about the experiment."""
 
-    data_rev: int = Field(description="The revision of the data that the model knows.")
+    data_rev: int = Field(description="The revision of the data that the model was fitted to.")
     n_observations: int
-    leave_one_out: dict[str, list[LeftOut]] = Field(description="By response: how well the model foretells its data.")
+    leave_one_out: dict[str, list[LeftOut]] = Field(
+        description="By response: each observation and its leave-one-out prediction, which shows how well the model "
+        "predicts."
+    )
     importance: dict[str, dict[str, float]] = Field(
-        description="By response: each covariate's share in what varies; a response whose model is flat is missing."
+        description="By response: each covariate's share in the variation of the predicted mean. A response whose "
+        "model is flat is missing."
     )
     slices: dict[str, dict[str, list[SlicePoint]]] = Field(
-        description="By response and covariate: the model along that covariate, through the best point."
+        description="By response and covariate: predictions along that covariate, with the other covariates at the "
+        "best point."
     )
-    pareto: list[ParetoPoint] = Field(description="The observations that no other beats; with one objective the best.")
-    hypervolume: float | None = Field(description="What the front covers beyond the reference, in the units' product.")
+    pareto: list[ParetoPoint] = Field(
+        description="The observations on the Pareto front; with one objective, the best observation."
+    )
+    hypervolume: float | None = Field(
+        description="The volume that the Pareto front dominates above the reference point, in the product of the "
+        "objectives' units."
+    )
     reference: dict[str, float] | None = Field(description="The reference point of the hypervolume, by objective.")
     best_observed: Best | None
     best_predicted: BestPredicted | None
     feasible_share: float | None = Field(
-        description="The share of the space predicted to work and to meet every threshold; None where no run failed "
-        "and there are no thresholds."
+        description="The share of the space where runs are predicted to work and to meet every threshold; null if no "
+        "run failed and there are no thresholds."
     )

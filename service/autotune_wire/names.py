@@ -1,4 +1,4 @@
-"""Names that a user gives: all that they hold must be seen."""
+"""Checks that the names which users choose hold no character that changes how the text around them is shown."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -7,18 +7,18 @@ from autotune_wire.problems import FieldProblem
 from autotune_wire.space import CatCovariate, Covariate
 
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Unicode's embeddings, overrides and isolates (UAX 9)."""
+"""Unicode's embeddings, overrides and isolates (UAX 9), which change the direction of the text around them."""
 
 
 def name_problems(space: Mapping[str, Covariate], others: Mapping[str, str]) -> list[FieldProblem]:
-    """Say which names would change how a table or a log line is shown around them.
+    """List the names that would change how a table or a log line is shown around them.
 
     Args:
-        space: Its covariates and their options are looked at.
-        others: Further names, by their fields.
+        space: The covariates; their names and the options of `cat` covariates are checked.
+        others: Further names to check, by their fields.
     """
     fields = [*others.items(), *_names_of(space)]
-    return [FieldProblem(field=field, message=says) for field, name in fields if (says := _unseen(name))]
+    return [FieldProblem(field=field, message=message) for field, name in fields if (message := _hidden_in(name))]
 
 
 def _names_of(space: Mapping[str, Covariate]) -> Iterable[tuple[str, str]]:
@@ -28,6 +28,7 @@ def _names_of(space: Mapping[str, Covariate]) -> Iterable[tuple[str, str]]:
             yield from ((f"covars.{name}.options.{i}", str(option)) for i, option in enumerate(covariate.options))
 
 
-def _unseen(name: str) -> str | None:
-    unseen = next((one for one in name if unicodedata.category(one) == "Cc" or one in _REORDERING), None)
-    return None if unseen is None else f"holds U+{ord(unseen):04X}, which changes how the text around it is shown"
+def _hidden_in(name: str) -> str | None:
+    hidden = (character for character in name if unicodedata.category(character) == "Cc" or character in _REORDERING)
+    found = next(hidden, None)
+    return None if found is None else f"holds U+{ord(found):04X}, which changes how the text around it is shown"

@@ -1,4 +1,4 @@
-"""Observations: what was really run, and what came of it."""
+"""Observations: configurations that were really run, and their outcomes."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
@@ -22,18 +22,24 @@ Sd = Annotated[Number, Field(ge=0)]
 
 
 class _Outcome(Request):
-    """What came of a run: its response or its responses, or that it failed."""
+    """The outcome of a run: its response or responses, or that the run failed."""
 
-    response: Number | None = Field(default=None, description="What was measured, where there is one response.")
+    response: Number | None = Field(
+        default=None, description="The measured response, for an experiment with one response."
+    )
     responses: Annotated[dict[Name, Number], Field(min_length=1, max_length=MAX_RESPONSES)] | None = Field(
-        default=None, description="What was measured, by response; what was not measured is left out."
+        default=None, description="The measured responses, by name. Leave out a response that was not measured."
     )
     sd: Sd | None = Field(default=None, description="Standard deviation of `response`; 0 is exact.")
     sds: Annotated[dict[Name, Sd], Field(max_length=MAX_RESPONSES)] | None = Field(
         default=None, description="Standard deviations of `responses`, where they are known."
     )
-    status: Status = Field(default="ok", description="`failed` is the one way to tell a run that gave no response.")
-    suggestion_uuid: UUID | None = Field(default=None, description="The suggestion that was run, if it was one.")
+    status: Status = Field(
+        default="ok", description="`failed` for a run that gave no response; required for such a run."
+    )
+    suggestion_uuid: UUID | None = Field(
+        default=None, description="The suggestion that was run; leave it out for a configuration of your own."
+    )
 
     def _has_outcome(self) -> bool:
         given = (self.response, self.responses, self.sd, self.sds, self.suggestion_uuid)
@@ -46,16 +52,16 @@ class _Outcome(Request):
         if self.status == "failed" and is_measured:
             raise _wrong("status", "a failed run has no response")
         if self.status == "ok" and not is_measured:
-            raise _wrong("response", "is missing; a run that gave nothing is told with status: failed")
+            raise _wrong("response", "is missing; set status to failed for a run that gave no response")
         if self.sd is not None and self.response is None:
-            raise _wrong("sd", "goes with response")
+            raise _wrong("sd", "is the standard deviation of response, which is missing")
         for name in self.sds or {}:
             if name not in (self.responses or {}):
-                raise _wrong(f"sds.{name}", "goes with the response of that name in responses, which is missing")
+                raise _wrong(f"sds.{name}", "is the standard deviation of a response that is missing in responses")
 
 
 class Told(_Outcome):
-    """One run: its configuration and what came of it."""
+    """One run: its configuration and its outcome."""
 
     covars: Configuration
 
@@ -68,20 +74,23 @@ class Told(_Outcome):
 class Tell(_Outcome):
     """The body of ``POST /experiment/tell/{exp_uuid}``: one of four forms.
 
-    One run, ``covars`` and what came of it; many runs, ``observations``; two tables as pandas writes them,
-    ``covars_tell`` and ``response_tell`` (a column for each response, ``Response`` where it has no other name), with
-    one row per run; or ``csv``.
+    - One run: ``covars`` and the outcome.
+    - Many runs: ``observations``.
+    - Two tables as pandas writes them, with one row per run: ``covars_tell``, and ``response_tell`` with a column for
+      each response (named ``Response`` if the experiment names no responses).
+    - CSV text: ``csv``.
     """
 
-    exp_uuid: UUID | None = Field(default=None, description="If given, the experiment of the path.")
+    exp_uuid: UUID | None = Field(default=None, description="If given, it must equal the uuid in the path.")
     covars: Configuration | None = None
     observations: Annotated[list[Told], Field(min_length=1, max_length=MAX_TELL)] | None = None
     covars_tell: Table | None = None
     response_tell: Table | None = None
     csv: Annotated[Text, Field(max_length=MAX_CSV_LENGTH)] | None = Field(
         default=None,
-        description="A header and a line per run: a column for each covariate and response, and where known `sd` or "
-        "`<response> sd`, and `status`. An empty cell is what was not measured, or a covariate that plays no part.",
+        description="A header line, then one line per run. There is a column for each covariate and each response. "
+        "Optional columns are `status` and the standard deviations: `<response> sd`, or `sd` if there is one response. "
+        "Leave a cell empty if the response was not measured or the covariate is not active.",
     )
     _lines: list[int] = PrivateAttr(default_factory=list)
 
@@ -102,18 +111,18 @@ class Tell(_Outcome):
 
     @property
     def is_tabular(self) -> bool:
-        """Whether ``runs()`` must know the experiment, whose names and types the columns have."""
+        """Return whether the runs are in columns, so that ``runs()`` needs the experiment's responses and space."""
         return self.covars_tell is not None or self.csv is not None
 
     def runs(self, responses: Sequence[str] = (RESPONSE_COLUMN,), space: Space | None = None) -> list[Told]:
-        """Give the runs told, whatever the form.
+        """Return the runs that were told, in whichever form.
 
         Args:
-            responses: The names of the experiment's responses; used where the body is tabular.
-            space: The experiment's covariates; used where the body is CSV.
+            responses: The names of the experiment's responses; needed if the body is tabular.
+            space: The experiment's covariates; needed if the body is CSV.
 
         Raises:
-            ValidationError: If a table is none, the tables differ in length, or a cell has the wrong type.
+            ValidationError: If a table cannot be read, the tables differ in length, or a cell has the wrong type.
         """
         if self.observations is not None:
             return self.observations
@@ -127,7 +136,7 @@ class Tell(_Outcome):
         return [Told.model_validate({name: getattr(self, name) for name in names})]
 
     def field_of(self, index: int) -> str:
-        """Name the field that holds the configuration of a run, by the run's place in ``runs()``."""
+        """Return the name of the field with the configuration of a run, given the run's index in ``runs()``."""
         if self.covars_tell is not None:
             return f"covars_tell.{index}"
         if self.csv is not None:
@@ -148,15 +157,15 @@ _RUNS = TypeAdapter(Annotated[list[Told], Field(min_length=1, max_length=MAX_TEL
 
 
 def _wrong(field: str, message: str) -> PydanticCustomError:
-    # Braces of a user's name would be read as a place to fill in.
-    return PydanticCustomError("outcome", "{says}", {"field": field, "says": message, "value": None})
+    # The message is passed as a value: braces in a user's name would be read as a placeholder.
+    return PydanticCustomError("outcome", "{message}", {"field": field, "message": message, "value": None})
 
 
 class TellReply(Reply):
-    """What a tell answers with: what was stored and how the experiment stands now.
+    """The reply to a tell: what was stored, and how the experiment stands now.
 
-    ``best_response`` and ``covars_best_response`` are JSON text as pandas' ``to_json()`` writes a frame of one row; its
-    cells are null while there is no best observation.
+    ``best_response`` and ``covars_best_response`` are JSON text as pandas' ``to_json()`` writes a frame of one row. The
+    cells of that row are null while there is no best observation.
     """
 
     exp_uuid: UUID
@@ -165,50 +174,61 @@ class TellReply(Reply):
     best_response: str
     covars_best_response: str
     covars_sampled_iter: int = Field(description="How many configurations have been told to this experiment.")
-    response_sampled_iter: int = Field(description="How many outcomes have been told, those of failed runs included.")
+    response_sampled_iter: int = Field(
+        description="How many outcomes have been told to this experiment, failed runs included."
+    )
     time_updated: Moment
-    observations: "list[Observation]" = Field(description="The observations as they are stored.")
+    observations: "list[Observation]" = Field(description="The observations of this tell, as they are stored.")
 
 
 class Observation(Reply):
-    """A configuration that was really run, and what came of it."""
+    """A configuration that was really run, and its outcome."""
 
     observation_uuid: UUID
-    seq: int = Field(description="The seq of the event that announced it.")
+    seq: int = Field(description="The seq of the event that announced the observation.")
     covars: Configuration
-    response: float | None = Field(description="The primary objective's, None where it was not measured.")
-    responses: dict[str, float] = Field(default_factory=dict, description="All that was measured, by response.")
-    sds: dict[str, float] = Field(default_factory=dict, description="Standard deviations, where they were told.")
+    response: float | None = Field(description="The primary response; null if it was not measured.")
+    responses: dict[str, float] = Field(default_factory=dict, description="All measured responses, by name.")
+    sds: dict[str, float] = Field(
+        default_factory=dict, description="The standard deviations that were told, by response."
+    )
     status: Status = "ok"
     suggestion_uuid: UUID | None
-    version: int = Field(default=1, description="How often it was written: 1 as told, one more with each correction.")
-    is_excluded: bool = Field(default=False, description="Whether it counts neither for the model nor as the best.")
+    version: int = Field(default=1, description="1 for the observation as told; each correction adds one.")
+    is_excluded: bool = Field(
+        default=False, description="Whether the observation is left out of the model and of the best."
+    )
     time_created: Moment
 
 
 class Correction(Request):
-    """The body of ``POST /experiment/{exp_uuid}/observation/{observation_uuid}``: what is to be different.
+    """The body of ``POST /experiment/{exp_uuid}/observation/{observation_uuid}``: the fields to change.
 
-    What is not given stays as it is. ``response`` or ``responses`` replace all that was measured, their standard
-    deviations included; ``status: failed`` takes them away.
+    A field that is not given stays as it is. ``response`` or ``responses`` replaces all measured responses, their
+    standard deviations included. ``status: failed`` removes the responses.
     """
 
     version: Annotated[int, Field(strict=True, ge=1)] = Field(
-        description="The version that is corrected, so that nobody corrects what another has changed meanwhile."
+        description="The version to correct. The correction is refused if somebody else has corrected it meanwhile."
     )
-    reason: Annotated[Text, Field(min_length=1, max_length=1000)] = Field(description="Why; it is kept with it.")
+    reason: Annotated[Text, Field(min_length=1, max_length=1000)] = Field(
+        description="Why the observation is corrected; stored with the new version."
+    )
     covars: Configuration | None = Field(default=None, description="The configuration that was really run.")
-    response: Number | None = Field(default=None, description="What was measured, where there is one response.")
+    response: Number | None = Field(
+        default=None, description="The measured response, for an experiment with one response."
+    )
     responses: Annotated[dict[Name, Number], Field(min_length=1, max_length=MAX_RESPONSES)] | None = Field(
-        default=None, description="What was measured, by response."
+        default=None, description="The measured responses, by name."
     )
     sd: Sd | None = Field(default=None, description="Standard deviation of `response`; 0 is exact.")
     sds: Annotated[dict[Name, Sd], Field(max_length=MAX_RESPONSES)] | None = Field(
         default=None, description="Standard deviations of `responses`, where they are known."
     )
-    status: Status | None = Field(default=None, description="`failed` where the run gave no response after all.")
+    status: Status | None = Field(default=None, description="`failed` if the run gave no response after all.")
     is_excluded: Annotated[bool, Field(strict=True)] | None = Field(
-        default=None, description="True has it count no more, false has it count again."
+        default=None,
+        description="true leaves the observation out of the model and of the best; false includes it again.",
     )
 
     @model_validator(mode="after")
@@ -219,24 +239,24 @@ class Correction(Request):
 
     @property
     def outcome(self) -> Told | None:
-        """What came of the run instead, without its configuration; None where that stays as it is."""
+        """Return the corrected outcome, with an empty configuration; None if the outcome stays as it is."""
         names = ("response", "responses", "sd", "sds", "status")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return Told.model_validate({"covars": {}, **given}) if given else None
 
 
 class ObservationVersion(Reply):
-    """An observation as it was from one event on until the next version's."""
+    """One version of an observation, valid from its event until the event of the next version."""
 
-    version: int = Field(description="1 is what was told.")
-    seq: int = Field(description="The seq of the event that announced it.")
+    version: int = Field(description="1 is the observation as it was told.")
+    seq: int = Field(description="The seq of the event that announced this version.")
     covars: Configuration
     response: float | None
     responses: dict[str, float]
     sds: dict[str, float]
     status: Status
     is_excluded: bool
-    reason: str | None = Field(description="Why it was corrected; None for what was told.")
+    reason: str | None = Field(description="Why the observation was corrected; null for version 1.")
     time_created: Moment
 
 
@@ -248,7 +268,7 @@ class ObservationVersions(Reply):
 
 
 class HistoryPage(Reply):
-    """A page of observations, oldest first; ``next`` is the cursor of the page after, None on the last one."""
+    """A page of observations, oldest first; ``next`` is the cursor of the following page, null on the last page."""
 
     observations: list[Observation]
     next: str | None

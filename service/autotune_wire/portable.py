@@ -1,4 +1,4 @@
-"""One experiment as one JSON document: exported by one service, imported by the same or another one."""
+"""One experiment as one JSON document: exported by one service, imported by the same or another service."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -26,7 +26,7 @@ from autotune_wire.suggestions import AcquisitionKind, Source, State
 FORMAT = 1
 MAX_IMPORT_BYTES = 64 * 1024 * 1024
 MAX_EVENTS = 200_000
-"""Also the most suggestions, observations and versions: each is announced by an event."""
+"""Also the most suggestions, observations and versions, since an event announces each of them."""
 
 MAX_REVISIONS = 100
 MAX_MEMBERS = 1000
@@ -39,7 +39,7 @@ _FIRST_YEAR, _LAST_YEAR = 1970, 2999
 
 
 def _in_known_years(at: datetime) -> datetime:
-    # Postgres knows years that Python does not, and a time zone can move the last moment of a year into them.
+    # Postgres stores years that Python cannot hold, and another time zone can move a moment into such a year.
     if not _FIRST_YEAR < at.year < _LAST_YEAR:
         raise ValueError(f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}")
     return at
@@ -57,14 +57,14 @@ _Sds = Annotated[dict[Name, Annotated[Number, Field(ge=0)]], Field(max_length=MA
 
 
 class PortablePrediction(Request):
-    """What the model expects of one response, in its own unit."""
+    """The model's prediction of one response, in the response's own unit."""
 
     mean: Number
     sd: Annotated[Number, Field(ge=0)]
 
 
 class PortableBest(Request):
-    """The configuration that the model believed in most."""
+    """The configuration, of those that were run, whose predicted primary response is best."""
 
     covars: _Covars
     mean: Number
@@ -81,9 +81,11 @@ class PortableStop(Request):
 
 
 class PortableExperiment(Request):
-    """The experiment's own fields; its space is the newest revision's."""
+    """The experiment's own fields; its space is the newest revision in ``spaces``."""
 
-    exp_uuid: UUID = Field(description="As it was where it was exported; an import makes a new one.")
+    exp_uuid: UUID = Field(
+        description="The uuid at the service that exported the experiment; an import creates a new uuid."
+    )
     name: Name
     description: Annotated[Text, Field(max_length=MAX_DESCRIPTION_LENGTH)]
     responses: Annotated[Responses, Field(min_length=1, max_length=MAX_RESPONSES)]
@@ -105,7 +107,7 @@ class PortableExperiment(Request):
 
 
 class PortableSpace(Request):
-    """A revision of the space; 0 is the one that the experiment was made with."""
+    """A revision of the space; revision 0 is the space that the experiment was created with."""
 
     revision: Annotated[int, Field(strict=True, ge=0, le=MAX_REVISIONS)]
     seq: Seq
@@ -116,7 +118,7 @@ class PortableSpace(Request):
 
 
 class PortableSuggestion(Request):
-    """A suggestion, in whatever state."""
+    """A suggestion, in any state."""
 
     suggestion_uuid: UUID
     seq: Seq
@@ -129,7 +131,7 @@ class PortableSuggestion(Request):
     sd: Annotated[Number, Field(ge=0)] | None
     predictions: Annotated[dict[Name, PortablePrediction], Field(max_length=MAX_RESPONSES)]
     acquisition: Number | None
-    acquisition_kind: AcquisitionKind | None = None  # documents of older versions have none
+    acquisition_kind: AcquisitionKind | None = None  # missing in documents of older versions
     engine_version: Annotated[Text, Field(max_length=200)] | None
     seed: Seed | None
     data_rev: Count
@@ -153,21 +155,21 @@ class _Measurement(Request):
 
 
 class PortableObservation(_Measurement):
-    """An observation as it counts now; ``seq`` is that of the event that announced it."""
+    """An observation in its newest version; ``seq`` is that of the event that announced the observation."""
 
     observation_uuid: UUID
     suggestion_uuid: UUID | None
 
 
 class PortableVersion(_Measurement):
-    """A version of an observation that was corrected; there is one for each, the newest included."""
+    """One version of a corrected observation; a document has all versions, the newest included."""
 
     observation_uuid: UUID
     reason: Sentence | None
 
 
 class PortableEvent(Request):
-    """An event of the log; its place in the list is its seq."""
+    """An event of the log; events are listed by seq, from 1 without a gap."""
 
     seq: Seq
     type: EventType
@@ -176,10 +178,14 @@ class PortableEvent(Request):
 
 
 class ExperimentExport(Request):
-    """All that a service knows of one experiment, whoever owns it."""
+    """All that a service knows of one experiment, without its owner."""
 
-    format: Literal[1] = Field(description="Of this document. A service refuses a format that it does not know.")
-    autotune_version: Annotated[Text, Field(max_length=200)] = Field(description="Of the service that exported it.")
+    format: Literal[1] = Field(
+        description="The format of this document. A service refuses a format that it does not know."
+    )
+    autotune_version: Annotated[Text, Field(max_length=200)] = Field(
+        description="The version of the service that exported the document."
+    )
     time_exported: Time
     experiment: PortableExperiment
     spaces: Annotated[list[PortableSpace], FailFast(), Field(min_length=1, max_length=MAX_REVISIONS + 1)] = Field(
@@ -189,16 +195,16 @@ class ExperimentExport(Request):
     observations: Annotated[list[PortableObservation], FailFast(), Field(max_length=MAX_EVENTS)]
     versions: Annotated[list[PortableVersion], FailFast(), Field(max_length=MAX_EVENTS)]
     events: Annotated[list[PortableEvent], FailFast(), Field(min_length=1, max_length=MAX_EVENTS)] = Field(
-        description="The whole log, from seq 1 on."
+        description="The whole event log, from seq 1 on."
     )
 
 
 def check_plain(document: Any) -> None:
-    """Refuse JSON that cannot be checked field by field at no great cost, or not be stored.
+    """Refuse JSON that would be expensive to check field by field, or that cannot be stored.
 
     Raises:
-        ValidationError: If anything is nested deeper than ``MAX_DEPTH``, anything but one of the document's own lists
-            has more than ``MAX_MEMBERS`` members, or a text or number cannot be stored.
+        ValidationError: If a value is nested deeper than ``MAX_DEPTH``, a list or object other than the document's own
+            lists has more than ``MAX_MEMBERS`` members, or a text or number cannot be stored.
     """
     if not isinstance(document, dict):
         return
@@ -222,9 +228,9 @@ def _check_value(value: Any, depth: int) -> None:
         if not depth:
             raise ValueError(f"is nested deeper than {MAX_DEPTH}")
         if len(value) > MAX_MEMBERS:
-            raise ValueError(f"holds something with more than {MAX_MEMBERS} members")
+            raise ValueError(f"holds a list or object with more than {MAX_MEMBERS} members")
         if isinstance(value, dict):
             for name in value:
                 storable(name)
-        for one in value.values() if isinstance(value, dict) else value:
-            _check_value(one, depth - 1)
+        for member in value.values() if isinstance(value, dict) else value:
+            _check_value(member, depth - 1)

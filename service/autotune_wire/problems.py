@@ -17,7 +17,7 @@ _TAGS = {
     "constraints": {"linear", "forbidden"},
     "responses": {"maximize", "minimize", ">=", "<="},
 }
-_EXPORTED = {"experiment": 1, "spaces": 2}  # how far in an export the fields of an experiment stand
+_EXPORTED = {"experiment": 1, "spaces": 2}  # how many parts of a path in an export precede an experiment's field
 _SECRET_FIELDS = frozenset({"password", "token", "refresh_token", "client_secret"})
 
 
@@ -28,17 +28,17 @@ class FieldProblem(Reply):
     message: str = Field(description="What is wrong, and what is allowed there.")
     value: str | int | float | bool | None = Field(
         default=None,
-        description="What was given, cut where it is long; of a list its size, of an object its names.",
+        description="The value that was given: cut if it is long, the length of a list, the names of an object.",
     )
 
 
 class Problem(Reply):
-    """An error reply."""
+    """The reply to a request that failed: a problem document (RFC 9457)."""
 
     type: str = "about:blank"
     title: str
     status: int
-    code: str = Field(description="Stable: what a program decides by.")
+    code: str = Field(description="The kind of error, stable across versions: decide by it in programs.")
     detail: str
     errors: list[FieldProblem] = Field(default_factory=list)
     current: dict[str, Any] | None = Field(
@@ -47,16 +47,18 @@ class Problem(Reply):
 
 
 def field_problems(error: ValidationError) -> list[FieldProblem]:
-    """Say field by field what a failed validation found; the value of a secret is left out."""
+    """List what a failed validation found, one problem per field; the value of a secret is left out."""
     return [_field_problem(found) for found in error.errors(include_url=False)[:MAX_PROBLEMS]]
 
 
 def validation_error(title: str, problems: Sequence[FieldProblem]) -> ValidationError:
-    """Build what a validator raises where it found something between several fields: ``field_problems`` gives it back.
+    """Build the error that a validator raises for problems between several fields.
+
+    ``field_problems`` turns the error into the same problems again.
 
     Args:
-        title: The name of the model that was to be validated.
-        problems: One or more, with fields counted from the model.
+        title: The name of the model that was validated.
+        problems: One or more problems, whose field paths start at the model.
     """
     details = [
         InitErrorDetails(
@@ -70,7 +72,7 @@ def validation_error(title: str, problems: Sequence[FieldProblem]) -> Validation
 
 
 def shown(value: Any) -> str | int | float | bool | None:
-    """Shape a value for an error message: short, and a number only where JSON has it exactly."""
+    """Shorten a value for an error message; a number stays a number only if JSON can hold it exactly."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int | float) and abs(value) < 1e15:
@@ -81,7 +83,7 @@ def shown(value: Any) -> str | int | float | bool | None:
 
 
 def _short_repr(value: Any) -> str:
-    # A body may hold a number of a million digits or a nest of lists: neither is worth its whole text.
+    # A body may hold a number of a million digits or deeply nested lists: nobody needs their whole text.
     if isinstance(value, int):
         return f"a whole number of {value.bit_length()} bits"
     if isinstance(value, dict):
@@ -96,7 +98,7 @@ def _field_problem(found: Any) -> FieldProblem:
     path = [*_without_tags(found["loc"]), *([context["field"]] if "field" in context else [])]
     value = None if _SECRET_FIELDS & {str(part) for part in path} else shown(context.get("value", found["input"]))
     if found["type"] in {"missing", "value_error"} and isinstance(found["input"], dict):
-        value = None  # the whole body tells nothing of the one field
+        value = None  # the input is the whole body, which does not help to find the field
     message = found["msg"].removeprefix("Value error, ")
     field = ".".join(str(part) for part in path)
     if len(field) > _FIELD_CHARACTERS:

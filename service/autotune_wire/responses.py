@@ -1,4 +1,4 @@
-"""Responses: what is measured, and what is wanted of it."""
+"""Responses: what is measured, and whether it is maximized, minimized or bounded."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
@@ -11,16 +11,16 @@ from autotune_wire.problems import FieldProblem
 MAX_RESPONSES = 8
 MAX_OBJECTIVES = 4
 RESPONSE = "Response"
-"""The name of the one response of an experiment that names none."""
+"""The name of the response of an experiment that was created without ``responses``."""
 
 
 class Objective(Request):
-    """A response of which more, or less, is better; two to four of them give a Pareto front."""
+    """A response to maximize or to minimize; two to four objectives give a Pareto front."""
 
     goal: Literal["maximize", "minimize"]
     reference: Number | None = Field(
         default=None,
-        description="The worst value still of interest (the Pareto front's reference point); inferred where absent.",
+        description="The worst value still of interest (the Pareto front's reference point); inferred if absent.",
     )
 
 
@@ -28,7 +28,9 @@ class Threshold(Request):
     """A response that has to stay on one side of a bound: an outcome constraint."""
 
     goal: Literal[">=", "<="]
-    bound: Number = Field(description="In the response's own unit; the bound itself is still good.")
+    bound: Number = Field(
+        description="The bound, in the response's own unit; a response equal to the bound meets the threshold."
+    )
 
 
 Response = Annotated[Objective | Threshold, Field(discriminator="goal")]
@@ -37,29 +39,33 @@ Responses = dict[Name, Response]
 
 
 def objectives_of(responses: Mapping[str, Response]) -> dict[str, Objective]:
-    """Give the responses of which more or less is better, by name."""
+    """Return the responses that are maximized or minimized, by name."""
     return {name: response for name, response in responses.items() if isinstance(response, Objective)}
 
 
 def thresholds_of(responses: Mapping[str, Response]) -> dict[str, Threshold]:
-    """Give the responses that have to stay on one side of a bound, by name."""
+    """Return the responses that have to stay on one side of a bound, by name."""
     return {name: response for name, response in responses.items() if isinstance(response, Threshold)}
 
 
 def primary_of(responses: Mapping[str, Response]) -> tuple[str, Objective]:
-    """Give the first objective, with its name; every experiment has one."""
+    """Return the name of the first objective and the objective; every experiment has at least one."""
     return next(iter(objectives_of(responses).items()))
 
 
 def response_problems(responses: Mapping[str, Response], covariates: Iterable[str]) -> list[FieldProblem]:
-    """Say what is wrong among the responses of an experiment, each of which is valid by itself."""
+    """List the problems between responses that are each valid alone: names in use, and the number of objectives."""
     n_objectives = len(objectives_of(responses))
     problems = [
-        FieldProblem(field=f"responses.{name}", message="is the name of a covariate; a response needs its own")
+        FieldProblem(
+            field=f"responses.{name}", message="is also the name of a covariate; give the response another name"
+        )
         for name in covariates
         if name in responses
     ]
     if not 1 <= n_objectives <= MAX_OBJECTIVES:
-        message = f"1 to {MAX_OBJECTIVES} responses must have the goal maximize or minimize, {n_objectives} have"
+        message = (
+            f"1 to {MAX_OBJECTIVES} responses must have the goal maximize or minimize; {n_objectives} have one of them"
+        )
         problems.append(FieldProblem(field="responses", message=message))
     return problems

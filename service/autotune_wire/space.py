@@ -14,46 +14,52 @@ from autotune_wire.problems import FieldProblem, shown
 MAX_COVARIATES = 100
 MAX_OPTIONS = 1000
 MAX_GRID = 1_000_000
-"""Most values of a real number with a step: beyond it two neighbours are one setting anyway."""
+"""Most values of a `cont` covariate with a step; with more, two neighbouring values are practically the same."""
 
 GRID_SLACK = 1e-9
-"""Share of a range by which a number may miss a value of its grid."""
+"""Share of max - min by which a number may miss a value of the step's grid."""
 
 Role = Literal["design", "context", "fidelity"]
 
 
 class Condition(Request):
-    """When a covariate plays a part: where another one, which always does, has one of these values."""
+    """When a covariate is active: in runs where another covariate has one of these values."""
 
-    covariate: Name = Field(description="Another covariate, `int` or `cat`, without a condition of its own.")
+    covariate: Name = Field(description="Another covariate, `int` or `cat`, without an `active_if` of its own.")
     values: Annotated[list[Value], Field(min_length=1, max_length=MAX_OPTIONS)] = Field(
-        description="Values of that covariate."
+        description="The values of that covariate for which this one is active."
     )
 
 
 class _Covariate(Request):
-    """What all kinds of covariates have."""
+    """The fields that all kinds of covariates have."""
 
     role: Role = Field(
         default="design",
-        description="`design` is chosen, `context` is known when asking, `fidelity` says how exact a run is "
-        "(one covariate at most, a number). At least one covariate must be `design`.",
+        description="`design`: the value is chosen by the engine. `context`: the value is known when asking. "
+        "`fidelity`: the value says how exact a run is; at most one covariate, `int` or `cont`. At least one covariate "
+        "must be `design`.",
     )
-    active_if: Condition | None = Field(default=None, description="Where absent, it plays a part in every run.")
+    active_if: Condition | None = Field(
+        default=None, description="When the covariate is active. If absent, the covariate is active in every run."
+    )
 
 
 class IntCovariate(_Covariate):
     """A whole number between two bounds, both included."""
 
     vtype: Literal["int"]
-    guess: Whole = Field(description="From min to max, and a value of the step's grid.")
+    guess: Whole = Field(description="The first value to try, from min to max; with a step, an allowed value.")
     min: Whole = Field(description="Less than max.")
     max: Whole
     log: bool = Field(
-        default=False, strict=True, description="Equal ratios matter equally; needs min > 0, goes without step."
+        default=False,
+        strict=True,
+        description="Scale by the logarithm, so that equal ratios count equally. Needs min > 0; excludes step.",
     )
     step: Annotated[Whole, Field(ge=1)] | None = Field(
-        default=None, description="Only min, min + step, min + 2 step ... up to max are run; at most max - min."
+        default=None,
+        description="The allowed values are min, min + step, min + 2 step ... up to max. At most max - min.",
     )
 
     @model_validator(mode="after")
@@ -65,20 +71,20 @@ class IntCovariate(_Covariate):
 
     @property
     def n_values(self) -> int:
-        """How many values there are."""
+        """Return the number of values between min and max."""
         return (self.max - self.min) // (self.step or 1) + 1
 
     def value_at(self, index: int) -> int:
-        """Give the value at a place from 0 to ``n_values - 1``."""
+        """Return the value at an index from 0 to ``n_values - 1``."""
         return self.min + index * (self.step or 1)
 
     def index_near(self, value: float) -> int:
-        """Give the place of the value nearest to a finite number."""
+        """Return the index of the value nearest to a finite number."""
         index = round(value - self.min if self.step is None else (value - self.min) / self.step)
         return min(max(index, 0), self.n_values - 1)
 
     def is_value(self, value: Value) -> bool:
-        """Whether the covariate can have this value; 8.0 is the value 8, a text is none."""
+        """Return whether the covariate can have this value; 8.0 counts as 8, a text never counts."""
         if isinstance(value, str) or value != value // 1 or not self.min <= value <= self.max:
             return False
         return (int(value) - self.min) % (self.step or 1) == 0
@@ -88,16 +94,18 @@ class ContCovariate(_Covariate):
     """A real number between two bounds, both included."""
 
     vtype: Literal["cont"]
-    guess: Number = Field(description="From min to max, and a value of the step's grid.")
+    guess: Number = Field(description="The first value to try, from min to max; with a step, an allowed value.")
     min: Number = Field(description="Less than max.")
     max: Number
     log: bool = Field(
-        default=False, strict=True, description="Equal ratios matter equally; needs min > 0, goes without step."
+        default=False,
+        strict=True,
+        description="Scale by the logarithm, so that equal ratios count equally. Needs min > 0; excludes step.",
     )
     step: Annotated[Number, Field(gt=0)] | None = Field(
         default=None,
-        description=f"Only min, min + step, min + 2 step ... up to max are run; at most max - min, "
-        f"and such that there are at most {MAX_GRID} values.",
+        description=f"The allowed values are min, min + step, min + 2 step ... up to max. At most max - min, and large "
+        f"enough for at most {MAX_GRID} values.",
     )
 
     @model_validator(mode="after")
@@ -123,38 +131,38 @@ class ContCovariate(_Covariate):
 
     @property
     def n_values(self) -> int | None:
-        """How many values there are, None where there is no step."""
+        """Return the number of values on the step's grid, None without a step."""
         if self.step is None:
             return None
         return int((self.max - self.min) * (1 + GRID_SLACK) / self.step) + 1
 
     def value_at(self, index: int) -> float:
-        """Give the value at a place from 0 to ``n_values - 1``; only with a step.
+        """Return the value at an index from 0 to ``n_values - 1``; only with a step.
 
-        Bounds and step count as the decimals they are written as: three steps of 0.1 are 0.3.
+        Bounds and step are added as the decimals they are written as: three steps of 0.1 are exactly 0.3.
         """
         value = Decimal(repr(self.min)) + index * Decimal(repr(self.step))
         return min(float(value), self.max)
 
     def index_near(self, value: float) -> int:
-        """Give the place of the value nearest to a finite number; only with a step."""
+        """Return the index of the value nearest to a finite number; only with a step."""
         assert self.step is not None
         assert self.n_values is not None
         return min(max(round((value - self.min) / self.step), 0), self.n_values - 1)
 
 
 class CatCovariate(_Covariate):
-    """One of a list of options."""
+    """A choice from a list of options."""
 
     vtype: Literal["cat"]
-    guess: Option = Field(description="One of the options.")
+    guess: Option = Field(description="The first option to try, one of `options`.")
     options: list[Option] = Field(
         min_length=1, max_length=MAX_OPTIONS, description="All texts or, only where `ordered` is true, all numbers."
     )
     ordered: bool = Field(
         default=False,
         strict=True,
-        description="The options are steps of a scale, in their order; then they may be numbers.",
+        description="Whether the options are steps of a scale, in the order given. Only then may options be numbers.",
     )
 
     @model_validator(mode="after")
@@ -164,7 +172,7 @@ class CatCovariate(_Covariate):
         if twice:
             raise PydanticCustomError(
                 "options_not_unique",
-                "options must differ from each other; {twice} stands there twice",
+                "options must differ from each other; listed more than once: {twice}",
                 {"field": "options", "value": self.options, "twice": listed(twice)},
             )
         if self.guess not in self.options:
@@ -193,18 +201,18 @@ class CatCovariate(_Covariate):
 
     @property
     def n_values(self) -> int:
-        """How many options there are."""
+        """Return the number of options."""
         return len(self.options)
 
     def is_value(self, value: Value) -> bool:
-        """Whether the covariate can have this value; 8.0 is the option 8, the text "8" is not."""
+        """Return whether the covariate can have this value; 8.0 counts as the option 8, the text "8" does not."""
         return value in self.options
 
     def option_of(self, value: Value) -> Value:
-        """Give the option that equals a value, in the option's own type.
+        """Return the option that equals a value, in the option's own type.
 
         Raises:
-            ValueError: If there is none.
+            ValueError: If no option equals the value.
         """
         return self.options[self.options.index(value)]
 
@@ -215,22 +223,26 @@ Space = dict[Name, Covariate]
 
 
 def is_active(space: Mapping[str, Covariate], name: str, configuration: Mapping[str, Value]) -> bool:
-    """Whether a covariate plays a part in a configuration; one that does not has no value there."""
+    """Return whether a covariate is active in a configuration; an inactive covariate has no value there."""
     condition = space[name].active_if
     return condition is None or configuration.get(condition.covariate) in condition.values
 
 
 def listed(values: list[Value] | list[str]) -> str:
-    """Write values one after the other, cut where they are many."""
+    """Join values with commas; a long text is cut."""
     return str(shown(", ".join(map(str, values))))
 
 
 def space_problems(space: Mapping[str, Covariate]) -> list[FieldProblem]:
-    """Say what is wrong among the covariates of a space, each of which is valid by itself."""
+    """List the problems between the covariates of a space that are each valid alone: roles and conditions."""
     problems = [problem for name in space for problem in _covariate_problems(space, name)]
     fidelities = [name for name, covariate in space.items() if covariate.role == "fidelity"]
     problems += [
-        FieldProblem(field=f"covars.{name}.role", message=f"only one may be fidelity, {fidelities[0]} is", value=name)
+        FieldProblem(
+            field=f"covars.{name}.role",
+            message=f"only one covariate may be the fidelity; {fidelities[0]} already is",
+            value=name,
+        )
         for name in fidelities[1:]
     ]
     if space and all(covariate.role != "design" for covariate in space.values()):
@@ -247,25 +259,29 @@ def _covariate_problems(space: Mapping[str, Covariate], name: str) -> Iterator[F
         return
     field = f"covars.{name}.active_if"
     if covariate.role != "design":
-        message = f"a {covariate.role} plays a part in every run: it has no condition"
+        message = f"a {covariate.role} covariate is active in every run: leave active_if out"
         yield FieldProblem(field=field, message=message)
     yield from _condition_problems(space, covariate.active_if, field)
 
 
 def _condition_problems(space: Mapping[str, Covariate], condition: Condition, field: str) -> Iterator[FieldProblem]:
     parent = space.get(condition.covariate)
-    fits = [other for other, one in space.items() if one.active_if is None and not isinstance(one, ContCovariate)]
+    fits = [
+        name
+        for name, covariate in space.items()
+        if covariate.active_if is None and not isinstance(covariate, ContCovariate)
+    ]
     if parent is None or condition.covariate not in fits:
         message = (
-            "must be another covariate, int or cat, without a condition of its own: "
-            f"{listed(fits) if fits else 'there is none'}"
+            "must be another covariate, int or cat, without an active_if of its own: "
+            f"{listed(fits) if fits else 'this experiment has none'}"
         )
         yield FieldProblem(field=f"{field}.covariate", message=message, value=condition.covariate)
         return
     assert not isinstance(parent, ContCovariate)
     wrong = [value for value in condition.values if not parent.is_value(value)]
     if wrong:
-        message = f"must be values of {condition.covariate}; {listed(wrong)} is none"
+        message = f"must be values of {condition.covariate}; these are not: {listed(wrong)}"
         yield FieldProblem(field=f"{field}.values", message=message, value=shown(wrong[0]))
 
 

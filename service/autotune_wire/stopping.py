@@ -14,28 +14,31 @@ _Runs = Annotated[int, Field(strict=True, ge=1, le=MAX_BUDGET)]
 
 
 class Plateau(Request):
-    """No more progress: the last runs together gained too little over the best one before them."""
+    """No more progress: the best of the last runs gained too little over the best run before them."""
 
-    n_runs: _Runs = Field(description=f"How many runs may pass, 1 to {MAX_BUDGET}; failed ones count.")
+    n_runs: _Runs = Field(description=f"How many runs to wait for progress, 1 to {MAX_BUDGET}; failed runs count.")
     min_gain: Annotated[Number, Field(ge=0)] = Field(
-        default=0.0, description="A gain of more than this is progress; in the response's unit, 0 or more."
+        default=0.0, description="A gain of more than this counts as progress; in the response's unit, 0 or more."
     )
 
 
 class StopRules(Request):
-    """When to propose nothing more: as soon as one of the rules given is met. Any but ``budget`` need one objective."""
+    """The rules by which an experiment stops suggesting, as soon as one of them is met.
+
+    All rules but ``budget`` need an experiment with one objective.
+    """
 
     budget: _Runs | None = Field(
-        default=None, description=f"Stop after this many runs, 1 to {MAX_BUDGET}; failed ones count."
+        default=None, description=f"Stop after this many runs, 1 to {MAX_BUDGET}; failed runs count."
     )
     plateau: Plateau | None = Field(default=None, description="Stop when the last runs gained too little.")
     target: Number | None = Field(
-        default=None, description="Stop when the objective is this good; in the response's unit."
+        default=None, description="Stop when the objective has reached this value, in the response's unit."
     )
     min_expected_gain: Annotated[Number, Field(gt=0)] | None = Field(
         default=None,
-        description="Stop when the model expects less gain than this from the next run: what a run costs, "
-        "in the response's unit; more than 0.",
+        description="Stop when the model expects the next run to gain less than this. A good choice is the cost of a "
+        "run, in the response's unit; more than 0.",
     )
 
     @model_validator(mode="after")
@@ -45,7 +48,7 @@ class StopRules(Request):
         return self
 
     def rules(self) -> list[StopRule]:
-        """Name the rules that are given."""
+        """List the rules that are given."""
         given: dict[StopRule, object] = {
             "budget": self.budget,
             "plateau": self.plateau,
@@ -56,16 +59,16 @@ class StopRules(Request):
 
 
 class Stopped(Reply):
-    """That an experiment's stop rule was met."""
+    """The stop rule of an experiment that was met, when and why."""
 
     rule: str = Field(description="One of budget, plateau, target, min_expected_gain; a newer service may send others.")
-    reason: str = Field(description="Why, in a sentence with the numbers.")
+    reason: str = Field(description="Why the rule was met, in a sentence with the numbers.")
     at: Moment
 
 
 def stop_problems(stop: StopRules | None, n_objectives: int) -> list[FieldProblem]:
-    """Say which stop rules do not fit several objectives."""
+    """List the stop rules that are given but cannot be used with several objectives."""
     if stop is None or n_objectives <= 1:
         return []
-    message = f"needs one objective, there are {n_objectives}; with several, stop by budget"
+    message = f"needs an experiment with one objective, this one has {n_objectives}; use budget instead"
     return [FieldProblem(field=f"stop.{rule}", message=message) for rule in stop.rules() if rule != "budget"]

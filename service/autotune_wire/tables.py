@@ -1,4 +1,4 @@
-"""The three shapes in which pandas writes a table as JSON, read without pandas."""
+"""Tables as JSON in the shapes that pandas writes, read without pandas."""
 
 from typing import Any
 
@@ -11,17 +11,17 @@ Table = str | list[Any] | dict[str, Any]
 def rows_of(table: Table) -> list[dict[str, Any]]:
     """Read a table that pandas wrote.
 
-    Taken are ``to_json(orient="records")``: ``[{"a": 1}]``; ``to_json()``, by column and then by index:
+    Four shapes are read: ``to_json(orient="records")``: ``[{"a": 1}]``; ``to_json()``, by column and then by index:
     ``{"a": {"0": 1}}``; ``to_dict("list")``: ``{"a": [1]}``; and one plain record: ``{"a": 1}``.
 
     Args:
-        table: The table, as JSON text or as the JSON it holds.
+        table: The table, as JSON text or as decoded JSON.
 
     Returns:
         One dict per row, by column name.
 
     Raises:
-        ValueError: If the text is no JSON, or the JSON none of the four shapes. The message says which.
+        ValueError: If the text is not JSON, or the JSON has none of the four shapes. The message says which.
     """
     parsed = from_json(table, allow_inf_nan=False) if isinstance(table, str) else table
     if isinstance(parsed, list):
@@ -34,7 +34,7 @@ def rows_of(table: Table) -> list[dict[str, Any]]:
 
 
 def one_row_table(row: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Shape one record as pandas' ``to_json()`` does a frame of one row: ``{"a": {"0": 1}}``."""
+    """Shape one record as pandas' ``to_json()`` writes a frame of one row: ``{"a": {"0": 1}}``."""
     return {name: {"0": value} for name, value in row.items()}
 
 

@@ -1,4 +1,4 @@
-"""Runs as CSV: a header, and a line per run."""
+"""Runs told as CSV: a header line, then one line per run."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ _SD = "sd"
 
 
 class _CellError(Exception):
-    """A cell cannot be read; the message says what it must be."""
+    """A cell cannot be read; the message says what the cell must be."""
 
 
 def csv_records(
@@ -29,8 +29,8 @@ def csv_records(
     """Read the runs of a CSV text.
 
     Args:
-        text: The lines; empty ones are left out.
-        space: The covariates, whose types say how their cells are read.
+        text: The CSV text; empty lines are skipped.
+        space: The covariates, whose types decide how their cells are read.
         responses: The names of the responses.
         max_runs: How many lines may come after the header.
 
@@ -38,11 +38,12 @@ def csv_records(
         The number of each run's line, counted from 1, and the runs as records.
 
     Raises:
-        ValidationError: If a column is unknown or missing, or a cell cannot be read; it names line and column.
+        ValidationError: If the text is not CSV, a column is unknown or occurs twice, a cell cannot be read, or there
+            are no runs or too many. The error names line and column.
     """
     lines = _lines(text)
     header = next(lines, (1, []))[1]
-    roles = _roles(header, space, responses)
+    columns = _columns(header, space, responses)
     numbers: list[int] = []
     records: list[Record] = []
     wrong: list[InitErrorDetails] = []
@@ -50,18 +51,18 @@ def csv_records(
         if len(numbers) == max_runs:
             raise refusal(("csv", f"line {number}"), None, f"at most {max_runs} runs can be told at once")
         numbers.append(number)
-        records.append(_record(number, cells, roles, wrong))
+        records.append(_record(number, cells, columns, wrong))
         if len(wrong) >= _MAX_WRONG:
             break
     if wrong:
         raise ValidationError.from_exception_data("Tell", wrong)
     if not records:
-        raise refusal(("csv",), None, "holds no run: it needs a header and a line per run")
+        raise refusal(("csv",), None, "holds no run: give a header line, then one line per run")
     return numbers, records
 
 
-_Role = tuple[str, str, Covariate | None]
-"""Where a column's cells go in a record, under which name, and the covariate they are values of."""
+_Column = tuple[str, str, Covariate | None]
+"""The part of a record that a column fills, the name within that part, and the covariate of the column, if any."""
 
 
 def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -71,11 +72,11 @@ def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
             if any(cell.strip() for cell in cells):
                 yield reader.line_num, [cell.strip() for cell in cells]
     except csv.Error as error:
-        raise refusal(("csv", f"line {reader.line_num}"), None, f"is no CSV: {error}") from None
+        raise refusal(("csv", f"line {reader.line_num}"), None, f"is not CSV: {error}") from None
 
 
-def _roles(header: Sequence[str], space: Space, responses: Sequence[str]) -> dict[str, _Role]:
-    known: dict[str, _Role] = {_STATUS: (_STATUS, _STATUS, None)}
+def _columns(header: Sequence[str], space: Space, responses: Sequence[str]) -> dict[str, _Column]:
+    known: dict[str, _Column] = {_STATUS: (_STATUS, _STATUS, None)}
     if len(responses) == 1:
         known[_SD] = ("sds", responses[0], None)
     known |= {f"{name} {_SD}": ("sds", name, None) for name in responses}
@@ -83,20 +84,20 @@ def _roles(header: Sequence[str], space: Space, responses: Sequence[str]) -> dic
     known |= {name: ("covars", name, covariate) for name, covariate in space.items()}
     for name in header:
         if name not in known:
-            says = f"is no column of this experiment; it has {', '.join(known)}"
-            raise refusal(("csv", "line 1", name), None, says)
+            message = f"is not a column of this experiment; the columns are {', '.join(known)}"
+            raise refusal(("csv", "line 1", name), None, message)
         if header.count(name) > 1:
-            raise refusal(("csv", "line 1", name), None, "stands twice in the header")
+            raise refusal(("csv", "line 1", name), None, "occurs twice in the header")
     return {name: known[name] for name in header}
 
 
-def _record(number: int, cells: Sequence[str], roles: dict[str, _Role], wrong: list[InitErrorDetails]) -> Record:
+def _record(number: int, cells: Sequence[str], columns: dict[str, _Column], wrong: list[InitErrorDetails]) -> Record:
     record: Record = {"covars": {}, "responses": {}, "sds": {}}
     n_wrong = len(wrong)
-    if len(cells) != len(roles):
-        wrong.append(detail(("csv", f"line {number}"), None, f"has {len(cells)} cells, the header has {len(roles)}"))
+    if len(cells) != len(columns):
+        wrong.append(detail(("csv", f"line {number}"), None, f"has {len(cells)} cells, the header has {len(columns)}"))
         return record
-    for (column, (part, name, covariate)), cell in zip(roles.items(), cells, strict=True):
+    for (column, (part, name, covariate)), cell in zip(columns.items(), cells, strict=True):
         try:
             if part == _STATUS:
                 record[_STATUS] = _status(cell)
@@ -117,9 +118,9 @@ def _wrong_outcome(number: int, record: Record) -> list[InitErrorDetails]:
     if is_failed and record["responses"]:
         return [detail((*place, _STATUS), "failed", "a failed run has no response")]
     if not is_failed and not record["responses"]:
-        return [detail(place, None, "has no response; a run that gave nothing has the status failed")]
+        return [detail(place, None, "has no response; set status to failed for a run that gave no response")]
     alone = [name for name in record["sds"] if name not in record["responses"]]
-    return [detail(place, None, f"has a standard deviation of {alone[0]}, but no response")] if alone else []
+    return [detail(place, None, f"has a standard deviation of {alone[0]}, but no response {alone[0]}")] if alone else []
 
 
 def _status(cell: str) -> str:

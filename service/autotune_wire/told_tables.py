@@ -12,10 +12,13 @@ Record = dict[str, Any]
 
 
 def table_records(covars_tell: Table, response_tell: Table, responses: Sequence[str]) -> list[Record]:
-    """Read the tables, which have a row per run; an empty cell is what plays no part, or was not measured.
+    """Read the two tables into records, one per run.
+
+    A cell is null if the covariate is not active in the run, or the response was not measured.
 
     Raises:
-        ValidationError: If a table is none, the tables differ in length, a column is no response, or a row has none.
+        ValidationError: If a table cannot be read, the tables differ in length, a column of ``response_tell`` is not a
+            response, or a row has no response.
     """
     covars = _rows("covars_tell", covars_tell)
     measured = _rows("response_tell", response_tell)
@@ -31,7 +34,7 @@ def table_records(covars_tell: Table, response_tell: Table, responses: Sequence[
 
 
 def in_tables(found: ErrorDetails, responses: Sequence[str]) -> InitErrorDetails:
-    """Say of what is wrong with a run in which cell of the two tables it stands."""
+    """Translate an error in a run into an error in the cell of the two tables that the run was read from."""
     loc = found["loc"]
     if loc[1:2] == ("covars",):
         loc = ("covars_tell", loc[0], *loc[2:])
@@ -45,12 +48,12 @@ def in_tables(found: ErrorDetails, responses: Sequence[str]) -> InitErrorDetails
 
 
 def refusal(loc: tuple[str | int, ...], value: object, message: str) -> ValidationError:
-    """Build the error that says what is wrong in one place of the body."""
+    """Build the error for one wrong place in the body."""
     return ValidationError.from_exception_data("Tell", [detail(loc, value, message)])
 
 
 def detail(loc: tuple[str | int, ...], value: object, message: str) -> InitErrorDetails:
-    """Say what is wrong in one place of the body."""
+    """Describe one wrong place in the body, as a part of a ``ValidationError``."""
     return InitErrorDetails(type="value_error", loc=loc, input=value, ctx={"error": ValueError(message)})
 
 
@@ -64,10 +67,12 @@ def _rows(field: str, table: Table) -> list[Record]:
 def _check_measured(index: int, row: Record, responses: Sequence[str]) -> None:
     unknown = [name for name in row if name not in responses]
     if unknown or not row:
-        message = f"must have the columns {', '.join(responses)}, and has {', '.join(unknown) or 'none'}"
+        message = f"must have the columns {', '.join(responses)}, but has {', '.join(unknown) or 'none'}"
         raise refusal(("response_tell",), list(row), message)
     if all(value is None for value in row.values()):
-        raise refusal(("response_tell", index, next(iter(row))), None, "is missing, and so is every other response")
+        raise refusal(
+            ("response_tell", index, next(iter(row))), None, "is missing, and so is every other response of the run"
+        )
 
 
 def _filled(row: Record) -> Record:

@@ -190,7 +190,7 @@ class FakeService:
             return problem(409, "experiment_stopped", "it has stopped")
         query = request.url.params.get("fixed")
         body = json.loads(request.content) if request.method == "POST" else {"fixed": json.loads(query or "{}")}
-        lease = {"worker": body.get("worker"), "state": "leased"} if request.method == "POST" else {}
+        lease: dict[str, Any] = {"worker": body.get("worker"), "state": "leased"} if request.method == "POST" else {}
         n = min(body.get("n", 1), self.n_given)
         proposed = [suggestion(**body.get("fixed", {}), **lease) for _ in range(n)]
         self.suggestions |= {one["suggestion_uuid"]: one for one in proposed}
@@ -277,7 +277,7 @@ def problem(status: int, code: str, detail: str, retry_after: int | None = None,
 
 
 def suggestion(x: float = 0.5, uuid: UUID | None = None, **changes: Any) -> dict[str, Any]:
-    fields = {
+    fields: dict[str, Any] = {
         "suggestion_uuid": str(uuid or uuid4()), "covars": {"x": x}, "source": "model", "reason": "it may be better",
         "mean": 0.9, "sd": 0.01, "data_rev": 3, "time_created": NOW,
     }  # fmt: skip

@@ -1,21 +1,22 @@
 """Functions that a pool of processes can import."""
 
 import os
+from typing import Any
 
 from autotune.errors import RunFailed
 
 
-def doubled(configuration: dict) -> float:
+def doubled(configuration: dict[str, Any]) -> float:
     return configuration["x"] * 2
 
 
-def not_there(_configuration: dict) -> float:
+def not_there(_configuration: dict[str, Any]) -> float:
     raise RunFailed("it broke")
 
 
-def wrong(_configuration: dict) -> float:
+def wrong(_configuration: dict[str, Any]) -> float:
     raise LookupError("a bug")
 
 
-def deadly(_configuration: dict) -> float:
+def deadly(_configuration: dict[str, Any]) -> float:
     os._exit(3)

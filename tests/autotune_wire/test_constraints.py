@@ -118,7 +118,8 @@ def test_new_experiment_tells_all_that_is_wrong_between_fields():
         NewExperiment.model_validate(body(**wrong))
     found = field_problems(caught.value)
     assert [problem.field for problem in found] == ["constraints.0.combination.x", "constraints.0.combination.b"]
-    assert found[0].message == "is no covariate of this experiment; a combination takes b, color, extra, epochs, size"
+    message = "is not a covariate of this experiment; allowed in a combination: b, color, extra, epochs, size"
+    assert found[0].message == message
     assert found[1].value == 9
 
 

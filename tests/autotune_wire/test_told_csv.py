@@ -41,7 +41,7 @@ def test_csv_has_a_plain_sd_column_where_there_is_one_response():
 @pytest.mark.parametrize(
     ("lines", "field", "says"),
     [
-        ([f"{HEADER},Response,taste", "2,red,7,8,1,1"], "csv.line 1.taste", "is no column"),
+        ([f"{HEADER},Response,taste", "2,red,7,8,1,1"], "csv.line 1.taste", "is not a column"),
         ([f"{HEADER},Response,v1", "2,red,7,8,1,1"], "csv.line 1.v1", "twice"),
         ([f"{HEADER},Response", "2,red,7,8,1", "2.5,red,7,8,1"], "csv.line 3.v1", "a whole number"),
         ([f"{HEADER},Response", "2,red,heavy,8,1"], "csv.line 2.weight", "a finite number"),
@@ -53,7 +53,7 @@ def test_csv_has_a_plain_sd_column_where_there_is_one_response():
         ([f"{HEADER},Response,sd,status", "2,red,7,8,,1,failed"], "csv.line 2", "no response"),
         ([f"{HEADER},Response,status", "2,red,7,8,1,failed"], "csv.line 2.status", "has no response"),
         ([f"{HEADER},Response,status", "2,red,7,8,1,lost"], "csv.line 2.status", "ok, failed"),
-        ([f"{HEADER},Response", '2,"red,7,8,1'], "csv.line 2", "is no CSV"),
+        ([f"{HEADER},Response", '2,"red,7,8,1'], "csv.line 2", "is not CSV"),
         ([f"{HEADER},Response"], "csv", "holds no run"),
         ([""], "csv", "holds no run"),
         ([f"{HEADER},Response", *["2,red,7,8,1"] * (MAX_TELL + 1)], f"csv.line {MAX_TELL + 2}", "at most"),

@@ -68,7 +68,7 @@ BAD_TOKENS = {
 def test_token_that_does_not_hold_is_refused_with_one_message(name):
     with pytest.raises(UnauthenticatedError) as caught:
         tokens.user_of(BAD_TOKENS[name]())
-    assert caught.value.detail == "the access token is not valid, or has ended: sign in again"
+    assert caught.value.detail == "the access token is not valid, or has expired: sign in again"
 
 
 def test_refresh_tokens_differ_and_are_stored_as_digests():

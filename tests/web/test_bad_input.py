@@ -1,5 +1,6 @@
 """Whatever comes in, what goes out is a problem document that says what is wrong."""
 
+import asyncio
 import json
 
 import pytest
@@ -91,6 +92,13 @@ async def test_large_body_is_refused_with_the_limit(client, headers, exp_uuid):
     problem = await problem_of(await client.post("/experiment/new", data=body, headers=json_headers))
     assert problem["code"] == "too_large"
     assert "100000 bytes" in problem["detail"]
+
+
+async def test_large_body_of_unknown_length_is_refused_before_its_end(client, headers):
+    json_headers = headers | {"Content-Type": "application/json"}
+    async with asyncio.timeout(30), client.request("/experiment/new", method="POST", headers=json_headers) as sending:
+        await sending.send(b'{"description": "' + b"x" * 100_000)
+    assert (await problem_of(await sending.as_response()))["code"] == "too_large"
 
 
 async def test_other_content_type_is_refused(client, headers):

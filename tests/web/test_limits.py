@@ -111,8 +111,8 @@ async def test_limits_are_published(client):
     document = await (await client.get("/openapi.json")).get_json()
     about = document["info"]["description"]
     assert "a body of 100000 bytes" in about
-    assert "100000 in an experiment" in about
-    assert "1000 observations in a tell" in about
-    assert "10000 experiments and 1000 websockets of a user" in about
-    assert "100 frames a second of a websocket, 64 of them unanswered" in about
-    assert "200000 events of an imported experiment" in about
+    assert "100000 per experiment" in about
+    assert "1000 observations per tell" in about
+    assert "10000 experiments and 1000 websockets per user" in about
+    assert "100 frames a second per websocket, 64 of them unanswered" in about
+    assert "200000 events in an imported experiment" in about

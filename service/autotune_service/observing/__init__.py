@@ -1,1 +1,1 @@
-"""What whoever runs the service sees of it: metrics, logs and traces. Every room may use it, and it imports none."""
+"""Metrics, logs and traces for the person who operates the service. Every package may use this one; it imports none."""

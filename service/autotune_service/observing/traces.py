@@ -1,7 +1,7 @@
-"""Traces by OpenTelemetry, where they are asked for; otherwise nothing is loaded and nothing is done.
+"""Traces by OpenTelemetry. Unless the environment names an endpoint, nothing is loaded and nothing is traced.
 
-A trace goes on in another process by its traceparent (W3C Trace Context), a text of 55 characters that names
-a trace and a span, and nothing of the work itself.
+Another process continues a trace by its traceparent (W3C Trace Context), a text of 55 characters that names
+a trace and a span, and says nothing about the work itself.
 """
 
 import logging
@@ -27,23 +27,23 @@ Value = str | int | float | bool
 
 
 class Span(Protocol):
-    """A span that is under way."""
+    """A span that has not ended."""
 
     def rename(self, name: str) -> None:
-        """Name it anew, once it is known what it is."""
+        """Change the span's name, once more is known about the work."""
 
-    def tell(self, **attributes: Value) -> None:
-        """Add to what it tells; a dot in a name is written as two underscores."""
+    def set(self, **attributes: Value) -> None:
+        """Set attributes of the span; a dot in an attribute's name is written as two underscores."""
 
     def fail(self, reason: str) -> None:
-        """Mark it as failed; the reason is of a short list."""
+        """Mark the span as failed; ``reason`` must come from a short list."""
 
 
 class _NoSpan:
     def rename(self, name: str) -> None:
         pass
 
-    def tell(self, **attributes: Value) -> None:
+    def set(self, **attributes: Value) -> None:
         pass
 
     def fail(self, reason: str) -> None:
@@ -61,7 +61,7 @@ _tracing: _Tracing | None = None
 
 
 def start_traces() -> None:
-    """Trace from now on, if the environment names an endpoint and OpenTelemetry is installed."""
+    """Start tracing if the environment names an endpoint and OpenTelemetry is installed."""
     is_disabled = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
     if is_disabled or not any(os.environ.get(name) for name in _ENDPOINTS):
         return
@@ -74,7 +74,7 @@ def start_traces() -> None:
 
 
 def trace_to(exporter: "SpanExporter", *, is_batched: bool = True) -> None:
-    """Send spans to an exporter from now on."""
+    """Start tracing, and send the spans to an exporter."""
     from opentelemetry.sdk.resources import SERVICE_NAME, Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
@@ -89,11 +89,11 @@ def trace_to(exporter: "SpanExporter", *, is_batched: bool = True) -> None:
 
 
 def stop_traces() -> None:
-    """Send what is left, for two seconds at most, and trace no more."""
+    """Stop tracing, and send the remaining spans within two seconds at most."""
     global _tracing
     tracing, _tracing = _tracing, None
     if tracing is not None:
-        # In a thread that nobody waits for at the exit: an endpoint that is gone must not hold up the stop.
+        # In a daemon thread: an endpoint that does not respond must not keep the process from stopping.
         stopping = Thread(target=tracing.provider.shutdown, daemon=True)
         stopping.start()
         stopping.join(_STOP_S)
@@ -104,20 +104,20 @@ def span(name: str, parent: str | None = None, **attributes: Value) -> Iterator[
     """Trace the block.
 
     Args:
-        name: What is done, of a short list: no ids.
-        parent: The traceparent to go on from; without one, or with one that is none, the current span is the parent.
-        attributes: What else the span tells; a dot in a name is written as two underscores.
+        name: The kind of work, from a short list, without ids.
+        parent: The traceparent to continue. Without a valid traceparent, the current span is the parent.
+        attributes: Attributes of the span; a dot in an attribute's name is written as two underscores.
     """
     if _tracing is None:
         yield _NO_SPAN
         return
     with _traced(_tracing.tracer, name, parent) as traced:
-        traced.tell(**attributes)
+        traced.set(**attributes)
         yield traced
 
 
 def current_traceparent() -> str | None:
-    """Name the current span to another process; None where nothing is traced."""
+    """Return the traceparent of the current span, for another process to continue; None if nothing is traced."""
     if _tracing is None:
         return None
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -131,9 +131,9 @@ def current_traceparent() -> str | None:
 def _traced(tracer: "Tracer", name: str, parent: str | None) -> Iterator[Span]:
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-    # Without a parent, or with a text that names none, the context stays as it is.
+    # Without a parent, or with a text that is not a traceparent, the context stays as it is.
     context = None if parent is None else TraceContextTextMapPropagator().extract({_HEADER: parent})
-    # The library would keep the exception's text, which may repeat what a user sent.
+    # Left on, the library would record the exception's text, which may repeat what a user sent.
     with tracer.start_as_current_span(
         name, context, record_exception=False, set_status_on_exception=False
     ) as open_span:
@@ -152,7 +152,7 @@ class _OpenSpan:
     def rename(self, name: str) -> None:
         self._span.update_name(name)
 
-    def tell(self, **attributes: Value) -> None:
+    def set(self, **attributes: Value) -> None:
         for name, value in attributes.items():
             self._span.set_attribute(name.replace("__", "."), value)
 

@@ -1,1 +1,1 @@
-"""Passwords and tokens: pure or CPU-bound, no storage."""
+"""Passwords and tokens: hashing, signing and checking, without storage."""

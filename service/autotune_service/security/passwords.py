@@ -1,4 +1,4 @@
-"""Password hashes: argon2id, off the event loop and few at a time."""
+"""Password hashes by argon2id, computed in threads, few at a time."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
-_HASHES_AT_A_TIME = 2  # each takes 64 MiB and a core for a quarter of a second
+_HASHES_AT_A_TIME = 2  # each hash takes 64 MiB and a core for a quarter of a second
 
 
 class Passwords:
@@ -22,7 +22,11 @@ class Passwords:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._hasher.hash, password)
 
     async def is_right(self, password: str, password_hash: str | None) -> bool:
-        """Whether the password is the one hashed; takes as long where there is no hash, since there is no user."""
+        """Return whether the password is the one that was hashed.
+
+        Without a hash, because there is no such user, the check fails and takes as long as any other. So the time does
+        not show which users exist.
+        """
         if self._nobody is None:
             self._nobody = await self.hash("the password of nobody")
         right = await asyncio.get_running_loop().run_in_executor(
@@ -31,7 +35,7 @@ class Passwords:
         return right and password_hash is not None
 
     def close(self) -> None:
-        """End the threads once the hashes under way are done."""
+        """End the threads after the running hashes, without waiting for them."""
         self._threads.shutdown(wait=False)
 
     def _verify(self, password_hash: str, password: str) -> bool:

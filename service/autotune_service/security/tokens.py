@@ -14,7 +14,7 @@ from autotune_service.domain.errors import UnauthenticatedError
 
 _ISSUER = "autotune"
 _TYPE = "access"
-_LEEWAY = timedelta(seconds=30)  # two honest clocks differ by seconds
+_LEEWAY = timedelta(seconds=30)  # the clocks of two machines differ by seconds
 _MAX_TOKEN_LENGTH = 8192
 
 
@@ -26,7 +26,7 @@ class AccessTokens:
     lifetime: timedelta
 
     def issue(self, user_uuid: UUID, now: datetime) -> str:
-        """Make a token for a user; ``now`` is aware."""
+        """Return a new token for a user; ``now`` is an aware time."""
         claims = {
             "iss": _ISSUER,
             "aud": _ISSUER,
@@ -39,10 +39,11 @@ class AccessTokens:
         return jwt.encode(claims, self.secret, algorithm="HS256")
 
     def user_of(self, token: str) -> UUID:
-        """Give the user that the token was issued for.
+        """Return the user that the token was issued for.
 
         Raises:
-            UnauthenticatedError: If the token is forged, expired or not an access token of ours; one message for all.
+            UnauthenticatedError: If the token is forged, expired or not an access token of ours. The message is the
+                same for all of these.
         """
         try:
             if len(token) > _MAX_TOKEN_LENGTH:
@@ -52,12 +53,12 @@ class AccessTokens:
                 raise jwt.ExpiredSignatureError
             return user_uuid
         except (jwt.InvalidTokenError, ValueError):
-            raise UnauthenticatedError("the access token is not valid, or has ended: sign in again") from None
+            raise UnauthenticatedError("the access token is not valid, or has expired: sign in again") from None
 
 
 @lru_cache(maxsize=4096)
 def _read(token: str, secret: str) -> tuple[UUID, float]:
-    """Give the user of a token and when it ends; one that comes again is not read anew, as that takes a while."""
+    """Return the user of a token and the time when the token expires; cached, because checking a signature is slow."""
     claims = jwt.decode(
         token,
         secret,
@@ -73,10 +74,10 @@ def _read(token: str, secret: str) -> tuple[UUID, float]:
 
 
 def new_refresh_token() -> str:
-    """Draw a refresh token: 256 random bits."""
+    """Return a new refresh token: 256 random bits as text."""
     return secrets.token_urlsafe(32)
 
 
 def refresh_token_hash(token: str) -> bytes:
-    """Hash a refresh token for storage; it is random, so a plain digest cannot be searched."""
+    """Hash a refresh token for storage; a plain digest is enough, because random tokens cannot be guessed."""
     return hashlib.sha256(token.encode()).digest()

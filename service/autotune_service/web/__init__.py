@@ -1,1 +1,1 @@
-"""HTTP and websocket: thin handlers that check, call a use case and shape its answer."""
+"""HTTP and websocket: thin handlers that check a request, call a use case and shape the reply."""

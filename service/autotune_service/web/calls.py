@@ -1,4 +1,4 @@
-"""Ask and tell, shaped for the wire: the same over HTTP and on the websocket."""
+"""Ask and tell, shaped for the wire, for HTTP and the websocket alike."""
 
 from datetime import timedelta
 from functools import partial
@@ -20,10 +20,10 @@ _RETRY_AFTER_S = 1
 
 
 async def ask_current(user_uuid: UUID, exp_uuid: UUID, fixed: Configuration) -> AskReply:
-    """Give the current suggestion, or the one for the values fixed; where the engine is at work on it, wait.
+    """Return the current suggestion, or the current one for the fixed values; wait if the engine is still computing it.
 
     Raises:
-        SuggestionPendingError: If it takes longer than an ask waits.
+        SuggestionPendingError: If the engine takes longer than an ask waits.
     """
     own = services()
     row = await read_experiment(own.store, user_uuid, exp_uuid)
@@ -33,21 +33,21 @@ async def ask_current(user_uuid: UUID, exp_uuid: UUID, fixed: Configuration) -> 
         attempt = partial(conditional.current_conditional, *place, checked, limits=own.limits)
     else:
         attempt = partial(ask.current_suggestion, own.store, user_uuid, exp_uuid, row.data_rev)
-    given = await own.hub.until(exp_uuid, attempt, own.ask_wait_s)
-    if given is None and not (fixed or row.has_contexts):
+    found = await own.hub.until(exp_uuid, attempt, own.ask_wait_s)
+    if found is None and not (fixed or row.has_contexts):
         least = await ask.least_data_rev(own.store, user_uuid, row)
         if least < row.data_rev:
-            given = await ask.current_suggestion(own.store, user_uuid, exp_uuid, least)
-    if given is None:
+            found = await ask.current_suggestion(own.store, user_uuid, exp_uuid, least)
+    if found is None:
         raise pending(own.ask_wait_s)
-    return _ask_reply(exp_uuid, given)
+    return _ask_reply(exp_uuid, found)
 
 
 async def ask_new(user_uuid: UUID, exp_uuid: UUID, body: Ask, once: Once) -> AskReply:
-    """Take suggestions for the caller alone, or as many as come within the time that an ask waits.
+    """Lease suggestions to the caller: as many as were asked for, or those that come within the time that an ask waits.
 
     Raises:
-        SuggestionPendingError: If none comes.
+        SuggestionPendingError: If no suggestion comes in time.
     """
     own = services()
     terms = ask.Terms(body.worker, timedelta(seconds=body.lease_s), once)
@@ -60,8 +60,9 @@ async def ask_new(user_uuid: UUID, exp_uuid: UUID, body: Ask, once: Once) -> Ask
         else:
             await taking.wait_for_open()
     except AutotuneError as error:
-        # What is taken already is the caller's, who must hear of it. Where the database was lost, nobody knows whether
-        # more was taken: under its key the request comes again and learns it.
+        # Suggestions that were taken before the error are leased to the caller, so the reply must name them. But if the
+        # database was lost, more may have been taken than is known here. A request with a key is then sent again, and
+        # gets all of them.
         if not taken or (once.has_key and type(error) is UnavailableError):
             raise
     if not taken:
@@ -72,14 +73,14 @@ async def ask_new(user_uuid: UUID, exp_uuid: UUID, body: Ask, once: Once) -> Ask
 
 
 async def tell_runs(user_uuid: UUID, exp_uuid: UUID, body: Tell, once: Once) -> TellReply:
-    """Store what was told and say how the experiment stands.
+    """Store the runs that were told, and return how the experiment stands.
 
     Raises:
         AutotuneError: As ``tuning.tell.tell``.
         ValidationError: If a table of the body cannot be read.
     """
     if body.exp_uuid not in {None, exp_uuid}:
-        message = f"must be that of the path, {exp_uuid}"
+        message = f"must be the uuid in the path, {exp_uuid}"
         raise InvalidError.of([FieldProblem(field="exp_uuid", message=message, value=str(body.exp_uuid))])
     store = services().store
     if body.is_tabular:
@@ -91,15 +92,17 @@ async def tell_runs(user_uuid: UUID, exp_uuid: UUID, body: Tell, once: Once) -> 
 
 
 def pending(waited_s: float) -> SuggestionPendingError:
-    """Build the error that says that the engine has not finished in the time that a request waits."""
-    detail = f"the engine has not finished within {waited_s:g} s: ask again; if it never does, no worker may be running"
+    """Build the error for an engine that has not finished within the time that a request waits."""
+    detail = (
+        f"the engine has not finished within {waited_s:g} s: ask again; if it never finishes, check that a worker runs"
+    )
     return SuggestionPendingError(detail, _RETRY_AFTER_S)
 
 
-def _ask_reply(exp_uuid: UUID, given: ask.Given) -> AskReply:
+def _ask_reply(exp_uuid: UUID, found: ask.Given) -> AskReply:
     return AskReply(
         exp_uuid=exp_uuid,
-        time_updated=given.updated_at,
-        covars_next_exp=json_text([one.covars for one in given.suggestions]),
-        suggestions=[one.to_wire() for one in given.suggestions],
+        time_updated=found.updated_at,
+        covars_next_exp=json_text([suggestion.covars for suggestion in found.suggestions]),
+        suggestions=[suggestion.to_wire() for suggestion in found.suggestions],
     )

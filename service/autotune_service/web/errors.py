@@ -1,4 +1,4 @@
-"""Turns every error into a problem document (RFC 9457), in this one place."""
+"""Turns errors into problem documents (RFC 9457); no other module does so."""
 
 import logging
 from typing import Any
@@ -37,13 +37,13 @@ _HTTP_CODES = {400: "malformed", 404: "not_found", 405: "method_not_allowed", 40
 
 
 def register_errors(app: Quart) -> None:
-    """Have the app answer every error with a problem document."""
+    """Make the app reply to every error with a problem document."""
     for kind in (AutotuneError, ValidationError, RequestSchemaValidationError, HTTPException, Exception):
         app.register_error_handler(kind, _respond)
 
 
 def problem_of(error: Exception) -> Problem:
-    """Shape an error; one that nobody foresaw is logged under an id, and only the id is told."""
+    """Return the problem document of an error; an unforeseen error is logged under an id, and only the id is shown."""
     if isinstance(error, RequestSchemaValidationError):
         error = error.validation_error
     if isinstance(error, ValidationError):
@@ -63,7 +63,7 @@ def problem_of(error: Exception) -> Problem:
         return _http_problem(error)
     error_id = uuid4().hex
     _log.error("error %s", error_id, exc_info=error)
-    detail = f"this is a fault of the service; its log tells more under {error_id}"
+    detail = f"the service failed: report it to the operator, whose log has the cause under the error id {error_id}"
     return Problem(title="Internal error", status=500, code="internal", detail=detail)
 
 
@@ -71,7 +71,7 @@ def _http_problem(error: HTTPException) -> Problem:
     status = error.code or 500
     detail = error.description or error.name
     if status == 404:
-        detail = f"there is no {request.path}; see /docs" if has_request_context() else "there is no such path"
+        detail = f"there is no path {request.path}; see /docs" if has_request_context() else "there is no such path"
     if status == 413:
         most = request.max_content_length if has_request_context() else current_app.config["MAX_CONTENT_LENGTH"]
         detail = f"a body may have at most {most} bytes"

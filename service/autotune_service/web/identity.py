@@ -1,4 +1,4 @@
-"""Who sent a request: the bearer of a token, or a browser with a session."""
+"""Finds the user who sent a request, by access token or by the session of a browser."""
 
 import base64
 from uuid import UUID
@@ -16,27 +16,27 @@ _OWN_SITES = frozenset({"same-origin", "none"})
 
 
 async def signed_in() -> UUID:
-    """Give the user who sent the request.
+    """Return the uuid of the user who sent the request.
 
     Raises:
         UnauthenticatedError: If nobody is signed in.
-        ForbiddenError: If another site's page makes a browser send it.
+        ForbiddenError: If another site's page made the browser send the request.
     """
     token = bearer_token(request)
     if token is not None:
         return (await services().accounts.user_of_token(token)).user_uuid
     user = await session_user()
     if request.method not in _SAFE_METHODS and not _is_own_page(request):
-        raise ForbiddenError("another site's page must not act for you")
+        raise ForbiddenError("the request comes from a page of another site, which must not act for you")
     return user.user_uuid
 
 
 async def signed_in_on_socket() -> UUID | None:
-    """Give the user who opens the websocket; None where its first frame must tell.
+    """Return the uuid of the user who opens the websocket; None if the first frame must bring the token.
 
     Raises:
-        UnauthenticatedError: If the token or the session does not hold.
-        ForbiddenError: If the cookie comes from another site's page.
+        UnauthenticatedError: If the token or the session is not valid.
+        ForbiddenError: If another site's page made the browser open the websocket.
     """
     token = bearer_token(websocket)
     if token is not None:
@@ -44,15 +44,15 @@ async def signed_in_on_socket() -> UUID | None:
     if current_user.auth_id is None:
         return None
     if not _is_own_page(websocket) or "Origin" not in websocket.headers:
-        raise ForbiddenError("another site's page must not watch for you")
+        raise ForbiddenError("the websocket comes from a page of another site, which must not watch for you")
     return (await session_user()).user_uuid
 
 
 async def session_user() -> UserRow:
-    """Give the user of the browser's session.
+    """Return the user of the browser's session.
 
     Raises:
-        UnauthenticatedError: If there is none, or it has ended.
+        UnauthenticatedError: If there is no session, or the session has ended.
     """
     if current_user.auth_id is None:
         raise UnauthenticatedError("sign in: send a bearer token, or log in for a cookie")
@@ -60,10 +60,10 @@ async def session_user() -> UserRow:
 
 
 def bearer_token(source: Request | Websocket) -> str | None:
-    """Give the token of the Authorization header, None where there is no such header.
+    """Return the token of the Authorization header, None without such a header.
 
     Raises:
-        UnauthenticatedError: If the header is of another scheme.
+        UnauthenticatedError: If the header has another scheme than Bearer, or no token.
     """
     header = source.headers.get("Authorization")
     if header is None:
@@ -75,11 +75,11 @@ def bearer_token(source: Request | Websocket) -> str | None:
 
 
 def basic_credentials() -> tuple[str, str]:
-    """Give address and password of a Basic Authorization header (RFC 7617), in UTF-8.
+    """Return the address and the password of a Basic Authorization header (RFC 7617), read as UTF-8.
 
     Raises:
         UnauthenticatedError: If there is no such header.
-        MalformedError: If it cannot be read.
+        MalformedError: If the header cannot be decoded.
     """
     scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "basic":
@@ -87,8 +87,8 @@ def basic_credentials() -> tuple[str, str]:
     try:
         username, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
         form = PasswordForm(username=username, password=password)
-    except ValueError:  # no base64, no UTF-8, or nothing that an address or a password can be
-        raise MalformedError("the Basic credentials are not base64 of an address and a password in UTF-8") from None
+    except ValueError:  # not base64, not UTF-8, or refused by the form
+        raise MalformedError("the Basic credentials must be base64 of <address>:<password> in UTF-8") from None
     return form.username, form.password
 
 

@@ -1,7 +1,7 @@
-"""Gives every request and websocket its id, its metrics and one line in the log, and every request its span.
+"""Gives every request and websocket an id, metrics and one line in the log, and every request a span.
 
-It stands around the app rather than in it, so it sees what no handler does: a client that hangs up, and the code that a
-websocket is closed with.
+This code wraps the app, so that it sees what handlers do not see: a client that hangs up, and the code that a websocket
+is closed with.
 """
 
 import logging
@@ -29,16 +29,16 @@ _STARTS = frozenset({"http.response.start", "websocket.http.response.start", "we
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OTHER_METHOD = "OTHER"  # a client may send any word
 _NO_RULE = "none"
-_REFUSED = 403  # what a server answers where an app closes a websocket that it never accepted
+_REFUSED = 403  # the reply to the handshake if an app closes a websocket without accepting it
 _ABNORMAL = 1006  # RFC 6455, 7.4.1: the connection ended without a closing frame
 _OWN_CODES = frozenset({CLOSE_UNAUTHENTICATED, CLOSE_NOT_FOUND, CLOSE_TOO_MUCH, CLOSE_TOO_SLOW})
 _ASKED_BY_MACHINES = frozenset({paths.HEALTH_LIVE, paths.HEALTH_READY, METRICS})
 
 
 def observe(app: Quart) -> None:
-    """Follow whatever the app answers; to be called before anything else is done before a request."""
-    app.before_request(_request_is_matched)
-    app.before_websocket(_websocket_is_matched)
+    """Observe all requests and websockets of an app; call this before any other ``before_request`` is registered."""
+    app.before_request(_note_request)
+    app.before_websocket(_note_websocket)
     inner = app.asgi_app
 
     async def observed(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -48,12 +48,12 @@ def observe(app: Quart) -> None:
         with _followed(scope) as exchange:
             await inner(scope, exchange.seen_by_receive(receive), exchange.seen_by_send(send))
 
-    app.asgi_app = observed  # type: ignore[method-assign]  # as Quart documents it for what stands around an app
+    app.asgi_app = observed  # type: ignore[method-assign]  # Quart's documented way to wrap an app
 
 
 @dataclass(slots=True)
 class _Exchange:
-    """What becomes known by and by of a request or a websocket."""
+    """One request or websocket; its fields are filled in as they become known."""
 
     is_websocket: bool
     method: str
@@ -72,7 +72,7 @@ class _Exchange:
     def seen_by_send(self, send: ASGISendCallable) -> ASGISendCallable:
         async def sending(event: ASGISendEvent) -> None:
             message: Any = event
-            self._sees(message)
+            self._note(message)
             if message["type"] in _STARTS:
                 message = {**message, "headers": [*message["headers"], (_ID_HEADER, self.request_id.encode())]}
             await send(message)
@@ -83,12 +83,12 @@ class _Exchange:
         async def receiving() -> ASGIReceiveEvent:
             message: Any = await receive()
             if message["type"] == "websocket.disconnect":
-                self._closes(message.get("code", _ABNORMAL))
+                self._note_close(message.get("code", _ABNORMAL))
             return message  # type: ignore[no-any-return]  # the same event
 
         return receiving
 
-    def _sees(self, message: Any) -> None:
+    def _note(self, message: Any) -> None:
         match message["type"]:
             case "http.response.start" | "websocket.http.response.start":
                 self.status = message["status"]
@@ -97,25 +97,25 @@ class _Exchange:
                 metrics.websocket_opened()
             case "websocket.close":
                 self.status = _REFUSED
-                self._closes(message.get("code", 1000))
+                self._note_close(message.get("code", 1000))
 
-    def _closes(self, code: int) -> None:
-        if self.code is None:  # whoever closes second only says so too
+    def _note_close(self, code: int) -> None:
+        if self.code is None:  # the first to close decides; the other side only confirms
             self.code = code
 
 
 _exchange: ContextVar[_Exchange] = ContextVar("exchange")
 
 
-async def _request_is_matched() -> None:
-    _is_matched(request.url_rule, request.view_args)
+async def _note_request() -> None:
+    _note_rule(request.url_rule, request.view_args)
 
 
-async def _websocket_is_matched() -> None:
-    _is_matched(websocket.url_rule, websocket.view_args)
+async def _note_websocket() -> None:
+    _note_rule(websocket.url_rule, websocket.view_args)
 
 
-def _is_matched(rule: Rule | None, arguments: dict[str, Any] | None) -> None:
+def _note_rule(rule: Rule | None, arguments: dict[str, Any] | None) -> None:
     exchange = _exchange.get()
     if rule is not None:
         exchange.rule = rule.rule
@@ -136,18 +136,18 @@ def _followed(scope: Any) -> Iterator[_Exchange]:
     with ExitStack() as stack:
         stack.callback(logs.end_request)
         stack.callback(_exchange.reset, token)
-        # A websocket may last for days: what is done on it has spans of its own.
+        # A websocket may last for days, so it has no span. Each of its operations has a span.
         traced = None if is_websocket else stack.enter_context(span("request", headers.get(b"traceparent")))
         try:
             yield exchange
         finally:
-            # The handler ran in a task of its own, whose bindings end with it.
+            # The handler ran in a task of its own, and its log fields ended with the task.
             if exchange.exp_uuid is not None:
                 logs.bind(exp_uuid=exchange.exp_uuid)
-            _ended(exchange, traced)
+            _report(exchange, traced)
 
 
-def _ended(exchange: _Exchange, traced: Span | None) -> None:
+def _report(exchange: _Exchange, traced: Span | None) -> None:
     seconds = exchange.seconds
     if exchange.is_accepted:
         code = _ABNORMAL if exchange.code is None else exchange.code
@@ -155,20 +155,20 @@ def _ended(exchange: _Exchange, traced: Span | None) -> None:
         fields = {"rule": exchange.rule, "code": code, "seconds": round(seconds, 4)}
         _log.info("websocket closed", extra=fields)
         return
-    metrics.request_answered(exchange.method, exchange.rule, exchange.status, seconds)
+    metrics.request_ended(exchange.method, exchange.rule, exchange.status, seconds)
     if traced is not None:
-        _tell_span(traced, exchange)
+        _complete_span(traced, exchange)
     fields = {"method": exchange.method, "rule": exchange.rule, "status": exchange.status, "seconds": round(seconds, 4)}
     _log.log(logging.DEBUG if exchange.rule in _ASKED_BY_MACHINES else logging.INFO, "request", extra=fields)
 
 
-def _tell_span(traced: Span, exchange: _Exchange) -> None:
-    # The names are OpenTelemetry's own for HTTP.
+def _complete_span(traced: Span, exchange: _Exchange) -> None:
+    # The attributes have the names that OpenTelemetry defines for HTTP.
     traced.rename(f"{exchange.method} {exchange.rule}")
-    traced.tell(http__request__method=exchange.method, http__route=exchange.rule)
-    traced.tell(http__response__status_code=exchange.status)
+    traced.set(http__request__method=exchange.method, http__route=exchange.rule)
+    traced.set(http__response__status_code=exchange.status)
     if exchange.exp_uuid is not None:
-        traced.tell(exp_uuid=exchange.exp_uuid)
+        traced.set(exp_uuid=exchange.exp_uuid)
     if exchange.status >= 500:
         traced.fail(str(exchange.status))
 

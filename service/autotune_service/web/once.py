@@ -1,4 +1,4 @@
-"""Which request this is: by its Idempotency-Key, or by the key of its frame."""
+"""Identifies a request by its Idempotency-Key, or by the key of its frame, so that a repetition is recognized."""
 
 from hashlib import sha256
 from uuid import UUID
@@ -17,12 +17,12 @@ _KEY: TypeAdapter[str] = TypeAdapter(Key)
 
 
 async def signed_in_once() -> tuple[UUID, Once]:
-    """Give the user who sent the current request, and tell which of the user's requests it is.
+    """Return the uuid of the user who sent the current request, and the request's identity by its key.
 
     Raises:
         UnauthenticatedError: If nobody is signed in.
-        ForbiddenError: If another site's page makes a browser send it.
-        InvalidError: If its key is none.
+        ForbiddenError: If another site's page made the browser send the request.
+        InvalidError: If the header Idempotency-Key is not a valid key.
     """
     user_uuid = await signed_in()
     key = request.headers.get(IDEMPOTENCY_HEADER)
@@ -31,7 +31,7 @@ async def signed_in_once() -> tuple[UUID, Once]:
     try:
         _KEY.validate_python(key)
     except ValueError:
-        message = "must be 1 to 200 visible ASCII characters, new for each request: a UUID, say"
+        message = "must be 1 to 200 visible ASCII characters, new for each request, such as a UUID"
         raise InvalidError.of([FieldProblem(field=IDEMPOTENCY_HEADER, message=message)]) from None
     asked = sha256(f"{request.method} {request.path}\n".encode())
     body = await request.get_data()
@@ -41,7 +41,7 @@ async def signed_in_once() -> tuple[UUID, Once]:
 
 
 def once_of_frame(user_uuid: UUID, exp_uuid: UUID, frame: Operation) -> Once:
-    """Tell which of the user's requests a frame is; its id is the socket's own and counts for nothing."""
+    """Return the identity of a frame by its key; the frame's id is left out, as it may differ in a repetition."""
     if frame.key is None:
         return ALWAYS
     asked = f"{exp_uuid}\n{frame.model_dump_json(exclude={'id', 'key'})}".encode()

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what quart-schema reads off the handlers, and what holds for all of them."""
+"""The OpenAPI document: what quart-schema derives from the handlers, completed by what all calls have in common."""
 
 from typing import Any
 
@@ -11,29 +11,30 @@ from autotune_wire.problems import CONTENT_TYPE, Problem
 _OPEN = ("auth.", "health.", "user.")
 """Blueprints whose calls need no token."""
 _ONCE = ("experiment.", "portable.")
-"""Blueprints whose every POST writes, once for each key."""
+"""Blueprints whose POST requests accept an Idempotency-Key."""
 _PROBLEM = {
     "description": "An error: `code` says which, `errors` names the fields.",
     "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 _STATUS = {
-    "description": "How it is.",
+    "description": "The status.",
     "content": {"application/json": {"schema": {"type": "object", "additionalProperties": {"type": "string"}}}},
 }
 _BARE = {"auth.logout": {"204": {"description": "Logged out."}}}
 _KEY = {
     "name": IDEMPOTENCY_HEADER,
     "in": "header",
-    "description": "New for each request: sent again with the same, it is done once and answered alike for seven days.",
+    "description": "A name for this request, new for each request. A request that is sent again with the same key is "
+    "carried out once, and gets the same reply for seven days.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
 }
 
 
 class ServiceOpenAPI(OpenAPIProvider):
-    """Describes errors, keys, identifiers and who may call, which stand in no handler's signature."""
+    """Adds errors, keys, types of identifiers and security, which no handler's signature has."""
 
     def build_paths(self, rule: Rule) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Describe the calls of a rule."""
+        """Build the paths and components of the calls of a rule."""
         paths, components = super().build_paths(rule)
         for methods in paths.values():
             for method, operation in methods.items():

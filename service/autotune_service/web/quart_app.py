@@ -1,4 +1,4 @@
-"""The Quart app: blueprints, errors, OpenAPI and its page."""
+"""Builds the Quart app: blueprints, errors, the OpenAPI document and its page."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -30,7 +30,7 @@ _MAX_PATH = 200
 
 
 class _Json(DefaultJSONProvider):
-    """Writes JSON by msgspec, several times as fast as the standard library, with names in the order they have."""
+    """Writes JSON with msgspec, several times as fast as the standard library; the order of names is kept."""
 
     def dumps(self, obj: Any, **_kwargs: Any) -> str:
         """Write JSON."""
@@ -38,10 +38,10 @@ class _Json(DefaultJSONProvider):
 
 
 class _NoSessions(SessionInterface):
-    """Opens no session of Quart's: who is logged in stands in quart-auth's cookie, and nothing else is kept there."""
+    """Replaces Quart's sessions by none: quart-auth's cookie holds the login, and nothing else is kept in a cookie."""
 
     async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> None:
-        """Open none, and sign none."""
+        """Return no session, so that Quart sets no cookie."""
 
 
 def create_app(
@@ -53,8 +53,8 @@ def create_app(
         services: What the handlers work with.
         secret: Signs the cookies.
         is_https: Whether browsers reach the service over HTTPS alone, so that cookies may demand it.
-        max_body_bytes: The largest body taken.
-        has_metrics: Whether ``/metrics`` is answered, to whoever asks.
+        max_body_bytes: The largest body that is accepted.
+        has_metrics: Whether ``/metrics`` is served, without login.
     """
     app = Quart("autotune_service", static_folder=str(_STATIC))
     observe(app)
@@ -64,7 +64,7 @@ def create_app(
     app.config.update(
         MAX_CONTENT_LENGTH=max_body_bytes,
         BODY_TIMEOUT=_BODY_TIMEOUT_S,
-        RESPONSE_TIMEOUT=None,  # an ask may wait, a stream lasts
+        RESPONSE_TIMEOUT=None,  # an ask may wait for long, and a stream has no end
         QUART_SCHEMA_PYDANTIC_DUMP_OPTIONS={"mode": "json"},
         QUART_SCHEMA_SWAGGER_JS_URL="/static/swagger-ui/swagger-ui-bundle.js",
         QUART_SCHEMA_SWAGGER_CSS_URL="/static/swagger-ui/swagger-ui.css",
@@ -83,18 +83,18 @@ def create_app(
 
 
 async def _refuse_long_path() -> None:
-    # A file system refuses a longer name with an error, where the static files are looked for.
+    # The lookup of static files would fail with an error of the file system for a longer name.
     if len(request.path) > _MAX_PATH:
-        raise NotFoundError("there is no path of that length")
+        raise NotFoundError("there is no path of that length; see /docs")
 
 
 def _document(app: Quart, services: Services) -> None:
     limits = (
         f"Limits of this service: a body of {app.config['MAX_CONTENT_LENGTH']} bytes ({paths.EXPERIMENT_IMPORT}: "
-        f"{MAX_IMPORT_BYTES}); {services.limits.batch} observations in a tell, {services.limits.observations} in an "
-        f"experiment; {services.limits.experiments} experiments and {services.sockets_per_user} websockets of a user; "
-        f"{services.limits.waiting} requests that wait for the engine at a time; {FRAMES_A_SECOND} frames a second of "
-        f"a websocket, {MAX_UNANSWERED} of them unanswered; {MAX_EVENTS} events of an imported experiment."
+        f"{MAX_IMPORT_BYTES}); {services.limits.batch} observations per tell, {services.limits.observations} per "
+        f"experiment; {services.limits.experiments} experiments and {services.sockets_per_user} websockets per user; "
+        f"{services.limits.waiting} requests that wait for the engine at a time; {FRAMES_A_SECOND} frames a second per "
+        f"websocket, {MAX_UNANSWERED} of them unanswered; {MAX_EVENTS} events in an imported experiment."
     )
     about = f"What to try next, live.\n\n{limits}"
     QuartSchema(

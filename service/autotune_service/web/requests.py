@@ -1,4 +1,4 @@
-"""Reads bodies: whatever bytes come, the outcome is JSON or a 4xx."""
+"""Reads bodies: whatever bytes a client sends, they become JSON or a 4xx."""
 
 import asyncio
 import json
@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import msgspec
 from quart import Request, request
+from quart.wrappers.request import Body
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from autotune_service.domain.errors import MalformedError
 from autotune_wire import paths
@@ -20,11 +22,33 @@ _LARGE_BODIES = {paths.EXPERIMENT_IMPORT: MAX_IMPORT_BYTES}
 _LARGE_BODY_TIMEOUT_S = 300
 
 
+class BoundedBody(Body):
+    """A body that is refused as soon as more bytes have come than a body may have.
+
+    Quart 0.22 refuses such a body itself. Quart 0.23 stores whatever comes, and checks the size when all has come.
+    """
+
+    def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
+        super().__init__(expected_content_length, max_content_length)
+        self._n_bytes = 0
+
+    async def put(self, data: bytes) -> None:
+        """Take the next part of the body. Quart 0.22 calls ``append`` instead."""
+        self._n_bytes += len(data)
+        if self._max_content_length is None or self._n_bytes <= self._max_content_length:
+            await super().put(data)  # type: ignore[misc, unused-ignore]  # Quart 0.22 has no such method
+        elif self._must_raise is None:
+            self._must_raise = RequestEntityTooLarge()
+            self.set_complete()
+
+
 class ServiceRequest(Request):
-    """A request whose JSON is read strictly: UTF-8, no NaN, no endless nesting."""
+    """A request whose JSON is read strictly: UTF-8 only, no NaN, no endless nesting, no name twice in an object."""
+
+    body_class = BoundedBody
 
     def __init__(self, method: str, scheme: str, path: str, *args: Any, **kwargs: Any) -> None:
-        # A handler comes too late to allow more: what is too large is refused as it arrives.
+        # Set here, because a body that is too large is refused while it arrives, before any handler runs.
         largest = _LARGE_BODIES.get(path)
         if largest is not None:
             kwargs["max_content_length"] = max(largest, kwargs["max_content_length"])
@@ -34,27 +58,27 @@ class ServiceRequest(Request):
 
     @property
     def blueprints(self) -> list[str]:
-        """Give the blueprint of the handler: none of ours stands in another, which Quart looks for at each call."""
+        """Return the handler's blueprint alone; ours are not nested, so Quart's search for parents is skipped."""
         return [] if self.blueprint is None else [self.blueprint]
 
     async def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
-        """Give the JSON of the body.
+        """Return the decoded JSON of the body.
 
         Raises:
-            MalformedError: If the content type is another, or the body no JSON.
+            MalformedError: If the content type is not JSON, or the body is not valid JSON.
         """
         _require_json(self)
         return read_json(await self.get_data(cache=cache))
 
 
 async def read_aside(read: Callable[[Any], T]) -> T:
-    """Have the JSON of the current request's body read in a thread, where it is large.
+    """Read the JSON body of the current request in a thread, for large bodies.
 
     Args:
-        read: Makes of the JSON what the handler takes.
+        read: Turns the decoded JSON into what the handler needs; called in the thread.
 
     Raises:
-        MalformedError: If the content type is another, or the body no JSON.
+        MalformedError: If the content type is not JSON, or the body is not valid JSON.
     """
     _require_json(request)
     body = await request.get_data()
@@ -66,7 +90,7 @@ def _require_unique(pairs: list[tuple[str, Any]]) -> None:
     names = [name for name, _ in pairs]
     if len(set(names)) != len(names):
         twice = next(name for name, count in Counter(names).items() if count > 1)
-        raise MalformedError(f"an object of the body has {shown(twice)} twice")
+        raise MalformedError(f"an object in the body has the name {shown(twice)} twice")
 
 
 def _require_json(given: Request) -> None:
@@ -75,16 +99,16 @@ def _require_json(given: Request) -> None:
 
 
 def read_json(body: bytes | str) -> Any:
-    """Decode JSON (RFC 8259), in which no object has a name twice: readers would differ in which one they take.
+    """Decode JSON (RFC 8259), and refuse an object with a name twice, as readers differ in the value that they take.
 
     Raises:
-        MalformedError: If it is none; the message says where.
+        MalformedError: If the body is not valid JSON; the message says where.
     """
     try:
         decoded = msgspec.json.decode(body)
         json.loads(body, object_pairs_hook=_require_unique, parse_int=len, parse_float=len)  # numbers were read above
         return decoded
     except msgspec.DecodeError as error:
-        raise MalformedError(f"the body is no JSON, which has no NaN and no infinity: {error}") from None
+        raise MalformedError(f"the body is not valid JSON (NaN and Infinity are not allowed): {error}") from None
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise MalformedError(f"the body is no JSON: {type(error).__name__}") from None
+        raise MalformedError(f"the body is not valid JSON: {type(error).__name__}") from None

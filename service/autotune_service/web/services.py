@@ -1,4 +1,4 @@
-"""What the handlers work with; the app that serves a request carries it."""
+"""The parts of the service that handlers work with, carried by the app that handles a request."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,8 +19,17 @@ _EXTENSION = "autotune"
 class Services:
     """The parts of one service process.
 
-    ``epoch`` names the log that its seqs are of; ``sockets`` counts those of each user, and ``waited_for`` the
-    suggestions of each experiment that requests at this process wait for.
+    Attributes:
+        store: The database.
+        hub: Wakes requests that wait for an experiment.
+        accounts: The users.
+        ask_wait_s: How long an ask waits for the engine.
+        epoch: The name of the event log in which seqs are counted.
+        sockets_per_user: The most websockets that a user may have open.
+        limits: The limits of the service.
+        listing: Writes the pages of experiments.
+        sockets: The number of open websockets, by user.
+        waited_for: The number of suggestions that requests at this process wait for, by experiment.
     """
 
     store: Store
@@ -36,7 +45,7 @@ class Services:
 
 
 def services() -> Services:
-    """Give the services of the app that handles the current request."""
+    """Return the services of the app that handles the current request."""
     found = current_app.extensions[_EXTENSION]
     assert isinstance(found, Services)
     return found

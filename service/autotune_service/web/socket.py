@@ -2,11 +2,12 @@
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
 from typing import Any
 from uuid import UUID
 
+import quart.wrappers.base
 from pydantic import TypeAdapter, ValidationError
 from quart import Websocket, websocket
 
@@ -58,13 +59,26 @@ class ClosedError(Exception):
         self.reason = reason
 
 
-@asynccontextmanager
-async def opened(require: Callable[[UUID], Awaitable[None]], headers: dict[str, str]) -> AsyncIterator[UUID]:
-    """Accept the current websocket, give its user, and close it with the code of what ends the block.
+class _NeverRaisedError(Exception):
+    """Stands in for an exception that the installed Quart does not have."""
+
+
+# Quart raises it from 0.23 on, where a websocket is written to or read from after its peer has left. The handler is
+# cancelled too, but its other tasks may notice first. Quart 0.22 cancels the handler and has no such class.
+PeerLeftError: type[Exception] = getattr(quart.wrappers.base, "ClientDisconnectedError", _NeverRaisedError)
+
+
+async def serve_socket(
+    require: Callable[[UUID], Awaitable[None]], headers: dict[str, str], serve: Callable[[UUID], Awaitable[None]]
+) -> None:
+    """Accept the current websocket, serve its user, and close it with the code of what ended that.
+
+    A peer that leaves is no error, and there is nobody left to tell a code.
 
     Args:
         require: Refuses a user who must not see what the socket is about.
         headers: What the handshake is answered with.
+        serve: Serves the user until the client leaves, or an error says with which code to close.
     """
     user_uuid = await signed_in_on_socket()
     if user_uuid is not None:
@@ -75,7 +89,9 @@ async def opened(require: Callable[[UUID], Awaitable[None]], headers: dict[str, 
             user_uuid = await _user_of_first_frame()
             await require(user_uuid)
         with _counted(user_uuid):
-            yield user_uuid
+            await serve(user_uuid)
+    except PeerLeftError:
+        return
     except ClosedError as closed:
         await _close(closed.code, closed.reason)
     except UnauthenticatedError as error:
@@ -124,6 +140,7 @@ class Socket:
 
         Raises:
             ClosedError: If the service stops, or the client is too slow or sends too much.
+            PeerLeftError: If the client has left; or the task is cancelled, whichever comes first.
         """
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -226,18 +243,15 @@ async def _user_of_first_frame() -> UUID:
 
 
 async def _first_frame() -> Any:
-    receiving = asyncio.ensure_future(websocket.receive())
-    closing = asyncio.ensure_future(services().hub.closing.wait())
     try:
-        await asyncio.wait({receiving, closing}, timeout=_AUTH_WAIT_S, return_when=asyncio.FIRST_COMPLETED)
-        if receiving.done():
-            return receiving.result()
-        if closing.done():
-            raise ClosedError(CLOSE_GOING_AWAY, _RESTARTS)
-        raise TimeoutError
-    finally:
-        receiving.cancel()
-        closing.cancel()
+        async with asyncio.timeout(_AUTH_WAIT_S), asyncio.TaskGroup() as tasks:
+            closing = tasks.create_task(_close_with_service())
+            # Not in a task of its own: what is raised there as the peer leaves would be logged as found by nobody.
+            frame = await websocket.receive()
+            closing.cancel()
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from None
+    return frame
 
 
 def _id_of(decoded: Any) -> Id | None:

@@ -1,4 +1,4 @@
-"""An ask that takes suggestions for its caller alone: it waits, among others, until it has as many as it wants."""
+"""An ask that leases suggestions to its caller, and waits beside other asks until it has as many as it wants."""
 
 from uuid import UUID
 
@@ -10,15 +10,15 @@ from autotune_wire.base import Configuration
 
 
 class Taking:
-    """What one request has taken so far.
+    """The suggestions that one request has taken so far.
 
     Args:
-        own: The process's parts.
-        user_uuid: Who asks.
-        asked: The experiment when the ask came.
-        n: How many are wanted.
-        terms: How they are taken.
-        taken: Those that the request had taken before; what comes is added to it.
+        own: The parts of this process.
+        user_uuid: The user who asks.
+        asked: The experiment as it was when the ask came.
+        n: How many suggestions the request wants.
+        terms: For whom, and for how long, suggestions are leased.
+        taken: The suggestions that the request had taken before. New suggestions are added to this list.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Taking:
         """When the experiment last changed."""
 
     async def wait_for_fixed(self, fixed: Configuration) -> None:
-        """Take those with fixed values, as far as they come within the time that an ask waits."""
+        """Take suggestions with fixed values, as far as they come within the time that an ask waits."""
 
         async def attempt() -> bool | None:
             if self._n_missing:
@@ -51,7 +51,7 @@ class Taking:
         await self._own.hub.until(self._asked.exp_uuid, attempt, self._own.ask_wait_s)
 
     async def wait_for_open(self) -> None:
-        """Take those that anybody may, as far as they come within the time that an ask waits."""
+        """Take suggestions without fixed values, as far as they come within the time that an ask waits."""
         waited_for, exp_uuid = self._own.waited_for, self._asked.exp_uuid
         waited_for[exp_uuid] += self._n_missing
         try:
@@ -68,9 +68,9 @@ class Taking:
         waited_for = self._own.waited_for
         if self._n_missing and await ask.may_take_more(*self._of, data_rev, waited_for[exp_uuid]):
             n_for_others = waited_for[exp_uuid] - self._n_missing
-            given = await ask.lease_suggestions(*self._of, data_rev, self._n_missing, self._terms, n_for_others)
-            waited_for[exp_uuid] -= len(given.suggestions)
-            self._add(given)
+            leased = await ask.lease_suggestions(*self._of, data_rev, self._n_missing, self._terms, n_for_others)
+            waited_for[exp_uuid] -= len(leased.suggestions)
+            self._add(leased)
         return None if self._n_missing else True
 
     async def _take_at_last(self) -> None:
@@ -83,6 +83,6 @@ class Taking:
     def _n_missing(self) -> int:
         return self._n - len(self._taken)
 
-    def _add(self, given: ask.Given) -> None:
-        self._taken.extend(given.suggestions)
-        self.updated_at = given.updated_at
+    def _add(self, leased: ask.Given) -> None:
+        self._taken.extend(leased.suggestions)
+        self.updated_at = leased.updated_at

@@ -7,7 +7,7 @@ from tags import Tags
 from autotune.panel.html import panel_html, panel_text
 from autotune.panel.state import Change, Dot, PanelState
 from autotune_wire.experiments import Best
-from autotune_wire.responses import Objective, Threshold
+from autotune_wire.responses import Objective, Response, Threshold
 from autotune_wire.suggestions import Suggestion
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -69,7 +69,10 @@ def _lab(**changes) -> PanelState:
     told = Suggestion.model_validate(suggestion(0.25, predictions=predictions, seconds=0.31))
     best = Best(observation_uuid=uuid4(), covars={"x": 0.75}, response=0.98)
     top = Dot(0.98, "model", measured={"yield": 0.98, "impurity": 0.02}, uuid=str(best.observation_uuid))
-    responses = {"yield": Objective(goal="maximize"), "impurity": Threshold(goal="<=", bound=0.05)}
+    responses: dict[str, Response] = {
+        "yield": Objective(goal="maximize"),
+        "impurity": Threshold(goal="<=", bound=0.05),
+    }
     whole = {
         "dots": (Dot(None, "sobol", is_failed=True), Dot(0.99, "sobol", is_broken=True), top),
         "best": best,

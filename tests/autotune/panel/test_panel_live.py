@@ -1,6 +1,7 @@
 import asyncio
 import json
 from threading import Event
+from typing import Any
 
 import pytest
 from fake_service import SPACE, event, observation, suggestion
@@ -14,7 +15,7 @@ from processes import wait_until
 pytestmark = pytest.mark.usefixtures("no_waits")
 
 
-def _told(seq: int, response: float) -> dict:
+def _told(seq: int, response: float) -> dict[str, Any]:
     return event(seq, "observation_added", observation({"x": 0.5}, response))
 
 
@@ -36,7 +37,12 @@ def experiment_at(service):
 
 async def _until(panel: Panel, text: str) -> None:
     drawn = asyncio.Event()
-    panel._widget.observe(lambda change: text in change["new"] and drawn.set(), "value")
+
+    def look(change: dict[str, Any]) -> None:
+        if text in change["new"]:
+            drawn.set()
+
+    panel._widget.observe(look, "value")
     if text not in panel._widget.value:
         await asyncio.wait_for(drawn.wait(), 5)
 

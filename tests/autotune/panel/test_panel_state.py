@@ -5,7 +5,7 @@ from fake_service import event, observation, suggestion
 
 from autotune.panel.state import Change, PanelState, with_event, with_link
 from autotune_wire.frames import Event
-from autotune_wire.responses import Objective, Threshold
+from autotune_wire.responses import Objective, Response, Threshold
 
 FIRST, SECOND = uuid4(), uuid4()
 
@@ -45,7 +45,10 @@ def _expired(uuid: UUID, state: str):
 
 
 def _lab() -> PanelState:
-    responses = {"yield": Objective(goal="maximize"), "impurity": Threshold(goal="<=", bound=0.05)}
+    responses: dict[str, Response] = {
+        "yield": Objective(goal="maximize"),
+        "impurity": Threshold(goal="<=", bound=0.05),
+    }
     return PanelState("lab", "maximize", responses)
 
 

@@ -1,8 +1,9 @@
 import json
 import signal
 import threading
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from threading import Barrier, Event
+from typing import Any
 
 import httpx2
 import objectives
@@ -33,7 +34,7 @@ class _Gauge:
         self._lock = threading.Lock()
         self._together = Barrier(n_expected)
 
-    def __call__(self, _configuration: dict) -> float:
+    def __call__(self, _configuration: dict[str, Any]) -> float:
         with self._lock:
             self._n += 1
             self.n_most = max(self.n_most, self._n)
@@ -47,7 +48,7 @@ def _states(service) -> list[str]:
     return [suggestion["state"] for suggestion in service.suggestions.values()]
 
 
-def _asked(service) -> list[dict]:
+def _asked(service) -> list[dict[str, Any]]:
     called = zip(service.calls, service.bodies, strict=True)
     return [json.loads(body) for (method, path), body in called if f"{method} {path}".startswith(ASK)]
 
@@ -235,7 +236,9 @@ def test_run_that_has_ended_renews_no_more(experiment, pool):
 
 
 def _interrupt() -> None:
-    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    ident = threading.main_thread().ident
+    assert ident is not None
+    signal.pthread_kill(ident, signal.SIGINT)
 
 
 @pytest.fixture(autouse=True)
@@ -249,14 +252,14 @@ def interruptible():
 @pytest.fixture
 def is_waiting(monkeypatch) -> Event:
     """Set as soon as the caller's thread waits for what is at work."""
-    really, is_waiting = parallel.wait, Event()
+    is_waiting = Event()
 
-    def wait(*given):
+    def noticed(*given):
         is_waiting.set()
-        return really(*given)
+        return wait(*given)
 
     monkeypatch.setattr("autotune.running.parallel.WAIT_S", 0.05)
-    monkeypatch.setattr("autotune.running.parallel.wait", wait)
+    monkeypatch.setattr("autotune.running.parallel.wait", noticed)
     return is_waiting
 
 

@@ -1,14 +1,18 @@
 """The places in hypercorn that the guard fills: an upgrade that moves them is noticed here."""
 
+import asyncio
 import zlib
 
 import pytest
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
 from hypercorn.protocol import h2, h11, ws_stream
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import TextMessage
 from wsproto.extensions import PerMessageDeflate
 from wsproto.frame_protocol import FrameProtocol, Opcode, RsvBits
 
+from autotune_service.app import listening_socket
 from autotune_service.web.hypercorn import guard
 
 NO_BITS = RsvBits(False, False, False)
@@ -43,3 +47,62 @@ def test_framed_text_is_what_wsproto_makes_of_it(bits, text):
     extensions = [] if bits is None else [guard.Deflate.agreed(bits)]
     connection = Connection(ConnectionType.SERVER, extensions)
     assert guard.framed(text, bits) == connection.send(TextMessage(data=text))
+
+
+HANDSHAKE = b"""GET / HTTP/1.1\r
+Host: localhost\r
+Upgrade: websocket\r
+Connection: Upgrade\r
+Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r
+Sec-WebSocket-Version: 13\r
+\r
+"""
+
+
+def app_that_says(*messages):
+    """An app that returns when its connection has ended, as Quart does from 0.23 on."""
+
+    async def app(scope, receive, send):
+        assert scope["type"] == "websocket"  # hypercorn goes on without a lifespan
+        await receive()
+        for message in messages:
+            await send(message)
+        assert (await receive())["type"] == "websocket.disconnect"
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("messages", "last_bytes"),
+    [
+        (
+            [
+                {"type": "websocket.http.response.start", "status": 404, "headers": []},
+                {"type": "websocket.http.response.body", "body": b"no such path", "more_body": False},
+            ],
+            b"no such path",
+        ),
+        (
+            [
+                {"type": "websocket.accept", "headers": []},
+                {"type": "websocket.close", "code": 4401, "reason": "who are you?"},
+            ],
+            b"who are you?",
+        ),
+    ],
+    ids=["handshake is refused", "socket is closed"],
+)
+async def test_connection_ends_after_the_last_word_though_its_peer_says_nothing(messages, last_bytes, monkeypatch):
+    monkeypatch.setattr(h11, "WSStream", guard.GuardedStream)
+    monkeypatch.setattr(guard, "_REFUSED_S", 0.1)
+    config, stopping = Config(), asyncio.Event()
+    sock = listening_socket("127.0.0.1", 0)
+    _, port = sock.getsockname()
+    config.bind = [f"fd://{sock.detach()}"]
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        tasks.create_task(serve(app_that_says(*messages), config, shutdown_trigger=stopping.wait))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(HANDSHAKE)
+        assert last_bytes in await reader.read()  # up to the end of the connection
+        writer.close()
+        stopping.set()

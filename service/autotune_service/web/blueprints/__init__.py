@@ -1,1 +1,1 @@
-"""The handlers, a file for each part of the API."""
+"""The handlers, one file for each part of the API."""

@@ -1,4 +1,4 @@
-"""Sign in: by token for programs, by cookie for browsers, by Basic for a quick look."""
+"""Signing in: by token for programs, by cookie for browsers, by Basic authentication for a quick look."""
 
 from uuid import UUID
 
@@ -21,7 +21,7 @@ blueprint = Blueprint("auth", __name__)
 @validate_request(PasswordForm, source=DataSource.FORM)
 @validate_response(Tokens)
 async def token(data: PasswordForm) -> Tokens:
-    """Trade address and password for an access token and a refresh token."""
+    """Exchange address and password for an access token and a refresh token."""
     user = await services().accounts.sign_in(data.username, data.password)
     return await services().accounts.issue_tokens(user.user_uuid)
 
@@ -31,7 +31,7 @@ async def token(data: PasswordForm) -> Tokens:
 @validate_request(Refresh)
 @validate_response(Tokens)
 async def refresh(data: Refresh) -> Tokens:
-    """Trade a refresh token for new tokens; each works once."""
+    """Exchange a refresh token for new tokens; a refresh token works once."""
     return await services().accounts.refresh(data.refresh_token)
 
 
@@ -39,7 +39,7 @@ async def refresh(data: Refresh) -> Tokens:
 @tag(["auth"])
 @validate_response(HeaderMe)
 async def header_me() -> HeaderMe:
-    """Tell whose token the header bears."""
+    """Return the user of the access token in the Authorization header."""
     access_token = bearer_token(request)
     if access_token is None:
         raise UnauthenticatedError("send the header Authorization: Bearer <access token>")
@@ -52,11 +52,11 @@ async def header_me() -> HeaderMe:
 @validate_request(PasswordForm, source=DataSource.FORM)
 @validate_response(User)
 async def login(data: PasswordForm) -> User:
-    """Log a browser in: the answer sets its cookie."""
+    """Log a browser in; the reply sets the session's cookie."""
     user = await services().accounts.sign_in(data.username, data.password)
     session_uuid = await services().accounts.open_session(user.user_uuid)
     login_user(AuthUser(str(session_uuid)))
-    return _told(user)
+    return _to_wire(user)
 
 
 @blueprint.post(paths.AUTH_LOGOUT)
@@ -73,18 +73,18 @@ async def logout() -> tuple[str, int]:
 @tag(["auth"])
 @validate_response(User)
 async def me() -> User:
-    """Tell who is logged in, by cookie."""
-    return _told(await session_user())
+    """Return the user who is logged in, by the session's cookie."""
+    return _to_wire(await session_user())
 
 
 @blueprint.get(paths.AUTH_BASIC_ME)
 @tag(["auth"])
 @validate_response(User)
 async def basic_me() -> User:
-    """Tell whose address and password the Basic header bears."""
+    """Return the user of the address and password in the Basic Authorization header."""
     email, password = basic_credentials()
-    return _told(await services().accounts.sign_in(email, password))
+    return _to_wire(await services().accounts.sign_in(email, password))
 
 
-def _told(user: UserRow) -> User:
+def _to_wire(user: UserRow) -> User:
     return User(uuid=user.user_uuid, email=user.email, active=user.is_active, time_created=user.created_at)

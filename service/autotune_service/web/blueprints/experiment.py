@@ -32,7 +32,7 @@ blueprint = Blueprint("experiment", __name__)
 @validate_request(NewExperiment)
 @validate_response(Experiment, 201)
 async def new(data: NewExperiment) -> tuple[Experiment, int]:
-    """Describe an experiment; its first suggestion is the guess."""
+    """Create an experiment; its first suggestion is the guess."""
     user_uuid, once = await signed_in_once()
     creating = experiments.create_experiment(services().store, user_uuid, data, once, services().limits)
     return await once.reply(Experiment, creating), 201
@@ -52,7 +52,7 @@ async def list_all(query_args: PageQuery) -> Response:
 @tag(["experiment"])
 @validate_response(Experiment)
 async def read(exp_uuid: UUID) -> Experiment:
-    """Tell how an experiment stands."""
+    """Return an experiment as it stands now."""
     return (await experiments.read_experiment(services().store, await signed_in(), exp_uuid)).to_wire()
 
 
@@ -61,7 +61,7 @@ async def read(exp_uuid: UUID) -> Experiment:
 @validate_querystring(AskQuery)
 @validate_response(AskReply)
 async def ask(exp_uuid: UUID, query_args: AskQuery) -> AskReply:
-    """Ask what to try next; asking again, with nothing told, gives the same."""
+    """Return the suggestion to run next; asking again returns the same suggestion until an observation is told."""
     return await ask_current(await signed_in(), exp_uuid, query_args.fixed)
 
 
@@ -70,7 +70,7 @@ async def ask(exp_uuid: UUID, query_args: AskQuery) -> AskReply:
 @validate_request(Ask)
 @validate_response(AskReply)
 async def lease(exp_uuid: UUID, data: Ask) -> AskReply:
-    """Take n suggestions that nobody else gets: for several runs at a time."""
+    """Lease n suggestions that nobody else gets, for several runs at a time."""
     user_uuid, once = await signed_in_once()
     return await once.reply(AskReply, ask_new(user_uuid, exp_uuid, data, once))
 
@@ -80,7 +80,7 @@ async def lease(exp_uuid: UUID, data: Ask) -> AskReply:
 @validate_request(Tell)
 @document_response(TellReply, 202)
 async def tell(exp_uuid: UUID, data: Tell) -> Response:
-    """Tell what was run and what came of it; it is stored when the answer comes."""
+    """Store observations: what was run, with its outcome. The reply comes after they are stored."""
     user_uuid, once = await signed_in_once()
     reply = await once.reply(TellReply, tell_runs(user_uuid, exp_uuid, data, once))
     return Response(reply.model_dump_json(), 202, content_type="application/json")
@@ -91,7 +91,7 @@ async def tell(exp_uuid: UUID, data: Tell) -> Response:
 @validate_request(Renew)
 @validate_response(Leases)
 async def renew(exp_uuid: UUID, data: Renew) -> Leases:
-    """Hold on to suggestions that you took, for so long from now on."""
+    """Renew the leases of suggestions that you took; the new leases count from now on."""
     user_uuid, once = await signed_in_once()
     return await once.reply(Leases, leases.renew(services().store, user_uuid, exp_uuid, data, once))
 
@@ -101,7 +101,7 @@ async def renew(exp_uuid: UUID, data: Renew) -> Leases:
 @validate_request(Abandon)
 @validate_response(Suggestion)
 async def abandon(exp_uuid: UUID, data: Abandon) -> Suggestion:
-    """Give up a suggestion that will not be run; another one takes its place."""
+    """Abandon a suggestion that will not be run; another suggestion takes its place."""
     user_uuid, once = await signed_in_once()
     return await once.reply(Suggestion, leases.abandon(services().store, user_uuid, exp_uuid, data, once))
 
@@ -138,7 +138,7 @@ async def list_observation_versions(exp_uuid: UUID, observation_uuid: UUID) -> O
 @tag(["experiment"])
 @validate_response(Experiment)
 async def close(exp_uuid: UUID) -> Experiment:
-    """Close an experiment: it keeps its data and takes nothing more."""
+    """Close an experiment: its data are kept, and it accepts no further observations or asks."""
     user_uuid, once = await signed_in_once()
     return await once.reply(Experiment, experiments.close_experiment(services().store, user_uuid, exp_uuid, once))
 
@@ -148,7 +148,7 @@ async def close(exp_uuid: UUID) -> Experiment:
 @validate_request(Resume)
 @validate_response(Experiment)
 async def resume(exp_uuid: UUID, data: Resume) -> Experiment:
-    """Go on after a stop rule was met, with the same rules or others."""
+    """Resume an experiment after a stop rule was met, with the same rules or others."""
     user_uuid, once = await signed_in_once()
     return await once.reply(Experiment, stopping.resume(services().store, user_uuid, exp_uuid, data, once))
 
@@ -158,7 +158,7 @@ async def resume(exp_uuid: UUID, data: Resume) -> Experiment:
 @validate_request(SpaceEdit)
 @validate_response(Experiment)
 async def edit_space(exp_uuid: UUID, data: SpaceEdit) -> Experiment:
-    """Change the space: what was told stays, and the next suggestion is computed anew."""
+    """Change the space: observations stay as they are, and the next suggestion is computed anew."""
     user_uuid, once = await signed_in_once()
     return await once.reply(Experiment, spaces.edit_space(services().store, user_uuid, exp_uuid, data, once))
 

@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can serve."""
+"""Health checks: whether the process runs, and whether it can serve requests."""
 
 from quart import Blueprint
 from quart_schema import tag
@@ -12,13 +12,13 @@ blueprint = Blueprint("health", __name__)
 @blueprint.get(paths.HEALTH_LIVE)
 @tag(["health"])
 async def live() -> dict[str, str]:
-    """Answer as long as the process does."""
+    """Return 200 as long as the process runs."""
     return {"status": "live"}
 
 
 @blueprint.get(paths.HEALTH_READY)
 @tag(["health"])
 async def ready() -> dict[str, str]:
-    """Answer 200 where requests can be served, 503 where the database does not answer."""
+    """Return 200 if requests can be served, 503 if the database does not respond."""
     await services().store.check()
     return {"status": "ready"}

@@ -1,4 +1,4 @@
-"""What the model knows, over HTTP: computed by a worker when somebody asks."""
+"""Predictions and insights over HTTP, computed by a worker on request."""
 
 from functools import partial
 from uuid import UUID
@@ -25,11 +25,11 @@ blueprint = Blueprint("insights", __name__)
 @validate_request(Predict)
 @validate_response(PredictReply)
 async def predict(exp_uuid: UUID, data: Predict) -> PredictReply:
-    """Tell what the model expects of configurations, with all that was told before."""
+    """Predict the responses of configurations, from all observations so far."""
     user_uuid = await signed_in()
     row = await read_experiment(services().store, user_uuid, exp_uuid)
     spaces = (await list_revisions(services().store, user_uuid, exp_uuid)).spaces if row.space_revision else []
-    question = predict_question(row, data.configurations, [one.covars for one in spaces])
+    question = predict_question(row, data.configurations, [space.covars for space in spaces])
     found = await _reply(user_uuid, row, question)
     return PredictReply.model_validate(found.reply)
 
@@ -38,7 +38,7 @@ async def predict(exp_uuid: UUID, data: Predict) -> PredictReply:
 @tag(["insights"])
 @validate_response(InsightsReply)
 async def insights(exp_uuid: UUID) -> InsightsReply:
-    """Tell what the model has learnt: how well it foretells, what matters, and how the responses run."""
+    """Return how well the model predicts, which covariates matter, and how the responses vary along each of them."""
     user_uuid = await signed_in()
     row = await read_experiment(services().store, user_uuid, exp_uuid)
     found = await _reply(user_uuid, row, insights_question())

@@ -1,4 +1,4 @@
-"""The process's metrics, for Prometheus to scrape."""
+"""The endpoint from which Prometheus scrapes the process's metrics."""
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from quart import Blueprint, Response
@@ -8,7 +8,7 @@ from autotune_service.observing.metrics import exposition
 from autotune_service.store.load import read_load
 from autotune_service.web.services import services
 
-METRICS = "/metrics"  # for whoever runs the service, so no part of the contract with its clients
+METRICS = "/metrics"  # for the service's operator, so not part of the contract with clients
 
 blueprint = Blueprint("metrics", __name__)
 
@@ -16,5 +16,5 @@ blueprint = Blueprint("metrics", __name__)
 @blueprint.get(METRICS)
 @hide
 async def metrics() -> Response:
-    """Tell how the process does, and how much work waits; also where the database does not answer."""
+    """Return the metrics of the process and the load, also while the database does not respond."""
     return Response(exposition(await read_load(services().store)), content_type=CONTENT_TYPE_LATEST)

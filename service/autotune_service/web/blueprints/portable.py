@@ -1,4 +1,4 @@
-"""One experiment as a document, over HTTP."""
+"""Export and import of an experiment as one document, over HTTP."""
 
 import asyncio
 from uuid import UUID
@@ -17,14 +17,14 @@ from autotune_wire.experiments import Experiment
 from autotune_wire.portable import ExperimentExport
 
 blueprint = Blueprint("portable", __name__)
-_checking = asyncio.Semaphore(1)  # each takes a processor for seconds and many times the memory of its body
+_checking = asyncio.Semaphore(1)  # a check takes a processor for seconds, and many times the memory of the body
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_EXPORT))
 @tag(["experiment"])
 @document_response(ExperimentExport)
 async def export(exp_uuid: UUID) -> Response:
-    """Give an experiment with all its history as one document, for another service or to keep."""
+    """Return an experiment with its whole history as one document, to keep or to import elsewhere."""
     text = await export_experiment(services().store, await signed_in(), exp_uuid)
     headers = {"Content-Disposition": f'attachment; filename="experiment-{exp_uuid}.json"'}
     return Response(text, content_type="application/json", headers=headers)
@@ -35,7 +35,7 @@ async def export(exp_uuid: UUID) -> Response:
 @document_request(ExperimentExport)
 @validate_response(Experiment, 201)
 async def import_() -> tuple[Experiment, int]:
-    """Make a new experiment of an exported one: the same data, seqs and seed, so the same next suggestion."""
+    """Create an experiment from an exported one: the same data, seqs and seed, so the same next suggestion."""
     user_uuid, once = await signed_in_once()
     async with _checking:
         document = await read_aside(read_export)

@@ -2,5 +2,5 @@
 
 
 def rule_of(path: str) -> str:
-    """Write a path of the contract as a rule that takes nothing but a UUID where it names something."""
+    """Convert a path of the contract to a routing rule, in which each identifier must be a UUID."""
     return path.replace("{exp_uuid}", "<uuid:exp_uuid>").replace("{observation_uuid}", "<uuid:observation_uuid>")

@@ -17,7 +17,7 @@ from autotune_service.web.blueprints.rules import rule_of
 from autotune_service.web.calls import ask_new, tell_runs
 from autotune_service.web.once import once_of_frame
 from autotune_service.web.services import services
-from autotune_service.web.socket import Socket, opened
+from autotune_service.web.socket import Socket, serve_socket
 from autotune_wire import paths
 from autotune_wire.base import Reply
 from autotune_wire.frames import (
@@ -50,12 +50,13 @@ async def stream(exp_uuid: UUID) -> None:
             message = f"must not be past the last event, {row.last_seq}"
             raise InvalidError.of([FieldProblem(field="after", message=message, value=query.after)])
 
-    async with opened(require, {EPOCH_HEADER: services().epoch}) as user_uuid:
-
+    async def serve(user_uuid: UUID) -> None:
         async def call(decoded: Any) -> dict[str, Any]:
             return await _call(user_uuid, exp_uuid, _OPERATION.validate_python(decoded))
 
         await Socket(call).run(_frames(user_uuid, exp_uuid, query))
+
+    await serve_socket(require, {EPOCH_HEADER: services().epoch}, serve)
 
 
 @blueprint.websocket(paths.USER_STREAM)
@@ -65,7 +66,7 @@ async def stream_all() -> None:
     async def require(_: UUID) -> None:
         return
 
-    async with opened(require, {EPOCH_HEADER: services().epoch}) as user_uuid:
+    async def serve(user_uuid: UUID) -> None:
         following = Following(services().store, services().hub, user_uuid, services().epoch)
 
         async def call(decoded: Any) -> dict[str, Any]:
@@ -73,6 +74,8 @@ async def stream_all() -> None:
             return {"n_experiments": await following.resume(frame.positions, frame.epoch)}
 
         await Socket(call).run(following.frames())
+
+    await serve_socket(require, {EPOCH_HEADER: services().epoch}, serve)
 
 
 def _is_other_log(query: StreamQuery) -> bool:

@@ -1,4 +1,4 @@
-"""Users."""
+"""Creating users, over HTTP."""
 
 from quart import Blueprint
 from quart_schema import tag, validate_request, validate_response
@@ -15,5 +15,5 @@ blueprint = Blueprint("user", __name__)
 @validate_request(Signup)
 @validate_response(User, 201)
 async def signup(data: Signup) -> tuple[User, int]:
-    """Make an account."""
+    """Create an account."""
     return await services().accounts.sign_up(data), 201

@@ -13,7 +13,7 @@ from typing import Any
 
 from hypercorn.protocol import h2, h11, ws_stream
 from hypercorn.protocol.events import Body, Data, Event, StreamClosed
-from hypercorn.protocol.ws_stream import WSStream
+from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from hypercorn.typing import ASGISendEvent, WebsocketAcceptEvent
 from wsproto.connection import ConnectionState
 from wsproto.events import Ping
@@ -71,8 +71,20 @@ class GuardedStream(WSStream):
         text = message.get("text") if message is not None and message["type"] == "websocket.send" else None
         if text is None or not self.handshake.accepted or self.connection.state is not ConnectionState.OPEN:
             await super().app_send(message)
+            if message is not None and not self.closed:
+                await self._part()
         elif not self.closed:
             await self.send(Data(stream_id=self.stream_id, data=_frame_of(text, self._bits)))
+
+    async def _part(self) -> None:
+        """End a connection on which the app has said its last word.
+
+        hypercorn does so when the app returns, but from Quart 0.23 on the app returns when the connection has ended.
+        """
+        if self.state is ASGIWebsocketState.HTTPCLOSED:  # the handshake was refused
+            await self.send(StreamClosed(stream_id=self.stream_id))
+        elif self.state is ASGIWebsocketState.CLOSED:
+            self.task_group.spawn(self._leave)
 
     async def _accept(self, message: WebsocketAcceptEvent) -> None:
         await super()._accept(message)
