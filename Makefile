@@ -21,6 +21,11 @@ RUN_OPTIONS = $(if $(PORT),--port "$(PORT)") $(if $(DATA),--data "$(DATA)")
 PARALLEL = -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 LAB_OPTIONS = $(if $(LAB_PORT),--lab-port "$(LAB_PORT)")
 
+# Fixtures are untyped, and so are the tests that take them, so mypy checks only the annotated functions of the tests.
+# Other options need another cache: each call of mypy would discard what it finds of the other's.
+TESTS_TYPING = --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --no-check-untyped-defs \
+	--no-warn-return-any --cache-dir .mypy_cache/tests
+
 .PHONY: help install run test coverage soak lint clean
 .DEFAULT_GOAL := help
 
@@ -57,6 +62,7 @@ lint: $(STAMP)  ## check style, types and the direction of imports
 	$(BIN)/ruff check --no-cache
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy $(TESTS_TYPING) tests
 	$(BIN)/lint-imports
 
 clean:  ## remove .venv and every cache and build product

@@ -1,4 +1,4 @@
-"""Measures how soon ``autotune serve`` is ready, how soon its model suggests, and how much memory it then holds.
+"""Measure how soon ``autotune serve`` is ready, how soon its model suggests, and how much memory it then holds.
 
 Run it as ``.venv/bin/python bench/startup.py``, on an idle machine.
 """
@@ -31,7 +31,7 @@ from autotune_wire import paths
 
 MIB = 2**20
 SETTLE_S = 3.0
-"""How long the service is left alone before its memory is read."""
+"""How long the service is idle before its memory is read."""
 
 EXPERIMENT = {
     "name": "startup",
@@ -53,11 +53,11 @@ class Serving:
     headers: dict[str, str] = field(default_factory=dict)
 
     def elapsed_s(self) -> float:
-        """Seconds since the process was started."""
+        """Return the seconds since the process was started."""
         return time.perf_counter() - self.started_at_s
 
     def call(self, path: str, body: object = None, form: dict[str, str] | None = None) -> Any:
-        """GET, or POST where there is a body or a form."""
+        """Send a GET, or a POST if there is a body or a form, and return the JSON of the answer."""
         data = urllib.parse.urlencode(form).encode() if form else json.dumps(body).encode() if body else None
         kind = {} if form or not body else {"Content-Type": "application/json"}
         request = urllib.request.Request(self.url + path, data, {**self.headers, **kind})
@@ -67,9 +67,9 @@ class Serving:
 
 @contextmanager
 def serving(data: Path) -> Iterator[Serving]:
-    """Run ``autotune serve`` on a free port, with nothing but its defaults, and stop it."""
+    """Run ``autotune serve`` on a free port, with its defaults, and stop it."""
     port = free_port()
-    command = [Path(sys.executable).parent / "autotune", "serve", "--port", str(port), "--data", str(data)]
+    command = [str(Path(sys.executable).parent / "autotune"), "serve", "--port", str(port), "--data", str(data)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AUTOTUNE_")}
     started_at_s = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -115,9 +115,9 @@ def seconds_to_model(service: Serving) -> float:
 
 
 def memory_mib(service: Serving) -> dict[str, float]:
-    """Read the memory of an idle service: PSS where the system tells it (Linux), and RSS.
+    """Read the memory of an idle service: PSS, which Linux alone has, and RSS.
 
-    PSS shares a page between the processes that map it, so it may be added up; RSS counts it in each.
+    PSS shares a page between the processes that map the page, so PSS may be added up; RSS counts the page in each.
     """
     time.sleep(SETTLE_S)
     web = psutil.Process(service.process.pid)
@@ -128,7 +128,7 @@ def memory_mib(service: Serving) -> dict[str, float]:
 
 
 def postgres_processes(data: Path) -> list[psutil.Process]:
-    """Find the embedded Postgres, which is no child of the service, by the file it leaves in its folder."""
+    """Find the embedded Postgres, which is no child of the service, by the file that it writes into its folder."""
     file = next(data.rglob("postmaster.pid"))
     postmaster = psutil.Process(int(file.read_text().split()[0]))
     return [postmaster, *postmaster.children(recursive=True)]
@@ -145,7 +145,7 @@ def sums_mib(processes: list[psutil.Process]) -> dict[str, float]:
 
 
 def measure(folder: Path, n_runs: int) -> dict[str, list[float]]:
-    """Run everything ``n_runs`` times; every run begins with an empty folder."""
+    """Measure everything ``n_runs`` times; every run begins with an empty folder."""
     found: dict[str, list[float]] = defaultdict(list)
     for run in range(n_runs):
         for state in ("empty", "existing"):
@@ -159,7 +159,7 @@ def measure(folder: Path, n_runs: int) -> dict[str, list[float]]:
 
 
 def machine() -> str:
-    """Say what the figures were measured on."""
+    """Describe the machine and the versions that the figures were measured on."""
     memory_gib = psutil.virtual_memory().total / 2**30
     versions = f"Python {platform.python_version()}, torch {version('torch')}, botorch {version('botorch')}"
     return f"{os.cpu_count()} cores, {memory_gib:.0f} GiB, {platform.system()} {platform.machine()}; {versions}"

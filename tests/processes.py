@@ -49,14 +49,23 @@ class ServiceProcess:
             stdout=subprocess.PIPE,
             stderr=self._log,
         )
-        self._port = int(re.search(rb":(\d+)", self._first_line())[1])
+        port = re.search(rb":(\d+)", self._first_line())
+        assert port is not None
+        self._port = int(port[1])
         return self
 
     def _first_line(self) -> bytes:
-        readable, _, _ = select.select([self._process.stdout], [], [], _READY_WITHIN_S)
-        line = self._process.stdout.readline() if readable else b""
+        output = self._running.stdout
+        assert output is not None
+        readable, _, _ = select.select([output], [], [], _READY_WITHIN_S)
+        line = output.readline() if readable else b""
         assert b"ready" in line, f"the service did not start: {self.log()}"
         return line
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "the service has not been started"
+        return self._process
 
     @property
     def url(self) -> str:
@@ -64,17 +73,17 @@ class ServiceProcess:
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._running.pid
 
     def kill(self) -> None:
         """End it as a power cut does."""
-        self._process.kill()
-        self._process.wait()
+        self._running.kill()
+        self._running.wait()
 
     def stop(self) -> int:
         """End it as a supervisor does, and give its exit status."""
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(30)
+        self._running.send_signal(signal.SIGTERM)
+        return self._running.wait(30)
 
     def log(self) -> str:
         self._log.seek(0)
@@ -115,6 +124,7 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End it as a power cut does."""
+        assert self._process is not None, "the worker has not been started"
         self._process.kill()
         self._process.wait()
 

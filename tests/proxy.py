@@ -38,7 +38,7 @@ class Proxy:
         self._target = host, port
         self._chance = random.Random(seed)
         self._writers: set[asyncio.StreamWriter] = set()
-        self._carrying: set[asyncio.Task] = set()
+        self._carrying: set[asyncio.Task[None]] = set()
         self.url = ""
 
     async def serve(self, ready: threading.Event, stopped: asyncio.Event) -> None:
@@ -53,6 +53,7 @@ class Proxy:
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
+        assert task is not None
         self._carrying.add(task)
         task.add_done_callback(self._carrying.discard)
         try:
@@ -68,7 +69,9 @@ class Proxy:
         self._cut(ends)
         self._writers -= ends
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, ends: set) -> None:
+    async def _pump(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, ends: set[asyncio.StreamWriter]
+    ) -> None:
         with contextlib.suppress(OSError):
             while piece := await source.read(65_536):
                 weather, chance = self.weather, self._chance
@@ -84,7 +87,7 @@ class Proxy:
             sink.write_eof()
 
     @staticmethod
-    def _cut(ends: set) -> None:
+    def _cut(ends: set[asyncio.StreamWriter]) -> None:
         for end in ends:
             end.transport.abort()
 

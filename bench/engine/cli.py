@@ -1,11 +1,11 @@
-"""What the scripts of this folder read from their command lines, and the machine they run on."""
+"""Read the command lines of this folder's scripts, and describe the machine that runs them."""
 
 import os
 import platform
 from functools import cache
 from pathlib import Path
 
-from functions import CLASSES, Problem, make
+from functions import CLASSES, TestProblem, make
 from published import PUBLISHED
 
 
@@ -15,8 +15,13 @@ def indices(text: str) -> list[int]:
     return [i for low, _, high in ranges for i in range(int(low), int(high or low) + 1)]
 
 
-def problems(classes: str, instances: str) -> list[Problem]:
-    """Make the instances of some classes, named with commas between them, or of ``all``; or those ``published``."""
+def test_problems(classes: str, instances: str) -> list[TestProblem]:
+    """Make the test problems of some classes.
+
+    Args:
+        classes: Names with commas between them, or ``all`` generated classes, or ``published``.
+        instances: The indices of a generated class, as `indices` reads them.
+    """
     if classes == "published":
         return [make(name, 0) for name in PUBLISHED]
     names = list(CLASSES) if classes == "all" else classes.split(",")
@@ -25,7 +30,7 @@ def problems(classes: str, instances: str) -> list[Problem]:
 
 @cache
 def machine() -> str:
-    """Describe the machine that runs this."""
+    """Describe the machine that runs this process."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     models = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
     model = models[0] if models else platform.processor() or platform.machine()

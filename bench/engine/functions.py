@@ -1,6 +1,6 @@
-"""Generated problems: each is a function of its class and its index, is maximised, and is tuned to nothing.
+"""Generated test problems to maximise; each follows from its class and its index alone.
 
-Indices below 1000 are for tuning an engine; those from 1000 on are for reporting, and nobody looks at them before.
+Indices below 1000 are for tuning an engine. Indices from 1000 on are for reporting, and no engine is tuned to them.
 """
 
 import zlib
@@ -36,20 +36,22 @@ WORKERS = {"parallel": 8}
 
 
 @dataclass
-class Problem:
-    """A problem to be maximised.
+class TestProblem:
+    """A function to maximise, with its space and its budget.
 
     Args:
         name: The class and the index.
         cls: The class.
         space: The d covariates, in AutoTune's wire form, each with a guess at a random place.
         surface: Maps rows (see `encode`) to noiseless values.
-        noise: Standard deviation of an observation.
         budget: How many observations a run makes.
+        noise: Standard deviation of an observation.
         workers: How many configurations are out at any time.
         hints: Rows from which a search for the optimum starts.
-        opt: The best value known, once `references.add_references` filled it in.
-        random_median: The median of what random search ends with, by number of observations; likewise.
+        is_exact: Whether the first hint is the optimum.
+        opt: The best value known; `references.add_references` fills it in.
+        random_median: The median value that random search ends with, by number of observations;
+            `references.add_references` fills it in.
     """
 
     name: str
@@ -65,19 +67,20 @@ class Problem:
     random_median: dict[int, float] = field(default_factory=dict)
 
     def f(self, configuration: dict[str, Any]) -> float:
-        """Give the noiseless value of a configuration."""
+        """Return the noiseless value of a configuration."""
         return float(self.surface(self.encode([configuration]))[0])
 
     def encode(self, configurations: list[dict[str, Any]]) -> Rows:
         """Map configurations to rows: a number to its place between its bounds, an option to its index."""
-        return np.array([[_place(c, one[name]) for name, c in self.space.items()] for one in configurations], float)
+        rows = [[_place(c, configuration[name]) for name, c in self.space.items()] for configuration in configurations]
+        return np.array(rows, float)
 
     def is_inside(self, configuration: dict[str, Any]) -> bool:
-        """Say whether a configuration is one of the space."""
+        """Return whether a configuration lies in the space."""
         return all(_is_allowed(c, configuration[name]) for name, c in self.space.items())
 
     def snap(self, rows: Rows) -> Rows:
-        """Move rows to the nearest that a configuration has."""
+        """Move each row to the nearest row of a configuration."""
         rows = rows.copy()
         for j, n in enumerate(self.levels()):
             top = n - 1 if self.is_cat(j) else 1
@@ -95,22 +98,21 @@ class Problem:
         return rows
 
     def levels(self) -> list[int]:
-        """Count the values of each covariate; 0 where it is continuous."""
-        counts = {"cont": lambda c: 0, "int": lambda c: c["max"] - c["min"] + 1, "cat": lambda c: len(c["options"])}
-        return [counts[c["vtype"]](c) for c in self.space.values()]
+        """Count the values of each covariate; a continuous one counts 0."""
+        return [_n_levels(covariate) for covariate in self.space.values()]
 
     def is_cat(self, column: int) -> bool:
-        """Say whether a column is an option's index."""
-        return list(self.space.values())[column]["vtype"] == "cat"
+        """Return whether a column holds the index of an option."""
+        return bool(list(self.space.values())[column]["vtype"] == "cat")
 
 
-def make(cls: str, index: int) -> Problem:
-    """Make one instance of a class; it has no references yet."""
+def make(cls: str, index: int) -> TestProblem:
+    """Make one instance of a class, without references."""
     rng = np.random.default_rng([zlib.crc32(cls.encode()), index])
     draft = (CLASSES | PUBLISHED)[cls](rng, index)
     scale = 10 ** rng.uniform(-1, 2)
     offset = scale * rng.normal(0, 2)
-    problem = Problem(
+    test_problem = TestProblem(
         name=f"{cls}-{index}",
         cls=cls,
         space={name: covariate | {"guess": _guess(rng, covariate)} for name, covariate in draft.columns.items()},
@@ -121,27 +123,33 @@ def make(cls: str, index: int) -> Problem:
         is_exact=draft.is_exact,
     )
     if draft.noise:
-        seen = problem.surface(problem.sample(np.random.default_rng(index), 4000))
-        problem.noise = float(draft.noise * (seen.max() - seen.min()))
-    return problem
+        seen = test_problem.surface(test_problem.sample(np.random.default_rng(index), 4000))
+        test_problem.noise = float(draft.noise * (seen.max() - seen.min()))
+    return test_problem
 
 
-def observation_noise(problem: Problem, seed: int) -> Rows:
-    """Draw what is added to each observation of a run: the same for all peers."""
-    rng = np.random.default_rng([seed, zlib.crc32(problem.name.encode())])
-    return rng.normal(0, 1, problem.budget) * problem.noise
+def observation_noise(test_problem: TestProblem, seed: int) -> Rows:
+    """Draw the noise that is added to each observation of a run, the same for all peers."""
+    rng = np.random.default_rng([seed, zlib.crc32(test_problem.name.encode())])
+    return rng.normal(0, 1, test_problem.budget) * test_problem.noise
 
 
-def score(problem: Problem, truth: list[float], observed: list[float], n: int | None = None) -> float:
-    """Rate a run after n observations: 0 is random search's median, 1 the optimum, and no less than -1.
+def score(test_problem: TestProblem, truth: list[float], observed: list[float], n: int | None = None) -> float:
+    """Rate a run after n observations, from -1 to 1: 0 is random search's median, 1 the optimum.
 
-    What counts is the true value of the configuration observed best, so that noise can mislead.
+    The true value of the configuration that was observed best counts, so noise can mislead.
     """
-    n = n or problem.budget
+    n = n or test_problem.budget
     if not truth:
         return -1.0
-    zero = problem.random_median[n]
-    return float(np.clip((truth[int(np.argmax(observed[:n]))] - zero) / (problem.opt - zero), -1, 1))
+    zero = test_problem.random_median[n]
+    return float(np.clip((truth[int(np.argmax(observed[:n]))] - zero) / (test_problem.opt - zero), -1, 1))
+
+
+def _n_levels(covariate: dict[str, Any]) -> int:
+    if covariate["vtype"] == "cat":
+        return len(covariate["options"])
+    return int(covariate["max"] - covariate["min"] + 1) if covariate["vtype"] == "int" else 0
 
 
 def _place(covariate: dict[str, Any], value: Any) -> float:
@@ -150,7 +158,7 @@ def _place(covariate: dict[str, Any], value: Any) -> float:
     low, high = covariate["min"], covariate["max"]
     if covariate.get("log"):
         return float(np.clip(np.log(value / low) / np.log(high / low), 0, 1))
-    return min(max((value - low) / (high - low), 0.0), 1.0)
+    return float(min(max((value - low) / (high - low), 0.0), 1.0))
 
 
 def _is_allowed(covariate: dict[str, Any], value: Any) -> bool:
@@ -158,7 +166,7 @@ def _is_allowed(covariate: dict[str, Any], value: Any) -> bool:
         return value in covariate["options"]
     slack = 1e-9 * (covariate["max"] - covariate["min"])
     is_within = covariate["min"] - slack <= value <= covariate["max"] + slack
-    return is_within and (covariate["vtype"] == "cont" or value == int(value))
+    return bool(is_within and (covariate["vtype"] == "cont" or value == int(value)))
 
 
 def _guess(rng: np.random.Generator, covariate: dict[str, Any]) -> Any:

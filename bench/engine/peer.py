@@ -1,4 +1,4 @@
-"""AutoTune's engine as a peer: in process, without a service. The harness's own worker loads it like any other."""
+"""AutoTune's engine as a peer: in process, without a service. ``worker.py`` loads this adapter like any other."""
 
 import sys
 from collections import deque
@@ -20,13 +20,13 @@ from autotune_wire.space import Space
 
 
 class Peer:
-    """Asks the engine for one configuration at a time, and shows it all that was told and all that is out.
+    """Ask the engine for one configuration at a time, from all that was told and all that is out.
 
     Args:
         space: Covariates in wire form; one without a guess gets the centre or the first option.
         seed: Makes the run repeatable.
         n_init: Not used: the engine decides how long its initial design is.
-        budget: Not used: a user does not say how many runs there will be.
+        budget: Not used: a user need not say how many runs there will be.
     """
 
     def __init__(self, space: dict[str, Any], seed: int, n_init: int, budget: int, **_: Any) -> None:
@@ -37,13 +37,13 @@ class Peer:
         self.out: deque[dict[str, Any]] = deque()
 
     def ask(self) -> dict[str, Any]:
-        """Give the next configuration; the first is the guess, as it is in the service."""
+        """Return the next configuration; the first is the guess, as in the service."""
         configuration = self._next() if self.runs or self.out else guess_of(self.space)
         self.out.append(configuration)
         return dict(configuration)
 
     def _next(self) -> dict[str, Any]:
-        problem = EngineInput(
+        asked = EngineInput(
             space=self.space,
             responses={"y": Objective(goal="maximize")},
             runs=list(self.runs),
@@ -51,7 +51,7 @@ class Peer:
             pending=list(self.out),
             n=1,
         )
-        return suggest(problem)[0].covars
+        return suggest(asked)[0].covars
 
     def tell(self, x: dict[str, Any], y: float) -> None:
         """Take the value of the configuration that has been out longest."""

@@ -1,10 +1,11 @@
-"""Published test functions, and one of a recipe: the optima lie off the middle. Nothing is tuned to them.
+"""Published test functions, and one of a recipe. Their optima lie off the middle, and no engine is tuned to them.
 
 Branin and Hartmann: Dixon and Szegő 1978, "The global optimization problem: an introduction". Ackley: Ackley 1987, "A
 Connectionist Machine for Genetic Hillclimbing".
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from recipes import Draft
@@ -24,11 +25,11 @@ _P = 1e-4 * np.array(
 )
 _HARTMANN_BEST = np.array([0.20169, 0.150011, 0.476874, 0.275332, 0.311652, 0.6573])
 _COLOURS = {"red": (1.0, 2, 140.0, 60.0), "green": (1.35, 4, 48.0, 35.0), "blue": (0.8, 1, 90.0, 80.0)}
-"""Of each option the height, the best count, the best weight there, and how far around it is good."""
+"""Height, best count, best weight and width of the bump of each option."""
 
 
 def branin(_: np.random.Generator, __: int) -> Draft:
-    """Two numbers, three optima of the same height."""
+    """Return Branin's function: two numbers, three optima of the same height."""
 
     def surface(rows: Rows) -> Rows:
         x, y = 15 * rows[:, 0] - 5, 15 * rows[:, 1]
@@ -40,7 +41,7 @@ def branin(_: np.random.Generator, __: int) -> Draft:
 
 
 def hartmann(_: np.random.Generator, __: int) -> Draft:
-    """Six numbers, of four hills one."""
+    """Return Hartmann's function: six numbers, four hills, one of them the highest."""
 
     def surface(rows: Rows) -> Rows:
         return np.exp(-(_A * (rows[:, None] - _P) ** 2).sum(axis=2)) @ _ALPHA
@@ -50,14 +51,14 @@ def hartmann(_: np.random.Generator, __: int) -> Draft:
 
 
 def hartmann_noisy(rng: np.random.Generator, index: int) -> Draft:
-    """The same with noise of 3 % of its range."""
+    """Return Hartmann's function with noise of 3 % of its range."""
     draft = hartmann(rng, index)
     draft.noise = 0.03
     return draft
 
 
 def ackley(_: np.random.Generator, __: int) -> Draft:
-    """A funnel with ripples, over three numbers and two whole numbers."""
+    """Return Ackley's function, a funnel with ripples, over three numbers and two whole numbers."""
     columns = {f"x{j + 1}": {"vtype": "cont", "min": -5.0, "max": 5.0} for j in range(3)}
     columns |= {"n1": {"vtype": "int", "min": -5, "max": 10}, "n2": {"vtype": "int", "min": 0, "max": 15}}
     low, width = np.array([-5.0, -5, -5, -5, 0]), np.array([10.0, 10, 10, 15, 15])
@@ -72,7 +73,7 @@ def ackley(_: np.random.Generator, __: int) -> Draft:
 
 
 def recipe(_: np.random.Generator, __: int) -> Draft:
-    """A colour, each with its own best count and weight, a ripple, and a price of count times weight."""
+    """Return a recipe: each colour has its own best count and weight; a ripple; a price of count times weight."""
     heights, counts, weights, widths = np.array(list(_COLOURS.values())).T
 
     def surface(rows: Rows) -> Rows:
@@ -81,7 +82,7 @@ def recipe(_: np.random.Generator, __: int) -> Draft:
         bump = heights[of] * np.exp(-(away**2) - ((n - counts[of]) / 2.2) ** 2)
         return 10 * bump + 0.6 * np.sin(weight / 23.0) - 0.004 * n * weight
 
-    columns = {
+    columns: dict[str, dict[str, Any]] = {
         "n": {"vtype": "int", "min": 0, "max": 5},
         "colour": {"vtype": "cat", "options": list(_COLOURS)},
         "weight": {"vtype": "cont", "min": -3.0, "max": 200.0},
@@ -96,4 +97,4 @@ PUBLISHED: dict[str, Callable[[np.random.Generator, int], Draft]] = {
     "recipe": recipe,
     "hartmann_noisy": hartmann_noisy,
 }
-"""Each a class of one instance, 0."""
+"""Classes of a single instance each, of index 0."""

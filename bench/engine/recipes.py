@@ -1,4 +1,4 @@
-"""One maker for each class of problems: draws the covariates and a surface over them."""
+"""One maker for each class of test problems; each draws the covariates and a surface over them."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,8 @@ class Draft:
     Args:
         columns: The covariates, in column order.
         surface: Maps rows to values.
-        hints: Rows that are good; the optimum is the first where `is_exact`.
+        hints: Rows that are good.
+        is_exact: Whether the first hint is the optimum.
         noise: Standard deviation of an observation, as a share of the surface's range.
     """
 
@@ -45,20 +46,20 @@ def _box(rng: np.random.Generator, d: int) -> dict[str, dict[str, Any]]:
 
 
 def smooth(rng: np.random.Generator, index: int) -> Draft:
-    """A path of a Gaussian process, every other time with a trend."""
+    """Draw a path of a Gaussian process, every other time with a trend."""
     d = int(rng.integers(2, 7))
     return Draft(_box(rng, d), shapes.with_trend(rng, d, shapes.gp_path(rng, d)))
 
 
 def hills(rng: np.random.Generator, index: int) -> Draft:
-    """Three to eight rotated bumps."""
+    """Draw three to eight rotated bumps."""
     d = int(rng.integers(2, 7))
     surface, centres = shapes.bumps(rng, d, int(rng.integers(3, 9)), is_rotated=True)
     return Draft(_box(rng, d), surface, list(centres))
 
 
 def valley(rng: np.random.Generator, index: int) -> Draft:
-    """A curved valley, or products of warped inputs; the tail may be heavy."""
+    """Draw a curved valley, or products of warped inputs; the tail may be heavy."""
     d, kind = int(rng.integers(2, 7)), rng.random()
     if kind < 0.5:
         surface, best = shapes.curved_valley(rng, d)
@@ -67,27 +68,27 @@ def valley(rng: np.random.Generator, index: int) -> Draft:
 
 
 def multimodal(rng: np.random.Generator, index: int) -> Draft:
-    """A funnel with ripples, of five to ten inputs."""
+    """Draw a funnel with ripples, of five to ten inputs."""
     d = int(rng.integers(5, 11))
     surface, best, is_exact = shapes.rippled(rng, d)
     return Draft(_box(rng, d), surface, [best], is_exact)
 
 
 def multimodal20(rng: np.random.Generator, index: int) -> Draft:
-    """A funnel with ripples, of 20 inputs."""
+    """Draw a funnel with ripples, of 20 inputs."""
     surface, best, is_exact = shapes.rippled(rng, 20)
     return Draft(_box(rng, 20), surface, [best], is_exact)
 
 
 def highdim(rng: np.random.Generator, index: int) -> Draft:
-    """A smooth surface of 20 inputs of which four to eight matter."""
+    """Draw a smooth surface of 20 inputs of which four to eight matter."""
     used = rng.permutation(20)[: rng.integers(4, 9)]
     path = shapes.with_trend(rng, len(used), shapes.gp_path(rng, len(used), (0.3, 1.5)))
     return Draft(_box(rng, 20), lambda u: path(u[:, used]))
 
 
 def mixed(rng: np.random.Generator, index: int) -> Draft:
-    """A process recipe: each option has its own best place, height and width, and there is a ripple."""
+    """Draw a process recipe: each option has its own best place, height and width, and there is a ripple."""
     n_ints, n_conts, sizes = int(rng.integers(1, 4)), int(rng.integers(2, 5)), rng.integers(2, 7, rng.integers(1, 3))
     d = n_ints + n_conts
     columns = {f"n{j}": _int(rng, int(rng.integers(4, 22))) for j in range(n_ints)} | _box(rng, n_conts)
@@ -113,7 +114,10 @@ def mixed(rng: np.random.Generator, index: int) -> Draft:
 
 
 def categories(rng: np.random.Generator, index: int) -> Draft:
-    """Five to eight categories: a table for each, and one for some pairs; an option moves a number's best place."""
+    """Draw five to eight categories, tables of values for each and for some pairs, and up to two numbers.
+
+    The best place of a number depends on the option of the first category.
+    """
     sizes, n_conts = rng.integers(3, 7, rng.integers(5, 9)), int(rng.integers(0, 3))
     n, share = len(sizes), rng.uniform(0.3, 1)
     columns = {f"c{j}": _cat(int(size)) for j, size in enumerate(sizes)} | _box(rng, n_conts)
@@ -133,7 +137,7 @@ def categories(rng: np.random.Generator, index: int) -> Draft:
 
 
 def ints(rng: np.random.Generator, index: int) -> Draft:
-    """A funnel with ripples in natural units, whose periods are of the size of a step of the integers."""
+    """Draw a funnel with ripples whose periods are a few steps of the integers."""
     n_ints = int(rng.integers(2, 4))
     columns: dict[str, dict[str, Any]] = {}
     for j in range(3):
@@ -159,7 +163,7 @@ def ints(rng: np.random.Generator, index: int) -> Draft:
 
 
 def noisy(rng: np.random.Generator, index: int) -> Draft:
-    """Four to six inputs, smooth, rotated bumps or straight ones, and noise of 3 to 10 % of the range."""
+    """Draw a smooth surface, or rotated or straight bumps, of four to six inputs; noise is 3 to 10 % of the range."""
     d, kind = int(rng.integers(4, 7)), rng.integers(3)
     noise = rng.uniform(0.03, 0.1)
     if kind == 0:
@@ -169,7 +173,7 @@ def noisy(rng: np.random.Generator, index: int) -> Draft:
 
 
 def logscale(rng: np.random.Generator, index: int) -> Draft:
-    """Covariates and values over decades; at even indices the space says ``log: true``, at odd ones it does not."""
+    """Draw covariates and values over decades; the space says ``log: true`` at even indices only."""
     d, is_told = int(rng.integers(2, 6)), index % 2 == 0
     decades = rng.uniform(3, 5, d) if is_told else rng.uniform(1.5, 2.5, d)
     is_log = rng.random(d) < 0.8
@@ -191,7 +195,7 @@ def logscale(rng: np.random.Generator, index: int) -> Draft:
 
 
 def parallel(rng: np.random.Generator, index: int) -> Draft:
-    """Smooth at even indices, mixed at odd ones; it is run with eight configurations out."""
+    """Draw a smooth one at even indices, a mixed one at odd indices; runs keep eight configurations out."""
     return mixed(rng, index) if index % 2 else smooth(rng, index)
 
 

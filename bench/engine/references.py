@@ -1,4 +1,6 @@
-"""What a score needs of a problem: the best value known, and what random search reaches; kept in references.json.
+"""Find what a score needs of a test problem: the best value known, and what random search reaches.
+
+The results are kept in ``references.json``.
 
 Run it as ``.venv/bin/python bench/engine/references.py CLASSES INDICES`` to add instances ahead of a run.
 """
@@ -10,27 +12,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from functions import Problem
+from functions import TestProblem
 from shapes import Rows
 
 FILE = Path(__file__).with_name("references.json")
 N_REPEATS = 400
 N_STARTS, N_STEPS = 96, 700
 N_STEPS_MANY, N_SEARCHES_MANY = 3000, 4
-"""Steps, and searches, where there are more than ten covariates."""
+"""Steps and searches for a space of more than ten covariates."""
 
 
-def add_references(problems: list[Problem]) -> None:
-    """Fill in `opt` and `random_median`, from the file, or else by computing them and writing them there."""
+def add_references(test_problems: list[TestProblem]) -> None:
+    """Fill in `opt` and `random_median`: read them from the file, or compute them and write them there."""
     known, added = _read(), {}
-    for problem in problems:
-        mark = float(f"{problem.surface(problem.sample(np.random.default_rng(1), 1))[0]:.6g}")
-        entry = known.get(problem.name)
+    for test_problem in test_problems:
+        mark = float(f"{test_problem.surface(test_problem.sample(np.random.default_rng(1), 1))[0]:.6g}")
+        entry = known.get(test_problem.name)
         if entry is None or not np.isclose(entry["mark"], mark, rtol=1e-4):
-            entry = {"mark": mark, "opt": best_value(problem), "random": random_medians(problem)}
-            added[problem.name] = entry
-        problem.opt = entry["opt"]
-        problem.random_median = {int(n): value for n, value in entry["random"].items()}
+            entry = {"mark": mark, "opt": best_value(test_problem), "random": random_medians(test_problem)}
+            added[test_problem.name] = entry
+        test_problem.opt = entry["opt"]
+        test_problem.random_median = {int(n): value for n, value in entry["random"].items()}
     if added:
         known = _read() | added  # another process may have added its own meanwhile
         lines = [f"{json.dumps(name)}: {json.dumps(known[name])}" for name in sorted(known)]
@@ -39,34 +41,36 @@ def add_references(problems: list[Problem]) -> None:
         part.replace(FILE)
 
 
-def random_medians(problem: Problem) -> dict[str, float]:
-    """Estimate the median true value that random search ends with, at half and at the whole budget."""
+def random_medians(test_problem: TestProblem) -> dict[str, float]:
+    """Estimate the median true value that random search ends with, after half and after all of the budget."""
     rng = np.random.default_rng(2)
-    truth = problem.surface(problem.sample(rng, N_REPEATS * problem.budget)).reshape(N_REPEATS, problem.budget)
-    observed = truth + rng.normal(0, 1, truth.shape) * problem.noise
-    marks = (problem.budget // 2, problem.budget)
+    truth = test_problem.surface(test_problem.sample(rng, N_REPEATS * test_problem.budget)).reshape(
+        N_REPEATS, test_problem.budget
+    )
+    observed = truth + rng.normal(0, 1, truth.shape) * test_problem.noise
+    marks = (test_problem.budget // 2, test_problem.budget)
     return {str(n): _median_at(truth[:, :n], observed[:, :n]) for n in marks}
 
 
-def best_value(problem: Problem) -> float:
-    """Give the optimum where it is known by construction, else search for it for a second or more."""
-    if problem.is_exact:
-        return float(problem.surface(problem.hints[0][None])[0])
-    is_large = len(problem.space) > 10
-    return max(_search(problem, seed) for seed in range(N_SEARCHES_MANY if is_large else 1))
+def best_value(test_problem: TestProblem) -> float:
+    """Return the optimum where the construction gives it, else search for it for a second or more."""
+    if test_problem.is_exact:
+        return float(test_problem.surface(test_problem.hints[0][None])[0])
+    is_large = len(test_problem.space) > 10
+    return max(_search(test_problem, seed) for seed in range(N_SEARCHES_MANY if is_large else 1))
 
 
-def _search(problem: Problem, seed: int) -> float:
-    """Search by small moves and differences from many starts, drawn and hinted at."""
+def _search(test_problem: TestProblem, seed: int) -> float:
+    """Search by small moves and by differences, from many starts: rows drawn at random, and the hints."""
     rng = np.random.default_rng([3, seed])
-    rows = problem.sample(rng, 30_000)
-    rows = rows[np.argsort(-problem.surface(rows))]
+    rows = test_problem.sample(rng, 30_000)
+    rows = rows[np.argsort(-test_problem.surface(rows))]
     spread = rows[rng.permutation(len(rows))[: N_STARTS // 2]]
-    rows = problem.snap(np.vstack([*problem.hints, rows[: N_STARTS // 2], spread]))
-    values, sizes = problem.surface(rows), np.full(len(rows), 0.1)
-    for _ in range(N_STEPS if len(problem.space) <= 10 else N_STEPS_MANY):
-        for proposed in (_moved(problem, rng, rows, sizes), _crossed(problem, rng, rows)):
-            new = problem.surface(proposed)
+    rows = test_problem.snap(np.vstack([*test_problem.hints, rows[: N_STARTS // 2], spread]))
+    values, sizes = test_problem.surface(rows), np.full(len(rows), 0.1)
+    for _ in range(N_STEPS if len(test_problem.space) <= 10 else N_STEPS_MANY):
+        for proposed in (_moved(test_problem, rng, rows, sizes), _crossed(test_problem, rng, rows)):
+            new = test_problem.surface(proposed)
             is_better = new > values
             rows[is_better], values = proposed[is_better], np.maximum(new, values)
             sizes = np.clip(sizes * np.where(is_better, 1.4, 0.95), 1e-5, 0.3)
@@ -74,7 +78,8 @@ def _search(problem: Problem, seed: int) -> float:
 
 
 def _read() -> dict[str, Any]:
-    return json.loads(FILE.read_text()) if FILE.exists() else {}
+    known: dict[str, Any] = json.loads(FILE.read_text()) if FILE.exists() else {}
+    return known
 
 
 def _median_at(truth: Rows, observed: Rows) -> float:
@@ -82,25 +87,27 @@ def _median_at(truth: Rows, observed: Rows) -> float:
     return float(np.median(ends))
 
 
-def _moved(problem: Problem, rng: np.random.Generator, rows: Rows, sizes: Rows) -> Rows:
-    """Move each row a little: some coordinates by its step size, a discrete one now and then by a step."""
+def _moved(test_problem: TestProblem, rng: np.random.Generator, rows: Rows, sizes: Rows) -> Rows:
+    """Move some coordinates of each row by its step size, and a discrete coordinate now and then by a step."""
     chosen = rng.random(rows.shape) < rng.choice([0.2, 0.5, 1.0])
     moved = rows + chosen * rng.normal(size=rows.shape) * sizes[:, None]
-    for j, n in enumerate(problem.levels()):
+    for j, n in enumerate(test_problem.levels()):
         if n:
-            jump = rng.integers(0, n, len(rows)) if problem.is_cat(j) else rows[:, j] + rng.choice([-1, 1]) / (n - 1)
+            jump = (
+                rng.integers(0, n, len(rows)) if test_problem.is_cat(j) else rows[:, j] + rng.choice([-1, 1]) / (n - 1)
+            )
             moved[:, j] = np.where(rng.random(len(rows)) < 0.25, jump, rows[:, j])
-    return problem.snap(moved)
+    return test_problem.snap(moved)
 
 
-def _crossed(problem: Problem, rng: np.random.Generator, rows: Rows) -> Rows:
+def _crossed(test_problem: TestProblem, rng: np.random.Generator, rows: Rows) -> Rows:
     """Move each row along the difference of two others, as differential evolution does."""
-    one, two = rows[rng.permutation(len(rows))], rows[rng.permutation(len(rows))]
+    first, second = rows[rng.permutation(len(rows))], rows[rng.permutation(len(rows))]
     kept = rng.random(rows.shape) < 0.3
-    return problem.snap(np.where(kept, rows, rows + rng.uniform(0.3, 0.9) * (one - two)))
+    return test_problem.snap(np.where(kept, rows, rows + rng.uniform(0.3, 0.9) * (first - second)))
 
 
 if __name__ == "__main__":
     import cli
 
-    add_references(cli.problems(*sys.argv[1:3]))
+    add_references(cli.test_problems(*sys.argv[1:3]))

@@ -1,4 +1,4 @@
-"""The peers: which adapter each has, and which Python runs it."""
+"""The peers: the adapter of each, and the Python that runs the adapter."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ HOME = Path(os.environ.get("PEERS_HOME", "~/.cache/peers")).expanduser()
 
 @dataclass(frozen=True)
 class Entry:
-    """An adapter; `venv` is a folder under ``$PEERS_HOME``, or None for the Python that runs this."""
+    """An adapter; `venv` is a folder under ``$PEERS_HOME``, or None for the Python that runs this process."""
 
     file: str
     cls: str
@@ -21,12 +21,12 @@ class Entry:
 
     @property
     def path(self) -> Path:
-        """The adapter's file."""
+        """Return the file of the adapter."""
         return HERE / self.file
 
     @property
     def python(self) -> Path:
-        """The interpreter that runs it."""
+        """Return the interpreter that runs the adapter."""
         return Path(sys.executable) if self.venv is None else HOME / self.venv / "bin" / "python"
 
 

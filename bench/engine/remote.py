@@ -12,13 +12,13 @@ HERE = Path(__file__).resolve().parent
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 ENVIRONMENT = dict.fromkeys(THREADS, "1") | {"PYTHONHASHSEED": "0", "PYTHONWARNINGS": "ignore"}
 START_S = 120.0
-"""How long imports may take."""
+"""Seconds that the imports of a peer may take."""
 PATIENCE = 6
-"""How many times its limit of processor time a run may take on the clock, as others may use the core."""
+"""How many times its limit of processor time a run may take by the clock, as others may use the core."""
 
 
 class PeerError(Exception):
-    """The peer ended, or took longer than it may."""
+    """The peer ended, or took longer than its limit."""
 
 
 class RemotePeer:
@@ -45,24 +45,28 @@ class RemotePeer:
             env={**os.environ, **ENVIRONMENT},
             cwd=log.parent,
         )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.requests, self.answers = self.process.stdin, self.process.stdout
         self.buffer = b""
         self.ends_at_s = 0.0
         self.left_s = 0.0
         self.taken_s = 0.0
 
     def new(self, limit_s: float, **arguments: Any) -> Self:
-        """Begin a run that may take so many seconds of processor time."""
+        """Begin a run that may take ``limit_s`` seconds of processor time."""
         self.ends_at_s = time.monotonic() + START_S + PATIENCE * limit_s
         self.left_s = limit_s
         self._call("new", arguments)
         return self
 
     def ask(self) -> dict[str, Any]:
-        """Give the peer's next configuration; `taken_s` is its processor time."""
-        return self._call("ask", None)
+        """Return the peer's next configuration; `taken_s` is then the processor time of the ask."""
+        configuration: dict[str, Any] = self._call("ask", None)
+        return configuration
 
     def tell(self, x: dict[str, Any], y: float) -> None:
-        """Tell the peer a value; `taken_s` is its processor time."""
+        """Pass a value to the peer; `taken_s` is then the processor time of the tell."""
         self._call("tell", [x, y])
 
     def stop(self) -> None:
@@ -72,21 +76,21 @@ class RemotePeer:
         self.log.close()
 
     def last_words(self) -> str:
-        """Give the last line of the process's output."""
+        """Return the last line of the process's output."""
         lines = Path(self.log.name).read_text(errors="replace").strip().splitlines()
         return lines[-1][-300:] if lines else ""
 
     def _call(self, verb: str, arguments: Any) -> Any:
         try:
-            self.process.stdin.write(json.dumps([verb, arguments]).encode() + b"\n")
-            self.process.stdin.flush()
+            self.requests.write(json.dumps([verb, arguments]).encode() + b"\n")
+            self.requests.flush()
         except BrokenPipeError:
             raise PeerError("crash") from None
         while b"\n" not in self.buffer:
             left = self.ends_at_s - time.monotonic()
-            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+            if left <= 0 or not select.select([self.answers], [], [], left)[0]:
                 raise PeerError("timeout")
-            chunk = os.read(self.process.stdout.fileno(), 1 << 16)
+            chunk = os.read(self.answers.fileno(), 1 << 16)
             if not chunk:
                 raise PeerError("crash")
             self.buffer += chunk

@@ -1,7 +1,7 @@
-"""Plays peers on generated problems: peer x problem x seed, each peer in a process of its own, one thread on one core.
+"""Play peers on test problems, peer x problem x seed, each peer in a process of one thread on one core.
 
-Appends one JSON line per run to ``--out``; runs that stand there already are left out, so it can be stopped and
-resumed. Prints the scores by class at the end. ``bench/README.md`` shows the commands.
+Each run appends a JSON line to ``--out``. Runs that stand there already are left out, so the script can be stopped and
+resumed. The scores by class are printed at the end. ``bench/README.md`` shows the commands.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import cli
-from functions import Problem, observation_noise, score
+from functions import TestProblem, observation_noise, score
 from references import add_references
 from registry import PEERS
 from remote import PeerError, RemotePeer
@@ -25,7 +25,7 @@ from summary import print_summary, read
 
 LOGS = Path(tempfile.gettempdir()) / "bench-engine-logs"
 N_INIT = 5
-"""Random configurations that a peer starts with, where it lets one choose."""
+"""Random configurations that a peer starts with, if it has an option for their number."""
 
 
 @dataclass(frozen=True)
@@ -34,21 +34,22 @@ class Job:
 
     peer: str
     label: str
-    problem: Problem
+    test_problem: TestProblem
     seed: int
     workers: int
 
 
-def play(peer: Any, problem: Problem, seed: int, workers: int, record: dict[str, Any]) -> None:
-    """Play one run, telling in the order of asking, and write what happens into the record as it happens."""
-    noise, out = observation_noise(problem, seed), deque()
-    for i in range(problem.budget):
-        while len(out) < min(workers, problem.budget - i):
+def play(peer: Any, test_problem: TestProblem, seed: int, workers: int, record: dict[str, Any]) -> None:
+    """Play one run, telling in the order of asking, and write each step into the record as it happens."""
+    noise = observation_noise(test_problem, seed)
+    out: deque[dict[str, Any]] = deque()
+    for i in range(test_problem.budget):
+        while len(out) < min(workers, test_problem.budget - i):
             out.append(peer.ask())
             record["ask_s"].append(getattr(peer, "taken_s", 0.0))
         x = out.popleft()
-        record["n_outside"] += not problem.is_inside(x)
-        truth = problem.f(x)
+        record["n_outside"] += not test_problem.is_inside(x)
+        truth = test_problem.f(x)
         observed = truth + noise[i]
         record["f"].append(float(f"{truth:.10g}"))
         record["y"].append(float(f"{observed:.10g}"))
@@ -57,7 +58,7 @@ def play(peer: Any, problem: Problem, seed: int, workers: int, record: dict[str,
 
 
 class Slot(threading.Thread):
-    """Makes runs one after the other on one core; a peer's process stays for its next run.
+    """Make runs one after the other on one core; a peer's process stays for its next run.
 
     Args:
         queue: The runs to make, shared with other slots.
@@ -70,7 +71,8 @@ class Slot(threading.Thread):
     def __init__(self, queue: Iterator[Job], core: int | None, limit_s: float, out: Path, lock: threading.Lock) -> None:
         super().__init__()
         self.queue, self.core, self.limit_s, self.out, self.lock = queue, core, limit_s, out, lock
-        self.name_of_peer, self.peer = "", None
+        self.name_of_peer = ""
+        self.peer: RemotePeer | None = None
 
     def run(self) -> None:
         """Make runs until none is left."""
@@ -90,9 +92,12 @@ class Slot(threading.Thread):
         self.leave()
 
     def make(self, job: Job) -> dict[str, Any]:
-        """Make a run; what a peer did before it failed counts."""
-        record = {"peer": job.label, "problem": job.problem.name, "cls": job.problem.cls, "seed": job.seed}
-        record |= {
+        """Make a run; the observations of a peer that then failed count."""
+        record: dict[str, Any] = {
+            "peer": job.label,
+            "problem": job.test_problem.name,
+            "cls": job.test_problem.cls,
+            "seed": job.seed,
             "workers": job.workers,
             "machine": cli.machine(),
             "stop": "done",
@@ -103,23 +108,22 @@ class Slot(threading.Thread):
             "tell_s": [],
         }
         start = time.monotonic()
+        peer = self.get_peer(job.peer)
         try:
-            peer = self.get_peer(job.peer).new(
-                self.limit_s, space=job.problem.space, seed=job.seed, n_init=N_INIT, **_known(job)
-            )
-            play(peer, job.problem, job.seed, job.workers, record)
+            peer.new(self.limit_s, space=job.test_problem.space, seed=job.seed, n_init=N_INIT, **_known(job))
+            play(peer, job.test_problem, job.seed, job.workers, record)
         except PeerError as error:
             record["stop"] = str(error)
-            record["error"] = self.peer.last_words()
+            record["error"] = peer.last_words()
             self.leave()
         record["wall_s"] = round(time.monotonic() - start, 2)
-        half = job.problem.budget // 2
-        record["score_half"] = round(score(job.problem, record["f"], record["y"], half), 4)
-        record["score"] = round(score(job.problem, record["f"], record["y"]), 4)
+        half = job.test_problem.budget // 2
+        record["score_half"] = round(score(job.test_problem, record["f"], record["y"], half), 4)
+        record["score"] = round(score(job.test_problem, record["f"], record["y"]), 4)
         return record
 
     def get_peer(self, name: str) -> RemotePeer:
-        """Give the peer's process, started where it does not run."""
+        """Return the peer's process; start the process if it does not run."""
         if name != self.name_of_peer or self.peer is None:
             self.leave()
             entry = PEERS[name]
@@ -136,7 +140,7 @@ class Slot(threading.Thread):
 
 
 def _known(job: Job) -> dict[str, int]:
-    return {"budget": job.problem.budget, "workers": job.workers}
+    return {"budget": job.test_problem.budget, "workers": job.workers}
 
 
 def _arguments() -> argparse.Namespace:
@@ -158,20 +162,20 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """Make the runs that are missing, and print the scores."""
     options = _arguments()
-    problems = cli.problems(options.classes, options.instances)
-    add_references(problems)
+    test_problems = cli.test_problems(options.classes, options.instances)
+    add_references(test_problems)
     LOGS.mkdir(parents=True, exist_ok=True)
     done = set()
     if options.out.exists():
         done = {(r["peer"], r["problem"], r["seed"], r["workers"]) for r in read([options.out])}
     names = [name for name in options.peer.split(",") if PEERS[name].python.exists()]
     jobs = [
-        Job(name, options.label or name, problem, seed, options.workers or problem.workers)
+        Job(name, options.label or name, test_problem, seed, options.workers or test_problem.workers)
         for name in names
         for seed in cli.indices(options.seeds)
-        for problem in problems
+        for test_problem in test_problems
     ]
-    queue = iter([job for job in jobs if (job.label, job.problem.name, job.seed, job.workers) not in done])
+    queue = iter([job for job in jobs if (job.label, job.test_problem.name, job.seed, job.workers) not in done])
     cores = [None] if options.cores == "none" else cli.indices(options.cores)
     lock = threading.Lock()
     slots = [Slot(queue, core, options.limit, options.out, lock) for core in cores]
@@ -179,7 +183,7 @@ def main() -> None:
         slot.start()
     for slot in slots:
         slot.join()
-    wanted = {problem.name for problem in problems}
+    wanted = {test_problem.name for test_problem in test_problems}
     print_summary([record for record in read([options.out]) if record["problem"] in wanted])
 
 

@@ -1,6 +1,6 @@
-"""Random surfaces over the unit cube, from which the problems are made: each maker draws one, larger is better.
+"""Random surfaces over the unit cube, from which the test problems are made; larger values are better.
 
-A surface maps rows, an array of shape (n, d), to n values. What a maker draws depends on its generator alone.
+A surface maps rows, an array of shape (n, d), to n values. Each maker draws a surface from its generator alone.
 """
 
 from collections.abc import Callable
@@ -52,7 +52,11 @@ def with_trend(rng: np.random.Generator, d: int, surface: Surface) -> Surface:
 
 
 def bumps(rng: np.random.Generator, d: int, n: int, is_rotated: bool) -> tuple[Surface, Rows]:
-    """Draw a sum of n Gaussian bumps, each of its own height and widths; the second answer is their centres."""
+    """Draw a sum of n Gaussian bumps, each of its own height and widths.
+
+    Returns:
+        The surface, and the centres of the bumps, of shape (n, d).
+    """
     centres, heights = rng.uniform(0.05, 0.95, (n, d)), rng.uniform(0.35, 1, n)
     frames = []
     for _ in range(n):
@@ -69,7 +73,7 @@ def bumps(rng: np.random.Generator, d: int, n: int, is_rotated: bool) -> tuple[S
 
 
 def tail(rng: np.random.Generator) -> Surface:
-    """Draw an increasing map of values below 0 that leaves them as they are, or makes their tail heavier or lighter."""
+    """Draw an increasing map of values below 0: the identity, or a map that makes their tail heavier or lighter."""
     kind, rate = rng.integers(4), log_uniform(rng, 0.2, 2)
     if kind == 0:
         return lambda g: g
@@ -82,7 +86,7 @@ def tail(rng: np.random.Generator) -> Surface:
 
 
 def curved_valley(rng: np.random.Generator, d: int) -> tuple[Surface, Rows]:
-    """Draw a narrow curved valley, in warped inputs, and the place of its optimum, whose value is 0."""
+    """Draw a narrow curved valley in warped inputs, and the place of its optimum, whose value is 0."""
     bent, best = warp(rng, d), rng.uniform(0.08, 0.92, d)
     top = bent(best[None])[0]
     bend, middle = rng.uniform(-3, 3, d - 1), rng.random(d - 1)
@@ -98,7 +102,7 @@ def curved_valley(rng: np.random.Generator, d: int) -> tuple[Surface, Rows]:
 
 
 def waved_valley(rng: np.random.Generator, d: int) -> Surface:
-    """Draw, for each pair of neighbours, a parabolic valley with several equally low or nearly equally low places."""
+    """Draw, for each pair of neighbouring inputs, a parabolic valley with several nearly equal optima."""
     bent, outcome = warp(rng, d), tail(rng)
     a, b, c = rng.uniform(-3, 3, d - 1), rng.uniform(-1, 1, d - 1), rng.uniform(0.1, 0.9, d - 1)
     steepness, wave = log_uniform(rng, 3, 30), log_uniform(rng, 0.1, 1, d - 1)
@@ -114,7 +118,7 @@ def waved_valley(rng: np.random.Generator, d: int) -> Surface:
 
 
 def bilinear(rng: np.random.Generator, d: int) -> Surface:
-    """Draw products of warped inputs and a quadratic, exponentiated: values over orders of magnitude."""
+    """Draw the exponential of products of warped inputs and a quadratic; values span orders of magnitude."""
     bent, matrix = warp(rng, d), rng.normal(size=(d, d)) * 2
     centre, weights, rate = rng.random(d), log_uniform(rng, 1, 8, d), log_uniform(rng, 0.5, 2)
 
@@ -129,7 +133,7 @@ def rippled(rng: np.random.Generator, d: int) -> tuple[Surface, Rows, bool]:
     """Draw a broad funnel with many local optima in it.
 
     Returns:
-        The surface, the bottom of its funnel, and whether this is the optimum (else a ripple near it is).
+        The surface, the middle of its funnel, and whether the middle is the optimum (else a ripple near the middle is).
     """
     best = rng.uniform(0.1, 0.9, d)
     frame = np.diag(log_uniform(rng, 0.5, 2, d)) @ (rotation(rng, d) if rng.random() < 0.5 else np.eye(d))

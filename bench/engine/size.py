@@ -1,5 +1,6 @@
-"""Times one ask at many observations, on one core, and tells the peak memory of the process that did it."""
+"""Measure one ask at many observations, on one core: its seconds, and the peak memory of the process."""
 
+import argparse
 import os
 import platform
 import resource
@@ -22,8 +23,10 @@ SPHERES = {
     "20 choices of 50 options": (20, 1, 0, 50),
     "100 choices of 5 options": (100, 1, 0, 5),
 }
-"""How many inputs, objectives and thresholds, and settings of an input where these are counted. Each response is a
-sphere with its middle elsewhere."""
+"""Numbers of inputs, objectives and thresholds, and of the settings of an input (None for a continuous one).
+
+Each response is a sphere with its own middle.
+"""
 
 SPHERE_SIZES = (50, 200, 1000, 5000, 10_000)
 
@@ -62,18 +65,20 @@ def measure_spheres(name: str, size: int) -> None:
         covariate = IntCovariate(vtype="int", guess=0, min=0, max=n_settings - 1)
     space = {f"x{i}": covariate for i in range(n_inputs)}
     middles = {f"y{j}": 0.2 + 0.15 * j for j in range(n_objectives + n_thresholds)}
-    responses: dict[str, Response] = {one: Objective(goal="minimize") for one in list(middles)[:n_objectives]}
-    responses |= {one: Threshold(goal="<=", bound=0.1 * n_inputs) for one in list(middles)[n_objectives:]}
+    responses: dict[str, Response] = {response: Objective(goal="minimize") for response in list(middles)[:n_objectives]}
+    responses |= {response: Threshold(goal="<=", bound=0.1 * n_inputs) for response in list(middles)[n_objectives:]}
     rng = np.random.default_rng(0)
 
     def run() -> Run:
         shares = rng.random(n_inputs)
         if n_settings is not None:
             shares = np.floor(shares * n_settings) / (n_settings - 1)
-        from_middle = {one: float(((shares - middle) ** 2).sum()) for one, middle in middles.items()}
+        from_middle = {response: float(((shares - middle) ** 2).sum()) for response, middle in middles.items()}
         settings = shares.tolist() if n_settings is None else np.rint(shares * (n_settings - 1)).astype(int).tolist()
-        covars = {one: options[at] if "choices" in name else at for one, at in zip(space, settings, strict=True)}
-        return Run(covars, {one: square + 0.05 * float(rng.normal()) for one, square in from_middle.items()})
+        covars = {
+            input_name: options[at] if "choices" in name else at for input_name, at in zip(space, settings, strict=True)
+        }
+        return Run(covars, {response: square + 0.05 * float(rng.normal()) for response, square in from_middle.items()})
 
     runs, seconds = [run() for _ in range(size - 3)], []
     for _ in range(3):
@@ -96,29 +101,35 @@ def measure(name: str, size: int) -> None:
     from functions import make
     from peer import Peer
 
-    problem = make(name, 0)
-    peer = Peer(problem.space, 0, 5, problem.budget)
+    test_problem = make(name, 0)
+    peer = Peer(test_problem.space, 0, 5, test_problem.budget)
     rng = np.random.default_rng(0)
 
     def tell() -> None:
-        configuration = {key: float(rng.uniform(one["min"], one["max"])) for key, one in problem.space.items()}
+        configuration = {
+            input_name: float(rng.uniform(c["min"], c["max"])) for input_name, c in test_problem.space.items()
+        }
         peer.out.append(configuration)
-        peer.tell(configuration, problem.f(configuration))
+        peer.tell(configuration, test_problem.f(configuration))
 
     for _ in range(size - 3):
         tell()
     seconds = []
     for _ in range(3):
-        tell()  # what is learnt from the same data is remembered: each ask has to know of new ones
+        tell()  # the engine remembers what it learnt of the same data, so each ask follows a new observation
         started = time.process_time()
         peer.ask()
         peer.out.clear()
         seconds.append(time.process_time() - started)
-    print_row(name, len(problem.space), size, sorted(seconds)[1])
+    print_row(name, len(test_problem.space), size, sorted(seconds)[1])
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        (measure_spheres if sys.argv[1] in SPHERES else measure)(sys.argv[1], int(sys.argv[2]))
-    else:
+    parser = argparse.ArgumentParser(description="Seconds of one ask and peak memory; every row, or the one row named.")
+    parser.add_argument("name", nargs="?", help=f"one of: {', '.join([*CLASSES, *SPHERES])}")
+    parser.add_argument("size", nargs="?", type=int, help="how many observations there are")
+    options = parser.parse_args()
+    if options.size is None:
         main()
+    else:
+        (measure_spheres if options.name in SPHERES else measure)(options.name, options.size)

@@ -1,4 +1,4 @@
-"""Scores by class, printed: the mean over instances and seeds. Also ``summary.py FILE...``."""
+"""Print scores by class, the mean over instances and seeds. ``summary.py FILE...`` prints those of files of runs."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ def read(names: list[str] | list[Path]) -> list[Record]:
 
 
 def mean_scores(records: list[Record], key: str = "score") -> dict[tuple[str, str], tuple[float, float, int]]:
-    """Give, by peer and class, the mean score, its standard error over instances, and the number of runs."""
+    """Return, by peer and class, the mean score, its standard error over instances, and the number of runs."""
     by_instance = defaultdict(list)
     for record in records:
         by_instance[record["peer"], record["cls"], record["problem"]].append(record[key])
@@ -33,7 +33,10 @@ def mean_scores(records: list[Record], key: str = "score") -> dict[tuple[str, st
 
 
 def step_seconds(records: list[Record], n: int = 50) -> tuple[float, float]:
-    """Give median and 95th percentile, in seconds, of a tell and the ask after it, at the five asks up to the nth."""
+    """Return the median and the 95th percentile, in seconds, of a tell with the ask after it.
+
+    The five asks up to the nth count.
+    """
     times = [
         record["ask_s"][k] + record["tell_s"][k - record["workers"]]
         for record in records
@@ -44,7 +47,7 @@ def step_seconds(records: list[Record], n: int = 50) -> tuple[float, float]:
 
 
 def unique(values: list[str]) -> list[str]:
-    """Give each value once, in the order of its first appearance."""
+    """Return each value once, in the order of first appearance."""
     return list(dict.fromkeys(values))
 
 

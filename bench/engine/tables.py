@@ -1,8 +1,8 @@
-"""Makes the markdown tables of docs/engine.md from the lines that run.py wrote.
+"""Write the markdown tables of docs/engine.md from the lines that run.py wrote.
 
-``tables.py RUNS...`` makes the tables of the generated problems, ``tables.py --published RUNS...`` those of the
-published ones, of which a cell is the median over the seeds. ``tables.py --pairs RUNS...`` compares each peer with ours
-on the instances that both have, which is fair where a slow peer has few.
+``tables.py RUNS...`` writes the tables of the generated test problems. ``tables.py --published RUNS...`` writes those
+of the published ones, where a cell is the median over the seeds. ``tables.py --pairs RUNS...`` compares each peer with
+ours on the instances that both have, which is fair to a slow peer that has few.
 """
 
 import argparse
@@ -15,11 +15,11 @@ from published import PUBLISHED
 from summary import Record, read, step_seconds, unique
 
 Scores = dict[tuple[str, str], dict[str, float]]
-"""By peer and class, the score of each case: of an instance, or of a seed where there is one instance."""
+"""By peer and class, the score of each case; a case is an instance, or a seed if the class has one instance."""
 
 
 def generated_scores(records: list[Record]) -> Scores:
-    """Give the scores by peer and class; a case is an instance, its score the mean over its seeds."""
+    """Return the scores by peer and class; a case is an instance, its score the mean over its seeds."""
     seeds = defaultdict(list)
     for record in records:
         seeds[record["peer"], record["cls"], record["problem"]].append(record["score"])
@@ -30,7 +30,7 @@ def generated_scores(records: list[Record]) -> Scores:
 
 
 def published_scores(records: list[Record]) -> Scores:
-    """Give the scores by peer and class; a case is a seed."""
+    """Return the scores by peer and class; a case is a seed."""
     scores: Scores = defaultdict(dict)
     for record in records:
         scores[record["peer"], record["cls"]][str(record["seed"])] = record["score"]
@@ -38,10 +38,10 @@ def published_scores(records: list[Record]) -> Scores:
 
 
 def quality_table(scores: Scores, ours: str, groups: list[str], average: Callable[[list[float]], float]) -> list[str]:
-    """Give the table of scores: the best in each row is bold, and so a loss of ours stands out.
+    """Write the table of scores: the best score in each row is bold, so a loss of ours stands out.
 
     The last column is our score less that of the best other peer, over the cases that both have, with the standard
-    error of the mean of their differences. A cell with a dagger lacks cases that ours has.
+    error of the mean difference. A cell with a dagger lacks cases that ours has.
     """
     peers = [ours, *sorted({peer for peer, _ in scores} - {ours})]
     lines = _head(["", *peers, f"{ours} less the best other"])
@@ -61,7 +61,10 @@ def quality_table(scores: Scores, ours: str, groups: list[str], average: Callabl
 
 
 def pairs_table(scores: Scores, ours: str, groups: list[str]) -> list[str]:
-    """Give each peer's mean, ours on the same cases, and how many these are; last our lead over the strongest."""
+    """Write a table of pairs: each peer's mean, our mean on the same cases, and the number of these cases.
+
+    The last column is our lead over the strongest peer.
+    """
     peers = sorted({peer for peer, _ in scores} - {ours})
     lines = _head(["", *peers, f"{ours} less the strongest of these"])
     for group in groups:
@@ -81,11 +84,11 @@ def pairs_table(scores: Scores, ours: str, groups: list[str]) -> list[str]:
 
 
 def speed_table(records: list[Record], ours: str) -> list[str]:
-    """Give processor seconds of a tell and an ask at the 50th observation, and the runs that were cut short."""
+    """Write the table of processor seconds of a tell and an ask at the 50th observation, and of runs cut short."""
     peers = [ours, *sorted({record["peer"] for record in records} - {ours})]
     lines = _head(["", "tell and ask at n = 50, median, s", "95th percentile, s", "runs", "cut short"])
     for peer in peers:
-        runs = [{"workers": 1} | record for record in records if record["peer"] == peer]
+        runs: list[Record] = [{"workers": 1} | record for record in records if record["peer"] == peer]
         middle, high = step_seconds(runs)
         n_cut = sum(run["stop"] != "done" for run in runs)
         lines.append(_line([peer, f"{middle:.2g}", f"{high:.2g}", str(len(runs)), str(n_cut)]))
@@ -93,7 +96,7 @@ def speed_table(records: list[Record], ours: str) -> list[str]:
 
 
 def losses(scores: Scores, ours: str, groups: list[str], average: Callable[[list[float]], float]) -> list[str]:
-    """List every group and peer where ours is behind, the largest gap first."""
+    """List every group and peer in which ours is behind, the largest gap first."""
     cells = {key: average(list(cases.values())) for key, cases in scores.items()}
     behind = [
         (cells[ours, group] - cell, group, peer)
@@ -164,7 +167,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("runs", nargs="+", help="files of JSON lines")
     parser.add_argument("--ours", default="autotune", help="the peer that the others are compared with")
-    parser.add_argument("--published", action="store_true", help="the published problems, not the generated ones")
+    parser.add_argument("--published", action="store_true", help="the published test problems, not the generated ones")
     parser.add_argument("--pairs", action="store_true", help="each peer beside ours, on the instances that both have")
     parser.add_argument("--tuning", action="store_true", help="the instances for tuning, not those for reporting")
     options = parser.parse_args()

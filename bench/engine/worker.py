@@ -1,8 +1,9 @@
-"""Holds one optimizer in a Python of its own and speaks JSON lines with run.py, which evaluates the problem.
+"""Hold one optimizer in a Python of its own and speak JSON lines with run.py, which evaluates the test problem.
 
-So evaluation costs the optimizer nothing, and it sees the space and the observations alone. It plays run after run, as
-imports take longer than many a run. It needs the standard library only. What it times is its processor time, which
-other users of the machine lengthen less than the time on the clock: for one thread on an idle machine they are equal.
+So evaluation costs the optimizer nothing, and the optimizer sees the space and the observations alone. The process
+plays run after run, as imports take longer than many a run, and needs the standard library only. Processor time is
+measured, which other users of the machine lengthen less than the time by the clock; for one thread on an idle machine
+both are equal.
 """
 
 import importlib.util
@@ -17,6 +18,8 @@ from typing import Any
 def _load(path: str, cls: str) -> Any:
     sys.path.insert(0, os.path.dirname(path))  # noqa: PTH120 -- pathlib would be an import more for no gain
     spec = importlib.util.spec_from_file_location("peer_of_bench", path)
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return getattr(module, cls)
@@ -36,7 +39,9 @@ def main() -> None:
     path, cls, options, core = json.loads(sys.argv[1])
     if core is not None:
         os.sched_setaffinity(0, {core})
-    make, peer, answer = _load(path, cls), None, None
+    make = _load(path, cls)
+    peer: Any = None
+    answer: Any = None
     _one_thread()
     for line in sys.stdin:
         verb, arguments = json.loads(line)

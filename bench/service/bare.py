@@ -1,4 +1,4 @@
-"""The transactions of a tell without the service around them: what Postgres and its driver alone allow."""
+"""Send the transactions of a tell without the service, to measure what Postgres and its driver alone allow."""
 
 import asyncio
 import json
@@ -23,21 +23,21 @@ _SEQ = re.compile(r'"seq":\d+')
 
 @dataclass(frozen=True)
 class Statement:
-    """What was sent, with its arguments."""
+    """A statement that was sent, with its arguments."""
 
     text: str
     arguments: tuple[Any, ...]
 
     @property
     def silent(self) -> "Statement":
-        """The same, but that it wakes nobody."""
+        """Return the same statement without its notification."""
         return Statement(_NOTIFY.sub("concat", self.text), self.arguments)
 
 
 async def recorded_tell(url: str, exp_uuid: UUID) -> list[Statement]:
-    """Tell an experiment once more, by the service's own code, and give the statements that this sends.
+    """Run a tell by the service's own code, and return the statements that the tell sends.
 
-    They are recorded rather than written here, so that they are those of a tell when that is changed.
+    The statements are recorded rather than written here, so they stay those of a tell when the service changes.
     """
     store = Store(url, pool_size=2, timeout_s=10)
     await store.connect()
@@ -46,14 +46,14 @@ async def recorded_tell(url: str, exp_uuid: UUID) -> list[Statement]:
         pool: Any = store._database._backend._pool  # nothing public reaches the driver's own log
         async with pool.acquire() as connection:
             owner = await connection.fetchval("SELECT owner_uuid FROM experiments WHERE exp_uuid = $1", exp_uuid)
-            connection.add_query_logger(lambda one: sent.append(Statement(one.query, tuple(one.args or ()))))
+            connection.add_query_logger(lambda query: sent.append(Statement(query.query, tuple(query.args or ()))))
         covars = await _space(url, exp_uuid)
         for response in (1.0, -1.0):  # the second is no new best, as most are not
             sent.clear()
             await tell(store, owner, exp_uuid, [Told(covars=dict.fromkeys(covars, 0.25), response=response)])
     finally:
         await store.disconnect()
-    return [one for one in sent if not one.text.strip().upper().startswith(_NO_PART_OF_IT)]
+    return [statement for statement in sent if not statement.text.strip().upper().startswith(_NO_PART_OF_IT)]
 
 
 async def _space(url: str, exp_uuid: UUID) -> dict[str, Any]:
@@ -66,12 +66,12 @@ async def _space(url: str, exp_uuid: UUID) -> dict[str, Any]:
 
 
 class Repeated:
-    """A recorded tell that can be sent again: with another observation and another seq, else as it was."""
+    """A recorded tell that can be sent again, with another observation and another seq, else unchanged."""
 
     def __init__(self, statements: Sequence[Statement], *, notify: bool = True, first_seq: int = 10**6) -> None:
-        self._statements = [one if notify else one.silent for one in statements]
+        self._statements = [statement if notify else statement.silent for statement in statements]
         self._seq = first_seq
-        texts = [value for one in statements for value in one.arguments if isinstance(value, str)]
+        texts = [value for statement in statements for value in statement.arguments if isinstance(value, str)]
         found = re.search(r'"observation_uuid":"([^"]*)"', " ".join(texts))
         assert found is not None
         self._observation = found[1]
@@ -80,12 +80,13 @@ class Repeated:
         return len(self._statements)
 
     async def run(self, connection: asyncpg.Connection) -> None:
-        """Send it, as one transaction."""
+        """Send the tell as one transaction."""
         self._seq += 1
         seq, observation = f'"seq":{self._seq}', str(uuid4())
         async with connection.transaction():
-            for one in self._statements:
-                await connection.fetch(one.text, *(self._renewed(value, seq, observation) for value in one.arguments))
+            for statement in self._statements:
+                renewed = [self._renewed(value, seq, observation) for value in statement.arguments]
+                await connection.fetch(statement.text, *renewed)
 
     def _renewed(self, value: Any, seq: str, observation: str) -> Any:
         if not isinstance(value, str) or not value.startswith("[{"):
@@ -110,7 +111,7 @@ async def rate(
     warm_s: float,
     seconds: float,
 ) -> float:
-    """Do something on all connections as often as it goes, and give how often a second."""
+    """Repeat an act on all connections as often as possible, and return how often a second."""
     started_s = time.perf_counter() + warm_s
     n_done = 0
 
@@ -120,5 +121,5 @@ async def rate(
             await act(index, connection)
             n_done += started_s <= time.perf_counter() < started_s + seconds
 
-    await asyncio.gather(*(repeat(*one) for one in enumerate(connections)))
+    await asyncio.gather(*(repeat(*numbered) for numbered in enumerate(connections)))
     return n_done / seconds

@@ -1,4 +1,4 @@
-"""Says where the web process spends its processor time on a tell: cProfile over eight clients on eight experiments.
+"""Profile the web process during tells, by cProfile, with eight clients on eight experiments.
 
 Run it as ``.venv/bin/python bench/service/hot_spots.py``. The profiler itself makes everything slower, calls of small
 Python functions most: read the shares, not the seconds, and take times from ``tells.py``.
@@ -27,7 +27,7 @@ _WARM_S = 3.0
 
 
 async def main() -> None:
-    """Profile one turn for each round and print what took longest, by itself and with what it calls."""
+    """Profile one turn for each round and print the slowest functions, without and with what they call."""
     parser = rounds.options("Where a tell spends the time of the web process.", rounds=1, seconds=10)
     parser.add_argument("--lines", type=int, default=_N_LINES, help=f"how many functions are printed ({_N_LINES})")
     options = parser.parse_args()

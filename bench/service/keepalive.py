@@ -1,6 +1,6 @@
 """A lean HTTP/1.1 connection that is kept open, and the calls of the API that the measurements make.
 
-It is made of asyncio streams alone: a full client would use more of the processor than the service that it measures.
+The connection uses asyncio streams alone: a full client would take more processor time than the service it measures.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ class RefusedError(Exception):
 
 
 class Connection:
-    """One connection, for one request at a time; it is opened again where the service has ended it."""
+    """A connection for one request at a time, opened again if the service has ended it."""
 
     def __init__(self, port: int, token: str = "") -> None:
         self._port = port
@@ -37,7 +37,7 @@ class Connection:
         self._writer.close()
 
     async def send(self, method: str, path: str, body: bytes = b"", kind: str = "application/json") -> bytes:
-        """Send a request and give the body of its answer.
+        """Send a request and return the body of the answer.
 
         Raises:
             RefusedError: If the answer is not 2xx.
@@ -56,12 +56,12 @@ class Connection:
         return answer
 
     async def call(self, method: str, path: str, body: object = None) -> Any:
-        """Send JSON and give the JSON that is answered."""
+        """Send JSON and return the JSON of the answer."""
         return json.loads(await self.send(method, path, b"" if body is None else json.dumps(body).encode()))
 
 
 async def token_of(port: int) -> str:
-    """Sign in as the dev user."""
+    """Sign in as the dev user and return the token."""
     async with Connection(port) as connection:
         form = urlencode(_DEV_USER).encode()
         answer = await connection.send("POST", paths.AUTH_TOKEN, form, "application/x-www-form-urlencoded")
@@ -69,10 +69,10 @@ async def token_of(port: int) -> str:
 
 
 async def new_experiments(connection: Connection, n: int, n_numbers: int = 4) -> list[str]:
-    """Make experiments with so many continuous covariates, and give their UUIDs."""
+    """Make n experiments with ``n_numbers`` continuous covariates each, and return their UUIDs."""
     covars = {f"x{i}": {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0} for i in range(n_numbers)}
     made = [await connection.call("POST", paths.EXPERIMENT_NEW, {"name": "load", "covars": covars}) for _ in range(n)]
-    return [one["exp_uuid"] for one in made]
+    return [experiment["exp_uuid"] for experiment in made]
 
 
 async def close_experiments(connection: Connection, exp_uuids: Sequence[str]) -> None:

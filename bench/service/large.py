@@ -1,4 +1,4 @@
-"""Measures an experiment with many observations, and a user with many experiments.
+"""Measure reads of an experiment with many observations, and of a user with many experiments.
 
 Run it as ``.venv/bin/python bench/service/large.py``, on an idle machine. Everything is read over HTTP by one client,
 on one connection; no engine runs beside it.
@@ -28,7 +28,7 @@ _TABLES = ("observations", "events")
 
 @dataclass(frozen=True)
 class Filled:
-    """A service with much in it."""
+    """A service that holds many observations and experiments."""
 
     connection: Connection
     port: int
@@ -38,17 +38,17 @@ class Filled:
     last_page_after: str
 
     async def get(self, path: str) -> None:
-        """Read something."""
+        """Read a path of the experiment."""
         await self.connection.send("GET", path.format(exp_uuid=self.exp_uuid))
 
     async def stream_last(self) -> None:
-        """Connect to the stream before the last event and wait for it."""
+        """Connect to the stream before the last event and wait for that event."""
         came: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         async with watching(self.port, self.token, self.exp_uuid, self.last_seq - 1, came.set_result):
             await came
 
     def reads(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        """Give what is measured, by name."""
+        """Return the reads that are measured, by name."""
         history = f"{paths.EXPERIMENT_HISTORY}?limit={_PAGE}"
         return {
             f"first {_PAGE} observations": partial(self.get, history),
@@ -62,10 +62,11 @@ class Filled:
 
 
 async def timed(read: Callable[[], Awaitable[None]], answering: psutil.Process, seconds: float) -> Mapping[str, float]:
-    """Read as often as it goes, at least three times."""
+    """Measure a read, repeated for so many seconds and at least three times."""
     await read()
     before = serving.processor_s([answering])
-    ends_s, latencies_ms = time.perf_counter() + seconds, []
+    ends_s = time.perf_counter() + seconds
+    latencies_ms: list[float] = []
     while len(latencies_ms) < 3 or time.perf_counter() < ends_s:
         began_s = time.perf_counter()
         await read()
@@ -79,7 +80,7 @@ async def timed(read: Callable[[], Awaitable[None]], answering: psutil.Process, 
 
 
 async def fill(connection: Connection, running: serving.Serving, token: str, options: argparse.Namespace) -> Filled:
-    """Tell the observations in bulk and make the experiments."""
+    """Fill the service: tell the observations in bulk and make the experiments."""
     [exp_uuid] = await new_experiments(connection, 1)
     path = paths.EXPERIMENT_TELL.format(exp_uuid=exp_uuid)
     began_s = time.perf_counter()
@@ -108,18 +109,19 @@ def _bulk(numbers: range) -> bytes:
 
 
 async def _last_page_after(connection: Connection, exp_uuid: str) -> str:
-    """Walk to the last page, 1000 at a time, and give what it starts after: the page before the last 50."""
-    path, after, before = paths.EXPERIMENT_HISTORY.format(exp_uuid=exp_uuid), "", []
+    """Read the history, 1000 observations at a time, and return the seq after which its last page starts."""
+    path, after = paths.EXPERIMENT_HISTORY.format(exp_uuid=exp_uuid), ""
+    before: list[str] = []
     while True:
         page = await connection.call("GET", f"{path}?limit=1000{after}")
-        before = [*before[-_PAGE - 1 :], *(str(one["seq"]) for one in page["observations"])]
+        before = [*before[-_PAGE - 1 :], *(str(observation["seq"]) for observation in page["observations"])]
         if page["next"] is None:
             return before[-_PAGE - 1]
         after = f"&after={page['next']}"
 
 
 async def sizes(url: str) -> dict[str, int]:
-    """Give the bytes of each table with its indexes and long values, as Postgres counts them."""
+    """Return the bytes of each table with its indexes and long values, as Postgres counts them."""
     connection = await asyncpg.connect(url)
     try:
         return {name: await connection.fetchval(f"SELECT pg_total_relation_size('{name}')") for name in _TABLES}

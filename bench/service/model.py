@@ -1,7 +1,7 @@
-"""Computes what a load needs, from constants that were measured, and checks the formulas by a simulation.
+"""Compute what a load needs, from constants that were measured, and check the formulas by a simulation.
 
-Run it as ``.venv/bin/python bench/service/model.py``, with options for your own load. ``docs/scaling.md`` tells what
-the constants are and where they come from.
+Run it as ``.venv/bin/python bench/service/model.py``, with options for your own load. ``docs/scaling.md`` explains
+the constants and where they come from.
 """
 
 import math
@@ -15,21 +15,21 @@ from queues import Many, One, Simulation, Step, percentile_of
 
 _MIB, _GIB = 2**20, 2**30
 _MANY = 200
-"""Clients who find the limit."""
+"""Number of clients in the simulation that finds the limit."""
 
 
 @dataclass(frozen=True)
 class Constants:
-    """What one tell, push, socket and observation cost. Times are processor time where nothing else is said."""
+    """Costs of a tell, a push, a socket and an observation. Times are processor time unless said otherwise."""
 
     web_ms_tell: float = 3.5
     """Of a web process, for a tell."""
     locked_share: float = 0.4
-    """The share of that from the experiment's row lock to the commit, by ``hot_spots.py``, rounded up."""
+    """Share of ``web_ms_tell`` from the experiment's row lock to the commit, by ``hot_spots.py``, rounded up."""
     postgres_ms_tell: float = 1.2
     """Of Postgres, for a tell."""
     commit_ms: float = 0.9
-    """By the clock: how long a commit that notifies keeps all others waiting; most of it is the disk's."""
+    """By the clock: how long a commit that notifies keeps all others waiting, most of it for the disk."""
     web_ms_read: float = 2.8
     """Of a web process, for an ask whose answer is ready, or for reading an experiment."""
     web_ms_delivery: float = 0.19
@@ -43,10 +43,10 @@ class Constants:
     observation_bytes: float = 854.0
     """On the disk of Postgres, with its event and all indexes."""
     suggestion_bytes: float = 1360.0
-    """The same of a suggestion; where runs are told one at a time, there is one for each."""
+    """On the disk of Postgres, likewise; runs that are told one at a time have a suggestion each."""
 
     def engine_s_at(self, n_observations: int) -> float:
-        """Interpolate between the sizes that were measured; beyond them the nearest counts."""
+        """Interpolate between the sizes that were measured; beyond them the nearest size counts."""
         points = self.engine_s
         for (n_below, below_s), (n_above, above_s) in pairwise(points):
             if n_below <= n_observations <= n_above:
@@ -56,18 +56,18 @@ class Constants:
 
 @dataclass(frozen=True)
 class Load:
-    """What comes: all numbers are of all users together."""
+    """A load; all numbers are of all users together."""
 
     tells: float = 20.0
     """A second."""
     asks: float = 20.0
-    """A second, and other reads of one experiment."""
+    """A second, with other reads of one experiment."""
     experiments: int = 200
-    """That are active at a time, all alike."""
+    """Experiments that are active at a time, all alike."""
     sockets: int = 400
-    """That are open, spread over the experiments evenly."""
+    """Sockets that are open, spread over the experiments evenly."""
     observations: int = 200
-    """In an experiment that is active."""
+    """Observations in an experiment that is active."""
     kept: int = 10_000_000
     """Observations that are kept, of all experiments ever."""
 
@@ -93,7 +93,7 @@ class Predicted:
 
 
 def capacity(own: Constants, has: Machines, n_experiments: int) -> dict[str, float]:
-    """Give how many tells a second each part allows; the least of them is what the whole allows."""
+    """Return how many tells a second each part allows; the least of them is what the whole allows."""
     return {
         "web processes": 1000 * has.web / own.web_ms_tell,
         "Postgres's cores": 1000 * has.postgres / own.postgres_ms_tell,
@@ -103,10 +103,10 @@ def capacity(own: Constants, has: Machines, n_experiments: int) -> dict[str, flo
 
 
 def locked_rate(own: Constants, has: Machines, n_experiments: int) -> float:
-    """Give how many tells a millisecond get through where every experiment always has one that holds its lock.
+    """Return how many tells a millisecond get through if every experiment always has a tell that holds its lock.
 
-    These are a closed network with as many customers as experiments: mean value analysis (Reiser and Lavenberg 1980).
-    Of several cores of Postgres one is a queue of that many times the speed, and the rest of the time is no wait.
+    Such tells are a closed network with as many customers as experiments, solved by mean value analysis (Reiser and
+    Lavenberg 1980). The c cores of Postgres count as one queue of c times the speed and a delay without a queue.
     """
     queues_ms = [own.web_ms_tell * own.locked_share / has.web] * has.web
     queues_ms += [own.postgres_ms_tell / has.postgres, own.commit_ms]
@@ -120,17 +120,18 @@ def locked_rate(own: Constants, has: Machines, n_experiments: int) -> float:
 
 
 def predict(own: Constants, has: Machines, n_experiments: int, tells: float) -> Predicted:
-    """Give the mean time of a tell in an open network of queues (Jackson 1957): each part as if it stood alone.
+    """Return the mean time of a tell in an open network of queues (Jackson 1957), each part as if alone.
 
     Web processes and the commit are M/M/1, Postgres's cores M/M/c by Erlang's C formula. A row lock is an M/M/1 whose
-    service is all that is done while it is held; there the formulas only approximate, as that depends on the others.
+    service is all that is done while the lock is held; here the formulas only approximate, as that time depends on the
+    other parts.
     """
     busy = {name: tells / limit for name, limit in capacity(own, has, n_experiments).items()}
     web_ms = _one_ms(own.web_ms_tell, busy["web processes"])
     commit_ms = _one_ms(own.commit_ms, busy["commits that notify"])
     postgres_ms = _many_ms(own.postgres_ms_tell, busy["Postgres's cores"], has.postgres)
     held_ms = web_ms * own.locked_share + postgres_ms + commit_ms
-    # No more than one tell of each experiment is at it, however many wait.
+    # No more than one tell of each experiment holds its lock, however many wait.
     held_ms = min(held_ms, n_experiments / locked_rate(own, has, n_experiments))
     waiting_share = tells / n_experiments * held_ms / 1000
     return Predicted(web_ms * (1 - own.locked_share) + _one_ms(held_ms, waiting_share), busy)
@@ -150,15 +151,18 @@ def _many_ms(service_ms: float, busy: float, n: int) -> float:
 
 
 class Tells(Simulation):
-    """Tells through the same parts, event by event: they come at random moments, or from clients who wait for answers.
+    """A simulation of tells through the same parts, event by event.
+
+    Tells come at random moments, or from clients who wait for each answer.
 
     Args:
         own: The constants; each service takes a random time with that mean (exponential).
         has: The machines.
         n_experiments: Each tell is for a random one.
-        seconds: How long.
+        seconds: How long tells come.
         tells: How many come a second.
-        n_clients: How many tell again as soon as they are answered.
+        n_clients: How many clients send a tell as soon as the last one is answered.
+        seed: Seed of all that is drawn.
     """
 
     def __init__(
@@ -218,8 +222,8 @@ def check(own: Constants, n_rounds: int, seconds: float) -> str:
     limits.append("|---|---|---|---|---|---|")
     for has, n_experiments in _CHECKED:
         shape = f"| {has.web} | {has.postgres} | {n_experiments} |"
-        # Row locks wait for the cores too: where the two limits are the same, the cores are what limits.
-        part, limit = min(capacity(own, has, n_experiments).items(), key=lambda one: round(one[1]))
+        # Row locks wait for the cores too: if both limits are the same, the cores are named.
+        part, limit = min(capacity(own, has, n_experiments).items(), key=lambda part_limit: round(part_limit[1]))
         case = (own, has, n_experiments, seconds)
         for tells in (0.5 * limit, 0.8 * limit):
             runs = [Tells(*case, tells=tells, seed=seed).run().times_ms for seed in range(n_rounds)]
@@ -233,12 +237,12 @@ def check(own: Constants, n_rounds: int, seconds: float) -> str:
 
 
 def needs(own: Constants, load: Load, *, busy: float, pool_size: int) -> dict[str, str]:
-    """Give what a load needs, with every core busy to at most a share of its time."""
+    """Return what a load needs, with every core busy for at most a share of its time."""
     events = 2 * load.tells  # the observation, and the suggestion that follows; a new best is rare
     deliveries = events * load.sockets / load.experiments
     web_cores = (load.tells * own.web_ms_tell + load.asks * own.web_ms_read + deliveries * own.web_ms_delivery) / 1000
     fit_s = own.engine_s_at(load.observations)
-    # A tell that comes during a fit shares the next one with those that come with it.
+    # A tell that comes during a fit shares the next fit with all other such tells.
     fits = load.experiments * min(load.tells / load.experiments, 1 / fit_s)
     n_web, n_workers = math.ceil(web_cores / busy), math.ceil(fits * fit_s / busy)
     postgres_cores = (load.tells + fits) * own.postgres_ms_tell / 1000

@@ -1,6 +1,7 @@
-"""Asks and tells through Optuna's RDBStorage as fast as it goes; runs in the environment of Optuna.
+"""Ask and tell through Optuna's RDBStorage as fast as possible, in the environment of Optuna.
 
-``tells.py`` starts it. A turn is a line of JSON on its input; a line on its output says how many trials were told.
+``tells.py`` starts this script. A turn is a line of JSON on the input; a line on the output has the number of trials
+told.
 """
 
 import json
@@ -13,7 +14,7 @@ from optuna.storages import RDBStorage
 
 
 def play(storage: RDBStorage, study_name: str, n_numbers: int, warm_s: float, seconds: float) -> int:
-    """Ask and tell for so long, and give how many trials were told after the warm-up."""
+    """Ask and tell for so many seconds, and return how many trials were told after the warm-up."""
     study = optuna.create_study(
         storage=storage, study_name=study_name, sampler=RandomSampler(), direction="maximize", load_if_exists=True
     )
@@ -28,7 +29,7 @@ def play(storage: RDBStorage, study_name: str, n_numbers: int, warm_s: float, se
 
 
 def main() -> None:
-    """Make or open the tables, say the version, and play turns until the input ends."""
+    """Make or open the tables, print the version, and play turns until the input ends."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = RDBStorage(sys.argv[1])
     print(optuna.__version__, flush=True)

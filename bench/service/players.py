@@ -15,21 +15,21 @@ class Player:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def line(self) -> str:
-        """Wait for a line."""
+        """Wait for a line of output and return it."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise SystemExit(f"{self._process.args} ended with {self._process.wait()}")
+            raise SystemExit(f"{self._process.args!r} ended with {self._process.wait()}")
         return line.strip()
 
     def say(self, message: object) -> None:
-        """Send a line."""
+        """Send a message as a line of JSON."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(message) + "\n")
         self._process.stdin.flush()
 
     async def play(self, turn: object) -> Any:
-        """Send a turn and give what came of it."""
+        """Send a turn and return the player's answer."""
         self.say(turn)
         return json.loads(await asyncio.to_thread(self.line))
 
@@ -44,7 +44,7 @@ class Player:
 
 @contextmanager
 def players(commands: Sequence[Sequence[str]]) -> Iterator[list[Player]]:
-    """Start several, all at once, and end them."""
+    """Start several players, all at once, and end them."""
     started = [Player(*command) for command in commands]
     try:
         yield started

@@ -1,6 +1,7 @@
-"""Runs a module with cProfile, from SIGUSR1 to SIGUSR2, by processor time; ``hot_spots.py`` starts it.
+"""Run a module with cProfile, from SIGUSR1 to SIGUSR2; ``hot_spots.py`` starts this script.
 
-By processor time, since by the clock a socket's write seems to take as long as whoever it wakes keeps the core.
+The profile counts processor time: by the clock, a socket's write seems to take as long as the process that it wakes
+keeps the core.
 """
 
 import cProfile

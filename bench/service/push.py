@@ -1,10 +1,10 @@
-"""Measures how long it takes from the reply to a tell to the pushed suggestion, less the time that the engine computes.
+"""Measure the time from the reply to a tell until the pushed suggestion, less the time that the engine computes.
 
-Run it as ``.venv/bin/python bench/service/push.py``, on an idle machine. What is left is the service's own: the wake-up
-of the worker, its claim, the snapshot, the way to the engine's process and back, the commit, the wake-up of the web
+Run it as ``.venv/bin/python bench/service/push.py``, on an idle machine. The rest is the service's own: the wake-up of
+the worker, its claim, the snapshot, the way to the engine's process and back, the commit, the wake-up of the web
 process and the push. The tell's reply and the worker's wake-up leave at the same commit, so a figure may be a little
-short of what a stop-watch at the commit would show. Beside it stands how long it takes from sending a tell until the
-watcher sees the event of its observation.
+short of what a stop-watch at the commit would show. The table also has the time from sending a tell until the watcher
+sees the event of its observation.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _WITHIN_S = 60.0
 
 
 async def turn(told_at: int, watched_at: int, n_observations: int, seconds: float) -> Mapping[str, float]:
-    """Tell one experiment at one port and watch it at another, one tell after the other, for so long."""
+    """Run tells of an experiment at one port, one after the other, and watch the experiment at another port."""
     token = await token_of(told_at)
     draw = random.Random(0)
     delays_s: list[float] = []
@@ -73,10 +73,10 @@ def _run(draw: random.Random) -> dict[str, object]:
 
 
 async def _pushed(events: "asyncio.Queue[tuple[float, bytes]]", n_told: int) -> tuple[float, float, float]:
-    """Wait for the suggestion that knows all that was told.
+    """Wait for the suggestion that takes all observations into account.
 
     Returns:
-        When the last observation's event came, when the suggestion's came, and how long the engine took.
+        The times at which the last observation's event and the suggestion's event came, and the engine's seconds.
     """
     observed_s = 0.0
     while True:
@@ -89,7 +89,7 @@ async def _pushed(events: "asyncio.Queue[tuple[float, bytes]]", n_told: int) -> 
 
 
 async def measure(at: serving.Place, n_rounds: int, n_observations: int, seconds: float) -> dict[str, list[float]]:
-    """Let one service with its worker, and two services with a worker beside them, take turns."""
+    """Measure one service with its worker, and two services with a worker beside them, in turns."""
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serving.database(at))
         alone = stack.enter_context(serving.service(at, url))
@@ -107,7 +107,7 @@ async def measure(at: serving.Place, n_rounds: int, n_observations: int, seconds
         found = await rounds.alternate(cases, n_rounds)
         found["MiB RSS of the worker"] = [worker.memory_info().rss / 2**20]
         found["MiB RSS of its engine process, and helpers"] = [
-            sum(one.memory_info().rss for one in worker.children(recursive=True)) / 2**20
+            sum(child.memory_info().rss for child in worker.children(recursive=True)) / 2**20
         ]
         found["bytes of a suggestion's row and of its event's"] = [await _suggestion_bytes(shared_url)]
         return found

@@ -13,13 +13,13 @@ from rounds import percentile as percentile_of
 __all__ = ["Many", "One", "Simulation", "Step", "percentile_of"]
 
 Step = Callable[["Simulation", "Process"], None]
-"""What a process waits for: has it go on, now or later."""
+"""Lets a process go on, now or later."""
 Process = Iterator[Step]
 
 
 @dataclass
 class One:
-    """A lock: whoever takes it holds it until it is given back."""
+    """A lock, which a process holds from taking it until giving it back."""
 
     is_held: bool = False
     waiting: deque[Process] = field(default_factory=deque)
@@ -37,7 +37,7 @@ class One:
         return step
 
     def give(self) -> Step:
-        """Let the next one have it."""
+        """Pass the lock to the process that has waited longest."""
 
         def step(simulation: "Simulation", process: Process) -> None:
             if self.waiting:
@@ -51,14 +51,14 @@ class One:
 
 @dataclass
 class Many:
-    """So many servers with one queue."""
+    """Servers that share one queue."""
 
     n: int
     n_busy: int = 0
     waiting: deque[tuple[Process, float]] = field(default_factory=deque)
 
     def use(self, takes_ms: float) -> Step:
-        """Wait for a server and use it for so long."""
+        """Wait for a server and use it for so many milliseconds."""
 
         def step(simulation: "Simulation", process: Process) -> None:
             if self.n_busy == self.n:
@@ -81,10 +81,10 @@ class Many:
 
 
 class Simulation:
-    """A clock, and what happens when.
+    """A clock, and an agenda of what happens when.
 
     Args:
-        seed: Of what is drawn at random.
+        seed: Seed of all that is drawn.
     """
 
     def __init__(self, seed: int) -> None:
@@ -94,25 +94,25 @@ class Simulation:
         self._numbers = count()
 
     def call(self, in_ms: float, act: Callable[[], None]) -> None:
-        """Have something happen in a while."""
+        """Schedule a call in so many milliseconds."""
         heapq.heappush(self._agenda, (self.now_ms + in_ms, next(self._numbers), act))
 
     def start(self, at_ms: float, process: Process) -> None:
-        """Have a process begin at a moment."""
+        """Schedule the begin of a process at a moment."""
         self.call(at_ms - self.now_ms, lambda: self.advance(process))
 
     def go_on(self, process: Process, in_ms: float) -> None:
-        """Have a process go on in a while."""
+        """Schedule the next step of a process in so many milliseconds."""
         self.call(in_ms, lambda: self.advance(process))
 
     def advance(self, process: Process) -> None:
-        """Run a process to what it waits for next."""
+        """Run a process until its next wait."""
         step = next(process, None)
         if step is not None:
             step(self, process)
 
     def run(self) -> Self:
-        """Let everything happen."""
+        """Run until the agenda is empty."""
         while self._agenda:
             self.now_ms, _, act = heapq.heappop(self._agenda)
             act()

@@ -1,7 +1,7 @@
-"""Alternating rounds of several cases in one run, and the table of what they gave.
+"""Alternate rounds of several cases in one run, and write the table of their figures.
 
 A machine is faster at one moment than at another. Cases that take turns meet the same moments, so that their medians
-can be compared; the least and the greatest say how far the machine strayed.
+can be compared; the least and the greatest show how far the machine strayed.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from statistics import median
 
 Case = Callable[[], Awaitable[Mapping[str, float]]]
-"""Runs once and gives its figures by name."""
+"""Run once and return the figures by name."""
 
 
 def options(description: str, *, rounds: int, seconds: float) -> argparse.ArgumentParser:
@@ -24,10 +24,11 @@ def options(description: str, *, rounds: int, seconds: float) -> argparse.Argume
 
 
 async def alternate(cases: Mapping[str, Case], n_rounds: int) -> dict[str, list[float]]:
-    """Give each case its turn in every round; every second round goes backwards."""
+    """Run each case once in every round; every second round goes backwards."""
     found: dict[str, list[float]] = defaultdict(list)
+    names = list(cases)
     for index in range(n_rounds):
-        for name in list(cases) if index % 2 == 0 else reversed(cases):
+        for name in names if index % 2 == 0 else reversed(names):
             for figure, value in (await cases[name]()).items():
                 found[f"{name}: {figure}" if figure else name].append(value)
         print(f"round {index + 1} of {n_rounds} done", file=sys.stderr)
@@ -42,7 +43,7 @@ def table(found: Mapping[str, Sequence[float]]) -> str:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Give the value that so many percent of all do not exceed (nearest rank)."""
+    """Return the value that ``percent`` % of the values do not exceed (nearest rank)."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 

@@ -1,4 +1,4 @@
-"""A Postgres, databases in it, and AutoTune's own processes on them, for as long as a measurement takes."""
+"""Run a Postgres, databases in it, and AutoTune's own processes on them, for as long as a measurement takes."""
 
 import os
 import platform
@@ -26,13 +26,13 @@ _ENVIRONMENT = "AUTOTUNE_DATABASE_URL"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a measurement runs: the URL of its Postgres, and a folder that is removed at the end."""
+    """The place of a measurement: the URL of its Postgres, and a folder that is removed at the end."""
 
     url: str
     folder: Path
 
     def postgres_processes(self) -> list[psutil.Process]:
-        """Give the processes of the embedded Postgres; none where it is another one, perhaps on another machine."""
+        """Return the processes of the embedded Postgres; none if the measurement runs on another Postgres."""
         file = self.folder / "postgres" / "postmaster.pid"
         if not file.exists():
             return []
@@ -55,7 +55,7 @@ def place() -> Iterator[Place]:
 
 @asynccontextmanager
 async def database(at: Place) -> AsyncIterator[str]:
-    """Make an empty database, give its URL, and drop it."""
+    """Make an empty database, yield its URL, and drop it."""
     name = f"bench_{uuid4().hex[:12]}"
     await _run(at.url, f"CREATE DATABASE {name}")
     try:
@@ -81,7 +81,7 @@ class Serving:
 
     @property
     def pid(self) -> int:
-        """The process that answers."""
+        """Return the id of the process that answers."""
         return self.process.pid
 
 
@@ -92,10 +92,10 @@ def service(
     """Run ``autotune serve`` on a free port and on a database, and stop it.
 
     Args:
-        at: Where the secret is kept, so that all services of one measurement share it.
+        at: The place whose folder keeps the secret, so that all services of one measurement share it.
         url: The database.
         *options: Of the command.
-        under: The program that runs it, and that program's own options.
+        under: The program that runs the command, and that program's own options.
         **variables: Of the environment; no other ``AUTOTUNE_*`` variable is passed on.
     """
     with _process(at, url, "serve", "--port", "0", *options, under=under, **variables) as process:
@@ -134,7 +134,7 @@ def _process(
 
 
 def processor_s(processes: Sequence[psutil.Process]) -> dict[int, float]:
-    """Read how much processor time each process has used."""
+    """Read how much processor time each process has used, in seconds by process id."""
     found = {}
     for process in processes:
         try:
@@ -146,18 +146,18 @@ def processor_s(processes: Sequence[psutil.Process]) -> dict[int, float]:
 
 
 def processor_s_since(before: dict[int, float], processes: Sequence[psutil.Process]) -> float:
-    """Add up what processes have used since; one that was not there before started from nothing."""
+    """Add up what processes have used since ``before``; a process that was not there before started from nothing."""
     return sum(used - before.get(pid, 0.0) for pid, used in processor_s(processes).items())
 
 
 def allow_many_files() -> None:
-    """Raise the limit of open files as far as it goes; processes that are started later inherit it."""
+    """Raise the limit of open files to its maximum; processes that are started later inherit the limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def machine(at: Place) -> str:
-    """Say what the figures were measured on."""
+    """Describe the machine, the versions and the Postgres that the figures were measured on."""
     connection = await asyncpg.connect(at.url)
     try:
         names = ("server_version", "fsync", "synchronous_commit")

@@ -1,7 +1,7 @@
-"""A lean websocket that only watches: no library, so that a thousand of them leave the processor to the service.
+"""A lean websocket that only watches, without a library, so that a thousand of them leave the cores to the service.
 
-It offers no compression. Frames of a server are never masked (RFC 6455, section 5.1), and the service sends each
-message as one frame.
+The websocket offers no compression. Frames of a server are never masked (RFC 6455, section 5.1), and the service sends
+each message as one frame.
 """
 
 import asyncio
@@ -20,7 +20,8 @@ class Watching(asyncio.Protocol):
     """An open stream of one experiment's events.
 
     Args:
-        on_text: Is given each message, as it came.
+        request: The HTTP request that opens the stream.
+        on_text: Called with each message, as it came.
     """
 
     def __init__(self, request: bytes, on_text: Callable[[bytes], None]) -> None:
@@ -31,12 +32,12 @@ class Watching(asyncio.Protocol):
         self.is_open = False
 
     def connection_made(self, transport: Any) -> None:
-        """Ask for the stream."""
+        """Send the request for the stream."""
         self.transport = transport
         transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came, in whatever pieces."""
+        """Take the bytes that came, which may be a part of a frame or several frames."""
         self._buffer += data
         if not self.is_open and not self._is_accepted():
             return
@@ -44,7 +45,7 @@ class Watching(asyncio.Protocol):
             pass
 
     def connection_lost(self, _: Exception | None) -> None:
-        """Note that it is over."""
+        """Note that the stream is over."""
         self.is_open = False
         if not self.accepted.done():
             self.accepted.set_exception(ConnectionError("the stream was closed before it began"))

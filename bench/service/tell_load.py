@@ -1,6 +1,6 @@
-"""Tells as fast as the service answers, from a process of its own; ``tells.py`` starts it and gives it its turns.
+"""Send tells as fast as the service answers, from a process of its own; ``tells.py`` starts it and sends its turns.
 
-A turn is a line of JSON on its input, and a line of JSON on its output says what came of it.
+A turn is a line of JSON on the input; a line of JSON on the output has its figures.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ N_NUMBERS = 6
 
 @dataclass(frozen=True)
 class Turn:
-    """So many clients, each at the next of some services and on the next of some experiments, after a warm-up.
+    """A turn of several clients, who spread over the services and the experiments in order.
 
-    ``n_numbers`` is how many covariates the experiments have.
+    ``n_numbers`` is how many covariates the experiments have; tells count after ``warm_s`` only.
     """
 
     ports: list[int]
@@ -36,7 +36,7 @@ class Turn:
 
 @dataclass
 class Told:
-    """How long each tell took after the warm-up, how many there were with it, and the cores that the load used."""
+    """The figures of a turn: seconds of each tell after the warm-up, the number of all tells, the cores of the load."""
 
     latencies_s: list[float]
     n_all: int
@@ -44,7 +44,7 @@ class Told:
 
 
 async def play(turn: Turn) -> Told:
-    """Have all clients tell."""
+    """Run all clients of a turn and return its figures."""
     latencies: list[float] = []
     started_s = time.perf_counter() + turn.warm_s
     used_s = time.process_time()
@@ -68,7 +68,7 @@ async def _client(turn: Turn, index: int, started_s: float, latencies: list[floa
 
 
 def body_of(draw: random.Random, n_numbers: int) -> bytes:
-    """Make a run: its configuration and a response."""
+    """Draw a configuration and a response, and return them as the JSON of a tell."""
     covars = {f"x{i}": draw.random() for i in range(n_numbers)}
     return json.dumps({"covars": covars, "response": draw.random()}).encode()
 

@@ -1,7 +1,7 @@
-"""Measures how many tells a second are stored durably, beside Optuna and beside bare Postgres.
+"""Measure how many tells a second are stored durably, beside Optuna and beside bare Postgres.
 
-Run it as ``.venv/bin/python bench/service/tells.py``, on an idle machine. It starts its own service and Postgres, or
-takes the Postgres that AUTOTUNE_DATABASE_URL names, in databases of its own.
+Run it as ``.venv/bin/python bench/service/tells.py``, on an idle machine. The script starts its own service and
+Postgres, or takes the Postgres that AUTOTUNE_DATABASE_URL names, in databases of its own.
 """
 
 import json
@@ -56,7 +56,7 @@ RETURNING suggestion_uuid
 
 @dataclass(frozen=True)
 class Shape:
-    """How many numbers a run has, how long a turn warms up and how long it lasts."""
+    """Numbers in a configuration, and how long a turn warms up and lasts."""
 
     n_numbers: int
     warm_s: float
@@ -75,18 +75,19 @@ class Http:
     shape: Shape
 
     async def turn(self, n_experiments: int, n_clients: int) -> Mapping[str, float]:
-        """Tell experiments of this turn's own."""
-        ports = [one.port for one in self.running]
+        """Measure a turn of tells on experiments of its own."""
+        ports = [service.port for service in self.running]
         async with Connection(ports[0], self.token) as connection:
             exp_uuids = await new_experiments(connection, n_experiments, self.shape.n_numbers)
-            answering, postgres = [psutil.Process(one.pid) for one in self.running], self.at.postgres_processes()
+            answering = [psutil.Process(service.pid) for service in self.running]
+            postgres = self.at.postgres_processes()
             before = serving.processor_s([*answering, *postgres])
             turn = Turn(ports, self.token, exp_uuids, n_clients, **asdict(self.shape))
             told = await self.load.play(asdict(turn))
             used = [serving.processor_s_since(before, group) for group in (answering, self.at.postgres_processes())]
             await close_experiments(connection, exp_uuids)
         await self._settle()
-        latencies_ms = [1000 * one for one in told["latencies_s"]]
+        latencies_ms = [1000 * latency_s for latency_s in told["latencies_s"]]
         return {
             "tells a second": len(latencies_ms) / self.shape.seconds,
             "p50, ms": rounds.percentile(latencies_ms, 50),
@@ -97,7 +98,7 @@ class Http:
         }
 
     async def bulk(self, n_runs: int, *, is_named: bool) -> Mapping[str, float]:
-        """Tell many runs at once, again and again, each run with a suggestion of its own or with none."""
+        """Measure tells of many runs at once, each run with a suggestion of its own or with none."""
         latencies_ms: list[float] = []
         draw = random.Random(0)
         async with Connection(self.running[0].port, self.token) as connection:
@@ -120,7 +121,7 @@ class Http:
         }
 
     async def _suggestions(self, exp_uuid: str, n: int) -> list[UUID]:
-        """Store copies of an experiment's suggestion, as if a worker had taken them: the engine would take minutes."""
+        """Store copies of an experiment's suggestion as if a worker held them, as the engine would take minutes."""
         connection = await asyncpg.connect(self.url)
         try:
             return [row["suggestion_uuid"] for row in await connection.fetch(_COPIES, UUID(exp_uuid), n)]
@@ -128,7 +129,7 @@ class Http:
             await connection.close()
 
     async def _settle(self) -> None:
-        """Wait for a fit that is still under way, so that it does not disturb the next turn."""
+        """Wait until no fit is under way, so that none disturbs the next turn."""
         connection = await asyncpg.connect(self.url)
         try:
             for _ in range(_SETTLED_S * 10):
@@ -173,7 +174,7 @@ class Bare:
         self._seconds = seconds
 
     async def turn(self, n_experiments: int, n_clients: int, *, notify: bool = True) -> Mapping[str, float]:
-        """Send tells."""
+        """Measure how many recorded tells a second the connections send."""
         tells = (self._tells if notify else self._silent)[:n_experiments]
 
         async def act(index: int, connection: asyncpg.Connection) -> None:
@@ -182,7 +183,7 @@ class Bare:
         return {"tells a second": await bare.rate(self._connections[:n_clients], act, *self._seconds)}
 
     async def insert(self, n_clients: int) -> Mapping[str, float]:
-        """Insert a row a commit."""
+        """Measure how many commits a second the connections make, with one inserted row each."""
 
         async def act(_: int, connection: asyncpg.Connection) -> None:
             await connection.execute("INSERT INTO bench_rows (value) VALUES ($1)", 0.5)
@@ -192,14 +193,14 @@ class Bare:
 
 @asynccontextmanager
 async def without_service(at: serving.Place, shape: Shape) -> AsyncIterator[Bare]:
-    """Make a database with experiments and record a tell of each; the service that made them is gone then."""
+    """Make a database with experiments and record a tell of each; the service that made them is then stopped."""
     async with serving.database(at) as url:
         with serving.service(at, url, "--no-worker") as running:
             async with Connection(running.port, await token_of(running.port)) as connection:
-                exp_uuids = [UUID(one) for one in await new_experiments(connection, _N_CLIENTS, shape.n_numbers)]
+                exp_uuids = [UUID(text) for text in await new_experiments(connection, _N_CLIENTS, shape.n_numbers)]
         recorded = [await bare.recorded_tell(url, exp_uuid) for exp_uuid in exp_uuids]
-        tells = [bare.Repeated(one) for one in recorded]
-        silent = [bare.Repeated(one, notify=False, first_seq=10**9) for one in recorded]
+        tells = [bare.Repeated(statements) for statements in recorded]
+        silent = [bare.Repeated(statements, notify=False, first_seq=10**9) for statements in recorded]
         print(f"A tell sends {len(tells[0])} statements between BEGIN and COMMIT.")
         async with bare.connected(url, _N_CLIENTS) as connections:
             await connections[0].execute("CREATE TABLE bench_rows (id bigserial PRIMARY KEY, value double precision)")
@@ -208,7 +209,7 @@ async def without_service(at: serving.Place, shape: Shape) -> AsyncIterator[Bare
 
 @asynccontextmanager
 async def by_optuna(at: serving.Place, shape: Shape, n: int) -> AsyncIterator[dict[str, rounds.Case]]:
-    """Give the cases of Optuna; none where it is not installed."""
+    """Yield the cases of Optuna; none if Optuna is not installed."""
     if not _OPTUNA.exists():
         print("Optuna is left out: bench/README.md says how to install it.", file=sys.stderr)
         yield {}
@@ -224,9 +225,10 @@ async def by_optuna(at: serving.Place, shape: Shape, n: int) -> AsyncIterator[di
 
                 async def turn(playing: Sequence[Player]) -> Mapping[str, float]:
                     asked = {"study_name": uuid4().hex, **asdict(shape)}
-                    for one in playing:
-                        one.say(asked)
-                    return {"asks and tells a second": sum(int(one.line()) for one in playing) / shape.seconds}
+                    for player in playing:
+                        player.say(asked)
+                    n_told = sum(int(player.line()) for player in playing)
+                    return {"asks and tells a second": n_told / shape.seconds}
 
                 yield {
                     f"Optuna {version}, 1 study x 1 process": partial(turn, first),
@@ -235,7 +237,7 @@ async def by_optuna(at: serving.Place, shape: Shape, n: int) -> AsyncIterator[di
 
 
 async def measure(at: serving.Place, n_rounds: int, shape: Shape) -> dict[str, list[float]]:
-    """Let all cases take turns."""
+    """Run all cases in turns and return their figures."""
     async with AsyncExitStack() as stack:
         load = stack.enter_context(Player(sys.executable, str(_HERE / "tell_load.py")))
         alone = await stack.enter_async_context(over_http(at, load, shape, "--no-worker"))

@@ -1,6 +1,6 @@
-"""Many watchers of one experiment in one process; ``watchers.py`` starts several and gives them their turns.
+"""Run many watchers of one experiment in one process; ``watchers.py`` starts several such processes.
 
-A turn is a line of JSON. The process answers with a line when all watch, and with another when the turn is over.
+A turn is a line of JSON. The process answers with a line when all watch, and with another line after the turn.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from sockets import Watching, watching
 
 _AT_A_TIME = 20
 _LATE_S = 30.0
-"""How long the last event may be late before it counts as lost."""
+"""How late the last event may be before it counts as lost."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """So many watchers of an experiment, who expect so many events after a seq."""
+    """A turn: watchers of an experiment, who expect ``n_events`` events after the seq ``after``."""
 
     port: int
     token: str
@@ -34,14 +34,14 @@ class Turn:
 
 
 class Head(msgspec.Struct):
-    """What is read of an event."""
+    """The part of an event that is read."""
 
     seq: int
     at: datetime
 
 
 class Seen:
-    """What one watcher has seen; ``is_ordered`` is whether each seq was the one after the one before."""
+    """The events that one watcher has seen; ``is_ordered`` is whether each seq was its predecessor plus 1."""
 
     def __init__(self, after: int, last_seq: int, delays_s: list[float]) -> None:
         self.seq = after
@@ -64,25 +64,25 @@ _decode = msgspec.json.Decoder(Head).decode
 
 
 async def play(turn: Turn) -> dict[str, object]:
-    """Open all streams, say so, and follow them to the last event."""
+    """Open all streams, report that, follow them to the last event, and return the figures."""
     delays_s: list[float] = []
     last_seq = turn.after + turn.n_events
     watchers = [Seen(turn.after, last_seq, delays_s) for _ in range(turn.n_watchers)]
     async with AsyncExitStack() as stack:
         protocols: list[Watching] = []
         for start in range(0, turn.n_watchers, _AT_A_TIME):
-            opening = [_open(turn, one, stack) for one in watchers[start : start + _AT_A_TIME]]
+            opening = [_open(turn, watcher, stack) for watcher in watchers[start : start + _AT_A_TIME]]
             protocols.extend(await asyncio.gather(*opening))
         print(json.dumps("watching"), flush=True)
         used_s = time.process_time()
         with suppress(TimeoutError):
             async with asyncio.timeout(turn.within_s + _LATE_S):
-                await asyncio.gather(*(one.has_last.wait() for one in watchers))
+                await asyncio.gather(*(watcher.has_last.wait() for watcher in watchers))
         used_s = time.process_time() - used_s
-        n_open = sum(one.is_open for one in protocols)
+        n_open = sum(protocol.is_open for protocol in protocols)
     return {
         "delays_s": delays_s,
-        "n_complete": sum(one.seq == last_seq and one.is_ordered for one in watchers),
+        "n_complete": sum(watcher.seq == last_seq and watcher.is_ordered for watcher in watchers),
         "n_open": n_open,
         "used_s": used_s,
     }

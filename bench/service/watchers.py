@@ -1,7 +1,7 @@
-"""Measures many watchers of one experiment: whether all see all events in order, how late, and what a socket costs.
+"""Measure many watchers of one experiment: whether all see all events in order, how late, and what a socket costs.
 
 Run it as ``.venv/bin/python bench/service/watchers.py``, on an idle machine. The delay of an event counts from its
-``at``, the moment at which the service took the tell up, so the transaction and its commit are in it.
+``at``, the moment at which the service took the tell up, so the delay contains the transaction and its commit.
 """
 
 import argparse
@@ -26,17 +26,17 @@ from autotune_wire import paths
 
 _KIB = 2**10
 _FIRST = (1, 20)
-"""So few watchers before the first turn, so that what is loaded once is not counted as a socket's."""
+"""Seconds and watchers of a turn before the first one, so that memory for code loaded once is no socket's."""
 
 
 async def turn(running: serving.Serving, load: Sequence[Player], options: argparse.Namespace) -> Mapping[str, float]:
-    """Have all watch, tell at a steady rate, and gather what they saw."""
+    """Start all watchers, run tells at a steady rate, and return what the watchers saw."""
     token, process = await token_of(running.port), psutil.Process(running.pid)
     n_events = max(1, round(options.per_second * options.seconds))
     async with Connection(running.port, token) as connection:
         [exp_uuid] = await new_experiments(connection, 1)
         path = paths.EXPERIMENT_TELL.format(exp_uuid=exp_uuid)
-        await connection.call("POST", path, _run(1.0))  # the best one: those to come announce no better
+        await connection.call("POST", path, _run(1.0))  # the best run: the runs to come announce no better
         after = (await connection.call("GET", paths.EXPERIMENT.format(exp_uuid=exp_uuid)))["last_seq"]
         rss = process.memory_info().rss
         for index, player in enumerate(load):
@@ -52,11 +52,11 @@ async def turn(running: serving.Serving, load: Sequence[Player], options: argpar
         seen = [json.loads(await asyncio.to_thread(player.line)) for player in load]
         used = serving.processor_s_since(used_s, [process])
         await close_experiments(connection, [exp_uuid])
-    delays_ms = [1000 * delay_s for one in seen for delay_s in one["delays_s"]]
+    delays_ms = [1000 * delay_s for report in seen for delay_s in report["delays_s"]]
     n_deliveries = options.watchers * n_events
     return {
-        "watchers who saw all events in order": sum(one["n_complete"] for one in seen),
-        "watchers still connected at the end": sum(one["n_open"] for one in seen),
+        "watchers who saw all events in order": sum(report["n_complete"] for report in seen),
+        "watchers still connected at the end": sum(report["n_open"] for report in seen),
         "share of all deliveries that came": len(delays_ms) / n_deliveries,
         "delay p50, ms": rounds.percentile(delays_ms, 50),
         "delay p95, ms": rounds.percentile(delays_ms, 95),
@@ -64,7 +64,7 @@ async def turn(running: serving.Serving, load: Sequence[Player], options: argpar
         "delay max, ms": max(delays_ms),
         "tell p50 meanwhile, ms": rounds.percentile(told_ms, 50),
         "ms of processor a delivery, web process": 1000 * used / n_deliveries,
-        "ms of processor a delivery, the load": 1000 * sum(one["used_s"] for one in seen) / n_deliveries,
+        "ms of processor a delivery, the load": 1000 * sum(report["used_s"] for report in seen) / n_deliveries,
         "s to open all sockets": opened_s,
         "MiB RSS before": rss / 2**20,
         "MiB RSS with all sockets open": open_rss / 2**20,
@@ -73,7 +73,7 @@ async def turn(running: serving.Serving, load: Sequence[Player], options: argpar
 
 
 async def _tell_steadily(connection: Connection, path: str, n: int, per_second: float) -> list[float]:
-    """Tell at the set moments, or as soon as the tell before is answered; give how long each took, in ms."""
+    """Run n tells at a steady rate, each no sooner than the last is answered, and return their times in ms."""
     started_s, told_ms = time.perf_counter(), []
     for index in range(n):
         await asyncio.sleep(max(0.0, started_s + index / per_second - time.perf_counter()))
@@ -88,7 +88,7 @@ def _run(response: float) -> dict[str, object]:
 
 
 async def measure(at: serving.Place, options: argparse.Namespace) -> dict[str, list[float]]:
-    """Give the watchers their turns, each with a service that has just started: memory that was used once stays."""
+    """Run the turns of the watchers, each on a service that has just started, as memory that was used once stays."""
     command = [sys.executable, str(Path(__file__).parent / "watch_load.py")]
     with players([command] * options.processes) as load:
 

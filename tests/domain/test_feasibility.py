@@ -1,4 +1,5 @@
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -170,7 +171,7 @@ SMALL = a_space(
     d=a_cat("r", "g", "b"),
     e=a_cat(1, 2.5, 4, ordered=True, active_if={"covariate": "d", "values": ["r", "g"]}),
 )
-VALUES = {
+VALUES: dict[str, list[Any]] = {
     "a": [-2, -1, 0, 1, 2],
     "b": [0, 3, 6],
     "c": [0.0, 0.1, 0.2, 0.3, 0.4, 0.5],

@@ -4,6 +4,7 @@ import random
 from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 from multiprocessing import get_context
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from autotune_service.domain.configuration import checked_configuration
 from autotune_service.engine.interface import EngineInput
 from autotune_service.engine.space.encoding import Encoding
 from autotune_service.engine.suggest import explore, suggest
-from autotune_wire.space import CatCovariate, ContCovariate, is_active
+from autotune_wire.space import CatCovariate, ContCovariate, Covariate, is_active
 from generated import configurations, greattunes_problems, large_problems, named_problems, problems, spaces
 
 _MOST_LISTED = 2000
@@ -27,22 +28,29 @@ _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 steady = settings(derandomize=True, deadline=None, max_examples=50, suppress_health_check=_SLOW)
 
 
-def listed(problem: EngineInput) -> list | None:
+def listed(problem: EngineInput) -> list[Any] | None:
     """List what may be suggested, None where that is too much."""
-    counts = [1 if name in problem.fixed else one.n_values for name, one in problem.space.items()]
-    if None in counts or np.prod(counts) > _MOST_LISTED:
+    n_most = 1
+    for name, one in problem.space.items():
+        if name not in problem.fixed:
+            if one.n_values is None:
+                return None
+            n_most *= one.n_values
+    if n_most > _MOST_LISTED:
         return None
     choices = [
-        [problem.fixed[name]]
-        if name in problem.fixed
-        else one.options
-        if isinstance(one, CatCovariate)
-        else [one.value_at(index) for index in range(one.n_values)]
-        for name, one in problem.space.items()
+        [problem.fixed[name]] if name in problem.fixed else _values_of(one) for name, one in problem.space.items()
     ]
     every = [dict(zip(problem.space, values, strict=True)) for values in product(*choices)]
     valid = [{name: one[name] for name in one if is_active(problem.space, name, one)} for one in every]
     return [one for one in valid if all(limit.holds(one) for limit in problem.constraints)]
+
+
+def _values_of(covariate: Covariate) -> list[Any]:
+    if isinstance(covariate, CatCovariate):
+        return list(covariate.options)
+    assert covariate.n_values is not None
+    return [covariate.value_at(index) for index in range(covariate.n_values)]
 
 
 @steady

@@ -1,4 +1,4 @@
-"""Ax, with the strategy it chooses by itself: the centre, Sobol points, then BoTorch."""
+"""Ax with its default strategy: the centre, Sobol points, then BoTorch."""
 
 import logging
 from collections import deque
@@ -11,20 +11,20 @@ logging.disable(logging.WARNING)
 
 
 class Ax:
-    """Its client; trials that are out are running trials, which its acquisition takes as pending."""
+    """Ax's client; trials that are out are running trials, which the acquisition takes as pending."""
 
     def __init__(self, space: dict[str, Any], seed: int, n_init: int, budget: int, workers: int = 1) -> None:
         self.client = Client(random_seed=seed)
         self.client.configure_experiment(parameters=[_parameter(name, c) for name, c in space.items()])
         self.client.configure_optimization(objective="y")
-        if workers > 1:  # else it refuses to answer while all its first trials are out
+        if workers > 1:  # else the client refuses to answer while all its first trials are out
             self.client.configure_generation_strategy(
                 initialization_random_seed=seed, allow_exceeding_initialization_budget=True
             )
         self.out: deque[int] = deque()
 
     def ask(self) -> dict[str, Any]:
-        """Give the next configuration."""
+        """Return the next configuration."""
         [(index, configuration)] = self.client.get_next_trials(max_trials=1).items()
         self.out.append(index)
         return dict(configuration)

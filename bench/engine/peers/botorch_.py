@@ -1,4 +1,4 @@
-"""BoTorch as its documentation writes it, nothing added: a default model, LogEI, and the default optimizers of it."""
+"""BoTorch as its documentation shows: a default model, LogEI and the default optimizers, nothing added."""
 
 import math
 import warnings
@@ -20,15 +20,15 @@ torch.set_default_dtype(torch.double)
 
 
 class BoTorch:
-    """Numbers are scaled to the unit interval and options counted; outcomes are standardised by the model.
+    """A Gaussian process over numbers scaled to the unit interval and options counted; the model standardises outcomes.
 
-    Configurations that are out are pending for qLogEI, which is used where there are any.
+    If configurations are out, qLogEI takes them as pending; else LogEI is used.
     """
 
     def __init__(self, space: dict[str, Any], seed: int, n_init: int, budget: int, workers: int = 1) -> None:
         torch.manual_seed(seed)
         self.space, self.n_init = space, n_init
-        self.sobol = torch.quasirandom.SobolEngine(len(space), scramble=True, seed=seed)
+        self.sobol = torch.quasirandom.SobolEngine(len(space), scramble=True, seed=seed)  # type: ignore[no-untyped-call]  # torch has no types here
         kinds = [covariate["vtype"] for covariate in space.values()]
         self.options = {
             j: [float(i) for i in range(len(c["options"]))] for j, c in enumerate(space.values()) if kinds[j] == "cat"
@@ -45,7 +45,7 @@ class BoTorch:
         self.out: deque[Tensor] = deque()
 
     def ask(self) -> dict[str, Any]:
-        """Give the next configuration."""
+        """Return the next configuration."""
         is_early = len(self.rows) + len(self.out) < self.n_init or len(self.rows) < 2
         row = self._spread() if is_early else self._improving()
         self.out.append(row)
@@ -82,7 +82,8 @@ class BoTorch:
                 num_restarts=8,
                 raw_samples=256,
             )
-        return found.squeeze(0).detach()
+        row: Tensor = found.squeeze(0).detach()
+        return row
 
     def _acquisition(self, model: Model, values: Tensor) -> AcquisitionFunction:
         if not self.out:

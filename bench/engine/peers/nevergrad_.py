@@ -1,4 +1,4 @@
-"""Nevergrad's NGOpt, which chooses a method by the space, the budget and the number of workers."""
+"""Nevergrad's NGOpt, which chooses a method for the space, the budget and the number of workers."""
 
 import warnings
 from collections import deque
@@ -10,7 +10,7 @@ import nevergrad as ng  # noqa: E402 -- it warns while it is imported
 
 
 class Nevergrad:
-    """It minimises, so it is told values with their sign changed; it is told the budget, as it asks for it."""
+    """NGOpt minimises, so it is told values with their sign changed; it asks for the budget, and gets it."""
 
     def __init__(self, space: dict[str, Any], seed: int, n_init: int, budget: int, workers: int = 1) -> None:
         parameters = ng.p.Dict(**{name: _parameter(covariate) for name, covariate in space.items()})
@@ -19,7 +19,7 @@ class Nevergrad:
         self.out: deque[Any] = deque()
 
     def ask(self) -> dict[str, Any]:
-        """Give the next configuration."""
+        """Return the next configuration."""
         self.out.append(self.optimizer.ask())
         return dict(self.out[-1].value)
 

@@ -12,8 +12,8 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 class Optuna:
     """A study in memory; trials that are out are running trials, which both samplers know of.
 
-    TPE takes its inputs together (`multivariate`), and a running trial for a bad one (`constant_liar`) where several
-    are out, as its documentation advises.
+    TPE models its inputs together (`multivariate`). If several trials are out, TPE takes a running trial for a bad one
+    (`constant_liar`), as its documentation advises.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Optuna:
         self.out: deque[optuna.Trial] = deque()
 
     def ask(self) -> dict[str, Any]:
-        """Give the next configuration."""
+        """Return the next configuration."""
         self.out.append(self.study.ask(self.space))
         return dict(self.out[-1].params)
 

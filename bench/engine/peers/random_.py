@@ -1,4 +1,4 @@
-"""Random search: what score 0 is."""
+"""Random search, whose median run has score 0."""
 
 import math
 import random
@@ -6,17 +6,17 @@ from typing import Any
 
 
 class Random:
-    """Draws each covariate uniformly, one with ``log: true`` in log space."""
+    """Draw each covariate uniformly, a covariate with ``log: true`` in log space."""
 
     def __init__(self, space: dict[str, Any], seed: int, **_: Any) -> None:
         self.space, self.rng = space, random.Random(seed)
 
     def ask(self) -> dict[str, Any]:
-        """Give a random configuration."""
+        """Return a random configuration."""
         return {name: self._draw(covariate) for name, covariate in self.space.items()}
 
     def tell(self, x: dict[str, Any], y: float) -> None:
-        """Take a value, to no end."""
+        """Ignore a value."""
 
     def _draw(self, covariate: dict[str, Any]) -> Any:
         if covariate["vtype"] == "cat":

@@ -1,4 +1,4 @@
-"""scikit-optimize: a Gaussian process, and one of three acquisitions chosen by how well each did."""
+"""scikit-optimize: a Gaussian process, and the one of three acquisitions that did best so far."""
 
 import warnings
 from collections import deque
@@ -11,10 +11,10 @@ warnings.filterwarnings("ignore")
 
 
 class Skopt:
-    """It minimises, so it is told values with their sign changed.
+    """scikit-optimize minimises, so it is told values with their sign changed.
 
-    Where several configurations are out, a copy of it is told the least value so far for each of them before it is
-    asked: what its own `ask(n_points)` does within a batch.
+    If several configurations are out, a copy of the optimizer is told the least value so far for each of them and then
+    asked, as `ask(n_points)` does within a batch.
     """
 
     def __init__(self, space: dict[str, Any], seed: int, n_init: int, budget: int, workers: int = 1) -> None:
@@ -25,7 +25,7 @@ class Skopt:
         self.out: deque[list[Any]] = deque()
 
     def ask(self) -> dict[str, Any]:
-        """Give the next configuration."""
+        """Return the next configuration."""
         optimizer = self.optimizer
         if self.out and len(optimizer.yi) >= self.n_init:
             optimizer = optimizer.copy(random_state=optimizer.rng.randint(2**31))

@@ -13,7 +13,7 @@ logging.disable(logging.WARNING)
 
 
 class Smac:
-    """It minimises, so it is told values with their sign changed; it is told the budget, and repeats nothing."""
+    """SMAC minimises, so it is told values with their sign changed; it gets the budget, and repeats nothing."""
 
     def __init__(self, space: dict[str, Any], seed: int, n_init: int, budget: int, workers: int = 1) -> None:
         configurations = ConfigurationSpace(seed=seed)
@@ -27,7 +27,7 @@ class Smac:
         self.out: deque[TrialInfo] = deque()
 
     def ask(self) -> dict[str, Any]:
-        """Give the next configuration."""
+        """Return the next configuration."""
         self.out.append(self.optimizer.ask())
         return dict(self.out[-1].config)
 

@@ -136,7 +136,7 @@ class Worker:
         if question is not None:
             logs.bind(exp_uuid=str(question.row.exp_uuid))
             async with _kept(partial(keep_question, self._store, question, _CLAIM)):
-                with span(f"answer {question.row.kind}"):
+                with span(f"question {question.row.kind}"):
                     await self._reply(question)
         fit = await claim_fit(self._store, self._name, _CLAIM)
         if fit is not None:

@@ -15,7 +15,7 @@ from autotune_wire.suggestions import DEFAULT_LEASE_S
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Asked:
     """The suggestions that an ask got, and when the experiment last changed."""
 
     suggestions: list[SuggestionRow]
@@ -40,7 +40,7 @@ class Terms:
 USUAL = Terms()
 
 
-async def current_suggestion(store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev: int) -> Given | None:
+async def current_suggestion(store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev: int) -> Asked | None:
     """Return the oldest open suggestion, without taking it.
 
     Args:
@@ -56,7 +56,7 @@ async def current_suggestion(store: Store, user_uuid: UUID, exp_uuid: UUID, data
         if row.fit_rev < data_rev:
             return None
         open_suggestions = _open(await list_pending(work, exp_uuid))
-    return Given(open_suggestions[:1], row.updated_at) if open_suggestions else None
+    return Asked(open_suggestions[:1], row.updated_at) if open_suggestions else None
 
 
 async def taken_before(store: Store, exp_uuid: UUID, terms: Terms) -> list[SuggestionRow]:
@@ -71,7 +71,7 @@ async def taken_before(store: Store, exp_uuid: UUID, terms: Terms) -> list[Sugge
 
 async def lease_suggestions(
     store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev: int, n: int, terms: Terms = USUAL, n_for_others: int = 0
-) -> Given:
+) -> Asked:
     """Lease up to ``n`` open suggestions to the caller alone; if fewer are open, have more computed.
 
     ``n_wanted`` is a level, not a count: a request that still waits raises it again when it is woken, so a caller who
@@ -143,7 +143,7 @@ async def lease(
     taken: list[SuggestionRow],
     terms: Terms,
     values: Mapping[str, int] | None = None,
-) -> Given:
+) -> Asked:
     """Lease open suggestions of an experiment, and return them as they are leased.
 
     Args:
@@ -154,14 +154,14 @@ async def lease(
         values: Other columns of the experiment that change with the leases.
     """
     if not taken:
-        return Given([], row.updated_at)
+        return Asked([], row.updated_at)
     now = datetime.now(UTC)
     uuids = [suggestion.suggestion_uuid for suggestion in taken]
     leased = await update_leased(work, uuids, terms.worker, terms.lease_for)
     values = {**(values or {}), "n_open": row.n_open - sum(suggestion.is_counted for suggestion in taken)}
     noted = terms.once.note(suggestion.suggestion_uuid for suggestion in leased)
     await record(work, row, now, [_leased_event(suggestion) for suggestion in leased], values, *noted)
-    return Given(leased, now)
+    return Asked(leased, now)
 
 
 def _leased_event(suggestion: SuggestionRow) -> NewEvent:

@@ -22,7 +22,7 @@ from autotune_service.store.suggestions import (
     insert_suggestions,
     list_pending,
 )
-from autotune_service.tuning.ask import USUAL, Given, Terms, lease
+from autotune_service.tuning.ask import USUAL, Asked, Terms, lease
 from autotune_service.tuning.experiments import guess_row
 from autotune_service.tuning.questions import key_of, raise_failure, require_room_for_question
 from autotune_service.tuning.stopping import require_asking
@@ -53,7 +53,7 @@ async def current_conditional(
     data_rev: int,
     fixed: Configuration,
     limits: Limits = DEFAULT_LIMITS,
-) -> Given | None:
+) -> Asked | None:
     """Return the oldest open suggestion with these fixed values, without taking it.
 
     Args:
@@ -68,8 +68,8 @@ async def current_conditional(
         EngineFailedError: If the engine failed to compute it.
         BusyError: If too many questions wait for the engine.
     """
-    given = await _ask(store, user_uuid, exp_uuid, data_rev, fixed, n=1, limits=limits)
-    return given if given.suggestions else None
+    asked = await _ask(store, user_uuid, exp_uuid, data_rev, fixed, n=1, limits=limits)
+    return asked if asked.suggestions else None
 
 
 async def lease_conditional(
@@ -81,7 +81,7 @@ async def lease_conditional(
     n: int,
     terms: Terms = USUAL,
     limits: Limits = DEFAULT_LIMITS,
-) -> Given:
+) -> Asked:
     """Lease up to ``n`` suggestions with these fixed values to the caller alone; if fewer are open, have more computed.
 
     Raises:
@@ -104,7 +104,7 @@ async def _ask(
     n: int,
     limits: Limits,
     terms: Terms | None = None,
-) -> Given:
+) -> Asked:
     failed: QuestionRow | None = None
     async with store.work() as work:
         if terms is not None:
@@ -123,10 +123,10 @@ async def _ask(
             found, row = [guess], await get_experiment(work, exp_uuid, user_uuid)
         if len(found) < n:
             failed = await _put_question(work, row, fixed, n - len(found), limits)
-        given = Given(found, row.updated_at) if terms is None else await lease(work, row, found, terms)
+        asked = Asked(found, row.updated_at) if terms is None else await lease(work, row, found, terms)
     if failed is not None and not found:
         raise_failure(failed)
-    return given
+    return asked
 
 
 async def _put_question(

@@ -67,7 +67,7 @@ async def ask_new(user_uuid: UUID, exp_uuid: UUID, body: Ask, once: Once) -> Ask
             raise
     if not taken:
         raise pending(own.ask_wait_s)
-    reply = _ask_reply(exp_uuid, ask.Given(taken, taking.updated_at))
+    reply = _ask_reply(exp_uuid, ask.Asked(taken, taking.updated_at))
     await once.keep_alone(own.store, reply)
     return reply
 
@@ -99,7 +99,7 @@ def pending(waited_s: float) -> SuggestionPendingError:
     return SuggestionPendingError(detail, _RETRY_AFTER_S)
 
 
-def _ask_reply(exp_uuid: UUID, found: ask.Given) -> AskReply:
+def _ask_reply(exp_uuid: UUID, found: ask.Asked) -> AskReply:
     return AskReply(
         exp_uuid=exp_uuid,
         time_updated=found.updated_at,

@@ -83,6 +83,6 @@ class Taking:
     def _n_missing(self) -> int:
         return self._n - len(self._taken)
 
-    def _add(self, leased: ask.Given) -> None:
+    def _add(self, leased: ask.Asked) -> None:
         self._taken.extend(leased.suggestions)
         self.updated_at = leased.updated_at
