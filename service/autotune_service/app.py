@@ -244,8 +244,8 @@ def _worker(stack: AsyncExitStack, settings: Settings, store: Store, url: str) -
 async def _background(coroutine: Awaitable[None], stopping: asyncio.Event) -> AsyncIterator[None]:
     """Run a coroutine while the block runs, and cancel the coroutine at the end.
 
-    If the coroutine ends by itself, the process stops and raises the coroutine's exception, because half a service
-    would look like a whole service from outside.
+    If the coroutine ends by itself, the process stops and raises the coroutine's exception, because a service
+    whose worker or hub has ended would still look healthy from outside.
     """
     task = asyncio.ensure_future(coroutine)
     task.add_done_callback(lambda _: stopping.set())

@@ -12,13 +12,13 @@ MAX_WHOLE = 2**53
 
 
 class Request(BaseModel):
-    """A body that a client sends; an unknown field is an error, because most unknown fields are misspelt names."""
+    """What a client sends: a body, a query or a frame. An unknown field is an error: most are misspelt names."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class Reply(BaseModel):
-    """A body that the service sends; unknown fields are ignored, so that an older client can read a newer service."""
+    """What the service sends. Unknown fields are ignored, so that an older client can read a newer service."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 

@@ -95,7 +95,7 @@ Epoch = Annotated[Text, Field(max_length=64)]
 
 
 class StreamQuery(Request):
-    """The query of the stream."""
+    """The query string of ``/experiment/stream/{exp_uuid}``."""
 
     after: int = Field(default=0, ge=0, le=2**53, description="The seq of the last event already seen.")
     epoch: Epoch | None = Field(

@@ -99,7 +99,10 @@ class Tell(_Outcome):
         single = self.covars is not None or self._has_outcome()
         tables = self.covars_tell is not None or self.response_tell is not None
         if single + tables + (self.observations is not None) + (self.csv is not None) != 1:
-            raise ValueError("give one of: covars and response; observations; covars_tell and response_tell; csv")
+            raise ValueError(
+                "give exactly one of these: covars with response, responses or status; observations; covars_tell with "
+                "response_tell; csv"
+            )
         if tables and (self.covars_tell is None or self.response_tell is None):
             missing = "covars_tell" if self.covars_tell is None else "response_tell"
             raise ValueError(f"covars_tell and response_tell go together: {missing} is missing")

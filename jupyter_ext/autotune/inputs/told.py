@@ -26,7 +26,7 @@ def told_run(run: Run, response: Measured, responses: Responses, sd: Measured | 
 
     Args:
         run: The suggestion or configuration that was run.
-        response: What was measured.
+        response: The measured number, or a dict of numbers by response.
         responses: The experiment's responses.
         sd: The standard deviations, in the same form as ``response``; a single number needs a single measured response.
 

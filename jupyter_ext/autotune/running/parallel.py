@@ -85,8 +85,8 @@ def run_parallel(
 class _ParallelRun:
     """One call of ``Experiment.run`` with an executor.
 
-    The error that ends the loop is kept in ``_error`` until the runs at work are told. ``_cut_off`` is the suggestion
-    whose tell an interrupt cut off.
+    ``_error`` keeps the error that ends the loop until all runs that are still at work are told. ``_cut_off`` is the
+    suggestion that was being told when an interrupt came.
     """
 
     def __init__(

@@ -74,7 +74,7 @@ def clamped(value: float) -> float:
     return min(max(value, -LARGEST), LARGEST)
 
 
-def frame(x: Axis, y: Axis, x_label: str = "", y_label: str = "", n_ticks: tuple[int, int] = (5, 5)) -> str:
+def draw_axes(x: Axis, y: Axis, x_label: str = "", y_label: str = "", n_ticks: tuple[int, int] = (5, 5)) -> str:
     """Draw the grid lines of the y axis and the tick labels of both axes; an axis with ``n_ticks`` 0 has no ticks."""
     left, right, bottom = min(x.start, x.end), max(x.start, x.end), max(y.start, y.end)
     rows = y.ticks(n_ticks[1]) if n_ticks[1] else []

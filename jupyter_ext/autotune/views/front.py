@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from autotune.values import number_text
-from autotune.views.chart import Axis, axis_of, clamped, dot, frame, svg
+from autotune.views.chart import Axis, axis_of, clamped, dot, draw_axes, svg
 from autotune.views.shown import configuration_text
 from autotune_wire.insights import ParetoPoint
 from autotune_wire.responses import Objective
@@ -29,7 +29,7 @@ def draw_front(
     x = axis_of([responses[across] for responses in [*reached, *corner]], LEFT, WIDTH - RIGHT)
     y = axis_of([responses[up] for responses in [*reached, *corner]], HEIGHT - BOTTOM, TOP)
     x_label, y_label = (f"{name} ({objectives[name].goal})" for name in (across, up))
-    parts = [frame(x, y, x_label, y_label), _line(reached, across, up, objectives, x, y)]
+    parts = [draw_axes(x, y, x_label, y_label), _line(reached, across, up, objectives, x, y)]
     parts += [_reference(worst[across], worst[up], x, y) for worst in corner]
     parts += [_point(point, across, up, x, y) for point in ordered]
     return svg(WIDTH, HEIGHT, parts, f"Pareto front of {across} and {up}")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from autotune.values import number_text, spread_text
-from autotune.views.chart import Axis, axis_of, clamped, dot, frame, svg, whisker
+from autotune.views.chart import Axis, axis_of, clamped, dot, draw_axes, svg, whisker
 from autotune_wire.insights import LeftOut
 
 WIDTH, HEIGHT = 380, 300
@@ -23,7 +23,7 @@ def draw_leave_one_out(points: Sequence[LeftOut]) -> str:
     y = Axis(x.low, x.high, HEIGHT - BOTTOM, TOP)
     every = -(-len(points) // MAX_DOTS)
     parts = [
-        frame(x, y, "observed", "predicted from the other runs"),
+        draw_axes(x, y, "observed", "predicted from the other runs"),
         f'<path class="at-even" d="M{x.start} {y.start}L{x.end} {y.end}"/>',
         *(_point(point, x, y) for point in points[::every]),
     ]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from autotune.values import spread_text, value_text
-from autotune.views.chart import Axis, axis_of, clamped, dot, frame, short, svg, text, whisker
+from autotune.views.chart import Axis, axis_of, clamped, dot, draw_axes, short, svg, text, whisker
 from autotune_wire.base import Value
 from autotune_wire.insights import SlicePoint
 from autotune_wire.space import CatCovariate, Covariate
@@ -44,7 +44,7 @@ def _numbers(covariate: Covariate, points: Sequence[SlicePoint], y: Axis, best: 
     upper = _path(places, [y.place(clamped(point.mean + point.sd)) for point in points])
     lower = _path(places[::-1], [y.place(clamped(point.mean - point.sd)) for point in points[::-1]])
     mean = _path(places, [y.place(clamped(point.mean)) for point in points])
-    parts = [frame(x, y, n_ticks=(3, 4)), f'<path class="at-band" d="M{upper}L{lower}Z"/>', _title(points)]
+    parts = [draw_axes(x, y, n_ticks=(3, 4)), f'<path class="at-band" d="M{upper}L{lower}Z"/>', _title(points)]
     if isinstance(best, int | float):
         place = x.place(float(best))
         parts.append(f'<path class="at-mark" d="M{place:.1f} {TOP}V{HEIGHT - BOTTOM}"/>')
@@ -55,7 +55,7 @@ def _options(covariate: Covariate, points: Sequence[SlicePoint], y: Axis, best: 
     shown = points[:MAX_OPTIONS]
     x = Axis(-0.5, max(len(shown), 1) - 0.5, LEFT, WIDTH - RIGHT)
     room = max(3, round(30 / max(len(shown), 1)))
-    parts = [frame(x, y, n_ticks=(0, 4))]
+    parts = [draw_axes(x, y, n_ticks=(0, 4))]
     for index, point in enumerate(shown):
         place = x.place(index)
         low, high = (y.place(clamped(point.mean + side * point.sd)) for side in (-1, 1))

@@ -132,7 +132,7 @@ def allowed(covariate: Covariate) -> str:
 def value_in(covariate: Covariate, value: Value) -> Value | None:
     """Return a value in the covariate's own type, or None if the covariate cannot have the value.
 
-    A number that rounding moved beyond a bound or off the grid is moved back.
+    A number of a ``cont`` covariate that rounding moved beyond a bound or off the grid is moved back.
     """
     if isinstance(covariate, CatCovariate):
         return covariate.option_of(value) if covariate.is_value(value) else None

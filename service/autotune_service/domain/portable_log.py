@@ -86,7 +86,10 @@ def log_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
     n_changes = sum(event.type == "space_changed" for event in events)
     seqs = [space.seq for space in document.spaces]
     if n_changes != len(seqs) - 1 or seqs != sorted(set(seqs)):
-        message = f"must have {n_changes + 1} entries in the order of seq, one more than the space_changed events"
+        message = (
+            f"must have {n_changes + 1} entries in the order of seq: one for the first space, and one for each "
+            "space_changed event"
+        )
         yield FieldProblem(field="spaces", message=message)
 
 

@@ -32,11 +32,11 @@ def initial_design(given: EngineInput, reason: str) -> list[Suggestion]:
     """
     encoding = Encoding(given.space, given.retired)
     region = Region(encoding, given.constraints, given.fixed)
-    told = [run.covars for run in given.runs]
-    taken = set(encoding.keys(encoding.encode(told + given.pending)))
+    configurations = [run.covars for run in given.runs]
+    taken = set(encoding.keys(encoding.encode(configurations + given.pending)))
     chosen: list[Suggestion] = []
     for k in range(given.n):
-        position = len(told) + len(given.pending) + k
+        position = len(configurations) + len(given.pending) + k
         rows = _points(region, position, given.seed)
         row = _first_new(rows, encoding, taken)
         if row is None and region.is_listed:

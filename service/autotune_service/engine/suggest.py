@@ -1,4 +1,4 @@
-"""Suggestions from the engine's input: from the initial design first, then from the model."""
+"""Suggestions from the engine's input: the initial design makes the first ones, the model all later ones."""
 
 from functools import cached_property
 from zlib import crc32
@@ -71,11 +71,11 @@ class _Suggesting:
         self.given = given
         self.encoding = encoding
         self.region = Region(encoding, given.constraints, given.fixed)
-        self.told = encoding.encode([run.covars for run in given.runs])
-        self.surrogates = fit_responses(given, self.told, encoding.is_code)
-        self.feasibility = fit_feasibility(given.runs, self.told, encoding.is_code)
+        self.run_rows = encoding.encode([run.covars for run in given.runs])
+        self.surrogates = fit_responses(given, self.run_rows, encoding.is_code)
+        self.feasibility = fit_feasibility(given.runs, self.run_rows, encoding.is_code)
         self.pending = encoding.encode(given.pending)
-        self.taken = set(encoding.keys(np.concatenate([self.told, self.pending])))
+        self.taken = set(encoding.keys(np.concatenate([self.run_rows, self.pending])))
 
     @property
     def has_model(self) -> bool:
@@ -92,7 +92,7 @@ class _Suggesting:
         return [self._suggestion() for _ in range(self.given.n)]
 
     def _suggestion(self) -> Suggestion:
-        seed = crc32(f"{self.given.seed}:{len(self.told)}:{len(self.pending)}".encode())
+        seed = crc32(f"{self.given.seed}:{len(self.run_rows)}:{len(self.pending)}".encode())
         rng = np.random.default_rng(seed)
         found = find_best(self._acquisition(rng), self.region, self._best_known(), self.taken, rng)
         row = found.row[None]
@@ -125,9 +125,9 @@ class _Suggesting:
             surrogates=self.surrogates,
             responses=self.given.responses,
             region=self.region,
-            rows=self.told[worked],
+            rows=self.run_rows[worked],
             expected=self._expected[worked],
-            is_acceptable=are_acceptable(self.given, self.surrogates, self.told, worked),
+            is_acceptable=are_acceptable(self.given, self.surrogates, self.run_rows, worked),
             pending=self.pending,
             log_probabilities=log_probabilities,
         )
@@ -140,7 +140,7 @@ class _Suggesting:
         order has no such neighbours: after a bad first run the option might never be tried again.
         """
         is_ours = self.given.acq_func == "auto" and self.n_objectives == 1
-        known = len(self.told) + len(self.pending)
+        known = len(self.run_rows) + len(self.pending)
         is_turn = known < _EXPLORES_UNTIL and known % _EXPLORES_EACH == 0
         fixed = self.given.fixed
         return (
@@ -160,16 +160,16 @@ class _Suggesting:
         return log_probabilities_of(self.given.responses, self.surrogates, self.feasibility)
 
     def _is_acceptable(self, objective: Surrogate) -> NDArray[np.bool_]:
-        return are_acceptable(self.given, self.surrogates, self.told, objective.index)
+        return are_acceptable(self.given, self.surrogates, self.run_rows, objective.index)
 
     def _best_known(self) -> Array:
         """Return rows of runs in descending order of their predictions; unacceptable runs are moved to the end."""
         objective = self._objective()
         if objective is None:
-            return self.told[np.argsort(-SumOfLogs(self._log_probabilities()).values(self.told), kind="stable")]
+            return self.run_rows[np.argsort(-SumOfLogs(self._log_probabilities()).values(self.run_rows), kind="stable")]
         if self.n_objectives > 1:
-            is_acceptable = are_acceptable(self.given, self.surrogates, self.told, range(len(self.told)))
-            return self.told[best_first(self._expected - 1e3 * ~is_acceptable[:, None], _BEST_KNOWN)]
+            is_acceptable = are_acceptable(self.given, self.surrogates, self.run_rows, range(len(self.run_rows)))
+            return self.run_rows[best_first(self._expected - 1e3 * ~is_acceptable[:, None], _BEST_KNOWN)]
         rows = objective.process.rows
         expected = objective.process.expect(rows) - 1e3 * ~self._is_acceptable(objective)
         return rows[np.argsort(-expected, kind="stable")]
@@ -177,7 +177,7 @@ class _Suggesting:
     @cached_property
     def _expected(self) -> Array:
         """The predicted mean of each of the m objectives that were measured, at every run, shape (n, m)."""
-        return np.stack([surrogate.process.expect(self.told) for surrogate in self._objectives()], axis=1)
+        return np.stack([surrogate.process.expect(self.run_rows) for surrogate in self._objectives()], axis=1)
 
     @property
     def _kind(self) -> AcquisitionKind:
@@ -194,7 +194,7 @@ class _Suggesting:
         title = title_of(self.given.acq_func, self.n_objectives)
         if self._is_exploring:
             title += " over a value above the best so far, to give options another try"
-        basis = f"the highest {title}, after {len(self.told)} observations"
+        basis = f"the highest {title}, after {len(self.run_rows)} observations"
         n_measured = max(sum(name in run.responses for run in self.given.runs) for name in self.given.responses)
         if n_measured > MAX_CONDITIONED:
             basis += f", of which the model uses {MAX_CONDITIONED}"
@@ -203,7 +203,7 @@ class _Suggesting:
             basis += f", with hyperparameters learnt from {n_fitted} of them"
         if self._objective() is None:
             objective = primary_of(self.given.responses)[0]
-            basis = f"the most likely to work, after {len(self.told)} runs of which none has measured {objective}"
+            basis = f"the most likely to work, after {len(self.run_rows)} runs of which none has measured {objective}"
         if len(self.pending):
             basis += f" and with {len(self.pending)} suggestions pending"
         return basis if found.is_new else f"{basis}; {self.region.nothing_else}, so this one is suggested again"

@@ -20,7 +20,7 @@ _MAX_TOKEN_LENGTH = 8192
 
 @dataclass(frozen=True, slots=True)
 class AccessTokens:
-    """Issues and reads access tokens under one secret."""
+    """Issues access tokens that one secret signs, and reads them."""
 
     secret: str
     lifetime: timedelta

@@ -93,7 +93,7 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is untyp
     """A connection of the pool that needs no reset: settings here last for one transaction only."""
 
     def get_reset_query(self) -> str:
-        """Return the query to run when the connection goes back to the pool: none."""
+        """Return an empty query: nothing is run when the connection goes back to the pool."""
         return ""
 
 

@@ -31,7 +31,7 @@ _KEY = {
 
 
 class ServiceOpenAPI(OpenAPIProvider):
-    """Adds errors, keys, types of identifiers and security, which no handler's signature has."""
+    """Adds what no handler's signature shows: problem documents, Idempotency-Key, uuids in paths, who needs a token."""
 
     def build_paths(self, rule: Rule) -> tuple[dict[str, Any], dict[str, Any]]:
         """Build the paths and components of the calls of a rule."""

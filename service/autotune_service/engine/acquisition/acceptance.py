@@ -12,7 +12,7 @@ from autotune_wire.responses import thresholds_of
 
 
 def are_acceptable(
-    given: EngineInput, surrogates: Mapping[str, Surrogate], told: Array, index: Sequence[int] | NDArray[np.int64]
+    given: EngineInput, surrogates: Mapping[str, Surrogate], run_rows: Array, index: Sequence[int] | NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Check which runs did not fail and meet every threshold.
 
@@ -22,7 +22,7 @@ def are_acceptable(
     Args:
         given: The engine's input, with all m runs.
         surrogates: The models of the responses that were measured.
-        told: The rows of all runs, shape (m, d).
+        run_rows: The rows of all runs, shape (m, d).
         index: The indices of the n runs to check.
 
     Returns:
@@ -34,6 +34,6 @@ def are_acceptable(
         if name in surrogates:
             is_unknown = [name not in run.responses for run in runs]
             values = np.array([run.responses.get(name, np.nan) for run in runs], dtype=np.float64)
-            values[is_unknown] = [predicted.mean for predicted in surrogates[name].predict(told[index][is_unknown])]
+            values[is_unknown] = [predicted.mean for predicted in surrogates[name].predict(run_rows[index][is_unknown])]
             is_acceptable &= sign_of(threshold) * (values - threshold.bound) >= 0
     return is_acceptable

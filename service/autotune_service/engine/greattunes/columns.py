@@ -59,7 +59,7 @@ class Group:
         return [(float(value) - self.covariate.min) / self._span]
 
     def decode(self, columns: Tensor) -> Value:
-        """Map columns to the value that the kernel sees in the columns."""
+        """Map columns to a value: the option of the largest column, or the number on its steps, within bounds."""
         covariate = self.covariate
         if isinstance(covariate, CatCovariate):
             return self.options[int(columns.argmax())]

@@ -29,7 +29,7 @@ class Hyperparameters:
     Args:
         precisions: One over the squared length scale of each column, shape (d,).
         variance: The prior's variance.
-        noise: The variance of the measurement noise, for observations whose own is not known.
+        noise: The noise variance of the observations whose own noise variance is not known.
     """
 
     precisions: Array

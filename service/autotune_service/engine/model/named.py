@@ -94,7 +94,10 @@ def fit_heteroskedastic(
 def _smoothed_scatter(
     process: GaussianProcess, rows: Array, targets: Array, subset: Subset, previous: GaussianProcess | None
 ) -> GaussianProcess:
-    """Fit a process to the logarithm of each run's noise, estimated from the run's distance from the function."""
+    """Fit a process to the logarithms of the runs' noise variances.
+
+    The noise variance of a run is estimated from the distance between the run's target and the mean of ``process``.
+    """
     means, variances = process.predict(rows)
     shares = 1.0 - variances / process.noises  # the noise times the diagonal of the inverse covariance
     squares = (targets - means) ** 2 / np.clip(shares, _LEAST_SHARE, 1.0)

@@ -25,7 +25,7 @@ class Acquisition(Protocol):
         ...
 
     def values_with_gradients(self, rows: Array) -> tuple[Array, Array]:
-        """Compute the values, shape (n,), and their derivatives by the rows, shape (n, d); those by a code are 0."""
+        """Compute the values, shape (n,), and their derivatives, shape (n, d); those by an option code are 0."""
         ...
 
 

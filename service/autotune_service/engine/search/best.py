@@ -81,7 +81,7 @@ def _candidates(region: Region, best_known: Array, rng: np.random.Generator) -> 
 
 
 def _variants(region: Region, row: Array, distance: float, rng: np.random.Generator) -> Array:
-    """Draw variants of a row, shape (d,), with some numbers moved by about a distance and some settings changed."""
+    """Draw feasible variants of a row: some numbers move by about ``distance``, some settings change."""
     traded = set() if region.mixture is None else set(region.mixture.members)  # changed alone they would break a sum
     rows = np.repeat(row[None], _NEAR_EACH, axis=0)
     for j in (j for j in region.continua if j not in traded):

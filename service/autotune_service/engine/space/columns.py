@@ -114,7 +114,7 @@ class Column:
         return np.array([self.encode(self.decode(float(place))) for place in different])[where]
 
     def beside(self, place: float) -> NDArray[np.float64]:
-        """Return the places of the settings next to the one at a place, of a number that has a count of settings."""
+        """Return the places of the settings next below and above one place; only if settings can be counted."""
         covariate = self.covariate
         assert not isinstance(covariate, CatCovariate)
         assert covariate.n_values is not None

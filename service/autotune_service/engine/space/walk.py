@@ -26,7 +26,13 @@ _MAX_EXCHANGED = 512
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """The m distinct sums: the weights of all d columns, shape (m, d), and each sum's least and greatest value."""
+    """The linear constraints of a mixture as m sums; constraints with proportional weights are one sum.
+
+    Attributes:
+        weights: The weights of the d columns, shape (m, d).
+        low: The least value of each sum, shape (m,).
+        high: The greatest value of each sum, shape (m,).
+    """
 
     weights: Array
     low: Array

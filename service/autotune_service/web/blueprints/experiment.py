@@ -129,7 +129,7 @@ async def correct_observation(exp_uuid: UUID, observation_uuid: UUID, data: Corr
 @blueprint.get(rule_of(paths.EXPERIMENT_VERSIONS))
 @tag(["experiment"])
 @validate_response(ObservationVersions)
-async def list_observation_versions(exp_uuid: UUID, observation_uuid: UUID) -> ObservationVersions:
+async def list_versions(exp_uuid: UUID, observation_uuid: UUID) -> ObservationVersions:
     """List the versions of an observation, oldest first."""
     return await correct.read_versions(services().store, await signed_in(), exp_uuid, observation_uuid)
 

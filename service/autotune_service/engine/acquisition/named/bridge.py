@@ -47,7 +47,7 @@ class ProcessModel(GPyTorchModel):  # type: ignore[misc] # BoTorch is untyped
         return GPyTorchPosterior(self._posterior.at(X, has_noise=observation_noise))
 
     def changes(self, rows: Tensor, choices: Tensor) -> Tensor:
-        """Compute how far a response one standard deviation above its prediction raises the predicted means.
+        """Compute how much the predicted means change if a response lies one standard deviation above its prediction.
 
         Args:
             rows: The run's row, shape (..., 1, d).
