@@ -10,7 +10,7 @@ from tags import Tags
 
 from autotune.errors import UnavailableError
 from autotune.views.bars import MAX_ROWS, draw_importance
-from autotune.views.chart import Axis, axis_of, frame
+from autotune.views.chart import Axis, axis_of, draw_axes
 from autotune.views.front import draw_front
 from autotune.views.insights import Insights
 from autotune.views.insights_html import MAX_ROWS as MAX_FRONT
@@ -266,4 +266,4 @@ def test_axis_of_a_logarithm_has_round_labels(low, high, expected):
 def test_axis_of_any_values_has_finite_places(one, other):
     axis = axis_of([one, other], 0.0, 100.0)
     assert all(0 <= axis.place(value) <= 100 for value in (one, other))
-    assert "nan" not in frame(axis, axis)
+    assert "nan" not in draw_axes(axis, axis)
