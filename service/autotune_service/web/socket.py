@@ -243,15 +243,18 @@ async def _user_of_first_frame() -> UUID:
 
 
 async def _first_frame() -> Any:
+    receiving = asyncio.ensure_future(websocket.receive())
+    closing = asyncio.ensure_future(services().hub.closing.wait())
     try:
-        async with asyncio.timeout(_AUTH_WAIT_S), asyncio.TaskGroup() as tasks:
-            closing = tasks.create_task(_close_with_service())
-            # Not in a task of its own: what is raised there as the peer leaves would be logged as found by nobody.
-            frame = await websocket.receive()
-            closing.cancel()
-    except BaseExceptionGroup as group:
-        raise group.exceptions[0] from None
-    return frame
+        await asyncio.wait({receiving, closing}, timeout=_AUTH_WAIT_S, return_when=asyncio.FIRST_COMPLETED)
+        if receiving.done():
+            return receiving.result()
+        if closing.done():
+            raise ClosedError(CLOSE_GOING_AWAY, _RESTARTS)
+        raise TimeoutError
+    finally:
+        receiving.cancel()
+        closing.cancel()
 
 
 def _id_of(decoded: Any) -> Id | None:

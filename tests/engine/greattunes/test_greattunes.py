@@ -18,8 +18,8 @@ from autotune_service.engine.greattunes.session import Session, predict
 from autotune_service.engine.interface import EngineInput, Run
 from autotune_service.engine.model.subset import representatives
 from autotune_wire.experiments import AcqFunc, ModelType
-from autotune_wire.responses import Responses
-from autotune_wire.space import Space
+from autotune_wire.responses import Objective, Responses
+from autotune_wire.space import ContCovariate, Space
 
 MODELS, ACQUISITIONS = get_args(ModelType), get_args(AcqFunc)
 SPACE = TypeAdapter(Space).validate_python(
@@ -278,3 +278,12 @@ def test_too_few_runs_give_the_initial_design(told, pending, until):
     (suggested,) = suggest_with_greattunes(problem(runs=told, pending=pending))
     assert suggested.source == "sobol"
     assert until in suggested.reason
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize(("response", "sd", "variance"), [(1e-300, 0.1, 1e12), (1e-300, 1e10, 1e12), (2.0, 1.0, 0.25)])
+def test_noise_is_a_finite_variance_however_small_the_response(response, sd, variance):
+    space = {"x": ContCovariate(vtype="cont", guess=0.5, min=0, max=1)}
+    run = Run({"x": 0.5}, {"y": response}, {"y": sd})
+    data = data_of(EngineInput(space, {"y": Objective(goal="maximize")}, [run], 1))
+    assert data.variances.tolist() == pytest.approx([variance])

@@ -99,10 +99,13 @@ async def test_connection_ends_after_the_last_word_though_its_peer_says_nothing(
     sock = listening_socket("127.0.0.1", 0)
     _, port = sock.getsockname()
     config.bind = [f"fd://{sock.detach()}"]
-    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+    async with asyncio.TaskGroup() as tasks:
         tasks.create_task(serve(app_that_says(*messages), config, shutdown_trigger=stopping.wait))
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(HANDSHAKE)
-        assert last_bytes in await reader.read()  # up to the end of the connection
-        writer.close()
-        stopping.set()
+        try:
+            writer.write(HANDSHAKE)
+            async with asyncio.timeout(20):
+                assert last_bytes in await reader.read()  # up to the end of the connection
+        finally:
+            writer.close()
+            stopping.set()

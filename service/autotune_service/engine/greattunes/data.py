@@ -10,6 +10,8 @@ from autotune_service.engine.interface import EngineInput, Prediction
 from autotune_wire.base import Configuration
 from autotune_wire.responses import primary_of
 
+_LARGEST_SD = 1e6  # of noise, on the model's scale: such a measurement says nothing, and its square is a finite number
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -72,11 +74,13 @@ def data_of(given: EngineInput) -> Data:
     responses = np.array([run.responses[name] for run in runs], dtype=np.float64)
     scale = Scale.of(responses, objective.goal == "maximize") if runs else Scale(0.0, 1.0, 1.0)
     sds = np.array([run.sds.get(name, nan) for run in runs], dtype=np.float64)
+    with np.errstate(over="ignore"):
+        sds = np.minimum(sds / scale.spread, _LARGEST_SD)
     return Data(
         response=name,
         configurations=[run.covars for run in runs],
         responses=scale.to_model(responses),
-        variances=(sds / scale.spread) ** 2,
+        variances=sds**2,
         scale=scale,
         left_out=_left_out(given, name, len(runs)),
     )
