@@ -51,7 +51,7 @@ def test_experiment_is_found_by_its_uuid(client, experiment):
 
 
 def test_experiment_refuses_text_that_is_no_uuid(client):
-    with pytest.raises(InvalidInputError, match="no uuid"):
+    with pytest.raises(InvalidInputError, match="not the uuid"):
         client.experiment("../user")
 
 

@@ -6,7 +6,6 @@ from uuid import uuid4
 import pytest
 
 from autotune_service.domain.errors import AlreadyToldError, InvalidError
-from autotune_service.store.database import Work
 from autotune_service.store.suggestions import LEASED, insert_suggestions, list_pending
 from autotune_service.tuning.experiments import create_experiment
 from autotune_service.tuning.tell import tell
@@ -41,23 +40,6 @@ def taken(store, exp_uuid):
         return rows
 
     return take
-
-
-@pytest.fixture
-def statements(monkeypatch):
-    """Count the statements that transactions send."""
-    sent = []
-
-    def counting(method):
-        async def counted(self, *arguments, **options):
-            sent.append(method.__name__)
-            return await method(self, *arguments, **options)
-
-        return counted
-
-    for name in ("one", "all", "run", "change"):
-        monkeypatch.setattr(Work, name, counting(getattr(Work, name)))
-    return sent
 
 
 def named(suggestion, response=1.0):

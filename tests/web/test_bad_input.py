@@ -68,7 +68,7 @@ async def test_bad_body_is_a_problem(client, headers, exp_uuid, body):
         ({"v1": 6}, "covars.v1", "a whole number from 0 to 5"),
         ({"color": "pink"}, "covars.color", "one of red, green, blue"),
         ({"weight": -4}, "covars.weight", "a number from -3.0 to 200.0"),
-        ({"shade": 1}, "covars.shade", "is no covariate"),
+        ({"shade": 1}, "covars.shade", "is not a covariate"),
     ],
 )
 async def test_bad_value_is_named_with_what_is_allowed(client, headers, exp_uuid, change, field, says):

@@ -27,4 +27,4 @@ def parsed_uuid(text: UUID | str) -> UUID:
     try:
         return UUID(str(text))
     except ValueError:
-        raise InvalidInputError(f"{text!r} is no uuid of an experiment") from None
+        raise InvalidInputError(f"{text!r} is not the uuid of an experiment") from None

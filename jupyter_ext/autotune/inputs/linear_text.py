@@ -89,7 +89,7 @@ def _token(text: str, position: int, names: Collection[str]) -> _Token:
     if kind in {"quoted", "word"}:
         name = match[0][1:-1] if kind == "quoted" else match[0]
         if name not in names:
-            raise ValueError(f"{name!r} is no covariate; there are {', '.join(names)}")
+            raise ValueError(f"{name!r} is not a covariate; the covariates are {', '.join(names)}")
         return _Token("name", name, position)
     return _Token(kind, match[0], position)
 

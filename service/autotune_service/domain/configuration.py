@@ -153,7 +153,7 @@ _Verdict = Value | FieldProblem | None
 def _check_each(
     space: Mapping[str, Covariate], covars: Configuration, path: str, check: Callable[[str, str], _Verdict]
 ) -> Configuration:
-    message = f"is no covariate of this experiment; it has {listed(list(space))}"
+    message = f"is not a covariate of this experiment; the covariates are {listed(list(space))}"
     problems = [FieldProblem(field=f"{path}.{shown(name)}", message=message) for name in covars if name not in space]
     verdicts = {name: check(name, f"{path}.{name}") for name in space}
     for name, verdict in verdicts.items():

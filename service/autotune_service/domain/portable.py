@@ -80,7 +80,7 @@ def _experiment_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
         yield FieldProblem(field="experiment.data_rev", message="must lie between fit_rev and last_seq")
     unknown = _unknown_covariate(own.best_predicted.covars if own.best_predicted else {}, newest.covars)
     if unknown is not None:
-        message = f"{unknown!r} is no covariate of this experiment"
+        message = f"{unknown!r} is not a covariate of this experiment"
         yield FieldProblem(field="experiment.best_predicted.covars", message=message)
 
 
@@ -150,7 +150,7 @@ def _suggestion_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
             yield FieldProblem(field=f"{field}.state", message=message, value=suggestion.state)
         unknown = next((name for name in suggestion.predictions if name not in own.responses), None)
         if unknown is not None:
-            message = f"{shown(unknown)} is no response of this experiment"
+            message = f"{shown(unknown)} is not a response of this experiment"
             yield FieldProblem(field=f"{field}.predictions", message=message)
         yield from _refused("", _check_suggestion_values, spaces, suggestion, field)
 
@@ -271,7 +271,7 @@ def _outcome_problems(
     ):
         unknown = next((name for name in named if name not in known), None)
         if unknown is not None:
-            yield FieldProblem(field=f"{field}.{part}.{shown(unknown)}", message=f"is no response of {whose}")
+            yield FieldProblem(field=f"{field}.{part}.{shown(unknown)}", message=f"is not a response of {whose}")
 
 
 def _refused(field: str, check: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> Iterator[FieldProblem]:

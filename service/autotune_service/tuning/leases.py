@@ -158,5 +158,5 @@ def _require_known(exp_uuid: UUID, wanted: Sequence[UUID], found: Sequence[Sugge
 
 
 def _unknown(exp_uuid: UUID, fields: Sequence[tuple[str, UUID]]) -> InvalidError:
-    message = f"is no suggestion of experiment {exp_uuid}"
+    message = f"is not a suggestion of experiment {exp_uuid}"
     return InvalidError.of([FieldProblem(field=field, message=message, value=str(uuid)) for field, uuid in fields])

@@ -75,7 +75,7 @@ async def _named(
             continue
         field = beside(field_of(index), "suggestion_uuid")
         if uuid not in found:
-            message = f"is no suggestion of experiment {row.exp_uuid}"
+            message = f"is not a suggestion of experiment {row.exp_uuid}"
             raise InvalidError.of([FieldProblem(field=field, message=message, value=str(uuid))])
         if uuid in seen:
             raise AlreadyToldError(f"suggestion {uuid} is told twice in one request: leave one of the two runs out")

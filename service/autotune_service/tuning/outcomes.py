@@ -39,7 +39,7 @@ def outcome_of(responses: Mapping[str, Response], run: Told, field: str) -> Outc
     sds = {names[0]: run.sd} if run.sd is not None else run.sds or {}
     unknown = [name for name in measured if name not in responses]
     if unknown:
-        message = f"is no response of this experiment; it has {listed(names)}"
+        message = f"is not a response of this experiment; the responses are {listed(names)}"
         raise InvalidError.of(
             [FieldProblem(field=beside(field, f"responses.{shown(name)}"), message=message) for name in unknown]
         )

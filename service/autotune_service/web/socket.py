@@ -130,7 +130,7 @@ class Socket:
 
     def __init__(self, call: Callable[[Any], Awaitable[dict[str, Any]]]) -> None:
         self._call = call
-        self._websocket: Websocket = websocket._get_current_object()  # type: ignore[attr-defined]  # looked up once
+        self._websocket: Websocket = websocket._get_current_object()  # type: ignore[attr-defined, unused-ignore]  # looked up once
         self._n_operations = 0
         self._sending = asyncio.Lock()
         self._began_s = math.inf

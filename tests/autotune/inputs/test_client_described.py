@@ -95,7 +95,10 @@ def test_new_takes_stop_rules(client, service):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"constraints": ["a + b == 1", "a + x <= 1"]}, "constraints.1: 'x' is no covariate; there are a, b"),
+        (
+            {"constraints": ["a + b == 1", "a + x <= 1"]},
+            "constraints.1: 'x' is not a covariate; the covariates are a, b",
+        ),
         ({"constraints": [3]}, "constraints.0"),
         ({"constraints": 3}, "constraints: must be a list of texts and dicts"),
         ({"constraints": [{"relation": "<="}]}, "constraints.0"),

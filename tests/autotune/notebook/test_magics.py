@@ -209,7 +209,7 @@ def test_magic_resume_goes_on_after_a_stop(shell, lab, line, stop):
         ("skip", "there is no suggestion to skip"),
         ("ask 3", "'3' is not expected here: "),
         ("ask --fixed 3", "3 is not a dict of values"),
-        ("new brownies space --constraint 'x + y <= 1'", "constraints.0: 'y' is no covariate; there are x"),
+        ("new brownies space --constraint 'x + y <= 1'", "constraints.0: 'y' is not a covariate; the covariates are x"),
         ("new brownies space --constraint missing", "no variable 'missing'"),
         ("new brownies space --responses 3", "3 is not a dict of responses"),
         ("new brownies space --stop 3", "3 is not a dict of stop rules"),
