@@ -29,14 +29,19 @@ N_INIT = 5
 
 
 @dataclass(frozen=True)
-class Job:
-    """A run to make."""
+class Match:
+    """One run to make: a peer on a test problem, with a seed and a number of workers."""
 
     peer: str
     label: str
     test_problem: TestProblem
     seed: int
     workers: int
+
+    @property
+    def key(self) -> tuple[str, str, int, int]:
+        """What tells the record of this match from others."""
+        return self.label, self.test_problem.name, self.seed, self.workers
 
 
 def play(peer: Any, test_problem: TestProblem, seed: int, workers: int, record: dict[str, Any]) -> None:
@@ -68,7 +73,9 @@ class Slot(threading.Thread):
         lock: Guards the queue and the file.
     """
 
-    def __init__(self, queue: Iterator[Job], core: int | None, limit_s: float, out: Path, lock: threading.Lock) -> None:
+    def __init__(
+        self, queue: Iterator[Match], core: int | None, limit_s: float, out: Path, lock: threading.Lock
+    ) -> None:
         super().__init__()
         self.queue, self.core, self.limit_s, self.out, self.lock = queue, core, limit_s, out, lock
         self.name_of_peer = ""
@@ -78,27 +85,27 @@ class Slot(threading.Thread):
         """Make runs until none is left."""
         while True:
             with self.lock:
-                job = next(self.queue, None)
-            if job is None:
+                match = next(self.queue, None)
+            if match is None:
                 break
-            record = self.make(job)
+            record = self.make(match)
             with self.lock, self.out.open("a") as file:
                 file.write(json.dumps(record, separators=(",", ":")) + "\n")
                 print(
-                    f"{record['peer']:14s}{record['problem']:18s}{job.seed}  {record['stop']:8s}"
+                    f"{record['peer']:14s}{record['problem']:18s}{match.seed}  {record['stop']:8s}"
                     f"{record['wall_s']:7.1f} s  score {record['score']:.2f}",
                     flush=True,
                 )
         self.leave()
 
-    def make(self, job: Job) -> dict[str, Any]:
+    def make(self, match: Match) -> dict[str, Any]:
         """Make a run; the observations of a peer that then failed count."""
         record: dict[str, Any] = {
-            "peer": job.label,
-            "problem": job.test_problem.name,
-            "cls": job.test_problem.cls,
-            "seed": job.seed,
-            "workers": job.workers,
+            "peer": match.label,
+            "problem": match.test_problem.name,
+            "cls": match.test_problem.cls,
+            "seed": match.seed,
+            "workers": match.workers,
             "machine": cli.machine(),
             "stop": "done",
             "n_outside": 0,
@@ -108,18 +115,18 @@ class Slot(threading.Thread):
             "tell_s": [],
         }
         start = time.monotonic()
-        peer = self.get_peer(job.peer)
+        peer = self.get_peer(match.peer)
         try:
-            peer.new(self.limit_s, space=job.test_problem.space, seed=job.seed, n_init=N_INIT, **_known(job))
-            play(peer, job.test_problem, job.seed, job.workers, record)
+            peer.new(self.limit_s, space=match.test_problem.space, seed=match.seed, n_init=N_INIT, **_known(match))
+            play(peer, match.test_problem, match.seed, match.workers, record)
         except PeerError as error:
             record["stop"] = str(error)
             record["error"] = peer.last_words()
             self.leave()
         record["wall_s"] = round(time.monotonic() - start, 2)
-        half = job.test_problem.budget // 2
-        record["score_half"] = round(score(job.test_problem, record["f"], record["y"], half), 4)
-        record["score"] = round(score(job.test_problem, record["f"], record["y"]), 4)
+        half = match.test_problem.budget // 2
+        record["score_half"] = round(score(match.test_problem, record["f"], record["y"], half), 4)
+        record["score"] = round(score(match.test_problem, record["f"], record["y"]), 4)
         return record
 
     def get_peer(self, name: str) -> RemotePeer:
@@ -139,8 +146,8 @@ class Slot(threading.Thread):
         self.peer = None
 
 
-def _known(job: Job) -> dict[str, int]:
-    return {"budget": job.test_problem.budget, "workers": job.workers}
+def _known(match: Match) -> dict[str, int]:
+    return {"budget": match.test_problem.budget, "workers": match.workers}
 
 
 def _arguments() -> argparse.Namespace:
@@ -169,13 +176,13 @@ def main() -> None:
     if options.out.exists():
         done = {(r["peer"], r["problem"], r["seed"], r["workers"]) for r in read([options.out])}
     names = [name for name in options.peer.split(",") if PEERS[name].python.exists()]
-    jobs = [
-        Job(name, options.label or name, test_problem, seed, options.workers or test_problem.workers)
+    matches = [
+        Match(name, options.label or name, test_problem, seed, options.workers or test_problem.workers)
         for name in names
         for seed in cli.indices(options.seeds)
         for test_problem in test_problems
     ]
-    queue = iter([job for job in jobs if (job.label, job.test_problem.name, job.seed, job.workers) not in done])
+    queue = iter([match for match in matches if match.key not in done])
     cores = [None] if options.cores == "none" else cli.indices(options.cores)
     lock = threading.Lock()
     slots = [Slot(queue, core, options.limit, options.out, lock) for core in cores]

@@ -35,7 +35,7 @@ class Turn:
 
 
 @dataclass
-class Told:
+class Played:
     """The figures of a turn: seconds of each tell after the warm-up, the number of all tells, the cores of the load."""
 
     latencies_s: list[float]
@@ -43,14 +43,14 @@ class Told:
     processor: float
 
 
-async def play(turn: Turn) -> Told:
+async def play(turn: Turn) -> Played:
     """Run all clients of a turn and return its figures."""
     latencies: list[float] = []
     started_s = time.perf_counter() + turn.warm_s
     used_s = time.process_time()
     clients = [_client(turn, index, started_s, latencies) for index in range(turn.n_clients)]
     n_all = sum(await asyncio.gather(*clients))
-    return Told(latencies, n_all, (time.process_time() - used_s) / (turn.warm_s + turn.seconds))
+    return Played(latencies, n_all, (time.process_time() - used_s) / (turn.warm_s + turn.seconds))
 
 
 async def _client(turn: Turn, index: int, started_s: float, latencies: list[float]) -> int:

@@ -83,18 +83,18 @@ class Http:
             postgres = self.at.postgres_processes()
             before = serving.processor_s([*answering, *postgres])
             turn = Turn(ports, self.token, exp_uuids, n_clients, **asdict(self.shape))
-            told = await self.load.play(asdict(turn))
+            played = await self.load.play(asdict(turn))
             used = [serving.processor_s_since(before, group) for group in (answering, self.at.postgres_processes())]
             await close_experiments(connection, exp_uuids)
         await self._settle()
-        latencies_ms = [1000 * latency_s for latency_s in told["latencies_s"]]
+        latencies_ms = [1000 * latency_s for latency_s in played["latencies_s"]]
         return {
             "tells a second": len(latencies_ms) / self.shape.seconds,
             "p50, ms": rounds.percentile(latencies_ms, 50),
             "p95, ms": rounds.percentile(latencies_ms, 95),
-            "ms of processor a tell, web processes": 1000 * used[0] / told["n_all"],
-            "ms of processor a tell, Postgres": 1000 * used[1] / told["n_all"],
-            "cores used by the load itself": told["processor"],
+            "ms of processor a tell, web processes": 1000 * used[0] / played["n_all"],
+            "ms of processor a tell, Postgres": 1000 * used[1] / played["n_all"],
+            "cores used by the load itself": played["processor"],
         }
 
     async def bulk(self, n_runs: int, *, is_named: bool) -> Mapping[str, float]:
