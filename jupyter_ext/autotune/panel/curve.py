@@ -188,5 +188,5 @@ def _prediction(state: PanelState, area: PlotArea) -> str:
     low, high = area.y(ends[0]), area.y(ends[1])
     return (
         f'<g class="at-next"><path d="M{x:.1f} {low:.1f}V{high:.1f}M{x - 4:.1f} {low:.1f}h8M{x - 4:.1f} {high:.1f}h8"/>'
-        f'<path class="at-diamond" d="M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z"><title>next (predicted)</title></path></g>'
+        f'<path class="at-diamond" d="M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z"><title>predicted next</title></path></g>'
     )

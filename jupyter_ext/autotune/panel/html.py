@@ -17,9 +17,9 @@ _NOTHING = "\N{EN DASH}"
 
 _LEGEND = (
     '<span><svg><path class="at-best" d="M1 5H17"/></svg>best so far</span>'
-    '<span><svg><circle class="at-dot at-model" cx="9" cy="5" r="3.4"/></svg>suggested by the model</span>'
-    '<span><svg><circle class="at-dot at-first" cx="9" cy="5" r="3.4"/></svg>initial design or own choice</span>'
-    '<span><svg class="at-next"><path class="at-diamond" d="M9 0l5 5l-5 5l-5 -5z"/></svg>next (predicted)</span>'
+    '<span><svg><circle class="at-dot at-model" cx="9" cy="5" r="3.4"/></svg>by the model</span>'
+    '<span><svg><circle class="at-dot at-first" cx="9" cy="5" r="3.4"/></svg>initial or own</span>'
+    '<span><svg class="at-next"><path class="at-diamond" d="M9 0l5 5l-5 5l-5 -5z"/></svg>predicted next</span>'
 )
 _FAILED = '<span><svg><path class="at-cross" d="M5.5 1.5l7 7m0 -7l-7 7"/></svg>failed</span>'
 _BROKEN = '<span><svg><circle class="at-dot at-broken" cx="9" cy="5" r="3.4"/></svg>breaks a threshold</span>'
