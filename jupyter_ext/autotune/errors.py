@@ -130,7 +130,9 @@ def refusal(status: int, body: bytes, retry_after: str | None = None) -> Service
     try:
         problem = Problem.model_validate_json(body)
     except ValidationError:
-        problem = _problem_of_status(status)
+        phrase = HTTPStatus(status).phrase if status in list(HTTPStatus) else "Unknown status"
+        detail = f"the server replied without an explanation: {phrase}"
+        problem = Problem(title=phrase, status=status, code="http", detail=detail)
     seconds = float(retry_after) if retry_after and retry_after.isdecimal() else None
     kind = _BY_CODE.get(problem.code) or _BY_STATUS.get(status, ServiceError)
     if kind is VersionConflictError and problem.current is None:
@@ -146,12 +148,6 @@ def unauthenticated(detail: str) -> UnauthenticatedError:
 def not_found(detail: str) -> NotFoundError:
     """Build the error for a stream that the service closed because it found no such experiment or event."""
     return NotFoundError(Problem(title="Not found", status=404, code="not_found", detail=detail))
-
-
-def _problem_of_status(status: int) -> Problem:
-    phrase = HTTPStatus(status).phrase if status in list(HTTPStatus) else "Unknown status"
-    detail = f"the server replied without an explanation: {phrase}"
-    return Problem(title=phrase, status=status, code="http", detail=detail)
 
 
 def _problem_line(error: FieldProblem) -> str:

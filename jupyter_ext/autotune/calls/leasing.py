@@ -87,8 +87,11 @@ def renew_all(
     Raises:
         InvalidInputError: If ``given`` holds anything else than suggestions.
     """
+    several = [given] if isinstance(given, wire.Suggestion) else given
+    if isinstance(several, str | Mapping) or not isinstance(several, Iterable):
+        raise InvalidInputError(f"renew takes suggestions, as ask(n) returns them, not {type(given).__name__}")
     held: dict[str | None, list[UUID]] = {}
-    for item in [given] if isinstance(given, wire.Suggestion) else _listed(given):
+    for item in list(several):
         suggestion = _required(item, "renew")
         held.setdefault(suggestion.worker if worker is None else worker, []).append(suggestion.suggestion_uuid)
     lost: list[Suggestion] = []
@@ -169,12 +172,6 @@ class Heartbeat:
         # After a failed renewal the next ones follow sooner, so that several fit in before the leases end.
         while not self._is_over.wait(self._lease_s / (3 if is_good else 12)):
             is_good = self.beat()
-
-
-def _listed(given: Any) -> list[Any]:
-    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
-        raise InvalidInputError(f"renew takes suggestions, as ask(n) returns them, not {type(given).__name__}")
-    return list(given)
 
 
 def _required(given: Any, call: str) -> wire.Suggestion:

@@ -47,7 +47,11 @@ def predict(
 
 def _configurations(given: Configurations, names: Sequence[str]) -> list[Any]:
     if hasattr(given, "columns") and hasattr(given, "to_dict"):
-        return [_filled(row, names) for row in given.to_dict("records")]
+        # The table of history() has other columns too, and empty cells for covariates that are not active.
+        return [
+            configuration_of({name: row[name] for name in names if name in row and not is_missing(row[name])})
+            for row in given.to_dict("records")
+        ]
     if isinstance(given, Suggestion | Mapping) or getattr(given, "ndim", None) == 1:
         return [configuration_of(given)]
     if isinstance(given, str) or not hasattr(given, "__iter__"):
@@ -56,8 +60,3 @@ def _configurations(given: Configurations, names: Sequence[str]) -> list[Any]:
     if not found:
         raise InvalidInputError("predict needs at least one configuration")
     return found
-
-
-def _filled(row: Mapping[Any, Any], names: Sequence[str]) -> Any:
-    # The table of history() has other columns too, and empty cells for covariates that are not active.
-    return configuration_of({name: row[name] for name in names if name in row and not is_missing(row[name])})

@@ -61,18 +61,15 @@ def space_edit(
     Raises:
         InvalidInputError: If an argument is not valid; the message names the field.
     """
-    before = {name: covariate.model_dump(exclude_unset=True) for name, covariate in space.items()}
-    covariates = {**before, **{name: _merged(before.get(name), new) for name, new in _covariates(covars).items()}}
+    covariates: dict[str, Any] = {name: covariate.model_dump(exclude_unset=True) for name, covariate in space.items()}
+    for name, new in _covariates(covars).items():
+        is_part = name in covariates and isinstance(new, dict) and "vtype" not in new
+        covariates[name] = {**covariates[name], **new} if is_part else new
     body = {"covars": _covariates(covariates), "backfill": plain(dict(backfill))}
     if constraints is not None:
         body["constraints"] = _constraints(constraints, covariates)
     with checked("this change of the space"):
         return SpaceEdit.model_validate(body)
-
-
-def _merged(before: dict[str, Any] | None, new: Any) -> Any:
-    is_part = before is not None and isinstance(new, dict) and "vtype" not in new
-    return {**before, **new} if before is not None and is_part else new
 
 
 def _covariates(covars: Any) -> dict[str, Any]:
@@ -129,17 +126,13 @@ def _constraint(index: int, given: Any, names: Collection[str]) -> Iterator[Any]
             yield from parsed_linear(given, names)
         except ValueError as error:
             raise _refusal(f"constraints.{index}", str(error), given) from None
-    elif isinstance(given, dict):
-        yield _constraint_dict(given)
+    elif isinstance(given, dict) and isinstance(given.get("combination"), dict):
+        combination = {name: _listed(values) for name, values in given["combination"].items()}
+        yield {"ctype": "forbidden", **given, "combination": combination}
+    elif isinstance(given, dict) and "weights" in given:
+        yield {"ctype": "linear", **given}
     else:
         yield given
-
-
-def _constraint_dict(given: dict[str, Any]) -> dict[str, Any]:
-    if isinstance(given.get("combination"), dict):
-        combination = {name: _listed(values) for name, values in given["combination"].items()}
-        return {"ctype": "forbidden", **given, "combination": combination}
-    return {"ctype": "linear", **given} if "weights" in given else given
 
 
 def _listed(values: Any) -> list[Any]:

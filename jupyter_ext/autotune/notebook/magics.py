@@ -53,30 +53,6 @@ quotes around a dict that is written out after `new` or `edit`. Examples:
 _RELATIONS = ("<", ">", "=", "\N{LESS-THAN OR EQUAL TO}", "\N{GREATER-THAN OR EQUAL TO}")
 
 
-def _new_parser() -> Any:
-    parser = MagicArgumentParser("%autotune new")
-    parser.add_argument("name")
-    parser.add_argument("covariates")
-    parser.add_argument("--minimize", action="store_true")
-    parser.add_argument("--responses")
-    parser.add_argument("--constraint", action="append", default=[])
-    parser.add_argument("--stop")
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--description")
-    parser.add_argument("--engine")
-    parser.add_argument("--model-type")
-    parser.add_argument("--acq-func")
-    return parser
-
-
-def _edit_parser() -> Any:
-    parser = MagicArgumentParser("%autotune edit")
-    parser.add_argument("covariates")
-    parser.add_argument("--constraint", action="append")
-    parser.add_argument("--backfill")
-    return parser
-
-
 @magics_class
 class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependency of the client, so it has no types here
     """The ``%autotune`` magic and its session; each shell has one."""
@@ -93,7 +69,7 @@ class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependenc
             "panel": self._without_arguments(lambda: self.session.panel().show()),
             "ask": self._ask,
             "tell": self._tell,
-            "fail": self._fail,
+            "fail": lambda rest: self.session.fail(self._evaluated(rest) if rest else None),
             "skip": lambda rest: self.session.skip(rest.strip("\"'")),
             "run": self._run,
             "load": self._load,
@@ -121,7 +97,19 @@ class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependenc
             raise UsageError("\n".join([str(error), *notes_of(error)])) from None
 
     def _new(self, rest: str) -> Any:
-        given = _new_parser().parse_args(arg_split(rest, posix=True))
+        parser = MagicArgumentParser("%autotune new")
+        parser.add_argument("name")
+        parser.add_argument("covariates")
+        parser.add_argument("--minimize", action="store_true")
+        parser.add_argument("--responses")
+        parser.add_argument("--constraint", action="append", default=[])
+        parser.add_argument("--stop")
+        parser.add_argument("--seed", type=int)
+        parser.add_argument("--description")
+        parser.add_argument("--engine")
+        parser.add_argument("--model-type")
+        parser.add_argument("--acq-func")
+        given = parser.parse_args(arg_split(rest, posix=True))
         names = ("seed", "description", "engine", "model_type", "acq_func")
         options = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
         if given.responses is not None:
@@ -134,7 +122,11 @@ class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependenc
         return self.session.new(given.name, covars, constraints=self._constraints(given.constraint), **options)
 
     def _edit(self, rest: str) -> Any:
-        given = _edit_parser().parse_args(arg_split(rest, posix=True))
+        parser = MagicArgumentParser("%autotune edit")
+        parser.add_argument("covariates")
+        parser.add_argument("--constraint", action="append")
+        parser.add_argument("--backfill")
+        given = parser.parse_args(arg_split(rest, posix=True))
         covars = self._dict(given.covariates, "covariates")
         backfill = None if given.backfill is None else self._dict(given.backfill, "values")
         constraints = None if given.constraint is None else self._constraints(given.constraint)
@@ -158,9 +150,6 @@ class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependenc
         response, *others = [self._evaluated(expression) for expression in _split_expressions(left)]
         deviation = None if sd is None else self._evaluated(sd)
         return self.session.tell(response, others[0] if others else None, deviation)
-
-    def _fail(self, rest: str) -> Any:
-        return self.session.fail(self._evaluated(rest) if rest else None)
 
     def _run(self, rest: str) -> Any:
         left, fixed = _split_option(rest, "--fixed")

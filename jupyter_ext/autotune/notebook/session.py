@@ -208,7 +208,11 @@ class Session:
         if not found:
             raise InvalidInputError(f"you have no experiment named {name!r}; `%autotune list` shows your experiments")
         if len(found) > 1:
-            lines = [f"  {_line(experiment)}" for experiment in found[:MAX_SAME_NAME]]
+            lines = [
+                f"  {experiment.exp_uuid}  created {experiment.time_created:%Y-%m-%d %H:%M} UTC, "
+                f"{counted(experiment.n_observations, 'observation')}"
+                for experiment in found[:MAX_SAME_NAME]
+            ]
             more = [f"  and {len(found) - MAX_SAME_NAME} more"] if len(found) > MAX_SAME_NAME else []
             message = f"{len(found)} experiments are named {name!r}; choose one by its uuid (newest first):"
             raise InvalidInputError("\n".join([message, *lines, *more]))
@@ -239,8 +243,3 @@ class Session:
             panel.catch_up()
             panel.refresh()
             panel.save()
-
-
-def _line(experiment: Experiment) -> str:
-    n_observations = counted(experiment.n_observations, "observation")
-    return f"{experiment.exp_uuid}  created {experiment.time_created:%Y-%m-%d %H:%M} UTC, {n_observations}"

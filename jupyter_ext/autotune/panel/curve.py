@@ -136,9 +136,10 @@ def _dot(number: int, dot: Dot, area: PlotArea, radius: float) -> str:
         return f'<path class="at-cross" d="{cross}"><title>{number}: failed</title></path>'
     if dot.response is None:
         return f'<path class="at-tail" d="M{x:.1f} {axis - 5}v5"><title>{number}: not measured</title></path>'
+    kind = "broken" if dot.is_broken else "model" if dot.source == "model" else "first"
     broken = ", breaks a threshold" if dot.is_broken else ""
     return (
-        f'<circle class="at-dot at-{_kind(dot)}" r="{radius}" cx="{x:.1f}" cy="{area.y(dot.response):.1f}">'
+        f'<circle class="at-dot at-{kind}" r="{radius}" cx="{x:.1f}" cy="{area.y(dot.response):.1f}">'
         f"<title>{number}: {dot.response:.6g}{broken}</title></circle>"
     )
 
@@ -159,12 +160,6 @@ def _top(state: PanelState, area: PlotArea) -> str:
     sign = 1 if state.direction == "maximize" else -1
     number, best = max(good, key=lambda numbered: sign * numbered[1])
     return f'<circle class="at-top" cx="{area.x(number):.1f}" cy="{area.y(best):.1f}" r="4.6"/>'
-
-
-def _kind(dot: Dot) -> str:
-    if dot.is_broken:
-        return "broken"
-    return "model" if dot.source == "model" else "first"
 
 
 def _line(state: PanelState, area: PlotArea) -> str:

@@ -11,7 +11,6 @@ from autotune.values import number_text, value_text
 from autotune.views.shown import counted, goals_text, origin_text, predicted_text, prediction_text
 from autotune.views.style import STYLE
 from autotune_wire.responses import primary_of
-from autotune_wire.suggestions import Suggestion
 
 _NOTHING = "\N{EN DASH}"
 
@@ -27,11 +26,14 @@ _BROKEN = '<span><svg><circle class="at-dot at-broken" cx="9" cy="5" r="3.4"/></
 
 def panel_html(state: PanelState) -> str:
     """Write the panel as HTML."""
+    stopped = ""
+    if state.stopped and not state.is_closed:
+        stopped = f'<div class="at-trouble">Stopped: {escape(state.stopped)}. To continue, run %autotune resume.</div>'
     trouble = f'<div class="at-trouble">{escape(state.trouble)}</div>' if state.trouble else ""
     return (
         f'{STYLE}<div class="at-panel">{_head(state)}<div class="at-body">'
         f'<div class="at-facts">{_tiles(state)}{_values(state)}{_why(state)}</div>'
-        f'<div class="at-picture">{draw_curve(state)}{_legend(state)}</div></div>{_stopped(state)}{trouble}</div>'
+        f'<div class="at-picture">{draw_curve(state)}{_legend(state)}</div></div>{stopped}{trouble}</div>'
     )
 
 
@@ -40,12 +42,6 @@ def _legend(state: PanelState) -> str:
     failed = _FAILED if any(dot.is_failed for dot in drawn) else ""
     broken = _BROKEN if any(dot.is_broken and not dot.is_failed for dot in drawn) else ""
     return f'<div class="at-legend">{_LEGEND}{broken}{failed}</div>'
-
-
-def _stopped(state: PanelState) -> str:
-    if not state.stopped or state.is_closed:
-        return ""
-    return f'<div class="at-trouble">Stopped: {escape(state.stopped)}. To continue, run %autotune resume.</div>'
 
 
 def panel_text(state: PanelState) -> str:
@@ -99,7 +95,8 @@ def _values(state: PanelState) -> str:
 def _totals(state: PanelState) -> list[tuple[str, str, str]]:
     suggestion = state.suggestion
     if len(state.responses) < 2:
-        return [("response", _best(state), _predicted(suggestion))]
+        predicted = _NOTHING if suggestion is None or suggestion.mean is None else prediction_text(suggestion)
+        return [("response", _best(state), predicted)]
     predictions = {} if suggestion is None else suggestion.predictions
     return [
         (
@@ -117,10 +114,6 @@ def _best(state: PanelState) -> str:
 
 def _cells(row: tuple[str, ...]) -> str:
     return "".join(f"<td>{escape(cell)}</td>" for cell in row)
-
-
-def _predicted(suggestion: Suggestion | None) -> str:
-    return _NOTHING if suggestion is None or suggestion.mean is None else prediction_text(suggestion)
 
 
 def _why(state: PanelState) -> str:

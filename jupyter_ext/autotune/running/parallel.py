@@ -155,9 +155,11 @@ class _ParallelRun:
             del self._taken[0]
 
     def _start(self, suggestion: Suggestion) -> None:
+        executor = self._crew.executor
+        is_of_dask = any(kind.__module__.partition(".")[0] == "distributed" for kind in type(executor).__mro__)
         # Dask would reuse what an earlier call with the same configuration returned, but each run must measure anew.
-        options = {"pure": False} if _is_of_dask(self._crew.executor) else {}
-        future = self._crew.executor.submit(self._function, dict(suggestion.covars), **options)
+        options = {"pure": False} if is_of_dask else {}
+        future = executor.submit(self._function, dict(suggestion.covars), **options)
         self._at_work[future] = suggestion
 
     def _finish_some(self) -> None:
@@ -263,10 +265,6 @@ def _n_workers(executor: Executor) -> int:
         return n
     n_cores = getattr(getattr(executor, "_client", None), "ncores", None)
     return (sum(n_cores().values()) if callable(n_cores) else 0) or DEFAULT_WORKERS
-
-
-def _is_of_dask(executor: Executor) -> bool:
-    return any(kind.__module__.partition(".")[0] == "distributed" for kind in type(executor).__mro__)
 
 
 def _require_sendable(function: Function, executor: Executor) -> None:

@@ -83,7 +83,9 @@ class Connection:
             except (ConnectionFailedError, UnavailableError) as error:
                 wait_s = _wait_s(error, attempt)
                 unavailable = error if isinstance(error, UnavailableError) else unavailable
-                if not _is_repeatable(error) or self._clock() + wait_s >= end:
+                # A repeat would fail again, as the engine would compute with the same observations.
+                is_final = isinstance(error, UnavailableError) and error.code == ENGINE_FAILED
+                if is_final or self._clock() + wait_s >= end:
                     # The reason that the service gave says more than a timeout of the last repeat.
                     raise unavailable or error from None
                 logger.warning("%s; trying again in %.1f s", error, wait_s)
@@ -102,11 +104,6 @@ class Connection:
 
 def _content(body: BaseModel | None) -> dict[str, Any]:
     return {} if body is None else {"json": body.model_dump(mode="json", exclude_unset=True)}
-
-
-def _is_repeatable(error: AutotuneError) -> bool:
-    # A repeat would fail again, as the engine would compute with the same observations.
-    return not (isinstance(error, UnavailableError) and error.code == ENGINE_FAILED)
 
 
 def _wait_s(error: AutotuneError, attempt: int) -> float:

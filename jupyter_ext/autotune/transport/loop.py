@@ -26,7 +26,12 @@ class BackgroundLoop:
         """Run a coroutine on the loop; cancelling the future cancels the coroutine."""
         with self._lock:
             if self._loop is None:
-                self._loop = self._start()
+                loop = asyncio.new_event_loop()
+                self._thread = Thread(target=_run, args=(loop,), name="autotune", daemon=True)
+                self._thread.start()
+                # Otherwise asyncio writes to stderr at exit that tasks were destroyed while they were pending.
+                atexit.register(self.close)
+                self._loop = loop
             return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def close(self) -> None:
@@ -38,14 +43,6 @@ class BackgroundLoop:
         atexit.unregister(self.close)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(STOP_S)
-
-    def _start(self) -> asyncio.AbstractEventLoop:
-        loop = asyncio.new_event_loop()
-        self._thread = Thread(target=_run, args=(loop,), name="autotune", daemon=True)
-        self._thread.start()
-        # Otherwise asyncio writes to stderr at exit that tasks were destroyed while they were pending.
-        atexit.register(self.close)
-        return loop
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

@@ -169,17 +169,13 @@ def _event(frame: str | bytes) -> Event | None:
 
 def _failure(error: Exception) -> AutotuneError:
     if isinstance(error, InvalidStatus):
-        return _refused_handshake(error)
+        status = error.response.status_code
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
+            return ConnectionFailedError(f"the stream was refused with status {status}")
+        return refusal(status, bytes(error.response.body))
     if isinstance(error, ConnectionClosed) and error.rcvd is not None:
         if error.rcvd.code == CLOSE_UNAUTHENTICATED:
             return unauthenticated("the service closed the stream: the token has expired or is not valid")
         if error.rcvd.code == CLOSE_NOT_FOUND:
             return not_found("the service closed the stream: no such experiment, or the seq is past its last event")
     return ConnectionFailedError(f"the stream was lost: {type(error).__name__}")
-
-
-def _refused_handshake(error: InvalidStatus) -> AutotuneError:
-    status = error.response.status_code
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
-        return ConnectionFailedError(f"the stream was refused with status {status}")
-    return refusal(status, bytes(error.response.body))

@@ -38,7 +38,8 @@ class Axis:
 
     def place(self, value: float) -> float:
         """Return the pixel of a value; a value outside the axis is placed at its edge."""
-        low, high, inner = (self._scaled(end) for end in (self.low, self.high, value))
+        values = (self.low, self.high, value)
+        low, high, inner = (math.log10(max(number, self.low)) if self.is_log else number for number in values)
         share = min(max((inner - low) / (high - low), 0.0), 1.0)
         return self.start + share * (self.end - self.start)
 
@@ -49,9 +50,6 @@ class Axis:
         found = ticks(self.low, self.high, n_about)
         step = found[1] - found[0] if len(found) > 1 else self.high - self.low
         return [(value, label(value, step)) for value in found]
-
-    def _scaled(self, value: float) -> float:
-        return math.log10(max(value, self.low)) if self.is_log else value
 
     def _powers(self, n_about: int) -> list[float]:
         first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))

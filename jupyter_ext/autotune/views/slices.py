@@ -40,15 +40,20 @@ def draw_slice(name: str, covariate: Covariate, points: Sequence[SlicePoint], y:
 def _numbers(covariate: Covariate, points: Sequence[SlicePoint], y: Axis, best: Value | None) -> str:
     assert not isinstance(covariate, CatCovariate)
     x = Axis(covariate.min, covariate.max, LEFT, WIDTH - RIGHT, covariate.log)
+    axes = draw_axes(x, y, n_ticks=(3, 4))
+    if not points:
+        return axes
     places = [x.place(float(point.value)) for point in points]
     upper = _path(places, [y.place(clamped(point.mean + point.sd)) for point in points])
     lower = _path(places[::-1], [y.place(clamped(point.mean - point.sd)) for point in points[::-1]])
     mean = _path(places, [y.place(clamped(point.mean)) for point in points])
-    parts = [draw_axes(x, y, n_ticks=(3, 4)), f'<path class="at-band" d="M{upper}L{lower}Z"/>', _title(points)]
+    least, most = min(points, key=lambda point: point.mean), max(points, key=lambda point: point.mean)
+    title = f"<title>{_point_text(least)} … {_point_text(most)}</title>"
+    parts = [axes, f'<path class="at-band" d="M{upper}L{lower}Z"/>', title]
     if isinstance(best, int | float):
         place = x.place(float(best))
         parts.append(f'<path class="at-mark" d="M{place:.1f} {TOP}V{HEIGHT - BOTTOM}"/>')
-    return "".join([*parts, f'<path class="at-mean" d="M{mean}"/>']) if points else parts[0]
+    return "".join([*parts, f'<path class="at-mean" d="M{mean}"/>'])
 
 
 def _options(covariate: Covariate, points: Sequence[SlicePoint], y: Axis, best: Value | None) -> str:
@@ -67,13 +72,6 @@ def _options(covariate: Covariate, points: Sequence[SlicePoint], y: Axis, best: 
 
 def _path(xs: Sequence[float], ys: Sequence[float]) -> str:
     return "L".join(f"{x:.1f} {y:.1f}" for x, y in zip(xs, ys, strict=True))
-
-
-def _title(points: Sequence[SlicePoint]) -> str:
-    if not points:
-        return ""
-    low, high = min(points, key=lambda point: point.mean), max(points, key=lambda point: point.mean)
-    return f"<title>{_point_text(low)} … {_point_text(high)}</title>"
 
 
 def _point_text(point: SlicePoint) -> str:

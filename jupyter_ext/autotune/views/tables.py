@@ -19,7 +19,10 @@ _LEFT = 'style="text-align:left"'
 def html_table(caption: str, rows: Sequence[Row], header: Row = ()) -> str:
     """Write an HTML table whose first column names each row; every cell is escaped."""
     head = "".join(f"<th {_LEFT}>{escape(cell)}</th>" for cell in header)
-    body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows)
+    body = "".join(
+        f"<tr><th {_LEFT}>{escape(name)}</th>" + "".join(f"<td {_LEFT}>{escape(cell)}</td>" for cell in cells) + "</tr>"
+        for name, *cells in rows
+    )
     title = f"<caption {_LEFT}>{escape(caption)}</caption>"
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
@@ -90,8 +93,3 @@ def _record(run: Observation, renamed: Mapping[str, str], responses: Responses) 
 def _renamed(space: Space, taken: set[str]) -> dict[str, str]:
     # A covariate may have the name of one of our own columns: it gets another name, so that both are shown.
     return {name: f"covars.{name}" if name in taken else name for name in space}
-
-
-def _cells(row: Row) -> str:
-    first, *others = map(escape, row)
-    return f"<th {_LEFT}>{first}</th>" + "".join(f"<td {_LEFT}>{cell}</td>" for cell in others)
