@@ -1,7 +1,7 @@
 """Checks that the names which users choose hold no character that changes how the text around them is shown."""
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from autotune_wire.problems import FieldProblem
 from autotune_wire.space import CatCovariate, Covariate
@@ -17,15 +17,12 @@ def name_problems(space: Mapping[str, Covariate], others: Mapping[str, str]) -> 
         space: The covariates; their names and the options of `cat` covariates are checked.
         others: Further names to check, by their fields.
     """
-    fields = [*others.items(), *_names_of(space)]
-    return [FieldProblem(field=field, message=message) for field, name in fields if (message := _hidden_in(name))]
-
-
-def _names_of(space: Mapping[str, Covariate]) -> Iterable[tuple[str, str]]:
+    fields = list(others.items())
     for name, covariate in space.items():
-        yield f"covars.{name}", name
+        fields.append((f"covars.{name}", name))
         if isinstance(covariate, CatCovariate):
-            yield from ((f"covars.{name}.options.{i}", str(option)) for i, option in enumerate(covariate.options))
+            fields += [(f"covars.{name}.options.{i}", str(option)) for i, option in enumerate(covariate.options)]
+    return [FieldProblem(field=field, message=message) for field, name in fields if (message := _hidden_in(name))]
 
 
 def _hidden_in(name: str) -> str | None:

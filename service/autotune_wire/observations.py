@@ -41,10 +41,6 @@ class _Outcome(Request):
         default=None, description="The suggestion that was run; leave it out for a configuration of your own."
     )
 
-    def _has_outcome(self) -> bool:
-        given = (self.response, self.responses, self.sd, self.sds, self.suggestion_uuid)
-        return self.status == "failed" or any(value is not None for value in given)
-
     def _check_outcome(self) -> None:
         is_measured = self.response is not None or self.responses is not None
         if self.response is not None and self.responses is not None:
@@ -96,7 +92,9 @@ class Tell(_Outcome):
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        single = self.covars is not None or self._has_outcome()
+        outcome = (self.response, self.responses, self.sd, self.sds, self.suggestion_uuid)
+        has_outcome = self.status == "failed" or any(value is not None for value in outcome)
+        single = self.covars is not None or has_outcome
         tables = self.covars_tell is not None or self.response_tell is not None
         if single + tables + (self.observations is not None) + (self.csv is not None) != 1:
             raise ValueError(
@@ -134,7 +132,12 @@ class Tell(_Outcome):
             self._lines, records = csv_records(self.csv, space, responses, MAX_TELL)
             return _RUNS.validate_python(records)
         if self.covars_tell is not None and self.response_tell is not None:
-            return self._runs_of_tables(self.covars_tell, self.response_tell, responses)
+            records = table_records(self.covars_tell, self.response_tell, responses)
+            try:
+                return _RUNS.validate_python(records)
+            except ValidationError as error:
+                details = [in_tables(found, responses) for found in error.errors()]
+                raise ValidationError.from_exception_data("Tell", details) from None
         names = [name for name in Told.model_fields if name in self.model_fields_set]
         return [Told.model_validate({name: getattr(self, name) for name in names})]
 
@@ -145,15 +148,6 @@ class Tell(_Outcome):
         if self.csv is not None:
             return f"csv.line {self._lines[index]}"
         return "covars" if self.observations is None else f"observations.{index}.covars"
-
-    @staticmethod
-    def _runs_of_tables(covars_tell: Table, response_tell: Table, responses: Sequence[str]) -> list[Told]:
-        records = table_records(covars_tell, response_tell, responses)
-        try:
-            return _RUNS.validate_python(records)
-        except ValidationError as error:
-            details = [in_tables(found, responses) for found in error.errors()]
-            raise ValidationError.from_exception_data("Tell", details) from None
 
 
 _RUNS = TypeAdapter(Annotated[list[Told], Field(min_length=1, max_length=MAX_TELL)])

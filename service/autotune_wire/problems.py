@@ -77,20 +77,19 @@ def shown(value: Any) -> str | int | float | bool | None:
         return value
     if isinstance(value, int | float) and abs(value) < 1e15:
         return value
-    text = value if isinstance(value, str) else _short_repr(value)
+    # A body may hold a number of a million digits or deeply nested lists: nobody needs their whole text.
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, int):
+        text = f"a whole number of {value.bit_length()} bits"
+    elif isinstance(value, dict):
+        text = "{" + ", ".join(str(key)[:_SHOWN_CHARACTERS] for key in list(value)[:10]) + "}"
+    elif isinstance(value, list):
+        text = f"a list of {len(value)}"
+    else:
+        text = repr(value)
     text = text.encode(errors="replace").decode()
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
-
-
-def _short_repr(value: Any) -> str:
-    # A body may hold a number of a million digits or deeply nested lists: nobody needs their whole text.
-    if isinstance(value, int):
-        return f"a whole number of {value.bit_length()} bits"
-    if isinstance(value, dict):
-        return "{" + ", ".join(str(key)[:_SHOWN_CHARACTERS] for key in list(value)[:10]) + "}"
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    return repr(value)
 
 
 def _field_problem(found: Any) -> FieldProblem:

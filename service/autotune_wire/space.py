@@ -113,21 +113,19 @@ class ContCovariate(_Covariate):
         if self.max - self.min == float("inf"):
             raise PydanticCustomError("range", "max - min is not a finite number", {"field": "max", "value": self.max})
         _check_numeric(self)
-        if self.step is not None:
-            self._check_grid(self.step)
-        return self
-
-    def _check_grid(self, step: float) -> None:
-        if (self.max - self.min) / step >= MAX_GRID:
+        if self.step is None:
+            return self
+        if (self.max - self.min) / self.step >= MAX_GRID:
             raise PydanticCustomError(
                 "step_too_small",
                 "step gives more than {most} values between min and max; leave it out for a real number",
-                {"field": "step", "value": step, "most": MAX_GRID},
+                {"field": "step", "value": self.step, "most": MAX_GRID},
             )
         nearest = self.value_at(self.index_near(self.guess))
         if abs(nearest - self.guess) > GRID_SLACK * (self.max - self.min):
-            raise _off_grid(self.guess, self.min, step, nearest)
+            raise _off_grid(self.guess, self.min, self.step, nearest)
         self.guess = nearest
+        return self
 
     @property
     def n_values(self) -> int | None:
@@ -286,21 +284,7 @@ def _condition_problems(space: Mapping[str, Covariate], condition: Condition, fi
 
 
 def _check_numeric(covariate: IntCovariate | ContCovariate) -> None:
-    low, high, step = covariate.min, covariate.max, covariate.step
-    _check_bounds(covariate.guess, low, high)
-    if covariate.log and low <= 0:
-        raise PydanticCustomError("log_of_zero", "min must be more than 0 with log", {"field": "min", "value": low})
-    if covariate.log and step is not None:
-        raise PydanticCustomError("log_and_step", "give log or step, not both", {"field": "step", "value": step})
-    if step is not None and step > (high - low) * (1 + GRID_SLACK):
-        raise PydanticCustomError(
-            "step_too_large",
-            "step must be at most max - min, {span}",
-            {"field": "step", "value": step, "span": high - low},
-        )
-
-
-def _check_bounds(guess: float, low: float, high: float) -> None:
+    guess, low, high, step = covariate.guess, covariate.min, covariate.max, covariate.step
     if low >= high:
         raise PydanticCustomError(
             "bounds", "min must be less than max ({high})", {"field": "min", "value": low, "high": high}
@@ -310,6 +294,16 @@ def _check_bounds(guess: float, low: float, high: float) -> None:
             "guess_out_of_bounds",
             "guess must lie between min and max, {low} to {high}",
             {"field": "guess", "value": guess, "low": low, "high": high},
+        )
+    if covariate.log and low <= 0:
+        raise PydanticCustomError("log_of_zero", "min must be more than 0 with log", {"field": "min", "value": low})
+    if covariate.log and step is not None:
+        raise PydanticCustomError("log_and_step", "give log or step, not both", {"field": "step", "value": step})
+    if step is not None and step > (high - low) * (1 + GRID_SLACK):
+        raise PydanticCustomError(
+            "step_too_large",
+            "step must be at most max - min, {span}",
+            {"field": "step", "value": step, "span": high - low},
         )
 
 

@@ -12,11 +12,17 @@ from autotune_wire.space import Covariate, listed
 
 def violations(constraints: Sequence[Constraint], configuration: Configuration) -> list[FieldProblem]:
     """List a problem for each constraint that a configuration violates."""
-    return [
-        FieldProblem(field=f"constraints.{index}", message=_violation(constraint, configuration))
-        for index, constraint in enumerate(constraints)
-        if not constraint.holds(configuration)
-    ]
+    problems: list[FieldProblem] = []
+    for index, constraint in enumerate(constraints):
+        if constraint.holds(configuration):
+            continue
+        if isinstance(constraint, LinearConstraint):
+            total = constraint.total(configuration)
+            message = f"the sum is {total:.10g}, and must be {constraint.relation} {constraint.bound:.10g}"
+        else:
+            message = f"{listed([f'{name} = {configuration[name]}' for name in constraint.combination])} is forbidden"
+        problems.append(FieldProblem(field=f"constraints.{index}", message=message))
+    return problems
 
 
 def check_guess(space: Mapping[str, Covariate], constraints: Sequence[Constraint]) -> None:
@@ -33,10 +39,3 @@ def check_guess(space: Mapping[str, Covariate], constraints: Sequence[Constraint
                 for problem in problems
             ]
         )
-
-
-def _violation(constraint: Constraint, configuration: Configuration) -> str:
-    if isinstance(constraint, LinearConstraint):
-        total = constraint.total(configuration)
-        return f"the sum is {total:.10g}, and must be {constraint.relation} {constraint.bound:.10g}"
-    return f"{listed([f'{name} = {configuration[name]}' for name in constraint.combination])} is forbidden"

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any, ParamSpec
+from typing import ParamSpec
 from uuid import UUID
 
 from autotune_service.domain.configuration import checked_configuration, checked_fixed
@@ -78,9 +78,10 @@ def _experiment_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
     yield from within("experiment", problems)
     if own.fit_rev > own.data_rev or own.data_rev > own.last_seq:
         yield FieldProblem(field="experiment.data_rev", message="must lie between fit_rev and last_seq")
-    unknown = _unknown_covariate(own.best_predicted.covars if own.best_predicted else {}, newest.covars)
+    predicted = own.best_predicted.covars if own.best_predicted else {}
+    unknown = next((name for name in predicted if name not in newest.covars), None)
     if unknown is not None:
-        message = f"{unknown!r} is not a covariate of this experiment"
+        message = f"{shown(unknown)!r} is not a covariate of this experiment"
         yield FieldProblem(field="experiment.best_predicted.covars", message=message)
 
 
@@ -279,10 +280,6 @@ def _refused(field: str, check: Callable[P, object], *args: P.args, **kwargs: P.
         check(*args, **kwargs)
     except InvalidError as error:
         yield from within(field, error.errors)
-
-
-def _unknown_covariate(covars: Configuration, space: Space) -> Any:
-    return shown(next((name for name in covars if name not in space), None))
 
 
 _CHECKS = (

@@ -35,7 +35,9 @@ def revised(
     Raises:
         InvalidError: With one entry for every change that the runs so far forbid.
     """
-    problems = [*_removed(old, edit), *_backfill_problems(old, edit, responses)]
+    lost = "cannot be removed, because the runs so far have values for it; narrow it instead"
+    problems = [FieldProblem(field=f"covars.{name}", message=lost) for name in old if name not in edit.covars]
+    problems += _backfill_problems(old, edit, responses)
     for name in old.keys() & edit.covars.keys():
         problems += _kept_problems(old, edit.covars, name)
     if edit.constraints is None and not problems:
@@ -81,13 +83,6 @@ def retired_options(
             if dropped:
                 retired.setdefault(name, []).extend(dropped)
     return retired
-
-
-def _removed(old: Mapping[str, Covariate], edit: SpaceEdit) -> Iterator[FieldProblem]:
-    for name in old:
-        if name not in edit.covars:
-            message = "cannot be removed, because the runs so far have values for it; narrow it instead"
-            yield FieldProblem(field=f"covars.{name}", message=message)
 
 
 def _backfill_problems(

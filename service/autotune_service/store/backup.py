@@ -103,9 +103,10 @@ async def restore(url: str, file: Path, say: Say, *, replace: bool = False) -> N
             )
         tools = await find_tools(_major(connection))
     await _require_known(tools, file)
-    ours = [name for name in tables if name in {*metadata.tables, _VERSION_TABLE}]
+    ours = ", ".join(f'public."{name}"' for name in tables if name in {*metadata.tables, _VERSION_TABLE})
+    drop = f"SET lock_timeout = '10s';\nDROP TABLE {ours};\n" if ours else ""
     say(f"Restoring {file} ({_size_of(file)}) with {tools.name} ...")
-    await _load(tools, libpq_environment(url), file, _drop_statement(ours), say)
+    await _load(tools, libpq_environment(url), file, drop, say)
     say("Bringing the tables up to date ...")
     await upgrade(url)
     say("Restored.")
@@ -193,13 +194,6 @@ async def _require_known(tools: Tools, file: Path) -> None:
             f"{file} was written by a newer version of AutoTune: it has revision {found[1]} of the tables, and this "
             f"version knows the revisions up to {known[-1]}. Update AutoTune first"
         )
-
-
-def _drop_statement(tables: Sequence[str]) -> str:
-    if not tables:
-        return ""
-    names = ", ".join(f'public."{name}"' for name in tables)
-    return f"SET lock_timeout = '10s';\nDROP TABLE {names};\n"
 
 
 async def _load(tools: Tools, environment: dict[str, str], file: Path, first: str, say: Say) -> None:

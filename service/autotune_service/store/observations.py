@@ -132,7 +132,11 @@ async def list_observation_versions(work: Work, observation_uuid: UUID) -> list[
         .where(observation_versions.c.observation_uuid == observation_uuid)
         .order_by(observation_versions.c.version)
     )
-    return [_version_of(row) for row in await work.all(query)]
+    names = ("seq", "reason", *_VERSIONED)
+    return [
+        ObservationVersion(**{name: row[name] for name in names}, time_created=row["created_at"])
+        for row in await work.all(query)
+    ]
 
 
 async def get_observation_of(work: Work, suggestion_uuid: UUID, exp_uuid: UUID) -> ObservationRow | None:
@@ -147,11 +151,6 @@ async def get_observation_of(work: Work, suggestion_uuid: UUID, exp_uuid: UUID) 
 def _in_order(selected: sa.Table | sa.Column[Any], exp_uuid: UUID, after: int = 0) -> sa.Select[Any]:
     is_wanted = sa.and_(observations.c.exp_uuid == exp_uuid, observations.c.seq > after)
     return sa.select(selected).where(is_wanted).order_by(observations.c.seq)
-
-
-def _version_of(row: Row) -> ObservationVersion:
-    names = ("seq", "reason", *_VERSIONED)
-    return ObservationVersion(**{name: row[name] for name in names}, time_created=row["created_at"])
 
 
 def _observation_of(row: Row) -> ObservationRow:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from autotune_service.store.database import Work
-from autotune_service.store.statements import Filled, Row, Statement
+from autotune_service.store.statements import Filled, Statement
 from autotune_service.store.tables import requests
 
 _NOW = sa.func.clock_timestamp()
@@ -49,7 +49,7 @@ async def lock_request(work: Work, user_uuid: UUID, key: str) -> bool:
 async def get_request(work: Work, user_uuid: UUID, key: str) -> RequestRow | None:
     """Find a user's request by its key."""
     row = await work.one(_GET(user_uuid=user_uuid, key=key))
-    return None if row is None else _request_of(row)
+    return None if row is None else RequestRow(bytes(row["body_hash"]), row["status"], row["answer"])
 
 
 def insert_request(user_uuid: UUID, key: str, row: RequestRow) -> Filled:
@@ -61,7 +61,3 @@ async def delete_requests(work: Work, older_than: timedelta) -> None:
     """Delete the requests that were stored longer ago than ``older_than``."""
     before = _NOW - sa.cast(older_than, sa.Interval)
     await work.run(sa.delete(requests).where(requests.c.created_at < before))
-
-
-def _request_of(row: Row) -> RequestRow:
-    return RequestRow(bytes(row["body_hash"]), row["status"], row["answer"])

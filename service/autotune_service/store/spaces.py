@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from autotune_service.store.database import Work
 from autotune_service.store.experiments import constraints_of, space_of, stored_constraints, stored_space
-from autotune_service.store.statements import Row, Statement
+from autotune_service.store.statements import Statement
 from autotune_service.store.tables import spaces
 from autotune_wire.base import Configuration
 from autotune_wire.changes import SpaceRevision
@@ -62,16 +62,15 @@ async def add_space(work: Work, row: SpaceRow) -> None:
 
 async def list_spaces(work: Work, exp_uuid: UUID) -> list[SpaceRow]:
     """List the revisions of an experiment's space, oldest first."""
-    return [_space_row_of(row) for row in await work.all(_LIST(exp_uuid=exp_uuid))]
-
-
-def _space_row_of(row: Row) -> SpaceRow:
-    return SpaceRow(
-        exp_uuid=row["exp_uuid"],
-        revision=row["revision"],
-        space=space_of(row["covars"]),
-        constraints=constraints_of(row["constraints"]),
-        backfill=row["backfill"],
-        seq=row["seq"],
-        created_at=row["created_at"],
-    )
+    return [
+        SpaceRow(
+            exp_uuid=row["exp_uuid"],
+            revision=row["revision"],
+            space=space_of(row["covars"]),
+            constraints=constraints_of(row["constraints"]),
+            backfill=row["backfill"],
+            seq=row["seq"],
+            created_at=row["created_at"],
+        )
+        for row in await work.all(_LIST(exp_uuid=exp_uuid))
+    ]
