@@ -4,7 +4,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from autotune_service.compute.messages import Job
-from autotune_service.compute.pool import EngineError, EngineProcess
+from autotune_service.compute.pool import EngineError, EngineProcess, EngineTimeoutError
 from autotune_service.engine.interface import EngineInput, Run
 from autotune_wire.responses import Objective
 from autotune_wire.space import Space
@@ -53,6 +53,12 @@ async def test_process_that_overruns_its_deadline_is_replaced(process):
     with pytest.raises(EngineError, match="did not finish within"):
         await process.work(job(8), 0.001)
     assert (await process.work(job(), 60)).suggestions[0].source == "sobol"
+
+
+async def test_process_that_does_not_start_in_time_is_said_to_be_that(monkeypatch):
+    monkeypatch.setattr("autotune_service.compute.pool._WARM_UP_S", 0.001)
+    with pytest.raises(EngineTimeoutError, match=r"did not start within 0\.001 s"):
+        await EngineProcess().work(job(), 60)
 
 
 async def test_process_that_is_killed_is_replaced(process):

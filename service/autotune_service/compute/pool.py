@@ -36,7 +36,7 @@ class EngineProcess:
         """Start the process if there is none and wait until the engine is loaded.
 
         Raises:
-            TimeoutError: If loading takes longer than two minutes.
+            EngineTimeoutError: If loading takes longer than two minutes.
             OSError: If no process can be started.
             asyncio.IncompleteReadError: If the process ends before it is warm.
         """
@@ -59,9 +59,11 @@ class EngineProcess:
         try:
             async with asyncio.timeout(_WARM_UP_S):
                 await self._receive(self._process)
-        except BaseException:
+        except BaseException as error:
             # Its empty first result, if it still came, would be taken for the result of the first job.
             await self.stop()
+            if isinstance(error, TimeoutError):
+                raise EngineTimeoutError(f"the engine did not start within {_WARM_UP_S:g} s") from None
             raise
 
     async def work(self, job: Job, deadline_s: float) -> Result:

@@ -14,11 +14,10 @@ from autotune_service.engine.arrays import Array
 from autotune_service.engine.importance import importance
 from autotune_service.engine.interface import EngineInput, Insights, Prediction
 from autotune_service.engine.model.surrogate import Surrogate, fit_feasibility, fit_responses, sign_of
-from autotune_service.engine.space.columns import Column
 from autotune_service.engine.space.encoding import Encoding
 from autotune_service.engine.space.region import EmptyRegionError, Region
 from autotune_wire.base import Configuration, Value
-from autotune_wire.responses import Objective, objectives_of, primary_of, thresholds_of
+from autotune_wire.responses import objectives_of, primary_of, thresholds_of
 from autotune_wire.space import CatCovariate
 
 _SLICE_POINTS = 25
@@ -127,17 +126,12 @@ def _left_out(fitted: _Fitted, name: str, surrogate: Surrogate) -> list[Predicti
     known = set(surrogate.index.tolist())
     for i, run in enumerate(runs):
         if name in run.responses and not run.is_failed and i not in known:
-            found[i] = _predicted_measurement(surrogate, fitted.run_rows[i], run.sds.get(name))
+            mean, variance = (values[0] for values in surrogate.process.predict(fitted.run_rows[i : i + 1]))
+            noise = surrogate.process.hyperparameters.noise
+            if name in run.sds:
+                noise = float(surrogate.scale.sd_to_model(np.array([run.sds[name]]))[0]) ** 2
+            found[i] = Prediction(*surrogate.scale.from_model(mean, float(np.sqrt(variance + noise))))
     return found
-
-
-def _predicted_measurement(surrogate: Surrogate, row: Array, sd: float | None) -> Prediction:
-    mean, variance = (values[0] for values in surrogate.process.predict(row[None]))
-    if sd is None:
-        noise = surrogate.process.hyperparameters.noise
-    else:
-        noise = float(surrogate.scale.sd_to_model(np.array([sd]))[0]) ** 2
-    return Prediction(*surrogate.scale.from_model(mean, float(np.sqrt(variance + noise))))
 
 
 def _slices(encoding: Encoding, surrogate: Surrogate, center: Array) -> dict[str, list[tuple[Value, Prediction]]]:
@@ -146,21 +140,15 @@ def _slices(encoding: Encoding, surrogate: Surrogate, center: Array) -> dict[str
     for j, column in enumerate(encoding.columns):
         if column.name not in encoding.decode(center):
             continue
-        places = _slice_places(column)
+        if isinstance(column.covariate, CatCovariate) or (column.is_grid and len(column.grid) <= _SLICE_POINTS):
+            places = column.grid
+        else:
+            places = np.unique(column.snap(np.linspace(0.0, 1.0, _SLICE_POINTS)))
         rows = np.repeat(center[None], len(places), axis=0)
         rows[:, j] = places
         predicted = _predicted(surrogate, encoding.snap(rows))  # a changed value can make other covariates inactive
         slices[column.name] = list(zip(map(column.decode, places.tolist()), predicted, strict=True))
     return slices
-
-
-def _slice_places(column: Column) -> Array:
-    if isinstance(column.covariate, CatCovariate):
-        return column.grid
-    places = np.linspace(0.0, 1.0, _SLICE_POINTS)
-    if column.is_grid and len(column.grid) <= _SLICE_POINTS:
-        return column.grid
-    return np.unique(column.snap(places))
 
 
 def _front(fitted: _Fitted) -> tuple[list[int], float | None, dict[str, float] | None]:
@@ -174,14 +162,11 @@ def _front(fitted: _Fitted) -> tuple[list[int], float | None, dict[str, float] |
     front = [index[k] for k in pareto_indices(values)]
     if len(objectives) < 2:
         return front, None, None
-    reference = _reference(list(objectives.values()), signs, values)
+    references = [objective.reference for objective in objectives.values()]
+    wanted = np.array([np.nan if reference is None else reference for reference in references])
+    reference = np.where(np.isnan(wanted), reference_point(values), signs * wanted)
     named = dict(zip(objectives, (signs * reference).tolist(), strict=True))
     return front, _volume(values, reference), named
-
-
-def _reference(objectives: Sequence[Objective], signs: Array, values: Array) -> Array:
-    wanted = np.array([np.nan if objective.reference is None else objective.reference for objective in objectives])
-    return np.where(np.isnan(wanted), reference_point(values), signs * wanted)
 
 
 def _volume(values: Array, reference: Array) -> float | None:

@@ -95,13 +95,15 @@ class _Suggesting:
         seed = crc32(f"{self.given.seed}:{len(self.run_rows)}:{len(self.pending)}".encode())
         rng = np.random.default_rng(seed)
         found = find_best(self._acquisition(rng), self.region, self._best_known(), self.taken, rng)
-        row = found.row[None]
+        covars = self.region.decode(found.row)
+        # Not the row that was found: a later job has the configuration alone, whose row can differ in the last bit.
+        row = self.encoding.encode([covars])
         reason, kind = self._reason(found), self._kind
         self.pending = np.concatenate([self.pending, row])
         self.taken.add(self.encoding.keys(row)[0])
         predictions = {name: surrogate.predict(row)[0] for name, surrogate in self.surrogates.items()}
         value = value_in_units(found.value, kind, [surrogate.scale for surrogate in self._objectives()])
-        return Suggestion(self.region.decode(found.row), "model", reason, predictions, value, kind)
+        return Suggestion(covars, "model", reason, predictions, value, kind)
 
     def _acquisition(self, rng: np.random.Generator) -> SumOfLogs:
         log_probabilities = self._log_probabilities()

@@ -1,6 +1,6 @@
 """The acquisition function for several objectives: the expected hypervolume improvement."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -245,23 +245,20 @@ def _reference(scene: FrontScene, rng: np.random.Generator) -> Array:
     """Return the reference point on the models' scales, shape (m,): the user's value for an objective, else inferred.
 
     The reference point is inferred from the acceptable runs and from the rows where each objective is predicted to be
-    best. From the runs alone it would be too high as long as no run is near the ends of the front: improvements at
-    these ends would not count.
+    best and is likely to be acceptable. From the runs alone it would be too high as long as no run is near the ends of
+    the front: improvements at these ends would not count.
     """
-    known = scene.expected[scene.is_acceptable] if scene.is_acceptable.any() else scene.expected
-    ends = np.concatenate(list(_ends(scene, rng)))
+    best_rows = []
+    for process, expected in zip(scene.processes, scene.expected.T, strict=True):
+        runs = scene.rows[np.argsort(-expected, kind="stable")]
+        acquisition = SumOfLogs([PredictedMean(process), *scene.log_probabilities])
+        best_rows.append(find_best(acquisition, scene.region, runs, set(), rng).row)
+    ends = np.stack(best_rows)
     at_ends = np.stack([process.expect(ends) for process in scene.processes], axis=1)
+    known = scene.expected[scene.is_acceptable] if scene.is_acceptable.any() else scene.expected
     reference = reference_point(np.concatenate([known, at_ends]))
     for k, name in enumerate(scene.objectives):
         response = scene.responses[name]
         if isinstance(response, Objective) and response.reference is not None:
             reference[k] = scene.surrogates[name].scale.to_model(np.array([response.reference]))[0]
     return reference
-
-
-def _ends(scene: FrontScene, rng: np.random.Generator) -> Iterator[Array]:
-    """Find for each objective the row, shape (1, d), of the best prediction that is likely to be acceptable."""
-    for process, expected in zip(scene.processes, scene.expected.T, strict=True):
-        known = scene.rows[np.argsort(-expected, kind="stable")]
-        acquisition = SumOfLogs([PredictedMean(process), *scene.log_probabilities])
-        yield find_best(acquisition, scene.region, known, set(), rng).row[None]

@@ -59,20 +59,18 @@ def choose(session: Session, columns: Columns, taken: Taken, seed: int) -> Choic
     wanted = columns.decode(session.ask())
     if wanted not in taken:
         return _best(session.acquisition, columns, [wanted], "")
-    free = [configuration for configuration in _candidates(columns, seed) if configuration not in taken]
+    count = columns.n_configurations
+    if count is not None and count <= _ENUMERATED_CONFIGURATIONS:
+        candidates = list(columns.all_configurations())
+    else:
+        rows = draw_sobol_samples(columns.bounds, n=_SPARE_CANDIDATES, q=1, seed=seed).squeeze(-2)
+        candidates = [columns.decode(row) for row in rows]
+    free = [configuration for configuration in candidates if configuration not in taken]
     if not free:
         note = "every configuration was tried or is pending, so this one is suggested again"
         return _best(session.acquisition, columns, [wanted], note)
     note = "greattunes' first choice was tried or is near a pending one, so this is the best other configuration"
     return _best(session.acquisition, columns, free, note)
-
-
-def _candidates(columns: Columns, seed: int) -> list[Configuration]:
-    count = columns.n_configurations
-    if count is not None and count <= _ENUMERATED_CONFIGURATIONS:
-        return list(columns.all_configurations())
-    rows = draw_sobol_samples(columns.bounds, n=_SPARE_CANDIDATES, q=1, seed=seed).squeeze(-2)
-    return [columns.decode(row) for row in rows]
 
 
 def _best(acquisition: AcquisitionFunction, columns: Columns, candidates: list[Configuration], note: str) -> Choice:

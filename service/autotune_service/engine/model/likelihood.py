@@ -152,7 +152,6 @@ class LogPosterior:
         Args:
             near: The hyperparameters of nearly the same data, to start from instead.
         """
-        starts = self._starts() if near is None else [self._logs(near)]
         bounds = list(zip(self.location - _REACH * self.scale, self.location + _REACH * self.scale, strict=True))
         found = [
             minimize(
@@ -163,17 +162,16 @@ class LogPosterior:
                 bounds=bounds,
                 options={"maxiter": _MAX_ITERATIONS, "ftol": 1e-6, "gtol": 1e-3},
             )
-            for start in starts
+            for start in self._starts(near)
         ]
         best = min(found, key=lambda result: float(result.fun))
         logs = np.exp(best.x)
         return Hyperparameters(logs[:-2], float(logs[-2]), float(logs[-1]))
 
-    def _logs(self, known: Hyperparameters) -> Array:
-        noise = max(known.noise, self.prior.noise_floor)  # the known noise can be 0, and has no logarithm then
-        return np.asarray(np.log(np.append(known.precisions, [known.variance, noise])))
-
-    def _starts(self) -> list[Array]:
+    def _starts(self, near: Hyperparameters | None) -> list[Array]:
+        if near is not None:
+            noise = max(near.noise, self.prior.noise_floor)  # the known noise can be 0, and has no logarithm then
+            return [np.log(np.append(near.precisions, [near.variance, noise]))]
         smooth = self.location
         rough = smooth.copy()  # short length scales and some noise: the other explanation of wiggly data
         rough[:-2] += 1.5

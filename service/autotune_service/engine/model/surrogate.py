@@ -70,18 +70,13 @@ def _fit_response(
     sds = np.array([runs[i].sds.get(name, np.nan) for i in index], dtype=np.float64)
     noises = scale.sd_to_model(sds) ** 2
     rows = run_rows[index]
-    merits = _merits(response, targets, scale)
+    merits = targets
+    if not isinstance(response, Objective):  # of a threshold the runs near its bound count most
+        merits = -np.abs(targets - scale.to_model(np.array([response.bound])))
     kept = representatives(rows, merits, MAX_CONDITIONED, is_code)
     subset = representatives(rows[kept], merits[kept], n_fitted, is_code)
     data = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes(), is_code.tobytes(), subset.tobytes())
     return Surrogate(_fit(given.model_type, *data), scale, index[kept])
-
-
-def _merits(response: Response, targets: Array, scale: ResponseScale) -> Array:
-    """Return each run's merit: the value of an objective; for a threshold the nearer to its bound, the higher."""
-    if isinstance(response, Objective):
-        return targets
-    return -np.abs(targets - scale.to_model(np.array([response.bound])))
 
 
 @lru_cache(maxsize=MAX_RESPONSES)

@@ -1,7 +1,7 @@
 """One covariate as one column of numbers, and back."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -63,8 +63,13 @@ class Column:
     @cached_property
     def grid(self) -> NDArray[np.float64]:
         """The places of all settings, in order; defined only where ``is_grid``."""
-        assert self.covariate.n_values is not None
-        return np.array([self.encode(self._setting(index)) for index in range(self.covariate.n_values)])
+        covariate = self.covariate
+        n = covariate.n_values
+        assert n is not None
+        settings: Iterable[Value] = (
+            covariate.options if isinstance(covariate, CatCovariate) else map(covariate.value_at, range(n))
+        )
+        return np.array([self.encode(setting) for setting in settings])
 
     def encode(self, value: Value) -> float:
         """Map a value to its place."""
@@ -141,10 +146,6 @@ class Column:
         assert not isinstance(self.covariate, CatCovariate)
         low, high = float(self.covariate.min), float(self.covariate.max)
         return (math.log(low), math.log(high)) if self.is_log else (low, high)
-
-    def _setting(self, index: int) -> Value:
-        covariate = self.covariate
-        return covariate.options[index] if isinstance(covariate, CatCovariate) else covariate.value_at(index)
 
 
 def columns_of(space: Mapping[str, Covariate], retired: Mapping[str, Sequence[Value]]) -> list[Column]:

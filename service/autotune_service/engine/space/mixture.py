@@ -70,8 +70,11 @@ class Mixture:
             Arrays of shape (m,) and (m, len(columns)).
         """
         values = self.values(row[None])[0]
-        spans = np.array([self._span(j) * (values[j] if self.columns[j].is_log else 1.0) for j in columns])
-        return self.weights @ values, self.weights[:, list(columns)] * spans
+        by_place = np.empty(len(columns))
+        for k, j in enumerate(columns):
+            low, high = self.columns[j].ends
+            by_place[k] = (high - low) * (values[j] if self.columns[j].is_log else 1.0)
+        return self.weights @ values, self.weights[:, list(columns)] * by_place
 
     def repaired(self, rows: Array) -> Array:
         """Move continuous numbers of rows as little as possible to meet the constraints; some rows may still fail."""
@@ -129,7 +132,3 @@ class Mixture:
             last = covariate.max if n is None else covariate.value_at(n - 1)
             least[j], most[j] = (at[j], at[j]) if j in self.fixed else (covariate.min, last)
         return least, most
-
-    def _span(self, j: int) -> float:
-        low, high = self.columns[j].ends
-        return high - low

@@ -1,6 +1,5 @@
 """Random walks inside linear constraints: moves from corners that keep equalities and move whole numbers by steps."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -180,19 +179,16 @@ class Walk:
     @cached_property
     def _whole_directions(self) -> Array:
         """Moves by whole steps that keep every equality, shape (k, d): of one number, or of one against another."""
-        found = list(self._whole_moves())
-        return np.array(found).reshape(len(found), len(self._spans))
-
-    def _whole_moves(self) -> Iterator[Array]:
         alone = {j: self._compensated(self._step(j)) for j in self._mixture.stepped}
-        yield from (move for move in alone.values() if move is not None)
+        moves = [move for move in alone.values() if move is not None]
         dependent = [j for j, move in alone.items() if move is None]
         for i, j in ((i, j) for i in dependent for j in dependent if i < j):
             ratio = self._ratio(i, j)
             if ratio is not None:
                 move = self._compensated(ratio.denominator * self._step(i) + ratio.numerator * self._step(j))
                 if move is not None:
-                    yield move
+                    moves.append(move)
+        return np.array(moves).reshape(len(moves), len(self._spans))
 
     def _step(self, j: int) -> Array:
         covariate = self._mixture.columns[j].covariate

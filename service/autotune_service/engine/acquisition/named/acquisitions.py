@@ -66,7 +66,9 @@ def acquisition_by_name(name: AcqFunc, scene: Scene, log_probabilities: list[Acq
     with undisturbed(scene.seed):
         acquisition: Acquisition = TorchAcquisition(_BUILDERS[name](_with_few_pending(name, scene)))
     if log_probabilities and is_level(KINDS[name]):
-        acquisition = LogAbove(acquisition, _floor(scene))
+        means, variances = scene.process.predict(np.concatenate([scene.process.rows, scene.drawn_rows()]))
+        floor = float((means - _HOPELESS_SDS * np.sqrt(variances)).min())
+        acquisition = LogAbove(acquisition, floor)
     return [acquisition, *log_probabilities]
 
 
@@ -79,12 +81,6 @@ def _with_few_pending(name: AcqFunc, scene: Scene) -> Scene:
     n_predicted = max(len(scene.pending) - n_joint, 0)
     process = conditioned_on_predictions(scene.process, scene.pending[:n_predicted])
     return replace(scene, process=process, pending=scene.pending[n_predicted:])
-
-
-def _floor(scene: Scene) -> float:
-    """Return the lowest mean less ``_HOPELESS_SDS`` standard deviations, over the runs and rows of the region."""
-    means, variances = scene.process.predict(np.concatenate([scene.process.rows, scene.drawn_rows()]))
-    return float((means - _HOPELESS_SDS * np.sqrt(variances)).min())
 
 
 def _posterior_mean(scene: Scene) -> AcquisitionFunction:

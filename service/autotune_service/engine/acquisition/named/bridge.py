@@ -124,19 +124,15 @@ class _Posterior:
 
     def _kernel(self, a: Tensor, b: Tensor) -> Tensor:
         """Compute the prior covariance, shape (..., n, m), between rows (..., n, d) and (..., m, d)."""
-        squares = self._squares(a[..., self._numbers] * self._roots, b[..., self._numbers] * self._roots)
+        scaled_a, scaled_b = a[..., self._numbers] * self._roots, b[..., self._numbers] * self._roots
+        products = scaled_a @ scaled_b.mT
+        sums = scaled_a.square().sum(dim=-1).unsqueeze(-1) + scaled_b.square().sum(dim=-1).unsqueeze(-2)
+        squares = (sums - 2.0 * products).clamp_min(0.0)
         for j in self._codes:
             differ = a[..., j].detach().unsqueeze(-1) != b[..., j].unsqueeze(-2)
             squares = squares + float(self._precisions[j]) * differ
-        scaled = _SQRT5 * squares.clamp_min(_LEAST_SQUARE).sqrt()
-        return self._variance * (1.0 + scaled + (5.0 / 3.0) * squares) * torch.exp(-scaled)
-
-    @staticmethod
-    def _squares(a: Tensor, b: Tensor) -> Tensor:
-        """Compute the squared distances, shape (..., n, m), between rows (..., n, d) and (..., m, d)."""
-        products = a @ b.mT
-        sums = a.square().sum(dim=-1).unsqueeze(-1) + b.square().sum(dim=-1).unsqueeze(-2)
-        return (sums - 2.0 * products).clamp_min(0.0)
+        distances = _SQRT5 * squares.clamp_min(_LEAST_SQUARE).sqrt()
+        return self._variance * (1.0 + distances + (5.0 / 3.0) * squares) * torch.exp(-distances)
 
 
 class TorchAcquisition:

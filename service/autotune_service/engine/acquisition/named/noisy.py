@@ -26,7 +26,12 @@ def noisy_improvement(process: GaussianProcess, pending: Array, rng: np.random.G
     """
     kept = representatives(process.rows, process.targets, _MAX_BASELINE, process.is_code)
     rows = np.unique(np.concatenate([process.rows[kept], pending]), axis=0)
-    return improvement_over(process, rows, _drawn(process, rows, rng))
+    means, covariance = process.joint(rows)
+    roots, vectors = np.linalg.eigh(covariance)
+    half = rng.normal(size=(len(rows), _ALTERNATIVES // 2))
+    normal = np.concatenate([half, -half], axis=1)  # antithetic: their mean is the mean
+    values = means[:, None] + (vectors * np.sqrt(np.maximum(roots, 0.0))) @ normal
+    return improvement_over(process, rows, values)
 
 
 def improvement_over(process: GaussianProcess, rows: Array, values: Array) -> LogExpectedImprovement:
@@ -34,12 +39,3 @@ def improvement_over(process: GaussianProcess, rows: Array, values: Array) -> Lo
     noises = np.full(len(rows), _NOISELESS)
     noiseless = GaussianProcess(rows, values, noises, process.hyperparameters, process.is_code, mean=process.mean)
     return LogExpectedImprovement(noiseless, values.max(axis=0))
-
-
-def _drawn(process: GaussianProcess, rows: Array, rng: np.random.Generator) -> Array:
-    """Draw k alternatives of the noiseless values at m rows from the joint posterior, shape (m, k)."""
-    means, covariance = process.joint(rows)
-    roots, vectors = np.linalg.eigh(covariance)
-    half = rng.normal(size=(len(rows), _ALTERNATIVES // 2))
-    normal = np.concatenate([half, -half], axis=1)  # antithetic: their mean is the mean
-    return np.asarray(means[:, None] + (vectors * np.sqrt(np.maximum(roots, 0.0))) @ normal)
