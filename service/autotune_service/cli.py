@@ -107,14 +107,12 @@ def _settings(**options: Any) -> Settings:
         settings = load_settings(**options)
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
-    configure_logs(settings.log_level, is_json=_is_json(settings))
+    if settings.log_format is None:
+        is_json = settings.mode == "prod" or not sys.stderr.isatty()
+    else:
+        is_json = settings.log_format == "json"
+    configure_logs(settings.log_level, is_json=is_json)
     return settings
-
-
-def _is_json(settings: Settings) -> bool:
-    if settings.log_format is not None:
-        return settings.log_format == "json"
-    return settings.mode == "prod" or not sys.stderr.isatty()
 
 
 def _event_loop() -> Callable[[Coroutine[Any, Any, None]], None]:

@@ -137,16 +137,12 @@ def load_settings(**options: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
-        raise SettingsError("\n".join(_lines(error))) from None
-
-
-def _lines(error: ValidationError) -> list[str]:
-    lines = []
-    for problem in field_problems(error):
-        if not problem.field:
-            lines.append(problem.message)
-            continue
-        is_secret = problem.field in {"secret", "database_url"}
-        given = "" if is_secret else f" is {problem.value!r}:"
-        lines.append(f"AUTOTUNE_{problem.field.upper()}{given} {problem.message}")
-    return lines
+        lines = []
+        for problem in field_problems(error):
+            if not problem.field:
+                lines.append(problem.message)
+                continue
+            is_secret = problem.field in {"secret", "database_url"}
+            given = "" if is_secret else f" is {problem.value!r}:"
+            lines.append(f"AUTOTUNE_{problem.field.upper()}{given} {problem.message}")
+        raise SettingsError("\n".join(lines)) from None

@@ -78,14 +78,11 @@ class Tail:
             if self._frames and frames[0].seq != self._frames[-1].seq + 1:
                 self._frames.clear()
                 self._n_characters = 0
-            self._keep(frames)
+            self._frames.extend(frames)
+            self._n_characters += sum(len(frame.text) for frame in frames)
+            while self._n_characters > _MAX_CHARACTERS and len(self._frames) > 1:
+                self._n_characters -= len(self._frames.popleft().text)
         return frames
-
-    def _keep(self, frames: Sequence[EventFrame]) -> None:
-        self._frames.extend(frames)
-        self._n_characters += sum(len(frame.text) for frame in frames)
-        while self._n_characters > _MAX_CHARACTERS and len(self._frames) > 1:
-            self._n_characters -= len(self._frames.popleft().text)
 
     def _known(self, seq: int) -> Sequence[EventFrame]:
         if not self._frames or not self._frames[0].seq <= seq + 1 <= self._frames[-1].seq:

@@ -118,13 +118,8 @@ def request_ended(method: str, rule: str, status: int, seconds: float) -> None:
         seconds: The time from the request to the end of its reply.
     """
     _requests.labels(method, rule, str(status)).inc()
-    _request_seconds.labels(method, rule, _outcome_of(status)).observe(seconds)
-
-
-def _outcome_of(status: int) -> RequestOutcome:
-    if status == GONE:
-        return "gone"
-    return _BY_CLASS[status // 100]
+    outcome: RequestOutcome = "gone" if status == GONE else _BY_CLASS[status // 100]
+    _request_seconds.labels(method, rule, outcome).observe(seconds)
 
 
 def websocket_opened() -> None:

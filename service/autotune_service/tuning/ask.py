@@ -160,13 +160,12 @@ async def lease(
     leased = await update_leased(work, uuids, terms.worker, terms.lease_for)
     values = {**(values or {}), "n_open": row.n_open - sum(suggestion.is_counted for suggestion in taken)}
     noted = terms.once.note(suggestion.suggestion_uuid for suggestion in leased)
-    await record(work, row, now, [_leased_event(suggestion) for suggestion in leased], values, *noted)
+    fields = {"suggestion_uuid", "worker", "lease_until"}
+    events: list[NewEvent] = [
+        ("suggestion_leased", suggestion.to_wire().model_dump(mode="json", include=fields)) for suggestion in leased
+    ]
+    await record(work, row, now, events, values, *noted)
     return Asked(leased, now)
-
-
-def _leased_event(suggestion: SuggestionRow) -> NewEvent:
-    data = suggestion.to_wire().model_dump(mode="json", include={"suggestion_uuid", "worker", "lease_until"})
-    return "suggestion_leased", data
 
 
 def _open(pending: list[SuggestionRow]) -> list[SuggestionRow]:

@@ -47,7 +47,10 @@ async def renew(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Renew, once
         await get_experiment(work, exp_uuid, user_uuid)
         await update_lease(work, exp_uuid, body.suggestion_uuids, body.worker, timedelta(seconds=body.lease_s))
         found = await list_suggestions(work, exp_uuid, body.suggestion_uuids)
-        _require_known(exp_uuid, body.suggestion_uuids, found)
+        known = {suggestion.suggestion_uuid for suggestion in found}
+        unknown = [(f"suggestion_uuids.{i}", uuid) for i, uuid in enumerate(body.suggestion_uuids) if uuid not in known]
+        if unknown:
+            raise _unknown(exp_uuid, unknown)
         lost = [
             suggestion.suggestion_uuid
             for suggestion in found
@@ -129,14 +132,13 @@ async def _expire(store: Store, exp_uuid: UUID) -> int:
         await update_reopened(work, [suggestion.suggestion_uuid for suggestion in again])
         ended = [suggestion.suggestion_uuid for suggestion in expired if suggestion not in again]
         values = {"n_open": row.n_open + sum(suggestion.fixed_key is None for suggestion in again)}
-        events = [_expired_event(suggestion, is_open=suggestion in again) for suggestion in expired]
+        events: list[NewEvent] = []
+        for suggestion in expired:
+            uuid, state = str(suggestion.suggestion_uuid), OPEN if suggestion in again else EXPIRED
+            data = {"suggestion_uuid": uuid, "worker": suggestion.lease_by, "state": state}
+            events.append(("suggestion_expired", data))
         await record(work, row, now, events, values, set_state(ended, EXPIRED))
     return len(expired)
-
-
-def _expired_event(suggestion: SuggestionRow, *, is_open: bool) -> NewEvent:
-    uuid, state = str(suggestion.suggestion_uuid), OPEN if is_open else EXPIRED
-    return "suggestion_expired", {"suggestion_uuid": uuid, "worker": suggestion.lease_by, "state": state}
 
 
 def _require_pending(suggestion: SuggestionRow) -> None:
@@ -148,13 +150,6 @@ def _require_pending(suggestion: SuggestionRow) -> None:
         raise NotPendingError(
             f"suggestion {suggestion.suggestion_uuid} is {suggestion.state}: it cannot be abandoned any more"
         )
-
-
-def _require_known(exp_uuid: UUID, wanted: Sequence[UUID], found: Sequence[SuggestionRow]) -> None:
-    known = {suggestion.suggestion_uuid for suggestion in found}
-    unknown = [(f"suggestion_uuids.{i}", uuid) for i, uuid in enumerate(wanted) if uuid not in known]
-    if unknown:
-        raise _unknown(exp_uuid, unknown)
 
 
 def _unknown(exp_uuid: UUID, fields: Sequence[tuple[str, UUID]]) -> InvalidError:

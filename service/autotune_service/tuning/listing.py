@@ -29,7 +29,10 @@ class Listing:
         async with store.work() as work:
             stamps = await list_stamps(work, user_uuid, before, query.limit + 1)
             page = stamps[: query.limit]
-            shaped = {stamp.exp_uuid: self._known(stamp) for stamp in page}
+            shaped: dict[UUID, bytes | None] = {}
+            for stamp in page:
+                known_stamp, known_text = self._shaped.get(stamp.exp_uuid, (None, None))
+                shaped[stamp.exp_uuid] = known_text if known_stamp == stamp else None
             missing = [exp_uuid for exp_uuid, text in shaped.items() if text is None]
             for stamp, row in await list_stamped(work, user_uuid, missing) if missing else ():
                 text = row.to_wire().model_dump_json().encode()
@@ -39,7 +42,3 @@ class Listing:
         after = str(page[-1].number) if len(stamps) > len(page) else None
         texts = [text for text in shaped.values() if text is not None]
         return b'{"experiments":[' + b",".join(texts) + b'],"next":' + json.dumps(after).encode() + b"}"
-
-    def _known(self, stamp: Stamp) -> bytes | None:
-        known = self._shaped.get(stamp.exp_uuid)
-        return known[1] if known is not None and known[0] == stamp else None

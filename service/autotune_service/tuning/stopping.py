@@ -85,7 +85,10 @@ async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume, on
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_active(row)
         stop = body.stop if "stop" in body.model_fields_set else row.stop
-        _check_rules(row, stop)
+        problems = stop_problems(stop, len(objectives_of(row.responses)))
+        if problems:
+            raise InvalidError.of(problems)
+        check_models(EngineDemand(row.engine, row.acq_func, row.space, row.responses, row.constraints, stop))
         stored = None if stop is None else stop.model_dump(mode="json")
         call_worker(work, exp_uuid)
         values = {"stop": stored, "stopped": None}
@@ -109,10 +112,3 @@ def _stop(found: Fired | None, now: datetime) -> _Stop | None:
         return None
     stopped = Stopped(rule=found.rule, reason=found.reason, at=now).model_dump(mode="json")
     return stopped, ("stop_rule_fired", {"rule": found.rule, "reason": found.reason})
-
-
-def _check_rules(row: ExperimentRow, stop: StopRules | None) -> None:
-    problems = stop_problems(stop, len(objectives_of(row.responses)))
-    if problems:
-        raise InvalidError.of(problems)
-    check_models(EngineDemand(row.engine, row.acq_func, row.space, row.responses, row.constraints, stop))

@@ -123,13 +123,13 @@ class _Added:
         self._observations.append(row.to_wire())
         data = self._observations[-1].model_dump(mode="json")
         self.events.append(("observation_added", {**data, "n_observations": self._n_observations}))
-        if outcome.response is not None and self._is_best(outcome.response, outcome.responses):
+        if (
+            outcome.response is not None
+            and meets_thresholds(self._row.responses, outcome.responses)
+            and is_better(self._row.direction, outcome.response, self._best[1])
+        ):
             self._best = (row.observation_uuid, outcome.response, run.covars)
             self.events.append(best_changed(self._best))
-
-    def _is_best(self, response: float, responses: dict[str, float]) -> bool:
-        row = self._row
-        return meets_thresholds(row.responses, responses) and is_better(row.direction, response, self._best[1])
 
     def values(self) -> dict[str, Any]:
         values = with_new_data(self._row, self._row.data_rev + len(self.rows), self._best)

@@ -53,7 +53,7 @@ def problem_of(error: Exception) -> Problem:
             _log.warning("unavailable: %s", error.detail, exc_info=error.__cause__)
         return Problem(
             title=error.title,
-            status=_status(error),
+            status=next(status for kind, status in _STATUS.items() if isinstance(error, kind)),
             code=error.code,
             detail=error.detail,
             errors=error.errors,
@@ -76,10 +76,6 @@ def _http_problem(error: HTTPException) -> Problem:
         most = request.max_content_length if has_request_context() else current_app.config["MAX_CONTENT_LENGTH"]
         detail = f"a body may have at most {most} bytes"
     return Problem(title=error.name, status=status, code=_HTTP_CODES.get(status, "http_error"), detail=detail)
-
-
-def _status(error: AutotuneError) -> int:
-    return next(status for kind, status in _STATUS.items() if isinstance(error, kind))
 
 
 async def _respond(error: Exception) -> Response:

@@ -72,7 +72,15 @@ class _Exchange:
     def seen_by_send(self, send: ASGISendCallable) -> ASGISendCallable:
         async def sending(event: ASGISendEvent) -> None:
             message: Any = event
-            self._note(message)
+            match message["type"]:
+                case "http.response.start" | "websocket.http.response.start":
+                    self.status = message["status"]
+                case "websocket.accept":
+                    self.is_accepted = True
+                    metrics.websocket_opened()
+                case "websocket.close":
+                    self.status = _REFUSED
+                    self._note_close(message.get("code", 1000))
             if message["type"] in _STARTS:
                 message = {**message, "headers": [*message["headers"], (_ID_HEADER, self.request_id.encode())]}
             await send(message)
@@ -87,17 +95,6 @@ class _Exchange:
             return message  # type: ignore[no-any-return]  # the same event
 
         return receiving
-
-    def _note(self, message: Any) -> None:
-        match message["type"]:
-            case "http.response.start" | "websocket.http.response.start":
-                self.status = message["status"]
-            case "websocket.accept":
-                self.is_accepted = True
-                metrics.websocket_opened()
-            case "websocket.close":
-                self.status = _REFUSED
-                self._note_close(message.get("code", 1000))
 
     def _note_close(self, code: int) -> None:
         if self.code is None:  # the first to close decides; the other side only confirms
@@ -151,7 +148,8 @@ def _report(exchange: _Exchange, traced: Span | None) -> None:
     seconds = exchange.seconds
     if exchange.is_accepted:
         code = _ABNORMAL if exchange.code is None else exchange.code
-        metrics.websocket_closed(str(code) if _is_known(code) else "other")
+        is_known = 1000 <= code <= 1015 or code in _OWN_CODES
+        metrics.websocket_closed(str(code) if is_known else "other")
         fields = {"rule": exchange.rule, "code": code, "seconds": round(seconds, 4)}
         _log.info("websocket closed", extra=fields)
         return
@@ -171,7 +169,3 @@ def _complete_span(traced: Span, exchange: _Exchange) -> None:
         traced.set(exp_uuid=exchange.exp_uuid)
     if exchange.status >= 500:
         traced.fail(str(exchange.status))
-
-
-def _is_known(code: int) -> bool:
-    return 1000 <= code <= 1015 or code in _OWN_CODES

@@ -60,8 +60,11 @@ class Taking:
             waited_for[exp_uuid] -= self._n_missing
             if not waited_for[exp_uuid]:
                 del waited_for[exp_uuid]
-        if not self._taken:
-            await self._take_at_last()
+        if not self._taken:  # the time is over, so a suggestion from older data is good enough now
+            least = await ask.least_data_rev(*self._of[:2], self._asked)
+            if least < self._asked.data_rev and await ask.may_take_more(*self._of, least):
+                n_for_others = waited_for[exp_uuid]
+                self._add(await ask.lease_suggestions(*self._of, least, self._n, self._terms, n_for_others))
 
     async def _take_open(self) -> bool | None:
         exp_uuid, data_rev = self._asked.exp_uuid, self._asked.data_rev
@@ -72,12 +75,6 @@ class Taking:
             waited_for[exp_uuid] -= len(leased.suggestions)
             self._add(leased)
         return None if self._n_missing else True
-
-    async def _take_at_last(self) -> None:
-        least = await ask.least_data_rev(*self._of[:2], self._asked)
-        if least < self._asked.data_rev and await ask.may_take_more(*self._of, least):
-            n_for_others = self._own.waited_for[self._asked.exp_uuid]
-            self._add(await ask.lease_suggestions(*self._of, least, self._n, self._terms, n_for_others))
 
     @property
     def _n_missing(self) -> int:

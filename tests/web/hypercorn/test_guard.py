@@ -57,6 +57,7 @@ Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r
 Sec-WebSocket-Version: 13\r
 \r
 """
+EMPTY_FRAME = b"\x81\x80\x00\x00\x00\x00"  # a text, with the mask that a client must have
 
 
 def app_that_says(*messages):
@@ -70,6 +71,30 @@ def app_that_says(*messages):
         assert (await receive())["type"] == "websocket.disconnect"
 
     return app
+
+
+async def received(app, sent):
+    """What a peer gets up to the end of the connection, which the service ends: the peer says no more."""
+    config, stopping = Config(), asyncio.Event()
+    sock = listening_socket("127.0.0.1", 0)
+    _, port = sock.getsockname()
+    config.bind = [f"fd://{sock.detach()}"]
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(serve(app, config, shutdown_trigger=stopping.wait))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            writer.write(sent)
+            async with asyncio.timeout(20):
+                return await reader.read()
+        finally:
+            writer.close()
+            stopping.set()
+
+
+@pytest.fixture
+def guarded(monkeypatch):
+    monkeypatch.setattr(h11, "WSStream", guard.GuardedStream)
+    monkeypatch.setattr(guard, "_REFUSED_S", 0.1)
 
 
 @pytest.mark.parametrize(
@@ -92,20 +117,17 @@ def app_that_says(*messages):
     ],
     ids=["handshake is refused", "socket is closed"],
 )
-async def test_connection_ends_after_the_last_word_though_its_peer_says_nothing(messages, last_bytes, monkeypatch):
-    monkeypatch.setattr(h11, "WSStream", guard.GuardedStream)
-    monkeypatch.setattr(guard, "_REFUSED_S", 0.1)
-    config, stopping = Config(), asyncio.Event()
-    sock = listening_socket("127.0.0.1", 0)
-    _, port = sock.getsockname()
-    config.bind = [f"fd://{sock.detach()}"]
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(serve(app_that_says(*messages), config, shutdown_trigger=stopping.wait))
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        try:
-            writer.write(HANDSHAKE)
-            async with asyncio.timeout(20):
-                assert last_bytes in await reader.read()  # up to the end of the connection
-        finally:
-            writer.close()
-            stopping.set()
+async def test_connection_ends_after_the_last_word_though_its_peer_says_nothing(guarded, messages, last_bytes):
+    assert last_bytes in await received(app_that_says(*messages), HANDSHAKE)
+
+
+async def test_peer_that_sends_before_its_handshake_is_answered_is_refused_and_the_app_is_told(guarded):
+    has_ended = asyncio.Event()
+
+    async def app(scope, receive, send):
+        await app_that_says()(scope, receive, send)
+        has_ended.set()
+
+    assert (await received(app, HANDSHAKE + EMPTY_FRAME)).startswith(b"HTTP/1.1 400")
+    async with asyncio.timeout(20):
+        await has_ended.wait()

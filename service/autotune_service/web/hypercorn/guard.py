@@ -54,6 +54,9 @@ class GuardedStream(WSStream):
 
     async def handle(self, event: Event) -> None:
         """Take what comes from the peer."""
+        if isinstance(event, Body | Data) and not self.closed and not self.handshake.accepted:
+            await self._refuse_early()
+            return
         if isinstance(event, StreamClosed):
             self._gone.set()
         elif isinstance(event, Body | Data):
@@ -75,6 +78,18 @@ class GuardedStream(WSStream):
                 await self._part()
         elif not self.closed:
             await self.send(Data(stream_id=self.stream_id, data=_frame_of(text, self._bits)))
+
+    async def _refuse_early(self) -> None:
+        """Refuse a peer that sends before its handshake is answered.
+
+        hypercorn answers so too, but keeps the connection and tells the app nothing, so that a handler would wait for
+        ever.
+        """
+        assert self.app_put is not None  # a handshake that waits for its answer has an app
+        self.closed = True
+        await self._send_error_response(400)
+        await self.app_put({"type": "websocket.disconnect", "code": CloseReason.PROTOCOL_ERROR.value})
+        await self.send(StreamClosed(stream_id=self.stream_id))
 
     async def _part(self) -> None:
         """End a connection on which the app has said its last word.
