@@ -3,7 +3,7 @@
 #   VENV=DIR             the virtual environment to make and use (default .venv)
 #   PYTHON=PROGRAM       the Python that makes it, 3.11 or later (default python3)
 #   TORCH_INDEX_URL=URL  the package index to take PyTorch from, to choose a CPU or a CUDA build
-#   CONSTRAINTS=FILE     the versions to install (default constraints.txt); empty for the newest of everything
+#   CONSTRAINTS=FILE     the versions to install (default constraints.txt); empty for the newest, in a new VENV
 #   NOTEBOOK=FILE        what `make run` opens; 0 starts the service alone
 #   PORT=N LAB_PORT=N    where `make run` listens; DATA=DIR where it keeps its data
 
@@ -67,7 +67,7 @@ lint: $(STAMP)  ## check style, types and the direction of imports
 
 clean:  ## remove .venv and every cache and build product
 	test ! -f "$(VENV)/pyvenv.cfg" || rm -rf "$(VENV)"
-	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # PyTorch comes first and alone: an index of PyTorch builds need not hold the rest, and a looser request made later by
@@ -81,7 +81,7 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 		echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt install python3-venv"; exit 1; } >&2
 	@echo "Installing into $(VENV): minutes the first time, PyTorch alone is 0.2 to 3 GB."
 	$(PYTHON) -m venv "$(VENV)"
-	$(PIP_INSTALL) pip
+	$(PIP_INSTALL) --upgrade pip
 	$(PIP_INSTALL) torch $(if $(TORCH_INDEX_URL),--no-deps --index-url "$(TORCH_INDEX_URL)")
 	$(PIP_INSTALL) $(CONSTRAINTS:%=--build-constraint %) --editable '.[greattunes,notebook,service,traces]' $(DEPENDENCY_GROUPS:%=--group %) \
 		$(if $(TORCH_INDEX_URL),--extra-index-url "$(TORCH_INDEX_URL)")

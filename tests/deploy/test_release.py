@@ -27,7 +27,9 @@ def test_workflow_tests_each_python_that_the_package_is_said_to_run_on():
     assert PROJECT["requires-python"] == f">={min(said, key=Version)}"
 
 
-@pytest.mark.parametrize(("name", "job"), [("ci.yml", "pinned"), ("ci.yml", "newest"), ("weekly.yml", "soak")])
+@pytest.mark.parametrize(
+    ("name", "job"), [("ci.yml", "pinned"), ("ci.yml", "newest"), ("weekly.yml", "coverage"), ("weekly.yml", "soak")]
+)
 def test_workflows_run_what_developers_run(name, job):
     commands = [step["run"] for step in workflow(name)["jobs"][job]["steps"] if "run" in step]
     targets = {re.match(r"make (\w+)", command)[1] for command in commands}

@@ -28,7 +28,7 @@ def panel_html(state: PanelState) -> str:
     """Write the panel as HTML."""
     stopped = ""
     if state.stopped and not state.is_closed:
-        stopped = f'<div class="at-trouble">Stopped: {escape(state.stopped)}. To continue, run %autotune resume.</div>'
+        stopped = f'<div class="at-trouble">Stopped: {escape(state.stopped)}. To continue, resume the experiment.</div>'
     trouble = f'<div class="at-trouble">{escape(state.trouble)}</div>' if state.trouble else ""
     return (
         f'{STYLE}<div class="at-panel">{_head(state)}<div class="at-body">'

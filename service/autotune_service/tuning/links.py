@@ -1,6 +1,6 @@
 """Find the suggestion of each run: the suggestion that the run names, or a pending one with its configuration."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from autotune_service.store.database import Work
 from autotune_service.store.experiments import ExperimentRow
 from autotune_service.store.observations import ObservationRow, get_observation_of
 from autotune_service.store.spaces import list_spaces
-from autotune_service.store.suggestions import TOLD, SuggestionRow, list_pending, list_suggestions
+from autotune_service.store.suggestions import TOLD, SuggestionRow, get_suggestion, list_pending, list_suggestions
 from autotune_service.tuning.outcomes import Outcome, beside, outcome_of
 from autotune_service.tuning.snapshot import backfill_of
 from autotune_wire.base import Configuration
@@ -38,7 +38,9 @@ async def link(work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: C
     """
     spaces = await list_spaces(work, row.exp_uuid) if row.space_revision else []
     earlier = [space.space for space in spaces[:-1]]
-    named = await _named(work, row, runs, field_of)
+    uuids = [run.suggestion_uuid for run in runs if run.suggestion_uuid is not None]
+    found = await list_suggestions(work, row.exp_uuid, uuids) if uuids else []
+    named = {suggestion.suggestion_uuid: suggestion for suggestion in found}
     pending = [
         suggestion for suggestion in await list_pending(work, row.exp_uuid) if suggestion.suggestion_uuid not in named
     ]
@@ -53,38 +55,30 @@ async def link(work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: C
             place = next(same, None)
             suggestion = None if place is None else pending.pop(place)
         else:
-            suggestion = named[run.suggestion_uuid]
+            suggestion = await _named(work, row, run.suggestion_uuid, named, beside(field, "suggestion_uuid"))
             added = backfill_of(space for space in spaces if space.seq > suggestion.seq)
             covars = {**backfilled(row.space, covars, added), **covars}
             covars = checked_configuration(row.space, covars, field, earlier=earlier)
+            del named[run.suggestion_uuid]
         linked.append(Linked(covars, outcome, suggestion))
     return linked
 
 
 async def _named(
-    work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: Callable[[int], str]
-) -> dict[UUID, SuggestionRow]:
-    """Find the suggestions that runs name, with one query, and check that each is named once and not told yet."""
-    uuids = [run.suggestion_uuid for run in runs if run.suggestion_uuid is not None]
-    suggestions = await list_suggestions(work, row.exp_uuid, uuids) if uuids else []
-    found = {suggestion.suggestion_uuid: suggestion for suggestion in suggestions}
-    seen: set[UUID] = set()
-    for index, run in enumerate(runs):
-        uuid = run.suggestion_uuid
-        if uuid is None:
-            continue
-        field = beside(field_of(index), "suggestion_uuid")
-        if uuid not in found:
-            message = f"is not a suggestion of experiment {row.exp_uuid}"
-            raise InvalidError.of([FieldProblem(field=field, message=message, value=str(uuid))])
-        if uuid in seen:
-            raise AlreadyToldError(f"suggestion {uuid} is told twice in one request: leave one of the two runs out")
-        if found[uuid].state == TOLD:
-            stored = _stored(await get_observation_of(work, uuid, row.exp_uuid))
-            problem = FieldProblem(field=field, message=f"was told already, with {stored}", value=str(uuid))
-            raise AlreadyToldError(f"suggestion {uuid} was told already, with {stored}", [problem])
-        seen.add(uuid)
-    return found
+    work: Work, row: ExperimentRow, uuid: UUID, named: Mapping[UUID, SuggestionRow], field: str
+) -> SuggestionRow:
+    """Return the suggestion that a run names; ``named`` has those that no run before it has named."""
+    suggestion = named.get(uuid)
+    if suggestion is not None and suggestion.state != TOLD:
+        return suggestion
+    if suggestion is not None:
+        stored = _stored(await get_observation_of(work, uuid, row.exp_uuid))
+        problem = FieldProblem(field=field, message=f"was told already, with {stored}", value=str(uuid))
+        raise AlreadyToldError(f"suggestion {uuid} was told already, with {stored}", [problem])
+    if await get_suggestion(work, row.exp_uuid, uuid) is not None:
+        raise AlreadyToldError(f"suggestion {uuid} is told twice in one request: leave one of the two runs out")
+    message = f"is not a suggestion of experiment {row.exp_uuid}"
+    raise InvalidError.of([FieldProblem(field=field, message=message, value=str(uuid))])
 
 
 def _stored(observation: ObservationRow | None) -> str:

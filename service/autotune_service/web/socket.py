@@ -83,8 +83,8 @@ async def serve_socket(
     user_uuid = await signed_in_on_socket()
     if user_uuid is not None:
         await require(user_uuid)
-    await websocket.accept(headers=headers)
     try:
+        await websocket.accept(headers=headers)
         if user_uuid is None:
             user_uuid = await _user_of_first_frame()
             await require(user_uuid)
@@ -221,7 +221,7 @@ class _Rate:
 
 async def _close(code: int, reason: str) -> None:
     # A peer that reads nothing does not take its farewell either: the kernel ends the connection, see listening_socket.
-    with suppress(TimeoutError):
+    with suppress(TimeoutError, PeerLeftError):
         async with asyncio.timeout(_CLOSE_S):
             await websocket.close(code, reason)
 

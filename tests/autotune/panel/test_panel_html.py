@@ -115,7 +115,7 @@ def test_panel_shows_how_long_the_engine_took():
 def test_panel_shows_the_stop_rule_that_was_met():
     html = panel_html(_lab(stopped="3 runs were told (budget)", waiting={}))
     assert "stopped · maximize" in html
-    assert "Stopped: 3 runs were told (budget). To continue, run %autotune resume." in html
+    assert "Stopped: 3 runs were told (budget). To continue, resume the experiment." in html
     assert "being computed" not in html
 
 
