@@ -6,12 +6,14 @@ Indices below 1000 are for tuning an engine. Indices from 1000 on are for report
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import recipes
+from numpy.typing import NDArray
 from published import PUBLISHED
-from recipes import Draft
+from recipes import CONTEXT, Draft
 from shapes import Rows, Surface
 
 REPORT = 1000
@@ -30,9 +32,50 @@ CLASSES: dict[str, Callable[[np.random.Generator, int], Draft]] = {
     "noisy": recipes.noisy,
     "logscale": recipes.logscale,
     "parallel": recipes.parallel,
+    "contexts": recipes.contexts,
+    "narrowed": recipes.narrowed,
 }
-BUDGETS = {"multimodal20": 100, "highdim": 100}
+BUDGETS = {"multimodal20": 100, "highdim": 100, "contexts": 48}
 WORKERS = {"parallel": 8}
+NEEDS = {"contexts": "fixed", "narrowed": "edit_space"}
+"""What a peer must be able to do for a class: ask with fixed values, or go on in another space."""
+
+
+@dataclass
+class Part:
+    """A region with an optimum of its own; the score of a run is the mean over the parts of its test problem.
+
+    Args:
+        name: What tells the part from others of its test problem; empty if the part is the whole space.
+        contains: Tells which rows belong to the part.
+        pinned: The place that every row of the part has in a column.
+        opt: The best value known; `references.add_references` fills it in.
+        random_median: The median value that random search ends with in this part, by number of observations of the
+            whole run; `references.add_references` fills it in.
+    """
+
+    name: str
+    contains: Callable[[Rows], NDArray[np.bool_]]
+    pinned: dict[int, float] = field(default_factory=dict)
+    opt: float = np.nan
+    random_median: dict[int, float] = field(default_factory=dict)
+
+
+@dataclass
+class Edit:
+    """A change of the space in the course of a run.
+
+    Args:
+        after: The number of configurations that are asked for in the first space.
+        space: The covariates from then on, in wire form.
+        constraints: The constraints from then on, in wire form.
+        contains: Tells which rows lie in that space and meet the constraints.
+    """
+
+    after: int
+    space: dict[str, dict[str, Any]]
+    constraints: list[dict[str, Any]]
+    contains: Callable[[Rows], NDArray[np.bool_]]
 
 
 @dataclass
@@ -49,9 +92,9 @@ class TestProblem:
         workers: How many configurations are out at any time.
         hints: Rows from which a search for the optimum starts.
         is_exact: Whether the first hint is the optimum.
-        opt: The best value known; `references.add_references` fills it in.
-        random_median: The median value that random search ends with, by number of observations;
-            `references.add_references` fills it in.
+        contexts: The values of the covariate `CONTEXT` among which each ask fixes one; their number divides half the
+            budget.
+        edit: The change of the space in the course of a run; None if the space stays as it is.
     """
 
     name: str
@@ -63,8 +106,22 @@ class TestProblem:
     workers: int = 1
     hints: list[Rows] = field(default_factory=list)
     is_exact: bool = False
-    opt: float = np.nan
-    random_median: dict[int, float] = field(default_factory=dict)
+    contexts: list[Any] = field(default_factory=list)
+    edit: Edit | None = None
+    parts: list[Part] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Find the parts: one for each context, or what is left of the space, or all of it."""
+        if self.edit is not None:
+            self.parts = [Part(" narrowed", self.edit.contains)]
+        elif self.contexts:
+            self.parts = [self._part_of(value) for value in self.contexts]
+        else:
+            self.parts = [Part("", lambda rows: np.ones(len(rows), bool))]
+
+    def _part_of(self, value: Any) -> Part:
+        column, place = list(self.space).index(CONTEXT), _place(self.space[CONTEXT], value)
+        return Part(f" at {value}", lambda rows: np.isclose(rows[:, column], place, atol=1e-9), {column: place})
 
     def f(self, configuration: dict[str, Any]) -> float:
         """Return the noiseless value of a configuration."""
@@ -75,9 +132,25 @@ class TestProblem:
         rows = [[_place(c, configuration[name]) for name, c in self.space.items()] for configuration in configurations]
         return np.array(rows, float)
 
-    def is_inside(self, configuration: dict[str, Any]) -> bool:
-        """Return whether a configuration lies in the space."""
-        return all(_is_allowed(c, configuration[name]) for name, c in self.space.items())
+    def is_inside(self, configuration: dict[str, Any], n_asked: int, fixed: dict[str, Any]) -> bool:
+        """Return whether a configuration is allowed for the ask after n others, and has the values it fixes."""
+        is_allowed = all(_is_allowed(c, configuration[name]) for name, c in self.space.items())
+        if not is_allowed or any(configuration[name] != value for name, value in fixed.items()):
+            return False
+        return self.edit is None or n_asked < self.edit.after or bool(self.edit.contains(self.encode([configuration])))
+
+    def part_of(self, configuration: dict[str, Any]) -> int | None:
+        """Return the index of the part to which a configuration belongs, None if it belongs to no part."""
+        row = self.encode([configuration])
+        return next((index for index, part in enumerate(self.parts) if part.contains(row)), None)
+
+    def fixed(self, seed: int) -> list[dict[str, Any]]:
+        """Return the values that each ask of a run fixes: the contexts in rounds, each round in an order of its own."""
+        rng = np.random.default_rng([seed, zlib.crc32(f"{self.name} contexts".encode())])
+        n = len(self.contexts)
+        if not n:
+            return [{}] * self.budget
+        return [{CONTEXT: self.contexts[i]} for _ in range(self.budget // n) for i in rng.permutation(n)]
 
     def snap(self, rows: Rows) -> Rows:
         """Move each row to the nearest row of a configuration."""
@@ -97,6 +170,18 @@ class TestProblem:
                 rows[:, j] = np.floor(rows[:, j] * n_levels) / (1 if self.is_cat(j) else n_levels - 1)
         return rows
 
+    def random_runs(self, rng: np.random.Generator, n: int) -> Rows:
+        """Draw the rows of n runs of random search, one run after the other."""
+        rows = self.sample(rng, n * self.budget)
+        for index, part in enumerate(self.parts):
+            for column, place in part.pinned.items():
+                rows[index :: len(self.parts), column] = place
+        if self.edit is not None:
+            is_later = np.arange(len(rows)) % self.budget >= self.edit.after
+            while (is_wrong := is_later & ~self.edit.contains(rows)).any():
+                rows[is_wrong] = self.sample(rng, int(is_wrong.sum()))
+        return rows
+
     def levels(self) -> list[int]:
         """Count the values of each covariate; a continuous one counts 0."""
         return [_n_levels(covariate) for covariate in self.space.values()]
@@ -112,15 +197,18 @@ def make(cls: str, index: int) -> TestProblem:
     draft = (CLASSES | PUBLISHED)[cls](rng, index)
     scale = 10 ** rng.uniform(-1, 2)
     offset = scale * rng.normal(0, 2)
+    budget = BUDGETS.get(cls, 50)
     test_problem = TestProblem(
         name=f"{cls}-{index}",
         cls=cls,
         space={name: covariate | {"guess": _guess(rng, covariate)} for name, covariate in draft.columns.items()},
         surface=lambda rows: offset + scale * draft.surface(rows),
-        budget=BUDGETS.get(cls, 50),
+        budget=budget,
         workers=WORKERS.get(cls, 1),
         hints=draft.hints,
         is_exact=draft.is_exact,
+        contexts=draft.contexts,
+        edit=_edit(rng, draft, budget),
     )
     if draft.noise:
         seen = test_problem.surface(test_problem.sample(np.random.default_rng(index), 4000))
@@ -134,16 +222,47 @@ def observation_noise(test_problem: TestProblem, seed: int) -> Rows:
     return rng.normal(0, 1, test_problem.budget) * test_problem.noise
 
 
-def score(test_problem: TestProblem, truth: list[float], observed: list[float], n: int | None = None) -> float:
-    """Rate a run after n observations, from -1 to 1: 0 is random search's median, 1 the optimum.
+def score(
+    test_problem: TestProblem,
+    truth: list[float],
+    observed: list[float],
+    parts: list[int | None],
+    n: int | None = None,
+) -> float:
+    """Rate a run after n observations, from -1 to 1: 0 is random search's median, 1 the optimum; the mean over parts.
 
     The true value of the configuration that was observed best counts, so noise can mislead.
+
+    Args:
+        test_problem: The test problem, with the references of its parts.
+        truth: The true value of each configuration, in the order of telling.
+        observed: The values with noise.
+        parts: The index of the part to which each configuration belongs, None for a configuration of no part.
+        n: How many observations count; all if None.
     """
     n = n or test_problem.budget
-    if not truth:
-        return -1.0
-    zero = test_problem.random_median[n]
-    return float(np.clip((truth[int(np.argmax(observed[:n]))] - zero) / (test_problem.opt - zero), -1, 1))
+    scores = []
+    for index, part in enumerate(test_problem.parts):
+        ends = [(y, f) for f, y, at in zip(truth[:n], observed[:n], parts[:n], strict=True) if at == index]
+        if not ends:
+            scores.append(-1.0)
+            continue
+        zero, best = part.random_median[n], max(ends, key=itemgetter(0))[1]
+        scores.append(float(np.clip((best - zero) / (part.opt - zero), -1, 1)))
+    return float(np.mean(scores))
+
+
+def _edit(rng: np.random.Generator, draft: Draft, budget: int) -> Edit | None:
+    """Make the change of the space after a third of the budget, with a guess in what is left."""
+    narrowing = draft.narrowing
+    if narrowing is None:
+        return None
+    columns, is_left = draft.columns | narrowing.columns, False
+    while not is_left:
+        guess = {name: _guess(rng, column) for name, column in columns.items()}
+        is_left = bool(narrowing.is_left(np.array([[_place(draft.columns[name], guess[name]) for name in guess]])))
+    space = {name: column | {"guess": guess[name]} for name, column in columns.items()}
+    return Edit(budget // 3, space, narrowing.constraints, narrowing.is_left)
 
 
 def _n_levels(covariate: dict[str, Any]) -> int:

@@ -12,9 +12,11 @@ except ImportError:
 
 from pydantic import TypeAdapter
 
-from autotune_service.domain.configuration import guess_of
+from autotune_service.domain.configuration import guess_of, is_feasible
+from autotune_service.domain.revision import retired_options
 from autotune_service.engine.interface import EngineInput, Run
 from autotune_service.engine.suggest import suggest
+from autotune_wire.constraints import Constraint
 from autotune_wire.responses import Objective
 from autotune_wire.space import Space
 
@@ -30,25 +32,36 @@ class Peer:
     """
 
     def __init__(self, space: dict[str, Any], seed: int, n_init: int, budget: int, **_: Any) -> None:
-        wire = {name: {"guess": _centre(covariate)} | covariate for name, covariate in space.items()}
-        self.space = TypeAdapter(Space).validate_python(wire)
+        self.space = _read(space)
+        self.former: list[Space] = []
+        self.constraints: list[Constraint] = []
         self.seed = seed
         self.runs: list[Run] = []
         self.out: deque[dict[str, Any]] = deque()
 
-    def ask(self) -> dict[str, Any]:
-        """Return the next configuration; the first is the guess, as in the service."""
-        configuration = self._next() if self.runs or self.out else guess_of(self.space)
+    def ask(self, fixed: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the next configuration; the first is the guess, as in the service, with the values that are fixed."""
+        fixed = fixed or {}
+        configuration = self._next(fixed) if self.runs or self.out else guess_of(self.space) | fixed
         self.out.append(configuration)
         return dict(configuration)
 
-    def _next(self) -> dict[str, Any]:
+    def edit_space(self, space: dict[str, Any], constraints: list[dict[str, Any]]) -> None:
+        """Go on in another space, with other constraints; the runs so far stay as they are."""
+        self.former.append(self.space)
+        self.space = _read(space)
+        self.constraints = TypeAdapter(list[Constraint]).validate_python(constraints)
+
+    def _next(self, fixed: dict[str, Any]) -> dict[str, Any]:
         asked = EngineInput(
             space=self.space,
             responses={"y": Objective(goal="maximize")},
             runs=list(self.runs),
             seed=self.seed,
-            pending=list(self.out),
+            constraints=self.constraints,
+            pending=[covars for covars in self.out if is_feasible(self.space, self.constraints, covars)],
+            fixed=fixed,
+            retired=retired_options(self.space, self.former),
             n=1,
         )
         return suggest(asked)[0].covars
@@ -56,6 +69,11 @@ class Peer:
     def tell(self, x: dict[str, Any], y: float) -> None:
         """Take the value of the configuration that has been out longest."""
         self.runs.append(Run(self.out.popleft(), {"y": float(y)}))
+
+
+def _read(space: dict[str, Any]) -> Space:
+    wire = {name: {"guess": _centre(covariate)} | covariate for name, covariate in space.items()}
+    return TypeAdapter(Space).validate_python(wire)
 
 
 def _centre(covariate: dict[str, Any]) -> Any:

@@ -1,11 +1,31 @@
 """One maker for each class of test problems; each draws the covariates and a surface over them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import shapes
+from numpy.typing import NDArray
 from shapes import Rows, Surface
+
+CONTEXT = "context"
+"""The name of the covariate that has the role ``context``."""
+
+
+@dataclass
+class Narrowing:
+    """What is taken from the space in the course of a run.
+
+    Args:
+        is_left: Tells which rows remain in the space.
+        columns: The covariates that change, as they are afterwards.
+        constraints: The constraints that are added, in wire form.
+    """
+
+    is_left: Callable[[Rows], NDArray[np.bool_]]
+    columns: dict[str, dict[str, Any]] = field(default_factory=dict)
+    constraints: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass
@@ -18,6 +38,8 @@ class Draft:
         hints: Rows that are good.
         is_exact: Whether the first hint is the optimum.
         noise: Standard deviation of an observation, as a share of the surface's range.
+        contexts: The values of the covariate `CONTEXT` among which each ask fixes one.
+        narrowing: How the space is narrowed; None if it stays as it is.
     """
 
     columns: dict[str, dict[str, Any]]
@@ -25,6 +47,8 @@ class Draft:
     hints: list[Rows] = field(default_factory=list)
     is_exact: bool = False
     noise: float = 0.0
+    contexts: list[Any] = field(default_factory=list)
+    narrowing: Narrowing | None = None
 
 
 def _cont(rng: np.random.Generator) -> dict[str, Any]:
@@ -199,10 +223,95 @@ def parallel(rng: np.random.Generator, index: int) -> Draft:
     return mixed(rng, index) if index % 2 else smooth(rng, index)
 
 
+def contexts(rng: np.random.Generator, index: int) -> Draft:
+    """Draw a smooth surface for each of two to four contexts, at levels so far apart that none reaches another.
+
+    The context is an option at even indices, a number at odd ones. The nearer two contexts are, the more their surfaces
+    have the same shape.
+    """
+    d, n = int(rng.integers(2, 6)), int(rng.integers(2, 5))
+    places = (np.arange(n) + rng.uniform(0.2, 0.8, n)) / n
+    path = shapes.with_trend(rng, d + 1, shapes.gp_path(rng, d + 1, (0.3, 1.5)))
+    apart = rng.uniform(1.5, 4) * rng.choice([-1, 1]) * _spread(rng, path, d, places)
+    if index % 2:
+        context = _cont(rng)
+        slope = apart / np.diff(places).min()
+        values = [float(f"{context['min'] + place * (context['max'] - context['min']):.6g}") for place in places]
+        draft = Draft(_box(rng, d), lambda rows: path(rows) + slope * rows[:, d], contexts=values)
+    else:
+        places, levels = rng.permutation(places), apart * rng.permutation(n)
+        context = _cat(n)
+
+        def surface(rows: Rows) -> Rows:
+            options = rows[:, d].astype(int)
+            return path(np.column_stack([rows[:, :d], places[options]])) + levels[options]
+
+        draft = Draft(_box(rng, d), surface, contexts=context["options"])
+    draft.columns[CONTEXT] = context | {"role": "context"}
+    return _shuffled(rng, draft)
+
+
+def narrowed(rng: np.random.Generator, index: int) -> Draft:
+    """Draw a smooth surface with a ridge above all the rest, and take the ridge from the space.
+
+    It is taken by an option, by a range or by a linear constraint, in turn with the index.
+    """
+    d = int(rng.integers(2, 6))
+    if index % 3 == 0:
+        return _shuffled(rng, _without_options(rng, d))
+    columns, path = _box(rng, d), shapes.with_trend(rng, d, shapes.gp_path(rng, d))
+    n_used = 1 if index % 3 == 1 else int(rng.integers(2, min(d, 4) + 1))
+    along = np.zeros(d)
+    along[rng.permutation(d)[:n_used]] = rng.uniform(0.3, 1, n_used) * rng.choice([-1, 1], n_used)
+    u = rng.random((4000, d))
+    cut, top = np.quantile(u @ along, [rng.uniform(0.4, 0.7), 0.95])
+    height = rng.uniform(1.5, 3) * np.ptp(path(u))
+    widths = {name: column["max"] - column["min"] for name, column in columns.items()}
+    narrowing = Narrowing(lambda rows: rows @ along <= cut + 1e-7)
+    if n_used == 1:
+        (name, weight), *_ = [(name, weight) for name, weight in zip(columns, along, strict=True) if weight]
+        end = columns[name]["min"] + float(cut / weight) * widths[name]
+        narrowing.columns[name] = columns[name] | {"max" if weight > 0 else "min": end}
+    else:
+        weights = {name: float(w) / widths[name] for name, w in zip(columns, along, strict=True) if w}
+        bound = float(cut) + sum(weight * columns[name]["min"] for name, weight in weights.items())
+        narrowing.constraints.append({"ctype": "linear", "weights": weights, "relation": "<=", "bound": bound})
+
+    def surface(rows: Rows) -> Rows:
+        return path(rows) + height * np.exp(-2 * ((rows @ along - top) / (top - cut)) ** 2)
+
+    return Draft(columns, surface, narrowing=narrowing)
+
+
+def _without_options(rng: np.random.Generator, d: int) -> Draft:
+    """Draw a smooth surface for each of three to five options, and take the options that are above all the rest."""
+    n = int(rng.integers(3, 6))
+    n_left = int(rng.integers(2, n))
+    path, places = shapes.with_trend(rng, d + 1, shapes.gp_path(rng, d + 1, (0.3, 1.5))), rng.random(n)
+    height, options = rng.uniform(1.5, 3) * _spread(rng, path, d, places), _cat(n)["options"]
+    is_kept = rng.permutation(n) < n_left
+
+    def surface(rows: Rows) -> Rows:
+        chosen = rows[:, d].astype(int)
+        return path(np.column_stack([rows[:, :d], places[chosen]])) + height * ~is_kept[chosen]
+
+    kept = [option for option, is_option_kept in zip(options, is_kept, strict=True) if is_option_kept]
+    narrowing = Narrowing(lambda rows: is_kept[rows[:, d].astype(int)], {"c0": {"vtype": "cat", "options": kept}})
+    return Draft(_box(rng, d) | {"c0": _cat(n)}, surface, narrowing=narrowing)
+
+
+def _spread(rng: np.random.Generator, path: Surface, d: int, places: Rows) -> float:
+    """Measure the range of a path over d inputs and an input that has some places only."""
+    return float(np.ptp(path(np.column_stack([rng.random((4000, d)), rng.choice(places, 4000)]))))
+
+
 def _shuffled(rng: np.random.Generator, draft: Draft) -> Draft:
     order = rng.permutation(len(draft.columns))
     names, back, surface = list(draft.columns), np.argsort(order), draft.surface
     draft.columns = {names[j]: draft.columns[names[j]] for j in order}
     draft.hints = [hint[order] for hint in draft.hints]
     draft.surface = lambda rows: surface(rows[:, back])
+    if draft.narrowing is not None:
+        is_left = draft.narrowing.is_left
+        draft.narrowing.is_left = lambda rows: is_left(rows[:, back])
     return draft

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from functions import TestProblem
+from functions import Part, TestProblem
 from shapes import Rows
 
 FILE = Path(__file__).with_name("references.json")
@@ -23,54 +23,62 @@ N_STEPS_MANY, N_SEARCHES_MANY = 3000, 4
 
 
 def add_references(test_problems: list[TestProblem]) -> None:
-    """Fill in `opt` and `random_median`: read them from the file, or compute them and write them there."""
+    """Fill in `opt` and `random_median` of each part: read them from the file, or compute them and write them there."""
     known, added = _read(), {}
     for test_problem in test_problems:
         mark = float(f"{test_problem.surface(test_problem.sample(np.random.default_rng(1), 1))[0]:.6g}")
-        entry = known.get(test_problem.name)
-        if entry is None or not np.isclose(entry["mark"], mark, rtol=1e-4):
-            entry = {"mark": mark, "opt": best_value(test_problem), "random": random_medians(test_problem)}
-            added[test_problem.name] = entry
-        test_problem.opt = entry["opt"]
-        test_problem.random_median = {int(n): value for n, value in entry["random"].items()}
+        for part in test_problem.parts:
+            entry = known.get(test_problem.name + part.name)
+            if entry is None or not np.isclose(entry["mark"], mark, rtol=1e-4):
+                opt, medians = best_value(test_problem, part), random_medians(test_problem, part)
+                entry = {"mark": mark, "opt": opt, "random": medians}
+                added[test_problem.name + part.name] = entry
+            part.opt = entry["opt"]
+            part.random_median = {int(n): value for n, value in entry["random"].items()}
     if added:
         known = _read() | added  # another process may have added its own meanwhile
         lines = [f"{json.dumps(name)}: {json.dumps(known[name])}" for name in sorted(known)]
-        part = FILE.with_suffix(f".{os.getpid()}")
-        part.write_text("{\n" + ",\n".join(lines) + "\n}\n")
-        part.replace(FILE)
+        written = FILE.with_suffix(f".{os.getpid()}")
+        written.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+        written.replace(FILE)
 
 
-def random_medians(test_problem: TestProblem) -> dict[str, float]:
-    """Estimate the median true value that random search ends with, after half and after all of the budget."""
+def random_medians(test_problem: TestProblem, part: Part) -> dict[str, float]:
+    """Estimate the median true value that random search ends with in a part, after half and after all of the budget."""
     rng = np.random.default_rng(2)
-    truth = test_problem.surface(test_problem.sample(rng, N_REPEATS * test_problem.budget)).reshape(
-        N_REPEATS, test_problem.budget
-    )
+    rows = test_problem.random_runs(rng, N_REPEATS)
+    truth = test_problem.surface(rows).reshape(N_REPEATS, test_problem.budget)
     observed = truth + rng.normal(0, 1, truth.shape) * test_problem.noise
+    observed[~part.contains(rows).reshape(truth.shape)] = -np.inf
     marks = (test_problem.budget // 2, test_problem.budget)
     return {str(n): _median_at(truth[:, :n], observed[:, :n]) for n in marks}
 
 
-def best_value(test_problem: TestProblem) -> float:
-    """Return the optimum where the construction gives it, else search for it for a second or more."""
+def best_value(test_problem: TestProblem, part: Part) -> float:
+    """Return the optimum of a part where the construction gives it, else search for it for a second or more."""
     if test_problem.is_exact:
         return float(test_problem.surface(test_problem.hints[0][None])[0])
     is_large = len(test_problem.space) > 10
-    return max(_search(test_problem, seed) for seed in range(N_SEARCHES_MANY if is_large else 1))
+    return max(_search(test_problem, part, seed) for seed in range(N_SEARCHES_MANY if is_large else 1))
 
 
-def _search(test_problem: TestProblem, seed: int) -> float:
+def _search(test_problem: TestProblem, part: Part, seed: int) -> float:
     """Search by small moves and by differences, from many starts: rows drawn at random, and the hints."""
+
+    def values_of(rows: Rows) -> Rows:
+        for column, place in part.pinned.items():
+            rows[:, column] = place
+        return np.where(part.contains(rows), test_problem.surface(rows), -np.inf)
+
     rng = np.random.default_rng([3, seed])
     rows = test_problem.sample(rng, 30_000)
-    rows = rows[np.argsort(-test_problem.surface(rows))]
+    rows = rows[np.argsort(-values_of(rows))]
     spread = rows[rng.permutation(len(rows))[: N_STARTS // 2]]
     rows = test_problem.snap(np.vstack([*test_problem.hints, rows[: N_STARTS // 2], spread]))
-    values, sizes = test_problem.surface(rows), np.full(len(rows), 0.1)
+    values, sizes = values_of(rows), np.full(len(rows), 0.1)
     for _ in range(N_STEPS if len(test_problem.space) <= 10 else N_STEPS_MANY):
         for proposed in (_moved(test_problem, rng, rows, sizes), _crossed(test_problem, rng, rows)):
-            new = test_problem.surface(proposed)
+            new = values_of(proposed)
             is_better = new > values
             rows[is_better], values = proposed[is_better], np.maximum(new, values)
             sizes = np.clip(sizes * np.where(is_better, 1.4, 0.95), 1e-5, 0.3)

@@ -29,12 +29,13 @@ class RemotePeer:
         file: The adapter.
         cls: The adapter's class.
         options: Keyword arguments for the class beside those of every peer.
+        path: Where the process looks for modules first; empty for the usual places.
         core: The core to stay on, or None.
         log: Where the process's output goes.
     """
 
     def __init__(
-        self, python: Path, file: Path, cls: str, options: dict[str, Any], core: int | None, log: Path
+        self, python: Path, file: Path, cls: str, options: dict[str, Any], path: str, core: int | None, log: Path
     ) -> None:
         self.log = log.open("w")
         self.process = subprocess.Popen(
@@ -42,7 +43,7 @@ class RemotePeer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
-            env={**os.environ, **ENVIRONMENT},
+            env={**os.environ, **ENVIRONMENT} | ({"PYTHONPATH": path} if path else {}),
             cwd=log.parent,
         )
         assert self.process.stdin is not None
@@ -60,10 +61,18 @@ class RemotePeer:
         self._call("new", arguments)
         return self
 
-    def ask(self) -> dict[str, Any]:
-        """Return the peer's next configuration; `taken_s` is then the processor time of the ask."""
-        configuration: dict[str, Any] = self._call("ask", None)
+    def ask(self, fixed: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the peer's next configuration; `taken_s` is then the processor time of the ask.
+
+        Args:
+            fixed: The values that the configuration must have, for a peer that can fix values.
+        """
+        configuration: dict[str, Any] = self._call("ask", {"fixed": fixed} if fixed else {})
         return configuration
+
+    def edit_space(self, space: dict[str, Any], constraints: list[dict[str, Any]]) -> None:
+        """Have the peer go on in another space, if it can."""
+        self._call("edit_space", [space, constraints])
 
     def tell(self, x: dict[str, Any], y: float) -> None:
         """Pass a value to the peer; `taken_s` is then the processor time of the tell."""

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import cli
-from functions import TestProblem, observation_noise, score
+from functions import NEEDS, TestProblem, observation_noise, score
 from references import add_references
-from registry import PEERS
+from registry import PEERS, Entry, find
 from remote import PeerError, RemotePeer
 from summary import print_summary, read
 
@@ -32,7 +32,7 @@ N_INIT = 5
 class Match:
     """One run to make: a peer on a test problem, with a seed and a number of workers."""
 
-    peer: str
+    peer: Entry
     label: str
     test_problem: TestProblem
     seed: int
@@ -46,15 +46,19 @@ class Match:
 
 def play(peer: Any, test_problem: TestProblem, seed: int, workers: int, record: dict[str, Any]) -> None:
     """Play one run, telling in the order of asking, and write each step into the record as it happens."""
-    noise = observation_noise(test_problem, seed)
+    noise, fixed, edit = observation_noise(test_problem, seed), test_problem.fixed(seed), test_problem.edit
     out: deque[dict[str, Any]] = deque()
     for i in range(test_problem.budget):
         while len(out) < min(workers, test_problem.budget - i):
-            out.append(peer.ask())
+            n_asked = i + len(out)
+            if edit is not None and n_asked == edit.after:
+                peer.edit_space(edit.space, edit.constraints)
+            out.append(peer.ask(fixed[n_asked]))
             record["ask_s"].append(getattr(peer, "taken_s", 0.0))
+            record["n_outside"] += not test_problem.is_inside(out[-1], n_asked, fixed[n_asked])
         x = out.popleft()
-        record["n_outside"] += not test_problem.is_inside(x)
         truth = test_problem.f(x)
+        record["part"].append(test_problem.part_of(x))
         observed = truth + noise[i]
         record["f"].append(float(f"{truth:.10g}"))
         record["y"].append(float(f"{observed:.10g}"))
@@ -78,7 +82,7 @@ class Slot(threading.Thread):
     ) -> None:
         super().__init__()
         self.queue, self.core, self.limit_s, self.out, self.lock = queue, core, limit_s, out, lock
-        self.name_of_peer = ""
+        self.label = ""
         self.peer: RemotePeer | None = None
 
     def run(self) -> None:
@@ -92,7 +96,7 @@ class Slot(threading.Thread):
             with self.lock, self.out.open("a") as file:
                 file.write(json.dumps(record, separators=(",", ":")) + "\n")
                 print(
-                    f"{record['peer']:14s}{record['problem']:18s}{match.seed}  {record['stop']:8s}"
+                    f"{record['peer']:16s}{record['problem']:18s}{match.seed}  {record['stop']:8s}"
                     f"{record['wall_s']:7.1f} s  score {record['score']:.2f}",
                     flush=True,
                 )
@@ -111,11 +115,12 @@ class Slot(threading.Thread):
             "n_outside": 0,
             "f": [],
             "y": [],
+            "part": [],
             "ask_s": [],
             "tell_s": [],
         }
         start = time.monotonic()
-        peer = self.get_peer(match.peer)
+        peer = self.get_peer(match.peer, match.label)
         try:
             peer.new(self.limit_s, space=match.test_problem.space, seed=match.seed, n_init=N_INIT, **_known(match))
             play(peer, match.test_problem, match.seed, match.workers, record)
@@ -125,18 +130,18 @@ class Slot(threading.Thread):
             self.leave()
         record["wall_s"] = round(time.monotonic() - start, 2)
         half = match.test_problem.budget // 2
-        record["score_half"] = round(score(match.test_problem, record["f"], record["y"], half), 4)
-        record["score"] = round(score(match.test_problem, record["f"], record["y"]), 4)
+        runs = record["f"], record["y"], record["part"]
+        record["score_half"] = round(score(match.test_problem, *runs, half), 4)
+        record["score"] = round(score(match.test_problem, *runs), 4)
         return record
 
-    def get_peer(self, name: str) -> RemotePeer:
+    def get_peer(self, entry: Entry, label: str) -> RemotePeer:
         """Return the peer's process; start the process if it does not run."""
-        if name != self.name_of_peer or self.peer is None:
+        if label != self.label or self.peer is None:
             self.leave()
-            entry = PEERS[name]
-            log = LOGS / f"{name}-{os.getpid()}-{self.core}.log"
-            self.peer = RemotePeer(entry.python, entry.path, entry.cls, entry.options, self.core, log)
-            self.name_of_peer = name
+            log = LOGS / f"{label}-{os.getpid()}-{self.core}.log"
+            self.peer = RemotePeer(entry.python, entry.path, entry.cls, entry.options, entry.modules, self.core, log)
+            self.label = label
         return self.peer
 
     def leave(self) -> None:
@@ -150,9 +155,17 @@ def _known(match: Match) -> dict[str, int]:
     return {"budget": match.test_problem.budget, "workers": match.workers}
 
 
+def _can_play(entry: Entry, cls: str) -> bool:
+    return cls not in NEEDS or NEEDS[cls] in entry.abilities
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--peer", default="autotune", help=f"with commas between them: {', '.join(PEERS)}")
+    parser.add_argument(
+        "--peer",
+        default="autotune",
+        help=f"with commas between them: {', '.join(PEERS)}; or autotune@FOLDER, as AutoTune is in that source tree",
+    )
     parser.add_argument("--label", help="what to call the one peer in the results, to tell its versions apart")
     parser.add_argument("--classes", default="all", help="with commas between them; all; or published")
     parser.add_argument("--instances", default="0-2", help="below 1000 for tuning, from 1000 on for reporting")
@@ -175,12 +188,18 @@ def main() -> None:
     done = set()
     if options.out.exists():
         done = {(r["peer"], r["problem"], r["seed"], r["workers"]) for r in read([options.out])}
-    names = [name for name in options.peer.split(",") if PEERS[name].python.exists()]
+    found = [find(name) for name in options.peer.split(",")]
+    peers = [(options.label or label, entry) for label, entry in found if entry.python.exists()]
+    for label, entry in peers:
+        for cls in sorted({test_problem.cls for test_problem in test_problems}):
+            if not _can_play(entry, cls):
+                print(f"{label} is left out of {cls}: its adapter has no {NEEDS[cls]}", flush=True)
     matches = [
-        Match(name, options.label or name, test_problem, seed, options.workers or test_problem.workers)
-        for name in names
+        Match(entry, label, test_problem, seed, options.workers or test_problem.workers)
+        for label, entry in peers
         for seed in cli.indices(options.seeds)
         for test_problem in test_problems
+        if _can_play(entry, test_problem.cls)
     ]
     queue = iter([match for match in matches if match.key not in done])
     cores = [None] if options.cores == "none" else cli.indices(options.cores)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable
 
 import numpy as np
-from functions import CLASSES, REPORT
+from functions import CLASSES, NEEDS, REPORT
 from published import PUBLISHED
 from summary import Record, read, step_seconds, unique
 
@@ -132,7 +132,9 @@ def _gap(mine: dict[str, float], theirs: dict[str, float], rival: str) -> str:
 
 
 def _means(title: str, cells: dict[tuple[str, str], float], peers: list[str], groups: list[str]) -> str:
-    means = [_mean_over(cells, peer, groups) for peer in peers]
+    """Write the row of means over groups, less those that only some of the peers are able to play."""
+    shared = [group for group in groups if group not in NEEDS or all((peer, group) in cells for peer in peers)]
+    means = [_mean_over(cells, peer, shared) for peer in peers]
     best = np.nanmax(means)
     return _line([title, *(_bold(mean, mean == best) if mean == mean else "-" for mean in means), ""])
 

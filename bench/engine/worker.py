@@ -49,9 +49,9 @@ def main() -> None:
         if verb == "new":
             peer = make(**arguments, **options)
         elif verb == "ask":
-            answer = peer.ask()
+            answer = peer.ask(**arguments)
         else:
-            peer.tell(*arguments)
+            getattr(peer, verb)(*arguments)
         taken_s = time.process_time() - start_s
         pipe.write(
             json.dumps([answer if verb == "ask" else None, round(taken_s, 5)], default=lambda v: v.item()) + "\n"

@@ -6,14 +6,22 @@ from typing import Any
 
 
 class Random:
-    """Draw each covariate uniformly, a covariate with ``log: true`` in log space."""
+    """Draw each covariate uniformly, a covariate with ``log: true`` in log space, until the constraints are met."""
 
     def __init__(self, space: dict[str, Any], seed: int, **_: Any) -> None:
         self.space, self.rng = space, random.Random(seed)
+        self.constraints: list[dict[str, Any]] = []
 
-    def ask(self) -> dict[str, Any]:
-        """Return a random configuration."""
-        return {name: self._draw(covariate) for name, covariate in self.space.items()}
+    def ask(self, fixed: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return a random configuration, with the values that are fixed."""
+        while True:
+            configuration = {name: self._draw(covariate) for name, covariate in self.space.items()} | (fixed or {})
+            if all(_holds(constraint, configuration) for constraint in self.constraints):
+                return configuration
+
+    def edit_space(self, space: dict[str, Any], constraints: list[dict[str, Any]]) -> None:
+        """Go on in another space; every constraint is a weighted sum that must not exceed its bound."""
+        self.space, self.constraints = space, constraints
 
     def tell(self, x: dict[str, Any], y: float) -> None:
         """Ignore a value."""
@@ -27,3 +35,8 @@ class Random:
         if covariate.get("log"):
             return math.exp(self.rng.uniform(math.log(low), math.log(high)))
         return self.rng.uniform(low, high)
+
+
+def _holds(constraint: dict[str, Any], configuration: dict[str, Any]) -> bool:
+    total = sum(weight * configuration[name] for name, weight in constraint["weights"].items())
+    return bool(total <= constraint["bound"])
