@@ -2,206 +2,284 @@
 
 import math
 import re
-from collections.abc import Collection, Iterator
-from decimal import Decimal
-from itertools import pairwise
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from fractions import Fraction
+from itertools import islice, pairwise
+from typing import Any, Literal, NamedTuple
 
-_TOKEN = re.compile(
-    r"""(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
-    |(?P<relation><=|>=|==|=|\u2264|\u2265)
-    |(?P<strict><|>)
+from autotune.views.linear import QUOTES, number_in_full, quoted, stands_at
+from autotune_wire.space import listed
+
+_NUMBER = re.compile(r"(?P<mantissa>[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_OPERATOR = re.compile(
+    r"""(?P<relation><=|>=|==|=|\u2264|\u2265)
     |(?P<sign>[+\-\u2212])
     |(?P<times>[*\u00b7\u00d7])
-    |(?P<over>/)
-    |(?P<bracket>[()])
-    |(?P<quoted>'[^']+'|"[^"]+"|`[^`]+`)
-    |(?P<word>\w+)""",
+    |(?P<over>/)""",
     re.VERBOSE,
 )
+_QUOTED = re.compile("|".join(f"{quote}(?:[^{quote}]|{quote}{quote})+{quote}" for quote in QUOTES))
 _RELATIONS = {"=": "==", "\N{LESS-THAN OR EQUAL TO}": "<=", "\N{GREATER-THAN OR EQUAL TO}": ">="}
 _MIRRORED = {"<=": ">=", ">=": "<=", "==": "=="}
-_OPERATORS = "+-*/<>=()'\"`"
+_MAX_READINGS = 1000
 
-_Sum = dict[str | None, Decimal]
+_Sum = dict[str | None, Fraction]
 """A factor for each covariate, and under None the sum of the numbers without a covariate."""
 
 
 class _Token(NamedTuple):
     kind: str
     text: str
-    start: int
+    end: int
+
+
+class _State(NamedTuple):
+    """What the text before a place allows to come next.
+
+    Attributes:
+        awaits: The first factor of a term, a further factor, a divisor, or anything that may follow a factor.
+        name: The covariate of the term, if there is one already.
+        has_relation: Whether there is a relation already.
+    """
+
+    awaits: Literal["term", "factor", "divisor", "more"]
+    name: str | None
+    has_relation: bool
+
+
+_Place = tuple[int, _State]
+_START: _Place = (0, _State("term", None, False))
 
 
 def parsed_linear(text: str, names: Collection[str]) -> list[dict[str, Any]]:
     """Read one line such as ``a + 2*b <= 1``, ``a + b + c == 1`` or ``0.2 <= a - b <= 0.5``.
 
-    A name that starts with an operator, or that looks like a number, needs quotes: ``'10' + a <= 1``.
+    A covariate's name may stand as it is, also if it holds blanks or operators, or looks like a number. Where that can
+    be read in two ways, the name goes in quotes of any kind; the same kind of quote within the name is doubled.
 
     Args:
         text: Two or more sums with a relation between each two of them. A term is a covariate, a number, or a covariate
             with a factor.
-        names: The covariates' names, which may hold spaces.
+        names: The covariates' names.
 
     Returns:
         Linear constraints as the service takes them, one for each relation.
 
     Raises:
-        ValueError: If the text is not a linear constraint; the message says which part is wrong.
+        ValueError: If the text is not a linear constraint, and the message says which part is wrong; or if the text can
+            be read in two ways, and the message has both.
     """
-    reader = _Reader(text, list(_tokens(text, names)))
-    sums, relations = [reader.take_sum()], []
-    while (token := reader.take("relation")) is not None:
-        relations.append(_RELATIONS.get(token.text, token.text))
-        sums.append(reader.take_sum())
-    reader.require_end()
-    if not relations:
-        raise ValueError("has no <=, >= or ==")
+    text = text.strip()
+    steps = _steps(text, names)
+    found: list[tuple[list[_Token], list[dict[str, Any]]]] = []
+    refused: ValueError | None = None
+    for reading in islice(_readings(text, steps), _MAX_READINGS):
+        try:
+            constraints = _constraints(reading)
+        except ValueError as error:
+            refused = refused or error
+            continue
+        if not found or constraints != found[0][1]:
+            found.append((reading, constraints))
+        if len(found) > 1:
+            first, second = (_written(tokens, names) for tokens, _ in found)
+            raise ValueError(f"can be read in two ways: write {first} or {second}")
+    if not found:
+        raise refused or _complaint(text, steps, names)
+    return found[0][1]
+
+
+def _steps(text: str, names: Collection[str]) -> dict[_Place, list[tuple[_Token, _Place]]]:
+    """List, for each place that some reading of the text comes to, the tokens that may stand there.
+
+    Longer names come first, and names come before numbers.
+    """
+    longest_first = sorted(names, key=len, reverse=True)
+    steps: dict[_Place, list[tuple[_Token, _Place]]] = {}
+    reached = [_START]
+    while reached:
+        place = reached.pop()
+        if place in steps:
+            continue
+        tokens = _tokens_at(text, place[0], longest_first)
+        steps[place] = [
+            (token, (_skipped(text, token.end), state))
+            for token in tokens
+            if (state := _after(place[1], token)) is not None
+        ]
+        reached += [following for _, following in reversed(steps[place])]
+    return steps
+
+
+def _tokens_at(text: str, start: int, names: Collection[str]) -> list[_Token]:
+    found = [name for name in names if stands_at(text, start, name.strip())]
+    tokens = [_Token("name", name, start + len(name.strip())) for name in found]
+    if (number := _NUMBER.match(text, start)) is not None:
+        # Of "2e5", the e5 may be a covariate; of "2.", the point may be the beginning of a name.
+        ends = {number.end(), number.end("mantissa"), number.start() + len(number["mantissa"].rstrip("."))}
+        cuts = (
+            end for end in ends - {start, number.end()} if any(stands_at(text, end, name.strip()) for name in names)
+        )
+        tokens += [_Token("number", text[start:end], end) for end in (*cuts, number.end())]
+    if (mark := _QUOTED.match(text, start)) is not None and (name := _unquoted(mark[0])) in names:
+        tokens.append(_Token("name", name, mark.end()))
+    if (operator := _OPERATOR.match(text, start)) is not None and operator.lastgroup is not None:
+        tokens.append(_Token(operator.lastgroup, operator[0], operator.end()))
+    return tokens
+
+
+def _after(state: _State, token: _Token) -> _State | None:
+    """Return what may come after a token, or None if the token cannot stand there."""
+    if state.awaits != "more":
+        if token.kind == "sign":
+            return state
+        if token.kind == "number" and not _is_wrong_number(token.text):
+            is_zero = state.awaits == "divisor" and float(token.text) == 0
+            return None if is_zero else state._replace(awaits="more")
+        is_new = token.kind == "name" and state.awaits != "divisor" and state.name is None
+        return state._replace(awaits="more", name=token.text) if is_new else None
+    match token.kind:
+        case "sign":
+            return _State("term", None, state.has_relation)
+        case "relation":
+            return _State("term", None, True)
+        case "times":
+            return state._replace(awaits="factor")
+        case "over":
+            return state._replace(awaits="divisor")
+        case "name" if state.name is None:  # "2 a" means 2*a, but two numbers side by side are a mistake
+            return state._replace(name=token.text)
+    return None
+
+
+def _readings(text: str, steps: dict[_Place, list[tuple[_Token, _Place]]]) -> Iterator[list[_Token]]:
+    """Generate the ways to read the whole text, each as its tokens."""
+    good = {place for place in steps if _is_end(text, place)}
+    for place in sorted(steps, key=lambda place: place[0], reverse=True):
+        if any(following in good for _, following in steps[place]):
+            good.add(place)
+    waiting: list[tuple[_Place, list[_Token]]] = [(_START, [])] if _START in good else []
+    while waiting:
+        place, tokens = waiting.pop()
+        if _is_end(text, place):
+            yield tokens
+        ahead = [([*tokens, token], following) for token, following in steps[place] if following in good]
+        waiting += [(following, longer) for longer, following in reversed(ahead)]
+
+
+def _is_end(text: str, place: _Place) -> bool:
+    return place[0] == len(text) and place[1].awaits == "more" and place[1].has_relation
+
+
+def _constraints(tokens: Sequence[_Token]) -> list[dict[str, Any]]:
+    sums: list[_Sum] = [{}]
+    relations: list[str] = []
+    name, factor, is_divided, is_begun = None, Fraction(1), False, False
+    for token in [*tokens, _Token("end", "", 0)]:
+        if is_begun and token.kind in {"sign", "relation", "end"}:
+            sums[-1][name] = sums[-1].get(name, Fraction(0)) + factor
+            name, factor, is_begun = None, Fraction(1), False
+        if token.kind == "sign":
+            factor *= 1 if token.text == "+" else -1
+        elif token.kind == "relation":
+            relations.append(_RELATIONS.get(token.text, token.text))
+            sums.append({})
+        elif token.kind in {"times", "over"}:
+            is_begun, is_divided = False, token.kind == "over"
+        elif token.kind == "name":
+            name, is_begun = token.text, True
+        elif token.kind == "number":
+            number = Fraction(token.text)  # exact, so that 0.1 + 0.2 is 0.3
+            factor = factor / number if is_divided else factor * number
+            is_begun, is_divided = True, False
     return [_constraint(*ends, relation) for ends, relation in zip(pairwise(sums), relations, strict=True)]
-
-
-def _tokens(text: str, names: Collection[str]) -> Iterator[_Token]:
-    unquoted = sorted(filter(_stands_unquoted, names), key=len, reverse=True)
-    position = 0
-    while position < len(text):
-        if text[position].isspace():
-            position += 1
-            continue
-        name = next((name for name in unquoted if _is_at(text, position, name)), None)
-        if name is not None:
-            yield _Token("name", name, position)
-            position += len(name)
-            continue
-        token = _token(text, position, names)
-        yield token
-        position += len(token.text) + (2 if token.kind == "name" else 0)  # the quotes
-
-
-def _token(text: str, position: int, names: Collection[str]) -> _Token:
-    match = _TOKEN.match(text, position)
-    kind = match.lastgroup if match else None
-    if match is None or kind is None:
-        raise ValueError(f"{text[position]!r} is not understood")
-    if kind == "strict":
-        raise ValueError(f"{match[0]} is not understood: use <=, >= or ==")
-    if kind == "bracket":
-        raise ValueError("brackets are not understood: write 2*a + 2*b for 2*(a + b)")
-    if kind in {"quoted", "word"}:
-        name = match[0][1:-1] if kind == "quoted" else match[0]
-        if name not in names:
-            raise ValueError(f"{name!r} is not a covariate; the covariates are {', '.join(names)}")
-        return _Token("name", name, position)
-    return _Token(kind, match[0], position)
-
-
-def _stands_unquoted(name: str) -> bool:
-    return name[:1] not in _OPERATORS and not name.isspace() and not re.fullmatch(r"[\d.eE+\-]+", name)
-
-
-def _is_at(text: str, position: int, name: str) -> bool:
-    if not text.startswith(name, position):
-        return False
-    following = text[position + len(name) : position + len(name) + 1]
-    return not (_is_of_word(name[-1:]) and _is_of_word(following))
-
-
-def _is_of_word(character: str) -> bool:
-    return character.isalnum() or character == "_"
-
-
-class _Reader:
-    """Takes the tokens of one line from left to right."""
-
-    def __init__(self, text: str, tokens: list[_Token]) -> None:
-        self._text = text
-        self._tokens = tokens
-        self._next = 0
-
-    def take(self, *kinds: str) -> _Token | None:
-        """Return the next token and move past it if it is of one of these kinds; None otherwise."""
-        token = self._tokens[self._next] if self._next < len(self._tokens) else None
-        if token is None or token.kind not in kinds:
-            return None
-        self._next += 1
-        return token
-
-    def require_end(self) -> None:
-        """Raise ValueError if tokens are left."""
-        if self._next < len(self._tokens):
-            raise ValueError(f"{self._tokens[self._next].text!r} is not expected after {self._text_before()!r}")
-
-    def take_sum(self) -> _Sum:
-        """Read terms up to a relation or the end."""
-        total: _Sum = {}
-        sign = self._take_signs()
-        while True:
-            name, factor = self._take_term()
-            total[name] = total.get(name, Decimal(0)) + (sign or 1) * factor
-            sign = self._take_signs()
-            if sign is None:
-                return total
-
-    def _take_signs(self) -> int | None:
-        sign = None
-        while (token := self.take("sign")) is not None:
-            sign = (sign or 1) * (1 if token.text == "+" else -1)
-        return sign
-
-    def _take_term(self) -> tuple[str | None, Decimal]:
-        name, factor = self._take_factor()
-        while True:
-            if self.take("over") is not None:
-                factor /= self._take_divisor()
-                continue
-            # "2 a" means 2*a, but two numbers side by side are a mistake.
-            if self.take("times") is None and not self._is_before_name():
-                return name, factor
-            other, times = self._take_factor()
-            if name is not None and other is not None:
-                raise ValueError(f"{name} times {other} is not linear")
-            name, factor = name or other, factor * times
-
-    def _take_factor(self) -> tuple[str | None, Decimal]:
-        token = self.take("name", "number")
-        if token is None:
-            raise ValueError(f"a covariate or a number is missing {self._where()}")
-        return (token.text, Decimal(1)) if token.kind == "name" else (None, _number(token.text))
-
-    def _take_divisor(self) -> Decimal:
-        token = self.take("name", "number")
-        if token is None:
-            raise ValueError(f"a number is missing {self._where()}")
-        if token.kind == "name":
-            raise ValueError(f"dividing by {token.text} is not linear")
-        if _number(token.text) == 0:
-            raise ValueError("divides by 0")
-        return _number(token.text)
-
-    def _is_before_name(self) -> bool:
-        return self._next < len(self._tokens) and self._tokens[self._next].kind == "name"
-
-    def _text_before(self) -> str:
-        end = self._tokens[self._next].start if self._next < len(self._tokens) else len(self._text)
-        return self._text[:end].strip()
-
-    def _where(self) -> str:
-        return f"after {self._text_before()!r}" if self._text_before() else "at the beginning"
-
-
-def _number(text: str) -> Decimal:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is too large for a number")
-    return Decimal(repr(number))  # decimal, so that 0.1 + 0.2 is 0.3
 
 
 def _constraint(left: _Sum, right: _Sum, relation: str) -> dict[str, Any]:
     if not left.keys() - {None}:
         left, right, relation = right, left, _MIRRORED[relation]
     names = [name for name in {**left, **right} if name is not None]
-    weights = {name: float(left.get(name, 0) - right.get(name, 0)) for name in names}
-    weights = {name: weight for name, weight in weights.items() if weight != 0}
+    exact = {name: left.get(name, Fraction(0)) - right.get(name, Fraction(0)) for name in names}
+    weights = {name: _double(weight, f"the factor of {name}") for name, weight in exact.items() if weight != 0}
     if not weights:
         raise ValueError("no covariate is left on either side")
-    bound = float(right.get(None, 0) - left.get(None, 0))
+    bound = _double(right.get(None, Fraction(0)) - left.get(None, Fraction(0)), "the bound")
     return {"ctype": "linear", "weights": weights, "relation": relation, "bound": bound}
+
+
+def _double(exact: Fraction, what: str) -> float:
+    try:
+        number = float(exact)
+    except OverflowError:
+        number = math.inf
+    if math.isinf(number) or (exact != 0 and number == 0):
+        raise ValueError(f"{what} is too {'large' if number else 'small'} for a number")
+    return number
+
+
+def _written(tokens: Sequence[_Token], names: Collection[str]) -> str:
+    """Write a reading so that it is the only one."""
+    parts = []
+    for before, token in pairwise([_Token("", "", 0), *tokens]):
+        if before.kind == "number" and token.kind == "name":
+            parts.append("*")
+        number = number_in_full(float(token.text), names) if token.kind == "number" else token.text
+        parts.append(quoted(token.text, names) if token.kind == "name" else number)
+    return " ".join(parts)
+
+
+def _complaint(text: str, steps: dict[_Place, list[tuple[_Token, _Place]]], names: Collection[str]) -> ValueError:
+    """Say what is wrong at the place farthest to the right that a reading comes to."""
+    start, state = max(steps, key=lambda place: place[0])
+    before = text[:start].strip()
+    where = f"after {before!r}" if before else "at the beginning"
+    if start == len(text):
+        if state.awaits == "more":
+            return ValueError("has no <=, >= or ==")
+        return ValueError(f"a {'number' if state.awaits == 'divisor' else 'covariate or a number'} is missing {where}")
+    token = next(iter(_tokens_at(text, start, names)), None)
+    if token is None:
+        return ValueError(_not_understood(text, start, names))
+    if token.kind == "number":
+        wrong = "divides by 0" if state.awaits == "divisor" else f"{token.text!r} is not expected {where}"
+        return ValueError(_is_wrong_number(token.text) or wrong)
+    if token.kind == "name":
+        is_divisor = state.awaits == "divisor"
+        wrong = f"dividing by {token.text}" if is_divisor else f"{state.name} times {token.text}"
+        return ValueError(f"{wrong} is not linear")
+    return ValueError(f"a {'number' if state.awaits == 'divisor' else 'covariate or a number'} is missing {where}")
+
+
+def _not_understood(text: str, start: int, names: Collection[str]) -> str:
+    if text[start] in "<>":
+        return f"{text[start]} is not understood: use <=, >= or =="
+    if text[start] in "()":
+        return "brackets are not understood: write 2*a + 2*b for 2*(a + b)"
+    mark = _QUOTED.match(text, start)
+    word = _unquoted(mark[0]) if mark is not None else re.split(r"\W", text[start:])[0]
+    if not word:
+        return f"{text[start]!r} is not understood{_how_to_quote(names)}"
+    return f"{word!r} is not a covariate; the covariates are {listed(list(names))}{_how_to_quote(names)}"
+
+
+def _how_to_quote(names: Collection[str]) -> str:
+    unusual = next((name for name in names if re.fullmatch(r"[^\W\d]\w*", name) is None), None)
+    return "" if unusual is None else f"; a name may stand in quotes, as in {quoted(unusual, names)}"
+
+
+def _is_wrong_number(text: str) -> str | None:
+    number = float(text)
+    if math.isinf(number):
+        return f"{text} is too large for a number"
+    is_lost = number == 0 and re.search("[1-9]", re.split("[eE]", text)[0]) is not None
+    return f"{text} is too small for a number" if is_lost else None
+
+
+def _unquoted(mark: str) -> str:
+    return mark[1:-1].replace(mark[0] * 2, mark[0])
+
+
+def _skipped(text: str, start: int) -> int:
+    while start < len(text) and text[start].isspace():
+        start += 1
+    return start
