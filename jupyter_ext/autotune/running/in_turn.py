@@ -6,7 +6,7 @@ from typing import Any
 from autotune.ask_tell import AskTell
 from autotune.errors import AutotuneError, InvalidInputError, RunFailed, ServiceError
 from autotune.inputs.told import Measured, Run
-from autotune.views.shown import Observation
+from autotune.views.shown import Observation, Suggestion, counted
 
 STOPPED = "experiment_stopped"
 
@@ -15,40 +15,95 @@ Returned = Measured | tuple[Measured, Measured]
 
 Function = Callable[[dict[str, Any]], Returned]
 OnTell = Callable[[Observation], None]
+Failures = tuple[type[Exception], ...]
+"""The errors of the function that mean that the run failed."""
 
 
 def run_in_turn(
-    experiment: AskTell, function: Function, n: int, on_tell: OnTell | None, fixed: Mapping[str, Any] | None
+    experiment: AskTell,
+    function: Function,
+    n: int,
+    on_tell: OnTell | None,
+    fixed: Mapping[str, Any] | None,
+    failures: Failures = (RunFailed,),
 ) -> None:
     """Run one configuration after the other in this thread; see ``Experiment.run``."""
-    for number in range(n):
+    for n_told in range(n):
         try:
             suggestion = experiment.ask(fixed=fixed)
         except ServiceError as error:
-            if error.code != STOPPED or number == 0:
+            if error.code != STOPPED or n_told == 0:
                 raise
             break
         try:
             returned = function(dict(suggestion.covars))
-        except RunFailed:
+        except failures:
             observation = experiment.fail(suggestion)
+        except Exception as error:
+            abandon_for(experiment, suggestion, error)
+            explain(error, suggestion, n_told)
+            raise
         else:
             observation = tell_returned(experiment, suggestion, returned)
         if on_tell is not None:
             on_tell(observation)
 
 
-def tell_returned(experiment: AskTell, run: Run, returned: Returned) -> Observation:
-    """Tell what a function returned for a run.
+def failures_of(on_error: Any) -> Failures:
+    """Return the errors that mean that a run failed: ``RunFailed``, and those that the user names.
 
-    An error gets a note with the returned value, because the run may have been expensive.
+    Args:
+        on_error: A class of exceptions, or a tuple of such classes.
+
+    Raises:
+        InvalidInputError: If ``on_error`` is anything else.
+    """
+    named = on_error if isinstance(on_error, tuple) else (on_error,)
+    for kind in named:
+        if not (isinstance(kind, type) and issubclass(kind, Exception)):
+            raise InvalidInputError(f"on_error must be a class of exceptions or a tuple of such classes, not {kind!r}")
+    return (RunFailed, *named)
+
+
+def tell_returned(experiment: AskTell, run: Run, returned: Returned) -> Observation:
+    """Tell what a function returned for a suggestion or a configuration.
+
+    An error gets a note with the returned value, because the run may have been expensive. If the value is no response,
+    the suggestion is abandoned.
     """
     response, sd = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, None)
     try:
         return experiment.tell(run, response, sd=sd)
     except AutotuneError as error:
         error.add_note(f"{run} gave {returned!r}.")
+        if isinstance(error, InvalidInputError) and isinstance(run, Suggestion):
+            abandon_for(experiment, run, error)
         raise
+
+
+def abandon_for(experiment: AskTell, suggestion: Suggestion, error: BaseException, reason: str = "") -> None:
+    """Abandon the suggestion of a run that ended with an error; if that fails, the error gets a note.
+
+    Args:
+        experiment: The experiment.
+        suggestion: The suggestion that was run.
+        error: The error that ended the run.
+        reason: Why the suggestion is abandoned; if not given, the class of the error.
+    """
+    try:
+        experiment.abandon(suggestion, reason or f"the run ended with {type(error).__name__}")
+    except AutotuneError as failed:
+        error.add_note(f"{suggestion} could not be abandoned: {failed}")
+
+
+def explain(error: BaseException, suggestion: Suggestion, n_told: int) -> None:
+    """Add to an error of the function what became of the runs, and how to go on."""
+    kind = type(error).__name__
+    error.add_note(
+        f"{suggestion} ended with this error: nothing is told of this run, and the suggestion is abandoned. "
+        f"{counted(n_told, 'run')} told. To go on, mend the function and call run again. If {kind} means that a run "
+        f"failed, raise autotune.RunFailed instead, or call run with on_error={kind}."
+    )
 
 
 def require_count(name: str, value: Any) -> int:

@@ -1,10 +1,8 @@
 """The loop that runs a function on an executor: several configurations at a time, each under a lease."""
 
 import logging
-import pickle
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
-from concurrent.futures.process import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,14 +13,24 @@ from autotune.calls.leasing import Heartbeat, ask_of, renew, take
 from autotune.errors import (
     AutotuneError,
     ConnectionFailedError,
-    InvalidInputError,
     RunFailed,
     ServiceError,
     UnavailableError,
     notes_of,
 )
 from autotune.inputs.told import Run
-from autotune.running.in_turn import STOPPED, Function, OnTell, Returned, require_count, tell_returned
+from autotune.running.executors import Submit, is_of, n_workers_of, require_sendable, submit_of
+from autotune.running.in_turn import (
+    STOPPED,
+    Failures,
+    Function,
+    OnTell,
+    Returned,
+    abandon_for,
+    explain,
+    require_count,
+    tell_returned,
+)
 from autotune.views.shown import Observation, Suggestion
 from autotune_wire.suggestions import MAX_ASK, Ask
 
@@ -30,7 +38,6 @@ ALREADY_TOLD = "already_told"
 LEASE_S = 60.0
 WAIT_S = 0.5
 """How long one wait for runs lasts, in seconds: a wait without a limit can miss an interrupt, on Windows always."""
-DEFAULT_WORKERS = 4
 NOT_BEGUN = "cancelled before it began"
 INTERRUPT_S = 5.0
 """How long an interrupt waits for runs at work, in seconds, so that runs that are nearly done are told."""
@@ -44,12 +51,14 @@ class Crew:
 
     Attributes:
         executor: The executor that runs the function.
+        submit: Hands one run to the executor.
         n_workers: How many runs are at work at the same time.
         worker: The name under which the suggestions are leased.
         lease_s: How long a lease lasts unless it is renewed, in seconds.
     """
 
     executor: Executor
+    submit: Submit
     n_workers: int
     worker: str
     lease_s: float
@@ -59,13 +68,13 @@ def crew_of(executor: Executor, n_workers: int | None, worker: str | None, lease
     """Build a crew; by default with as many workers as the executor has, and a name that no other run has.
 
     Raises:
-        InvalidInputError: If ``executor`` is not an executor, or ``n_workers`` is not a number of at least 1.
+        InvalidInputError: If ``executor`` is no executor whose futures can be waited for, or ``n_workers`` is not a
+            number of at least 1.
     """
-    if not callable(getattr(executor, "submit", None)):
-        raise InvalidInputError(f"executor must be one of concurrent.futures, not {type(executor).__name__}")
-    n = _n_workers(executor) if n_workers is None else require_count("n_workers", n_workers)
+    submit = submit_of(executor)
+    n = n_workers_of(executor) if n_workers is None else require_count("n_workers", n_workers)
     # With a name of its own, a run learns from a renewal that another run has taken its suggestion over.
-    return Crew(executor, n, worker or f"run {uuid4().hex[:8]}", lease_s)
+    return Crew(executor, submit, n, worker or f"run {uuid4().hex[:8]}", lease_s)
 
 
 def run_parallel(
@@ -75,22 +84,30 @@ def run_parallel(
     on_tell: OnTell | None,
     fixed: Mapping[str, Any] | None,
     crew: Crew,
+    failures: Failures = (RunFailed,),
 ) -> None:
     """Keep as many runs at work as the crew has workers, until ``n`` runs are told; see ``Experiment.run``."""
-    _require_sendable(function, crew.executor)
+    require_sendable(function, crew.executor)
     ask = ask_of(1, fixed, crew.worker, crew.lease_s)
-    _ParallelRun(experiment, function, n, on_tell, crew, ask).run()
+    _ParallelRun(experiment, function, n, on_tell, crew, ask, failures).run()
 
 
 class _ParallelRun:
     """One call of ``Experiment.run`` with an executor.
 
-    ``_error`` keeps the error that ends the loop until all runs that are still at work are told. ``_cut_off`` is the
-    suggestion that was being told when an interrupt came.
+    ``_error`` keeps the error that ends the loop until all runs that are still at work are told, and ``_spoilt`` the
+    suggestion whose run raised this error. ``_cut_off`` is the suggestion that was being told when an interrupt came.
     """
 
     def __init__(
-        self, experiment: AskTell, function: Function, n: int, on_tell: OnTell | None, crew: Crew, ask: Ask
+        self,
+        experiment: AskTell,
+        function: Function,
+        n: int,
+        on_tell: OnTell | None,
+        crew: Crew,
+        ask: Ask,
+        failures: Failures,
     ) -> None:
         self._experiment = experiment
         self._function = function
@@ -98,6 +115,7 @@ class _ParallelRun:
         self._on_tell = on_tell
         self._crew = crew
         self._ask = ask
+        self._failures = failures
         # post_once: a failed renewal is not repeated, as the next beat of the heartbeat comes soon enough.
         renewing = partial(renew, experiment.connection.post_once, experiment.exp_uuid)
         self._heartbeat = Heartbeat(lambda uuids: renewing(uuids, crew.worker, crew.lease_s), crew.lease_s)
@@ -106,6 +124,7 @@ class _ParallelRun:
         self._n_told = 0
         self._is_over = False
         self._error: BaseException | None = None
+        self._spoilt: Suggestion | None = None
         self._cut_off: Suggestion | None = None
 
     def run(self) -> None:
@@ -123,12 +142,12 @@ class _ParallelRun:
                 self._finish_some()
                 self._start_missing()
         except Exception as error:
-            self._finish_all()
+            self._finish_all(error)
             if self._error is not None:
-                raise self._error from error
+                raise self._explained(self._error) from error
             raise
         if self._error is not None:
-            raise self._error
+            raise self._explained(self._error)
 
     def _n_missing(self) -> int:
         if self._is_over or self._error is not None:
@@ -155,11 +174,7 @@ class _ParallelRun:
             del self._taken[0]
 
     def _start(self, suggestion: Suggestion) -> None:
-        executor = self._crew.executor
-        is_of_dask = any(kind.__module__.partition(".")[0] == "distributed" for kind in type(executor).__mro__)
-        # Dask would reuse what an earlier call with the same configuration returned, but each run must measure anew.
-        options = {"pure": False} if is_of_dask else {}
-        future = executor.submit(self._function, dict(suggestion.covars), **options)
+        future = self._crew.submit(self._function, dict(suggestion.covars))
         self._at_work[future] = suggestion
 
     def _finish_some(self) -> None:
@@ -188,24 +203,37 @@ class _ParallelRun:
 
     def _tell(self, future: Future[Returned], suggestion: Suggestion) -> Observation | None:
         if future.cancelled():
-            self._give_up(suggestion, CancelledError(), NOT_BEGUN)
+            if not self._is_over:
+                self._error = self._error or CancelledError("others have cancelled runs of this executor")
+            self._experiment.abandon(suggestion, NOT_BEGUN)
             return None
         error = future.exception()
         if error is None:
             return self._tell_once(suggestion, partial(tell_returned, self._experiment, returned=future.result()))
-        if isinstance(error, RunFailed):
+        if isinstance(error, self._failures) and not isinstance(error, BrokenExecutor):
             return self._tell_once(suggestion, self._experiment.fail)
-        if isinstance(error, BrokenExecutor | CancelledError) or not isinstance(error, Exception):
-            self._give_up(suggestion, error, f"cut off by {type(error).__name__}")
-            return None
-        logger.warning("the run of %s failed, and no further run is begun: %r", suggestion, error)
-        self._error = self._error or error
-        return self._tell_once(suggestion, self._experiment.fail)
+        # Anything else is no outcome of the run: a mistake in the function, or a worker that was lost.
+        is_of_function = isinstance(error, Exception) and not isinstance(error, BrokenExecutor | CancelledError)
+        if self._error is None:
+            self._error = error
+            self._spoilt = suggestion if is_of_function else None
+            logger.warning("the run of %s ended with an error, and no further run is begun: %r", suggestion, error)
+            self._cancel_what_has_not_begun()
+        reason = "" if is_of_function else f"cut off by {type(error).__name__}"
+        abandon_for(self._experiment, suggestion, error, reason)
+        return None
 
-    def _give_up(self, suggestion: Suggestion, error: BaseException, reason: str) -> None:
-        # The cause is the worker or the executor, not the configuration, so no failure is told.
-        self._error = self._error or error
-        self._experiment.abandon(suggestion, reason)
+    def _cancel_what_has_not_begun(self) -> None:
+        # Dask's futures do not say whether their runs have begun.
+        if not is_of(self._crew.executor, "distributed"):
+            for future in self._at_work:
+                if not future.running():
+                    future.cancel()
+
+    def _explained(self, error: BaseException) -> BaseException:
+        if self._spoilt is not None:
+            explain(error, self._spoilt, self._n_told)
+        return error
 
     def _tell_once(self, suggestion: Suggestion, tell: Callable[[Run], Observation]) -> Observation | None:
         try:
@@ -223,23 +251,28 @@ class _ParallelRun:
             return
         try:
             self._on_tell(observation)
-        except BaseException:
+        except Exception as error:  # noqa: BLE001 -- raised as soon as the runs at work are told
             self._on_tell = None  # the runs still at work are told, but no longer reported
-            raise
+            self._error = self._error or error
+            self._cancel_what_has_not_begun()
 
-    def _finish_all(self) -> None:
-        """Wait for all runs at work and tell them, before an error is raised."""
+    def _finish_all(self, error: Exception) -> None:
+        """Wait for all runs at work and tell them, and abandon what has not begun, before an error is raised."""
         self._is_over = True
+        self._cancel_what_has_not_begun()
         while self._at_work:
             try:
                 self._finish_some()
-            except AutotuneError as error:
-                logger.warning("%s", "\n".join([str(error), *notes_of(error)]))
+            except AutotuneError as failed:
+                logger.warning("%s", "\n".join([str(failed), *notes_of(failed)]))
+        for suggestion in self._taken:
+            abandon_for(self._experiment, suggestion, error, NOT_BEGUN)
 
     def _break_off(self) -> None:
         """Cancel runs that have not begun and tell runs that have ended, within a bounded time."""
         self._is_over = True
-        cancelled = {future for future in self._at_work if future.cancel()}
+        # A pool of pebble would end a run that has begun.
+        cancelled = {future for future in self._at_work if not future.running() and future.cancel()}
         _, running = wait(self._at_work.keys() - cancelled, INTERRUPT_S)
         if running:
             says = "%d runs are still at work and will not be told; their suggestions are offered again within %g s"
@@ -255,24 +288,6 @@ class _ParallelRun:
             except AutotuneError as error:
                 logger.warning("%s", "\n".join([str(error), *notes_of(error)]))
                 if isinstance(error, ConnectionFailedError | UnavailableError):
-                    return
-
-
-def _n_workers(executor: Executor) -> int:
-    # The executors of Python and of Dask have no public name for the number of their workers.
-    n = getattr(executor, "_max_workers", None)
-    if isinstance(n, int):
-        return n
-    n_cores = getattr(getattr(executor, "_client", None), "ncores", None)
-    return (sum(n_cores().values()) if callable(n_cores) else 0) or DEFAULT_WORKERS
-
-
-def _require_sendable(function: Function, executor: Executor) -> None:
-    """Check that the function can be sent to another process; otherwise each run would seem to fail."""
-    if not isinstance(executor, ProcessPoolExecutor):
-        return
-    try:
-        pickle.dumps(function)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        says = f"the function cannot be sent to another process: {error}; define the function at the top of a module"
-        raise InvalidInputError(says) from None
+                    break
+        if self._error is not None:
+            logger.warning("the loop would also have ended with %r", self._error)

@@ -1,5 +1,6 @@
 import random
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from types import SimpleNamespace
 
 import objectives
 import pytest
@@ -72,4 +73,62 @@ def test_run_on_dask_tells_failures_and_ends_with_an_error(experiment, service, 
     experiment.run(objectives.not_there, 2, executor=dask)
     with pytest.raises(LookupError, match="a bug"):
         experiment.run(objectives.wrong, 9, executor=dask, n_workers=1)
-    assert [run["status"] for run in service.runs] == ["failed"] * 3
+    assert [run["status"] for run in service.runs] == ["failed"] * 2
+    assert _states(service) == ["told", "told", "abandoned"]
+
+
+def _given_by(package: str, name: str, *bases: type, **members) -> object:
+    """Return an executor whose class looks like one of that package."""
+    return type(name, bases, {"__module__": f"{package}.core", **members})()
+
+
+def _counting(submitted: list[object]):
+    def submit(self, function, *given):
+        submitted.append(function)
+        return object()
+
+    return submit
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "members", "message"),
+    [
+        ("distributed", "Client", {"get_executor": id}, r"not Client of Dask: pass client.get_executor\(\)"),
+        ("submitit", "AutoExecutor", {}, r"not AutoExecutor, whose submit\(\) may return .* Pass a ThreadPoolExecutor"),
+        ("mine", "Cluster", {}, r"`lambda configuration: executor.submit\(function, configuration\).result\(\)`"),
+    ],
+)
+def test_run_refuses_executors_with_futures_of_their_own_before_anything_is_taken(
+    experiment, service, package, name, members, message
+):
+    submitted: list[object] = []
+    executor = _given_by(package, name, submit=_counting(submitted), **members)
+    with pytest.raises(InvalidInputError, match=message):
+        experiment.run(objectives.doubled, 3, executor=executor)
+    assert (submitted, service.suggestions) == ([], {})
+
+
+def test_run_on_an_executor_that_is_not_what_it_says_leaves_nothing_leased(experiment, service):
+    executor = _given_by("mine", "Odd", Executor, submit=_counting([]))
+    with pytest.raises(InvalidInputError, match=r"Odd.submit\(\) returned object, not a concurrent.futures.Future"):
+        experiment.run(objectives.doubled, 3, executor=executor, n_workers=3)
+    assert _states(service) == ["abandoned"] * 3
+
+
+def test_run_waits_for_jobs_in_threads_as_the_refusal_says(experiment, service, processes):
+    with ThreadPoolExecutor(2) as threads:
+        experiment.run(lambda found: processes.submit(objectives.doubled, found).result(), 3, executor=threads)
+    assert [run["response"] for run in service.runs] == [1.0] * 3
+
+
+def test_run_on_a_pool_of_pebble(experiment, service):
+    """The pools of pebble are no executors: their submit() takes a timeout before the function's arguments."""
+    with ThreadPoolExecutor(3) as threads:
+
+        def schedule(self, function, args=(), kwargs=None):
+            return threads.submit(function, *args, **(kwargs or {}))
+
+        pool = _given_by("pebble", "ProcessPool", schedule=schedule, _context=SimpleNamespace(workers=3))
+        experiment.run(objectives.doubled, 4, executor=pool)
+    assert [run["response"] for run in service.runs] == [1.0] * 4
+    assert parallel.crew_of(pool, None, None, 60).n_workers == 3

@@ -136,19 +136,112 @@ def test_run_on_threads_tells_a_failure_and_goes_on(experiment, service, pool):
     assert service.runs[1]["sds"] == {"Response": 0.5}
 
 
-def test_run_whose_function_raises_finishes_what_is_at_work_first(experiment, service, pool):
-    is_told, begun = Event(), iter(range(9))
+class _Spoilt:
+    """A function with a mistake that shows in the first of the runs that go on together."""
 
-    def function(_configuration):
-        if next(begun) == 0:
-            raise LookupError("a bug")
-        assert is_told.wait(WAIT_S)
+    def __init__(self, n_together: int, error: Exception) -> None:
+        self._together = Barrier(n_together)
+        self._numbers = iter(range(99))
+        self._error = error
+        self.may_end = Event()
+
+    def __call__(self, _configuration: dict[str, Any]) -> float:
+        number = next(self._numbers)
+        self._together.wait(WAIT_S)
+        if number == 0:
+            raise self._error
+        assert self.may_end.wait(WAIT_S)
         return 1.0
 
-    with pytest.raises(LookupError, match="a bug"):
-        experiment.run(function, 9, lambda _: is_told.set(), executor=pool, n_workers=2)
-    assert [run["status"] for run in service.runs] == ["failed", "ok"]
-    assert _states(service) == ["told", "told"]
+
+def test_run_whose_function_raises_abandons_that_run_and_tells_what_is_at_work(experiment, service, pool, monkeypatch):
+    function = _Spoilt(2, LookupError("a bug"))
+    monkeypatch.setattr(parallel.logger, "warning", lambda *_: function.may_end.set())  # when the error is noticed
+    with pytest.raises(LookupError, match="a bug") as caught:
+        experiment.run(function, 9, executor=pool, n_workers=2)
+    assert [run["status"] for run in service.runs] == ["ok"]
+    assert sorted(_states(service)) == ["abandoned", "told"]
+    [spoilt] = [found for found in service.suggestions.values() if found["state"] == "abandoned"]
+    assert spoilt["abandoned_because"] == "the run ended with LookupError"
+    assert caught.value.__notes__ == [
+        "Suggestion(x=0.5, model, predicted 0.900 ± 0.010) ended with this error: nothing is told of this run, and the "
+        "suggestion is abandoned. 1 run told. To go on, mend the function and call run again. If LookupError means "
+        "that a run failed, raise autotune.RunFailed instead, or call run with on_error=LookupError."
+    ]
+
+
+def test_run_whose_function_raises_abandons_what_has_not_begun(experiment, service):
+    with ThreadPoolExecutor(1) as one, pytest.raises(LookupError):
+        experiment.run(objectives.wrong, 9, executor=one, n_workers=5)
+    assert (_states(service), service.runs) == (["abandoned"] * 5, [])
+
+
+def test_run_whose_function_raises_leaves_nothing_leased_where_the_executor_takes_no_more(experiment, service):
+    class Full(ThreadPoolExecutor):
+        def submit(self, *given, **named):
+            if service.suggestions and not self.is_full:
+                self.is_full = True
+                return super().submit(*given, **named)
+            raise RuntimeError("it is full")
+
+        is_full = False
+
+    with Full(1) as pool, pytest.raises(RuntimeError, match="it is full"):
+        experiment.run(objectives.doubled, 9, executor=pool, n_workers=3)
+    assert "leased" not in _states(service)
+
+
+@pytest.mark.parametrize("on_error", [LookupError, (OSError, KeyError, LookupError), Exception])
+def test_run_tells_the_errors_that_the_user_names_as_failures(experiment, service, pool, on_error):
+    experiment.run(objectives.wrong, 2, on_error=on_error)
+    experiment.run(objectives.wrong, 2, on_error=on_error, executor=pool)
+    assert [run["status"] for run in service.runs] == ["failed"] * 4
+
+
+def test_run_with_named_errors_still_tells_a_failure_and_still_ends_with_others(experiment, service):
+    experiment.run(objectives.not_there, 1, on_error=OSError)
+    with pytest.raises(LookupError):
+        experiment.run(objectives.wrong, 1, on_error=OSError)
+    assert [run["status"] for run in service.runs] == ["failed"]
+
+
+@pytest.mark.parametrize("on_error", [3, "LookupError", KeyboardInterrupt, (LookupError, None), [LookupError]])
+def test_run_refuses_errors_that_are_none(experiment, service, on_error):
+    with pytest.raises(InvalidInputError, match="on_error must be a class of exceptions or a tuple of such classes"):
+        experiment.run(objectives.doubled, 1, on_error=on_error)
+    assert service.suggestions == {}
+
+
+def test_run_in_turn_whose_function_raises_abandons_that_run(experiment, service):
+    outcomes = iter([1.0, LookupError("a bug")])
+
+    def function(_configuration):
+        outcome = next(outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    with pytest.raises(LookupError, match="a bug") as caught:
+        experiment.run(function, 9)
+    assert (_states(service), len(service.runs)) == (["told", "abandoned"], 1)
+    assert "1 run told. To go on, mend the function" in caught.value.__notes__[0]
+
+
+def test_run_whose_suggestion_cannot_be_abandoned_ends_with_the_function_s_error(experiment, service, pool):
+    for executor in (None, pool):
+        service.trouble(f"POST /experiment/{experiment.exp_uuid}", problem(409, "experiment_closed", "it is closed"))
+        with pytest.raises(LookupError) as caught:
+            experiment.run(objectives.wrong, 1, executor=executor)
+        assert "could not be abandoned: it is closed" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("returned", [None, "good", float("nan"), {"yeild": 1.0}])
+def test_run_whose_function_returns_no_response_abandons_that_run(experiment, service, pool, returned):
+    for executor in (None, pool):
+        with pytest.raises(InvalidInputError) as caught:
+            experiment.run(lambda _: returned, 1, executor=executor)
+        assert f"gave {returned!r}." in caught.value.__notes__[0]
+    assert (_states(service), service.runs) == (["abandoned"] * 2, [])
 
 
 def test_run_ends_in_order_when_a_stop_rule_is_met(client, service, pool):
@@ -165,15 +258,16 @@ def test_run_on_threads_of_an_experiment_that_has_stopped_says_so(client, servic
 
 
 def test_run_whose_ask_comes_to_nothing_tells_what_is_at_work(experiment, service, pool):
-    may_end, begun = Event(), iter(range(9))
+    may_end, begun, together = Event(), iter(range(9)), Barrier(2)
 
     def on_tell(_observation):
         service.trouble(ASK, problem(409, "experiment_closed", "it is closed"))
         may_end.set()
 
     def function(_configuration):
-        if next(begun) > 0:
-            assert may_end.wait(WAIT_S)
+        number = next(begun)
+        together.wait(WAIT_S)
+        assert number == 0 or may_end.wait(WAIT_S)
         return 1.0
 
     with pytest.raises(ServiceError, match="experiment_closed"):
@@ -198,13 +292,6 @@ def test_run_keeps_a_result_that_could_not_be_told_in_a_note(experiment, service
     with pytest.raises(ServiceError) as caught:
         experiment.run(lambda _: 0.123, 1, executor=pool)
     assert caught.value.__notes__ == ["Suggestion(x=0.5, model, predicted 0.900 ± 0.010) gave 0.123."]
-
-
-def test_run_whose_failure_cannot_be_told_ends_with_the_function_s_error(experiment, service, pool):
-    service.trouble(TELL, problem(409, "experiment_closed", "it is closed"))
-    with pytest.raises(LookupError) as caught:
-        experiment.run(objectives.wrong, 1, executor=pool)
-    assert isinstance(caught.value.__cause__, ServiceError)
 
 
 def test_run_tells_what_another_told_meanwhile_as_a_run_of_its_own(experiment, service, pool):
@@ -302,6 +389,31 @@ def test_run_that_is_interrupted_tells_what_ends_soon_after(experiment, service,
     assert ([run["response"] for run in service.runs], _states(service)) == ([1.0], ["told"])
 
 
+def test_run_that_is_interrupted_tells_all_that_ends_soon_after_though_the_report_fails(
+    experiment, service, is_waiting, caplog
+):
+    numbers, together = iter(range(9)), Barrier(3)
+
+    def function(_configuration):
+        number = next(numbers)
+        together.wait(WAIT_S)
+        assert is_waiting.wait(WAIT_S)
+        if number == 0:
+            is_waiting.clear()
+            _interrupt()
+        together.wait(WAIT_S)
+        assert is_waiting.wait(WAIT_S)
+        return 1.0
+
+    def on_tell(_observation):
+        raise ZeroDivisionError
+
+    with ThreadPoolExecutor(3) as pool, pytest.raises(KeyboardInterrupt):
+        experiment.run(function, 9, on_tell, executor=pool)
+    assert (len(service.runs), _states(service)) == (3, ["told"] * 3)
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_run_that_is_interrupted_while_it_begins_abandons_what_it_took(experiment, service):
     class Interrupting(Executor):
         def submit(self, *_given):
@@ -368,7 +480,8 @@ def test_run_on_an_executor_that_takes_nothing_ends_with_its_error(experiment, s
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"executor": 3}, "executor must be one of concurrent.futures, not int"),
+        ({"executor": 3}, r"executor must be one of concurrent.futures, not int; pass .*ThreadPoolExecutor\(4\)"),
+        ({"executor": ThreadPoolExecutor}, r"not a class: write ThreadPoolExecutor\(4\)"),
         ({"n_workers": 0}, "n_workers must be a whole number of at least 1"),
         ({"n_workers": 1.5}, "n_workers must be a whole number of at least 1"),
         ({"lease_s": 0}, "lease_s"),
