@@ -1,10 +1,18 @@
 """Tables as JSON in the shapes that pandas writes, read without pandas."""
 
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import BeforeValidator
 from pydantic_core import from_json
 
-Table = str | list[Any] | dict[str, Any]
+
+def _table(value: Any) -> Any:
+    if not isinstance(value, str | list | dict):
+        raise ValueError("must be a table: JSON as a text, a list or an object")
+    return value
+
+
+Table = Annotated[str | list[Any] | dict[str, Any], BeforeValidator(_table)]
 """JSON text, or the JSON itself."""
 
 

@@ -1,17 +1,21 @@
 """The two tables of a tell, ``covars_tell`` and ``response_tell``, read into one record per run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails
 
+from autotune_wire.space import Covariate
 from autotune_wire.tables import Table, rows_of
+from autotune_wire.told_cells import CellError, with_options
 
 Record = dict[str, Any]
 
 
-def table_records(covars_tell: Table, response_tell: Table, responses: Sequence[str]) -> list[Record]:
+def table_records(
+    covars_tell: Table, response_tell: Table, responses: Sequence[str], space: Mapping[str, Covariate]
+) -> list[Record]:
     """Read the two tables into records, one per run.
 
     A cell is null if the covariate is not active in the run, or the response was not measured.
@@ -20,8 +24,8 @@ def table_records(covars_tell: Table, response_tell: Table, responses: Sequence[
         ValidationError: If a table cannot be read, the tables differ in length, a column of ``response_tell`` is not a
             response, or a row has no response.
     """
-    covars = _rows("covars_tell", covars_tell)
-    measured = _rows("response_tell", response_tell)
+    covars = [_with_options(index, row, space) for index, row in enumerate(_rows("covars_tell", covars_tell))]
+    measured = [_named(row, responses) for row in _rows("response_tell", response_tell)]
     if len(covars) != len(measured):
         message = f"has {len(measured)} rows, covars_tell has {len(covars)}"
         raise refusal(("response_tell",), response_tell, message)
@@ -62,6 +66,21 @@ def _rows(field: str, table: Table) -> list[Record]:
         return rows_of(table)
     except ValueError as error:
         raise refusal((field,), table, str(error)) from None
+
+
+def _with_options(index: int, row: Record, space: Mapping[str, Covariate]) -> Record:
+    try:
+        return with_options(row, space)
+    except CellError as error:
+        raise refusal(("covars_tell", index), None, str(error)) from None
+
+
+def _named(row: Record, responses: Sequence[str]) -> Record:
+    """Rename the column of an only response that is written in another case, or called as one without a name is."""
+    if len(responses) > 1 or len(row) != 1:
+        return row
+    [(name, value)] = row.items()
+    return {responses[0]: value} if name.casefold() in {responses[0].casefold(), "response"} else row
 
 
 def _check_measured(index: int, row: Record, responses: Sequence[str]) -> None:

@@ -9,16 +9,18 @@ from pydantic import BaseModel
 from autotune.errors import InvalidInputError
 from autotune.inputs.checks import checked
 from autotune.inputs.linear_text import parsed_linear
+from autotune.inputs.typed import typed_number
 from autotune.values import plain
 from autotune_wire.constraints import Constraint
 from autotune_wire.experiments import NewExperiment, SpaceEdit
+from autotune_wire.numerals import number_of
 from autotune_wire.problems import FieldProblem
 from autotune_wire.space import Space
 
 Constraints = str | Mapping[str, Any] | Constraint | Sequence[str | Mapping[str, Any] | Constraint]
 """One constraint or several, each as a text (``a + b <= 1``) or as the dict that the service takes."""
 
-_BOUND = re.compile(r"\s*(?P<goal><=|>=)\s*(?P<bound>\S+)\s*")
+_VALUE = re.compile(r"\s*(?P<goal><=|>=|==?)\s*(?P<value>\S+)\s*")
 _GOALS = {"max": "maximize", "min": "minimize"}
 
 
@@ -101,15 +103,20 @@ def _response(name: str, wanted: Any) -> Any:
     goal = _GOALS.get(goal, goal)
     if goal in _GOALS.values():
         return {"goal": goal}
-    match = _BOUND.fullmatch(wanted)
-    try:
-        return {"goal": match["goal"], "bound": float(match["bound"])} if match else _no_goal(name, wanted)
-    except ValueError:
+    match = _VALUE.fullmatch(wanted)
+    if match is None:
         return _no_goal(name, wanted)
+    with_comma = typed_number(match["value"])
+    value = number_of(match["value"], ".") if with_comma is None else with_comma
+    if value is None:
+        return _no_goal(name, wanted)
+    is_target = match["goal"] in {"=", "=="}
+    return {"goal": "match", "target": value} if is_target else {"goal": match["goal"], "bound": value}
 
 
 def _no_goal(name: str, wanted: str) -> Any:
-    raise _refusal(f"responses.{name}", 'must be "maximize", "minimize" or a bound such as "<= 0.05"', wanted) from None
+    message = 'must be "maximize", "minimize", a target such as "= 7.4" or a bound such as "<= 0.05"'
+    raise _refusal(f"responses.{name}", message, wanted)
 
 
 def _constraints(given: Constraints, names: Collection[str]) -> list[Any]:
@@ -131,6 +138,9 @@ def _constraint(index: int, given: Any, names: Collection[str]) -> Iterator[Any]
         yield {"ctype": "forbidden", **given, "combination": combination}
     elif isinstance(given, dict) and "weights" in given:
         yield {"ctype": "linear", **given}
+    elif isinstance(given, dict) and "ctype" not in given:
+        message = 'must have "weights" or "combination", or be a text such as "a + 2*b <= 1"'
+        raise _refusal(f"constraints.{index}", message, given)
     else:
         yield given
 

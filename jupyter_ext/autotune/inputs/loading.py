@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from autotune.errors import InvalidInputError
-from autotune.inputs.csv_text import EXCLUDED_VALUES, plain_csv
-from autotune.values import is_missing, is_true, plain
-from autotune.views.tables import EXCLUDED, STATUS, TIME, sd_column
+from autotune.values import is_missing, plain
+from autotune_wire.numerals import DecimalSign
 from autotune_wire.observations import Told
 from autotune_wire.problems import MAX_PROBLEMS, FieldProblem, field_problems
 from autotune_wire.responses import Responses
-from autotune_wire.space import Space, listed
+from autotune_wire.space import Space
 from autotune_wire.told_csv import csv_records
+from autotune_wire.told_rows import Read, Sheet, Terms, read_sheet
 
 MAX_RUNS = 1_000_000
 
@@ -27,45 +27,66 @@ class Runs(NamedTuple):
         subject: The name of what the runs were read from, for messages.
         told: The runs.
         places: For each run its line or row, as in ``line 7``.
+        notices: What was left out, a sentence each.
     """
 
     subject: str
     told: list[Told]
     places: list[str]
+    notices: Sequence[str] = ()
 
 
-def read_runs(data: Any, space: Space, responses: Responses) -> Runs:
+def read_runs(
+    data: Any,
+    space: Space,
+    responses: Responses,
+    *,
+    ignore: str | Iterable[str] = (),
+    decimal: DecimalSign | None = None,
+) -> Runs:
     """Read runs from a file, a text, a DataFrame or dicts.
 
     Args:
         data: The path of a text file, the text itself (with at least one line break), a pandas DataFrame, or a dict for
-            each run. The columns are those of ``history()``: the covariates and responses, and optionally standard
-            deviations, ``status`` and ``excluded``. An empty cell means that the response was not measured or the
-            covariate is not active. Excluded runs are left out, because they would count again if they were told.
+            each run. The columns are those of ``history()`` or of Optuna's ``trials_dataframe()``; columns that are not
+            the experiment's are left out, with a notice. Excluded runs are left out, because they would count again if
+            they were told.
         space: The covariates.
         responses: The responses.
+        ignore: Columns to leave out without a notice.
+        decimal: The decimal sign of numbers that come as texts; None to decide by all of them.
 
     Raises:
-        InvalidInputError: If a column is unknown or a cell cannot be read; the message names the line or row and the
+        InvalidInputError: If a column is missing or a cell cannot be read; the message names the line or row and the
             column.
     """
+    if decimal not in {None, ".", ","}:
+        raise InvalidInputError(f"decimal must be '.' or ',', not {decimal!r}")
+    terms = Terms(frozenset({ignore} if isinstance(ignore, str) else ignore), decimal, takes_extra=True)
     if isinstance(data, str | PathLike):
-        return _runs_of_text(data, space, responses)
-    if hasattr(data, "columns") and hasattr(data, "to_dict"):
-        return _runs_of_rows("the DataFrame", data.to_dict("records"), space, responses)
+        return _runs_of_text(data, space, responses, terms)
+    if hasattr(data, "columns") and hasattr(data, "itertuples"):
+        header = [_column(name) for name in data.columns]
+        rows = data.itertuples(index=False, name=None)
+        return _runs_of_rows("the DataFrame", header, rows, space, responses, terms)
     if isinstance(data, Iterable) and not isinstance(data, Mapping):
-        return _runs_of_rows("the list of runs", list(data), space, responses)
+        subject, dicts = "the list of runs", list(data)
+        for index, row in enumerate(dicts):
+            if not isinstance(row, Mapping):
+                raise InvalidInputError(f"{subject} must hold dicts; row {index} is {type(row).__name__}")
+        names = list(dict.fromkeys(name for row in dicts for name in row))
+        rows = ([row.get(name) for name in names] for row in dicts)
+        return _runs_of_rows(subject, [_column(name) for name in names], rows, space, responses, terms)
     raise InvalidInputError(f"runs must come as a path, a DataFrame or a list of dicts, not as {type(data).__name__}")
 
 
-def _runs_of_text(data: str | PathLike[str], space: Space, responses: Responses) -> Runs:
+def _runs_of_text(data: str | PathLike[str], space: Space, responses: Responses, terms: Terms) -> Runs:
     is_text = isinstance(data, str) and "\n" in data
     subject, text = ("the text", str(data)) if is_text else (Path(data).name, _read(Path(data)))
     try:
-        numbers, records = csv_records(plain_csv(text, space, responses), space, list(responses), MAX_RUNS)
+        return _runs(subject, csv_records(text, space, list(responses), MAX_RUNS, terms))
     except ValidationError as error:
-        raise _refusal(subject, [_placed(problem, "") for problem in field_problems(error)]) from None
-    return _runs(subject, records, [f"line {number}" for number in numbers])
+        raise _refusal(subject, field_problems(error)) from None
 
 
 def _read(path: Path) -> str:
@@ -77,59 +98,28 @@ def _read(path: Path) -> str:
         raise InvalidInputError(f"{path} is not a UTF-8 text; in Excel, save the file as CSV UTF-8") from None
 
 
-def _runs_of_rows(subject: str, rows: Sequence[Any], space: Space, responses: Responses) -> Runs:
-    roles = _roles(space, responses)
-    if any(f"covars.{EXCLUDED}" in row for row in rows if isinstance(row, Mapping)):
-        roles[EXCLUDED] = _EXCLUDED
-    says = f"is not a column of this experiment; the columns are {listed([*space, *responses])}"
-    wrong: list[FieldProblem] = []
-    for index, row in enumerate(rows):
-        if not isinstance(row, Mapping):
-            raise InvalidInputError(f"{subject} must hold dicts; row {index} is {type(row).__name__}")
-        wrong += [FieldProblem(field=f"row {index}.{name}", message=says) for name in row if name not in roles]
-        if roles[EXCLUDED] == _EXCLUDED and is_true(plain(row.get(EXCLUDED))) is None:
-            field = f"row {index}.{EXCLUDED}"
-            wrong.append(FieldProblem(field=field, message=EXCLUDED_VALUES, value=str(row[EXCLUDED])))
-        if len(wrong) >= MAX_PROBLEMS:
-            break
-    if wrong:
-        raise _refusal(subject, wrong)
-    is_ours = roles[EXCLUDED] == _EXCLUDED
-    kept = [index for index, row in enumerate(rows) if not (is_ours and is_true(plain(row.get(EXCLUDED))))]
-    return _runs(subject, [_record(rows[index], roles) for index in kept], [f"row {index}" for index in kept])
+def _runs_of_rows(
+    subject: str, header: Sequence[str], rows: Iterable[Iterable[Any]], space: Space, responses: Responses, terms: Terms
+) -> Runs:
+    cells = [[None if is_missing(cell) else plain(cell) for cell in row] for row in rows]
+    if not cells:
+        raise InvalidInputError(f"{subject} holds no run")
+    try:
+        sheet = Sheet(header, cells, [f"row {index}" for index in range(len(cells))])
+        return _runs(subject, read_sheet(sheet, space, list(responses), terms))
+    except ValidationError as error:
+        raise _refusal(subject, field_problems(error)) from None
 
 
-_Role = tuple[str, str]
-"""The part of a record that a column's cells belong to, and their name in this part."""
-_IGNORED: _Role = ("", "")
-_EXCLUDED: _Role = ("", EXCLUDED)
+def _column(name: Any) -> str:
+    # pandas names a column of several header lines by a tuple, as Optuna's trials_dataframe(multi_index=True) does.
+    return "_".join(str(part) for part in name if str(part)) if isinstance(name, tuple) else str(name)
 
 
-def _roles(space: Space, responses: Responses) -> dict[str, _Role]:
-    roles: dict[str, _Role] = {TIME: _IGNORED, EXCLUDED: _EXCLUDED, STATUS: (STATUS, "")}
-    roles |= {sd_column(name, responses): ("sds", name) for name in responses}
-    roles |= {f"{name} sd": ("sds", name) for name in responses}
-    roles |= {name: ("responses", name) for name in responses}
-    # history() writes covars.status where a covariate is called status.
-    return roles | {f"covars.{name}": ("covars", name) for name in space} | {name: ("covars", name) for name in space}
-
-
-def _record(row: Mapping[Any, Any], roles: Mapping[str, _Role]) -> dict[str, Any]:
-    record: dict[str, Any] = {"covars": {}, "responses": {}, "sds": {}}
-    for column, cell in row.items():
-        part, name = roles.get(column, _IGNORED)
-        value = plain(cell)
-        if part == STATUS:
-            record[STATUS] = "ok" if is_missing(value) else value
-        elif part and not is_missing(value):
-            record[part][name] = value
-    return {part: cells for part, cells in record.items() if cells or part == "covars"}
-
-
-def _runs(subject: str, records: Sequence[dict[str, Any]], places: list[str]) -> Runs:
+def _runs(subject: str, read: Read) -> Runs:
     told: list[Told] = []
     wrong: list[FieldProblem] = []
-    for record, place in zip(records, places, strict=True):
+    for record, place in zip(read.records, read.places, strict=True):
         try:
             told.append(Told.model_validate(record))
         except ValidationError as error:
@@ -138,16 +128,13 @@ def _runs(subject: str, records: Sequence[dict[str, Any]], places: list[str]) ->
             break
     if wrong:
         raise _refusal(subject, wrong)
-    if not told:
-        raise InvalidInputError(f"{subject} holds no run")
-    return Runs(subject, told, places)
+    return Runs(subject, told, read.places, read.notices)
 
 
 def _placed(problem: FieldProblem, place: str) -> FieldProblem:
     first, _, rest = problem.field.partition(".")
-    field = rest if first in {"covars", "responses", "csv"} and rest else problem.field
-    field = f"{rest} sd" if first == "sds" else field
-    return problem.model_copy(update={"field": f"{place}.{field}" if place else field})
+    field = rest if first in {"covars", "responses"} and rest else problem.field
+    return problem.model_copy(update={"field": f"{place}.{field}"})
 
 
 def _refusal(subject: str, wrong: Sequence[FieldProblem]) -> InvalidInputError:

@@ -1,6 +1,7 @@
 """Observations built from what a user gives, and checked before they are sent."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from autotune.errors import InvalidInputError
@@ -10,7 +11,8 @@ from autotune.views.shown import Suggestion
 from autotune_wire.observations import Told
 from autotune_wire.problems import FieldProblem
 from autotune_wire.responses import Responses
-from autotune_wire.space import listed
+from autotune_wire.space import Covariate, Space, listed
+from autotune_wire.told_cells import CellError, with_options
 
 Run = Suggestion | Mapping[str, Any]
 """What was run: a suggestion, or a configuration that the user chose."""
@@ -21,12 +23,13 @@ Measured = float | Mapping[str, float | None]
 _SUBJECT = "this observation"
 
 
-def told_run(run: Run, response: Measured, responses: Responses, sd: Measured | None = None) -> Told:
+def told_run(run: Run, response: Measured, space: Space, responses: Responses, sd: Measured | None = None) -> Told:
     """Build the observation of a run that gave a response; numbers of numpy become Python's own.
 
     Args:
         run: The suggestion or configuration that was run.
         response: The measured number, or a dict of numbers by response.
+        space: The experiment's covariates.
         responses: The experiment's responses.
         sd: The standard deviations, in the same form as ``response``; a single number needs a single measured response.
 
@@ -34,7 +37,7 @@ def told_run(run: Run, response: Measured, responses: Responses, sd: Measured | 
         InvalidInputError: If a response is not a finite number or unknown to the experiment, or a value of the
             configuration is neither a number nor a text.
     """
-    return _told(run, response_fields(response, responses, sd))
+    return _told(run, space, response_fields(response, responses, sd))
 
 
 def response_fields(response: Measured, responses: Responses, sd: Measured | None = None) -> dict[str, Any]:
@@ -49,31 +52,44 @@ def response_fields(response: Measured, responses: Responses, sd: Measured | Non
     return {"responses": measured} | ({"sds": sds} if sds else {})
 
 
-def failed_run(run: Run) -> Told:
+def failed_run(run: Run, space: Space) -> Told:
     """Build the observation of a run that failed, without a response.
 
     Raises:
         InvalidInputError: If a value of the configuration is neither a number nor a text.
     """
-    return _told(run, {"status": "failed"})
+    return _told(run, space, {"status": "failed"})
 
 
-def configuration_of(run: Any) -> Any:
+def configuration_of(run: Any, space: Mapping[str, Covariate] = MappingProxyType({})) -> Any:
     """Read the configuration of a suggestion, a mapping or a row of a DataFrame; numbers of numpy become Python's own.
 
     Any other value is returned as it is, for the validation to refuse.
+
+    Args:
+        run: What was given.
+        space: Covariates; the numbers and truth values that pandas made of their options are replaced by the options.
+
+    Raises:
+        InvalidInputError: If a number may stand for several options.
     """
     if isinstance(run, Suggestion):
         return dict(run.covars)
     row = run.to_dict() if getattr(run, "ndim", None) == 1 and hasattr(run, "to_dict") else run
-    return plain(dict(row)) if isinstance(row, Mapping) else row
+    if not isinstance(row, Mapping):
+        return row
+    try:
+        return with_options(plain(dict(row)), space)
+    except CellError as error:
+        raise InvalidInputError(f"this configuration is not valid: {error}") from None
 
 
-def _told(run: Run, fields: dict[str, Any]) -> Told:
+def _told(run: Run, space: Space, fields: dict[str, Any]) -> Told:
     if isinstance(run, Suggestion):
         fields["suggestion_uuid"] = run.suggestion_uuid
+    covars = configuration_of(run, space)
     with checked(_SUBJECT):
-        return Told.model_validate({"covars": configuration_of(run), **fields})
+        return Told.model_validate({"covars": covars, **fields})
 
 
 def _by_name(measured: Measured | None) -> dict[str, Any] | None:

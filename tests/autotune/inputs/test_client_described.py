@@ -52,13 +52,14 @@ def test_new_takes_a_condition_as_the_service_writes_it(client, service):
 
 
 def test_new_reads_responses_written_short(client, service):
-    wanted = {"yield": "maximize", "cost": "min", "impurity": "<= 0.05", "purity": " >=0.9"}
+    wanted = {"yield": "maximize", "cost": "min", "impurity": "<= 0,05", "purity": " >=0.9", "pH": "= 7,4"}
     client.new("n", SPACE, responses=wanted)
     assert _sent(service)["responses"] == {
         "yield": {"goal": "maximize"},
         "cost": {"goal": "minimize"},
         "impurity": {"goal": "<=", "bound": 0.05},
         "purity": {"goal": ">=", "bound": 0.9},
+        "pH": {"goal": "match", "target": 7.4},
     }
 
 
@@ -103,9 +104,15 @@ def test_new_takes_stop_rules(client, service):
         ({"constraints": 3}, "constraints: must be a list of texts and dicts"),
         ({"constraints": [{"relation": "<="}]}, "constraints.0"),
         ({"constraints": {"combination": {"a": 1}}}, "constraints.0.combination.a: is cont"),
-        ({"responses": {"yield": "more"}}, 'responses.yield: must be "maximize", "minimize" or a bound such as'),
+        (
+            {"responses": {"yield": "more"}},
+            'responses.yield: must be "maximize", "minimize", a target such as "= 7.4" or a bound',
+        ),
         ({"responses": {"yield": "<= much"}}, "responses.yield: must be"),
-        ({"responses": {"yield": "<= nan"}}, "responses.yield.bound"),
+        ({"responses": {"yield": "<= nan"}}, "responses.yield: must be"),
+        ({"responses": {"yield": "<= 4_5"}}, "4_5 is not written as a number"),
+        ({"responses": {"yield": "<= 1,050"}}, "1,050 may be 1.05 or 1050"),
+        ({"responses": {"yield": "<= 1e999"}}, "responses.yield.bound"),
         ({"responses": ["yield"]}, "responses: must be a dict such as"),
         ({"responses": {"purity": ">= 1"}}, "responses: 1 to 4 responses must have the goal"),
         ({"responses": {"a": "maximize"}}, "responses.a: is also the name of a covariate"),
@@ -143,7 +150,7 @@ def test_experiment_shows_what_it_was_described_with(client):
         "0.1 to 10, log scale; only where kernel is rbf",
         "1 to 9 in steps of 2",
         "mon, tue; context",
-        "2 a - b &lt;= 1",
+        "2*a - b &lt;= 1",
         "never kernel rbf with size one of 1, 2",
         "after 30 runs, or when the last 5 runs gain no more than 0.1",
         "greattunes, SingleTaskGP, auto",

@@ -66,10 +66,10 @@ def test_tell_takes_a_row_of_a_frame_as_configuration(experiment, service):
         ),
         ({}, None, "responses: is empty; tell a run that gave no response with fail"),
         ({"yield": None}, None, "responses: is empty"),
-        ({"yield": float("nan")}, None, "responses.yield: Input should be a finite number"),
+        ({"yield": float("nan")}, None, "responses.yield: must be a finite number"),
         ({"yield": 1.0}, {"impurity": 0.1}, "sds.impurity: is the standard deviation of a response that is missing"),
         ({"yield": 1.0}, {"other": 0.1}, "sds.other: is not a response"),
-        ({"yield": 1.0}, -0.1, "sds.yield: Input should be greater than or equal to 0"),
+        ({"yield": 1.0}, -0.1, "sds.yield: must be at least 0"),
         ({"yield": 1.0, "impurity": 0.1}, 0.1, "sd: must name the responses"),
     ],
 )
@@ -177,19 +177,19 @@ def test_history_has_a_column_for_each_response(lab):
     lab.tell(RUN, {"yield": 1.0, "impurity": 0.01}, sd={"impurity": 0.001})
     lab.fail({"x": 0.25})
     frame = lab.history()
-    assert list(frame.columns) == ["x", "yield", "impurity", "impurity sd", "status", "time_created"]
+    assert list(frame.columns) == ["id", "x", "yield", "impurity", "impurity sd", "status", "time_created"]
     assert (frame["yield"].tolist()[0], frame["yield"].isna().tolist()) == (1.0, [False, True])
     assert list(frame["status"]) == ["ok", "failed"]
 
 
 def test_history_before_any_observation_shows_its_columns(lab):
     frame = lab.history()
-    assert (list(frame.columns), len(frame)) == (["x", "yield", "impurity", "time_created"], 0)
+    assert (list(frame.columns), len(frame)) == (["id", "x", "yield", "impurity", "time_created"], 0)
 
 
 def test_history_of_one_response_has_its_deviation_as_sd(experiment):
     experiment.tell(RUN, 1.0, sd=0.5)
-    assert list(experiment.history().columns) == ["x", "Response", "sd", "time_created"]
+    assert list(experiment.history().columns) == ["id", "x", "Response", "sd", "time_created"]
 
 
 def test_suggestion_shows_what_is_predicted_of_each_response(experiment, service):
