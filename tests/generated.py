@@ -30,7 +30,7 @@ def space_of(covars: Mapping[str, object]) -> Space:
 
 
 def fitted_to(problem: EngineInput) -> dict[str, Surrogate]:
-    encoding = Encoding(problem.space)
+    encoding = Encoding(problem.space, problem.retired)
     return fit_responses(problem, encoding.encode([run.covars for run in problem.runs]), encoding.is_code)
 
 
@@ -52,14 +52,15 @@ def responses_of(**goals: object) -> Responses:
 def _numbers(draw, kind, forms=("plain", "log", "step")):
     is_int = kind == "int"
     low = draw(st.integers(-50, 50)) if is_int else round(draw(st.floats(-1e3, 1e3)), 2)
-    span = draw(st.sampled_from([1, 2, 4, 30, 500])) if is_int else draw(st.sampled_from([0.01, 0.3, 1.0, 7.5, 1e4]))
+    spans = [0, 1, 2, 4, 30, 500] if is_int else [0.0, 0.01, 0.3, 1.0, 7.5, 1e4]
+    span = draw(st.sampled_from(spans))
     covariate = {"vtype": kind}
     form = draw(st.sampled_from(forms))
     if form == "log":
         covariate["log"] = True
         low = 1 + abs(low) if is_int else 0.01 + abs(low)
     elif form == "step":
-        covariate["step"] = max(span // 3, 1) if is_int else span / draw(st.sampled_from([1, 3, 10, 400]))
+        covariate["step"] = max(span // 3, 1) if is_int else (span or 1.0) / draw(st.sampled_from([1, 3, 10, 400]))
     return covariate | {"min": low, "max": low + span}
 
 
@@ -186,9 +187,25 @@ def _retired(draw, space):
     return {name: [999.0 if isinstance(space[name].options[0], int | float) else "gone"] for name in names}
 
 
+def _measured(draw, space, covars):
+    """Move some numbers of a run to where the space does not allow them."""
+    parents = {one.active_if.covariate for one in space.values() if one.active_if is not None}
+    moved = dict(covars)
+    for name, value in covars.items():
+        covariate = space[name]
+        if isinstance(covariate, CatCovariate) or name in parents or draw(st.booleans()):
+            continue
+        far = draw(st.sampled_from([0.4, 3.0, 1e9]))
+        value = value * (1 + far) if covariate.log else value - far * (covariate.max - covariate.min or 1)
+        moved[name] = value if isinstance(covariate, ContCovariate) else round(value)
+    return moved
+
+
 @st.composite
 def _runs(draw, space, responses, retired, values):
     covars = draw(configurations(space))
+    if draw(st.integers(0, 3)) == 0:
+        covars = _measured(draw, space, covars)
     covars |= {name: options[0] for name, options in retired.items() if draw(st.booleans())}
     covars = {name: value for name, value in covars.items() if is_active(space, name, covars)}
     if draw(st.integers(0, 4)) == 0:

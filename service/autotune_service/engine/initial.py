@@ -1,4 +1,4 @@
-"""The initial design: scrambled Sobol points, suggested until enough configurations are known to fit a model."""
+"""The initial design: points spread over the region, suggested until enough configurations are known to fit a model."""
 
 from collections.abc import Set
 
@@ -8,20 +8,23 @@ from scipy.stats import qmc
 
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.interface import EngineInput, Suggestion
+from autotune_service.engine.model.kernel import scaled_distances
 from autotune_service.engine.space.encoding import Encoding, Key
 from autotune_service.engine.space.region import Region
 
 N_INITIAL = 5
 """The number of configurations, the guess included, that are suggested before the model chooses."""
 
-_TRIES = 256  # points of the sequence that are checked for one suggestion
+_TRIES = 256  # points that are checked for one suggestion
 
 
 def initial_design(given: EngineInput, reason: str) -> list[Suggestion]:
-    """Return n Sobol points that are neither told nor pending.
+    """Return n points that are neither told nor pending, of low discrepancy in the covariates that are free.
 
-    A point's position in the sequence is the number of configurations told, pending or chosen before it, so that the
-    same data give the same points. A point is repeated only if no other one is found; its reason then says so.
+    Without constraints they are Sobol points. A point's position in the sequence is the number of configurations told,
+    pending or chosen before it, so that the same data give the same points, and asks with other fixed values go on in
+    the sequence. Inside constraints each point is the one that spreads all points best. A point is repeated only if no
+    other one is found; its reason then says so.
 
     Args:
         given: The experiment's data; ``given.n`` is the number of points.
@@ -33,17 +36,20 @@ def initial_design(given: EngineInput, reason: str) -> list[Suggestion]:
     encoding = Encoding(given.space, given.retired)
     region = Region(encoding, given.constraints, given.fixed)
     configurations = [run.covars for run in given.runs]
-    taken = set(encoding.keys(encoding.encode(configurations + given.pending)))
+    known = encoding.encode(configurations + given.pending)
+    taken = set(encoding.keys(known))
     chosen: list[Suggestion] = []
-    for k in range(given.n):
-        position = len(configurations) + len(given.pending) + k
-        rows = _points(region, position, given.seed)
+    for _ in range(given.n):
+        rows = _points(region, len(known), given.seed)
+        if region.constraints:
+            rows = rows[_most_spreading_first(rows, known, region)]
         row = _first_new(rows, encoding, taken)
         if row is None and region.is_listed:
             row = _first_new(region.all_rows(), encoding, taken)
         why = reason if row is not None else f"{reason}; {region.nothing_else}, so this one is suggested again"
         row = rows[0] if row is None else row
         taken.add(encoding.keys(row[None])[0])
+        known = np.concatenate([known, row[None]])
         chosen.append(Suggestion(region.decode(row), "sobol", why))
     return chosen
 
@@ -54,13 +60,31 @@ def _first_new(rows: Array, encoding: Encoding, taken: Set[Key]) -> Array | None
 
 
 def _points(region: Region, position: int, seed: int) -> Array:
-    """Return feasible rows from the scrambled Sobol sequence (Owen 1998), starting at a position in it.
+    """Return feasible rows from a scrambled Sobol sequence over the free columns (Owen 1998), from a position on.
 
     If too few points of the sequence are feasible, random feasible rows are added.
     """
-    d = len(region.encoding.columns)
-    sobol = qmc.Sobol(d, scramble=True, rng=np.random.default_rng(seed))
-    if position:
-        sobol.fast_forward(position)
-    shares: NDArray[np.float64] = np.minimum(sobol.random(_TRIES), np.nextafter(1.0, 0.0))
+    shares = np.zeros((_TRIES, len(region.encoding.columns)))
+    if region.free:
+        sobol = qmc.Sobol(len(region.free), scramble=True, rng=np.random.default_rng(seed))
+        if position:
+            sobol.fast_forward(position)
+        shares[:, region.free] = np.minimum(sobol.random(_TRIES), np.nextafter(1.0, 0.0))
     return region.sample(_TRIES, shares, np.random.default_rng([seed, position]))
+
+
+def _most_spreading_first(rows: Array, known: Array, region: Region) -> NDArray[np.int64]:
+    """Order feasible rows, shape (n, d), by how well each one, beside the known rows, represents the region.
+
+    The measure is the energy distance between the rows that are chosen and all of them, in the free columns: each row
+    is a greedy support point (Mak and Joseph 2018, "Support points"). It works for a region of any shape, and known
+    rows with other fixed values count, so that no value comes again in another context.
+
+    Returns:
+        Indices, shape (n,).
+    """
+    free, weights = region.free, np.ones(len(region.free))
+    is_code = region.encoding.is_code[free]
+    to_all = np.sqrt(scaled_distances(rows[:, free], rows[:, free], weights, is_code)).mean(axis=1)
+    to_known = np.sqrt(scaled_distances(rows[:, free], known[:, free], weights, is_code)).sum(axis=1)
+    return np.argsort(to_all - to_known / (len(known) + 1), kind="stable")

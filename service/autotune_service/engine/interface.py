@@ -41,7 +41,8 @@ class EngineInput:
         pending: Configurations that are suggested but not told yet.
         fixed: Values that this ask fixes, contexts included. Every suggestion has these values, and the search varies
             the other covariates only.
-        retired: Options that runs have but that the space no longer offers, by covariate.
+        retired: Options that runs have but that the space no longer offers, by covariate; of a number that is held at
+            one value, the ends of its former ranges.
         engine: The engine that suggests: our own models or the greattunes package.
         model_type: The surrogate's name.
         acq_func: The acquisition function's name.
@@ -92,6 +93,46 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Best:
+    """The configuration whose predicted primary objective is best, with the prediction of every measured response."""
+
+    covars: Configuration
+    predictions: dict[str, Prediction]
+
+
+@dataclass(frozen=True, slots=True)
+class SlicePoint:
+    """The prediction at one value of one covariate.
+
+    Args:
+        value: The covariate's value.
+        prediction: The prediction there.
+        why_not: The constraint or threshold that a run there breaks; None if it breaks none.
+    """
+
+    value: Value
+    prediction: Prediction
+    why_not: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthNote:
+    """Something that makes the model or the experiment less useful than it could be, and what to do about it.
+
+    Args:
+        kind: A short name of the finding.
+        finding: What is found, in a sentence.
+        advice: What to do about it, in a sentence.
+        response: The response that the finding is about; None if it is about none.
+    """
+
+    kind: str
+    finding: str
+    advice: str
+    response: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Insights:
     """What the data and the models show about an experiment.
 
@@ -100,23 +141,34 @@ class Insights:
             did not measure the response, and for every run if fewer than two did.
         importance: By response, each covariate's share of the model's variation; a response whose model is flat is
             missing.
-        slices: By response and covariate, the predictions along that covariate; the other covariates keep their values
-            of the best predicted run, or of the guess if no run counts.
+        not_varied: The covariates that had one value in all runs, or none.
+        slices: By response and covariate, the predictions along that covariate, through the best predicted
+            configuration, or through the guess if there is none.
         pareto: The indices of the runs that no other run dominates; with one objective, of the best runs.
         hypervolume: The volume that these runs dominate above the reference point, in the product of the objectives'
             units; None with one objective, without such runs, or if the product is too large for a float.
         reference: The hypervolume's reference point, by objective; None with one objective or without such runs.
-        best_predicted: The configuration of the run whose predicted primary objective is best, and that prediction;
-            None if no run counts.
+        best_predicted: The configuration whose predicted primary objective is best; None if no run counts.
+        best_by_context: The same in each context, that of the newest run first; empty without contexts.
         feasible_share: The share of the space predicted to work and to meet every threshold; None if no run failed
             and no threshold was measured, or if no configuration that meets the constraints was found.
+        noise_sds: By response, the standard deviation between repeats of one run that the model expects.
+        n_used: How many runs the models are conditioned on: of very many, representatives.
+        verdict: What the experiment has found so far, in a sentence or two.
+        health: What could be better, the gravest first.
     """
 
     leave_one_out: dict[str, list[Prediction | None]]
     importance: dict[str, dict[str, float]]
-    slices: dict[str, dict[str, list[tuple[Value, Prediction]]]]
+    not_varied: list[str]
+    slices: dict[str, dict[str, list[SlicePoint]]]
     pareto: list[int]
     hypervolume: float | None
     reference: dict[str, float] | None
-    best_predicted: tuple[Configuration, Prediction] | None
+    best_predicted: Best | None
+    best_by_context: list[tuple[Configuration, Best]]
     feasible_share: float | None
+    noise_sds: dict[str, float]
+    n_used: int
+    verdict: str
+    health: list[HealthNote]

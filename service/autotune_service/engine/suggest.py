@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotune_service.engine.acquisition.acceptance import are_acceptable
+from autotune_service.engine.acquisition.aims import Aim
 from autotune_service.engine.acquisition.functions import (
     LogProbability,
     SumOfLogs,
@@ -15,7 +16,9 @@ from autotune_service.engine.acquisition.functions import (
     log_probabilities_of,
 )
 from autotune_service.engine.acquisition.hypervolume import FrontScene, hypervolume_improvement_of
+from autotune_service.engine.acquisition.incumbents import incumbents_of
 from autotune_service.engine.acquisition.named.names import KINDS, is_named, title_of
+from autotune_service.engine.acquisition.named.scene import Scene
 from autotune_service.engine.acquisition.pareto import best_first
 from autotune_service.engine.acquisition.units import is_level, value_in_units
 from autotune_service.engine.arrays import Array
@@ -30,9 +33,11 @@ from autotune_wire.responses import objectives_of, primary_of
 from autotune_wire.suggestions import AcquisitionKind
 
 _BEST_KNOWN = 16  # runs that are ordered by front; the search samples more rows near the first of these
-_EXPLORES_EACH = 2
+_OUTSIDE, _UNACCEPTABLE = 1e3, 1e4  # more than predictions differ, on the models' scales
+_GOLDEN = (5**0.5 - 1) / 2
+_EXPLORING_SHARE = 0.5
 _EXPLORES_UNTIL = 100
-"""Until so many configurations are known, every second suggestion aims higher if there are options without order:
+"""Until so many configurations are known, half of the suggestions aim higher if there are options without order:
 see docs/engine.md."""
 
 
@@ -72,6 +77,7 @@ class _Suggesting:
         self.encoding = encoding
         self.region = Region(encoding, given.constraints, given.fixed)
         self.run_rows = encoding.encode([run.covars for run in given.runs])
+        self.is_inside = self.region.contains(self.run_rows)
         self.surrogates = fit_responses(given, self.run_rows, encoding.is_code)
         self.feasibility = fit_feasibility(given.runs, self.run_rows, encoding.is_code)
         self.pending = encoding.encode(given.pending)
@@ -101,7 +107,7 @@ class _Suggesting:
         reason, kind = self._reason(found), self._kind
         self.pending = np.concatenate([self.pending, row])
         self.taken.add(self.encoding.keys(row)[0])
-        predictions = {name: surrogate.predict(row)[0] for name, surrogate in self.surrogates.items()}
+        predictions = {name: surrogate.predict(row, is_measured=True)[0] for name, surrogate in self.surrogates.items()}
         value = value_in_units(found.value, kind, [surrogate.scale for surrogate in self._objectives()])
         return Suggestion(covars, "model", reason, predictions, value, kind)
 
@@ -113,12 +119,16 @@ class _Suggesting:
         if self.n_objectives > 1:
             scene = self._front_scene(log_probabilities)
             return SumOfLogs([hypervolume_improvement_of(scene, rng), *log_probabilities])
+        aim, is_acceptable = self._aims()[0], self._is_acceptable(objective)
+        incumbents = incumbents_of(objective.process, self.region, is_acceptable, log_probabilities, rng, aim)
         if is_named(self.given.acq_func):
             from autotune_service.engine.acquisition.named.serving import acquisitions_for  # loads torch
 
-            name, process = self.given.acq_func, objective.process
-            return SumOfLogs(acquisitions_for(name, self.region, process, self.feasibility, self.pending, rng))
-        improvement = expected_improvement_of(objective, self.pending, self._is_acceptable(objective), rng)
+            named = Scene(objective.process, self.region, self.pending, incumbents, int(rng.integers(2**31)))
+            return SumOfLogs(acquisitions_for(self.given.acq_func, named, self.feasibility))
+        if len(incumbents):
+            incumbents = np.concatenate([incumbents, self.pending[self.region.contains(self.pending)]])
+        improvement = expected_improvement_of(objective.process, self.pending, incumbents, rng, aim)
         return SumOfLogs([aimed_higher(improvement) if self._is_exploring else improvement, *log_probabilities])
 
     def _front_scene(self, log_probabilities: list[LogProbability]) -> FrontScene:
@@ -141,18 +151,26 @@ class _Suggesting:
         Expected improvement alone explores numbers, because runs nearby inform the model about them. An option without
         order has no such neighbours: after a bad first run the option might never be tried again.
         """
-        is_ours = self.given.acq_func == "auto" and self.n_objectives == 1
+        is_ours = self.given.acq_func == "auto" and self.n_objectives == 1 and self._aims()[0].target is None
         known = len(self.run_rows) + len(self.pending)
-        is_turn = known < _EXPLORES_UNTIL and known % _EXPLORES_EACH == 0
-        fixed = self.given.fixed
-        return (
-            is_ours and is_turn and any(column.is_code and column.name not in fixed for column in self.encoding.columns)
-        )
+        # Multiples of the golden ratio: half of them, also where runs are told two or three at a time.
+        is_turn = known < _EXPLORES_UNTIL and known * _GOLDEN % 1.0 >= 1.0 - _EXPLORING_SHARE
+        free = [self.encoding.columns[j] for j in self.region.free]
+        return is_ours and is_turn and any(column.is_code and column.covariate.n_values != 1 for column in free)
 
     def _objectives(self) -> list[Surrogate]:
         """Return the models of the objectives that were measured, in the experiment's order."""
         names = objectives_of(self.given.responses)
         return [self.surrogates[name] for name in names if name in self.surrogates]
+
+    def _aims(self) -> list[Aim]:
+        """Return what makes each objective that was measured better."""
+        objectives = objectives_of(self.given.responses)
+        return [
+            Aim.of(objective, self.surrogates[name])
+            for name, objective in objectives.items()
+            if name in self.surrogates
+        ]
 
     def _objective(self) -> Surrogate | None:
         """Return the model of the first objective that was measured, None if no objective was measured."""
@@ -165,21 +183,26 @@ class _Suggesting:
         return are_acceptable(self.given, self.surrogates, self.run_rows, objective.index)
 
     def _best_known(self) -> Array:
-        """Return rows of runs in descending order of their predictions; unacceptable runs are moved to the end."""
+        """Return rows of runs in descending order of their predictions.
+
+        Runs outside the region come after those in it, and unacceptable runs at the end.
+        """
         objective = self._objective()
         if objective is None:
             return self.run_rows[np.argsort(-SumOfLogs(self._log_probabilities()).values(self.run_rows), kind="stable")]
         if self.n_objectives > 1:
             is_acceptable = are_acceptable(self.given, self.surrogates, self.run_rows, range(len(self.run_rows)))
-            return self.run_rows[best_first(self._expected - 1e3 * ~is_acceptable[:, None], _BEST_KNOWN)]
+            behind = _OUTSIDE * ~self.is_inside + _UNACCEPTABLE * ~is_acceptable
+            return self.run_rows[best_first(self._expected - behind[:, None], _BEST_KNOWN)]
         rows = objective.process.rows
-        expected = objective.process.expect(rows) - 1e3 * ~self._is_acceptable(objective)
-        return rows[np.argsort(-expected, kind="stable")]
+        behind = _OUTSIDE * ~self.is_inside[objective.index] + _UNACCEPTABLE * ~self._is_acceptable(objective)
+        return rows[np.argsort(behind - self._aims()[0].merits(objective.process.expect(rows)), kind="stable")]
 
     @cached_property
     def _expected(self) -> Array:
-        """The predicted mean of each of the m objectives that were measured, at every run, shape (n, m)."""
-        return np.stack([surrogate.process.expect(self.run_rows) for surrogate in self._objectives()], axis=1)
+        """The predicted merit of each of the m objectives that were measured, at every run, shape (n, m)."""
+        pairs = zip(self._objectives(), self._aims(), strict=True)
+        return np.stack([aim.merits(surrogate.process.expect(self.run_rows)) for surrogate, aim in pairs], axis=1)
 
     @property
     def _kind(self) -> AcquisitionKind:

@@ -8,6 +8,7 @@ from botorch.utils.multi_objective.box_decompositions.non_dominated import FastN
 from botorch.utils.testing import MockModel, MockPosterior
 from pydantic import TypeAdapter
 
+from autotune_service.engine.acquisition.aims import Aim
 from autotune_service.engine.acquisition.hypervolume import Cells, FrontScene, hypervolume_improvement_of
 from autotune_service.engine.acquisition.pareto import hypervolume, pareto_indices
 from autotune_service.engine.initial import initial_design
@@ -202,7 +203,7 @@ def test_expected_improvement_of_the_front_is_botorchs(m, n):
     rng = np.random.default_rng(m)
     points = rng.normal(size=(n, m))
     reference, means, sds = np.full(m, -2.0), rng.normal(size=(7, m)), rng.uniform(0.1, 2.0, size=(7, m))
-    ours = Cells.above(points[pareto_indices(points)], reference).log_improvement(means, sds)[0]
+    ours = Cells.above(points[pareto_indices(points)], reference).log_improvement(means, sds, [Aim()] * m)[0]
     model = MockModel(MockPosterior(mean=torch.tensor(means)[:, None], variance=torch.tensor(sds)[:, None] ** 2))
     partitioning = FastNondominatedPartitioning(torch.tensor(reference), Y=torch.tensor(points))
     theirs = ExpectedHypervolumeImprovement(model, reference.tolist(), partitioning)(torch.zeros(7, 1, 3))
@@ -215,13 +216,15 @@ def test_expected_improvement_of_a_front_by_hand():
     means = np.array([[2.5, 2.5], [4.0, 4.0], [1.5, 0.5]])
     cells = Cells.above(front, reference)
     # Below (2.5, 2.5) lie 2.5 x 2.5, of which the front has 1 x 2.5, 1 x 2 and 0.5 x 1; of 4 x 4 it has 3 + 2 + 1.
-    value, _, _ = cells.log_improvement(means, np.full((3, 2), 1e-9))
+    value, _, _ = cells.log_improvement(means, np.full((3, 2), 1e-9), [Aim()] * 2)
     assert np.exp(value) == pytest.approx([1.25, 10.0, 0.0], abs=1e-6)
 
 
 def test_far_from_the_front_the_logarithm_still_tells_the_way():
     cells = Cells.above(np.array([[1.0, 3.0], [3.0, 1.0]]), np.zeros(2))
-    value, by_mean, by_sd = cells.log_improvement(np.array([[-40.0, -60.0], [-30.0, -60.0]]), np.ones((2, 2)))
+    value, by_mean, by_sd = cells.log_improvement(
+        np.array([[-40.0, -60.0], [-30.0, -60.0]]), np.ones((2, 2)), [Aim()] * 2
+    )
     assert np.isfinite(value).all()
     assert value[1] > value[0]
     assert (by_mean > 1).all()

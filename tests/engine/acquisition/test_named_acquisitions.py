@@ -12,7 +12,7 @@ from botorch.acquisition.analytic import LogProbabilityOfImprovement
 from pydantic import TypeAdapter
 from scipy.stats import norm
 
-from autotune_service.engine.acquisition.functions import LogProbability, PredictedMean, SumOfLogs
+from autotune_service.engine.acquisition.functions import LogProbability, PredictedMerit, SumOfLogs
 from autotune_service.engine.acquisition.named.acquisitions import acquisition_by_name
 from autotune_service.engine.acquisition.named.bridge import ProcessModel, tensor
 from autotune_service.engine.acquisition.named.fidelity import cost_of_lowest
@@ -67,7 +67,7 @@ def scene_of(given, pending=()):
     rows = encoding.encode([one.covars for one in given.runs])
     targets = np.array([one.responses["y"] for one in given.runs])
     process = FITS["SingleTaskGP"](rows, targets, np.full(len(rows), np.nan), encoding.is_code)
-    return Scene(process, Region(encoding, [], {}), encoding.encode(list(pending)), seed=5)
+    return Scene(process, Region(encoding, [], {}), encoding.encode(list(pending)), rows, seed=5)
 
 
 def rows_of(scene, n=7, seed=8):
@@ -209,7 +209,7 @@ def test_likely_failures_are_valued_less(name):
 
 def test_log_above_a_floor_has_the_gradient_of_its_values():
     scene = scene_of(problem("PosteriorMean"))
-    above, rows, step = LogAbove(PredictedMean(scene.process), -3.0), rows_of(scene), np.array([1e-6, 0.0, 0.0])
+    above, rows, step = LogAbove(PredictedMerit(scene.process), -3.0), rows_of(scene), np.array([1e-6, 0.0, 0.0])
     values, gradients = above.values_with_gradients(rows)
     assert np.exp(values) == pytest.approx(scene.process.predict(rows)[0] + 3.0)
     assert gradients[:, 0] == pytest.approx((above.values(rows + step) - above.values(rows - step)) / 2e-6, rel=1e-4)

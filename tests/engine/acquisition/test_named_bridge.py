@@ -134,7 +134,7 @@ def test_expected_improvement_and_its_gradient_are_botorchs(theirs, best):
 def test_noisy_expected_improvement_is_botorchs(theirs):
     torch.manual_seed(1)
     expected = analytic.LogNoisyExpectedImprovement(theirs, features(KNOWN), num_fantasies=8)
-    ours = improvement_over(OWN, KNOWN, expected.model.train_targets.T.numpy())
+    ours = improvement_over(OWN, KNOWN, expected.model.train_targets.T.numpy(), np.ones(len(KNOWN), dtype=bool))
     with torch.no_grad():
         their_values = expected(features(NEW).unsqueeze(-2)).numpy()
     # Without noise, but for 1e-7, the covariance is ill-conditioned, and the hopeless rows' logarithms show it.

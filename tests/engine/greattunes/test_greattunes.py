@@ -180,7 +180,8 @@ def test_what_is_pending_makes_no_prediction_surer():
     fixed = {"x": 1.0, "k": 6, "c": "b"}
     (alone,) = suggest_with_greattunes(problem(fixed=fixed))
     (beside,) = suggest_with_greattunes(problem(fixed=fixed, pending=[{"x": 1.1, "k": 6, "c": "b"}]))
-    assert beside.predictions == alone.predictions
+    assert beside.predictions["yield"].mean == pytest.approx(alone.predictions["yield"].mean, rel=1e-9)
+    assert beside.predictions["yield"].sd == pytest.approx(alone.predictions["yield"].sd, rel=1e-9)
 
 
 def test_fixed_values_are_kept():

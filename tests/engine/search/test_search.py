@@ -251,10 +251,10 @@ def input_of(space, **fields):
     return EngineInput(space=space_of(space), responses=responses_of(r="maximize"), runs=history(), seed=4, **fields)
 
 
-def acquisition_of(problem):
-    surrogate = fitted_to(problem)["r"]
-    nothing = np.empty((0, 2))
-    return expected_improvement_of(surrogate, nothing, np.ones(len(problem.runs), dtype=bool), np.random.default_rng(0))
+def acquisition_of(problem, incumbents=None):
+    process = fitted_to(problem)["r"].process
+    incumbents = process.rows if incumbents is None else incumbents
+    return expected_improvement_of(process, np.empty((0, 2)), incumbents, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("role", ["design", "context"])
@@ -263,7 +263,7 @@ def test_fixed_value_conditions_the_acquisition(y, role):
     problem = input_of({"x": X, "y": X | {"role": role}}, fixed={"y": y})
     (suggested,) = suggest(problem)
     grid = np.stack([np.linspace(0, 1, 4001), np.full(4001, y)], axis=1)
-    values = acquisition_of(problem).values(grid)
+    values = acquisition_of(problem, grid).values(grid)  # no run has this y: improvement is over the best predicted
     assert suggested.covars["y"] == y
     # The climb ends where a step gains less than 1e-5 or is shorter than 1e-3.
     assert suggested.covars["x"] == pytest.approx(grid[values.argmax(), 0], abs=2e-3)

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from autotune_service.engine.acquisition.log_improvement import log_improvement, log_probability
+from autotune_service.engine.acquisition.aims import Aim
+from autotune_service.engine.acquisition.log_improvement import log_probability
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.model.gaussian_process import GaussianProcess
 from autotune_service.engine.model.surrogate import Surrogate
@@ -17,6 +17,7 @@ from autotune_service.engine.search.ascent import Acquisition
 from autotune_wire.responses import Response, thresholds_of
 
 _FANTASIES = 8
+_MORE = Aim()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +27,25 @@ class LogExpectedImprovement:
     Args:
         process: The objective's model, conditioned on the observations and on the k alternatives. Without pending runs
             k is 1, and the model is conditioned on the observations alone.
-        best: The response to improve on, for each alternative, shape (k,).
+        best: The merit to improve on, for each alternative, shape (k,).
+        aim: What makes a response better.
     """
 
     process: GaussianProcess
     best: Array
+    aim: Aim = _MORE
 
     def values(self, rows: Array) -> Array:
         """Compute the value, shape (n,), at each of n rows, shape (n, d)."""
         means, variances = self.process.predict(rows)
-        logs, _, _ = log_improvement(means.reshape(len(rows), -1), np.sqrt(variances)[:, None], self.best)
+        logs, _, _ = self.aim.log_improvement(means.reshape(len(rows), -1), np.sqrt(variances)[:, None], self.best)
         return np.asarray(np.logaddexp.reduce(logs, axis=1) - np.log(len(self.best)))
 
     def values_with_gradients(self, rows: Array) -> tuple[Array, Array]:
         """Compute the values, shape (n,), and their derivatives by the rows, shape (n, d)."""
         means, variances, mean_gradients, variance_gradients = self.process.predict_with_gradients(rows)
         sds = np.sqrt(variances)[:, None]
-        logs, by_mean, by_sd = log_improvement(means.reshape(len(rows), -1), sds, self.best)
+        logs, by_mean, by_sd = self.aim.log_improvement(means.reshape(len(rows), -1), sds, self.best)
         mean_gradients = mean_gradients.reshape(len(rows), -1, rows.shape[1])
         values = np.logaddexp.reduce(logs, axis=1)
         shares = np.exp(logs - values[:, None])
@@ -72,19 +75,20 @@ class LogProbability:
 
 
 @dataclass(frozen=True, slots=True)
-class PredictedMean:
-    """The predicted mean of a process."""
+class PredictedMerit:
+    """The merit of a process's predicted mean."""
 
     process: GaussianProcess
+    aim: Aim = _MORE
 
     def values(self, rows: Array) -> Array:
         """Compute the value, shape (n,), at each of n rows, shape (n, d)."""
-        return self.process.expect(rows)
+        return self.aim.merits(self.process.expect(rows))
 
     def values_with_gradients(self, rows: Array) -> tuple[Array, Array]:
         """Compute the values, shape (n,), and their derivatives by the rows, shape (n, d)."""
         means, _, gradients, _ = self.process.predict_with_gradients(rows)
-        return means, gradients
+        return self.aim.merits(means), self.aim.slopes(means)[:, None] * gradients
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,31 +126,27 @@ def log_probabilities_of(
 
 
 def expected_improvement_of(
-    surrogate: Surrogate, pending: Array, is_acceptable: NDArray[np.bool_], rng: np.random.Generator
+    process: GaussianProcess, pending: Array, incumbents: Array, rng: np.random.Generator, aim: Aim = _MORE
 ) -> LogExpectedImprovement:
-    """Build the expected improvement over the best of the observed and the pending runs.
+    """Build the expected improvement over the best of some rows, such as the acceptable runs and the pending ones.
 
     Several alternatives of the pending runs' responses are drawn jointly from the posterior, and the process is
     conditioned on each of them (Snoek et al. 2012, "Practical Bayesian Optimization of Machine Learning Algorithms",
     section 3.2). The best is the highest predicted mean, because noise misleads the highest observation more.
 
     Args:
-        surrogate: The objective's model.
-        pending: Rows that are suggested but not told, shape (m, d).
-        is_acceptable: Which of the model's observations meet the thresholds, shape (n,).
+        process: The objective's model.
+        pending: Rows that are suggested but not told, shape (p, d).
+        incumbents: The rows to improve on, shape (m, d). If there are none, finding an acceptable row comes first: over
+            the worst mean, every row has some improvement, and the probability to be acceptable decides.
         rng: Draws the alternatives.
+        aim: What makes a response better.
     """
-    process = surrogate.process
     if len(pending):
         process = with_fantasies(process, pending, _FANTASIES, rng)
-        is_acceptable = np.concatenate([is_acceptable, np.ones(len(pending), dtype=np.bool_)])
-    means = process.expect(process.rows)
-    means = means.reshape(len(means), -1)
-    # Without an acceptable run, finding one comes first: over the worst mean, every row has some improvement, and the
-    # probability to be acceptable decides.
-    known = is_acceptable[: len(surrogate.process.rows)]
-    best = means[is_acceptable].max(axis=0) if known.any() else means.min(axis=0)
-    return LogExpectedImprovement(process, best)
+    merits = aim.merits(process.expect(incumbents if len(incumbents) else process.rows))
+    merits = merits.reshape(len(merits), -1)
+    return LogExpectedImprovement(process, merits.max(axis=0) if len(incumbents) else merits.min(axis=0), aim)
 
 
 def aimed_higher(improvement: LogExpectedImprovement) -> LogExpectedImprovement:

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autotune_service.engine.acquisition.functions import PredictedMean, SumOfLogs, with_fantasies
-from autotune_service.engine.acquisition.log_improvement import log_improvement
+from autotune_service.engine.acquisition.aims import Aim
+from autotune_service.engine.acquisition.functions import with_fantasies
+from autotune_service.engine.acquisition.incumbents import best_predicted_row
 from autotune_service.engine.acquisition.pareto import pareto_indices, reference_point
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.model.gaussian_process import GaussianProcess
 from autotune_service.engine.model.surrogate import Surrogate
 from autotune_service.engine.search.ascent import Acquisition
-from autotune_service.engine.search.best import find_best
 from autotune_service.engine.space.region import Region
-from autotune_wire.responses import Objective, Response
+from autotune_wire.responses import Objective, Response, objectives_of
 
 _FANTASIES = {2: 8, 3: 4, 4: 4}
 _MAX_FRONT = {2: 100, 3: 60, 4: 40}  # a larger front is thinned: with four objectives the number of cells grows fast
@@ -55,7 +55,7 @@ class Cells:
             lower, upper = np.concatenate(kept_lower), np.concatenate(kept_upper)
         return cls(lower, upper)
 
-    def log_improvement(self, means: Array, sds: Array) -> tuple[Array, Array, Array]:
+    def log_improvement(self, means: Array, sds: Array, aims: Sequence[Aim]) -> tuple[Array, Array, Array]:
         """Compute the logarithm of the expected hypervolume improvement, and its derivatives by means and sds.
 
         In each cell a point dominates a box, whose volume is the product of its sides. The objectives are independent,
@@ -66,11 +66,14 @@ class Cells:
         Args:
             means: Predicted means, shape (n, m).
             sds: Predicted standard deviations, shape (n, m).
+            aims: What makes each of the m objectives better.
 
         Returns:
             Arrays of shape (n,), (n, m) and (n, m).
         """
-        sides = [_Sides.of(means[:, j], sds[:, j], self.lower[:, j], self.upper[:, j]) for j in range(means.shape[1])]
+        sides = [
+            _Sides.of(means[:, j], sds[:, j], self.lower[:, j], self.upper[:, j], aim) for j, aim in enumerate(aims)
+        ]
         logs = np.sum([side.log for side in sides], axis=0)
         value = np.logaddexp.reduce(logs, axis=1)
         shares = np.exp(logs - value[:, None])
@@ -96,12 +99,12 @@ class _Sides:
     upper: tuple[Array, Array, Array]
 
     @classmethod
-    def of(cls, mean: Array, sd: Array, low: Array, high: Array) -> "_Sides":
+    def of(cls, mean: Array, sd: Array, low: Array, high: Array, aim: Aim) -> "_Sides":
         """Compute the sides from the predictions at n rows, shape (n,), and the ends of c cells, shape (c,)."""
         levels, place = np.unique(np.concatenate([low, high]), return_inverse=True)  # many cells share an end
         is_end = np.isfinite(levels)
         at = [np.full((len(mean), len(levels)), fill) for fill in (-np.inf, 0.0, 0.0)]
-        for ends, found in zip(at, log_improvement(mean[:, None], sd[:, None], levels[is_end]), strict=True):
+        for ends, found in zip(at, aim.log_improvement(mean[:, None], sd[:, None], levels[is_end]), strict=True):
             ends[:, is_end] = found
         below, above = place[: len(low)], place[len(low) :]
         lower = at[0][:, below], at[1][:, below], at[2][:, below]
@@ -133,23 +136,25 @@ class LogExpectedHypervolumeImprovement:
         processes: The model of each of the m objectives, conditioned on the observations and on the k alternatives.
             Without pending runs k is 1, and the models are conditioned on the observations alone.
         cells: The cells that the front of each alternative leaves, k of them.
+        aims: What makes each of the m objectives better.
     """
 
     processes: Sequence[GaussianProcess]
     cells: Sequence[Cells]
+    aims: Sequence[Aim]
 
     def values(self, rows: Array) -> Array:
         """Compute the value, shape (n,), at each of n rows, shape (n, d)."""
         predicted = [process.predict(rows) for process in self.processes]
         means, sds = self._shaped([found[0] for found in predicted], [found[1] for found in predicted])
-        logs = [cells.log_improvement(means[..., k], sds)[0] for k, cells in enumerate(self.cells)]
+        logs = [cells.log_improvement(means[..., k], sds, self.aims)[0] for k, cells in enumerate(self.cells)]
         return np.asarray(np.logaddexp.reduce(logs, axis=0) - np.log(len(logs)))
 
     def values_with_gradients(self, rows: Array) -> tuple[Array, Array]:
         """Compute the values, shape (n,), and their derivatives by the rows, shape (n, d)."""
         predicted = [process.predict_with_gradients(rows) for process in self.processes]
         means, sds = self._shaped([found[0] for found in predicted], [found[1] for found in predicted])
-        improvements = [cells.log_improvement(means[..., k], sds) for k, cells in enumerate(self.cells)]
+        improvements = [cells.log_improvement(means[..., k], sds, self.aims) for k, cells in enumerate(self.cells)]
         logs = np.stack([log for log, _, _ in improvements])
         values = np.logaddexp.reduce(logs, axis=0)
         shares = np.exp(logs - values)
@@ -177,7 +182,7 @@ class FrontScene:
         responses: All responses.
         region: The rows that may be suggested.
         rows: The rows of the runs that did not fail, shape (n, d).
-        expected: The predicted mean at these rows of each objective that was measured, shape (n, m).
+        expected: The merit of the predicted mean at these rows of each objective that was measured, shape (n, m).
         is_acceptable: Which of these runs meet the thresholds, shape (n,).
         pending: Rows that are suggested but not told, shape (p, d).
         log_probabilities: The log probabilities that a run meets each threshold and, if any run failed, that it works.
@@ -195,34 +200,52 @@ class FrontScene:
     @property
     def objectives(self) -> list[str]:
         """The names of the objectives that were measured."""
-        return [name for name in self.surrogates if isinstance(self.responses[name], Objective)]
+        return [name for name in objectives_of(self.responses) if name in self.surrogates]
 
     @property
     def processes(self) -> list[GaussianProcess]:
         """The objectives' models."""
         return [self.surrogates[name].process for name in self.objectives]
 
+    @property
+    def aims(self) -> list[Aim]:
+        """What makes each objective better."""
+        return [Aim.of(self.responses[name], self.surrogates[name]) for name in self.objectives]
+
 
 def hypervolume_improvement_of(scene: FrontScene, rng: np.random.Generator) -> LogExpectedHypervolumeImprovement:
-    """Build the expected hypervolume improvement over the front of the observed and the pending runs.
+    """Build the expected hypervolume improvement over the front of the observed and the pending runs in the region.
 
     Each objective is measured on its model's scale, where more is better and the spread is one. The front is that of
-    the predicted means, because noise misleads a front of observations more. Runs that miss a threshold are not on the
-    front.
+    the predicted means, because noise misleads a front of observations more. Runs that miss a threshold, or that could
+    not be suggested in the region, are not on the front; see ``incumbents_of``. If no run lies in the region, the front
+    is that of the rows where each objective is predicted to be best.
 
     Args:
         scene: The models and the region to search.
         rng: Draws the alternative responses of the pending runs, and the starts of the search for the reference point.
     """
-    reference = _reference(scene, rng)
-    processes, m = scene.processes, len(scene.objectives)
-    means = scene.expected[scene.is_acceptable][..., None]
+    processes, aims, m = scene.processes, scene.aims, len(scene.objectives)
+    ends = np.stack(
+        [
+            best_predicted_row(process, scene.region, scene.log_probabilities, rng, aim)
+            for process, aim in zip(processes, aims, strict=True)
+        ]
+    )
+    is_inside = scene.region.contains(scene.rows)
+    is_counted = is_inside & scene.is_acceptable
+    reference = _reference(scene, scene.expected[is_counted if is_counted.any() else is_inside], ends)
+    is_empty = not is_inside.any() and scene.is_acceptable.any()
+    known, merits = (
+        (ends, _merits(processes, aims, ends)) if is_empty else (scene.rows[is_counted], scene.expected[is_counted])
+    )
+    merits = merits[..., None]
     if len(scene.pending):
         processes = [with_fantasies(process, scene.pending, _FANTASIES[m], rng) for process in processes]
-        known = np.concatenate([scene.rows[scene.is_acceptable], scene.pending])
-        means = np.stack([process.expect(known) for process in processes], axis=1)
-    fronts = (_thinned(points[pareto_indices(points)], _MAX_FRONT[m]) for points in np.moveaxis(means, 2, 0))
-    return LogExpectedHypervolumeImprovement(processes, [Cells.above(front, reference) for front in fronts])
+        known = np.concatenate([known, scene.pending[scene.region.contains(scene.pending)]])
+        merits = _merits(processes, aims, known)
+    fronts = (_thinned(points[pareto_indices(points)], _MAX_FRONT[m]) for points in np.moveaxis(merits, 2, 0))
+    return LogExpectedHypervolumeImprovement(processes, [Cells.above(front, reference) for front in fronts], aims)
 
 
 def _thinned(front: Array, n: int) -> Array:
@@ -241,22 +264,24 @@ def _thinned(front: Array, n: int) -> Array:
     return np.asarray(front[np.sort(chosen)])
 
 
-def _reference(scene: FrontScene, rng: np.random.Generator) -> Array:
+def _merits(processes: Sequence[GaussianProcess], aims: Sequence[Aim], rows: Array) -> Array:
+    """Predict the merits of m objectives at n rows, shape (n, m); with k alternatives of pending runs, (n, m, k)."""
+    return np.stack([aim.merits(process.expect(rows)) for process, aim in zip(processes, aims, strict=True)], axis=1)
+
+
+def _reference(scene: FrontScene, expected: Array, ends: Array) -> Array:
     """Return the reference point on the models' scales, shape (m,): the user's value for an objective, else inferred.
 
-    The reference point is inferred from the acceptable runs and from the rows where each objective is predicted to be
-    best and is likely to be acceptable. From the runs alone it would be too high as long as no run is near the ends of
-    the front: improvements at these ends would not count.
+    The reference point is inferred from runs and from the rows where each objective is predicted to be best and is
+    likely to be acceptable. From the runs alone it would be too high as long as no run is near the ends of the front:
+    improvements at these ends would not count.
+
+    Args:
+        scene: The models.
+        expected: The predicted merits at the runs that count, shape (n, m).
+        ends: The rows where each objective is predicted to be best, shape (m, d).
     """
-    best_rows = []
-    for process, expected in zip(scene.processes, scene.expected.T, strict=True):
-        runs = scene.rows[np.argsort(-expected, kind="stable")]
-        acquisition = SumOfLogs([PredictedMean(process), *scene.log_probabilities])
-        best_rows.append(find_best(acquisition, scene.region, runs, set(), rng).row)
-    ends = np.stack(best_rows)
-    at_ends = np.stack([process.expect(ends) for process in scene.processes], axis=1)
-    known = scene.expected[scene.is_acceptable] if scene.is_acceptable.any() else scene.expected
-    reference = reference_point(np.concatenate([known, at_ends]))
+    reference = reference_point(np.concatenate([expected, _merits(scene.processes, scene.aims, ends)]))
     for k, name in enumerate(scene.objectives):
         response = scene.responses[name]
         if isinstance(response, Objective) and response.reference is not None:

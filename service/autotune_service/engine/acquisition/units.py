@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from autotune_service.engine.model.scale import ResponseScale
 from autotune_wire.suggestions import AcquisitionKind
 
@@ -37,6 +39,6 @@ def value_in_units(value: float, kind: AcquisitionKind, scales: Sequence[Respons
         such as a probability.
     """
     if is_level(kind):
-        return scales[0].from_model(value, 0.0)[0]
+        return float(scales[0].from_model(np.array([value]), np.zeros(1))[0][0])
     logs = [math.log(scale.spread) + math.log(scale.unit) for scale in (scales if kind in _AMOUNTS else ())]
     return math.exp(min(value + sum(logs), _LARGEST_LOG))

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autotune_service.engine.space.columns import drawn_in
 from autotune_wire.base import Configuration, Value
 from autotune_wire.space import CatCovariate, Covariate, Space
 
@@ -20,7 +21,7 @@ _NEAR = 0.01  # share of a range
 
 @dataclass(frozen=True)
 class Group:
-    """The columns of one covariate, each in [0, 1].
+    """The columns of one covariate, each in [0, 1] where the space allows the value.
 
     A number is one column, scaled by its bounds. A category is one column per option, its one-hot code.
 
@@ -28,19 +29,26 @@ class Group:
         covariate: The covariate.
         indices: The indices of the covariate's columns in a row.
         options: The options of a category, first those that may be suggested; empty for numbers.
+        retired: The ends of the former ranges of a number that is held at one value.
     """
 
     covariate: Covariate
     indices: list[int]
     options: list[Value]
+    retired: Sequence[Value] = ()
 
     @property
     def steps(self) -> int | None:
         """How many steps lead from a number's least value to its greatest; None for a category or without steps."""
         covariate = self.covariate
-        if isinstance(covariate, CatCovariate) or covariate.n_values is None:
+        if isinstance(covariate, CatCovariate) or covariate.n_values in {None, 1}:
             return None
         return covariate.n_values - 1
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether this is a number that is held at one value, whose column is 0 in every suggestion."""
+        return not isinstance(self.covariate, CatCovariate) and self.covariate.n_values == 1
 
     @property
     def n_values(self) -> int | None:
@@ -52,17 +60,19 @@ class Group:
         return self.options[index] if isinstance(self.covariate, CatCovariate) else self.covariate.value_at(index)
 
     def encode(self, value: Value) -> list[float]:
-        """Map a value to the columns; a value outside the bounds, as an older run may have, is not clipped."""
+        """Map a value to the columns; a value outside the bounds, as a run may have, is not moved to the bound."""
         if isinstance(self.covariate, CatCovariate):
             code = self.options.index(value)
             return [float(index == code) for index in range(len(self.options))]
-        return [(float(value) - self.covariate.min) / self._span]
+        return [drawn_in((float(value) - self.covariate.min) / self._span)]
 
     def decode(self, columns: Tensor) -> Value:
         """Map columns to a value: the option of the largest column, or the number on its steps, within bounds."""
         covariate = self.covariate
         if isinstance(covariate, CatCovariate):
             return self.options[int(columns.argmax())]
+        if self.is_constant:
+            return covariate.value_at(0)
         share = min(max(float(columns[0]), 0.0), 1.0)
         if self.steps is not None:
             return covariate.value_at(round(share * self.steps))
@@ -72,6 +82,10 @@ class Group:
     @property
     def _span(self) -> float:
         assert not isinstance(self.covariate, CatCovariate)
+        if self.is_constant:
+            # There is no range: the unit is the farthest end of its former ranges, or else its own size.
+            low = float(self.covariate.min)
+            return max((abs(float(value) - low) for value in self.retired), default=abs(low) or 1.0)
         # With a step the greatest value can lie below ``max``.
         greatest = self.covariate.max if self.steps is None else self.covariate.value_at(self.steps)
         return greatest - self.covariate.min
@@ -104,7 +118,7 @@ class Columns:
             if options:
                 options += [option for option in self.retired.get(name, []) if option not in options]
             end = start + (len(options) or 1)
-            groups[name] = Group(covariate, list(range(start, end)), options)
+            groups[name] = Group(covariate, list(range(start, end)), options, self.retired.get(name, ()))
             start = end
         return groups
 
@@ -135,6 +149,8 @@ class Columns:
                 low[group.indices] = high[group.indices] = torch.tensor(
                     group.encode(self.fixed[name]), dtype=torch.double
                 )
+            elif group.is_constant:
+                high[group.indices] = 0.0
             elif group.options:
                 high[group.indices[group.n_values :]] = 0.0
         return torch.stack([low, high])

@@ -132,12 +132,18 @@ def optimize_acqf(
     """Find the best row as BoTorch does, but in bounded memory, and with starts around the best runs as well.
 
     Late in a search the acquisition function is flat except near the best runs, and from a flat part the search does
-    not move. If runs lie outside the bounds, as with a fixed value, BoTorch cannot start around the best runs.
+    not move. If runs lie outside the bounds, as with a fixed value, BoTorch cannot start around the best runs. Columns
+    whose bounds are equal are held there, as the starts around the best runs would leave them.
     """
+    held = {int(j): float(bounds[0, j]) for j in torch.nonzero(bounds[0] == bounds[1])}
+    if len(held) == bounds.shape[1]:
+        return bounds[:1], acq_function(bounds[:1].unsqueeze(0))
     runs = acq_function.model.train_inputs[0]
     is_within = bool(((runs >= bounds[0]) & (runs <= bounds[1])).all())
     options = {**options, "init_batch_limit": _BATCH, "sample_around_best": is_within}
-    found: tuple[Tensor, Tensor] = botorch.optim.optimize_acqf(acq_function, bounds, options=options, **settings)
+    found: tuple[Tensor, Tensor] = botorch.optim.optimize_acqf(
+        acq_function, bounds, options=options, fixed_features=held or None, **settings
+    )
     return found
 
 

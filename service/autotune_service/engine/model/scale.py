@@ -11,6 +11,9 @@ _HOPELESS = 1e6  # distances from the median to the best: values further below t
 _FLAT = 1e-12  # share of the values' size: smaller differences are rounding errors
 _FARTHEST = 1e6  # on the model's scale: values farther out count as this, so that squares stay finite
 _LARGEST, _SMALLEST = 1e308, 1e-300
+_BEYOND = 0.1  # share of the responses' range: the predicted response is no further below the worst one
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(40)
+_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class ResponseScale:
         spread: Their standard deviation, which becomes 1; where all responses are equal, 1.
         knee: The signed value, in that unit, below which values are compressed; minus infinity if none are.
         depth: The distance from the median to the best, the scale of the compression.
+        floor: The lowest signed value, in that unit, that is ever predicted; minus infinity without a knee.
     """
 
     sign: float
@@ -36,6 +40,7 @@ class ResponseScale:
     spread: float
     knee: float
     depth: float
+    floor: float = -np.inf
 
     @classmethod
     def of(cls, responses: Array, sign: float, *, is_objective: bool) -> "ResponseScale":
@@ -46,11 +51,14 @@ class ResponseScale:
         median, best = float(np.median(signed)), float(signed.max())
         is_deep = best - median > _FLAT * max(abs(best), abs(median))
         knee = median - _REACH * (best - median) if is_objective and is_deep else -np.inf
+        worst = min(float(signed.min()), knee)
+        floor = worst - _BEYOND * (best - worst) if is_objective and is_deep else -np.inf
         compressed = cls(sign, unit, 0.0, 1.0, knee, best - median)._compressed(signed)
         size = max(float(np.abs(compressed).max()), _SMALLEST)
         # Divided by the size first: next to one huge response the others are so small that their squares would vanish.
         spread = float((compressed / size).std())
-        return cls(sign, unit, float(compressed.mean()), spread * size if spread > _FLAT else 1.0, knee, best - median)
+        spread = spread * size if spread > _FLAT else 1.0
+        return cls(sign, unit, float(compressed.mean()), spread, knee, best - median, floor)
 
     def to_model(self, responses: Array) -> Array:
         """Map responses, shape (n,), to the model's scale."""
@@ -64,17 +72,26 @@ class ResponseScale:
         with np.errstate(over="ignore"):
             return np.minimum(sds / self.unit / self.spread, _FARTHEST)
 
-    def from_model(self, mean: float, sd: float) -> tuple[float, float]:
-        """Map a predicted mean and standard deviation to the response's unit.
+    def noise_from_model(self, sd: float) -> float:
+        """Map a standard deviation between repeats to the response's own unit; above the knee it is the same."""
+        return float(self._in_own_unit(np.array(sd * self.spread)))
 
-        The returned standard deviation is half the width of the interval from one standard deviation below the mean
-        to one above, each end mapped back. So a prediction that reaches into compressed values has a wide interval.
+    def from_model(self, means: Array, sds: Array) -> tuple[Array, Array]:
+        """Map predicted means and standard deviations, shape (n,), to those of the response in its own unit.
+
+        Above the knee the map is linear. A prediction that reaches below the knee is spread out there, so that its mean
+        and standard deviation are integrals over the response (Gauss-Hermite quadrature). Responses below the floor
+        count as the floor: far from every run the exponential would otherwise outweigh everything measured.
         """
-        low, middle, high = (self._decompressed(self.center + self.spread * (mean + k * sd)) for k in (-1, 0, 1))
-        return self._in_own_unit(self.sign * middle), self._in_own_unit((high - low) / 2.0)
+        nodes = self.center + self.spread * (means[:, None] + sds[:, None] * _NODES)
+        responses = np.maximum(self._decompressed(nodes), self.floor)
+        middle = responses @ _WEIGHTS
+        sd = np.sqrt(np.square(responses - middle[:, None]) @ _WEIGHTS)
+        return self._in_own_unit(self.sign * middle), self._in_own_unit(sd)
 
-    def _in_own_unit(self, value: float) -> float:
-        return min(max(float(value) * self.unit, -_LARGEST), _LARGEST)
+    def _in_own_unit(self, values: Array) -> Array:
+        with np.errstate(over="ignore"):
+            return np.clip(values * self.unit, -_LARGEST, _LARGEST)
 
     def _compressed(self, signed: Array) -> Array:
         if not np.isfinite(self.knee):
@@ -84,7 +101,8 @@ class ResponseScale:
             below = np.minimum(below / self.depth, _HOPELESS)
         return np.where(signed < self.knee, self.knee - self.depth * np.log1p(below), signed)
 
-    def _decompressed(self, compressed: float) -> float:
-        if not np.isfinite(self.knee) or compressed >= self.knee:
+    def _decompressed(self, compressed: Array) -> Array:
+        if not np.isfinite(self.knee):
             return compressed
-        return float(self.knee - self.depth * np.expm1(min((self.knee - compressed) / self.depth, 700.0)))
+        below = np.clip((self.knee - compressed) / self.depth, 0.0, np.log1p(_HOPELESS))
+        return np.where(compressed < self.knee, self.knee - self.depth * np.expm1(below), compressed)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,30 +15,74 @@ from autotune_service.engine.model.named import FITS
 from autotune_service.engine.model.scale import ResponseScale
 from autotune_service.engine.model.subset import MAX_CONDITIONED, max_fitted, representatives
 from autotune_wire.experiments import ModelType
-from autotune_wire.responses import MAX_RESPONSES, Objective, Response
+from autotune_wire.responses import MAX_RESPONSES, Objective, Response, Target
 
+_COVERAGE, _HALF_WIDTH = 0.95, 1.96  # a band of so many standard deviations covers that share of a normal distribution
+_MOST_WIDENING = 3.0
 _LABEL_NOISE = 0.05  # variance of the labels 1 and -1: whether a run works is seldom a matter of chance
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Surrogate:
     """The model of one response.
+
+    Its process decides what is suggested. What users are told of it, in the response's own unit, has wider standard
+    deviations where the leave-one-out bands cover too few runs: one bad value among many good ones makes a Gaussian
+    process too sure of itself elsewhere.
 
     Args:
         process: The Gaussian process on the model's scale, where more is better.
         scale: The map between that scale and the response's own unit.
         index: The indices of the runs that the process is conditioned on, shape (n,).
+        is_noise_inferred: Whether the standard deviation of some measurements was not told, but is inferred.
     """
 
     process: GaussianProcess
     scale: ResponseScale
     index: NDArray[np.int64]
+    is_noise_inferred: bool = True
 
-    def predict(self, rows: Array) -> list[Prediction]:
-        """Predict the noiseless response at rows, shape (m, d), in the response's own unit."""
+    @property
+    def noise_sd(self) -> float:
+        """The standard deviation of a measurement's noise in the response's own unit."""
+        return self.scale.noise_from_model(float(np.sqrt(self._noise)))
+
+    def predict(self, rows: Array, *, is_measured: bool = False) -> list[Prediction]:
+        """Predict the response at rows, shape (m, d), in the response's own unit.
+
+        Args:
+            rows: The rows.
+            is_measured: Whether a measurement is predicted, its noise included, or the noiseless response.
+        """
         means, variances = self.process.predict(rows)
-        sds = np.sqrt(variances)
-        return [Prediction(*self.scale.from_model(mean, sd)) for mean, sd in zip(means, sds, strict=True)]
+        return self.predictions(means, variances + self._noise if is_measured else variances)
+
+    def left_out(self) -> list[Prediction]:
+        """Predict each of the n measurements, its noise included, from the others."""
+        return self.predictions(*self.process.leave_one_out())
+
+    def predictions(self, means: Array, variances: Array) -> list[Prediction]:
+        """Convert means and variances on the model's scale, each of shape (m,), to the response's own unit."""
+        own_means, own_sds = self.scale.from_model(means, np.sqrt(variances))
+        return [
+            Prediction(mean, sd)
+            for mean, sd in zip(own_means.tolist(), (self._widening * own_sds).tolist(), strict=True)
+        ]
+
+    @property
+    def _noise(self) -> float:
+        """The noise variance of the next measurement; if all standard deviations were told, the median of these."""
+        return self.process.hyperparameters.noise if self.is_noise_inferred else float(np.median(self.process.noises))
+
+    @cached_property
+    def _widening(self) -> float:
+        """The factor of the told standard deviations, from 1 to ``_MOST_WIDENING``."""
+        means, variances = self.process.leave_one_out()
+        targets = self.scale.from_model(self.process.targets, np.zeros(len(means)))[0]
+        own_means, own_sds = self.scale.from_model(means, np.sqrt(variances))
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            errors = np.nan_to_num(np.abs(targets - own_means) / own_sds)  # 0 / 0 is no error
+        return float(np.clip(np.quantile(errors, _COVERAGE) / _HALF_WIDTH, 1.0, _MOST_WIDENING))
 
 
 def fit_responses(
@@ -71,12 +115,13 @@ def _fit_response(
     noises = scale.sd_to_model(sds) ** 2
     rows = run_rows[index]
     merits = targets
-    if not isinstance(response, Objective):  # of a threshold the runs near its bound count most
-        merits = -np.abs(targets - scale.to_model(np.array([response.bound])))
+    if not isinstance(response, Objective):  # of a threshold or a target the runs near it count most
+        value = response.target if isinstance(response, Target) else response.bound
+        merits = -np.abs(targets - scale.to_model(np.array([value])))
     kept = representatives(rows, merits, MAX_CONDITIONED, is_code)
     subset = representatives(rows[kept], merits[kept], n_fitted, is_code)
     data = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes(), is_code.tobytes(), subset.tobytes())
-    return Surrogate(_fit(given.model_type, *data), scale, index[kept])
+    return Surrogate(_fit(given.model_type, *data), scale, index[kept], bool(np.isnan(noises).any()))
 
 
 @lru_cache(maxsize=MAX_RESPONSES)
@@ -117,5 +162,5 @@ def fit_feasibility(runs: Sequence[Run], run_rows: Array, is_code: NDArray[np.bo
 
 
 def sign_of(response: Response) -> float:
-    """Return 1 for a response that is maximized or has to be at least its bound, else -1."""
-    return 1.0 if response.goal in {"maximize", ">="} else -1.0
+    """Return -1 for a response that is minimized or has to be at most its bound, else 1."""
+    return -1.0 if response.goal in {"minimize", "<="} else 1.0

@@ -1,6 +1,7 @@
 """One covariate as one column of numbers, and back."""
 
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,8 @@ continuous, and rounded. The second limit holds if a space has more than ``_MANY
 
 _MANY_SETTINGS = 256
 
+_FAR = 1000.0
+
 _MIN_LOG_SHARE = 1e-6  # share of the largest value: in a narrower range logarithms are almost linear, and lose digits
 
 
@@ -27,13 +30,15 @@ class Column:
 
     A number becomes its share of the range, in [0, 1]; with ``log``, its share of the range of logarithms. An ordered
     option becomes its rank's share of the last rank. Any other option becomes its index, which is a code and not a
-    quantity: only whether two codes are equal means something. Values from before the space was narrowed lie outside
-    [0, 1].
+    quantity: only whether two codes are equal means something. A number that is held at one value has the place 0.
+
+    Runs may have values that the space does not allow. These keep their own places: outside [0, 1] beyond the range,
+    between two grid places between two steps.
 
     Args:
         name: The covariate's name.
         covariate: The covariate.
-        retired: Options that runs have but that are no longer suggested.
+        retired: Options that runs have but that are no longer suggested; of a constant, the ends of its former ranges.
         max_grid: Up to how many settings of a number are searched one by one.
     """
 
@@ -53,6 +58,8 @@ class Column:
         covariate = self.covariate
         if isinstance(covariate, CatCovariate) or not covariate.log:
             return False
+        if covariate.min == covariate.max:
+            return True  # runs from before it was held at one value may lie decades apart
         return covariate.max - covariate.min > _MIN_LOG_SHARE * covariate.max
 
     @cached_property
@@ -78,7 +85,7 @@ class Column:
             index = [*covariate.options, *self.retired].index(value)
             return float(index) if self.is_code else index / max(covariate.n_values - 1, 1)
         low, high = self.ends
-        return ((math.log(float(value)) if self.is_log else float(value)) - low) / (high - low)
+        return drawn_in(((math.log(float(value)) if self.is_log else float(value)) - low) / (high - low))
 
     def decode(self, place: float) -> Value:
         """Return the setting nearest to a place; a setting's own place gives back exactly that setting."""
@@ -90,7 +97,7 @@ class Column:
         share = min(max(place, 0.0), 1.0)
         number = low + share * (high - low)
         value = math.exp(number) if self.is_log else number
-        if isinstance(covariate, IntCovariate) or covariate.step is not None:
+        if covariate.n_values is not None:
             return covariate.value_at(covariate.index_near(value))
         if share in {0.0, 1.0}:
             return covariate.min if share == 0.0 else covariate.max
@@ -142,10 +149,29 @@ class Column:
 
     @cached_property
     def ends(self) -> tuple[float, float]:
-        """The ends of a number's range; with ``log``, the logarithms of these."""
+        """The numbers whose places are 0 and 1: the ends of the range; with ``log``, the logarithms of these.
+
+        A constant has no range. The farthest end of its former ranges takes the place 1; if it never had another range,
+        0 does, or with ``log``, ten times its value.
+        """
         assert not isinstance(self.covariate, CatCovariate)
         low, high = float(self.covariate.min), float(self.covariate.max)
+        if low == high and self.is_log:
+            factors = [math.log(float(value)) - math.log(low) for value in self.retired]
+            return math.log(low), math.log(low) + max(factors, key=abs, default=math.log(10.0))
+        if low == high:
+            return low, max(map(float, self.retired), key=lambda value: abs(value - low), default=0.0 if low else 1.0)
         return (math.log(low), math.log(high)) if self.is_log else (low, high)
+
+
+def drawn_in(place: float) -> float:
+    """Draw a place that lies more than a thousand ranges away in to some hundred ranges beyond that, in the same order.
+
+    The square of a farther place would drown the differences between the others.
+    """
+    if abs(place) <= _FAR:
+        return place
+    return math.copysign(_FAR + math.log(min(abs(place), sys.float_info.max) / _FAR), place)
 
 
 def columns_of(space: Mapping[str, Covariate], retired: Mapping[str, Sequence[Value]]) -> list[Column]:

@@ -13,7 +13,9 @@ from autotune_wire.base import Configuration, Value
 from autotune_wire.space import Space, is_active
 
 Key = tuple[float, ...]
-_KEY_DECIMALS = 6  # numbers closer than a millionth of the range count as the same
+_KEY_DECIMALS = 6
+SAME = 10.0**-_KEY_DECIMALS
+"""Share of a range: numbers that are closer count as the same."""
 
 
 class Encoding:
@@ -53,9 +55,15 @@ class Encoding:
         ]
         return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.columns))
 
-    def decode(self, row: NDArray[np.float64]) -> Configuration:
-        """Map a row of shape (d,) to the nearest configuration; the row of a configuration gives exactly that one."""
+    def decode(self, row: NDArray[np.float64], fixed: Mapping[str, Value] | None = None) -> Configuration:
+        """Map a row of shape (d,) to the nearest configuration; the row of a configuration gives exactly that one.
+
+        Args:
+            row: The row.
+            fixed: Values that replace those of their columns, such as a context outside its range.
+        """
         values = {column.name: column.decode(float(place)) for column, place in zip(self.columns, row, strict=True)}
+        values |= fixed or {}
         return {name: value for name, value in values.items() if is_active(self.space, name, values)}
 
     def from_unit(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,17 +1,22 @@
 """Linear constraints over numbers in their own units: which rows meet them, and how others are repaired."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import fsum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.space.columns import Column
+from autotune_wire.base import Configuration
 from autotune_wire.constraints import RELATIVE_SLACK, LinearConstraint
 from autotune_wire.space import CatCovariate
 
+HALF_SLACK = 0.5
 _REPAIR_ROUNDS = 100
 _STALLED = 0.99  # share of the violation a round ago: a repair that leaves more ends
+_MARGIN = 1e-4  # share of the slack by which a suggestion stays inside an inequality: summing rounds by less
+_TINY = 1e-300
 _ENOUGH = 0.1  # share of the slack: a repair that leaves less violation is done
 
 
@@ -22,11 +27,19 @@ class Mixture:
         columns: The space's d columns.
         sums: The m linear constraints.
         fixed: Places that an ask fixes, by the column's index.
+        fixed_values: The same values in their own units.
     """
 
-    def __init__(self, columns: Sequence[Column], sums: Sequence[LinearConstraint], fixed: dict[int, float]) -> None:
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        sums: Sequence[LinearConstraint],
+        fixed: Mapping[int, float],
+        fixed_values: Configuration,
+    ) -> None:
         self.columns = columns
         self.fixed = fixed
+        self._fixed_values = fixed_values
         names = [column.name for column in columns]
         self.weights = np.array([[float(constraint.weights.get(name, 0.0)) for name in names] for constraint in sums])
         self.low = np.array([-np.inf if constraint.relation == "<=" else constraint.bound for constraint in sums])
@@ -35,6 +48,12 @@ class Mixture:
         self.smooth = [j for j in self.members if j not in fixed and columns[j].covariate.n_values is None]
         self.stepped = [j for j in self.members if j not in fixed and columns[j].covariate.n_values is not None]
         self.least, self.most = self._bounds()
+        is_smooth = np.isin(np.arange(len(columns)), self.smooth)
+        orders = [[names.index(name) for name, weight in constraint.weights.items() if weight] for constraint in sums]
+        # A sum of stepped numbers cannot be moved off its bound by a rounding error, so it is checked as it is.
+        self._rigid = [
+            (i, order) for i, order in enumerate(orders) if self.low[i] != self.high[i] and not is_smooth[order].any()
+        ]
         self._sizes = np.abs(self.weights) @ np.maximum(self.most - self.least, np.finfo(float).tiny)
 
     def values(self, rows: Array) -> Array:
@@ -55,13 +74,52 @@ class Mixture:
             places[:, k] = np.clip((number - low) / (high - low), 0.0, 1.0)
         return places
 
-    def holds(self, rows: Array) -> NDArray[np.bool_]:
-        """Check which rows meet every constraint, up to half the slack that the contract allows; shape (n,).
+    def holds(self, rows: Array, tolerance: float = HALF_SLACK, *, is_strict: bool = True) -> NDArray[np.bool_]:
+        """Check which rows meet every constraint, up to a share of the slack that the contract allows; shape (n,).
 
-        The other half is left for the rounding errors of decoding and of summing in another order.
+        By default the other half is left for the rounding errors of decoding and of summing in another order; ``exact``
+        takes a suggestion inside.
+
+        Args:
+            rows: The rows, shape (n, d).
+            tolerance: The share of the slack.
+            is_strict: Whether an inequality between numbers with steps has no slack: it has to hold in floating point.
         """
         values = self.values(rows)
-        return np.asarray((np.abs(self._gaps(values)) <= 0.5 * self._slack(values)).all(axis=1))
+        is_met = (np.abs(self._gaps(values, self.low, self.high)) <= tolerance * self._slack(values)).all(axis=1)
+        for i, order in self._rigid if is_strict else ():
+            total = np.zeros(len(rows))
+            for j in order:
+                total += self.weights[i, j] * self._settings(rows[:, j], j)
+            is_met &= (self.low[i] <= total) & (total <= self.high[i])
+        return np.asarray(is_met)
+
+    def exact(self, configuration: Configuration) -> Configuration:
+        """Move the continuous numbers of a configuration by rounding errors, so that it meets the constraints exactly.
+
+        Afterwards an inequality holds in floating point, in whatever order its terms are summed, and the terms of an
+        equality sum to their total as nearly as doubles can. A configuration for which that is impossible, such as one
+        between two inequalities that meet, stays as it is.
+        """
+        if not self.smooth:
+            return configuration
+        values = np.zeros(len(self.columns))
+        values[self.members] = [float(configuration[self.columns[j].name]) for j in self.members]
+        margin = np.where(self.low == self.high, 0.0, _MARGIN * self._slack(values[None])[0])
+        moved = self._repaired(values.copy(), self.low + margin, self.high - margin, enough=0.0)
+        is_end = (values == self.least) | (values == self.most)
+        only_equal = ~self.weights[self.low != self.high].any(axis=0)
+        moved = np.where(is_end & only_equal, values, moved)  # a share of 0 stays 0
+        for i in np.flatnonzero(self.low == self.high):
+            movable = [j for j in self.smooth if self.weights[i, j]]
+            if movable:
+                room = np.minimum(moved[movable] - self.least[movable], self.most[movable] - moved[movable])
+                j = movable[int(np.argmax(room / np.maximum(self.most[movable] - self.least[movable], _TINY)))]
+                moved[j] += (self.low[i] - fsum(self.weights[i] * moved)) / self.weights[i, j]
+        moved = np.clip(moved, self.least, self.most)
+        if self._excess(moved) > self._excess(values):
+            return configuration
+        return configuration | {self.columns[j].name: float(moved[j]) for j in self.smooth}
 
     def slopes(self, row: Array, columns: Sequence[int]) -> tuple[Array, Array]:
         """Return the sums at a row, shape (d,), and their derivatives by the places of some columns.
@@ -81,21 +139,28 @@ class Mixture:
         rows = rows.copy()
         is_wrong = ~self.holds(rows) if self.smooth else np.zeros(len(rows), dtype=np.bool_)
         for i in np.flatnonzero(is_wrong):
-            values = self._repaired(self.values(rows[i : i + 1])[0])
+            values = self._repaired(self.values(rows[i : i + 1])[0], self.low, self.high, _ENOUGH)
             rows[i, self.smooth] = self.places(values[None], self.smooth)[0]
         return rows
 
-    def _repaired(self, values: Array) -> Array:
+    def _repaired(self, values: Array, low: Array, high: Array, enough: float) -> Array:
+        """Move the continuous ones of some numbers, shape (d,), until no sum misses its bounds by much.
+
+        The numbers are changed in place; the nearest ones that were reached are returned. ``enough`` is the share of
+        the slack by which a sum may miss.
+        """
         # Each round takes the least-squares step onto the violated constraints, in shares of the columns' spans. If the
         # step would push a column over its bound, the column stays there and the step is computed for the others.
         smooth = self.smooth
         least, most = self.least[smooth], self.most[smooth]
         spans = most - least
-        last = np.inf
+        last, nearest = np.inf, values
         for _ in range(_REPAIR_ROUNDS):
-            gaps = self._gaps(values[None])[0]
-            is_violated = np.abs(gaps) > _ENOUGH * self._slack(values[None])[0]
+            gaps = self._gaps(values[None], low, high)[0]
+            is_violated = np.abs(gaps) > enough * self._slack(values[None])[0]
             left = np.abs(gaps[is_violated] / self._sizes[is_violated]).max(initial=0.0)
+            if left < last:
+                nearest = values.copy()
             if left == 0 or left > _STALLED * last:
                 break
             last = left
@@ -109,12 +174,26 @@ class Mixture:
                     break
                 is_open &= ~is_pushed
             values[smooth] = np.clip(values[smooth] + step, least, most)
-        return values
+        return nearest
 
-    def _gaps(self, values: Array) -> Array:
+    def _gaps(self, values: Array, low: Array, high: Array) -> Array:
         """Return how far each sum is from its allowed range, shape (n, m); negative if the sum is too large."""
         totals = values @ self.weights.T
-        return np.where(totals < self.low, self.low - totals, np.where(totals > self.high, self.high - totals, 0.0))
+        return np.where(totals < low, low - totals, np.where(totals > high, high - totals, 0.0))
+
+    def _excess(self, values: Array) -> float:
+        """Return the sum of all violations of some numbers, shape (d,), each in shares of the slack."""
+        totals = np.array([fsum(weights * values) for weights in self.weights])
+        gaps = np.maximum(np.maximum(self.low - totals, totals - self.high), 0.0)
+        return float((gaps / np.maximum(self._slack(values[None])[0], _TINY)).sum())
+
+    def _settings(self, places: Array, j: int) -> Array:
+        """Return the numbers that places in a column decode to, exactly, shape (n,)."""
+        column = self.columns[j]
+        if column.name in self._fixed_values:
+            return np.full(len(places), float(self._fixed_values[column.name]))
+        different, where = np.unique(places, return_inverse=True)
+        return np.array([float(column.decode(place)) for place in different.tolist()])[where]
 
     def _slack(self, values: Array) -> Array:
         bound = np.where(np.isfinite(self.low), self.low, self.high)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotune_service.engine.arrays import Array
-from autotune_service.engine.space.encoding import Encoding
-from autotune_service.engine.space.mixture import Mixture
+from autotune_service.engine.space.encoding import SAME, Encoding
+from autotune_service.engine.space.mixture import HALF_SLACK, Mixture
 from autotune_service.engine.space.walk import Walk
 from autotune_wire.base import Configuration
 from autotune_wire.constraints import Constraint, ForbiddenCombination, LinearConstraint
@@ -46,7 +46,7 @@ class Region:
         self.rounded = [j for j in self.continua if encoding.columns[j].covariate.n_values is not None]
         self._forbidden = [constraint for constraint in constraints if isinstance(constraint, ForbiddenCombination)]
         sums = [constraint for constraint in constraints if isinstance(constraint, LinearConstraint)]
-        self.mixture = Mixture(encoding.columns, sums, self.fixed) if sums else None
+        self.mixture = Mixture(encoding.columns, sums, self.fixed, fixed) if sums else None
         self._walk = Walk(self.mixture) if self.mixture is not None else None
 
     @cached_property
@@ -68,7 +68,8 @@ class Region:
     def all_rows(self) -> Array:
         """Return every feasible row of a region whose rows can be counted."""
         rows = self.encoding.all_rows(self.free, self._with_fixed(np.zeros((1, len(self.encoding.columns))))[0])
-        return rows[self.holds(rows)]
+        feasible = rows[self.holds(rows)]
+        return feasible if len(feasible) else rows[self.holds(rows, is_strict=False)]
 
     def snap(self, rows: Array) -> Array:
         """Map rows to those of the nearest configurations at the fixed values; the result may be infeasible."""
@@ -84,15 +85,26 @@ class Region:
         return np.where(self.holds(tidy)[:, None], tidy, rows)
 
     def decode(self, row: Array) -> Configuration:
-        """Map a row, shape (d,), to its configuration, with the fixed values exactly as given."""
-        return {name: self._fixed_values.get(name, value) for name, value in self.encoding.decode(row).items()}
+        """Map a row, shape (d,), to its configuration, with the fixed values as given; constraints are met exactly."""
+        configuration = self.encoding.decode(row, self._fixed_values)
+        return configuration if self.mixture is None else self.mixture.exact(configuration)
 
-    def holds(self, rows: Array) -> NDArray[np.bool_]:
-        """Check which rows are feasible, shape (n,)."""
+    def holds(self, rows: Array, tolerance: float = HALF_SLACK, *, is_strict: bool = True) -> NDArray[np.bool_]:
+        """Check which rows are feasible, shape (n,); the arguments are those of the linear constraints."""
         is_feasible = np.ones(len(rows), dtype=np.bool_)
         for forbidden in self._forbidden:
             is_feasible &= ~self._is_combined(rows, forbidden)
-        return is_feasible if self.mixture is None else is_feasible & self.mixture.holds(rows)
+        return (
+            is_feasible
+            if self.mixture is None
+            else is_feasible & self.mixture.holds(rows, tolerance, is_strict=is_strict)
+        )
+
+    def contains(self, rows: Array) -> NDArray[np.bool_]:
+        """Check which rows may be suggested, shape (n,): settings of the space, with the fixed values and feasible."""
+        snapped = self.snap(rows)
+        is_setting = np.abs(snapped - rows).max(axis=1, initial=0.0) <= SAME
+        return np.asarray(is_setting & self.holds(snapped, tolerance=1.0, is_strict=False))
 
     def sample(self, n: int, shares: Array, rng: np.random.Generator) -> Array:
         """Return up to n feasible rows, spread over the region.

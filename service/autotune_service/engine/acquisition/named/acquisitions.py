@@ -62,7 +62,7 @@ def acquisition_by_name(name: AcqFunc, scene: Scene, log_probabilities: list[Acq
     """
     if name == "NoisyExpectedImprovement":
         rng = np.random.default_rng(scene.seed)
-        return [noisy_improvement(scene.process, scene.pending, rng), *log_probabilities]
+        return [noisy_improvement(scene, rng), *log_probabilities]
     with undisturbed(scene.seed):
         acquisition: Acquisition = TorchAcquisition(_BUILDERS[name](_with_few_pending(name, scene)))
     if log_probabilities and is_level(KINDS[name]):
@@ -75,12 +75,15 @@ def acquisition_by_name(name: AcqFunc, scene: Scene, log_probabilities: list[Acq
 def _with_few_pending(name: AcqFunc, scene: Scene) -> Scene:
     """Return the scene with at most as many pending rows as the acquisition function samples jointly.
 
-    At the other pending rows, the oldest, the model is conditioned on its own predictions.
+    At the other pending rows, the oldest, the model is conditioned on its own predictions, and those in the region
+    count as incumbents.
     """
     n_joint = _MAX_JOINT if name in _JOINT else 0
     n_predicted = max(len(scene.pending) - n_joint, 0)
-    process = conditioned_on_predictions(scene.process, scene.pending[:n_predicted])
-    return replace(scene, process=process, pending=scene.pending[n_predicted:])
+    predicted, joint = scene.pending[:n_predicted], scene.pending[n_predicted:]
+    process = conditioned_on_predictions(scene.process, predicted)
+    incumbents = np.concatenate([scene.incumbents, predicted[scene.region.contains(predicted)]])
+    return replace(scene, process=process, pending=joint, incumbents=incumbents)
 
 
 def _posterior_mean(scene: Scene) -> AcquisitionFunction:
@@ -100,9 +103,9 @@ def _sampled_improvement(scene: Scene) -> AcquisitionFunction:
 
 
 def _sampled_noisy_improvement(scene: Scene) -> AcquisitionFunction:
-    process = scene.process
-    kept = representatives(process.rows, process.targets, _MAX_BASELINE, process.is_code)
-    baseline = tensor(np.unique(process.rows[kept], axis=0))
+    process, rows = scene.process, scene.incumbents
+    kept = representatives(rows, process.expect(rows), _MAX_BASELINE, process.is_code)
+    baseline = tensor(np.unique(rows[kept], axis=0))
     return qLogNoisyExpectedImprovement(
         _model(scene), baseline, sampler=_sampler(scene), X_pending=_pending(scene), prune_baseline=True
     )

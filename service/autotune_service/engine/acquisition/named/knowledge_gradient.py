@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autotune_service.engine.acquisition.functions import PredictedMean
+from autotune_service.engine.acquisition.functions import PredictedMerit
 from autotune_service.engine.acquisition.named.bridge import ProcessModel, tensor
 from autotune_service.engine.acquisition.named.scene import Scene
 from autotune_service.engine.arrays import Array
@@ -53,8 +53,8 @@ def final_choices(scene: Scene) -> Array:
     """
     process, rng = scene.process, np.random.default_rng(scene.seed)
     known = process.rows[np.argsort(-process.predict(process.rows)[0], kind="stable")]
-    best = find_best(PredictedMean(process), scene.region, known, set(), rng).row
-    rows = np.concatenate([process.rows, scene.drawn_rows()])
+    best = find_best(PredictedMerit(process), scene.region, known, set(), rng).row
+    rows = np.concatenate([scene.incumbents, scene.drawn_rows()])
     means, variances = process.predict(rows)
     order = np.argsort(-(means + np.sqrt(variances)), kind="stable")[: _CHOICES - 1]
     return np.unique(np.concatenate([best[None], rows[order]]), axis=0)

@@ -20,19 +20,26 @@ class Scene:
     Args:
         process: The objective's model; more is better.
         region: The rows that may be suggested.
-        pending: Rows that are suggested but not told, shape (m, d).
+        pending: Rows that are suggested but not told, shape (p, d).
+        incumbents: The rows to improve on, at least one, shape (m, d).
         seed: The seed of every random draw.
     """
 
     process: GaussianProcess
     region: Region
     pending: Array
+    incumbents: Array
     seed: int
 
     @property
     def best(self) -> float:
-        """The value to improve on: the highest predicted mean at a run, as noise misleads the highest observation."""
-        return float(self.process.predict(self.process.rows)[0].max())
+        """The value to improve on: the incumbents' highest predicted mean; noise misleads the highest observation."""
+        return float(self.process.expect(self.incumbents).max())
+
+    @property
+    def best_incumbent(self) -> Array:
+        """The incumbent of the highest predicted mean, shape (1, d)."""
+        return self.incumbents[[int(np.argmax(self.process.expect(self.incumbents)))]]
 
     def drawn_rows(self) -> Array:
         """Draw rows spread over the region, shape (n, d); every call returns the same."""

@@ -1,5 +1,7 @@
 """The importance of covariates: each covariate's share in the variation of a model's predicted mean."""
 
+from collections.abc import Collection
+
 import numpy as np
 from scipy.stats import qmc
 
@@ -12,7 +14,9 @@ _BLOCK = 512  # rows predicted at a time, which bounds the memory
 _FLAT = 1e-9  # share of the data's spread, which is 1 on the model's scale
 
 
-def importance(encoding: Encoding, process: GaussianProcess, seed: int) -> dict[str, float]:
+def importance(
+    encoding: Encoding, process: GaussianProcess, seed: int, not_varied: Collection[str] = ()
+) -> dict[str, float]:
     """Return each covariate's share in the variation of the predicted mean over the space, constraints ignored.
 
     A covariate's total effect is half the mean squared change of the predicted mean if that covariate alone is drawn
@@ -24,6 +28,8 @@ def importance(encoding: Encoding, process: GaussianProcess, seed: int) -> dict[
         encoding: The space's d columns.
         process: The model, whose predictions stay on its own scale, very bad values compressed.
         seed: The seed of the points.
+        not_varied: Covariates that had one value in the data. What they do is unknown, so they keep that value, and
+            have no share.
 
     Returns:
         Shares that sum to 1, by covariate; empty if the model is flat.
@@ -32,12 +38,20 @@ def importance(encoding: Encoding, process: GaussianProcess, seed: int) -> dict[
     n = 1 << int(np.log2(np.clip(_MAX_ROWS // (d + 1), _MIN_POINTS, _MAX_POINTS)))
     shares = np.minimum(qmc.Sobol(2 * d, rng=np.random.default_rng(seed)).random(n), np.nextafter(1.0, 0.0))
     first, second = shares[:, :d], shares[:, d:]
-    means = _means(process, encoding.from_unit(first))
-    effects = np.empty(d)
+    kept = [j for j, column in enumerate(encoding.columns) if column.name in not_varied]
+
+    def means_at(points: Array) -> Array:
+        rows = encoding.from_unit(points)
+        rows[:, kept] = process.rows[0, kept]
+        return _means(process, encoding.with_inactive_places(rows))
+
+    means = means_at(first)
+    effects = np.zeros(d)
     for j in range(d):
-        redrawn = first.copy()
-        redrawn[:, j] = second[:, j]
-        effects[j] = 0.5 * np.mean((means - _means(process, encoding.from_unit(redrawn))) ** 2)
+        if j not in kept:
+            redrawn = first.copy()
+            redrawn[:, j] = second[:, j]
+            effects[j] = 0.5 * np.mean((means - means_at(redrawn)) ** 2)
     if effects.sum() <= _FLAT**2:
         return {}
     names = [column.name for column in encoding.columns]

@@ -1,0 +1,150 @@
+"""Improvement is counted from what can be run here: compared with a grid over the region, for all that narrows it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from autotune_service.engine.acquisition.hypervolume import FrontScene, hypervolume_improvement_of
+from autotune_service.engine.acquisition.named.names import is_named
+from autotune_service.engine.interface import EngineInput, Run
+from autotune_service.engine.space.encoding import Encoding
+from autotune_service.engine.space.region import Region
+from autotune_service.engine.suggest import suggest
+from autotune_wire.experiments import AcqFunc
+from generated import constraints_of, fitted_to, responses_of, space_of
+
+X = {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}
+OVEN = {"vtype": "cat", "guess": "a", "options": ["a", "b"], "role": "context"}
+LIMIT = {"ctype": "linear", "weights": {"x": 1.0, "z": 1.0}, "relation": "<=", "bound": 0.8}
+AT = [{"x": x, "z": z} for x in (0.05, 0.35, 0.65, 0.95) for z in (0.1, 0.5, 0.9)]
+
+
+def rising(covars):
+    """A response that is highest at x = 1, z = 1, far above all that is left in each region below."""
+    return {"y": 30 * covars["x"] - 8 * (covars["z"] - 0.6 * covars["x"]) ** 2 + 60 * (covars.get("oven") == "a")}
+
+
+def problem(covars, space, **fields):
+    runs = [Run(one, rising(one)) for one in covars]
+    return EngineInput(space=space_of(space), responses=responses_of(y="maximize"), runs=runs, seed=1, **fields)
+
+
+def ovens():
+    return [one | {"oven": "ab"[k % 2]} for k, one in enumerate(AT)]
+
+
+PLANE = {"x": X, "z": X}
+REGIONS = {
+    "another context": problem(ovens(), PLANE | {"oven": OVEN}, fixed={"oven": "b"}),
+    "a context nobody has run": problem(
+        [one | {"oven": "a"} for one in AT], PLANE | {"oven": OVEN}, fixed={"oven": "b"}
+    ),
+    "a value fixed at this ask": problem(AT, PLANE, fixed={"x": 0.35}),
+    "a value fixed where nothing was run": problem(AT, PLANE, fixed={"x": 0.2}),
+    "a narrower range": problem(AT, {"x": X | {"max": 0.5}, "z": X}),
+    "an option withdrawn": problem(
+        ovens(), PLANE | {"oven": OVEN | {"guess": "b", "options": ["b"], "role": "design"}}, retired={"oven": ["a"]}
+    ),
+    "a constraint": problem(AT, PLANE, constraints=constraints_of(LIMIT)),
+    "a sum": problem(AT, PLANE, constraints=constraints_of(LIMIT | {"relation": "=="})),
+}
+
+
+def grid_of(given, n=81):
+    """Return rows that fill the region, built without the engine's own search."""
+    x = np.linspace(0, 1, n)
+    space = given.space
+    x_values = [given.fixed["x"]] if "x" in given.fixed else np.linspace(0, space["x"].max, n)
+    pairs = [{"x": float(a), "z": float(b)} for a in x_values for b in x]
+    if given.constraints:
+        pairs = [one for one in pairs if one["x"] + one["z"] <= 0.8]
+        if given.constraints[0].relation == "==":
+            pairs = [{"x": float(a), "z": 0.8 - float(a)} for a in np.linspace(0, 0.8, 10 * n)]
+    return [one | ({"oven": "b"} if "oven" in space else {}) for one in pairs]
+
+
+def is_inside(given, covars):
+    """Whether a run could be made here, by the rules and not by the engine's rows."""
+    return (
+        all(covars[name] == value for name, value in given.fixed.items())
+        and covars["x"] <= given.space["x"].max
+        and covars.get("oven") not in given.retired.get("oven", [])
+        and all(constraint.holds(covars) for constraint in given.constraints)
+    )
+
+
+@pytest.mark.parametrize("name", REGIONS)
+def test_suggestion_has_the_highest_expected_improvement_of_the_region(name):
+    given = REGIONS[name]
+    process, encoding = fitted_to(given)["y"].process, Encoding(given.space, given.retired)
+    grid = encoding.encode(grid_of(given))
+    inside = [run.covars for run in given.runs if is_inside(given, run.covars)]
+    best = process.predict(encoding.encode(inside) if inside else grid)[0].max()
+
+    def improvement(rows):
+        means, variances = process.predict(rows)
+        sds = np.sqrt(variances)
+        z = (means - best) / sds
+        return sds * (norm.pdf(z) + z * norm.cdf(z))
+
+    (found,) = suggest(replace(given, acq_func="ExpectedImprovement"))
+    assert is_inside(given, found.covars)
+    own = improvement(encoding.encode([found.covars]))[0]
+    assert own >= 0.97 * improvement(grid).max()
+    # The value shown is that improvement, in the response's unit.
+    scale = fitted_to(given)["y"].scale
+    assert found.acquisition == pytest.approx(own * scale.spread * scale.unit, rel=0.05)
+
+
+@pytest.mark.parametrize("name", [name for name in AcqFunc.__args__ if is_named(name) and "Fidelity" not in name])
+def test_named_acquisition_functions_go_for_the_best_of_the_context(name):
+    """The best of oven b lies at x = 1; where only variance counts, oven a's level would make all of it hopeless."""
+    given = REGIONS["another context"]
+    (found,) = suggest(replace(given, acq_func=name))
+    assert found.covars["oven"] == "b"
+    assert found.covars["x"] > 0.6
+
+
+def test_several_suggestions_at_once_improve_on_the_region_too():
+    given = REGIONS["a narrower range"]
+    found = suggest(replace(given, n=3))
+    assert all(one.covars["x"] <= 0.5 for one in found)
+    assert found[0].covars["x"] > 0.4
+    # What is pending in another context takes nothing away here.
+    elsewhere = replace(REGIONS["another context"], pending=[{"x": 1.0, "z": 0.6, "oven": "a"}])
+    assert suggest(elsewhere)[0].covars["x"] > 0.9
+
+
+def test_front_is_that_of_the_region():
+    """A run that beats all others where nothing may be run leaves the improvement as if it were not on the front."""
+    space = space_of({"x": X | {"max": 0.5}, "z": X})
+    runs = [Run(one, {"y": one["x"], "w": one["z"] * (1 - one["x"])}) for one in AT]
+    runs = [*runs, Run({"x": 0.9, "z": 0.9}, {"y": 5.0, "w": 5.0})]
+    two = responses_of(y="maximize", w="maximize")
+    given = EngineInput(space=space, responses=two, runs=runs, seed=1)
+    encoding, fitted = Encoding(space), fitted_to(given)
+    rows = encoding.encode([run.covars for run in runs])
+    region = Region(encoding, [], {})
+    is_inside = np.array([run.covars["x"] <= 0.5 for run in runs])
+
+    def improvement(kept):
+        expected = np.stack([one.process.expect(rows[kept]) for one in fitted.values()], axis=1)
+        scene = FrontScene(fitted, two, region, rows[kept], expected, np.ones(kept.sum(), bool), rows[:0], [])
+        return hypervolume_improvement_of(scene, np.random.default_rng(3))
+
+    at = encoding.encode([{"x": 0.45, "z": 0.8}, {"x": 0.2, "z": 0.9}, {"x": 0.5, "z": 0.2}])
+    everything = improvement(np.ones(len(runs), dtype=bool))
+    assert everything.values(at) == pytest.approx(improvement(is_inside).values(at))
+
+
+def test_front_where_nothing_was_run_is_that_of_the_best_predicted_rows():
+    space = PLANE | {"oven": OVEN}
+    runs = [Run(one | {"oven": "a"}, {"y": one["x"], "w": -one["x"]}) for one in AT]
+    given = EngineInput(
+        space=space_of(space), responses=responses_of(y="maximize", w="maximize"), runs=runs, seed=1,
+        fixed={"oven": "b"}, n=4,
+    )  # fmt: skip
+    found = [one.covars["x"] for one in suggest(given)]
+    assert max(found) - min(found) > 0.3  # both ends of the front are looked for
