@@ -2,7 +2,7 @@
 
 from autotune_service.compute.messages import Result
 from autotune_service.compute.pool import EngineError, Pool
-from autotune_service.engine.interface import Insights, Prediction, Suggestion
+from autotune_service.engine.interface import Best, HealthNote, Insights, Prediction, SlicePoint, Suggestion
 from support import GUESS
 
 SECONDS = 0.25
@@ -36,7 +36,7 @@ class FakePool(Pool):
         if kind == "insights":
             return Result(insights=self._insights(job))
         suggested = [self._suggest(job) for _ in range(job.given.n)]
-        best = (suggested[0].covars, Prediction(2.0, 0.2)) if kind == "suggest" else None
+        best = Best(suggested[0].covars, _best_predictions(job)) if kind == "suggest" else None
         return Result(suggestions=suggested, best_predicted=best, seconds=SECONDS)
 
     def _suggest(self, job):
@@ -60,10 +60,20 @@ class FakePool(Pool):
                 for name in given.responses
             },
             importance={name: {"weight": 0.75, "v1": 0.25} for name in given.responses},
-            slices={name: {"weight": [(6.6, Prediction(1.0, 0.5))]} for name in given.responses},
+            not_varied=[],
+            slices={name: {"weight": [SlicePoint(6.6, Prediction(1.0, 0.5))]} for name in given.responses},
             pareto=there[:1],
             hypervolume=None,
             reference=None,
-            best_predicted=(GUESS, Prediction(2.0, 0.2)) if there else None,
+            best_predicted=Best(GUESS, _best_predictions(job)) if there else None,
+            best_by_context=[],
             feasible_share=0.5 if len(given.responses) > 1 else None,
+            noise_sds=dict.fromkeys(given.responses, 0.1),
+            n_used=len(given.runs),
+            verdict="All is well.",
+            health=[HealthNote("border", "the best lies at an end", "widen the range")],
         )
+
+
+def _best_predictions(job):
+    return {name: Prediction(2.0, 0.2) for name in job.given.responses}

@@ -3,7 +3,7 @@
 import re
 
 from autotune_service.compute.messages import Result
-from autotune_service.engine.interface import Prediction, Suggestion
+from autotune_service.engine.interface import Best, Prediction, Suggestion
 from autotune_service.tuning.leases import expire_leases
 from calling import get, post
 from fake_pool import SECONDS, FakePool
@@ -33,7 +33,8 @@ class HistoryPool(FakePool):
 
     async def work(self, job):
         suggested = [self._next(job.given) for _ in range(job.given.n)]
-        best = (suggested[0].covars, Prediction(2.0, 0.2))
+        predictions = {name: Prediction(2.0, 0.2) for name in job.given.responses}
+        best = Best(suggested[0].covars, predictions)
         return Result(suggestions=suggested, best_predicted=best, seconds=SECONDS)
 
     def _next(self, given):

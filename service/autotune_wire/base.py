@@ -64,6 +64,9 @@ def _value(value: Any) -> Any:
 
 
 def _option(value: Any) -> Any:
+    if isinstance(value, bool):
+        # Taken as a text, the option False would be true for a user's function.
+        raise ValueError('must be a text or a number, not a truth value: give the texts "True" and "False"')
     if isinstance(value, str) and not 1 <= len(value) <= MAX_NAME_LENGTH:
         raise ValueError(f"a text must have 1 to {MAX_NAME_LENGTH} characters")
     return _not_blank(_value(value)) if isinstance(value, str) else _value(value)

@@ -1,11 +1,66 @@
-"""Changes of an experiment that is under way: new revisions of its space, and resuming after a stop."""
+"""Changes of an experiment: undoing tells, new revisions of its space, resuming after a stop, another name, its end."""
 
-from pydantic import Field
+from typing import Annotated, Self
+from uuid import UUID
 
-from autotune_wire.base import Configuration, Moment, Reply, Request
+from pydantic import Field, model_validator
+
+from autotune_wire.base import Configuration, Moment, Name, Reply, Request
 from autotune_wire.constraints import Constraint
+from autotune_wire.names import name_problems
+from autotune_wire.observations import Observation
+from autotune_wire.problems import validation_error
 from autotune_wire.space import Space
 from autotune_wire.stopping import StopRules
+from autotune_wire.suggestions import Suggestion
+
+MAX_UNDO = 1000
+
+
+class Undo(Request):
+    """The body of ``POST /experiment/{exp_uuid}/undo``."""
+
+    n: Annotated[int, Field(strict=True, ge=1, le=MAX_UNDO)] = Field(
+        default=1, description="How many observations to take back: the newest that you told and that still count."
+    )
+
+
+class Undone(Reply):
+    """The observations that were taken back, newest first: each is excluded, and can be restored."""
+
+    observations: list[Observation]
+    suggestions: list[Suggestion] = Field(
+        description="The suggestions of these observations: each can be told again, as if it had not been told."
+    )
+
+
+class Rename(Request):
+    """The body of ``POST /experiment/{exp_uuid}/rename``."""
+
+    name: Name = Field(description="The new name; it need not be unique.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        problems = name_problems({}, {"name": self.name})
+        if problems:
+            raise validation_error("Rename", problems)
+        return self
+
+
+class Delete(Request):
+    """The body of ``POST /experiment/{exp_uuid}/delete``."""
+
+    name: Name = Field(
+        description="The experiment's name, as a confirmation: nothing is deleted if the experiment has another name."
+    )
+
+
+class Deleted(Reply):
+    """The experiment that was deleted, with all that belonged to it."""
+
+    exp_uuid: UUID
+    name: str
+    n_observations: int = Field(description="How many observations were deleted with the experiment.")
 
 
 class Resume(Request):

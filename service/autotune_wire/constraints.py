@@ -49,6 +49,20 @@ class LinearConstraint(Request):
         slack = self.slack(configuration)
         return (self.relation == ">=" or excess <= slack) and (self.relation == "<=" or excess >= -slack)
 
+    def violation(self, configuration: Configuration) -> str:
+        """Describe how a configuration violates the constraint, such as "a + 2 b is 1.2, and must be <= 1"."""
+        total = self.total(configuration)
+        return f"{self._sum} is {total:.10g}, and must be {self.relation} {self.bound:.10g}"
+
+    @property
+    def _sum(self) -> str:
+        terms = []
+        for name, weight in self.weights.items():
+            sign = " - " if weight < 0 else " + "
+            terms.append(sign + (name if abs(weight) == 1 else f"{abs(weight):.10g} {name}"))
+        text = "".join(terms)
+        return str(shown(text.removeprefix(" + ") if text.startswith(" + ") else f"-{text[3:]}"))
+
     def _terms(self, configuration: Configuration) -> list[float]:
         return [weight * float(configuration[name]) for name, weight in self.weights.items()]
 
@@ -69,6 +83,10 @@ class ForbiddenCombination(Request):
         return any(
             name not in configuration or configuration[name] not in values for name, values in self.combination.items()
         )
+
+    def violation(self, configuration: Configuration) -> str:
+        """Describe how a configuration violates the constraint, such as "oven = B, fan = on is forbidden"."""
+        return f"{listed([f'{name} = {configuration[name]}' for name in self.combination])} is forbidden"
 
 
 Constraint = Annotated[LinearConstraint | ForbiddenCombination, Field(discriminator="ctype")]

@@ -13,16 +13,18 @@ from autotune_wire.responses import (
     MAX_OBJECTIVES,
     MAX_RESPONSES,
     RESPONSE,
+    AnyObjective,
     Objective,
     Responses,
-    objectives_of,
     primary_of,
     response_problems,
 )
 from autotune_wire.space import MAX_COVARIATES, Space, space_problems
 from autotune_wire.stopping import Stopped, StopRules, stop_problems
+from autotune_wire.suggestions import Predicted
 
 Direction = Literal["maximize", "minimize"]
+Goal = Literal["maximize", "minimize", "match"]
 EngineName = Literal["autotune", "greattunes"]
 ModelType = Literal["SingleTaskGP", "FixedNoiseGP", "HeteroskedasticSingleTaskGP", "SimpleCustomMaternGP"]
 AcqFunc = Literal[
@@ -60,7 +62,8 @@ class NewExperiment(Request):
     responses: Annotated[Responses, Field(min_length=1, max_length=MAX_RESPONSES)] | None = Field(
         default=None,
         description=f"The measured responses by name, 1 to {MAX_RESPONSES}; 1 to {MAX_OBJECTIVES} of them must have "
-        f"the goal maximize or minimize. If absent, there is one response, {RESPONSE}, whose goal is `direction`.",
+        f"the goal maximize, minimize or match. If absent, there is one response, {RESPONSE}, whose goal is "
+        "`direction`.",
     )
     direction: Direction = Field(
         default="maximize",
@@ -92,13 +95,15 @@ class NewExperiment(Request):
         problems += space_problems(self.covars)
         problems += response_problems(responses, self.covars)
         problems += constraint_problems(self.covars, self.constraints)
-        problems += stop_problems(self.stop, len(objectives_of(responses)))
+        problems += stop_problems(self.stop, responses)
         if not problems:
-            goal = primary_of(responses)[1].goal
-            if self.direction not in {"maximize", goal}:
-                message = f"leave direction out if responses is given; the goal of the first objective is {goal}"
+            objective = primary_of(responses)[1]
+            if self.direction not in {"maximize", objective.goal}:
+                message = (
+                    f"leave direction out if responses is given; the goal of the first objective is {objective.goal}"
+                )
                 problems.append(FieldProblem(field="direction", message=message, value=self.direction))
-            self.direction = goal
+            self.direction = direction_of(objective)
         if problems:
             raise validation_error("NewExperiment", problems)
         return self
@@ -137,18 +142,30 @@ class Best(Reply):
     observation_uuid: UUID
     covars: Configuration
     response: float
+    responses: dict[str, float] = Field(default_factory=dict, description="All responses of that run, by name.")
 
 
 class BestPredicted(Reply):
-    """The configuration, of those that were run, whose predicted primary response is best."""
+    """The configuration whose predicted primary response is best: of those that were run and may be suggested again.
+
+    If no run may be suggested again, it is the best that the model predicts in the space.
+    """
 
     covars: Configuration
     mean: float = Field(description="Predicted primary response, in its own unit.")
     sd: float = Field(description="Standard deviation of the prediction, in the same unit.")
+    predictions: dict[str, Predicted] = Field(
+        default_factory=dict, description="The predictions of all responses there, by name."
+    )
     data_rev: int = Field(
         description="The revision of the data that the engine knew when it computed the prediction, counted like the "
         "`data_rev` of a suggestion."
     )
+
+
+def direction_of(objective: AnyObjective) -> Direction:
+    """Return whether an objective is maximized; of a target to match, the distance is minimized."""
+    return "maximize" if objective.goal == "maximize" else "minimize"
 
 
 def _responses_of(data: dict[str, Any]) -> Responses:
@@ -166,7 +183,7 @@ class Experiment(Reply):
     constraints: list[Constraint] = Field(
         default_factory=list, description="The constraints that every suggestion meets."
     )
-    direction: Direction = Field(description="The goal of the first objective.")
+    direction: Goal = Field(description="The goal of the first objective.")
     responses: Responses = Field(default_factory=_responses_of, description="The measured responses, by name.")
     engine: str = Field(
         default="autotune", description="The engine that computes suggestions; a newer service may have other engines."
@@ -183,8 +200,8 @@ class Experiment(Reply):
     best: Best | None
     best_predicted: BestPredicted | None = Field(
         default=None,
-        description="The configuration, of those that were run, whose predicted primary response is best; null before "
-        "the first fit.",
+        description="The configuration, of those that were run and may be suggested again, whose predicted primary "
+        "response is best; null before the first fit.",
     )
     last_seq: int = Field(description="The seq of the newest event. Open the stream with `?after=` this seq.")
     time_created: Moment

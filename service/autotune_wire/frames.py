@@ -3,9 +3,9 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from autotune_wire.base import Key, Moment, Reply, Request, Text
+from autotune_wire.base import Key, Moment, Reply, Request, Text, storable
 from autotune_wire.observations import Tell
 from autotune_wire.problems import Problem
 from autotune_wire.suggestions import Abandon, Ask, Renew
@@ -25,6 +25,9 @@ EventType = Literal[
     "stop_rule_fired",
     "experiment_resumed",
     "experiment_closed",
+    "experiment_reopened",
+    "experiment_renamed",
+    "experiment_deleted",
     "reset",
 ]
 
@@ -40,7 +43,14 @@ class Event(Reply):
     data: dict[str, Any]
 
 
-Id = Annotated[int, Field(strict=True)] | Annotated[Text, Field(max_length=64)]
+def _id(value: Any) -> Any:
+    is_good = isinstance(value, str) and len(value) <= 64
+    if not is_good and (isinstance(value, bool) or not isinstance(value, int) or value.bit_length() > 64):
+        raise ValueError("must be a whole number of at most 64 bits, or a text of at most 64 characters")
+    return storable(value) if isinstance(value, str) else value
+
+
+Id = Annotated[int | Annotated[str, Field(max_length=64)], BeforeValidator(_id)]
 
 
 class AuthFrame(Request):

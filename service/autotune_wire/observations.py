@@ -7,14 +7,18 @@ from uuid import UUID
 from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from autotune_wire.base import Configuration, Moment, Name, Number, Reply, Request, Text
+from autotune_wire.base import MAX_WHOLE, Configuration, Moment, Name, Number, Reply, Request, Text
+from autotune_wire.experiments import PageQuery
+from autotune_wire.numerals import DecimalSign
 from autotune_wire.responses import MAX_RESPONSES, RESPONSE
 from autotune_wire.space import Space
 from autotune_wire.tables import Table
 from autotune_wire.told_csv import MAX_CSV_LENGTH, csv_records
-from autotune_wire.told_tables import in_tables, table_records
+from autotune_wire.told_rows import Terms
+from autotune_wire.told_tables import in_tables, refusal, table_records
 
 MAX_TELL = 1000
+MAX_IGNORED = 1000
 RESPONSE_COLUMN = RESPONSE
 
 Status = Literal["ok", "failed"]
@@ -59,7 +63,10 @@ class _Outcome(Request):
 class Told(_Outcome):
     """One run: its configuration and its outcome."""
 
-    covars: Configuration
+    covars: Configuration = Field(
+        description="The configuration that was really run. A number may lie beyond its range or between two steps: it "
+        "is stored as measured, and the observation names the covariate in `outside`."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -85,10 +92,20 @@ class Tell(_Outcome):
     csv: Annotated[Text, Field(max_length=MAX_CSV_LENGTH)] | None = Field(
         default=None,
         description="A header line, then one line per run. There is a column for each covariate and each response. "
-        "Optional columns are `status` and the standard deviations: `<response> sd`, or `sd` if there is one response. "
-        "Leave a cell empty if the response was not measured or the covariate is not active.",
+        "Optional columns are `status` (`ok` or `failed`), `excluded` (such runs are left out) and the standard "
+        "deviations: `<response> sd`, or `sd` if there is one response. Cells are separated by commas, semicolons or "
+        "tabs. A cell that is empty, `NaN`, `N/A` or `-` says that the response was not measured or the covariate is "
+        "not active.",
     )
-    _lines: list[int] = PrivateAttr(default_factory=list)
+    ignore: Annotated[list[Text], Field(max_length=MAX_IGNORED)] | None = Field(
+        default=None, description="Columns of `csv` to leave out; any other column must be the experiment's."
+    )
+    decimal: DecimalSign | None = Field(
+        default=None,
+        description="The decimal sign in `csv`. Needed only where all its numbers can be read with either sign, as "
+        "`1,050` can.",
+    )
+    _places: list[str] = PrivateAttr(default_factory=list)
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -106,6 +123,8 @@ class Tell(_Outcome):
             raise ValueError(f"covars_tell and response_tell go together: {missing} is missing")
         if single and self.covars is None:
             raise ValueError("covars and response go together: covars is missing")
+        if self.csv is None and (self.ignore is not None or self.decimal is not None):
+            raise ValueError("ignore and decimal are about csv, which is missing")
         if single:
             self._check_outcome()
         return self
@@ -120,7 +139,8 @@ class Tell(_Outcome):
 
         Args:
             responses: The names of the experiment's responses; needed if the body is tabular.
-            space: The experiment's covariates; needed if the body is CSV.
+            space: The experiment's covariates; needed if the body is CSV. In the two tables, numbers and truth values
+                that pandas made of options are replaced by these options.
 
         Raises:
             ValidationError: If a table cannot be read, the tables differ in length, or a cell has the wrong type.
@@ -129,10 +149,13 @@ class Tell(_Outcome):
             return self.observations
         if self.csv is not None:
             assert space is not None
-            self._lines, records = csv_records(self.csv, space, responses, MAX_TELL)
+            terms = Terms(frozenset(self.ignore or ()), self.decimal)
+            self._places, records, _ = csv_records(self.csv, space, responses, MAX_TELL, terms, ("csv",))
+            if not records:
+                raise refusal(("csv",), None, "holds no run that could be told: all its runs are excluded")
             return _RUNS.validate_python(records)
         if self.covars_tell is not None and self.response_tell is not None:
-            records = table_records(self.covars_tell, self.response_tell, responses)
+            records = table_records(self.covars_tell, self.response_tell, responses, space or {})
             try:
                 return _RUNS.validate_python(records)
             except ValidationError as error:
@@ -146,7 +169,7 @@ class Tell(_Outcome):
         if self.covars_tell is not None:
             return f"covars_tell.{index}"
         if self.csv is not None:
-            return f"csv.line {self._lines[index]}"
+            return f"csv.{self._places[index]}"
         return "covars" if self.observations is None else f"observations.{index}.covars"
 
 
@@ -176,6 +199,10 @@ class TellReply(Reply):
     )
     time_updated: Moment
     observations: "list[Observation]" = Field(description="The observations of this tell, as they are stored.")
+    notes: list[str] = Field(
+        default_factory=list,
+        description="A sentence about each value that lies outside the space, such as a number beyond its range.",
+    )
 
 
 class Observation(Reply):
@@ -195,6 +222,17 @@ class Observation(Reply):
     is_excluded: bool = Field(
         default=False, description="Whether the observation is left out of the model and of the best."
     )
+    outside: list[str] = Field(
+        default_factory=list,
+        description="The covariates whose values the space did not allow when this was sent: numbers beyond their "
+        "range or between two steps, options that were dropped. The model uses the values as they were measured; a run "
+        "with a number that has no place on its logarithmic scale is left out of the model.",
+    )
+    told_by: UUID | None = Field(
+        default=None,
+        description="The user who told the observation; null if the service does not know the user, as for "
+        "observations that were imported, or told before services stored this.",
+    )
     time_created: Moment
 
 
@@ -211,7 +249,11 @@ class Correction(Request):
     reason: Annotated[Text, Field(min_length=1, max_length=1000)] = Field(
         description="Why the observation is corrected; stored with the new version."
     )
-    covars: Configuration | None = Field(default=None, description="The configuration that was really run.")
+    covars: Configuration | None = Field(
+        default=None,
+        description="The configuration that was really run. As in a tell, a number may lie beyond its range or between "
+        "two steps.",
+    )
     response: Number | None = Field(
         default=None, description="The measured response, for an experiment with one response."
     )
@@ -264,8 +306,21 @@ class ObservationVersions(Reply):
     versions: list[ObservationVersion]
 
 
+class HistoryQuery(PageQuery):
+    """The query of an experiment's observations."""
+
+    number: Annotated[int, Field(ge=1, le=MAX_WHOLE)] | None = Field(
+        default=None,
+        description="The number of an observation, in the order in which they were told: 1 is the oldest. Only this "
+        "observation is listed. No observation is ever removed from this order, so each keeps its number.",
+    )
+
+
 class HistoryPage(Reply):
     """A page of observations, oldest first; ``next`` is the cursor of the following page, null on the last page."""
 
     observations: list[Observation]
+    tellers: dict[UUID, str] = Field(
+        default_factory=dict, description="The mail addresses of the users who told these observations, by `told_by`."
+    )
     next: str | None

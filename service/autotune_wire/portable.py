@@ -64,11 +64,14 @@ class PortablePrediction(Request):
 
 
 class PortableBest(Request):
-    """The configuration, of those that were run, whose predicted primary response is best."""
+    """The configuration whose predicted primary response is best."""
 
     covars: _Covars
     mean: Number
     sd: Annotated[Number, Field(ge=0)]
+    predictions: Annotated[dict[Name, PortablePrediction], Field(max_length=MAX_RESPONSES)] = Field(
+        default_factory=dict
+    )
     data_rev: Count
 
 

@@ -1,10 +1,11 @@
 """Errors on the wire: problem documents (RFC 9457) with a stable ``code``."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
 
 from pydantic import Field, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core.core_schema import ErrorType
 
 from autotune_wire.base import Reply
 
@@ -13,10 +14,49 @@ _SHOWN_CHARACTERS = 200
 _FIELD_CHARACTERS = 1000
 MAX_PROBLEMS = 20
 _TAGS = {
-    "covars": {"int", "cont", "cat"},
-    "constraints": {"linear", "forbidden"},
-    "responses": {"maximize", "minimize", ">=", "<="},
+    "covars": ("int", "cont", "cat"),
+    "constraints": ("linear", "forbidden"),
+    "responses": ("maximize", "minimize", "match", ">=", "<="),
 }
+_OPERATIONS = ("ask", "tell", "renew", "abandon")
+_KINDS = {"vtype": _TAGS["covars"], "ctype": _TAGS["constraints"], "goal": _TAGS["responses"], "op": _OPERATIONS}
+"""The fields that say which kind of object is meant, and what they may be."""
+
+_LIBRARY_TYPES = frozenset(get_args(ErrorType))
+_SAYS = (
+    {
+        "missing": "is missing",
+        "extra_forbidden": "is not a field here; it may be misspelt",
+        "json_invalid": "is not valid JSON: {error}",
+        "json_type": "must be a text that holds JSON",
+        "recursion_loop": "is nested too deeply",
+        "greater_than": "must be more than {gt}",
+        "greater_than_equal": "must be at least {ge}",
+        "less_than": "must be less than {lt}",
+        "less_than_equal": "must be at most {le}",
+        "finite_number": "must be a finite number",
+        "string_too_short": "must have at least {min_length} characters",
+        "string_too_long": "must have at most {max_length} characters",
+        "string_pattern_mismatch": "must match the pattern {pattern}",
+        "too_short": "must have at least {min_length} members, not {actual_length}",
+        "too_long": "must have at most {max_length} members",
+        "literal_error": "must be {expected}",
+        "list_type": "must be a list",
+        "timezone_aware": "must name its time zone, as in 2026-01-31T12:00:00Z",
+    }
+    | dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "must be an object, in Python a dict")
+    | dict.fromkeys(("string_type", "string_unicode"), "must be a text")
+    | dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false")
+    | dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), "must be a whole number")
+    | dict.fromkeys(("float_type", "float_parsing"), "must be a number")
+    | dict.fromkeys(("uuid_type", "uuid_parsing", "uuid_version"), "must be a uuid")
+    | dict.fromkeys(
+        ("datetime_type", "datetime_parsing", "datetime_object_invalid", "datetime_from_date_parsing"),
+        "must be a moment, as in 2026-01-31T12:00:00Z",
+    )
+)
+"""What is said for each error of pydantic that the messages can have, in the words of all other errors."""
+
 _EXPORTED = {"experiment": 1, "spaces": 2}  # how many parts of a path in an export precede an experiment's field
 _SECRET_FIELDS = frozenset({"password", "token", "refresh_token", "client_secret"})
 
@@ -94,21 +134,43 @@ def shown(value: Any) -> str | int | float | bool | None:
 
 def _field_problem(found: Any) -> FieldProblem:
     context = found.get("ctx", {})
-    path = [*_without_tags(found["loc"]), *([context["field"]] if "field" in context else [])]
-    value = None if _SECRET_FIELDS & {str(part) for part in path} else shown(context.get("value", found["input"]))
+    path, message, given = _without_tags(found["loc"]), _message(found), context.get("value", found["input"])
+    if "field" in context:
+        path.append(context["field"])
+    elif "discriminator" in context:
+        kind = context["discriminator"].strip("'")
+        path.append(kind)
+        given = given.get(kind) if isinstance(given, Mapping) else None
+    elif path[-1:] == ["[key]"]:
+        path, message = path[:-1], f"as a name, {message}"
+    value = None if _SECRET_FIELDS & {str(part) for part in path} else shown(given)
     if found["type"] in {"missing", "value_error"} and isinstance(found["input"], dict):
         value = None  # the input is the whole body, which does not help to find the field
-    message = found["msg"].removeprefix("Value error, ")
     field = ".".join(str(part) for part in path)
     if len(field) > _FIELD_CHARACTERS:
         field = field[:_FIELD_CHARACTERS] + "..."  # a name may have a million characters, and be refused for that
     return FieldProblem(field=field, message=message, value=value)
 
 
+def _message(found: Any) -> str:
+    kind, context = found["type"], found.get("ctx", {})
+    if kind.startswith("union_tag_"):
+        is_missing = kind == "union_tag_not_found"
+        allowed = ", ".join(_KINDS[context["discriminator"].strip("'")])
+        return f"{'is missing; ' if is_missing else ''}must be one of {allowed}"
+    if kind in {"string_too_short", "too_short"} and context["min_length"] == 1:
+        return "must not be empty"
+    if kind in _SAYS:
+        return _SAYS[kind].format(**context)
+    if kind in _LIBRARY_TYPES and kind != "value_error":
+        return "is not valid"
+    return str(found["msg"]).removeprefix("Value error, ")
+
+
 def _without_tags(path: Sequence[str | int]) -> list[str | int]:
     # pydantic names the branch of a union between a covariate and its field: covars.color.cat.options.
     # On the websocket it names the operation first: tell.covars.color.
-    parts = list(path[1:] if path[:1] in (("ask",), ("tell",), ("renew",), ("abandon",)) else path)
+    parts = list(path[1:] if path and path[0] in _OPERATIONS else path)
     start = _EXPORTED.get(str(parts[0]), 0) if parts else 0
     if len(parts) > start + 2 and parts[start + 2] in _TAGS.get(str(parts[start]), ()):
         del parts[start + 2]

@@ -1,4 +1,4 @@
-"""Responses: what is measured, and whether it is maximized, minimized or bounded."""
+"""Responses: what is measured, and whether it is maximized, minimized, brought to a target or bounded."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
@@ -24,6 +24,18 @@ class Objective(Request):
     )
 
 
+class Target(Request):
+    """A response to bring as near to a target value as possible, such as a pH of 7.4."""
+
+    goal: Literal["match"]
+    target: Number = Field(description="The value to match, in the response's own unit.")
+
+    @property
+    def reference(self) -> None:
+        """The distance that is still of interest is always inferred."""
+        return None
+
+
 class Threshold(Request):
     """A response that has to stay on one side of a bound: an outcome constraint."""
 
@@ -33,14 +45,15 @@ class Threshold(Request):
     )
 
 
-Response = Annotated[Objective | Threshold, Field(discriminator="goal")]
+AnyObjective = Objective | Target
+Response = Annotated[Objective | Target | Threshold, Field(discriminator="goal")]
 Responses = dict[Name, Response]
 """The responses by name, in the order the user gave; the first objective is the primary one."""
 
 
-def objectives_of(responses: Mapping[str, Response]) -> dict[str, Objective]:
-    """Return the responses that are maximized or minimized, by name."""
-    return {name: response for name, response in responses.items() if isinstance(response, Objective)}
+def objectives_of(responses: Mapping[str, Response]) -> dict[str, AnyObjective]:
+    """Return the responses that are maximized, minimized or brought to a target, by name."""
+    return {name: response for name, response in responses.items() if isinstance(response, AnyObjective)}
 
 
 def thresholds_of(responses: Mapping[str, Response]) -> dict[str, Threshold]:
@@ -48,9 +61,16 @@ def thresholds_of(responses: Mapping[str, Response]) -> dict[str, Threshold]:
     return {name: response for name, response in responses.items() if isinstance(response, Threshold)}
 
 
-def primary_of(responses: Mapping[str, Response]) -> tuple[str, Objective]:
+def primary_of(responses: Mapping[str, Response]) -> tuple[str, AnyObjective]:
     """Return the name of the first objective and the objective; every experiment has at least one."""
     return next(iter(objectives_of(responses).items()))
+
+
+def merit(objective: AnyObjective, value: float) -> float:
+    """Return how good a value of an objective is, in the objective's unit: of two values the higher merit is better."""
+    if isinstance(objective, Target):
+        return -abs(value - objective.target)
+    return value if objective.goal == "maximize" else -value
 
 
 def response_problems(responses: Mapping[str, Response], covariates: Iterable[str]) -> list[FieldProblem]:
@@ -65,7 +85,8 @@ def response_problems(responses: Mapping[str, Response], covariates: Iterable[st
     ]
     if not 1 <= n_objectives <= MAX_OBJECTIVES:
         message = (
-            f"1 to {MAX_OBJECTIVES} responses must have the goal maximize or minimize; {n_objectives} have one of them"
+            f"1 to {MAX_OBJECTIVES} responses must have the goal maximize, minimize or match; "
+            f"{n_objectives} have one of them"
         )
         problems.append(FieldProblem(field="responses", message=message))
     return problems

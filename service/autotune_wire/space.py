@@ -36,7 +36,8 @@ class _Covariate(Request):
 
     role: Role = Field(
         default="design",
-        description="`design`: the value is chosen by the engine. `context`: the value is known when asking. "
+        description="`design`: the value is chosen by the engine. `context`: the value is known when asking, and may "
+        "lie beyond its range. "
         "`fidelity`: the value says how exact a run is; at most one covariate, `int` or `cont`. At least one covariate "
         "must be `design`.",
     )
@@ -46,11 +47,11 @@ class _Covariate(Request):
 
 
 class IntCovariate(_Covariate):
-    """A whole number between two bounds, both included."""
+    """A whole number between two bounds, both included; a constant if the bounds are equal."""
 
     vtype: Literal["int"]
     guess: Whole = Field(description="The first value to try, from min to max; with a step, an allowed value.")
-    min: Whole = Field(description="Less than max.")
+    min: Whole = Field(description="At most max. If min equals max, the covariate is held at this value.")
     max: Whole
     log: bool = Field(
         default=False,
@@ -59,7 +60,8 @@ class IntCovariate(_Covariate):
     )
     step: Annotated[Whole, Field(ge=1)] | None = Field(
         default=None,
-        description="The allowed values are min, min + step, min + 2 step ... up to max. At most max - min.",
+        description="The allowed values are min, min + step, min + 2 step ... up to max. At most max - min, unless min "
+        "equals max.",
     )
 
     @model_validator(mode="after")
@@ -91,11 +93,11 @@ class IntCovariate(_Covariate):
 
 
 class ContCovariate(_Covariate):
-    """A real number between two bounds, both included."""
+    """A real number between two bounds, both included; a constant if the bounds are equal."""
 
     vtype: Literal["cont"]
     guess: Number = Field(description="The first value to try, from min to max; with a step, an allowed value.")
-    min: Number = Field(description="Less than max.")
+    min: Number = Field(description="At most max. If min equals max, the covariate is held at this value.")
     max: Number
     log: bool = Field(
         default=False,
@@ -104,8 +106,8 @@ class ContCovariate(_Covariate):
     )
     step: Annotated[Number, Field(gt=0)] | None = Field(
         default=None,
-        description=f"The allowed values are min, min + step, min + 2 step ... up to max. At most max - min, and large "
-        f"enough for at most {MAX_GRID} values.",
+        description=f"The allowed values are min, min + step, min + 2 step ... up to max. At most max - min, unless "
+        f"min equals max, and large enough for at most {MAX_GRID} values.",
     )
 
     @model_validator(mode="after")
@@ -129,24 +131,30 @@ class ContCovariate(_Covariate):
 
     @property
     def n_values(self) -> int | None:
-        """Return the number of values on the step's grid, None without a step."""
+        """Return the number of values: 1 for a constant, those on the step's grid, None without a step."""
+        if self.min == self.max:
+            return 1
         if self.step is None:
             return None
         return int((self.max - self.min) * (1 + GRID_SLACK) / self.step) + 1
 
     def value_at(self, index: int) -> float:
-        """Return the value at an index from 0 to ``n_values - 1``; only with a step.
+        """Return the value at an index from 0 to ``n_values - 1``; only if the values can be counted.
 
         Bounds and step are added as the decimals they are written as: three steps of 0.1 are exactly 0.3.
         """
+        if index == 0:
+            return self.min
         value = Decimal(repr(self.min)) + index * Decimal(repr(self.step))
         return min(float(value), self.max)
 
     def index_near(self, value: float) -> int:
-        """Return the index of the value nearest to a finite number; only with a step."""
+        """Return the index of the value nearest to a finite number; only if the values can be counted."""
+        if self.min == self.max:
+            return 0
         assert self.step is not None
         assert self.n_values is not None
-        return min(max(round((value - self.min) / self.step), 0), self.n_values - 1)
+        return round(min(max((value - self.min) / self.step, 0), self.n_values - 1))
 
 
 class CatCovariate(_Covariate):
@@ -174,10 +182,12 @@ class CatCovariate(_Covariate):
                 {"field": "options", "value": self.options, "twice": listed(twice)},
             )
         if self.guess not in self.options:
+            are_texts = isinstance(self.options[0], str)
+            kind = "a text, " if are_texts and not isinstance(self.guess, str) else ""
             raise PydanticCustomError(
                 "guess_not_an_option",
-                "guess must be one of the options: {allowed}",
-                {"field": "guess", "value": self.guess, "allowed": listed(self.options)},
+                "guess must be {kind}one of the options: {allowed}",
+                {"field": "guess", "value": self.guess, "kind": kind, "allowed": listed(self.options)},
             )
         self.guess = self.option_of(self.guess)
         return self
@@ -285,9 +295,9 @@ def _condition_problems(space: Mapping[str, Covariate], condition: Condition, fi
 
 def _check_numeric(covariate: IntCovariate | ContCovariate) -> None:
     guess, low, high, step = covariate.guess, covariate.min, covariate.max, covariate.step
-    if low >= high:
+    if low > high:
         raise PydanticCustomError(
-            "bounds", "min must be less than max ({high})", {"field": "min", "value": low, "high": high}
+            "bounds", "min must be at most max ({high})", {"field": "min", "value": low, "high": high}
         )
     if not low <= guess <= high:
         raise PydanticCustomError(
@@ -299,7 +309,7 @@ def _check_numeric(covariate: IntCovariate | ContCovariate) -> None:
         raise PydanticCustomError("log_of_zero", "min must be more than 0 with log", {"field": "min", "value": low})
     if covariate.log and step is not None:
         raise PydanticCustomError("log_and_step", "give log or step, not both", {"field": "step", "value": step})
-    if step is not None and step > (high - low) * (1 + GRID_SLACK):
+    if step is not None and low < high and step > (high - low) * (1 + GRID_SLACK):
         raise PydanticCustomError(
             "step_too_large",
             "step must be at most max - min, {span}",

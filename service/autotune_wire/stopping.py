@@ -1,11 +1,13 @@
 """Stop rules: when an experiment has had enough runs."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from autotune_wire.base import Moment, Number, Reply, Request
 from autotune_wire.problems import FieldProblem
+from autotune_wire.responses import Response, objectives_of
 
 MAX_BUDGET = 1_000_000
 StopRule = Literal["budget", "plateau", "target", "min_expected_gain"]
@@ -66,9 +68,15 @@ class Stopped(Reply):
     at: Moment
 
 
-def stop_problems(stop: StopRules | None, n_objectives: int) -> list[FieldProblem]:
-    """List the stop rules that are given but cannot be used with several objectives."""
-    if stop is None or n_objectives <= 1:
+def stop_problems(stop: StopRules | None, responses: Mapping[str, Response]) -> list[FieldProblem]:
+    """List the stop rules that are given but cannot be used with the responses."""
+    if stop is None:
         return []
-    message = f"needs an experiment with one objective, this one has {n_objectives}; use budget instead"
-    return [FieldProblem(field=f"stop.{rule}", message=message) for rule in stop.rules() if rule != "budget"]
+    objectives = objectives_of(responses)
+    if len(objectives) > 1:
+        message = f"needs an experiment with one objective, this one has {len(objectives)}; use budget instead"
+        return [FieldProblem(field=f"stop.{rule}", message=message) for rule in stop.rules() if rule != "budget"]
+    if stop.target is not None and any(objective.goal == "match" for objective in objectives.values()):
+        message = "is for a response to maximize or minimize, and this one is to match a value; use budget or plateau"
+        return [FieldProblem(field="stop.target", message=message, value=stop.target)]
+    return []

@@ -121,7 +121,9 @@ class Ask(Request):
 
     n: int = Field(default=1, strict=True, ge=1, le=MAX_ASK, description="How many suggestions to take.")
     fixed: Fixed = Field(
-        default_factory=dict, description="Values to keep fixed, by covariate. Every context covariate must be given."
+        default_factory=dict,
+        description="Values to keep fixed, by covariate. Every context covariate must be given; its value may lie "
+        "beyond its range.",
     )
     worker: Name | None = Field(
         default=None,

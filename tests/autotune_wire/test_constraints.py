@@ -103,7 +103,7 @@ def body(**constraint):
         ({"ctype": "forbidden", "combination": {"size": ["8"]}}, "constraints.0.combination.size"),
         ({"ctype": "forbidden", "combination": {"b": []}}, "constraints.0.combination.b"),
         ({"ctype": "forbidden", "combination": {}}, "constraints.0.combination"),
-        ({"ctype": "quadratic"}, "constraints.0"),
+        ({"ctype": "quadratic"}, "constraints.0.ctype"),
     ],
 )
 def test_new_experiment_names_the_wrong_part_of_a_constraint(constraint, field):

@@ -46,7 +46,7 @@ def test_new_experiment_chooses_model_and_acquisition_itself():
         ({"responses": {"yield": {"goal": ">="}}}, "responses.yield.bound"),
         ({"responses": {"yield": {"goal": "maximize", "bound": 1}}}, "responses.yield.bound"),
         ({"responses": {"yield": {"goal": "minimize", "reference": "low"}}}, "responses.yield.reference"),
-        ({"responses": {"yield": {"goal": "more"}}}, "responses.yield"),
+        ({"responses": {"yield": {"goal": "more"}}}, "responses.yield.goal"),
         ({"responses": {"yield": MAXIMIZE}, "direction": "minimize"}, "direction"),
         ({"covars": {"Response": SPACE["v1"]}}, "responses.Response"),
         ({"engine": "optuna"}, "engine"),

@@ -68,6 +68,41 @@ def test_covariate_names_the_wrong_field_and_its_value(covariate, field, value):
     assert [(path, repr(given)) for path, given in problems_of(covariate)] == [(field, repr(value))]
 
 
+@pytest.mark.parametrize(
+    "covariate",
+    [
+        an_int(min=4, max=4),
+        an_int(min=4, max=4, step=3),
+        an_int(min=4, max=4, log=True),
+        a_cont(guess=4.0, min=4.0, max=4.0),
+        a_cont(guess=4.0, min=4.0, max=4.0, step=0.3),
+        a_cont(guess=4.0, min=4.0, max=4.0, log=True),
+    ],
+)
+def test_number_whose_bounds_are_equal_has_one_value(covariate):
+    constant = COVARIATE.validate_python(covariate)
+    assert (constant.n_values, constant.value_at(0), constant.guess) == (1, 4, 4)
+    assert [constant.index_near(value) for value in (-1e300, 4.0, 1e300)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("covariate", "field"),
+    [
+        (a_cont(guess=5.0, min=4.0, max=4.0), "guess"),
+        (a_cont(guess=4.0, min=4.0, max=3.0), "min"),
+        (an_int(min=5, max=4), "min"),
+        (a_cont(guess=0.0, min=0.0, max=0.0, log=True), "min"),
+    ],
+)
+def test_bounds_that_no_value_can_meet_are_refused(covariate, field):
+    assert [path for path, _ in problems_of(covariate)] == [field]
+
+
+@pytest.mark.parametrize(("value", "index"), [(-1.7e308, 0), (1.7e308, 10), (0.34, 3), (0.36, 4)])
+def test_index_near_of_a_number_far_away_is_that_of_the_bound(value, index):
+    assert COVARIATE.validate_python(a_cont(step=0.1)).index_near(value) == index
+
+
 def test_options_keep_the_type_in_which_they_were_given():
     covariate = COVARIATE.validate_python(a_cat(guess=8.0, options=[8, 8.5, 16.0], ordered=True))
     assert [repr(option) for option in covariate.options] == ["8", "8.5", "16.0"]

@@ -129,7 +129,11 @@ async def test_worker_answers_questions(store, hub, database_url, user_uuid, exp
         predicted = await answered(store, hub, user_uuid, exp_uuid, question, 2)
         insights = await answered(store, hub, user_uuid, exp_uuid, insights_question(), 2)
         again = await answered(store, hub, user_uuid, exp_uuid, insights_question(), 2)
-    assert predicted.reply == {"data_rev": 2, "predictions": [{"Response": {"mean": 8.0, "sd": 0.5}}]}
+    assert predicted.reply == {
+        "data_rev": 2,
+        "predictions": [{"Response": {"mean": 8.0, "sd": 0.5}}],
+        "why_not": [None],
+    }
     assert insights.reply["leave_one_out"]["Response"][0]["observed"] == 1.0
     assert again.reply == insights.reply
     assert [request.kind for request in pool.jobs].count("insights") == 1

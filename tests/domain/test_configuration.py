@@ -11,7 +11,7 @@ from autotune_service.domain.configuration import (
 from autotune_service.domain.errors import InvalidError
 from autotune_service.domain.incumbent import is_better, meets_thresholds
 from autotune_wire.constraints import LinearConstraint
-from autotune_wire.responses import Objective, Threshold
+from autotune_wire.responses import Objective, Target, Threshold
 from autotune_wire.space import Space
 from support import GUESS, SPACE
 
@@ -70,8 +70,11 @@ def test_guess_is_a_configuration_of_the_space():
 
 
 @pytest.mark.parametrize(
-    ("direction", "response", "than", "expected"),
+    ("goal", "response", "than", "expected"),
     [
+        ("match", 7.5, 7.2, True),
+        ("match", 7.7, 7.2, False),
+        ("match", 7.3, 7.5, False),
         ("maximize", 2.0, 1.0, True),
         ("maximize", 1.0, 1.0, False),
         ("minimize", 2.0, 1.0, False),
@@ -80,8 +83,9 @@ def test_guess_is_a_configuration_of_the_space():
         ("minimize", 3.0, None, True),
     ],
 )
-def test_is_better_follows_the_direction(direction, response, than, expected):
-    assert is_better(direction, response, than) is expected
+def test_is_better_follows_the_goal(goal, response, than, expected):
+    objective = Target(goal=goal, target=7.4) if goal == "match" else Objective(goal=goal)
+    assert is_better(objective, response, than) is expected
 
 
 def test_checked_configuration_tells_values_apart_in_a_range_below_the_rounding_of_text():

@@ -88,7 +88,7 @@ def test_guess_that_violates_a_constraint_is_refused():
     small = {"ctype": "linear", "weights": {"v1": 1, "weight": 0.5}, "relation": "<=", "bound": 5}
     red = {"ctype": "forbidden", "combination": {"v1": [1, 2], "color": ["red"]}}
     assert refusal(constraints=[small, red]) == {
-        "constraints.0": "the guess violates this constraint: the sum is 5.3, and must be <= 5",
+        "constraints.0": "the guess violates this constraint: v1 + 0.5 weight is 5.3, and must be <= 5",
         "constraints.1": "the guess violates this constraint: v1 = 2, color = red is forbidden",
     }
 

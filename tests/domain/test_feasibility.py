@@ -226,3 +226,40 @@ def test_constraints_named_as_a_clash_are_infeasible_by_themselves(constraints):
     except InvalidError as error:
         clash = [parsed[int(problem.field.split(".")[1])] for problem in error.errors]
         assert not any(all(one.holds(configuration) for one in clash) for configuration in all_configurations(SMALL))
+
+
+HELD = {
+    "length": a_cont(5.0, 5.0),
+    "n": an_int(3, 3),
+    "t": a_cont(0.3, 0.3, step=0.1),
+    "rate": a_cont(0.1, 0.1, log=True),
+}
+
+
+def test_sum_may_name_numbers_that_are_held_at_one_value():
+    space = a_space(x=a_cont(-2.0, 2.0, guess=2.0), **HELD)
+    room = found(space, linear(">=", 4, length=1, x=-1))
+    assert room["length"] == 5.0
+    assert room["x"] <= 1.0
+    # 5 + 3 + 3 * 0.3 + 0.1 = 9, by decimals.
+    assert found(space, linear("==", 9, length=1, n=1, t=3, rate=1)) is not None
+    assert refusal(space, linear(">=", 9.1, length=1, n=1, t=3, rate=1)) == [
+        ("constraints.0", "cannot be met: its sum lies between 9 and 9, and must be >= 9.1")
+    ]
+
+
+def test_combination_that_forbids_the_only_value_is_avoided_by_the_others():
+    space = a_space(n=an_int(3, 3), color=a_cat("red", "blue"))
+    assert found(space, forbidden(n=[3], color=["red"])) == {"n": 3, "color": "blue"}
+    assert refusal(space, forbidden(n=[3])) == [("constraints.0", "forbids every configuration")]
+
+
+@pytest.mark.parametrize(("humidity", "is_met"), [(71.0, True), (81.0, False)])
+def test_context_beyond_its_range_counts_as_it_is(humidity, is_met):
+    space = a_space(x=a_cont(0.0, 9.0), humidity=a_cont(20.0, 60.0, role="context"))
+    limit = the_constraints(linear("<=", 80, x=1, humidity=1))
+    if is_met:
+        check_feasible(space, limit, {"humidity": humidity})
+        return
+    with pytest.raises(InvalidError, match="its sum lies between 81 and 90"):
+        check_feasible(space, limit, {"humidity": humidity})

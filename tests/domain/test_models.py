@@ -73,15 +73,27 @@ def test_fidelity_goes_with_its_acquisition_only():
 def test_fidelity_and_several_responses_are_refused_as_what_they_are(other):
     problems = refused(covars=SPACE | FIDELITY, acq_func=MF, responses={"a": {"goal": "maximize"}, "b": other})
     assert problems.keys() == {"covars.epochs.role"}
-    assert problems["covars.epochs.role"].startswith("a fidelity needs exactly one objective and no threshold")
+    assert problems["covars.epochs.role"].startswith("a fidelity needs exactly one response, to maximize or minimize")
 
 
-def test_stopping_by_gain_goes_with_no_context():
+@pytest.mark.parametrize("rule", [{"min_expected_gain": 0.1}, {"plateau": {"n_runs": 5}}])
+def test_stopping_by_gains_goes_with_no_context(rule):
     oven = {"oven": {"vtype": "cat", "guess": "a", "options": ["a", "b"], "role": "context"}}
-    problems = refused(covars=SPACE | oven, stop={"min_expected_gain": 0.1})
-    assert problems.keys() == {"stop.min_expected_gain"}
-    assert "depends on oven" in problems["stop.min_expected_gain"]
+    problems = refused(covars=SPACE | oven, stop=rule | {"budget": 9})
+    (field,) = problems
+    assert field == f"stop.{next(iter(rule))}"
+    assert problems[field].startswith("gains depend on oven, a context")
     assert not refused(covars=SPACE | oven, stop={"budget": 3})
+
+
+TARGET = {"ph": {"goal": "match", "target": 7.4}}
+
+
+def test_target_to_match_goes_with_our_own_acquisition_alone():
+    assert refused(responses=TARGET, acq_func="PosteriorMean").keys() == {"acq_func"}
+    assert refused(responses=TARGET, engine="greattunes").keys() == {"responses.ph"}
+    assert refused(covars=SPACE | FIDELITY, acq_func=MF, responses=TARGET).keys() == {"covars.epochs.role"}
+    assert refused(responses=TARGET) == {}
 
 
 @pytest.mark.parametrize("acq_func", get_args(AcqFunc))

@@ -94,7 +94,7 @@ def test_stored_export_is_taken(export):
         ("spaces/1/covars/x/log", True, "spaces.1.covars.x.min"),
         ("spaces/1/covars/y/log", False, "spaces.1.covars.y.log"),
         ("spaces/1/covars/x/min", 5, "spaces.1.covars.x.min"),
-        ("spaces/1/covars/k/vtype", "real", "spaces.1.covars.k"),
+        ("spaces/1/covars/k/vtype", "real", "spaces.1.covars.k.vtype"),
         ("spaces/1/constraints/0/bound", -100, "spaces.1.constraints.0"),
         ("suggestions/0/covars/x", 40.0, "suggestions.0.covars.x"),
         ("suggestions/0/covars/w", 1, "suggestions.0.covars.w"),
@@ -123,7 +123,7 @@ def test_stored_export_is_taken(export):
         ("versions/0/observation_uuid", UNKNOWN_UUID, "versions.0.observation_uuid"),
         ("versions/0/version", 2, "versions.0.version"),
         ("versions/1/seq", 3, "versions.1.seq"),
-        ("versions/1/covars/x", 40.0, "versions.1.covars.x"),
+        ("versions/1/covars/x", "hot", "versions.1.covars.x"),
         ("versions", [], "observations.2.version"),
         ("events", [], "events"),
         ("events/1/seq", 3, "events.1.seq"),
@@ -143,6 +143,15 @@ def test_what_does_not_fit_is_refused_with_its_field(export, path, value, field)
     parent, last = place(export, path)
     parent[last] = value
     assert field in fields_of(export)
+
+
+def test_run_outside_the_space_is_taken_as_it_was(export):
+    export["observations"][0]["covars"]["x"] = 40.0
+    version = first(export, "versions", version=1)
+    export["versions"][version]["covars"]["x"] = -40.0
+    document = read(export)
+    assert document.observations[0].covars["x"] == 40.0
+    assert document.versions[version].covars["x"] == -40.0
 
 
 @pytest.mark.parametrize("name", ["spaces", "suggestions", "observations", "versions", "events"])

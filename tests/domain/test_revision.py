@@ -4,7 +4,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from autotune_service.domain.errors import InvalidError
-from autotune_service.domain.revision import backfilled, retired_options, revised
+from autotune_service.domain.revision import backfilled, retired_values, revised
 from autotune_wire.constraints import Constraint
 from autotune_wire.experiments import SpaceEdit
 from autotune_wire.space import Space
@@ -135,5 +135,29 @@ def test_retired_options_are_those_of_former_spaces():
     first = a_space(OLD)
     second = a_space(changed(color={"options": ["red", "pink"]}))
     third = a_space(changed(color={"options": ["red", "blue"]}))
-    assert retired_options(third, [first, second, first]) == {"color": ["green", "pink"]}
-    assert retired_options(first, []) == {}
+    assert retired_values(third, [first, second, first]) == {"color": ["green", "pink"]}
+    assert retired_values(first, []) == {}
+
+
+def test_revised_holds_a_number_at_one_value_and_widens_it_again():
+    held = changed(layers={"min": 3, "max": 3, "guess": 3}, rate={"min": 0.1, "max": 0.1, "guess": 0.1})
+    assert revise(held) == [
+        "rate: 0.1, its only value; it was a number from 0.001 to 1.0",
+        "rate: guess 0.01 is now 0.1",
+        "layers: 3, its only value; it was a whole number from 1 to 5",
+        "layers: guess 2 is now 3",
+    ]
+    assert revise(OLD, old=held) == [
+        "rate: a number from 0.001 to 1.0; it was 0.1, its only value",
+        "rate: guess 0.1 is now 0.01",
+        "layers: a whole number from 1 to 5; it was 3, its only value",
+        "layers: guess 3 is now 2",
+    ]
+
+
+def test_retired_values_of_a_number_that_is_held_are_the_ends_of_its_former_ranges():
+    held = changed(layers={"min": 3, "max": 3, "guess": 3}, rate={"min": 0.1, "max": 0.1, "guess": 0.1})
+    wider = changed(layers={"max": 9}, rate={"max": 0.5})
+    found = retired_values(a_space(held), [a_space(OLD), a_space(wider), a_space(held)])
+    assert found == {"layers": [1, 5, 9], "rate": [0.001, 1.0, 0.5]}
+    assert retired_values(a_space(OLD), [a_space(wider), a_space(held)]) == {}

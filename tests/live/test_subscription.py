@@ -4,12 +4,14 @@ from uuid import uuid4
 
 import pytest
 
-from autotune_service.domain.errors import UnavailableError
+from autotune_service.domain.errors import NotFoundError, UnavailableError
 from autotune_service.live.hub import Hub
 from autotune_service.live.subscription import subscribe
 from autotune_service.live.tail import Tail
 from autotune_service.tuning.experiments import create_experiment
+from autotune_service.tuning.lifecycle import delete
 from autotune_service.tuning.tell import tell
+from autotune_wire.changes import Delete
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.observations import Told
 from support import GUESS, SPACE
@@ -118,3 +120,11 @@ async def test_whoever_waits_is_told_when_the_process_stops(store, hub, exp_uuid
     hub.close()
     with pytest.raises(UnavailableError):
         await waiting
+
+
+async def test_subscription_ends_when_the_experiment_is_deleted(store, hub, user_uuid, exp_uuid):
+    collecting = asyncio.create_task(collect(store, hub, exp_uuid, 0, 3))
+    await asyncio.sleep(0)
+    await delete(store, user_uuid, exp_uuid, Delete(name="s"))
+    with pytest.raises(NotFoundError, match="was deleted"):
+        await collecting

@@ -16,10 +16,10 @@ from support import GUESS, SPACE
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
     [
-        ("AUTOTUNE_PORT", "70000", "less than or equal to 65535"),
-        ("AUTOTUNE_PORT", "http", "valid integer"),
+        ("AUTOTUNE_PORT", "70000", "must be at most 65535"),
+        ("AUTOTUNE_PORT", "http", "must be a whole number"),
         ("AUTOTUNE_MODE", "test", "'dev' or 'prod'"),
-        ("AUTOTUNE_ENGINE_PROCESSES", "0", "greater than or equal to 1"),
+        ("AUTOTUNE_ENGINE_PROCESSES", "0", "must be at least 1"),
         ("AUTOTUNE_DATABASE_URL", "postgresql://h:port/db", "a port from 0 to 65535"),
         ("AUTOTUNE_LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
     ],

@@ -108,7 +108,7 @@ async def test_it_brings_what_is_predicted_best_as_every_run_of_the_engine_does(
     await tell(store, user_uuid, with_context, [run(7, oven="b")])
     await current_conditional(store, user_uuid, with_context, 1, IN_B)
     asked = await claim_question(store, "a", LEASE)
-    best = (GUESS | {"weight": 7.0, "oven": "b"}, Predicted(mean=0.9, sd=0.1))
+    best = (GUESS | {"weight": 7.0, "oven": "b"}, {"Response": Predicted(mean=0.9, sd=0.1)})
     await commit_question_suggestions(store, asked, replace(engine_run(50, oven="b"), best_predicted=best))
     stored = (await read_experiment(store, user_uuid, with_context)).best_predicted
     assert (stored.covars["weight"], stored.mean, stored.data_rev) == (7.0, 0.9, 1)
@@ -119,9 +119,11 @@ async def test_what_an_ask_takes_longer_for_replaces_no_newer_prediction(store, 
     slow = await claim_question(store, "a", LEASE)
     await tell(store, user_uuid, exp_uuid, [run(7)])
     fit = await claim_fit(store, "b", LEASE)
-    await commit_fit(store, fit, replace(engine_run(60), best_predicted=(GUESS, Predicted(mean=2.0, sd=0.1))))
+    await commit_fit(
+        store, fit, replace(engine_run(60), best_predicted=(GUESS, {"Response": Predicted(mean=2.0, sd=0.1)}))
+    )
     await commit_question_suggestions(
-        store, slow, replace(engine_run(50), best_predicted=(GUESS, Predicted(mean=1.0, sd=0.1)))
+        store, slow, replace(engine_run(50), best_predicted=(GUESS, {"Response": Predicted(mean=1.0, sd=0.1)}))
     )
     assert (await read_experiment(store, user_uuid, exp_uuid)).best_predicted.mean == 2.0
 

@@ -92,9 +92,9 @@ async def test_suggestion_of_another_experiment_is_refused_with_its_place(store,
 async def test_first_wrong_run_decides_what_a_tell_is_refused_for(store, user_uuid, exp_uuid, taken):
     (told,) = await taken(1)
     await tell(store, user_uuid, exp_uuid, [named(told)])
-    outside = Told(covars=GUESS | {"weight": 1e9}, response=1.0)
+    wrong = Told(covars=GUESS | {"weight": "heavy"}, response=1.0)
     with pytest.raises(InvalidError) as caught:
-        await tell(store, user_uuid, exp_uuid, [outside, named(told)])
+        await tell(store, user_uuid, exp_uuid, [wrong, named(told)])
     assert [problem.field for problem in caught.value.errors] == ["observations.0.covars.weight"]
     with pytest.raises(AlreadyToldError):
-        await tell(store, user_uuid, exp_uuid, [named(told), outside])
+        await tell(store, user_uuid, exp_uuid, [named(told), wrong])

@@ -220,7 +220,7 @@ async def test_late_tell_of_a_superseded_suggestion_is_kept_and_linked(store, us
 
 async def test_bulk_tell_is_stored_whole_or_not_at_all(store, user_uuid, exp_uuid):
     with pytest.raises(InvalidError) as caught:
-        await tell(store, user_uuid, exp_uuid, [run(7, 1.0), run(900, 2.0)])
+        await tell(store, user_uuid, exp_uuid, [run(7, 1.0), run("heavy", 2.0)])
     assert caught.value.errors[0].field == "observations.1.covars.weight"
     assert (await read_experiment(store, user_uuid, exp_uuid)).n_observations == 0
 

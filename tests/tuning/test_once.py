@@ -63,7 +63,7 @@ async def test_request_that_is_at_work_is_not_done_beside_itself(tell_once, stor
 
 async def test_refused_request_may_come_again_with_its_key(tell_once):
     with pytest.raises(InvalidError):
-        await tell_once(weight=900.0)
+        await tell_once(weight="heavy")
     assert (await tell_once(weight=9.0)).covars_sampled_iter == 1
 
 

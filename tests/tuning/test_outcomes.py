@@ -7,10 +7,18 @@ import pytest
 from autotune_service.domain.errors import AlreadyToldError, InvalidError
 from autotune_service.store.events import list_events
 from autotune_service.tuning.ask import current_suggestion
-from autotune_service.tuning.experiments import create_experiment, history_page, read_experiment
+from autotune_service.tuning.correct import correct
+from autotune_service.tuning.experiments import (
+    close_experiment,
+    create_experiment,
+    history_page,
+    read_experiment,
+    show_experiment,
+)
+from autotune_service.tuning.listing import Listing
 from autotune_service.tuning.tell import tell
 from autotune_wire.experiments import NewExperiment, PageQuery
-from autotune_wire.observations import MAX_TELL, Told
+from autotune_wire.observations import MAX_TELL, Correction, Told
 from support import GUESS, SPACE, best_of
 
 RESPONSES = {
@@ -54,6 +62,24 @@ async def test_best_is_the_best_primary_response_among_runs_that_meet_every_thre
         1.0,
         5,
     )
+
+
+async def test_best_is_shown_with_all_its_responses_as_they_were_corrected(store, user_uuid, exp_uuid):
+    taken = await tell(store, user_uuid, exp_uuid, [run(1, responses={"yield": 5.0, "cost": 3.0, "heat": 70.0})])
+    best = (await show_experiment(store, user_uuid, exp_uuid)).to_wire().best
+    assert best.responses == {"yield": 5.0, "cost": 3.0, "heat": 70.0}
+    correction = Correction(version=1, reason="misread", responses={"yield": 5.0, "cost": 2.0, "heat": 75.0})
+    await correct(store, user_uuid, exp_uuid, taken.observations[0].observation_uuid, correction)
+    best = (await show_experiment(store, user_uuid, exp_uuid)).to_wire().best
+    assert best.responses == {"yield": 5.0, "cost": 2.0, "heat": 75.0}
+    [listed] = json.loads(await Listing().page(store, user_uuid, PageQuery()))["experiments"]
+    assert listed["best"]["responses"] == best.responses
+    assert (await close_experiment(store, user_uuid, exp_uuid)).best == best
+
+
+async def test_experiment_without_a_best_is_shown_without(store, user_uuid, exp_uuid):
+    await tell(store, user_uuid, exp_uuid, [run(1, responses={"yield": 5.0, "heat": 99.0})])
+    assert (await show_experiment(store, user_uuid, exp_uuid)).to_wire().best is None
 
 
 async def test_failed_run_is_an_observation_and_no_best(store, user_uuid, exp_uuid):

@@ -59,6 +59,7 @@ async def test_reply_that_does_not_know_the_newest_data_is_asked_for_anew(store,
     assert await ask(1) is None
     asked = await claim_question(store, "a", LEASE)
     assert len(asked.snapshot.observations) == 1
+    assert asked.snapshot.experiment.to_wire().best.responses == {"Response": asked.snapshot.observations[0].response}
     await commit_reply(store, asked, REPLY)
     assert (await ask(1)).data_rev == 1
 
@@ -104,8 +105,9 @@ async def test_predictions_are_asked_of_checked_configurations(store, user_uuid,
     row = await read_experiment(store, user_uuid, exp_uuid)
     question = predict_question(row, [{"weight": 7, "v1": 2.0, "color": "red"}])
     assert question.body == {"configurations": [{"v1": 2, "color": "red", "weight": 7.0}]}
+    assert predict_question(row, [GUESS | {"v1": 9}]).body == {"configurations": [GUESS | {"v1": 9}]}
     with pytest.raises(InvalidError) as caught:
-        predict_question(row, [GUESS, GUESS | {"v1": 9}])
+        predict_question(row, [GUESS, GUESS | {"v1": 9.5}])
     assert caught.value.errors[0].field == "configurations.1.v1"
 
 

@@ -90,6 +90,15 @@ async def test_suggestion_taken_before_is_told_late_and_linked(store, user_uuid,
     assert (stored.suggestion_uuid, stored.covars) == (taken.suggestion_uuid, GUESS | {"time": 25})
 
 
+async def test_suggestion_taken_before_is_linked_by_what_it_is_in_the_new_space(store, user_uuid, exp_uuid, edit):
+    taken = (await lease_suggestions(store, user_uuid, exp_uuid, 0, 1)).suggestions[0]
+    await edit(backfill={"time": 25})
+    other = await tell(store, user_uuid, exp_uuid, [Told(covars=taken.covars | {"time": 26}, response=2.0)])
+    same = await tell(store, user_uuid, exp_uuid, [Told(covars=taken.covars | {"time": 25}, response=2.0)])
+    assert other.observations[0].suggestion_uuid is None
+    assert same.observations[0].suggestion_uuid == taken.suggestion_uuid
+
+
 async def test_suggestion_taken_before_is_no_longer_pending_where_it_lies_outside(store, user_uuid, exp_uuid, edit):
     await lease_suggestions(store, user_uuid, exp_uuid, 0, 1)
     await edit(SPACE | TIME, backfill={"time": 25})

@@ -12,10 +12,11 @@ from autotune_service.tuning.conditional import current_conditional
 from autotune_service.tuning.experiments import create_experiment, read_experiment
 from autotune_service.tuning.fit import claim_fit, commit_fit
 from autotune_service.tuning.new_suggestions import EngineRun, NewSuggestion
+from autotune_service.tuning.spaces import edit_space
 from autotune_service.tuning.stopping import resume
 from autotune_service.tuning.tell import tell
 from autotune_wire.changes import Resume
-from autotune_wire.experiments import NewExperiment
+from autotune_wire.experiments import NewExperiment, SpaceEdit
 from autotune_wire.observations import Told
 from support import GUESS, SPACE
 
@@ -139,3 +140,16 @@ async def test_resume_refuses_rules_that_do_not_fit(store, user_uuid):
 async def test_stranger_resumes_nothing(store, make):
     with pytest.raises(NotFoundError):
         await resume(store, uuid4(), await make(budget=1), Resume())
+
+
+async def test_runs_outside_a_narrowed_space_hide_no_progress(store, user_uuid, make):
+    exp_uuid = await make(plateau={"n_runs": 2, "min_gain": 0.5})
+    await tell(store, user_uuid, exp_uuid, [run(190, 100.0), run(7, 1.0)])
+    narrowed = SPACE | {"weight": SPACE["weight"] | {"max": 50.0}}
+    await edit_space(store, user_uuid, exp_uuid, SpaceEdit(covars=narrowed))
+    await tell(store, user_uuid, exp_uuid, [run(8, 2.0)])
+    await tell(store, user_uuid, exp_uuid, [run(9, 3.0)])
+    assert (await read_experiment(store, user_uuid, exp_uuid)).stopped is None  # 1, then 2 and 3: a gain of 2
+    await tell(store, user_uuid, exp_uuid, [run(10, 3.1), run(11, 3.2)])
+    stopped = (await read_experiment(store, user_uuid, exp_uuid)).stopped
+    assert (stopped.rule, stopped.reason) == ("plateau", "the last 2 runs gained 0.2, no more than 0.5")

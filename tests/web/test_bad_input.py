@@ -65,9 +65,9 @@ async def test_bad_body_is_a_problem(client, headers, exp_uuid, body):
 @pytest.mark.parametrize(
     ("change", "field", "says"),
     [
-        ({"v1": 6}, "covars.v1", "a whole number from 0 to 5"),
+        ({"v1": 5.5}, "covars.v1", "a whole number"),
         ({"color": "pink"}, "covars.color", "one of red, green, blue"),
-        ({"weight": -4}, "covars.weight", "a number from -3.0 to 200.0"),
+        ({"weight": "-4"}, "covars.weight", "a number"),
         ({"shade": 1}, "covars.shade", "is not a covariate"),
     ],
 )
@@ -162,8 +162,8 @@ async def test_problem_stays_small_however_much_is_wrong(client, headers):
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({"observations": [{"covars": GUESS | {"v1": 9}, "response": 1}]}, "observations.0.covars.v1"),
-        ({"covars_tell": [GUESS | {"v1": 9}], "response_tell": [{"Response": 1}]}, "covars_tell.0.v1"),
+        ({"observations": [{"covars": GUESS | {"v1": 9.5}, "response": 1}]}, "observations.0.covars.v1"),
+        ({"covars_tell": [GUESS | {"v1": 9.5}], "response_tell": [{"Response": 1}]}, "covars_tell.0.v1"),
         ({"covars_tell": [GUESS | {"v1": True}], "response_tell": [{"Response": 1}]}, "covars_tell.0.v1"),
         ({"covars_tell": [GUESS], "response_tell": [{"Response": "1"}]}, "response_tell.0.Response"),
     ],

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from autotune_service.engine.interface import EngineInput, Insights, Prediction, Suggestion
+from autotune_service.engine.interface import Best, EngineInput, Insights, Prediction, Suggestion
 from autotune_wire.base import Configuration
 
 
@@ -28,7 +28,7 @@ class Result(BaseModel):
     """The result of a job, or why the job failed; an engine process that is warm sends an empty result first."""
 
     suggestions: list[Suggestion] = Field(default_factory=list)
-    best_predicted: tuple[Configuration, Prediction] | None = None
+    best_predicted: Best | None = None
     predictions: list[dict[str, Prediction]] = Field(default_factory=list)
     insights: Insights | None = None
     seconds: float = 0.0

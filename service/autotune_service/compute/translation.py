@@ -1,17 +1,28 @@
 """Translate a stored experiment to the engine's input, and the engine's result to rows and replies."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 
 from autotune_service.compute.messages import Result
 from autotune_service.domain.configuration import is_feasible
-from autotune_service.domain.revision import retired_options
+from autotune_service.domain.constraints import why_not_suggested
+from autotune_service.domain.revision import retired_values
 from autotune_service.engine.interface import EngineInput, Insights, Prediction, Run
 from autotune_service.store.observations import ObservationRow
 from autotune_service.tuning.new_suggestions import EngineRun, NewSuggestion
 from autotune_service.tuning.snapshot import Snapshot
 from autotune_wire.base import Configuration
 from autotune_wire.experiments import BestPredicted
-from autotune_wire.insights import InsightsReply, LeftOut, ParetoPoint, PredictReply, SlicePoint
+from autotune_wire.insights import (
+    BestInContext,
+    HealthNote,
+    InsightsReply,
+    LeftOut,
+    ParetoPoint,
+    PredictReply,
+    SlicePoint,
+)
+from autotune_wire.responses import primary_of
 from autotune_wire.suggestions import Predicted
 
 ENGINE_VERSION = version("autotune-bo")
@@ -36,7 +47,7 @@ def engine_input_of(snapshot: Snapshot, n: int = 1, fixed: Configuration | None 
         # A suggestion leased before the space changed may lie outside the new space, where nothing is suggested anyway.
         pending=[covars for covars in pending if is_feasible(row.space, row.constraints, covars)],
         fixed=fixed or {},
-        retired=retired_options(row.space, snapshot.former_spaces),
+        retired=retired_values(row.space, snapshot.former_spaces),
         engine=row.engine,
         model_type=row.model_type,
         acq_func=row.acq_func,
@@ -59,18 +70,24 @@ def engine_run_of(result: Result) -> EngineRun:
             )
             for suggestion in result.suggestions
         ],
-        best_predicted=None if best is None else (best[0], _predicted(best[1])),
+        best_predicted=None if best is None else (best.covars, _by_response(best.predictions)),
         engine_version=ENGINE_VERSION,
         seconds=result.seconds,
     )
 
 
-def reply_of(snapshot: Snapshot, result: Result) -> PredictReply | InsightsReply:
-    """Build the reply to a question about predictions or insights."""
-    if result.insights is None:
-        predictions = [_by_response(by_response) for by_response in result.predictions]
-        return PredictReply(data_rev=snapshot.data_rev, predictions=predictions)
-    return _insights_reply(snapshot, result.insights)
+def reply_of(
+    snapshot: Snapshot, result: Result, configurations: Sequence[Configuration]
+) -> PredictReply | InsightsReply:
+    """Build the reply to a question about insights or about the predictions of configurations."""
+    if result.insights is not None:
+        return _insights_reply(snapshot, result.insights)
+    row = snapshot.experiment
+    return PredictReply(
+        data_rev=snapshot.data_rev,
+        predictions=[_by_response(by_response) for by_response in result.predictions],
+        why_not=[why_not_suggested(row.space, row.constraints, covars) for covars in configurations],
+    )
 
 
 def _run(snapshot: Snapshot, observation: ObservationRow) -> Run:
@@ -84,7 +101,7 @@ def _run(snapshot: Snapshot, observation: ObservationRow) -> Run:
 
 def _insights_reply(snapshot: Snapshot, insights: Insights) -> InsightsReply:
     observations = snapshot.observations
-    best = insights.best_predicted
+    best, (primary, _) = insights.best_predicted, primary_of(snapshot.experiment.responses)
     return InsightsReply(
         data_rev=snapshot.data_rev,
         n_observations=len(observations),
@@ -94,7 +111,12 @@ def _insights_reply(snapshot: Snapshot, insights: Insights) -> InsightsReply:
         importance=insights.importance,
         slices={
             response: {
-                name: [SlicePoint(value=value, mean=prediction.mean, sd=prediction.sd) for value, prediction in points]
+                name: [
+                    SlicePoint(
+                        value=point.value, mean=point.prediction.mean, sd=point.prediction.sd, why_not=point.why_not
+                    )
+                    for point in points
+                ]
                 for name, points in by_covariate.items()
             }
             for response, by_covariate in insights.slices.items()
@@ -112,8 +134,25 @@ def _insights_reply(snapshot: Snapshot, insights: Insights) -> InsightsReply:
         best_observed=snapshot.experiment.to_wire().best,
         best_predicted=None
         if best is None
-        else BestPredicted(covars=best[0], mean=best[1].mean, sd=best[1].sd, data_rev=snapshot.data_rev),
+        else BestPredicted(
+            covars=best.covars,
+            **_predicted(best.predictions[primary]).model_dump(),
+            predictions=_by_response(best.predictions),
+            data_rev=snapshot.data_rev,
+        ),
+        best_by_context=[
+            BestInContext(context=context, covars=found.covars, **_predicted(found.predictions[primary]).model_dump())
+            for context, found in insights.best_by_context
+        ],
         feasible_share=insights.feasible_share,
+        not_varied=insights.not_varied,
+        noise_sds=insights.noise_sds,
+        n_used=insights.n_used,
+        verdict=insights.verdict,
+        health=[
+            HealthNote(kind=note.kind, response=note.response, finding=note.finding, advice=note.advice)
+            for note in insights.health
+        ],
     )
 
 

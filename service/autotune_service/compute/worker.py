@@ -167,7 +167,7 @@ class Worker:
             else:
                 given = engine_input_of(question.snapshot)
                 job = Job(given=given, kind=kind, configurations=question.configurations)
-                reply = reply_of(question.snapshot, await self._run(job))
+                reply = reply_of(question.snapshot, await self._run(job), question.configurations)
                 is_stored = await commit_reply(self._store, question, reply.model_dump(mode="json"))
         except EngineError as error:
             _log.warning("the engine failed on a question about experiment %s: %s", exp_uuid, error)

@@ -98,6 +98,12 @@ class AlreadyToldError(ConflictError):
     code = "already_told"
 
 
+class NothingToUndoError(ConflictError):
+    """The user told fewer observations that still count than were to be undone."""
+
+    code = "nothing_to_undo"
+
+
 class NotPendingError(ConflictError):
     """The suggestion is neither open nor leased."""
 

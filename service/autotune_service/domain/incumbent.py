@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping
 
-from autotune_wire.experiments import Direction
-from autotune_wire.responses import Response, thresholds_of
+from autotune_wire.responses import AnyObjective, Response, merit, thresholds_of
 
 
-def is_better(direction: Direction, response: float, than: float | None) -> bool:
-    """Return whether a response beats ``than``, the best one so far; of two equal responses the earlier stays best."""
-    if than is None:
-        return True
-    return response > than if direction == "maximize" else response < than
+def is_better(objective: AnyObjective, response: float, than: float | None) -> bool:
+    """Return whether a response beats ``than``, the best one so far; of two equal ones the earlier stays best."""
+    return than is None or merit(objective, response) > merit(objective, than)
 
 
 def meets_thresholds(responses: Mapping[str, Response], values: Mapping[str, float]) -> bool:

@@ -8,7 +8,7 @@ from autotune_service.domain.errors import InvalidError
 from autotune_wire.constraints import Constraint
 from autotune_wire.experiments import AcqFunc, EngineName, ModelType, NewExperiment
 from autotune_wire.problems import FieldProblem
-from autotune_wire.responses import MAX_OBJECTIVES, Response, objectives_of, thresholds_of
+from autotune_wire.responses import MAX_OBJECTIVES, Response, objectives_of, primary_of, thresholds_of
 from autotune_wire.space import CatCovariate, Covariate
 from autotune_wire.stopping import StopRules
 
@@ -75,9 +75,9 @@ def check_models(demand: EngineDemand) -> None:
 
 def _for_autotune(demand: EngineDemand) -> Iterator[FieldProblem]:
     fidelities = [name for name, covariate in demand.space.items() if covariate.role == "fidelity"]
-    several = _more_than_one_objective(demand.responses)
+    several = _beyond_one_goal(demand.responses)
     if fidelities and several is not None:
-        message = f"a fidelity needs exactly one objective and no threshold; this experiment has {several}"
+        message = f"a fidelity needs exactly one response, to maximize or minimize; this experiment has {several}"
         yield FieldProblem(field=f"covars.{fidelities[0]}.role", message=message, value="fidelity")
     elif fidelities and demand.acq_func != _WITH_FIDELITY:
         message = f"must be {_WITH_FIDELITY}, since {fidelities[0]} is a fidelity"
@@ -88,7 +88,7 @@ def _for_autotune(demand: EngineDemand) -> Iterator[FieldProblem]:
     elif several is not None and demand.acq_func != "auto":
         message = (
             f"must be auto, since this experiment has {several}; "
-            "another acquisition function needs exactly one objective and no threshold"
+            "another acquisition function needs exactly one response, to maximize or minimize"
         )
         yield FieldProblem(field="acq_func", message=message, value=demand.acq_func)
     if _stops_by_gain(demand) and demand.acq_func not in WITH_EXPECTED_GAIN:
@@ -98,20 +98,25 @@ def _for_autotune(demand: EngineDemand) -> Iterator[FieldProblem]:
         )
         yield FieldProblem(field="stop.min_expected_gain", message=message)
     contexts = [name for name, covariate in demand.space.items() if covariate.role == "context"]
-    if _stops_by_gain(demand) and contexts:
+    rules = demand.stop.rules() if demand.stop is not None and contexts else []
+    for rule in {"plateau", "min_expected_gain"}.intersection(rules):
         message = (
-            f"the expected gain depends on {contexts[0]}, a context given at each ask; "
-            "stop by budget, plateau or target instead"
+            f"gains depend on {contexts[0]}, a context given at each ask, and one context says nothing about another; "
+            "stop by budget or target instead"
         )
-        yield FieldProblem(field="stop.min_expected_gain", message=message)
+        yield FieldProblem(field=f"stop.{rule}", message=message)
 
 
-def _more_than_one_objective(responses: Mapping[str, Response]) -> str | None:
+def _beyond_one_goal(responses: Mapping[str, Response]) -> str | None:
+    """Name what an experiment has beside one response to maximize or minimize; None if nothing."""
     thresholds = list(thresholds_of(responses))
     if thresholds:
         return f"a threshold ({thresholds[0]})"
     n_objectives = len(objectives_of(responses))
-    return f"more than one objective ({n_objectives})" if n_objectives > 1 else None
+    if n_objectives > 1:
+        return f"more than one objective ({n_objectives})"
+    name, objective = primary_of(responses)
+    return f"a target to match ({name})" if objective.goal == "match" else None
 
 
 def _for_greattunes(demand: EngineDemand) -> Iterator[FieldProblem]:
@@ -123,9 +128,11 @@ def _for_greattunes(demand: EngineDemand) -> Iterator[FieldProblem]:
             f"engine autotune takes up to {MAX_OBJECTIVES}"
         )
         yield FieldProblem(field="responses", message=message)
-    for name, threshold in thresholds_of(demand.responses).items():
-        message = f"greattunes does not support thresholds; {instead}"
-        yield FieldProblem(field=f"responses.{name}", message=message, value=threshold.goal)
+    for name, response in demand.responses.items():
+        if response.goal not in {"maximize", "minimize"}:
+            kind = "targets" if response.goal == "match" else "thresholds"
+            message = f"greattunes does not support {kind}; {instead}"
+            yield FieldProblem(field=f"responses.{name}", message=message, value=response.goal)
     if demand.constraints:
         yield FieldProblem(field="constraints", message=f"greattunes does not support constraints; {instead}")
     for name, covariate in demand.space.items():

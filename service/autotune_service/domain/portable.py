@@ -6,7 +6,7 @@ from itertools import islice
 from typing import ParamSpec
 from uuid import UUID
 
-from autotune_service.domain.configuration import checked_configuration, checked_fixed
+from autotune_service.domain.configuration import checked_configuration, checked_fixed, checked_run
 from autotune_service.domain.errors import InvalidError
 from autotune_service.domain.feasibility import check_feasible
 from autotune_service.domain.incumbent import is_better, meets_thresholds
@@ -25,7 +25,7 @@ from autotune_wire.portable import (
     PortableVersion,
 )
 from autotune_wire.problems import MAX_PROBLEMS, FieldProblem, shown
-from autotune_wire.responses import objectives_of, primary_of, response_problems
+from autotune_wire.responses import primary_of, response_problems
 from autotune_wire.space import Space, space_problems
 from autotune_wire.stopping import stop_problems
 
@@ -64,7 +64,7 @@ def best_of(document: ExperimentExport) -> PortableObservation | None:
         value = observation.responses.get(primary)
         if value is None or observation.is_excluded or not meets_thresholds(responses, observation.responses):
             continue
-        if is_better(objective.goal, value, None if best is None else best.responses[primary]):
+        if is_better(objective, value, None if best is None else best.responses[primary]):
             best = observation
     return best
 
@@ -74,7 +74,7 @@ def _experiment_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
     names = {"name": own.name} | {f"responses.{name}": name for name in own.responses}
     problems = name_problems({}, names) + response_problems(own.responses, newest.covars)
     if not problems:
-        problems = stop_problems(own.stop, len(objectives_of(own.responses)))
+        problems = stop_problems(own.stop, own.responses)
     yield from within("experiment", problems)
     if own.fit_rev > own.data_rev or own.data_rev > own.last_seq:
         yield FieldProblem(field="experiment.data_rev", message="must lie between fit_rev and last_seq")
@@ -158,7 +158,7 @@ def _suggestion_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
 
 def _check_suggestion_values(spaces: "_SpaceHistory", suggestion: PortableSuggestion, field: str) -> None:
     seq = suggestion.seq
-    suggestion.covars = spaces.checked(suggestion.covars, seq, f"{field}.covars")
+    suggestion.covars = spaces.checked(suggestion.covars, seq, f"{field}.covars", is_run=False)
     suggestion.fixed = checked_fixed(spaces.at(seq), suggestion.fixed, f"{field}.fixed", needs_context=False)
 
 
@@ -184,7 +184,7 @@ def _observation_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
 def _check_observation_values(
     spaces: "_SpaceHistory", observation: PortableObservation | PortableVersion, field: str
 ) -> None:
-    observation.covars = spaces.checked(observation.covars, observation.seq, f"{field}.covars")
+    observation.covars = spaces.checked(observation.covars, observation.seq, f"{field}.covars", is_run=True)
 
 
 def _version_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
@@ -252,9 +252,12 @@ class _SpaceHistory:
     def at(self, seq: int) -> Space:
         return self._spaces[self._index(seq)]
 
-    def checked(self, covars: Configuration, seq: int, field: str) -> Configuration:
+    def checked(self, covars: Configuration, seq: int, field: str, *, is_run: bool) -> Configuration:
         index = self._index(seq)
-        return checked_configuration(self._spaces[index], covars, field, earlier=self._spaces[:index])
+        space, earlier = self._spaces[index], self._spaces[:index]
+        if is_run:
+            return checked_run(space, covars, field, earlier=earlier)
+        return checked_configuration(space, covars, field, earlier=earlier)
 
     def _index(self, seq: int) -> int:
         return max(bisect_left(self._seqs, seq) - 1, 0)

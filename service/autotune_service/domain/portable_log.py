@@ -60,7 +60,7 @@ _DATA: dict[EventType, type[BaseModel]] = {
     "best_changed": _BestChanged,
     "space_changed": _SpaceChanged,
 }
-_NEVER_LOGGED = "reset"
+_NEVER_LOGGED = frozenset({"reset", "experiment_deleted"})
 
 
 def log_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
@@ -74,8 +74,11 @@ def log_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
         if event.seq != index + 1:
             message = f"must be {index + 1}: events count from 1 without a gap"
             yield FieldProblem(field=f"{field}.seq", message=message, value=event.seq)
-        if event.type == _NEVER_LOGGED or (event.type == "experiment_created") != (index == 0):
-            message = "must be experiment_created for the first event, and neither that nor reset for the others"
+        if event.type in _NEVER_LOGGED or (event.type == "experiment_created") != (index == 0):
+            message = (
+                "must be experiment_created for the first event, and none of experiment_created, reset and "
+                "experiment_deleted for the others"
+            )
             yield FieldProblem(field=f"{field}.type", message=message, value=event.type)
         yield from _shape_problems(event, f"{field}.data")
     for index, space in enumerate(document.spaces):

@@ -68,18 +68,24 @@ def backfilled(
     }
 
 
-def retired_options(
+def retired_values(
     space: Mapping[str, Covariate], earlier: Sequence[Mapping[str, Covariate]]
 ) -> dict[str, list[Value]]:
-    """List by covariate the options that former spaces had and this space no longer has, oldest first."""
+    """List by covariate the values that former spaces had and this space no longer has, oldest first.
+
+    Listed are the options of a choice, and the ends of the former ranges of a number that is held at one value now.
+    """
     retired: dict[str, list[Value]] = {}
     for former in earlier:
         for name, covariate in former.items():
             now = space.get(name)
-            if not isinstance(covariate, CatCovariate) or not isinstance(now, CatCovariate):
+            if isinstance(covariate, CatCovariate) and isinstance(now, CatCovariate):
+                known, values = now.options, covariate.options
+            elif isinstance(covariate, CatCovariate) or isinstance(now, CatCovariate | None) or now.min < now.max:
                 continue
-            known = [*now.options, *retired.get(name, [])]
-            dropped = [option for option in covariate.options if option not in known]
+            else:
+                known, values = [now.min], [covariate.min, covariate.max]
+            dropped = [value for value in values if value not in [*known, *retired.get(name, [])]]
             if dropped:
                 retired.setdefault(name, []).extend(dropped)
     return retired

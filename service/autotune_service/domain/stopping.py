@@ -1,9 +1,9 @@
 """The stop rules: when an experiment has had enough runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from autotune_wire.responses import Response, objectives_of, primary_of
+from autotune_wire.responses import AnyObjective, Response, merit, objectives_of, primary_of
 from autotune_wire.stopping import StopRule, StopRules
 
 
@@ -20,6 +20,7 @@ def fired(
     responses: Mapping[str, Response],
     values: Sequence[float | None],
     expected_gain: float | None,
+    is_allowed: Callable[[int], bool] = lambda _: True,
 ) -> Fired | None:
     """Find the stop rule that is met.
 
@@ -32,6 +33,8 @@ def fired(
             that missed a threshold.
         expected_gain: The gain that the model expects of the next run, in the same unit; None if the model gives no
             expected gain.
+        is_allowed: Whether the run of an index may be made in the present space. Only such runs count as progress: a
+            better run from before the space was narrowed would hide all progress since.
 
     Returns:
         The first rule that is met, in the order target, budget, plateau, expected gain; None if no rule is met.
@@ -41,17 +44,17 @@ def fired(
     return (
         _target(rules, responses, values)
         or _budget(rules, values)
-        or _plateau(rules, responses, values)
+        or _plateau(rules, responses, values, is_allowed)
         or _expected_gain(rules, expected_gain)
     )
 
 
 def _target(rules: StopRules, responses: Mapping[str, Response], values: Sequence[float | None]) -> Fired | None:
-    name, sign = _signed(responses)
-    best = _best(sign, values)
-    if rules.target is None or best is None or best < sign * rules.target:
+    name, objective = primary_of(responses)
+    best = _best(objective, values)
+    if rules.target is None or best is None or merit(objective, best) < merit(objective, rules.target):
         return None
-    return Fired("target", f"{name} reached {sign * best:.6g}, the target is {rules.target:.6g}")
+    return Fired("target", f"{name} reached {best:.6g}, the target is {rules.target:.6g}")
 
 
 def _budget(rules: StopRules, values: Sequence[float | None]) -> Fired | None:
@@ -60,15 +63,24 @@ def _budget(rules: StopRules, values: Sequence[float | None]) -> Fired | None:
     return Fired("budget", f"{len(values)} runs were told, the budget is {rules.budget}")
 
 
-def _plateau(rules: StopRules, responses: Mapping[str, Response], values: Sequence[float | None]) -> Fired | None:
+def _plateau(
+    rules: StopRules,
+    responses: Mapping[str, Response],
+    values: Sequence[float | None],
+    is_allowed: Callable[[int], bool],
+) -> Fired | None:
     plateau = rules.plateau
     if plateau is None:
         return None
-    _, sign = _signed(responses)
-    before, now = _best(sign, values[: -plateau.n_runs]), _best(sign, values)
-    if before is None or now is None or now - before > plateau.min_gain:
+    _, objective = primary_of(responses)
+    before = _best(objective, values[: -plateau.n_runs], is_allowed)
+    now = _best(objective, values, is_allowed)
+    if before is None or now is None:
         return None
-    reason = f"the last {plateau.n_runs} runs gained {now - before:.6g}, no more than {plateau.min_gain:.6g}"
+    gain = merit(objective, now) - merit(objective, before)
+    if gain > plateau.min_gain:
+        return None
+    reason = f"the last {plateau.n_runs} runs gained {gain:.6g}, no more than {plateau.min_gain:.6g}"
     return Fired("plateau", reason)
 
 
@@ -79,10 +91,9 @@ def _expected_gain(rules: StopRules, expected_gain: float | None) -> Fired | Non
     return Fired("min_expected_gain", f"the next run is expected to gain {expected_gain:.6g}, less than {least:.6g}")
 
 
-def _signed(responses: Mapping[str, Response]) -> tuple[str, float]:
-    name, objective = primary_of(responses)
-    return name, 1.0 if objective.goal == "maximize" else -1.0
-
-
-def _best(sign: float, values: Sequence[float | None]) -> float | None:
-    return max((sign * value for value in values if value is not None), default=None)
+def _best(
+    objective: AnyObjective, values: Sequence[float | None], is_allowed: Callable[[int], bool] = lambda _: True
+) -> float | None:
+    measured = [(merit(objective, value), i, value) for i, value in enumerate(values) if value is not None]
+    # The best first, as most often it is allowed, and the check costs more than all the rest.
+    return next((value for _, i, value in sorted(measured, reverse=True) if is_allowed(i)), None)

@@ -8,11 +8,11 @@ from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
-from autotune_service.domain.errors import UnavailableError
+from autotune_service.domain.errors import NotFoundError, UnavailableError
 from autotune_service.live.hub import Hub, UserWatch, wait_for_wake
 from autotune_service.live.tail import EventFrame
 from autotune_service.store.database import Store
-from autotune_service.store.experiments import ExperimentRow, get_experiment, list_positions
+from autotune_service.store.experiments import ExperimentRow, get_shown_experiment, list_positions
 from autotune_wire.frames import Event, Positions
 
 _T = TypeVar("_T")
@@ -25,6 +25,9 @@ async def subscribe(store: Store, hub: Hub, exp_uuid: UUID, after: int) -> Async
 
     Each read starts after the last event that was yielded, so no event is missed or comes twice, however the
     notifications arrive.
+
+    Raises:
+        NotFoundError: If the experiment is deleted.
     """
     with hub.watch(exp_uuid) as wake, hub.tail(store, exp_uuid) as tail:
         while True:
@@ -99,23 +102,28 @@ class Following:
             while True:
                 changed = self._watch.take()
                 while self._reset:
-                    yield await self._next_reset()
+                    exp_uuid = self._reset.pop()
+                    try:
+                        yield await self._reset_frame(exp_uuid)
+                    except NotFoundError:
+                        yield self._deleted(exp_uuid)
                 if changed is None:
                     positions = await self._positions()
                     changed = {uuid for uuid, seq in positions.items() if seq > self._seen.get(uuid, 0)}
                 for exp_uuid in changed:
-                    async for frame in self._new(exp_uuid):
-                        yield frame
+                    try:
+                        async for frame in self._new(exp_uuid):
+                            yield frame
+                    except NotFoundError:
+                        yield self._deleted(exp_uuid)
                     if self._reset:
                         break  # a reset that was asked for meanwhile comes before all other events
                 await self._watch.wait(_POLL_S)
 
-    async def _next_reset(self) -> EventFrame:
-        exp_uuid = self._reset.pop()
-
+    async def _reset_frame(self, exp_uuid: UUID) -> EventFrame:
         async def read() -> ExperimentRow:
             async with self._store.work() as work:
-                return await get_experiment(work, exp_uuid, self._user_uuid)
+                return await get_shown_experiment(work, exp_uuid, self._user_uuid)
 
         seen = self._seen.get(exp_uuid)
         reset = reset_of(await _when_available(read), self._epoch)
@@ -133,6 +141,10 @@ class Following:
                         break  # the client went back while an event was sent: read from there
                     self._seen[exp_uuid] = seen = frame.seq
                     yield _user_frame(exp_uuid, frame)
+
+    def _deleted(self, exp_uuid: UUID) -> EventFrame:
+        event = Event(seq=self._seen.pop(exp_uuid, 0) + 1, type="experiment_deleted", at=datetime.now(UTC), data={})
+        return _user_frame(exp_uuid, EventFrame(event.seq, event.at, event.model_dump_json()))
 
     async def _positions(self) -> dict[UUID, int]:
         async def read() -> dict[UUID, int]:

@@ -8,12 +8,13 @@ from uuid import UUID
 import sqlalchemy as sa
 from pydantic import Field
 
+from autotune_service.domain.errors import NotFoundError
 from autotune_service.observing.traces import current_traceparent
 from autotune_service.store.bulk import insert_rows
 from autotune_service.store.database import Store, Work
 from autotune_service.store.experiments import ExperimentRow, set_experiment
 from autotune_service.store.statements import Filled, Statement
-from autotune_service.store.tables import events
+from autotune_service.store.tables import events, experiments
 from autotune_wire.frames import Event, EventType
 
 EVENTS_CHANNEL = "autotune_events"
@@ -25,6 +26,8 @@ _EVENTS = Statement(
     .order_by(events.c.seq)
     .limit(sa.bindparam("limit", type_=sa.BigInteger))
 )
+
+_IS_THERE = Statement(sa.select(experiments.c.exp_uuid).where(experiments.c.exp_uuid == sa.bindparam("exp_uuid")))
 
 _TRACEPARENT = Statement(
     sa.select(events.c.traceparent).where(
@@ -115,9 +118,15 @@ def call_workers(work: Work) -> None:
 
 
 async def list_events(store: Store, exp_uuid: UUID, after: int, limit: int) -> list[LoggedEvent]:
-    """List the events with a seq greater than ``after`` in the order of seq, at most ``limit``."""
+    """List the events with a seq greater than ``after`` in the order of seq, at most ``limit``.
+
+    Raises:
+        NotFoundError: If the experiment was deleted.
+    """
     async with store.work() as work:
         rows = await work.all(_EVENTS(exp_uuid=exp_uuid, after=after, limit=limit))
+        if not rows and await work.one(_IS_THERE(exp_uuid=exp_uuid)) is None:
+            raise NotFoundError(f"experiment {exp_uuid} was deleted")
     return [
         LoggedEvent(
             seq=row["seq"], type=row["type"], at=row["created_at"], data=row["data"], traceparent=row["traceparent"]

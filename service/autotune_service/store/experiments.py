@@ -1,7 +1,7 @@
 """Experiments: their rows, the pages of their list, and the row lock that orders the changes of one experiment."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -13,11 +13,11 @@ from pydantic import TypeAdapter
 from autotune_service.domain.errors import NotFoundError
 from autotune_service.store.database import Work
 from autotune_service.store.statements import Filled, Row, Statement
-from autotune_service.store.tables import experiments
+from autotune_service.store.tables import experiments, observations
 from autotune_wire.base import Configuration
 from autotune_wire.constraints import Constraint
-from autotune_wire.experiments import AcqFunc, Best, BestPredicted, Direction, EngineName, Experiment, ModelType
-from autotune_wire.responses import Responses
+from autotune_wire.experiments import AcqFunc, Best, BestPredicted, EngineName, Experiment, ModelType
+from autotune_wire.responses import Responses, primary_of
 from autotune_wire.space import Space
 from autotune_wire.stopping import Stopped, StopRules
 
@@ -31,7 +31,15 @@ _BEST_PREDICTED: TypeAdapter[BestPredicted | None] = TypeAdapter(BestPredicted |
 _BY_UUID = sa.select(experiments).where(experiments.c.exp_uuid == sa.bindparam("exp_uuid"))
 _OWNED = _BY_UUID.where(experiments.c.owner_uuid == sa.bindparam("owner_uuid"))
 _OWN, _OWN_LOCKED = Statement(_OWNED), Statement(_OWNED.with_for_update())
-_SHARED, _LOCKED = Statement(_BY_UUID.with_for_update(read=True)), Statement(_BY_UUID.with_for_update())
+_BEST_RESPONSES = (
+    sa.select(observations.c.responses)
+    .where(observations.c.observation_uuid == experiments.c.best_observation_uuid)
+    .scalar_subquery()
+    .label("best_responses")
+)
+_OWN_SHOWN = Statement(_OWNED.add_columns(_BEST_RESPONSES))
+_SHARED = Statement(_BY_UUID.add_columns(_BEST_RESPONSES).with_for_update(read=True))
+_LOCKED = Statement(_BY_UUID.with_for_update())
 
 _STANDING = Statement(
     sa.select(
@@ -48,7 +56,7 @@ _WRITER: sa.Label[str] = sa.literal_column("xmin::text").label("writer")
 _STAMP = [*(experiments.c[name] for name in ("exp_uuid", "number", "last_seq", "updated_at")), _WRITER]
 
 _AMONG = Statement(
-    sa.select(experiments, _WRITER).where(
+    sa.select(experiments, _WRITER, _BEST_RESPONSES).where(
         experiments.c.exp_uuid == sa.any_(sa.bindparam("exp_uuids", type_=sa.ARRAY(sa.Uuid()))),
         experiments.c.owner_uuid == sa.bindparam("owner_uuid"),
     )
@@ -85,7 +93,10 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentRow:
-    """An experiment as stored; ``number`` orders all experiments by creation."""
+    """An experiment as stored; ``number`` orders all experiments by creation.
+
+    ``best_responses`` holds all responses of the best observation. Only rows that are read to be shown have them.
+    """
 
     exp_uuid: UUID
     number: int
@@ -99,7 +110,6 @@ class ExperimentRow:
     engine: EngineName
     model_type: ModelType
     acq_func: AcqFunc
-    direction: Direction
     seed: int
     state: str
     created_at: datetime
@@ -116,6 +126,7 @@ class ExperimentRow:
     stop: StopRules | None
     stopped: Stopped | None
     best_predicted: BestPredicted | None
+    best_responses: dict[str, float] = field(default_factory=dict)
 
     @property
     def is_closed(self) -> bool:
@@ -142,7 +153,10 @@ class ExperimentRow:
         best = None
         if self.best_observation_uuid is not None and self.best_response is not None and self.best_covars is not None:
             best = Best(
-                observation_uuid=self.best_observation_uuid, covars=self.best_covars, response=self.best_response
+                observation_uuid=self.best_observation_uuid,
+                covars=self.best_covars,
+                response=self.best_response,
+                responses=self.best_responses,
             )
         return Experiment(
             exp_uuid=self.exp_uuid,
@@ -155,7 +169,7 @@ class ExperimentRow:
             engine=self.engine,
             model_type=self.model_type,
             acq_func=self.acq_func,
-            direction=self.direction,
+            direction=primary_of(self.responses)[1].goal,
             seed=self.seed,
             state="closed" if self.is_closed else "active",
             n_observations=self.n_observations,
@@ -189,13 +203,26 @@ async def get_experiment(work: Work, exp_uuid: UUID, user_uuid: UUID, *, lock: b
     return experiment_of(row)
 
 
+async def get_shown_experiment(work: Work, exp_uuid: UUID, user_uuid: UUID) -> ExperimentRow:
+    """Find a user's experiment with all responses of its best observation, for a reply that shows the experiment.
+
+    Raises:
+        NotFoundError: As ``get_experiment``.
+    """
+    row = await work.one(_OWN_SHOWN(exp_uuid=exp_uuid, owner_uuid=user_uuid))
+    if row is None:
+        raise NotFoundError(f"you have no experiment {exp_uuid}")
+    return experiment_of(row)
+
+
 async def get_experiment_for_worker(work: Work, exp_uuid: UUID, *, lock: bool = False) -> ExperimentRow | None:
     """Find an experiment of any user, and keep other transactions from changing it until this one ends.
 
     Args:
         work: The transaction.
         exp_uuid: The experiment.
-        lock: Whether this transaction may change the experiment. Without ``lock``, several transactions can hold it.
+        lock: Whether this transaction may change the experiment. Without ``lock``, several transactions can hold it,
+            and the row has all responses of the best observation, which insights show.
     """
     row = await work.one((_LOCKED if lock else _SHARED)(exp_uuid=exp_uuid))
     return None if row is None else experiment_of(row)
@@ -252,7 +279,7 @@ def _update(names: tuple[str, ...]) -> Statement:
 
 def experiment_of(row: Row) -> ExperimentRow:
     """Build the row object from a record of the experiments table."""
-    fields = {name: row[name] for name in ExperimentRow.__slots__ if name != "space"}
+    fields = {name: row[name] for name in ExperimentRow.__slots__ if name not in {"space", "best_responses"}}
     fields |= {
         "space": space_of(row["covars"]),
         "responses": _RESPONSES.validate_python(row["responses"]),
@@ -260,6 +287,7 @@ def experiment_of(row: Row) -> ExperimentRow:
         "stop": _STOP.validate_python(row["stop"]),
         "stopped": _STOPPED.validate_python(row["stopped"]),
         "best_predicted": _BEST_PREDICTED.validate_python(row["best_predicted"]),
+        "best_responses": row.get("best_responses") or {},
     }
     return ExperimentRow(**fields)
 

@@ -9,26 +9,41 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from autotune_service.domain.outside import outside
 from autotune_service.store.bulk import insert_rows
 from autotune_service.store.database import Work
 from autotune_service.store.statements import Filled, Row, Statement
 from autotune_service.store.tables import observation_versions, observations
 from autotune_wire.base import Configuration
 from autotune_wire.observations import Observation, ObservationVersion, Status
+from autotune_wire.space import Space
 
 _VERSIONED = ("covars", "response", "responses", "sds", "status", "version", "is_excluded")
 """The columns that each version of an observation has."""
+_NEW_VERSION = ("exp_uuid", "observation_uuid", *_VERSIONED, "seq", "created_at", "reason", "user_uuid")
+"""The columns of a row of ``observation_versions``."""
 _COUNTS = sa.not_(observations.c.is_excluded)
 _LIST_COUNTED = Statement(
     sa.select(observations)
     .where(observations.c.exp_uuid == sa.bindparam("exp_uuid"), observations.c.seq > sa.bindparam("after"), _COUNTS)
     .order_by(observations.c.seq)
 )
+_TAKE_BACK = Statement(
+    sa.update(observations)
+    .where(
+        observations.c.exp_uuid == sa.bindparam("of_uuid"),
+        observations.c.seq == sa.any_(sa.bindparam("seqs", type_=sa.ARRAY(sa.BigInteger))),
+    )
+    .values(is_excluded=True, version=observations.c.version + 1, suggestion_uuid=None)
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ObservationRow:
-    """An observation as stored; ``seq`` is the seq of its event, ``response`` the value of the primary objective."""
+    """An observation as stored; ``seq`` is the seq of its event, ``response`` the value of the primary objective.
+
+    ``told_by`` is the user who told it; None if a service of before, which did not store the user, or an import did.
+    """
 
     exp_uuid: UUID
     seq: int
@@ -42,9 +57,10 @@ class ObservationRow:
     created_at: datetime
     version: int = 1
     is_excluded: bool = False
+    told_by: UUID | None = None
 
-    def to_wire(self) -> Observation:
-        """Convert the row to its model in the API."""
+    def to_wire(self, space: Space) -> Observation:
+        """Convert the row to its model in the API, marked by the space as it is now."""
         return Observation(
             observation_uuid=self.observation_uuid,
             seq=self.seq,
@@ -56,6 +72,8 @@ class ObservationRow:
             suggestion_uuid=self.suggestion_uuid,
             version=self.version,
             is_excluded=self.is_excluded,
+            outside=outside(space, self.covars),
+            told_by=self.told_by,
             time_created=self.created_at,
         )
 
@@ -79,6 +97,12 @@ async def list_observations(
     return [_observation_of(row) for row in await work.all(query)]
 
 
+async def get_numbered(work: Work, exp_uuid: UUID, number: int) -> ObservationRow | None:
+    """Find an observation of an experiment by its number, 1 for the oldest."""
+    row = await work.one(_in_order(observations, exp_uuid).offset(number - 1).limit(1))
+    return None if row is None else _observation_of(row)
+
+
 async def list_measured(work: Work, exp_uuid: UUID) -> list[dict[str, float]]:
     """List the responses of each observation that is not excluded, oldest first; a failed run has an empty dict."""
     query = _in_order(observations.c.responses, exp_uuid).where(_COUNTS)
@@ -97,6 +121,22 @@ async def get_observation(work: Work, exp_uuid: UUID, observation_uuid: UUID) ->
     )
     row = await work.one(query)
     return None if row is None else _observation_of(row)
+
+
+async def list_newest_of(work: Work, exp_uuid: UUID, user_uuid: UUID, limit: int) -> list[ObservationRow]:
+    """List the observations that a user told and that are not excluded, newest first, at most ``limit``.
+
+    Observations of which nobody knows who told them count as the user's: who may tell and undo is one and the same.
+    """
+    is_own = sa.or_(observations.c.told_by == user_uuid, observations.c.told_by.is_(None))
+    query = sa.select(observations).where(observations.c.exp_uuid == exp_uuid, _COUNTS, is_own)
+    found = await work.all(query.order_by(observations.c.seq.desc()).limit(limit))
+    return [_observation_of(row) for row in found]
+
+
+def set_taken_back(exp_uuid: UUID, rows: Sequence[ObservationRow]) -> Filled:
+    """Build the query that excludes observations in a new version and frees their suggestions."""
+    return _TAKE_BACK(of_uuid=exp_uuid, seqs=[row.seq for row in rows])
 
 
 async def update_observation(work: Work, row: ObservationRow) -> None:
@@ -120,9 +160,39 @@ async def add_version(
         reason: Reason for the correction; None for the first version.
         user_uuid: The user who corrected the observation; None for the first version.
     """
-    values = {name: getattr(row, name) for name in ("exp_uuid", "observation_uuid", *_VERSIONED)}
-    values |= {"seq": seq, "created_at": at, "reason": reason, "user_uuid": user_uuid}
+    values = _version_of(row, seq=seq, at=at, reason=reason, user_uuid=user_uuid)
     await work.run(insert(observation_versions).values(**values).on_conflict_do_nothing())
+
+
+def insert_taken_back(
+    before: Sequence[ObservationRow],
+    after: Sequence[ObservationRow],
+    *,
+    first_seq: int,
+    at: datetime,
+    reason: str,
+    user_uuid: UUID,
+) -> Filled:
+    """Build the query that stores the new versions of several observations.
+
+    Args:
+        before: The observations as they were. The history of those that were never corrected gets their first version.
+        after: The same observations in their new versions.
+        first_seq: The seq of the event that announces the first of the new versions; the others follow in order.
+        at: Time of the new versions.
+        reason: Reason for the new versions.
+        user_uuid: The user who made the new versions.
+    """
+    versions = [
+        _version_of(row, seq=row.seq, at=row.created_at, reason=None, user_uuid=None)
+        for row in before
+        if row.version == 1
+    ]
+    versions += [
+        _version_of(row, seq=first_seq + index, at=at, reason=reason, user_uuid=user_uuid)
+        for index, row in enumerate(after)
+    ]
+    return insert_rows(observation_versions, _NEW_VERSION, versions)
 
 
 async def list_observation_versions(work: Work, observation_uuid: UUID) -> list[ObservationVersion]:
@@ -146,6 +216,13 @@ async def get_observation_of(work: Work, suggestion_uuid: UUID, exp_uuid: UUID) 
     )
     row = await work.one(query)
     return None if row is None else _observation_of(row)
+
+
+def _version_of(
+    row: ObservationRow, *, seq: int, at: datetime, reason: str | None, user_uuid: UUID | None
+) -> dict[str, Any]:
+    values = {name: getattr(row, name) for name in ("exp_uuid", "observation_uuid", *_VERSIONED)}
+    return {**values, "seq": seq, "created_at": at, "reason": reason, "user_uuid": user_uuid}
 
 
 def _in_order(selected: sa.Table | sa.Column[Any], exp_uuid: UUID, after: int = 0) -> sa.Select[Any]:

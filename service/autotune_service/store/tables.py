@@ -165,6 +165,7 @@ observations = sa.Table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("is_excluded", sa.Boolean, nullable=False),
+    _uuid("told_by", nullable=True),
     sa.Index("observations_of_suggestion", "suggestion_uuid", postgresql_where=sa.text("suggestion_uuid IS NOT NULL")),
 )
 

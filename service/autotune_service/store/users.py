@@ -1,5 +1,6 @@
 """Users, their refresh tokens and their sessions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -59,6 +60,12 @@ async def get_user(work: Work | Store, user_uuid: UUID) -> UserRow | None:
 async def hold_user(work: Work, user_uuid: UUID) -> None:
     """Lock a user's row until the transaction ends, so that no other transaction counts against the user's limits."""
     await work.run(_HOLD(user_uuid=user_uuid))
+
+
+async def list_emails(work: Work, user_uuids: Iterable[UUID]) -> dict[UUID, str]:
+    """List the addresses of users, by uuid."""
+    query = sa.select(users.c.user_uuid, users.c.email).where(users.c.user_uuid.in_(list(user_uuids)))
+    return {row["user_uuid"]: row["email"] for row in await work.all(query)}
 
 
 async def update_user_active(work: Work, email: str, *, is_active: bool) -> None:

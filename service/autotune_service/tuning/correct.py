@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from autotune_service.domain.configuration import checked_configuration
+from autotune_service.domain.configuration import checked_run
 from autotune_service.domain.errors import NotFoundError, VersionConflictError
 from autotune_service.domain.incumbent import is_better, meets_thresholds
 from autotune_service.store.database import Store, Work
@@ -20,11 +20,13 @@ from autotune_service.store.observations import (
     update_observation,
 )
 from autotune_service.store.spaces import list_spaces
-from autotune_service.tuning.experiments import best_changed, require_active, with_new_data
+from autotune_service.store.statements import Filled
+from autotune_service.tuning.experiments import best_changed, observation_data, require_active, with_new_data
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.outcomes import outcome_of
 from autotune_service.tuning.stopping import stopped_by_data
 from autotune_wire.observations import Correction, Observation, ObservationVersions
+from autotune_wire.responses import primary_of
 
 
 async def correct(
@@ -36,7 +38,7 @@ async def correct(
         NotFoundError: If the user has no such experiment, or the experiment has no such observation.
         ExperimentClosedError: If the experiment is closed.
         VersionConflictError: If the version that the correction is made for is not the newest one.
-        InvalidError: If the configuration does not lie in the space, or a response is not the experiment's.
+        InvalidError: If the configuration has a value that no run can have, or a response is not the experiment's.
     """
     now = datetime.now(UTC)
     async with store.work() as work:
@@ -48,14 +50,14 @@ async def correct(
             raise VersionConflictError(
                 f"the observation has version {before.version} and the correction is made for version {body.version}: "
                 "read the observation again and correct what is stored now",
-                before.to_wire().model_dump(mode="json"),
+                before.to_wire(row.space).model_dump(mode="json"),
             )
         after = await _corrected(work, row, before, body)
         await add_version(work, before, seq=before.seq, at=before.created_at, reason=None, user_uuid=None)
         await add_version(work, after, seq=row.last_seq + 1, at=now, reason=body.reason, user_uuid=user_uuid)
         await update_observation(work, after)
-        await _settle(work, row, after, body.reason, now)
-        corrected = after.to_wire()
+        await settle(work, row, [after], body.reason, now)
+        corrected = after.to_wire(row.space)
         await once.keep(work, corrected)
     return corrected
 
@@ -85,7 +87,7 @@ async def _corrected(work: Work, row: ExperimentRow, before: ObservationRow, bod
     if body.covars is not None:
         revisions = await list_spaces(work, row.exp_uuid) if row.space_revision else []
         earlier = [revision.space for revision in revisions[:-1]]
-        after = replace(after, covars=checked_configuration(row.space, body.covars, "covars", earlier=earlier))
+        after = replace(after, covars=checked_run(row.space, body.covars, "covars", earlier=earlier))
     if body.outcome is not None:
         outcome = outcome_of(row.responses, body.outcome, "covars")
         after = replace(
@@ -98,13 +100,33 @@ async def _corrected(work: Work, row: ExperimentRow, before: ObservationRow, bod
     return after if body.is_excluded is None else replace(after, is_excluded=body.is_excluded)
 
 
-async def _settle(work: Work, row: ExperimentRow, after: ObservationRow, reason: str, now: datetime) -> None:
+async def settle(
+    work: Work,
+    row: ExperimentRow,
+    after: Sequence[ObservationRow],
+    reason: str,
+    now: datetime,
+    more: Sequence[NewEvent] = (),
+    *others: Filled,
+) -> None:
+    """Change the experiment after observations were changed: its best one, what is due and its log.
+
+    Args:
+        work: The transaction; it holds the experiment's row lock, and the observations are stored as they are now.
+        row: The experiment before the change.
+        after: The observations as they are now; the first events announce them, one event each.
+        reason: Why the observations were changed.
+        now: Time of the change.
+        more: Further events of the change.
+        others: Further queries of the change, for ``record``.
+    """
     best = _best(row, await list_counted(work, row.exp_uuid))
     data_rev = row.data_rev + 1
     now_best = (None, None, None) if best is None else (best.observation_uuid, best.response, best.covars)
     values = with_new_data(row, data_rev, now_best)
-    corrected = {**after.to_wire().model_dump(mode="json"), "reason": reason}
-    events: list[NewEvent] = [("observation_corrected", corrected)]
+    corrected = [{**observation_data(changed.to_wire(row.space)), "reason": reason} for changed in after]
+    events: list[NewEvent] = [("observation_corrected", data) for data in corrected]
+    events += more
     if now_best != row.best_one:
         events.append(best_changed(now_best))
     stopped = await stopped_by_data(work, row, now)
@@ -112,14 +134,15 @@ async def _settle(work: Work, row: ExperimentRow, after: ObservationRow, reason:
         values["stopped"], event = stopped
         events.append(event)
     call_worker(work, row.exp_uuid)
-    await record(work, row, now, events, values)
+    await record(work, row, now, events, values, *others)
 
 
 def _best(row: ExperimentRow, counted: Sequence[ObservationRow]) -> ObservationRow | None:
     best: ObservationRow | None = None
+    _, objective = primary_of(row.responses)
     for observation in counted:
         if observation.response is None or not meets_thresholds(row.responses, observation.responses):
             continue
-        if is_better(row.direction, observation.response, None if best is None else best.response):
+        if is_better(objective, observation.response, None if best is None else best.response):
             best = observation
     return best

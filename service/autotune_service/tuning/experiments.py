@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,17 +19,18 @@ from autotune_service.store.experiments import (
     add_experiment,
     count_experiments,
     get_experiment,
+    get_shown_experiment,
     stored_constraints,
     stored_space,
 )
-from autotune_service.store.observations import list_observations
+from autotune_service.store.observations import ObservationRow, get_numbered, list_observations
 from autotune_service.store.spaces import SpaceRow, add_space
 from autotune_service.store.suggestions import OPEN, SuggestionRow, insert_suggestions
-from autotune_service.store.users import hold_user
+from autotune_service.store.users import hold_user, list_emails
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.base import Configuration
-from autotune_wire.experiments import Experiment, NewExperiment, PageQuery
-from autotune_wire.observations import HistoryPage
+from autotune_wire.experiments import Experiment, NewExperiment, PageQuery, direction_of
+from autotune_wire.observations import HistoryPage, Observation
 from autotune_wire.problems import FieldProblem
 from autotune_wire.responses import primary_of
 
@@ -123,15 +125,38 @@ async def read_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID) -> Expe
         return await get_experiment(work, exp_uuid, user_uuid)
 
 
+async def show_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID) -> ExperimentRow:
+    """Return a user's experiment as it stands, with all responses of its best observation."""
+    async with store.work() as work:
+        return await get_shown_experiment(work, exp_uuid, user_uuid)
+
+
 async def history_page(store: Store, user_uuid: UUID, exp_uuid: UUID, query: PageQuery) -> HistoryPage:
     """Return a page of an experiment's observations, oldest first."""
     after = cursor_of(query) or 0
     async with store.work() as work:
-        await get_experiment(work, exp_uuid, user_uuid)
+        row = await get_experiment(work, exp_uuid, user_uuid)
         rows = await list_observations(work, exp_uuid, after, query.limit + 1)
-    page = rows[: query.limit]
+        page = rows[: query.limit]
+        return await _history(work, row, page, str(page[-1].seq) if len(rows) > len(page) else None)
+
+
+async def history_of_one(store: Store, user_uuid: UUID, exp_uuid: UUID, number: int) -> HistoryPage:
+    """Return the observation with a number, 1 for the oldest, as a page; an empty page if there is none."""
+    async with store.work() as work:
+        row = await get_experiment(work, exp_uuid, user_uuid)
+        found = await get_numbered(work, exp_uuid, number)
+        return await _history(work, row, [] if found is None else [found])
+
+
+async def _history(
+    work: Work, row: ExperimentRow, page: Sequence[ObservationRow], following: str | None = None
+) -> HistoryPage:
+    told_by = {observation.told_by for observation in page if observation.told_by is not None}
     return HistoryPage(
-        observations=[row.to_wire() for row in page], next=str(page[-1].seq) if len(rows) > len(page) else None
+        observations=[observation.to_wire(row.space) for observation in page],
+        tellers=await list_emails(work, told_by) if told_by else {},
+        next=following,
     )
 
 
@@ -143,7 +168,7 @@ async def close_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID, once: 
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_active(row)
         await record(work, row, now, [("experiment_closed", {})], {"state": "closed"})
-        closed = (await get_experiment(work, exp_uuid, user_uuid)).to_wire()
+        closed = (await get_shown_experiment(work, exp_uuid, user_uuid)).to_wire()
         await once.keep(work, closed)
     return closed
 
@@ -163,7 +188,7 @@ def _values(user_uuid: UUID, new: NewExperiment, now: datetime) -> dict[str, Any
         "engine": new.engine,
         "model_type": new.model_type,
         "acq_func": new.acq_func,
-        "direction": primary_of(responses)[1].goal,
+        "direction": direction_of(primary_of(responses)[1]),
         "stop": None if new.stop is None else new.stop.model_dump(mode="json"),
         "seed": secrets.randbelow(2**31) if new.seed is None else new.seed,
         "state": "active",
@@ -206,6 +231,14 @@ def best_changed(best: BestOne) -> NewEvent:
     return "best_changed", {"observation_uuid": shown, "covars": covars, "response": response}
 
 
+def observation_data(observation: Observation) -> dict[str, Any]:
+    """Return the data of an event about an observation.
+
+    The data do not name the user who told it: an export has the whole log, and others must not learn of users from it.
+    """
+    return observation.model_dump(mode="json", exclude={"told_by"})
+
+
 def require_active(row: ExperimentRow) -> None:
     """Check that an experiment is not closed.
 
@@ -214,7 +247,7 @@ def require_active(row: ExperimentRow) -> None:
     """
     if row.is_closed:
         raise ExperimentClosedError(
-            f"experiment {row.exp_uuid} ({row.name}) is closed and cannot be changed any more: create a new one"
+            f"experiment {row.exp_uuid} ({row.name}) is closed and takes no changes: reopen it, or create a new one"
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from autotune_service.domain.configuration import checked_configuration, is_same
+from autotune_service.domain.configuration import checked_run, is_same
 from autotune_service.domain.errors import AlreadyToldError, InvalidError
 from autotune_service.domain.revision import backfilled
 from autotune_service.store.database import Work
@@ -17,6 +17,8 @@ from autotune_service.tuning.snapshot import backfill_of
 from autotune_wire.base import Configuration
 from autotune_wire.observations import Told
 from autotune_wire.problems import FieldProblem
+
+_AGAIN = "to record this measurement as a run of its own, tell its covars without suggestion_uuid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ async def link(work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: C
     """Check each run and find its suggestion.
 
     Raises:
-        InvalidError: If a configuration does not lie in the space, or a response or a suggestion is not the
+        InvalidError: If a configuration has a value that no run can have, or a response or a suggestion is not the
             experiment's.
         AlreadyToldError: If a suggestion has its observation already.
     """
@@ -50,7 +52,7 @@ async def link(work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: C
         outcome = outcome_of(row.responses, run, field)
         covars = run.covars
         if run.suggestion_uuid is None:
-            covars = checked_configuration(row.space, covars, field, earlier=earlier)
+            covars = checked_run(row.space, covars, field, earlier=earlier)
             same = (place for place, other in enumerate(pending) if is_same(row.space, other.covars, covars))
             place = next(same, None)
             suggestion = None if place is None else pending.pop(place)
@@ -58,7 +60,7 @@ async def link(work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: C
             suggestion = await _named(work, row, run.suggestion_uuid, named, beside(field, "suggestion_uuid"))
             added = backfill_of(space for space in spaces if space.seq > suggestion.seq)
             covars = {**backfilled(row.space, covars, added), **covars}
-            covars = checked_configuration(row.space, covars, field, earlier=earlier)
+            covars = checked_run(row.space, covars, field, earlier=earlier)
             del named[run.suggestion_uuid]
         linked.append(Linked(covars, outcome, suggestion))
     return linked
@@ -72,11 +74,12 @@ async def _named(
     if suggestion is not None and suggestion.state != TOLD:
         return suggestion
     if suggestion is not None:
-        stored = _stored(await get_observation_of(work, uuid, row.exp_uuid))
-        problem = FieldProblem(field=field, message=f"was told already, with {stored}", value=str(uuid))
-        raise AlreadyToldError(f"suggestion {uuid} was told already, with {stored}", [problem])
+        told = f"was told already, with {_stored(await get_observation_of(work, uuid, row.exp_uuid))}"
+        problem = FieldProblem(field=field, message=told, value=str(uuid))
+        raise AlreadyToldError(f"suggestion {uuid} {told}; {_AGAIN}", [problem])
     if await get_suggestion(work, row.exp_uuid, uuid) is not None:
-        raise AlreadyToldError(f"suggestion {uuid} is told twice in one request: leave one of the two runs out")
+        twice = f"suggestion {uuid} is told twice in one request: leave one of the two runs out"
+        raise AlreadyToldError(f"{twice}; {_AGAIN}")
     message = f"is not a suggestion of experiment {row.exp_uuid}"
     raise InvalidError.of([FieldProblem(field=field, message=message, value=str(uuid))])
 

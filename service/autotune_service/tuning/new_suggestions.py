@@ -47,7 +47,7 @@ class EngineRun:
     """
 
     suggestions: Sequence[NewSuggestion]
-    best_predicted: tuple[Configuration, Predicted] | None = None
+    best_predicted: tuple[Configuration, dict[str, Predicted]] | None = None
     engine_version: str | None = None
     seconds: float | None = None
 
@@ -125,8 +125,10 @@ def best_predicted_of(row: ExperimentRow, engine_run: EngineRun, data_rev: int) 
     """Return the column of an experiment that stores the best predicted run; empty if it holds one of newer data."""
     if engine_run.best_predicted is None or (row.best_predicted is not None and row.best_predicted.data_rev > data_rev):
         return {}
-    covars, predicted = engine_run.best_predicted
-    return {"best_predicted": {"covars": covars, **predicted.model_dump(), "data_rev": data_rev}}
+    covars, predictions = engine_run.best_predicted
+    primary, _ = primary_of(row.responses)
+    shown = {name: predicted.model_dump() for name, predicted in predictions.items()}
+    return {"best_predicted": {"covars": covars, **shown[primary], "predictions": shown, "data_rev": data_rev}}
 
 
 def created_events(rows: Sequence[SuggestionRow], superseded: Sequence[SuggestionRow]) -> list[NewEvent]:

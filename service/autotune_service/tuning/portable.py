@@ -14,7 +14,7 @@ from autotune_service.domain.portable import best_of, check_portable
 from autotune_service.domain.portable_log import Kind, renamed
 from autotune_service.store.database import Store
 from autotune_service.store.events import call_worker
-from autotune_service.store.experiments import get_experiment, stored_constraints, stored_space
+from autotune_service.store.experiments import get_shown_experiment, stored_constraints, stored_space
 from autotune_service.store.portable import (
     ImportedRows,
     add_imported,
@@ -26,7 +26,7 @@ from autotune_service.store.suggestions import OPEN
 from autotune_service.tuning.experiments import require_room
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.questions import key_of
-from autotune_wire.experiments import Experiment
+from autotune_wire.experiments import Experiment, direction_of
 from autotune_wire.portable import (
     FORMAT,
     ExperimentExport,
@@ -97,7 +97,7 @@ async def import_experiment(
         await add_imported(work, rows)
         await require_room(work, user_uuid, limits, n_new=0)  # last, as the user's other new experiments then wait
         call_worker(work, rows.experiment["exp_uuid"])
-        imported = (await get_experiment(work, rows.experiment["exp_uuid"], user_uuid)).to_wire()
+        imported = (await get_shown_experiment(work, rows.experiment["exp_uuid"], user_uuid)).to_wire()
         await once.keep(work, imported)
     return imported
 
@@ -139,7 +139,11 @@ class _Import:
         own, newest = self._export.experiment, self._export.spaces[-1]
         best = best_of(self._export)
         has_contexts = any(covariate.role == "context" for covariate in newest.covars.values())
-        documents = own.model_dump(mode="json", include={"responses", "stop", "stopped", "best_predicted"})
+        documents = own.model_dump(mode="json", include={"responses", "stop", "stopped"})
+        predicted = own.best_predicted
+        documents["best_predicted"] = (
+            None if predicted is None else predicted.model_dump(mode="json", exclude_unset=True)
+        )
         scalars = own.model_dump(
             include={"name", "description", "engine", "model_type", "acq_func", "seed", "state"}
             | {"n_observations", "last_seq", "data_rev", "fit_rev"}
@@ -152,7 +156,7 @@ class _Import:
             "covars": stored_space(newest.covars),
             "constraints": stored_constraints(newest.constraints),
             "space_revision": newest.revision,
-            "direction": self._objective.goal,
+            "direction": direction_of(self._objective),
             "created_at": own.time_created,
             "updated_at": own.time_updated,
             "best_observation_uuid": None if best is None else self._observations[best.observation_uuid],

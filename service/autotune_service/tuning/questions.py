@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from autotune_service.domain.configuration import checked_configuration
+from autotune_service.domain.configuration import checked_run
 from autotune_service.domain.errors import BusyError, EngineFailedError
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.store.database import Store, Work
@@ -59,14 +59,14 @@ def predict_question(
 
     Args:
         row: The experiment.
-        configurations: The configurations. Each may lie in a former revision of the space, as a run may.
+        configurations: The configurations. Each may lie outside the space, as a run may.
         spaces: The revisions of the experiment's space; may be empty if there is only one.
 
     Raises:
-        InvalidError: If a configuration lies in no revision of the space.
+        InvalidError: If a configuration has a value that no run can have, or that has no place on a logarithmic scale.
     """
     checked = [
-        checked_configuration(row.space, covars, f"configurations.{index}", earlier=spaces)
+        checked_run(row.space, covars, f"configurations.{index}", earlier=spaces, is_modelled=True)
         for index, covars in enumerate(configurations)
     ]
     return Question("predict", {"configurations": checked})

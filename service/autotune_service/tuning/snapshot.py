@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from autotune_service.domain.outside import modelled_in
 from autotune_service.domain.revision import backfilled
 from autotune_service.store.database import Work
 from autotune_service.store.experiments import ExperimentRow
@@ -15,7 +16,7 @@ from autotune_wire.space import Space
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An experiment at one moment: its row, all spaces, the observations that count and the pending suggestions."""
+    """An experiment at one moment: its row, all spaces, the runs that the model can use and the pending suggestions."""
 
     experiment: ExperimentRow
     spaces: list[SpaceRow]
@@ -44,10 +45,11 @@ async def read_snapshot(work: Work, row: ExperimentRow) -> Snapshot:
     abandoned suggestion counts as pending until newer data come: from the same data the engine would suggest it again.
     """
     pending = await list_pending(work, row.exp_uuid) + await list_abandoned(work, row.exp_uuid, row.data_rev)
+    counted, is_modelled = await list_counted(work, row.exp_uuid), modelled_in(row.space)
     return Snapshot(
         experiment=row,
         spaces=await list_spaces(work, row.exp_uuid),
-        observations=await list_counted(work, row.exp_uuid),
+        observations=[observation for observation in counted if is_modelled(observation.covars)],
         pending=[suggestion for suggestion in pending if not suggestion.is_open or suggestion.data_rev >= row.data_rev],
     )
 

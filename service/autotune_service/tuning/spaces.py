@@ -13,6 +13,7 @@ from autotune_service.store.events import call_worker, record
 from autotune_service.store.experiments import (
     ExperimentRow,
     get_experiment,
+    get_shown_experiment,
     stored_constraints,
     stored_space,
 )
@@ -47,8 +48,9 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
         changes = revised(row.space, edit, constraints=row.constraints, responses=row.responses)
         check_models(EngineDemand(row.engine, row.acq_func, edit.covars, row.responses, constraints, row.stop))
         if not changes:
-            await once.keep(work, row.to_wire())
-            return row.to_wire()
+            unchanged = (await get_shown_experiment(work, exp_uuid, user_uuid)).to_wire()
+            await once.keep(work, unchanged)
+            return unchanged
         revision = SpaceRow(
             exp_uuid=exp_uuid,
             revision=row.space_revision + 1,
@@ -66,7 +68,7 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
         call_worker(work, exp_uuid)
         values = _values(revision, row)
         await record(work, row, now, [("space_changed", event)], values, set_state(superseded, SUPERSEDED))
-        edited = (await get_experiment(work, exp_uuid, user_uuid)).to_wire()
+        edited = (await get_shown_experiment(work, exp_uuid, user_uuid)).to_wire()
         await once.keep(work, edited)
     return edited
 

@@ -5,20 +5,24 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from autotune_service.domain.configuration import is_feasible
 from autotune_service.domain.errors import ExperimentStoppedError, InvalidError
 from autotune_service.domain.incumbent import meets_thresholds
 from autotune_service.domain.models import EngineDemand, check_models
+from autotune_service.domain.revision import backfilled
 from autotune_service.domain.stopping import Fired, fired
 from autotune_service.store.database import Store, Work
 from autotune_service.store.events import NewEvent, call_worker, record
-from autotune_service.store.experiments import ExperimentRow, get_experiment
-from autotune_service.store.observations import list_measured
+from autotune_service.store.experiments import ExperimentRow, get_experiment, get_shown_experiment
+from autotune_service.store.observations import ObservationRow, list_counted, list_measured
+from autotune_service.store.spaces import list_spaces
 from autotune_service.tuning.experiments import require_active
 from autotune_service.tuning.new_suggestions import NewSuggestion
 from autotune_service.tuning.once import ALWAYS, Once
+from autotune_service.tuning.snapshot import backfill_of
 from autotune_wire.changes import Resume
 from autotune_wire.experiments import Experiment
-from autotune_wire.responses import objectives_of, primary_of
+from autotune_wire.responses import primary_of
 from autotune_wire.stopping import Stopped, StopRules, stop_problems
 
 _Stop = tuple[dict[str, Any], NewEvent]
@@ -41,7 +45,7 @@ def require_asking(row: ExperimentRow) -> None:
 
 
 async def stopped_by_data(
-    work: Work, row: ExperimentRow, now: datetime, added: Sequence[dict[str, float]] = ()
+    work: Work, row: ExperimentRow, now: datetime, added: Sequence[ObservationRow] = ()
 ) -> _Stop | None:
     """Check whether the data meet a stop rule; return the stop, or None if they do not.
 
@@ -49,11 +53,20 @@ async def stopped_by_data(
         work: The transaction that holds the experiment's row lock.
         row: The experiment.
         now: The time of the change.
-        added: The responses of the runs that are told now and not stored yet.
+        added: The runs that are told now and not stored yet.
     """
     if row.stop is None or row.stopped is not None:
         return None
-    return _stop(fired(row.stop, row.responses, await _primary_values(work, row, added), None), now)
+    values = _primary_values(row, [*await list_measured(work, row.exp_uuid), *(run.responses for run in added)])
+    if row.stop.plateau is None:
+        return _stop(fired(row.stop, row.responses, values, None), now)
+    runs = [*await list_counted(work, row.exp_uuid), *added]
+    backfill = backfill_of(await list_spaces(work, row.exp_uuid))
+
+    def is_allowed(index: int) -> bool:
+        return is_feasible(row.space, row.constraints, backfilled(row.space, runs[index].covars, backfill))
+
+    return _stop(fired(row.stop, row.responses, values, None, is_allowed), now)
 
 
 async def stopped_by_gain(
@@ -66,7 +79,7 @@ async def stopped_by_gain(
     if row.stop is None or row.stopped is not None or row.stop.min_expected_gain is None or not suggestions:
         return None
     rules = StopRules(min_expected_gain=row.stop.min_expected_gain)
-    return _stop(fired(rules, row.responses, await _primary_values(work, row), suggestions[0].expected_gain), now)
+    return _stop(fired(rules, row.responses, [], suggestions[0].expected_gain), now)
 
 
 async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume, once: Once = ALWAYS) -> Experiment:
@@ -85,7 +98,7 @@ async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume, on
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_active(row)
         stop = body.stop if "stop" in body.model_fields_set else row.stop
-        problems = stop_problems(stop, len(objectives_of(row.responses)))
+        problems = stop_problems(stop, row.responses)
         if problems:
             raise InvalidError.of(problems)
         check_models(EngineDemand(row.engine, row.acq_func, row.space, row.responses, row.constraints, stop))
@@ -93,18 +106,15 @@ async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume, on
         call_worker(work, exp_uuid)
         values = {"stop": stored, "stopped": None}
         await record(work, row, now, [("experiment_resumed", {"stop": stored})], values)
-        resumed = (await get_experiment(work, exp_uuid, user_uuid)).to_wire()
+        resumed = (await get_shown_experiment(work, exp_uuid, user_uuid)).to_wire()
         await once.keep(work, resumed)
     return resumed
 
 
-async def _primary_values(work: Work, row: ExperimentRow, added: Sequence[dict[str, float]] = ()) -> list[float | None]:
+def _primary_values(row: ExperimentRow, runs: Sequence[dict[str, float]]) -> list[float | None]:
     """List the primary response of each run, oldest first; None for a run that misses a threshold or failed."""
     primary, _ = primary_of(row.responses)
-    return [
-        measured.get(primary) if meets_thresholds(row.responses, measured) else None
-        for measured in [*await list_measured(work, row.exp_uuid), *added]
-    ]
+    return [measured.get(primary) if meets_thresholds(row.responses, measured) else None for measured in runs]
 
 
 def _stop(found: Fired | None, now: datetime) -> _Stop | None:

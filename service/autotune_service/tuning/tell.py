@@ -11,13 +11,14 @@ from uuid import UUID, uuid4
 from autotune_service.domain.errors import BatchTooLargeError, LimitReachedError
 from autotune_service.domain.incumbent import is_better, meets_thresholds
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
+from autotune_service.domain.outside import notes_on
 from autotune_service.store.database import Store
 from autotune_service.store.events import NewEvent, call_worker, record
 from autotune_service.store.experiments import ExperimentRow, get_experiment
 from autotune_service.store.observations import ObservationRow, insert_observations
 from autotune_service.store.statements import json_text
 from autotune_service.store.suggestions import TOLD, set_state
-from autotune_service.tuning.experiments import best_changed, require_active, with_new_data
+from autotune_service.tuning.experiments import best_changed, observation_data, require_active, with_new_data
 from autotune_service.tuning.links import Linked, link
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.stopping import stopped_by_data
@@ -44,7 +45,7 @@ async def tell(
     Raises:
         NotFoundError: If the user has no such experiment.
         ExperimentClosedError: If the experiment is closed.
-        InvalidError: If a configuration does not lie in the space, or a response or a suggestion is not the
+        InvalidError: If a configuration has a value that no run can have, or a response or a suggestion is not the
             experiment's.
         AlreadyToldError: If a suggestion has its observation already.
         LimitReachedError: If the experiment would have more observations than are allowed.
@@ -58,7 +59,7 @@ async def tell(
         # After ``begin``: a repeated tell gets its first reply, even if the limits are lower by now.
         _require_room(row, len(runs), limits)
         linked = await link(work, row, runs, field_of)
-        added = _Added(row, now)
+        added = _Added(row, now, user_uuid)
         for run in linked:
             added.add(run)
         suggestions = [run.suggestion for run in linked if run.suggestion is not None]
@@ -67,7 +68,7 @@ async def tell(
             changes.append(set_state([suggestion.suggestion_uuid for suggestion in suggestions], TOLD))
         values = added.values()
         values["n_open"] = row.n_open - sum(suggestion.is_counted for suggestion in suggestions)
-        stopped = await stopped_by_data(work, row, now, [observation.responses for observation in added.rows])
+        stopped = await stopped_by_data(work, row, now, added.rows)
         if stopped is not None:
             values["stopped"], event = stopped
             added.events.append(event)
@@ -93,13 +94,15 @@ def _require_room(row: ExperimentRow, n: int, limits: Limits) -> None:
 class _Added:
     """Gathers the observations of a tell and their events in seq order, and the best observation as it changes."""
 
-    def __init__(self, row: ExperimentRow, now: datetime) -> None:
+    def __init__(self, row: ExperimentRow, now: datetime, user_uuid: UUID) -> None:
         self._row = row
         self._now = now
+        self._user_uuid = user_uuid
         self.rows: list[ObservationRow] = []
         self.events: list[NewEvent] = []
         self._observations: list[Observation] = []
         self._best = row.best_one
+        _, self._objective = primary_of(row.responses)
 
     @property
     def _n_observations(self) -> int:
@@ -118,15 +121,16 @@ class _Added:
             sds=outcome.sds,
             status=outcome.status,
             created_at=self._now,
+            told_by=self._user_uuid,
         )
         self.rows.append(row)
-        self._observations.append(row.to_wire())
-        data = self._observations[-1].model_dump(mode="json")
+        self._observations.append(row.to_wire(self._row.space))
+        data = observation_data(self._observations[-1])
         self.events.append(("observation_added", {**data, "n_observations": self._n_observations}))
         if (
             outcome.response is not None
             and meets_thresholds(self._row.responses, outcome.responses)
-            and is_better(self._row.direction, outcome.response, self._best[1])
+            and is_better(self._objective, outcome.response, self._best[1])
         ):
             self._best = (row.observation_uuid, outcome.response, run.covars)
             self.events.append(best_changed(self._best))
@@ -149,4 +153,5 @@ class _Added:
             response_sampled_iter=self._n_observations,
             time_updated=self._now,
             observations=self._observations,
+            notes=notes_on(self._row.space, [row.covars for row in self.rows]),
         )

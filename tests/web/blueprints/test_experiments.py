@@ -104,6 +104,20 @@ async def test_second_tell_of_a_suggestion_is_a_conflict(client, headers, ask_ur
     await post(client, tell_url, headers, body)
     status, reply = await post(client, tell_url, headers, body)
     assert (status, reply["code"]) == (409, "already_told")
+    assert "was told already, with response 1.0; to record this measurement as a run of its own" in reply["detail"]
+    del body["suggestion_uuid"]  # as the detail says
+    status, reply = await post(client, tell_url, headers, body)
+    assert (status, reply["observations"][0]["suggestion_uuid"]) == (202, None)
+
+
+async def test_suggestion_told_twice_in_one_request_is_a_conflict_that_says_what_to_do(
+    client, headers, ask_url, tell_url
+):
+    _, asked = await get(client, ask_url, headers)
+    run = {"suggestion_uuid": asked["suggestions"][0]["suggestion_uuid"], "covars": GUESS, "response": 1}
+    status, reply = await post(client, tell_url, headers, {"observations": [run, run]})
+    assert (status, reply["code"]) == (409, "already_told")
+    assert "as a run of its own" in reply["detail"]
 
 
 async def test_history_pages_oldest_first(client, headers, experiment, tell_url):

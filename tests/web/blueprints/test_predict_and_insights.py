@@ -41,7 +41,7 @@ async def test_predict_gives_each_configuration_its_prediction(client, headers, 
         ({}, "configurations"),
         ({"configurations": []}, "configurations"),
         ({"configurations": [GUESS] * 1001}, "configurations"),
-        ({"configurations": [GUESS, GUESS | {"v1": 9}]}, "configurations.1.v1"),
+        ({"configurations": [GUESS, GUESS | {"v1": 9.5}]}, "configurations.1.v1"),
         ({"configurations": [{"v1": 2}]}, "configurations.0.color"),
         ({"configurations": [GUESS | {"weight": True}]}, "configurations.0.weight"),
     ],
@@ -59,7 +59,7 @@ async def test_insights_tell_what_the_model_has_learnt(client, headers, fake_poo
     uuids = [one["observation_uuid"] for one in observations]
     assert [one["observation_uuid"] for one in reply["leave_one_out"]["Response"]] == uuids
     assert reply["importance"] == {"Response": {"weight": 0.75, "v1": 0.25}}
-    assert reply["slices"]["Response"]["weight"] == [{"value": 6.6, "mean": 1.0, "sd": 0.5}]
+    assert reply["slices"]["Response"]["weight"] == [{"value": 6.6, "mean": 1.0, "sd": 0.5, "why_not": None}]
     assert [one["observation_uuid"] for one in reply["pareto"]] == uuids[:1]
     assert (reply["best_observed"]["response"], reply["best_predicted"]["mean"]) == (2.0, 2.0)
     assert (reply["feasible_share"], reply["hypervolume"], reply["reference"]) == (None, None, None)

@@ -125,7 +125,7 @@ async def test_socket_takes_tell_and_ask(client, headers, worker, exp_uuid):
         ('{"op": "ask"}', "invalid"),
         ('{"id": "' + "x" * 65 + '", "op": "ask"}', "invalid"),
         ('{"id": 1, "op": "tell", "covars": {"v1": NaN}, "response": 1}', "malformed"),
-        ('{"id": 1, "op": "tell", "covars": {"v1": 9, "color": "red", "weight": 1}, "response": 1}', "invalid"),
+        ('{"id": 1, "op": "tell", "covars": {"v1": 9.5, "color": "red", "weight": 1}, "response": 1}', "invalid"),
     ],
 )
 async def test_bad_frame_is_answered_with_a_problem_and_the_socket_lives(client, headers, exp_uuid, text, code):
@@ -295,6 +295,26 @@ async def test_user_follows_all_experiments_on_one_socket(client, headers, exp_u
         told = await receive(socket)
         assert (told["exp_uuid"], told["seq"], told["type"]) == (exp_uuid, 3, "observation_added")
         assert UserEvent.model_validate(told).model_dump(mode="json").keys() == told.keys()
+
+
+async def test_watcher_of_a_deleted_experiment_is_told_so(client, headers, exp_uuid):
+    async with client.websocket(f"/experiment/stream/{exp_uuid}?after=2", headers=headers) as socket:
+        await client.post(f"/experiment/{exp_uuid}/delete", json={"name": "brownies"}, headers=headers)
+        with pytest.raises(ClosedError) as closed:
+            await receive(socket)
+    assert closed.value.args == (4404,)
+
+
+async def test_user_hears_of_a_deleted_experiment_and_goes_on_with_the_others(client, headers, exp_uuid):
+    other = (await make_experiment(client, headers))["exp_uuid"]
+    async with client.websocket("/experiment/stream", headers=headers) as socket:
+        await receive(socket)
+        await client.post(f"/experiment/{exp_uuid}/delete", json={"name": "brownies"}, headers=headers)
+        deleted = await receive(socket)
+        assert (deleted["exp_uuid"], deleted["seq"], deleted["type"]) == (exp_uuid, 3, "experiment_deleted")
+        await client.post(f"/experiment/tell/{other}", json={"covars": GUESS, "response": 1.0}, headers=headers)
+        told = await receive(socket)
+        assert (told["exp_uuid"], told["type"]) == (other, "observation_added")
 
 
 async def test_user_gets_what_was_missed_of_the_own_experiments(client, headers, exp_uuid):

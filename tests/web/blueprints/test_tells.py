@@ -65,13 +65,65 @@ async def test_tell_takes_csv_with_a_covariate_that_plays_no_part(client, header
     assert ("time" in second["covars"], second["status"]) == (False, "failed")
 
 
+async def test_tell_takes_the_csv_of_a_spreadsheet(client, headers, make):
+    kb = {"vtype": "cat", "guess": "128", "options": ["128", "256"]}
+    url = await make(covars=SPACE | TIME | {"kb": kb}, responses=RESPONSES)
+    csv = "sep=;\r\nname;v1;color;weight;time;kb;Yield;cost\r\na;1;red;7,5;5;256.0;1.050;N/A\r\n"
+    status, reply = await post(client, url, headers, {"csv": csv, "ignore": ["name"]})
+    assert status == 202
+    [observation] = reply["observations"]
+    assert observation["covars"] == {"v1": 1, "color": "red", "weight": 7.5, "kb": "256"}
+    assert observation["responses"] == {"yield": 1050.0}
+
+
+async def test_tell_in_tables_gets_the_options_that_pandas_made_numbers_of(client, headers, make):
+    kb = {"vtype": "cat", "guess": "128", "options": ["128", "256"]}
+    url = await make(covars={"kb": kb})
+    body = {"covars_tell": '{"kb":{"0":128}}', "response_tell": [{"response": 1}]}
+    status, reply = await post(client, url, headers, body)
+    assert (status, reply["observations"][0]["covars"]) == (202, {"kb": "128"})
+    status, problem = await post(client, url, headers, {"covars": {"kb": 128}, "response": 1})
+    assert (status, problem["errors"][0]["message"]) == (422, "must be a text, one of 128, 256")
+
+
+OUTSIDE = GUESS | {"v1": 9, "weight": 900.5}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"covars": OUTSIDE, "response": 1},
+        {"observations": [{"covars": OUTSIDE, "response": 1}]},
+        {"covars_tell": [OUTSIDE], "response_tell": [{"Response": 1}]},
+        {"covars_tell": pd.DataFrame([OUTSIDE]).to_json(), "response_tell": '{"Response":{"0":1}}'},
+        {"csv": "v1,color,weight,Response\n9,red,900.5,1\n"},
+    ],
+)
+async def test_tell_in_every_form_takes_what_was_really_run(client, headers, make, body):
+    url = await make()
+    status, reply = await post(client, url, headers, body)
+    assert status == 202
+    (observation,) = reply["observations"]
+    assert (observation["covars"], observation["outside"]) == (OUTSIDE, ["v1", "weight"])
+    assert reply["notes"] == [
+        "v1 = 9 lies outside its range, 0 to 5; stored as measured",
+        "weight = 900.5 lies outside its range, -3 to 200; stored as measured",
+    ]
+    _, page = await get(client, f"{url.replace('/tell', '')}/history", headers)
+    assert page["observations"] == [observation]
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({"csv": "v1,color,weight,Response\n2,red,7,1\n2,red,900,1\n"}, "csv.line 3.weight"),
+        ({"csv": "v1,color,weight,Response\n2,red,7,1\n2,pink,900,1\n"}, "csv.line 3.color"),
         ({"csv": "v1,color,weight,Response\n2,red,x,1\n"}, "csv.line 2.weight"),
-        ({"csv": "v1,color,weight,taste\n2,red,7,1\n"}, "csv.line 1.taste"),
-        ({"csv": "v1,color,Response\n2,red,7\n"}, "csv.line 2.weight"),
+        ({"csv": "v1,color,weight,taste\n2,red,7,1\n"}, "csv.line 1"),
+        ({"csv": "v1,color,weight,Response,taste\n2,red,7,1,2\n"}, "csv.line 1.taste"),
+        ({"csv": "v1,color,Response\n2,red,7\n"}, "csv.line 1.weight"),
+        ({"csv": "v1,color,weight,Response\n2,red,-,7\n"}, "csv.line 2.weight"),
+        ({"csv": "v1;color;weight;Response\n2;red;1,050;7\n"}, "csv.line 2.weight"),
+        ({"csv": "v1,color,weight,Response\n2,red,7,1\n", "decimal": ";"}, "decimal"),
         ({"csv": ""}, "csv"),
         ({"csv": "v1\x00"}, "csv"),
         ({"csv": 7}, "csv"),

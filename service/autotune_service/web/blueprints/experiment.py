@@ -5,18 +5,19 @@ from uuid import UUID
 from quart import Blueprint, Response
 from quart_schema import document_response, tag, validate_querystring, validate_request, validate_response
 
-from autotune_service.tuning import correct, experiments, leases, spaces, stopping
+from autotune_service.tuning import correct, experiments, leases, lifecycle, spaces, stopping, undo
 from autotune_service.web.blueprints.rules import rule_of
 from autotune_service.web.calls import ask_current, ask_new, tell_runs
 from autotune_service.web.identity import signed_in
 from autotune_service.web.once import signed_in_once
 from autotune_service.web.services import services
 from autotune_wire import paths
-from autotune_wire.changes import Resume, SpaceRevisions
+from autotune_wire.changes import Delete, Deleted, Rename, Resume, SpaceRevisions, Undo, Undone
 from autotune_wire.experiments import Experiment, ExperimentPage, NewExperiment, PageQuery, SpaceEdit
 from autotune_wire.observations import (
     Correction,
     HistoryPage,
+    HistoryQuery,
     Observation,
     ObservationVersions,
     Tell,
@@ -53,7 +54,7 @@ async def list_all(query_args: PageQuery) -> Response:
 @validate_response(Experiment)
 async def read(exp_uuid: UUID) -> Experiment:
     """Return an experiment as it stands now."""
-    return (await experiments.read_experiment(services().store, await signed_in(), exp_uuid)).to_wire()
+    return (await experiments.show_experiment(services().store, await signed_in(), exp_uuid)).to_wire()
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_ASK))
@@ -108,11 +109,14 @@ async def abandon(exp_uuid: UUID, data: Abandon) -> Suggestion:
 
 @blueprint.get(rule_of(paths.EXPERIMENT_HISTORY))
 @tag(["experiment"])
-@validate_querystring(PageQuery)
+@validate_querystring(HistoryQuery)
 @validate_response(HistoryPage)
-async def history(exp_uuid: UUID, query_args: PageQuery) -> HistoryPage:
+async def history(exp_uuid: UUID, query_args: HistoryQuery) -> HistoryPage:
     """List an experiment's observations, oldest first."""
-    return await experiments.history_page(services().store, await signed_in(), exp_uuid, query_args)
+    place = (services().store, await signed_in(), exp_uuid)
+    if query_args.number is not None:
+        return await experiments.history_of_one(*place, query_args.number)
+    return await experiments.history_page(*place, query_args)
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_OBSERVATION))
@@ -134,6 +138,26 @@ async def list_versions(exp_uuid: UUID, observation_uuid: UUID) -> ObservationVe
     return await correct.read_versions(services().store, await signed_in(), exp_uuid, observation_uuid)
 
 
+@blueprint.post(rule_of(paths.EXPERIMENT_UNDO))
+@tag(["experiment"])
+@validate_request(Undo)
+@validate_response(Undone)
+async def undo_tells(exp_uuid: UUID, data: Undo) -> Undone:
+    """Take back the newest observations that you told: each is excluded, and its suggestion can be told again."""
+    user_uuid, once = await signed_in_once()
+    return await once.reply(Undone, undo.undo(services().store, user_uuid, exp_uuid, data, once))
+
+
+@blueprint.post(rule_of(paths.EXPERIMENT_RENAME))
+@tag(["experiment"])
+@validate_request(Rename)
+@validate_response(Experiment)
+async def rename(exp_uuid: UUID, data: Rename) -> Experiment:
+    """Give an experiment another name."""
+    user_uuid, once = await signed_in_once()
+    return await once.reply(Experiment, lifecycle.rename(services().store, user_uuid, exp_uuid, data, once))
+
+
 @blueprint.post(rule_of(paths.EXPERIMENT_CLOSE))
 @tag(["experiment"])
 @validate_response(Experiment)
@@ -141,6 +165,25 @@ async def close(exp_uuid: UUID) -> Experiment:
     """Close an experiment: its data are kept, and it accepts no further observations or asks."""
     user_uuid, once = await signed_in_once()
     return await once.reply(Experiment, experiments.close_experiment(services().store, user_uuid, exp_uuid, once))
+
+
+@blueprint.post(rule_of(paths.EXPERIMENT_REOPEN))
+@tag(["experiment"])
+@validate_response(Experiment)
+async def reopen(exp_uuid: UUID) -> Experiment:
+    """Reopen an experiment that was closed or has stopped; its stop rules stay as they are."""
+    user_uuid, once = await signed_in_once()
+    return await once.reply(Experiment, lifecycle.reopen(services().store, user_uuid, exp_uuid, once))
+
+
+@blueprint.post(rule_of(paths.EXPERIMENT_DELETE))
+@tag(["experiment"])
+@validate_request(Delete)
+@validate_response(Deleted)
+async def delete(exp_uuid: UUID, data: Delete) -> Deleted:
+    """Delete an experiment for good, with its observations, suggestions and events."""
+    user_uuid, once = await signed_in_once()
+    return await once.reply(Deleted, lifecycle.delete(services().store, user_uuid, exp_uuid, data, once))
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_RESUME))

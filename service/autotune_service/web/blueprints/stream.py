@@ -12,7 +12,7 @@ from autotune_service.domain.errors import InvalidError
 from autotune_service.live.subscription import Following, reset_of, subscribe
 from autotune_service.live.tail import EventFrame
 from autotune_service.tuning import leases
-from autotune_service.tuning.experiments import read_experiment
+from autotune_service.tuning.experiments import read_experiment, show_experiment
 from autotune_service.web.blueprints.rules import rule_of
 from autotune_service.web.calls import ask_new, tell_runs
 from autotune_service.web.once import once_of_frame
@@ -86,7 +86,7 @@ def _is_other_log(query: StreamQuery) -> bool:
 async def _frames(user_uuid: UUID, exp_uuid: UUID, query: StreamQuery) -> AsyncGenerator[EventFrame]:
     own, after = services(), query.after
     if _is_other_log(query):
-        row = await read_experiment(own.store, user_uuid, exp_uuid)
+        row = await show_experiment(own.store, user_uuid, exp_uuid)
         after = row.last_seq
         reset = reset_of(row, own.epoch)
         yield EventFrame(reset.seq, reset.at, reset.model_dump_json())
