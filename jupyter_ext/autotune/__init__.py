@@ -26,8 +26,10 @@ from autotune.errors import (
     VersionConflictError,
 )
 from autotune.experiment import Experiment
+from autotune.views.bests import Best, BestPredicted
 from autotune.views.insights import Insights
-from autotune.views.shown import Best, BestPredicted, Observation, Suggestion
+from autotune.views.pareto import Pareto
+from autotune.views.shown import Observation, Suggestion
 
 __all__ = [
     "AutotuneError",
@@ -40,6 +42,7 @@ __all__ = [
     "InvalidInputError",
     "NotFoundError",
     "Observation",
+    "Pareto",
     "RunFailed",
     "ServiceError",
     "StreamGapError",

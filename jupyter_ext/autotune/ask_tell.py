@@ -54,8 +54,8 @@ class AskTell(Seen):
 
         Args:
             n: How many suggestions to take, 1 to 100. If the engine is slow, fewer may come.
-            fixed: Values that the suggestions must have. All context covariates need a value; other covariates may have
-                one.
+            fixed: Values that the suggestions must have. All context covariates need a value, which may lie beyond
+                their range; other covariates may have one.
             worker: A name for whoever runs the suggestions. A renewal of their leases needs the same name.
             lease_s: How long the leases last, in seconds; a day if not given. A suggestion can also be told after its
                 lease has ended.
@@ -106,7 +106,9 @@ class AskTell(Seen):
         """Tell the response of one run; tell a run that gave no response with ``fail``.
 
         Args:
-            run: The suggestion that was run; if another configuration was run, that configuration.
+            run: The suggestion that was run; if another configuration was run, that configuration. A number may lie
+                beyond its range or between two steps: it is stored as measured, and the observation's ``outside`` names
+                the covariate.
             response: What was measured: a finite number. If the experiment has several responses, a dict with a number
                 for each response that was measured.
             sd: The standard deviation of the response, if known, in the same form as the response; 0 means exact.
@@ -114,11 +116,12 @@ class AskTell(Seen):
         Raises:
             InvalidInputError: If the response is missing or not a finite number, or a value of the configuration is
                 neither a number nor a text.
-            ServiceError: If the configuration lies outside the experiment's space, or the experiment is closed.
+            ServiceError: If the configuration has a value that no run can have, such as an unknown option, or the
+                experiment is closed.
             ConnectionFailedError: If the service was not reached for the client's whole time. However often the tell
                 was repeated in that time, the observation is stored once or not at all.
         """
-        return tell_one(self.connection, self.exp_uuid, told_run(run, response, self.responses, sd))
+        return tell_one(self.connection, self.exp_uuid, told_run(run, response, self.covars, self.responses, sd))
 
     def fail(self, run: Run) -> Observation:
         """Tell that a run failed: the run gave no response, and the model learns where runs fail.
@@ -131,11 +134,11 @@ class AskTell(Seen):
             ServiceError: As for ``tell``.
             ConnectionFailedError: As for ``tell``.
         """
-        return tell_one(self.connection, self.exp_uuid, failed_run(run))
+        return tell_one(self.connection, self.exp_uuid, failed_run(run, self.covars))
 
     def tell_many(self, runs: Iterable[tuple[Run, Measured]]) -> list[Observation]:
         """Tell up to 1000 runs at once, each as ``(run, response)``; either all of them are stored, or none."""
-        told = [told_run(run, response, self.responses) for run, response in runs]
+        told = [told_run(run, response, self.covars, self.responses) for run, response in runs]
         if not 1 <= len(told) <= MAX_TELL:
             raise InvalidInputError(f"between 1 and {MAX_TELL} runs can be told at once, not {len(told)}")
         return tell_all(self.connection, self.exp_uuid, told)

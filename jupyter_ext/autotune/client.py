@@ -73,7 +73,8 @@ class Client:
             direction: For a single response without a name: ``"maximize"``, which is the default, or ``"minimize"``.
             constraints: The constraints that every suggestion meets: texts such as ``"a + 2*b <= 1"`` or
                 ``"a + b + c == 1"``, and dicts such as ``{"combination": {"solvent": "water", "salt": ["KI", "NaI"]}}``
-                for values that must not occur together.
+                for values that must not occur together. In a text a covariate's name may stand as it is, or in quotes:
+                ``'"x-1" + x <= 3'``. A text that can be read in two ways is refused with both.
             stop: When to stop suggesting: a dict with one or more of ``budget`` (runs), ``target`` (response),
                 ``plateau`` (``{"n_runs": 10, "min_gain": 0.01}``) and ``min_expected_gain``.
             description: A description for people.

@@ -1,32 +1,48 @@
 """One experiment and all that can be done with it."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from types import EllipsisType
 from typing import Any, Self
+from uuid import UUID
 
 from autotune.ask_tell import AskTell
-from autotune.calls.correcting import ObservationVersions, changes_of, correct, versions
+from autotune.calls.correcting import (
+    ObservationVersions,
+    Undone,
+    changes_of,
+    correct,
+    observation_of,
+    undo,
+    versions,
+)
 from autotune.calls.predicting import Configurations, predict
 from autotune.calls.telling import add_runs, to_stderr
 from autotune.errors import InvalidInputError
 from autotune.inputs.checks import checked
 from autotune.inputs.descriptions import Constraints, space_edit
+from autotune.inputs.known import new_runs
 from autotune.inputs.loading import read_runs
 from autotune.inputs.told import Measured
 from autotune.panel.live import Panel
-from autotune.running.in_turn import Function, OnTell, require_count, run_in_turn
+from autotune.running.in_turn import Function, OnTell, failures_of, require_count, run_in_turn
 from autotune.running.parallel import LEASE_S, crew_of, run_parallel
 from autotune.transport.stream import follow
 from autotune.values import plain
+from autotune.views.bests import Best, BestPredicted
+from autotune.views.goals import response_name
 from autotune.views.insights import Insights
-from autotune.views.shown import Best, BestPredicted, Observation, response_name
+from autotune.views.pareto import Pareto
+from autotune.views.shown import Observation
 from autotune.views.spaces import SpaceRevisions
 from autotune.views.tables import prediction_table, run_table
 from autotune_wire import changes, experiments, paths
+from autotune_wire import observations as wire
 from autotune_wire.frames import Event
 from autotune_wire.insights import InsightsReply
+from autotune_wire.numerals import DecimalSign
 from autotune_wire.observations import HistoryPage
+from autotune_wire.responses import objectives_of
 from autotune_wire.stopping import Stopped, StopRules
 
 PAGE = 1000
@@ -41,15 +57,24 @@ class Experiment(AskTell):
 
     @property
     def best(self) -> Best | None:
-        """The best observation so far, fetched now; None while no measured observation meets all thresholds."""
+        """The best observation so far, fetched now; None while no measured observation meets all thresholds.
+
+        With several objectives this is the best observation in the first one. Its ``front`` is that of ``pareto()``,
+        for which all observations are fetched.
+        """
         best = self.state().best
-        return None if best is None else Best(**dict(best), name=response_name(self.responses))
+        if best is None:
+            return None
+        front = self.pareto() if len(objectives_of(self.responses)) > 1 else None
+        return Best(**dict(best), name=response_name(self.responses), goals=self.responses, front=front)
 
     @property
     def best_predicted(self) -> BestPredicted | None:
-        """The configuration with the best predicted response of all runs, fetched now; None while no model exists."""
+        """The configuration with the best predicted response, fetched now; None while no model exists."""
         best = self.state().best_predicted
-        return None if best is None else BestPredicted(**dict(best), name=response_name(self.responses))
+        if best is None:
+            return None
+        return BestPredicted(**dict(best), name=response_name(self.responses), goals=self.responses)
 
     @property
     def stopped(self) -> Stopped | None:
@@ -61,24 +86,50 @@ class Experiment(AskTell):
         self._seen = self.connection.get(self._path(paths.EXPERIMENT), experiments.Experiment)
         return self._seen
 
-    def add_history(self, data: Any, *, say: Callable[[str], Any] | None = to_stderr) -> list[Observation]:
+    def add_history(
+        self,
+        data: Any,
+        *,
+        ignore: str | Iterable[str] = (),
+        decimal: DecimalSign | None = None,
+        again: bool = False,
+        say: Callable[[str], Any] | None = to_stderr,
+    ) -> list[Observation]:
         """Tell runs that were made before or elsewhere.
 
-        The runs are told in parts of 1000, or of fewer if the service takes fewer at once.
+        Runs that the experiment has already are not told again: those with the configuration and the outcome of a
+        stored observation. So a table that grows can be loaded again and again. The runs are told in parts of 1000, or
+        of fewer if the service takes fewer at once.
 
         Args:
             data: The path of a text file such as CSV (cells separated by commas, semicolons or tabs), a pandas
                 DataFrame, or a dict for each run. The columns are those of ``history()``: the covariates and responses,
                 and optionally standard deviations (``sd``, with several responses ``NAME sd``), ``status`` (``ok``,
-                ``failed`` or empty) and ``excluded`` (true, false or empty). An empty cell means that the response was
-                not measured or the covariate is not active. Excluded runs are left out.
-            say: Called with a line of text after each part, if there are several parts; None reports nothing.
+                ``failed`` or empty) and ``excluded`` (true, false or empty). A cell that is empty, ``NaN``, ``N/A`` or
+                ``-`` means that the response was not measured or the covariate is not active. Excluded runs are left
+                out. Optuna's ``study.trials_dataframe()`` is taken as it is; only trials that are complete or failed
+                are told.
+            ignore: Columns to leave out. Other columns that are not the experiment's are left out, too, and named.
+            decimal: The decimal sign of numbers that come as texts, ``"."`` or ``","``. Needed only if all of them can
+                be read with either sign, as ``1,050`` can.
+            again: Whether runs that the experiment has already are told as repeats.
+            say: Called with a line of text for whatever was left out, after each part, if there are several parts, and
+                at the end if runs lie outside the space; None reports nothing.
+
+        Returns:
+            The observations that were told.
 
         Raises:
-            InvalidInputError: If a column or a cell is not valid; the message names the line or row and the column.
+            InvalidInputError: If a column is missing or a cell is not valid; the message names the line or row and the
+                column.
             AutotuneError: If a part was not told; the error's note says which runs are stored.
         """
-        runs = read_runs(data, self.covars, self.responses)
+        runs = read_runs(data, self.state().covars, self.responses, ignore=ignore, decimal=decimal)
+        if runs.told and not again:
+            runs = new_runs(runs, self.observations(), self.versions, self.covars, self.responses)
+        if say is not None:
+            for notice in runs.notices:
+                say(f"{runs.subject}: {notice}\n")
         return add_runs(self.connection, self.exp_uuid, runs, say)
 
     def run(
@@ -92,6 +143,7 @@ class Experiment(AskTell):
         n_workers: int | None = None,
         worker: str | None = None,
         lease_s: float = LEASE_S,
+        on_error: type[Exception] | tuple[type[Exception], ...] = (),
     ) -> Best | None:
         """Ask, run and tell, until ``n`` new observations are told, failed runs included, or a stop rule is met.
 
@@ -102,22 +154,25 @@ class Experiment(AskTell):
         Args:
             function: Takes a configuration, a dict with a value for every active covariate. The function returns the
                 response: a number, a dict of several, or a pair of the response and its standard deviation. The
-                function raises ``RunFailed`` if the run gave no response. Any other error ends the loop. Without an
-                executor such an error is raised at once, and nothing is told of this run. With an executor this run is
-                told as failed, the other runs at work are finished and told, and then the error is raised. A run whose
-                worker process died is abandoned, not told.
+                function raises ``RunFailed`` if the run gave no response, which teaches the model where runs fail.
+                Any other error is a mistake and ends the loop: nothing is told of this run, its suggestion is
+                abandoned, other runs at work are finished and told, and then the error is raised with a note that says
+                how to go on.
             n: How many runs.
             on_tell: Called in this thread with each observation after it is stored.
             fixed: Values that the suggestions must have, as for ``ask``.
-            executor: An executor of ``concurrent.futures``, of threads or processes, or Dask's
-                ``Client.get_executor()``. The executor stays open.
+            executor: An executor of ``concurrent.futures``, of threads or processes, or one derived from it: Dask's
+                ``Client.get_executor()``, ``MPIPoolExecutor`` of mpi4py, loky's executors; or a pool of pebble. The
+                executor stays open.
             n_workers: How many configurations run at the same time; if not given, as many as the executor has workers,
                 or 4 if the executor does not say.
             worker: The name under which the suggestions are leased; if not given, a name that no other run has.
             lease_s: How long a lease lasts, in seconds; leases are renewed after a third of this time.
+            on_error: A class of exceptions, or a tuple of such classes, that mean that the run failed, as ``RunFailed``
+                does.
 
         Returns:
-            The best observation of the experiment, None if no observation counts as best.
+            The best observation of the experiment, as ``best`` returns it; None if no observation counts as best.
 
         Raises:
             InvalidInputError: If an argument is not valid, such as a function that cannot be sent to another process.
@@ -126,29 +181,55 @@ class Experiment(AskTell):
                 at work have five seconds to end and be told. Longer runs cannot be stopped: they go on, but what they
                 return is dropped, and their suggestions are offered again.
         """
-        n = require_count("n", plain(n))
+        n, failures = require_count("n", plain(n)), failures_of(on_error)
         if executor is not None:
-            run_parallel(self, function, n, on_tell, fixed, crew_of(executor, plain(n_workers), worker, lease_s))
+            crew = crew_of(executor, plain(n_workers), worker, lease_s)
+            run_parallel(self, function, n, on_tell, fixed, crew, failures)
         elif n_workers is not None or worker is not None:
             raise InvalidInputError("n_workers and worker need an executor")
         else:
-            run_in_turn(self, function, n, on_tell, fixed)
+            run_in_turn(self, function, n, on_tell, fixed, failures)
         return self.best
+
+    def pareto(self) -> Pareto:
+        """Fetch the observations on the Pareto front: no other is as good in every objective and better in one.
+
+        The front is found among the observations, so it needs no model. Shown in a notebook it is a table and a picture
+        with the other observations.
+        """
+        return Pareto(self.observations(), self.name, self.state().covars, self.responses)
 
     def observations(self) -> list[Observation]:
         """Fetch all observations, oldest first."""
-        found: list[Observation] = []
-        after: str | None = None
-        while True:
-            page = self.connection.get(self._path(paths.EXPERIMENT_HISTORY), HistoryPage, limit=PAGE, after=after)
-            found += [Observation(**dict(observation)) for observation in page.observations]
-            after = page.next
-            if after is None:
-                return found
+        return [Observation(**dict(observation)) for page in self._history() for observation in page.observations]
+
+    def observation(self, observation_id: int) -> Observation:
+        """Fetch the observation with this id: 1 for the oldest, as in ``history``.
+
+        Raises:
+            InvalidInputError: If the experiment has no observation with this id.
+        """
+        return observation_of(self.connection, self.exp_uuid, observation_id)
+
+    def undo(self, n: int = 1) -> Undone:
+        """Take back the newest observations that you told and that still count, as if they had not been told.
+
+        Each is excluded, and its suggestion can be told again. ``restore`` makes it count after all.
+
+        Args:
+            n: How many observations, 1 to 1000.
+
+        Returns:
+            The observations as they are stored now, newest first; ``suggestions`` of this list are their suggestions.
+
+        Raises:
+            ServiceError: If fewer observations of yours count.
+        """
+        return undo(self.connection, self.exp_uuid, n)
 
     def correct(
         self,
-        observation: Observation,
+        observation: Observation | int,
         *,
         reason: str,
         response: Measured | None = None,
@@ -159,7 +240,8 @@ class Experiment(AskTell):
         """Correct an observation; the former version is kept, and the next suggestion is computed anew.
 
         Args:
-            observation: The newest version of the observation; earlier versions cannot be corrected.
+            observation: The observation, in its newest version or in one that this client has corrected since; or its
+                id, for the version that is the newest now.
             reason: Why the observation is corrected; the reason is kept with the new version.
             response: What was really measured, as for ``tell``; replaces all responses and their standard deviations.
             sd: The standard deviation of ``response``.
@@ -176,30 +258,37 @@ class Experiment(AskTell):
             ServiceError: As for ``tell``.
         """
         changes = changes_of(self.responses, response, sd, covars, failed)
-        return correct(self.connection, self.exp_uuid, observation, reason, changes)
+        return self._correct(observation, reason, changes)
 
-    def exclude(self, observation: Observation, reason: str) -> Observation:
-        """Exclude an observation from the model and from the search for the best; raises as ``correct``."""
-        return correct(self.connection, self.exp_uuid, observation, reason, {"is_excluded": True})
+    def exclude(self, observation: Observation | int, reason: str) -> Observation:
+        """Exclude an observation from the model and from the search for the best; takes and raises as ``correct``."""
+        return self._correct(observation, reason, {"is_excluded": True})
 
-    def restore(self, observation: Observation, reason: str) -> Observation:
-        """Restore an excluded observation, so that it counts again; raises as ``correct``."""
-        return correct(self.connection, self.exp_uuid, observation, reason, {"is_excluded": False})
+    def restore(self, observation: Observation | int, reason: str) -> Observation:
+        """Restore an excluded observation, so that it counts again; takes and raises as ``correct``."""
+        return self._correct(observation, reason, {"is_excluded": False})
 
-    def versions(self, observation: Observation) -> ObservationVersions:
+    def versions(self, observation: Observation | int) -> ObservationVersions:
         """Fetch all versions of an observation, oldest first, each with the reason for the correction."""
-        return versions(self.connection, self.exp_uuid, observation)
+        found = observation_of(self.connection, self.exp_uuid, observation)
+        return versions(self.connection, self.exp_uuid, found)
 
     def history(self) -> Any:
         """Fetch all observations as a table, oldest first.
 
         Returns:
-            A pandas DataFrame if pandas is installed, else a list of dicts. The table has a column for each covariate
-            and each response (``Response`` for a single response without a name), and ``time_created``. Columns for
-            standard deviations, ``status`` and ``excluded`` are added if a standard deviation was told, a run failed or
-            an observation is excluded. ``add_history`` takes this table.
+            A pandas DataFrame if pandas is installed, else a list of dicts. The table has ``id``, which ``correct``,
+            ``exclude`` and ``restore`` take, a column for each covariate and each response (``Response`` for a single
+            response without a name), ``told_by`` and ``time_created``. Columns for standard deviations, ``status``,
+            ``excluded`` and ``outside`` are added if a standard deviation was told, a run failed, an observation is
+            excluded, or a value lies outside the space. ``add_history`` takes this table.
         """
-        return run_table(self.observations(), self.covars, self.responses)
+        runs: list[wire.Observation] = []
+        tellers: dict[UUID, str] = {}
+        for page in self._history():
+            runs += page.observations
+            tellers |= page.tellers
+        return run_table(runs, self.state().covars, self.responses, tellers)
 
     def predict(self, configurations: Configurations) -> Any:
         """Predict the responses of configurations with a model of all observations.
@@ -209,14 +298,15 @@ class Experiment(AskTell):
 
         Returns:
             A table like that of ``history``: the covariates, then ``mean`` and ``sd`` (with several responses
-            ``NAME mean`` and ``NAME sd``). These cells are empty while there are too few observations for a model.
+            ``NAME mean`` and ``NAME sd``). These cells are empty while there are too few observations for a model. If
+            a configuration would not be suggested, the column ``why_not`` says why.
 
         Raises:
             InvalidInputError: If ``configurations`` holds anything else than configurations.
-            ServiceError: If a configuration lies outside the space.
+            ServiceError: If a configuration has a value that no run can have.
         """
-        found, predictions = predict(self.connection, self._seen, configurations)
-        return prediction_table(found, predictions, self.covars, self.responses)
+        found, predictions, why_not = predict(self.connection, self.state(), configurations)
+        return prediction_table(found, predictions, self.covars, self.responses, why_not)
 
     def insights(self) -> Insights:
         """Fetch what the model has learnt: which covariates matter, how well it predicts, how each response varies."""
@@ -263,6 +353,29 @@ class Experiment(AskTell):
         reply = self.connection.post(self._path(paths.EXPERIMENT_RESUME), experiments.Experiment, body)
         return self._changed(reply)
 
+    def reopen(self) -> Self:
+        """Reopen the experiment after it was closed or has stopped; its stop rules stay as they are."""
+        return self._changed(self.connection.post(self._path(paths.EXPERIMENT_REOPEN), experiments.Experiment))
+
+    def rename(self, name: str) -> Self:
+        """Give the experiment another name, which need not be unique."""
+        with checked("the argument name"):
+            body = changes.Rename.model_validate({"name": name})
+        return self._changed(self.connection.post(self._path(paths.EXPERIMENT_RENAME), experiments.Experiment, body))
+
+    def delete(self, name: str) -> None:
+        """Delete the experiment for good, with its observations, suggestions and events.
+
+        Args:
+            name: The experiment's name, as a confirmation.
+
+        Raises:
+            ServiceError: If the experiment has another name; nothing is deleted then.
+        """
+        with checked("the argument name"):
+            body = changes.Delete.model_validate({"name": name})
+        self.connection.post(self._path(paths.EXPERIMENT_DELETE), changes.Deleted, body)
+
     def stream(self, after: int = 0) -> AsyncGenerator[Event, None]:
         """Follow the experiment's events: those after the seq ``after``, then each new event as it happens.
 
@@ -278,6 +391,19 @@ class Experiment(AskTell):
     def close(self) -> None:
         """Close the experiment: the service takes no more observations and suggests nothing more."""
         self._changed(self.connection.post(self._path(paths.EXPERIMENT_CLOSE), experiments.Experiment))
+
+    def _history(self) -> Iterator[HistoryPage]:
+        after: str | None = None
+        while True:
+            page = self.connection.get(self._path(paths.EXPERIMENT_HISTORY), HistoryPage, limit=PAGE, after=after)
+            yield page
+            after = page.next
+            if after is None:
+                return
+
+    def _correct(self, observation: Observation | int, reason: str, changes: Mapping[str, Any]) -> Observation:
+        found = observation_of(self.connection, self.exp_uuid, observation)
+        return correct(self.connection, self.exp_uuid, found, reason, changes)
 
     def _changed(self, seen: experiments.Experiment) -> Self:
         self._seen = seen

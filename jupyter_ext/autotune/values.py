@@ -27,18 +27,6 @@ def is_missing(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-def is_true(value: Any) -> bool | None:
-    """Read a cell of a table as a truth value.
-
-    Returns:
-        True for ``true`` and 1; False for ``false``, 0 and an empty cell; None for any other cell. Upper and lower case
-        are the same.
-    """
-    if is_missing(value) or value == "":
-        return False
-    return {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}.get(str(value).lower())
-
-
 def number_text(value: float) -> str:
     """Write a number for a person with six significant digits, more than a noisy response carries."""
     return f"{value:.6g}"

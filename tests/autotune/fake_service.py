@@ -40,6 +40,8 @@ class FakeService:
         holding: The access tokens that hold.
         spaces: What the revisions of a space are.
         learnt: What insights are.
+        teller: The uuid of the user who tells, None for a service that does not say so.
+        tellers: The addresses of users, by uuid.
         predicted: The responses that are predicted, each as x.
         waits: What the client slept, in seconds; the clock moves by it.
     """
@@ -62,6 +64,8 @@ class FakeService:
         self.runs: list[dict[str, Any]] = []
         self.spaces: list[dict[str, Any]] = []
         self.learnt = insights()
+        self.teller: str | None = None
+        self.tellers: dict[str, str] = {}
         self.predicted = ["Response"]
         self.page = 1000
         self.now = 0.0
@@ -158,7 +162,8 @@ class FakeService:
         if path == "/experiment/all":
             return self._page("experiments", list(self.experiments.values())[::-1], request)
         if parts[-1] == "history":
-            return self._page("observations", self.runs, request)
+            runs = [run for run in self.runs if run["exp_uuid"] in parts]
+            return self._page("observations", runs, request, tellers=self.tellers)
         found = self.experiments.get(next(part for part in parts[1:] if len(part) == 36))
         if found is None:
             return problem(404, "not_found", "there is no such experiment")
@@ -177,12 +182,22 @@ class FakeService:
             return httpx2.Response(200, json=asked[parts[-1]](json.loads(request.content)))
         if parts[-1] in known:
             return httpx2.Response(200, json=known[parts[-1]])
-        if parts[-1] == "space":
-            found.update(json.loads(request.content), space_revision=1)
-        if parts[-1] == "resume":
-            found.update(json.loads(request.content), stopped=None)
-        if parts[-1] == "close":
-            found["state"] = "closed"
+        return self._changed(parts[-1], found, json.loads(request.content or "{}"))
+
+    def _changed(self, change: str, found: dict[str, Any], body: dict[str, Any]) -> httpx2.Response:
+        if change == "undo":
+            return self._undo(body["n"])
+        if change == "delete" and body["name"] != found["name"]:
+            return problem(422, "invalid", "another name", errors=[{"field": "name", "message": "another name"}])
+        if change == "delete":
+            del self.experiments[found["exp_uuid"]]
+        changes = {
+            "space": {"space_revision": 1},
+            "resume": {"stopped": None},
+            "close": {"state": "closed"},
+            "reopen": {"state": "active", "stopped": None},
+        }
+        found.update(body, **changes.get(change, {}))
         return httpx2.Response(200, json=found)
 
     def _ask(self, found: dict[str, Any], request: httpx2.Request) -> httpx2.Response:
@@ -207,6 +222,7 @@ class FakeService:
         return {
             "data_rev": 1,
             "predictions": [{name: {"mean": x, "sd": 0.1} for name in self.predicted} for x in means],
+            "why_not": [f"x is {x}, at most 1" if x > 1 else None for x in means],
         }
 
     def add(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -247,12 +263,16 @@ class FakeService:
             return problem(409, "already_told", "it has its observation")
         ran["state"] = "told"
         names = list(found.get("responses", {"Response": None}))
-        told = [observation(names=names, **run) for run in body.get("observations", [body])]
+        told = [
+            observation(names=names, told_by=self.teller, **{"seq": len(self.runs) + i, **run})
+            | {"exp_uuid": found["exp_uuid"]}
+            for i, run in enumerate(body.get("observations", [body]), start=1)
+        ]
         self.runs += told
         good = [run for run in self.runs if run["response"] is not None]
         if good:
             top = max(good, key=lambda run: run["response"])
-            found["best"] = {key: top[key] for key in ("observation_uuid", "covars", "response")}
+            found["best"] = {key: top[key] for key in ("observation_uuid", "covars", "response", "responses")}
         found["n_observations"] = len(self.runs)
         if found["stop"] and len(self.runs) >= found["stop"]["budget"]:
             found["stopped"] = {"rule": "budget", "reason": "the budget is used up", "at": NOW}
@@ -262,10 +282,25 @@ class FakeService:
         reply = {"exp_uuid": found["exp_uuid"], **texts, **counts, "time_updated": NOW, "observations": told}
         return httpx2.Response(202, json=reply)
 
-    def _page(self, field: str, items: list[Any], request: httpx2.Request) -> httpx2.Response:
+    def _undo(self, n: int) -> httpx2.Response:
+        counted = [run for run in self.runs[::-1] if not run["is_excluded"]]
+        if len(counted) < n:
+            return problem(409, "nothing_to_undo", "there is nothing to undo")
+        freed = [self.suggestions[run["suggestion_uuid"]] for run in counted[:n] if run["suggestion_uuid"]]
+        for run in counted[:n]:
+            run.update(is_excluded=True, version=run["version"] + 1, suggestion_uuid=None)
+        for one in freed:
+            one["state"] = "superseded"
+        return httpx2.Response(200, json={"observations": counted[:n], "suggestions": freed})
+
+    def _page(self, field: str, items: list[Any], request: httpx2.Request, **more: Any) -> httpx2.Response:
+        if "number" in request.url.params:
+            number = int(request.url.params["number"])
+            return httpx2.Response(200, json={field: items[number - 1 : number], "next": None, **more})
         start = int(request.url.params.get("after", "0"))
         end = start + min(int(request.url.params["limit"]), self.page)
-        return httpx2.Response(200, json={field: items[start:end], "next": str(end) if end < len(items) else None})
+        page = {field: items[start:end], "next": str(end) if end < len(items) else None}
+        return httpx2.Response(200, json={**page, **more})
 
 
 def problem(status: int, code: str, detail: str, retry_after: int | None = None, **more: Any) -> httpx2.Response:
@@ -299,6 +334,7 @@ def observation(
     own = {
         "observation_uuid": told.get("observation_uuid", str(uuid4())), "seq": seq, "time_created": NOW,
         "status": told.get("status", "ok"), "version": 1, "is_excluded": told.get("is_excluded", False),
+        "told_by": told.get("told_by"),
     }  # fmt: skip
     measured = {"responses": responses, "sds": sds, "response": responses.get(names[0])}
     return {**own, **measured, "covars": covars, "suggestion_uuid": suggestion_uuid}

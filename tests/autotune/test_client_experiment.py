@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from fake_service import SPACE, problem
 
-from autotune.errors import InvalidInputError, ServiceError
+from autotune.errors import InvalidInputError, NotFoundError, ServiceError
+from autotune.experiment import Experiment
 from autotune.views.shown import Suggestion
 
 
@@ -22,7 +23,7 @@ def test_new_leaves_the_seed_to_the_service(client, service):
 
 
 def test_new_refuses_a_bad_covariate_before_it_is_sent(client, service):
-    with pytest.raises(InvalidInputError, match=r"covars\.x\.min: min must be less than max"):
+    with pytest.raises(InvalidInputError, match=r"covars\.x\.min: min must be at most max"):
         client.new("n", {"x": {"vtype": "cont", "guess": 1, "min": 2, "max": 1}})
     assert service.n_calls("POST /experiment/new") == 0
 
@@ -153,7 +154,29 @@ def test_history_gives_every_page_as_a_frame(experiment, service):
     service.page = 2
     experiment.tell_many([({"x": value / 10}, value) for value in range(5)])
     frame = experiment.history()
-    assert (list(frame.columns), list(frame["Response"])) == (["x", "Response", "time_created"], [0, 1, 2, 3, 4])
+    assert (list(frame.columns), list(frame["Response"])) == (["id", "x", "Response", "time_created"], [0, 1, 2, 3, 4])
+    assert list(frame["id"]) == [1, 2, 3, 4, 5]
+
+
+def test_history_shows_who_told_each_run_where_the_service_knows(experiment, service):
+    service.teller = "00000000-0000-0000-0000-0000000000aa"
+    service.tellers = {service.teller: "ada@example.org"}
+    experiment.tell({"x": 0.1}, 1)
+    service.teller = None
+    experiment.tell({"x": 0.2}, 2)
+    frame = experiment.history()
+    assert list(frame.columns) == ["id", "x", "Response", "told_by", "time_created"]
+    assert (frame["told_by"][0], frame["told_by"].isna().tolist()) == ("ada@example.org", [False, True])
+
+
+def test_tables_have_the_covariates_that_the_space_has_by_now(client, experiment):
+    same = client.experiment(experiment.exp_uuid)
+    same.edit_space({"y": SPACE["x"]}, backfill={"y": 0.5})
+    experiment.add_history([{"x": 0.1, "y": 0.2, "Response": 1.0}])
+    assert experiment.history()[["x", "y"]].to_numpy().tolist() == [[0.1, 0.2]]
+    stale = Experiment(experiment.connection, same.state().model_copy(update={"covars": {"x": same.covars["x"]}}))
+    assert list(stale.predict([{"x": 0.1, "y": 0.2}]).columns)[:2] == ["x", "y"]
+    assert "0.2" in repr(stale.pareto())
 
 
 def test_history_without_pandas_is_a_list(experiment, monkeypatch):
@@ -166,12 +189,40 @@ def test_history_of_nothing_is_empty(experiment):
     assert len(experiment.history()) == 0
 
 
-@pytest.mark.parametrize("name", ["time_created", "status", "excluded"])
+@pytest.mark.parametrize("name", ["time_created", "status", "excluded", "id", "told_by"])
 def test_history_keeps_a_covariate_that_is_named_like_a_column(client, name):
     experiment = client.new("n", {name: {"vtype": "cont", "guess": 0, "min": 0, "max": 1}})
     experiment.tell({name: 0.5}, 7)
     row = experiment.history().iloc[0]
     assert (row[f"covars.{name}"], row["Response"]) == (0.5, 7)
+
+
+def test_reopen_rename_and_delete(client, experiment, service):
+    experiment.close()
+    assert experiment.reopen().state().state == "active"
+    assert experiment.rename("cookies").name == "cookies"
+    with pytest.raises(ServiceError, match="another name"):
+        experiment.delete("brownies")
+    experiment.delete("cookies")
+    with pytest.raises(NotFoundError):
+        client.experiment(experiment.exp_uuid)
+
+
+@pytest.mark.parametrize("name", ["", "  ", 7, "a\x00b", "a\u202eb"])
+def test_rename_refuses_what_is_no_name_before_it_is_sent(experiment, service, name):
+    n_calls = len(service.calls)
+    with pytest.raises(InvalidInputError, match="name"):
+        experiment.rename(name)
+    assert len(service.calls) == n_calls
+
+
+def test_second_tell_of_a_suggestion_says_how_to_record_it_as_a_run_of_its_own(experiment):
+    suggestion = experiment.ask()
+    experiment.tell(suggestion, 1)
+    for again in (lambda: experiment.tell(suggestion, 2), lambda: experiment.fail(suggestion)):
+        with pytest.raises(ServiceError) as caught:
+            again()
+        assert "tell(suggestion.covars, response)" in caught.value._render_traceback_()[-1]
 
 
 def test_close_closes(experiment):

@@ -1,4 +1,4 @@
-"""Corrections of observations: edit, exclude and restore, each with a reason; every version is kept."""
+"""Corrections of observations: edit, exclude, restore and undo; every version is kept."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,10 +8,13 @@ from autotune.errors import InvalidInputError
 from autotune.inputs.checks import checked
 from autotune.inputs.told import Measured, configuration_of, response_fields
 from autotune.transport.connection import Connection
-from autotune.views.shown import Observation, configuration_text, outcome_texts
+from autotune.values import plain
+from autotune.views.shown import Observation, Suggestion, configuration_text, outcome_texts
 from autotune.views.tables import html_table
+from autotune_wire import changes
 from autotune_wire import observations as wire
-from autotune_wire.paths import EXPERIMENT_OBSERVATION, EXPERIMENT_VERSIONS
+from autotune_wire.base import MAX_WHOLE
+from autotune_wire.paths import EXPERIMENT_HISTORY, EXPERIMENT_OBSERVATION, EXPERIMENT_UNDO, EXPERIMENT_VERSIONS
 from autotune_wire.responses import Responses
 
 
@@ -24,6 +27,18 @@ class ObservationVersions(list[wire.ObservationVersion]):
 
     def __repr__(self) -> str:
         return "\n".join("  ".join(_row(version)) for version in self)
+
+
+class Undone(list[Observation]):
+    """The observations that were taken back, newest first.
+
+    Attributes:
+        suggestions: Their suggestions, each of which can be told again.
+    """
+
+    def __init__(self, undone: changes.Undone) -> None:
+        super().__init__(Observation(**dict(observation)) for observation in undone.observations)
+        self.suggestions = [Suggestion(**dict(suggestion)) for suggestion in undone.suggestions]
 
 
 def changes_of(
@@ -52,15 +67,44 @@ def changes_of(
     return changes
 
 
+def observation_of(connection: Connection, exp_uuid: UUID, given: Observation | int) -> Observation:
+    """Return an observation as it is given, or fetch the observation with a given id.
+
+    Raises:
+        InvalidInputError: If ``given`` is neither an observation nor an id, or the experiment has none with this id.
+    """
+    number = plain(given)
+    if isinstance(number, bool) or not isinstance(number, int):
+        return _required(given)
+    if 0 < number <= MAX_WHOLE:
+        page = connection.get(EXPERIMENT_HISTORY.format(exp_uuid=exp_uuid), wire.HistoryPage, number=number)
+        if page.observations:
+            return Observation(**dict(page.observations[0]))
+    raise InvalidInputError(f"this experiment has no observation with the id {number}; history() shows the ids")
+
+
+def undo(connection: Connection, exp_uuid: UUID, n: int) -> Undone:
+    """Take back the ``n`` newest observations that this user told and that still count."""
+    with checked("the number of observations to undo"):
+        body = changes.Undo.model_validate({"n": plain(n)})
+    undone = Undone(connection.post(EXPERIMENT_UNDO.format(exp_uuid=exp_uuid), changes.Undone, body))
+    for observation in undone:
+        connection.newer_versions[observation.observation_uuid, observation.version - 1] = observation.version
+    return undone
+
+
 def correct(
     connection: Connection, exp_uuid: UUID, observation: Observation, reason: str, changes: Mapping[str, Any]
 ) -> Observation:
     """Store a new version of an observation.
 
+    Where this client has replaced the version at hand, the version that it made is corrected: only what somebody else
+    has changed is a conflict.
+
     Args:
         connection: The connection to the service.
         exp_uuid: The experiment.
-        observation: The newest version so far.
+        observation: The observation, in the newest version or in one that this client has replaced.
         reason: Why the observation is corrected.
         changes: The fields that change, under the field names of the service.
 
@@ -69,10 +113,16 @@ def correct(
         VersionConflictError: If somebody else has corrected the observation in the meantime.
     """
     uuid = _required(observation).observation_uuid
+    version = observation.version
+    while (uuid, version) in connection.newer_versions:
+        version = connection.newer_versions[uuid, version]
     with checked("this correction"):
-        body = wire.Correction.model_validate({"version": observation.version, "reason": reason, **changes})
+        body = wire.Correction.model_validate({"version": version, "reason": reason, **changes})
     path = EXPERIMENT_OBSERVATION.format(exp_uuid=exp_uuid, observation_uuid=uuid)
-    return Observation(**dict(connection.post(path, wire.Observation, body)))
+    stored = Observation(**dict(connection.post(path, wire.Observation, body)))
+    if stored.version > version:
+        connection.newer_versions[uuid, version] = stored.version
+    return stored
 
 
 def versions(connection: Connection, exp_uuid: UUID, observation: Observation) -> ObservationVersions:
@@ -81,10 +131,10 @@ def versions(connection: Connection, exp_uuid: UUID, observation: Observation) -
     return ObservationVersions(connection.get(path, wire.ObservationVersions).versions)
 
 
-def _required(given: Any) -> wire.Observation:
-    if not isinstance(given, wire.Observation):
+def _required(given: Any) -> Observation:
+    if not isinstance(given, Observation):
         kind = type(given).__name__
-        raise InvalidInputError(f"give an observation, as tell() and observations() return it, not {kind}")
+        raise InvalidInputError(f"give an observation, as tell() and observations() return it, or its id, not {kind}")
     return given
 
 

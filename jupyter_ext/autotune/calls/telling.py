@@ -14,11 +14,18 @@ from autotune_wire.paths import EXPERIMENT_TELL
 
 _INVALID = "invalid"
 _TOO_LARGE = "batch_too_large"
+_ALREADY_TOLD = "already_told"
+_AGAIN = "As a run of its own: tell(suggestion.covars, response), or %autotune tell RESPONSE CONFIGURATION"
 
 
 def tell_one(connection: Connection, exp_uuid: UUID, told: Told) -> Observation:
     """Tell one run."""
-    return _send(connection, exp_uuid, Tell.model_validate(told.model_dump(exclude_unset=True)))[0]
+    try:
+        return _send(connection, exp_uuid, Tell.model_validate(told.model_dump(exclude_unset=True)))[0]
+    except ServiceError as error:
+        if error.code == _ALREADY_TOLD:
+            error.add_note(_AGAIN)
+        raise
 
 
 def tell_all(connection: Connection, exp_uuid: UUID, told: Sequence[Told]) -> list[Observation]:
@@ -38,7 +45,8 @@ def add_runs(connection: Connection, exp_uuid: UUID, runs: Runs, say: Callable[[
         connection: The connection to the service.
         exp_uuid: The experiment.
         runs: The runs, and the line or row that each was read from.
-        say: Called with a line of text after each part, if there are several parts; None reports nothing.
+        say: Called with a line of text after each part, if there are several parts, and at the end if runs lie outside
+            the space; None reports nothing.
 
     Raises:
         InvalidInputError: If the service refuses a run; the message names the line or row.
@@ -60,6 +68,10 @@ def add_runs(connection: Connection, exp_uuid: UUID, runs: Runs, say: Callable[[
         start += len(part.told)
         if say is not None and n_all > size:
             say(f"{len(stored)} of {n_all} runs told\n")
+    n_outside = sum(bool(observation.outside) for observation in stored)
+    if say is not None and n_outside:
+        names = ", ".join(dict.fromkeys(name for observation in stored for name in observation.outside))
+        say(f"{n_outside} of {n_all} runs lie outside the space ({names}); they are stored as measured\n")
     return stored
 
 
@@ -94,4 +106,5 @@ def _stored_note(n_stored: int, part: Runs, n_all: int, error: AutotuneError) ->
 
 def _send(connection: Connection, exp_uuid: UUID, body: Tell) -> list[Observation]:
     reply = connection.post(EXPERIMENT_TELL.format(exp_uuid=exp_uuid), TellReply, body)
-    return [Observation(**dict(observation)) for observation in reply.observations]
+    notes = reply.notes if len(reply.observations) == 1 else []
+    return [Observation(**dict(observation), notes=notes) for observation in reply.observations]

@@ -1,5 +1,6 @@
 """``%autotune``: reads a command line and passes the command on to the session."""
 
+import ast
 import builtins
 import re
 import sys
@@ -14,6 +15,7 @@ from IPython.core.magic_arguments import MagicArgumentParser
 from IPython.utils.process import arg_split
 
 from autotune.errors import InvalidInputError, notes_of
+from autotune.inputs.typed import typed_number
 from autotune.notebook.session import Session
 
 USAGE = """\
@@ -24,25 +26,43 @@ USAGE = """\
 %autotune list                            list your experiments, newest first
 %autotune use UUID_OR_NAME                choose one of your experiments
 %autotune panel                           show a live picture of the experiment
-%autotune ask [--fixed DICT]              show what to try next; DICT sets the values of some covariates
-%autotune tell RESPONSE [CONFIGURATION] [--sd SD]
+%autotune ask [N] [--fixed DICT]          show what to try next; DICT sets the values of some covariates;
+                                          N: take N suggestions, which nobody else gets for a day
+%autotune tell RESPONSE [CONFIGURATION] [--sd SD] [--of NUMBER]
                                           report the result of a run: a number, or a dict of several responses
-%autotune fail [CONFIGURATION]            report that a run failed and gave no result
-%autotune skip [REASON]                   give up the suggestion because it will not be run; REASON is text
+%autotune fail [CONFIGURATION] [--of NUMBER]
+                                          report that a run failed and gave no result
+%autotune skip [REASON] [--of NUMBER]     give up the suggestion because it will not be run; REASON is text
+%autotune undo [N]                        take back what you told last, or the last N observations that you told
+%autotune correct ID RESPONSE [CONFIGURATION] [--sd SD] [--reason REASON]
+                                          correct an observation; RESPONSE may be the word failed
+%autotune exclude ID [REASON]             leave an observation out of the model and of the best
+%autotune restore ID [REASON]             make an excluded observation count again
 %autotune run FUNCTION N [--fixed DICT]   N times: ask, call FUNCTION(configuration), tell its result
-%autotune load FILE_OR_VARIABLE           report earlier runs: a CSV file, a DataFrame or a list of dicts
-%autotune best                            show the best observation so far
-%autotune history                         show all observations as a table
-%autotune predict CONFIGURATIONS          show the predicted responses of one or more configurations
-%autotune insights                        show which covariates matter, how well the model predicts, and response curves
+%autotune load FILE_OR_VARIABLE [--ignore COLUMN ...] [--decimal SIGN] [--again]
+                                          report earlier runs: a CSV file, a DataFrame or a list of dicts;
+                                          --ignore: columns that are not the experiment's, else they are named;
+                                          --decimal: point or comma, if the numbers do not show which is meant;
+                                          --again: also tell runs that the experiment has already, as repeats
+%autotune best                            show the best observation so far; with several objectives the Pareto front,
+                                          with contexts also the best predicted run in each context
+%autotune history                         show all observations as a table, each with its ID
+%autotune predict CONFIGURATIONS          show the predicted responses of one or more configurations, and which of these
+                                          configurations are not allowed
+%autotune insights                        show what was found, what could be better, which covariates matter, how well
+                                          the model predicts, and response curves
 %autotune edit COVARIATES [--constraint TEXT] [--backfill DICT]
                                           change the covariates, for example {"minutes": {"max": 60}};
                                           --backfill: the values of new covariates in earlier runs
 %autotune resume [STOP]                   continue after a stop; STOP is a dict of new stop rules, or None for none
+%autotune reopen                          continue after the experiment was closed or has stopped
+%autotune rename NAME                     give the experiment another name
+%autotune delete NAME                     delete the experiment in use for good; NAME, or --yes, confirms it
 
 `login` reads AUTOTUNE_URL, and AUTOTUNE_TOKEN or AUTOTUNE_USERNAME and AUTOTUNE_PASSWORD, from the environment.
 `tell` and `fail` are about the suggestion of the last `ask`, unless CONFIGURATION, a dict with a value for each
-covariate, says what was run instead.
+covariate, says what was run instead. After `ask N` they are about the first of the N suggestions that waits, or the
+one that --of names. ID is a number in the column id of `history`.
 
 COVARIATES, CONFIGURATION, RESPONSE, DICT, STOP and N may be variables or Python expressions of this notebook. Put
 quotes around a dict that is written out after `new` or `edit`. Examples:
@@ -50,6 +70,7 @@ quotes around a dict that is written out after `new` or `edit`. Examples:
     --responses  {"yield": "maximize", "impurity": "<= 5"}
     --stop       {"budget": 30}
 """
+_NO_REASON = "no reason given"
 _RELATIONS = ("<", ">", "=", "\N{LESS-THAN OR EQUAL TO}", "\N{GREATER-THAN OR EQUAL TO}")
 
 
@@ -69,8 +90,12 @@ class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependenc
             "panel": self._without_arguments(lambda: self.session.panel().show()),
             "ask": self._ask,
             "tell": self._tell,
-            "fail": lambda rest: self.session.fail(self._evaluated(rest) if rest else None),
-            "skip": lambda rest: self.session.skip(rest.strip("\"'")),
+            "fail": self._fail,
+            "skip": self._skip,
+            "undo": lambda rest: self.session.undo(*([self._evaluated(rest)] if rest else [])),
+            "correct": self._correct,
+            "exclude": lambda rest: self.session.exclude(*_id_and_reason("exclude", rest)),
+            "restore": lambda rest: self.session.restore(*_id_and_reason("restore", rest)),
             "run": self._run,
             "load": self._load,
             "best": self._without_arguments(self.session.best),
@@ -79,13 +104,16 @@ class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependenc
             "insights": self._without_arguments(self.session.insights),
             "edit": self._edit,
             "resume": lambda rest: self.session.resume(*([self._evaluated(rest)] if rest else [])),
+            "reopen": self._without_arguments(self.session.reopen),
+            "rename": self._rename,
+            "delete": self._delete,
         }
 
     @no_var_expand  # type: ignore[untyped-decorator] # as above
     @line_magic  # type: ignore[untyped-decorator] # as above
     def autotune(self, line: str) -> Any:
         """Run one AutoTune command; ``%autotune help`` lists all of them."""
-        command, _, rest = line.strip().partition(" ")
+        command, _, rest = _without_comment(line).partition(" ")
         if command in {"", "help"}:
             sys.stdout.write(USAGE)
             return None
@@ -139,17 +167,57 @@ class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependenc
 
     def _ask(self, rest: str) -> Any:
         left, fixed = _split_option(rest, "--fixed")
-        if left:
-            raise UsageError(f"{left!r} is not expected here: %autotune ask [--fixed DICT]")
-        return self.session.ask(None if fixed is None else self._dict(fixed, "values"))
+        n = None if not left else self._evaluated(left)
+        return self.session.ask(None if fixed is None else self._dict(fixed, "values"), n)
 
     def _tell(self, rest: str) -> Any:
-        left, sd = _split_option(rest, "--sd")
+        left, of = _split_number(rest)
+        return self.session.tell(*self._measured(left, "tell RESPONSE [CONFIGURATION] [--sd SD] [--of NUMBER]"), of)
+
+    def _fail(self, rest: str) -> Any:
+        left, of = _split_number(rest)
+        return self.session.fail(self._evaluated(left) if left else None, of)
+
+    def _skip(self, rest: str) -> Any:
+        left, of = _split_number(rest)
+        return self.session.skip(left.strip("\"'"), of)
+
+    def _correct(self, rest: str) -> Any:
+        usage = "correct ID RESPONSE [CONFIGURATION] [--sd SD] [--reason REASON]"
+        observation_id, left = _split_id(rest, usage)
+        left, reason = _split_option(left, "--reason")
+        told = (reason or _NO_REASON).strip("\"'")
+        if left == "failed":
+            return self.session.correct(observation_id, told, failed=True)
+        response, configuration, sd = self._measured(left, usage)
+        return self.session.correct(observation_id, told, response=response, covars=configuration, sd=sd)
+
+    def _measured(self, text: str, usage: str) -> tuple[Any, Any, Any]:
+        """Read a response, the configuration after it and the standard deviation; None for what is not given."""
+        left, sd = _split_option(text, "--sd")
         if not left:
-            raise UsageError("the response is missing: %autotune tell RESPONSE [CONFIGURATION] [--sd SD]")
-        response, *others = [self._evaluated(expression) for expression in _split_expressions(left)]
-        deviation = None if sd is None else self._evaluated(sd)
-        return self.session.tell(response, others[0] if others else None, deviation)
+            raise UsageError(f"the response is missing: %autotune {usage}")
+        word, _, rest = left.partition(" ")
+        if typed_number(word) is None:
+            response, *others = _split_expressions(left)
+        else:
+            response, others = word, [rest.strip()] if rest.strip() else []
+        configuration = self._evaluated(others[0]) if others else None
+        return self._number(response), configuration, None if sd is None else self._number(sd)
+
+    def _rename(self, rest: str) -> Any:
+        if not rest:
+            raise UsageError("the new name is missing: %autotune rename NAME")
+        return self.session.rename(rest.strip("\"'"))
+
+    def _delete(self, rest: str) -> None:
+        if not rest:
+            name = self.session.experiment.state().name
+            raise UsageError(
+                f"this deletes {name!r} and all its observations for good: confirm it by the name, "
+                f'%autotune delete "{name}", or by %autotune delete --yes'
+            )
+        self.session.delete(None if rest == "--yes" else rest.strip("\"'"))
 
     def _run(self, rest: str) -> Any:
         left, fixed = _split_option(rest, "--fixed")
@@ -164,15 +232,24 @@ class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependenc
         return self.session.run(function, times, None if fixed is None else self._dict(fixed, "values"))
 
     def _load(self, rest: str) -> Any:
-        if not rest:
-            raise UsageError("the runs are missing: %autotune load FILE_OR_VARIABLE")
-        name = rest.strip("\"'")
-        if not (rest.isidentifier() and self._is_known(rest)) and Path(name).is_file():
-            return self.session.load(Path(name))
-        first = re.match(r"\w+", rest)
-        if rest[0] not in "[(" and (first is None or not self._is_known(first[0])):
+        place = re.search(r"(?:^|\s)--(?:ignore|decimal|again)\b", rest)
+        runs = rest if place is None else rest[: place.start()].strip()
+        if not runs:
+            raise UsageError(
+                "the runs are missing: %autotune load FILE_OR_VARIABLE [--ignore COLUMN ...] [--decimal SIGN] [--again]"
+            )
+        parser = MagicArgumentParser("%autotune load")
+        parser.add_argument("--ignore", nargs="+", action="extend", default=[])
+        parser.add_argument("--decimal", choices=[".", ","])
+        parser.add_argument("--again", action="store_true")
+        options = vars(parser.parse_args([] if place is None else arg_split(rest[place.start() :], posix=True)))
+        name = runs.strip("\"'")
+        if not (runs.isidentifier() and self._is_known(runs)) and Path(name).is_file():
+            return self.session.load(Path(name), **options)
+        first = re.match(r"\w+", runs)
+        if runs[0] not in "[(" and (first is None or not self._is_known(first[0])):
             raise UsageError(f"there is no file {name!r}, and no variable of that name in this notebook")
-        return self.session.load(self._evaluated(rest))
+        return self.session.load(self._evaluated(runs), **options)
 
     def _predict(self, rest: str) -> Any:
         if not rest:
@@ -182,8 +259,7 @@ class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependenc
     def _constraints(self, texts: list[str]) -> list[Any]:
         constraints: list[Any] = []
         for text in texts:
-            is_text = any(relation in text for relation in _RELATIONS) and not text.lstrip().startswith(("{", "["))
-            found = text if is_text else self._evaluated(text)
+            found = text if _is_constraint(text) else self._evaluated(text)
             constraints += found if isinstance(found, list) else [found]
         return constraints
 
@@ -192,6 +268,10 @@ class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependenc
         if not isinstance(found, dict):
             raise UsageError(f"{expression} is not a dict of {contents}")
         return found
+
+    def _number(self, expression: str) -> Any:
+        number = typed_number(expression)
+        return self._evaluated(expression) if number is None else number
 
     def _evaluated(self, expression: str) -> Any:
         if not _is_expression(expression):
@@ -210,6 +290,39 @@ class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependenc
             return command()
 
         return run_command
+
+
+def _without_comment(line: str) -> str:
+    """Return a line without the comment at its end: from a ``#`` between blanks that is not in quotes."""
+    for found in re.finditer(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?<!\S)#(?!\S)""", line):
+        if found[0] == "#":
+            return line[: found.start()].strip()
+    return line.strip()
+
+
+def _split_number(text: str) -> tuple[str, int | None]:
+    """Split a text into the part without ``--of`` and the number that follows it; None where the text lacks it."""
+    found = re.search(r"(?:^|\s)--of(?:\s+(\S+)|$)", text)
+    if found is None:
+        return text, None
+    if not (found[1] or "").isdecimal():
+        raise UsageError("--of needs the number of a suggestion that `%autotune ask N` showed")
+    return f"{text[: found.start()]}{text[found.end() :]}".strip(), int(found[1])
+
+
+def _split_id(text: str, usage: str) -> tuple[int, str]:
+    """Split a text into the id of an observation and what follows it."""
+    word, _, rest = text.partition(" ")
+    if not word:
+        raise UsageError(f"the id is missing: %autotune {usage}; `%autotune history` shows the ids")
+    if not word.isdecimal():
+        raise UsageError(f"{word!r} is not the id of an observation; `%autotune history` shows the ids")
+    return int(word), rest.strip()
+
+
+def _id_and_reason(command: str, text: str) -> tuple[int, str]:
+    observation_id, reason = _split_id(text, f"{command} ID [REASON]")
+    return observation_id, reason.strip("\"'") or _NO_REASON
 
 
 def _last_word(text: str) -> tuple[str, str]:
@@ -236,6 +349,14 @@ def _split_expressions(text: str) -> list[str]:
         if text[place] == " " and all(map(_is_expression, parts)):
             return parts
     return list(_last_word(text)) if " " in text else [text]
+
+
+def _is_constraint(text: str) -> bool:
+    """Return whether a text is a constraint that is written out, and not an expression that makes a dict or a list."""
+    if not any(relation in text for relation in _RELATIONS):
+        return False
+    # A name such as "A, B" makes a tuple of what is written.
+    return not _is_expression(text) or isinstance(ast.parse(text.strip(), mode="eval").body, ast.Compare | ast.Tuple)
 
 
 def _is_expression(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""The state of a notebook: its client, the experiment in use and the suggestion last asked for."""
+"""The state of a notebook: its client, the experiment in use and the suggestions that wait for their results."""
 
 from collections.abc import Callable, Mapping
 from getpass import getpass
@@ -7,16 +7,20 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
+from autotune.calls.correcting import Undone
 from autotune.calls.predicting import Configurations
 from autotune.client import Client, Experiments, open_client
-from autotune.errors import InvalidInputError
+from autotune.errors import InvalidInputError, UnavailableError
 from autotune.experiment import Experiment
 from autotune.inputs.told import Measured, Run
+from autotune.notebook.far_off import far_off_values
+from autotune.notebook.pending import Pending, Suggestions
 from autotune.panel.live import Panel
 from autotune.running.in_turn import Function, Returned
 from autotune.transport.credentials import NO_CREDENTIALS, Credentials, find_credentials, find_url
+from autotune.views.bests import Best
 from autotune.views.insights import Insights
-from autotune.views.shown import Best, Observation, Suggestion, counted
+from autotune.views.shown import Observation, Suggestion, configuration_text, counted
 
 MAX_SAME_NAME = 5
 
@@ -41,7 +45,7 @@ class Session:
         self._ask_secret = ask_secret
         self._client: Client | None = None
         self._experiment: Experiment | None = None
-        self._suggestion: Suggestion | None = None
+        self._pending = Pending()
         self._panels: dict[UUID, Panel] = {}
 
     @property
@@ -92,34 +96,84 @@ class Session:
             return self._use(self._named(uuid_or_name))
         return self._use(self.client.experiment(uuid))
 
-    def ask(self, fixed: Mapping[str, Any] | None = None) -> Suggestion:
-        """Fetch the current suggestion, which the next ``tell`` is about; ``fixed`` holds values that it must have."""
-        self._suggestion = self.experiment.ask(fixed=fixed)
-        return self._suggestion
+    def ask(self, fixed: Mapping[str, Any] | None = None, n: int | None = None) -> Suggestion | Suggestions:
+        """Fetch the current suggestion, which the next ``tell`` is about; with ``n``, take ``n`` suggestions.
+
+        Args:
+            fixed: Values that the suggestions must have.
+            n: How many suggestions to take. Each gets a number, and nobody else gets these suggestions for a day.
+        """
+        if n is not None:
+            return self._pending.take(self.experiment.ask(n, fixed=fixed))
+        suggestion = self.experiment.ask(fixed=fixed)
+        self._pending.show(suggestion)
+        return suggestion
 
     def tell(
-        self, response: Measured, configuration: Mapping[str, Any] | None = None, sd: Measured | None = None
+        self,
+        response: Measured,
+        configuration: Mapping[str, Any] | None = None,
+        sd: Measured | None = None,
+        of: int | None = None,
     ) -> Observation:
-        """Tell the responses of the suggestion last asked for, or of another configuration."""
-        return self._after_tell(self.experiment.tell(self._run_to_tell(configuration), response, sd=sd))
+        """Tell the responses of the suggestion last asked for or taken, or of another configuration.
 
-    def fail(self, configuration: Mapping[str, Any] | None = None) -> Observation:
-        """Tell that the run of the suggestion last asked for, or of another configuration, failed."""
-        return self._after_tell(self.experiment.fail(self._run_to_tell(configuration)))
+        Args:
+            response: What was measured, as for ``Experiment.tell``.
+            configuration: The configuration that was run, if it was not the suggestion.
+            sd: The standard deviation of ``response``.
+            of: The number of a suggestion that was taken.
+        """
+        run = self._run_to_tell(configuration, of)
+        observation = self._after_tell(self.experiment.tell(run, response, sd=sd))
+        predictions = run.predictions if isinstance(run, Suggestion) else {}
+        for text in far_off_values(self.experiment, observation, predictions):
+            self._say(f"{text}. If it is a slip: %autotune undo\n")
+        return observation
 
-    def skip(self, reason: str = "") -> Suggestion:
-        """Give up the suggestion last asked for, with a reason; the next ``ask`` fetches another suggestion."""
-        if self._suggestion is None:
+    def fail(self, configuration: Mapping[str, Any] | None = None, of: int | None = None) -> Observation:
+        """Tell that the run of the suggestion last asked for or taken, or of another configuration, failed."""
+        return self._after_tell(self.experiment.fail(self._run_to_tell(configuration, of)))
+
+    def skip(self, reason: str = "", of: int | None = None) -> Suggestion:
+        """Give up the suggestion last asked for or taken, with a reason; the next ``ask`` fetches another one."""
+        suggestion = self._pending.find(of)
+        if suggestion is None:
             raise InvalidInputError("there is no suggestion to skip: run `%autotune ask` first")
-        abandoned = self.experiment.abandon(self._suggestion, reason)
-        self._suggestion = None
+        abandoned = self.experiment.abandon(suggestion, reason)
+        self._end("skipped", suggestion.suggestion_uuid)
         self._refresh()
         return abandoned
 
-    def load(self, data: Any) -> None:
-        """Tell earlier runs, from a file, a DataFrame or a list of dicts."""
-        n_told = len(self.experiment.add_history(data, say=self._say))
-        self._suggestion = None
+    def undo(self, n: int = 1) -> Undone:
+        """Take back the newest observations that were told; the next ``tell`` is about their suggestions again."""
+        undone = self.experiment.undo(n)
+        if len(undone.suggestions) == 1:
+            (suggestion,) = undone.suggestions
+            self._pending.show(suggestion)
+            covars = configuration_text(suggestion.covars)
+            self._say(f"the next `%autotune tell` is about this suggestion again: {covars}\n")
+        elif undone.suggestions:
+            self._say(f"these suggestions wait for their results again:\n{self._pending.take(undone.suggestions)}\n")
+        self._refresh()
+        return undone
+
+    def correct(self, observation_id: int, reason: str, **changes: Any) -> Observation:
+        """Correct the observation with this id; the changes are those of ``Experiment.correct``."""
+        return self._refreshed(self.experiment.correct(observation_id, reason=reason, **changes))
+
+    def exclude(self, observation_id: int, reason: str) -> Observation:
+        """Exclude the observation with this id from the model and from the search for the best."""
+        return self._refreshed(self.experiment.exclude(observation_id, reason))
+
+    def restore(self, observation_id: int, reason: str) -> Observation:
+        """Make the observation with this id count again."""
+        return self._refreshed(self.experiment.restore(observation_id, reason))
+
+    def load(self, data: Any, **options: Any) -> None:
+        """Tell earlier runs, from a file, a DataFrame or a list of dicts; the options are those of ``add_history``."""
+        n_told = len(self.experiment.add_history(data, say=self._say, **options))
+        self._pending.forget_current()
         self._say(f"{counted(n_told, 'run')} told\n")
         self._refresh()
 
@@ -138,8 +192,8 @@ class Session:
                 self._say(f"{told}/{n}  {observation}\n")
             self._refresh()
 
+        self._pending.forget_current()  # the first run may be about the suggestion last asked for
         best = self.experiment.run(watched, n, on_tell, fixed=fixed)
-        self._suggestion = None
         if told < n and (stopped := self.experiment.stopped) is not None:
             self._say(f"stopped after {told} of {n} runs: {stopped.reason}\n")
         self._save()
@@ -155,16 +209,56 @@ class Session:
 
     def edit(self, covars: Mapping[str, Any], **options: Any) -> Experiment:
         """Change the space of the experiment in use; the options are those of ``Experiment.edit_space``."""
-        self._suggestion = None
+        self._pending.forget()
         return self.experiment.edit_space(covars, **options)
 
     def resume(self, *stop: Any) -> Experiment:
         """Continue after a stop rule was met, with the stop rules given, or with the same ones where none are given."""
         return self.experiment.resume(*stop)
 
+    def reopen(self) -> Experiment:
+        """Reopen the experiment in use after it was closed or has stopped."""
+        return self.experiment.reopen()
+
+    def rename(self, name: str) -> Experiment:
+        """Give the experiment in use another name."""
+        return self.experiment.rename(name)
+
+    def delete(self, name: str | None) -> None:
+        """Delete the experiment in use for good.
+
+        Args:
+            name: The experiment's name, as a confirmation; None if the user confirmed in another way.
+
+        Raises:
+            InvalidInputError: If the experiment in use has another name.
+        """
+        stored = self.experiment.state()
+        if name not in {None, stored.name}:
+            raise InvalidInputError(
+                f"the experiment in use is named {stored.name!r}, not {name!r}: nothing was deleted; "
+                "choose the experiment to delete with `%autotune use` first"
+            )
+        self.experiment.delete(stored.name)
+        panel = self._panels.pop(stored.exp_uuid, None)
+        if panel is not None:
+            panel.close()
+        self._experiment = None
+        self._pending.forget()
+        self._say(f"deleted {stored.name} with {counted(stored.n_observations, 'observation')}\n")
+
     def best(self) -> Best | None:
-        """Fetch the best observation so far."""
-        return self.experiment.best
+        """Fetch the best observation so far, and with contexts also the best predicted run in each context."""
+        experiment = self.experiment
+        best = experiment.best
+        if best is None:
+            self._say("there is no best run yet: no run has measured the objective and met every threshold\n")
+        elif any(covariate.role == "context" for covariate in experiment.covars.values()):
+            try:
+                best.by_context = experiment.insights().best_by_context
+            except UnavailableError as error:
+                self._say(f"the best predicted run in each context is not known: {error}\n")
+        return best
 
     def history(self) -> Any:
         """Fetch all observations as a table, oldest first."""
@@ -188,7 +282,8 @@ class Session:
         if self._client is not None:
             self._client.close()
         self._panels = {}
-        self._client = self._experiment = self._suggestion = None
+        self._client = self._experiment = None
+        self._pending.forget()
 
     def _typed_credentials(self, address: str) -> Credentials:
         try:
@@ -200,7 +295,7 @@ class Session:
 
     def _use(self, experiment: Experiment) -> Experiment:
         self._experiment = experiment
-        self._suggestion = None
+        self._pending.forget()
         return experiment
 
     def _named(self, name: str) -> Experiment:
@@ -218,8 +313,10 @@ class Session:
             raise InvalidInputError("\n".join([message, *lines, *more]))
         return found[0]
 
-    def _run_to_tell(self, configuration: Mapping[str, Any] | None) -> Run:
-        run = self._suggestion if configuration is None else configuration
+    def _run_to_tell(self, configuration: Mapping[str, Any] | None, of: int | None) -> Run:
+        if configuration is not None and of is not None:
+            raise InvalidInputError("give the number of a suggestion or a configuration, not both")
+        run = self._pending.find(of) if configuration is None else configuration
         if run is None:
             raise InvalidInputError(
                 "there is no suggestion that this run belongs to: run `%autotune ask` first, "
@@ -228,7 +325,18 @@ class Session:
         return run
 
     def _after_tell(self, observation: Observation) -> Observation:
-        self._suggestion = None
+        self._end("told for", observation.suggestion_uuid)
+        for note in observation.notes:
+            self._say(f"{note}\n")
+        self._refresh()
+        return observation
+
+    def _end(self, did: str, suggestion_uuid: UUID | None) -> None:
+        taken = self._pending.end(suggestion_uuid)
+        if taken is not None:
+            self._say(f"{did} {taken}\n")
+
+    def _refreshed(self, observation: Observation) -> Observation:
         self._refresh()
         return observation
 

@@ -5,14 +5,14 @@ not measure the primary objective is a short tick on the x axis. The place of an
 """
 
 from collections.abc import Sequence
+from functools import partial
 from html import escape
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from autotune.panel.state import Change, Dot, PanelState
-from autotune.views.chart import clamped, label, ticks, widened
-from autotune_wire.experiments import Direction
-from autotune_wire.responses import RESPONSE, primary_of
+from autotune.views.pictures.chart import clamped, label, ticks, widened
+from autotune_wire.responses import RESPONSE, AnyObjective, Target, merit, primary_of
 
 WIDTH, HEIGHT = 560, 260
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 38
@@ -43,13 +43,19 @@ class PlotArea(NamedTuple):
         return HEIGHT - BOTTOM - min(max(share, 0.0), 1.0) * (HEIGHT - TOP - BOTTOM)
 
 
-def draw_curve(state: PanelState) -> str:
-    """Draw the observations, the best so far and the prediction for the next run; without observations, empty axes."""
+def draw_curve(state: PanelState, description: str = "Responses and the best so far") -> str:
+    """Draw the observations, the best so far and the prediction for the next run; without observations, empty axes.
+
+    Args:
+        state: The state of the panel.
+        description: The text alternative of the picture.
+    """
     area = _plot_area(state)
     parts = [
         _grid(area),
         _name(state),
         *(_change(change, area) for change in state.changes),
+        _target(state, area),
         _line(state, area),
         _dots(state.dots, area),
         _top(state, area),
@@ -57,13 +63,13 @@ def draw_curve(state: PanelState) -> str:
     ]
     return (
         f'<svg class="at-curve" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="Responses and the best so far">{"".join(parts)}</svg>'
+        f'aria-label="{escape(description)}">{"".join(parts)}</svg>'
     )
 
 
-def best_so_far(responses: Sequence[float], direction: Direction) -> list[float]:
+def best_so_far(responses: Sequence[float], objective: AnyObjective) -> list[float]:
     """Return the best response up to each observation."""
-    return list(accumulate(responses, max if direction == "maximize" else min))
+    return list(accumulate(responses, lambda best, value: max(best, value, key=partial(merit, objective))))
 
 
 def _plot_area(state: PanelState) -> PlotArea:
@@ -157,16 +163,23 @@ def _top(state: PanelState, area: PlotArea) -> str:
     good = _good(state.dots)
     if not good:
         return ""
-    sign = 1 if state.direction == "maximize" else -1
-    number, best = max(good, key=lambda numbered: sign * numbered[1])
+    number, best = max(good, key=lambda numbered: merit(state.primary, numbered[1]))
     return f'<circle class="at-top" cx="{area.x(number):.1f}" cy="{area.y(best):.1f}" r="4.6"/>'
+
+
+def _target(state: PanelState, area: PlotArea) -> str:
+    objective = state.primary
+    if not isinstance(objective, Target) or not area.low <= objective.target <= area.high:
+        return ""
+    title = f"<title>target {objective.target:.6g}</title>"
+    return f'<path class="at-mark" d="M{LEFT} {area.y(objective.target):.1f}H{WIDTH - RIGHT}">{title}</path>'
 
 
 def _line(state: PanelState, area: PlotArea) -> str:
     good = _good(state.dots)
     if not good:
         return ""
-    bests = best_so_far([response for _, response in good], state.direction)
+    bests = best_so_far([response for _, response in good], state.primary)
     path = [f"M{area.x(good[0][0]):.1f} {area.y(bests[0]):.1f}"]
     for (number, _), (before, best) in zip(good[1:], pairwise(bests), strict=True):
         if best != before:

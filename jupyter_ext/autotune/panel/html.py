@@ -6,20 +6,22 @@ The HTML has no scripts, fetches nothing and is readable on light and dark backg
 from html import escape
 
 from autotune.panel.curve import draw_curve
+from autotune.panel.front import VOLUME, by_volume, front_html, newest_on_front, volume_of
 from autotune.panel.state import PanelState
 from autotune.values import number_text, value_text
-from autotune.views.shown import counted, goals_text, origin_text, predicted_text, prediction_text
-from autotune.views.style import STYLE
+from autotune.views.goals import expected_text, goals_text, label_of, measured_text
+from autotune.views.pictures.style import framed, grid
+from autotune.views.shown import counted, origin_text, prediction_text
 from autotune_wire.responses import primary_of
 
 _NOTHING = "\N{EN DASH}"
 
-_LEGEND = (
-    '<span><svg><path class="at-best" d="M1 5H17"/></svg>best so far</span>'
+_LINE = '<span><svg><path class="at-best" d="M1 5H17"/></svg>{}</span>'
+_DOTS = (
     '<span><svg><circle class="at-dot at-model" cx="9" cy="5" r="3.4"/></svg>by the model</span>'
     '<span><svg><circle class="at-dot at-first" cx="9" cy="5" r="3.4"/></svg>initial or own</span>'
-    '<span><svg class="at-next"><path class="at-diamond" d="M9 0l5 5l-5 5l-5 -5z"/></svg>predicted next</span>'
 )
+_NEXT = '<span><svg class="at-next"><path class="at-diamond" d="M9 0l5 5l-5 5l-5 -5z"/></svg>predicted next</span>'
 _FAILED = '<span><svg><path class="at-cross" d="M5.5 1.5l7 7m0 -7l-7 7"/></svg>failed</span>'
 _BROKEN = '<span><svg><circle class="at-dot at-broken" cx="9" cy="5" r="3.4"/></svg>breaks a threshold</span>'
 
@@ -30,10 +32,11 @@ def panel_html(state: PanelState) -> str:
     if state.stopped and not state.is_closed:
         stopped = f'<div class="at-trouble">Stopped: {escape(state.stopped)}. To continue, resume the experiment.</div>'
     trouble = f'<div class="at-trouble">{escape(state.trouble)}</div>' if state.trouble else ""
-    return (
-        f'{STYLE}<div class="at-panel">{_head(state)}<div class="at-body">'
-        f'<div class="at-facts">{_tiles(state)}{_values(state)}{_why(state)}</div>'
-        f'<div class="at-picture">{draw_curve(state)}{_legend(state)}</div></div>{stopped}{trouble}</div>'
+    curve = draw_curve(by_volume(state), "Hypervolume by observation") if state.has_front else draw_curve(state)
+    front = front_html(state) if state.has_front else ""
+    return framed(
+        f'{_head(state)}<div class="at-body"><div class="at-facts">{_tiles(state)}{_values(state)}{_why(state)}</div>'
+        f'<div class="at-picture">{curve}{_legend(state)}</div></div>{front}{stopped}{trouble}'
     )
 
 
@@ -41,12 +44,19 @@ def _legend(state: PanelState) -> str:
     drawn = [dot for dot in state.dots if not dot.is_excluded]
     failed = _FAILED if any(dot.is_failed for dot in drawn) else ""
     broken = _BROKEN if any(dot.is_broken and not dot.is_failed for dot in drawn) else ""
-    return f'<div class="at-legend">{_LEGEND}{broken}{failed}</div>'
+    line = _LINE.format("hypervolume so far" if state.has_front else "best so far")
+    shown = "" if state.has_front else _NEXT
+    return f'<div class="at-legend">{line}{_DOTS}{shown}{broken}{failed}</div>'
 
 
 def panel_text(state: PanelState) -> str:
     """Write the panel's numbers as plain text."""
-    best = "no best yet" if state.best is None else f"best {number_text(state.best.response)} at {state.best.covars}"
+    best = "no best yet"
+    if state.has_front:
+        n_front = len(state.progress.front)
+        best = f"{n_front} on the Pareto front, hypervolume {number_text(volume_of(state) or 0.0)}"
+    elif state.best is not None:
+        best = f"best {number_text(state.best.response)} at {state.best.covars}"
     suggestion = state.suggestion
     next_run = "no suggestion" if suggestion is None else f"next {suggestion.covars} ({suggestion.source})"
     return f"{state.name}: {counted(len(state.dots), 'observation')}, {best}, {next_run}"
@@ -67,29 +77,35 @@ def _tiles(state: PanelState) -> str:
     n_excluded = sum(dot.is_excluded for dot in state.dots)
     besides = (f", {n_failed} failed" if n_failed else "") + (f", {n_excluded} excluded" if n_excluded else "")
     noun = "observation" if len(state.dots) == 1 else "observations"
-    name = "response" if len(state.responses) < 2 else primary_of(state.responses)[0]
-    return (
-        f'<div class="at-tiles"><div class="at-tile"><b>{len(state.dots)}</b>'
-        f'<span class="at-soft">{noun}{besides}</span></div>'
-        f'<div class="at-tile"><b style="color:var(--at-orange)">{_best(state)}</b>'
-        f'<span class="at-soft">best {escape(name)}</span></div></div>'
-    )
+    tiles = _tile(str(len(state.dots)), f"{noun}{besides}")
+    if state.has_front:
+        volume = volume_of(state)
+        tiles += _tile(str(len(state.progress.front)), "on the Pareto front", "color:var(--at-orange)")
+        tiles += _tile(_NOTHING if volume is None else f"{volume:.4g}", VOLUME)
+    else:
+        name = "response" if len(state.responses) < 2 else primary_of(state.responses)[0]
+        tiles += _tile(_best(state), f"best {name}", "color:var(--at-orange)")
+    return f'<div class="at-tiles">{tiles}</div>'
+
+
+def _tile(number: str, label: str, style: str = "") -> str:
+    styled = f' style="{style}"' if style else ""
+    return f'<div class="at-tile"><b{styled}>{escape(number)}</b><span class="at-soft">{escape(label)}</span></div>'
 
 
 def _values(state: PanelState) -> str:
+    newest = newest_on_front(state) if state.has_front else None
     best = {} if state.best is None else state.best.covars
+    if state.has_front:
+        best = {} if newest is None else dict(newest.covars)
     suggestion = state.suggestion
     next_run = {} if suggestion is None else suggestion.covars
     rows = [
         (name, *(value_text(column[name]) if name in column else _NOTHING for column in (best, next_run)))
         for name in {**next_run, **best}
     ]
-    body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows)
-    totals = "".join(f'<tr class="at-sum">{_cells(row)}</tr>' for row in _totals(state))
-    return (
-        '<div class="at-scroll"><table class="at-values"><thead><tr><th></th><th>best so far</th><th>next</th></tr>'
-        f"</thead><tbody>{body}{totals}</tbody></table></div>"
-    )
+    best_title = "newest on the front" if state.has_front else "best so far"
+    return grid(("", best_title, "next"), rows, _totals(state))
 
 
 def _totals(state: PanelState) -> list[tuple[str, str, str]]:
@@ -98,22 +114,20 @@ def _totals(state: PanelState) -> list[tuple[str, str, str]]:
         predicted = _NOTHING if suggestion is None or suggestion.mean is None else prediction_text(suggestion)
         return [("response", _best(state), predicted)]
     predictions = {} if suggestion is None else suggestion.predictions
+    newest = newest_on_front(state)
+    measured = state.best_measured if not state.has_front else {} if newest is None else newest.measured
     return [
         (
-            name,
-            number_text(state.best_measured[name]) if name in state.best_measured else _NOTHING,
-            predicted_text(predictions[name]) if name in predictions else _NOTHING,
+            label_of(name, goal),
+            measured_text(measured[name], goal, with_bound=False) if name in measured else _NOTHING,
+            expected_text(predictions[name], goal, with_bound=False) if name in predictions else _NOTHING,
         )
-        for name in state.responses
+        for name, goal in state.responses.items()
     ]
 
 
 def _best(state: PanelState) -> str:
     return _NOTHING if state.best is None else number_text(state.best.response)
-
-
-def _cells(row: tuple[str, ...]) -> str:
-    return "".join(f"<td>{escape(cell)}</td>" for cell in row)
 
 
 def _why(state: PanelState) -> str:

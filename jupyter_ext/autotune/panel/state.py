@@ -5,9 +5,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from uuid import UUID
 
-from autotune_wire.experiments import Best, Direction
+from autotune.panel.progress import Progress, progress_of, with_point
+from autotune.views.dominance import gains_of
+from autotune.views.goals import meets_thresholds
+from autotune_wire.base import Value
+from autotune_wire.experiments import Best, Goal
 from autotune_wire.frames import Event
-from autotune_wire.responses import Responses, thresholds_of
+from autotune_wire.responses import AnyObjective, Objective, Responses, objectives_of, primary_of
 from autotune_wire.suggestions import Source, Suggestion
 
 Link = Literal["connecting", "live", "reconnecting", "stopped"]
@@ -25,6 +29,7 @@ class Dot:
         is_excluded: Whether the observation is excluded; an excluded one keeps its number and is not drawn.
         measured: All measured responses, by name.
         uuid: The uuid of the observation.
+        covars: What was run.
     """
 
     response: float | None
@@ -34,6 +39,12 @@ class Dot:
     is_excluded: bool = False
     measured: Mapping[str, float] = field(default_factory=dict)
     uuid: str = ""
+    covars: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def counted(self) -> Mapping[str, float] | None:
+        """All measured responses; None if the run cannot be among the best."""
+        return None if self.is_failed or self.is_broken or self.is_excluded else self.measured
 
 
 @dataclass(frozen=True)
@@ -55,11 +66,12 @@ class PanelState:
 
     Attributes:
         name: The name of the experiment.
-        direction: Whether the primary objective is maximized or minimized.
+        direction: The goal of the primary objective.
         responses: The responses with their goals, by name; empty stands for a single response.
         is_closed: Whether the experiment is closed.
         dots: The observations, oldest first.
         best: The best observation so far; None where no observation counts.
+        progress: The Pareto front as it grew; with one objective there is none.
         changes: The changes of the space, oldest first.
         stopped: The reason of the stop rule that was met, empty where none was met.
         waiting: Open suggestions, which nobody has leased, oldest first.
@@ -70,11 +82,12 @@ class PanelState:
     """
 
     name: str
-    direction: Direction
+    direction: Goal
     responses: Responses = field(default_factory=dict)
     is_closed: bool = False
     dots: tuple[Dot, ...] = ()
     best: Best | None = None
+    progress: Progress = field(default_factory=Progress)
     changes: tuple[Change, ...] = ()
     stopped: str = ""
     waiting: Mapping[UUID, Suggestion] = field(default_factory=dict)
@@ -84,6 +97,21 @@ class PanelState:
     last_seq: int = 0
 
     @property
+    def objectives(self) -> Mapping[str, AnyObjective]:
+        """The responses that are maximized, minimized or brought to a target, by name."""
+        return objectives_of(self.responses)
+
+    @property
+    def primary(self) -> AnyObjective:
+        """The first objective."""
+        return primary_of(self.responses)[1] if self.responses else Objective(goal=self.direction)
+
+    @property
+    def has_front(self) -> bool:
+        """Whether there are several objectives, so that a Pareto front is shown instead of one best run."""
+        return len(self.objectives) > 1
+
+    @property
     def best_measured(self) -> Mapping[str, float]:
         """All measured responses of the best run, by name."""
         uuid = None if self.best is None else str(self.best.observation_uuid)
@@ -91,9 +119,9 @@ class PanelState:
 
     @property
     def suggestion(self) -> Suggestion | None:
-        """The current suggestion: the newest open one, else the newest leased one, else None."""
+        """The current suggestion: the newest open one, else the newest leased one; None if the experiment is closed."""
         for suggestions in (self.waiting, self.taken):
-            if suggestions:
+            if suggestions and not self.is_closed:
                 return list(suggestions.values())[-1]
         return None
 
@@ -153,7 +181,11 @@ def _observed(state: PanelState, data: dict[str, Any]) -> PanelState:
     uuid = UUID(data["suggestion_uuid"]) if data.get("suggestion_uuid") else None
     suggestion = None if uuid is None else state.waiting.get(uuid) or state.taken.get(uuid)
     dot = _dot(state, data, suggestion.source if suggestion else None)
-    return _ended(replace(state, dots=(*state.dots, dot)), uuid)
+    progress = state.progress
+    point = gains_of(state.objectives, dot.counted) if state.has_front and dot.counted is not None else None
+    if point is not None:
+        progress = with_point(progress, len(state.dots) + 1, point)
+    return _ended(replace(state, dots=(*state.dots, dot), progress=progress), uuid)
 
 
 def _corrected(state: PanelState, data: dict[str, Any]) -> PanelState:
@@ -162,7 +194,8 @@ def _corrected(state: PanelState, data: dict[str, Any]) -> PanelState:
     if best is not None and str(best.observation_uuid) == uuid:
         # Where the response of the best observation stays, no ``best_changed`` follows: its configuration is read here.
         best = best.model_copy(update={"covars": data["covars"]})
-    return replace(state, dots=dots, best=best)
+    progress = progress_of((dot.counted for dot in dots), state.objectives) if state.has_front else state.progress
+    return replace(state, dots=dots, best=best, progress=progress)
 
 
 def _dot(state: PanelState, data: dict[str, Any], source: Source | None) -> Dot:
@@ -171,24 +204,17 @@ def _dot(state: PanelState, data: dict[str, Any], source: Source | None) -> Dot:
         response=data["response"],
         source=source,
         is_failed=data.get("status") == "failed",
-        is_broken=not _meets_thresholds(state.responses, measured),
+        is_broken=not meets_thresholds(state.responses, measured),
         is_excluded=data.get("is_excluded", False),
         measured=measured,
         uuid=data["observation_uuid"],
+        covars=data["covars"],
     )
 
 
 def _best_changed(state: PanelState, data: dict[str, Any]) -> PanelState:
     # After a correction there may be no best observation.
     return replace(state, best=None if data["response"] is None else Best.model_validate(data))
-
-
-def _meets_thresholds(responses: Responses, measured: Mapping[str, float]) -> bool:
-    return all(
-        name in measured
-        and (measured[name] >= threshold.bound if threshold.goal == ">=" else measured[name] <= threshold.bound)
-        for name, threshold in thresholds_of(responses).items()
-    )
 
 
 def _space_changed(state: PanelState, data: dict[str, Any]) -> PanelState:
@@ -209,7 +235,15 @@ def _failed(state: PanelState, data: dict[str, Any]) -> PanelState:
 
 
 def _closed(state: PanelState, _data: dict[str, Any]) -> PanelState:
-    return replace(state, is_closed=True, waiting={}, taken={})
+    return replace(state, is_closed=True)  # its suggestions stay, and are offered again once it is reopened
+
+
+def _reopened(state: PanelState, _data: dict[str, Any]) -> PanelState:
+    return replace(state, is_closed=False)
+
+
+def _renamed(state: PanelState, data: dict[str, Any]) -> PanelState:
+    return replace(state, name=data["name"])
 
 
 def _not_replaced(state: PanelState, data: dict[str, Any]) -> dict[UUID, Suggestion]:
@@ -235,4 +269,6 @@ _CHANGES: dict[str, Callable[[PanelState, dict[str, Any]], PanelState]] = {
     "stop_rule_fired": _stopped,
     "experiment_resumed": _resumed,
     "experiment_closed": _closed,
+    "experiment_reopened": _reopened,
+    "experiment_renamed": _renamed,
 }

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from itertools import count
 from typing import Any, TypeVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx2
 from pydantic import BaseModel
@@ -31,6 +31,7 @@ class Connection:
         url: The service's address.
         tokens: The source of access tokens, for HTTP requests and for the stream.
         loop: The loop that runs streams in the background.
+        newer_versions: For each version of an observation that this client has replaced, the version that it made.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Connection:
         self.url = str(http.base_url).rstrip("/")
         self.tokens = tokens
         self.loop = BackgroundLoop()
+        self.newer_versions: dict[tuple[UUID, int], int] = {}
         self._http = http
         self._timeout_s = timeout_s
         self._clock = clock

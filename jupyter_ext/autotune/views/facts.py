@@ -1,9 +1,11 @@
 """The facts of an experiment, written as pairs of label and text for a table."""
 
 from autotune.values import number_text
-from autotune.views.shown import constraint_text, covariate_text, goals_text
+from autotune.views.bests import measured_rows
+from autotune.views.goals import goals_text, response_name
+from autotune.views.shown import constraint_text, counted, covariate_text
 from autotune_wire.experiments import Experiment
-from autotune_wire.responses import primary_of
+from autotune_wire.responses import objectives_of
 from autotune_wire.stopping import StopRules
 
 _AUTO_ENGINE = "autotune"
@@ -12,9 +14,14 @@ _AUTO_ENGINE = "autotune"
 def facts_of(seen: Experiment) -> list[tuple[str, str]]:
     """Return the facts that a list of experiments shows, in the order of its columns."""
     best = "none yet"
-    if seen.best is not None:
-        name = f"{primary_of(seen.responses)[0]} " if len(seen.responses) > 1 else ""
-        best = f"{name}{number_text(seen.best.response)}"
+    if seen.best is not None and len(seen.responses) == 1:
+        best = number_text(seen.best.response)
+    elif seen.best is not None:
+        name = response_name(seen.responses)
+        rows = measured_rows(seen.best.responses or {name: seen.best.response}, seen.responses, name)
+        n_others = len(objectives_of(seen.responses)) - 1
+        best = ", ".join(f"{name} {text}" for name, text in rows)
+        best += f"; the best in {name} alone, with {counted(n_others, 'other objective')}" if n_others else ""
     state = "stopped" if seen.stopped is not None and seen.state == "active" else seen.state
     return [
         ("state", f"{state}, {goals_text(seen.responses)}"),
@@ -27,7 +34,7 @@ def facts_of(seen: Experiment) -> list[tuple[str, str]]:
 def more_facts_of(seen: Experiment) -> list[tuple[str, str]]:
     """Return the further facts: covariates, constraints, stop rules, engine and time of creation."""
     rows = [(name, covariate_text(covariate)) for name, covariate in seen.covars.items()]
-    rows += [("constraint", constraint_text(constraint)) for constraint in seen.constraints]
+    rows += [("constraint", constraint_text(constraint, seen.covars)) for constraint in seen.constraints]
     if seen.stop is not None:
         rows.append(("stops", stop_text(seen.stop)))
     if seen.stopped is not None:

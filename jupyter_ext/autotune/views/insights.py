@@ -1,13 +1,16 @@
 """The insights into an experiment, shown as text and as HTML."""
 
-from autotune.values import number_text, spread_text
-from autotune.views.bars import ranked
-from autotune.views.insights_html import insights_html
-from autotune.views.leave_one_out import leave_one_out_text
+from autotune.values import number_text
+from autotune.views.bests import context_lines, expected_rows, measured_rows
+from autotune.views.goals import response_name
+from autotune.views.insights_html import insights_html, used_text
+from autotune.views.pictures.bars import NOT_VARIED, ranked
+from autotune.views.pictures.leave_one_out import leave_one_out_text
 from autotune.views.shown import configuration_text, counted
 from autotune_wire.insights import InsightsReply
 from autotune_wire.responses import Responses, primary_of
 from autotune_wire.space import Space
+from autotune_wire.suggestions import Predicted
 
 N_NAMED = 3
 
@@ -27,14 +30,13 @@ class Insights(InsightsReply):
 
     def __repr__(self) -> str:
         lines = [f"Insights({self.name!r}, {counted(self.n_observations, 'observation')})"]
+        lines += [f"  {self.verdict}"] if self.verdict else []
+        lines += [f"  ! {note.finding} \N{RIGHTWARDS ARROW} {note.advice}" for note in self.health]
+        lines += [f"  {used}"] if (used := used_text(self)) else []
         lines += [f"  {response}: {self._learnt(response)}" for response in self.goals]
-        if self.best_observed is not None:
-            best = self.best_observed
-            lines.append(f"  best so far: {number_text(best.response)} at {configuration_text(best.covars)}")
-        if self.best_predicted is not None:
-            predicted = self.best_predicted
-            expected = spread_text(predicted.mean, predicted.sd)
-            lines.append(f"  best predicted: {expected} at {configuration_text(predicted.covars)}")
+        if self.not_varied:
+            lines.append(f"  {NOT_VARIED}: {', '.join(self.not_varied)}")
+        lines += self._bests()
         if self.feasible_share is not None:
             lines.append(f"  {self.feasible_share:.0%} of the space is predicted to work and to meet every threshold")
         if self.hypervolume is not None:
@@ -51,9 +53,27 @@ class Insights(InsightsReply):
     def _learnt(self, response: str) -> str:
         shares = ranked(self.importance.get(response, {}))[:N_NAMED]
         points = self.leave_one_out.get(response, [])
-        matters = ", ".join(f"{name} {share:.0%}" for name, share in shares)
+        matters = ", ".join(f"{name} {share:.0%}" for name, share in shares if name not in self.not_varied)
         parts = [f"matters most: {matters}"] if matters else []
         return "; ".join([*parts, *([leave_one_out_text(points)] if points else [])]) or "too few observations"
+
+    def _bests(self) -> list[str]:
+        lines = []
+        observed, predicted = self.best_observed, self.best_predicted
+        if observed is not None:
+            rows = measured_rows(observed.responses or {self.primary: observed.response}, self.goals, self.primary)
+            lines.append(f"  best so far: {self._values(rows)} at {configuration_text(observed.covars)}")
+        if predicted is not None:
+            known = predicted.predictions or {self.primary: Predicted(mean=predicted.mean, sd=predicted.sd)}
+            values = self._values(expected_rows(known, self.goals))
+            lines.append(f"  best predicted: {values} at {configuration_text(predicted.covars)}")
+        if self.best_by_context:
+            lines.append("  best predicted in each context:")
+            lines += [f"  {line}" for line in context_lines(self.best_by_context, response_name(self.goals))]
+        return lines
+
+    def _values(self, rows: list[tuple[str, str]]) -> str:
+        return rows[0][1] if len(rows) == 1 else ", ".join(f"{name} {text}" for name, text in rows)
 
     def _repr_html_(self) -> str:
         return insights_html(self, self.name, self.covars, self.goals)

@@ -43,8 +43,8 @@ class Seen:
         return self._seen.responses
 
     @property
-    def direction(self) -> experiments.Direction:
-        """Whether the first objective is maximized or minimized."""
+    def direction(self) -> experiments.Goal:
+        """Whether the first objective is maximized, minimized or brought to a target."""
         return self._seen.direction
 
     @property

@@ -25,5 +25,5 @@ def _caption(revision: SpaceRevision) -> str:
 
 def _rows(revision: SpaceRevision) -> list[tuple[str, str]]:
     rows = [(name, covariate_text(covariate)) for name, covariate in revision.covars.items()]
-    rows += [("constraint", constraint_text(constraint)) for constraint in revision.constraints]
+    rows += [("constraint", constraint_text(constraint, revision.covars)) for constraint in revision.constraints]
     return rows + [(f"{name} in earlier runs", value_text(value)) for name, value in revision.backfill.items()]

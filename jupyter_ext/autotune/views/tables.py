@@ -3,16 +3,19 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.util import find_spec
+from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 from autotune_wire.base import Configuration
 from autotune_wire.observations import Observation
 from autotune_wire.responses import Responses, primary_of
 from autotune_wire.space import Space
 from autotune_wire.suggestions import Predicted
+from autotune_wire.told_columns import EXCLUDED, ID, OUTSIDE, SD, STATUS, TIME, TOLD_BY, Columns, columns_of
 
 Row = Sequence[str]
-STATUS, EXCLUDED, TIME, SD = "status", "excluded", "time_created", "sd"
+WHY_NOT = "why_not"
 _LEFT = 'style="text-align:left"'
 
 
@@ -27,20 +30,31 @@ def html_table(caption: str, rows: Sequence[Row], header: Row = ()) -> str:
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def run_table(runs: Sequence[Observation], space: Space, responses: Responses) -> Any:
-    """Build a table of observations: a row for each run, with its covariates, its responses and the time of its tell.
+def run_table(
+    runs: Sequence[Observation], space: Space, responses: Responses, tellers: Mapping[UUID, str] = MappingProxyType({})
+) -> Any:
+    """Build a table of observations: a row for each run, with its id, covariates, responses and the time of its tell.
 
-    Further columns appear only where a run has something for them: the standard deviations that were told, ``status``
-    where a run failed, and ``excluded`` where a run is excluded.
+    The id is the run's number in the order in which all runs were told, counted from 1, as in the live panel. Further
+    columns appear only where a run has something for them: the standard deviations that were told, ``status`` where a
+    run failed, ``excluded`` where a run is excluded, ``outside``, which names the covariates whose values lie outside
+    the space, and ``told_by`` where the user who told it is known. ``columns_of`` names the columns.
+
+    Args:
+        runs: All observations, oldest first.
+        space: The covariates.
+        responses: The responses.
+        tellers: The addresses of the users who told the observations.
     """
-    own = [*responses]
-    own += [sd_column(name, responses) for name in responses if any(name in run.sds for run in runs)]
+    columns = columns_of(space, list(responses))
+    own = [*columns.responses.values()]
+    own += [column for name, column in columns.sds.items() if any(name in run.sds for run in runs)]
     own += [STATUS] if any(run.status == "failed" for run in runs) else []
-    own += [EXCLUDED] if any(run.is_excluded for run in runs) and EXCLUDED not in responses else []
-    own.append(TIME)
-    renamed = _renamed(space, {*own, STATUS, EXCLUDED})
-    records = [_record(run, renamed, responses) for run in runs]
-    return table([*renamed.values(), *own], records)
+    own += [EXCLUDED] if any(run.is_excluded for run in runs) else []
+    own += [OUTSIDE] if any(run.outside for run in runs) else []
+    own += [TOLD_BY] if any(run.told_by in tellers for run in runs) else []
+    records = [{ID: n, **_record(run, columns, responses, tellers)} for n, run in enumerate(runs, start=1)]
+    return table([ID, *columns.covars.values(), *own, TIME], records)
 
 
 def prediction_table(
@@ -48,20 +62,26 @@ def prediction_table(
     predictions: Sequence[Mapping[str, Predicted]],
     space: Space,
     responses: Responses,
+    why_not: Sequence[str | None] = (),
 ) -> Any:
     """Build a table of predictions: covariates, then mean and standard deviation of each response.
 
-    Cells are empty for a response that has no model yet.
+    Cells are empty for a response that has no model yet. A column ``why_not`` appears only where a configuration would
+    not be suggested.
     """
     is_alone = len(responses) == 1
     columns = {name: ("mean" if is_alone else f"{name} mean", sd_column(name, responses)) for name in responses}
     own = [column for pair in columns.values() for column in pair]
+    own += [WHY_NOT] if any(why_not) else []
     renamed = _renamed(space, set(own))
     records = []
-    for covars, predicted in zip(configurations, predictions, strict=True):
+    reasons = why_not or [None] * len(predictions)
+    for covars, predicted, reason in zip(configurations, predictions, reasons, strict=True):
         record = {renamed.get(name, name): value for name, value in covars.items()}
         for name, prediction in predicted.items():
             record |= zip(columns[name], (prediction.mean, prediction.sd), strict=True)
+        if reason is not None:
+            record[WHY_NOT] = f"not allowed: {reason}"
         records.append(record)
     return table([*renamed.values(), *own], records)
 
@@ -81,13 +101,15 @@ def sd_column(name: str, responses: Responses) -> str:
     return SD if len(responses) == 1 else f"{name} {SD}"
 
 
-def _record(run: Observation, renamed: Mapping[str, str], responses: Responses) -> dict[str, Any]:
-    record: dict[str, Any] = {renamed.get(name, name): value for name, value in run.covars.items()}
+def _record(run: Observation, columns: Columns, responses: Responses, tellers: Mapping[UUID, str]) -> dict[str, Any]:
     # An older service sends the primary response only.
     measured: dict[str, Any] = dict(run.responses) or {primary_of(responses)[0]: run.response}
-    record |= {EXCLUDED: run.is_excluded} | measured
-    record |= {sd_column(name, responses): sd for name, sd in run.sds.items()}
-    return {**record, STATUS: run.status, TIME: run.time_created}
+    record: dict[str, Any] = {}
+    for named, cells in ((columns.covars, run.covars), (columns.responses, measured), (columns.sds, run.sds)):
+        record |= {named[name]: value for name, value in cells.items() if name in named}
+    teller = None if run.told_by is None else tellers.get(run.told_by)
+    record |= {STATUS: run.status, EXCLUDED: run.is_excluded, OUTSIDE: ", ".join(run.outside)}
+    return {**record, TOLD_BY: teller, TIME: run.time_created}
 
 
 def _renamed(space: Space, taken: set[str]) -> dict[str, str]:

@@ -73,9 +73,35 @@ def test_correct_refuses_what_is_no_observation(experiment, given):
             call(given, "r")
 
 
-def test_correct_of_what_another_corrected_meanwhile_gives_the_newest_version(experiment):
+def test_correct_takes_a_version_that_this_client_has_replaced(client, experiment):
     told = experiment.tell({"x": 0.5}, 70)
-    newest = experiment.correct(told, reason="a comma", response=7)
+    experiment.correct(told, reason="a comma", response=7)
+    assert experiment.exclude(told, "burnt").version == 3
+    same = client.experiment(experiment.exp_uuid)
+    assert same.restore(told, "it was not").version == 4
+    assert (told.version, told.response) == (1, 70)
+
+
+def test_correct_does_not_pass_over_what_another_made_of_it(service, experiment):
+    told = experiment.tell({"x": 0.5}, 70)
+    corrected = experiment.correct(told, reason="a comma", response=7)
+    with service.client() as another:
+        newest = another.experiment(experiment.exp_uuid).exclude(corrected, "burnt")
+    with pytest.raises(autotune.VersionConflictError) as caught:
+        experiment.correct(told, reason="a point", response=0.7)
+    assert caught.value.current == newest
+
+
+def test_restore_takes_what_undo_has_taken_back(experiment):
+    told = experiment.tell({"x": 0.5}, 70)
+    experiment.undo()
+    assert experiment.restore(told, "it was right").version == 3
+
+
+def test_correct_of_what_another_corrected_meanwhile_gives_the_newest_version(service, experiment):
+    told = experiment.tell({"x": 0.5}, 70)
+    with service.client() as another:
+        newest = another.experiment(experiment.exp_uuid).correct(told, reason="a comma", response=7)
     with pytest.raises(autotune.VersionConflictError) as caught:
         experiment.exclude(told, "burnt")
     assert caught.value.current == newest
@@ -126,3 +152,47 @@ def test_versions_show_what_it_was_and_why(experiment):
 
 def test_version_conflict_is_an_error_of_the_service():
     assert issubclass(VersionConflictError, autotune.ServiceError)
+
+
+def test_correct_exclude_and_restore_take_an_id(experiment, service):
+    for response in (1, 80, 3):
+        experiment.tell({"x": 0.5}, response)
+    assert experiment.correct(2, reason="a comma", response=0.8).response == 0.8
+    excluded = experiment.exclude(np.int64(2), "burnt")
+    assert (excluded.seq, excluded.version, excluded.is_excluded) == (2, 3, True)
+    assert experiment.restore(2, "it was not").version == 4
+    assert [version.version for version in experiment.versions(2)] == [1, 2, 3, 4]
+    assert experiment.observation(3).response == 3
+    assert [run["response"] for run in service.runs] == [1, 0.8, 3]
+
+
+@pytest.mark.parametrize("given", [0, -1, 4, 10**30])
+def test_correct_says_where_an_unknown_id_is_to_be_looked_up(experiment, given):
+    experiment.tell({"x": 0.5}, 7)
+    with pytest.raises(InvalidInputError, match=r"no observation with the id .*history\(\) shows the ids"):
+        experiment.exclude(given, "burnt")
+
+
+def test_undo_takes_back_the_newest_and_frees_its_suggestion(experiment):
+    first, suggestion = experiment.tell({"x": 0.25}, 0.7), experiment.ask()
+    experiment.tell(suggestion, 80)
+    (undone,) = experiment.undo()
+    assert (undone.response, undone.is_excluded, undone.suggestion_uuid) == (80, True, None)
+    assert experiment.tell(suggestion, 0.8).suggestion_uuid == suggestion.suggestion_uuid
+    undone = experiment.undo(2)
+    assert [one.response for one in undone] == [0.8, 0.7]
+    assert [one.suggestion_uuid for one in undone.suggestions] == [suggestion.suggestion_uuid]
+    assert not experiment.restore(first.seq, "it was right").is_excluded
+
+
+@pytest.mark.parametrize("n", [0, 1001, 1.5, True, "2"])
+def test_undo_refuses_a_number_that_is_none(experiment, service, n):
+    n_calls = len(service.calls)
+    with pytest.raises(InvalidInputError, match="n:"):
+        experiment.undo(n)
+    assert len(service.calls) == n_calls
+
+
+def test_undo_of_nothing_is_refused(experiment):
+    with pytest.raises(autotune.ServiceError, match="nothing_to_undo"):
+        experiment.undo()

@@ -99,6 +99,17 @@ def test_predict_keeps_a_covariate_that_is_named_like_a_column(client, service):
     assert list(experiment.predict({"x": 0.25, "mean": 0.5}).columns) == ["x", "covars.mean", "mean", "sd"]
 
 
+def test_predict_says_what_would_not_be_suggested(experiment):
+    frame = experiment.predict([{"x": 0.25}, {"x": 1.25}])
+    assert list(frame.columns) == ["x", "mean", "sd", "why_not"]
+    assert frame["why_not"].fillna("").tolist() == ["", "not allowed: x is 1.25, at most 1"]
+
+
+def test_predict_of_many_keeps_each_reason_at_its_configuration(experiment):
+    frame = experiment.predict([{"x": 0.5}] * 1000 + [{"x": 1.5}])
+    assert frame.index[frame["why_not"].notna()].tolist() == [1000]
+
+
 def test_best_predicted_is_fetched(experiment, service):
     assert experiment.best_predicted is None
     best = {"covars": {"x": 0.25}, "mean": 0.5, "sd": 0.1, "data_rev": 3}

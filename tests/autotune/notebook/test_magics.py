@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from fake_service import PASSWORD, FakeService, problem
 from IPython.core.error import UsageError
@@ -33,6 +35,18 @@ def test_magic_alone_tells_what_it_can_do(shell, capsys, line):
     assert "%autotune run FUNCTION N" in capsys.readouterr().out
 
 
+def test_magic_help_names_every_command_and_its_examples_run(shell, capsys):
+    _run(shell, "help")
+    printed = capsys.readouterr().out
+    with pytest.raises(UsageError) as caught:
+        _run(shell, "dance")
+    commands = str(caught.value).partition("the commands are ")[2].split(", ")
+    assert set(re.findall(r"^%autotune (\w+)", printed, re.MULTILINE)) == set(commands)
+    examples = dict(re.findall(r"^ +(COVARIATES|--responses|--stop) +(\{.*\})", printed, re.MULTILINE))
+    options = " ".join(f"{option} '{examples[option]}'" for option in ("--responses", "--stop"))
+    assert list(_run(shell, f"new example '{examples['COVARIATES']}' {options}").covars) == ["minutes"]
+
+
 def test_magic_logs_in_where_it_is_told(shell):
     assert repr(_run(shell, "login http://there:1")) == "Client(a@b.c at http://there:1)"
 
@@ -57,6 +71,42 @@ def test_magic_loop_by_hand(shell):
     _run(shell, "ask")
     assert _run(shell, "tell 0.25 + 0.5").response == 0.75
     assert _run(shell, "best").response == 0.75
+
+
+@pytest.mark.parametrize(
+    ("line", "response"),
+    [
+        ("tell 0.25   # the response", 0.25),
+        ("tell 0.25 #", 0.25),
+        ("tell len('a # b')  # of a text", 5),
+    ],
+)
+def test_magic_takes_a_comment_at_the_end_of_a_line(shell, line, response):
+    _run(shell, "new brownies space  # space is a dict")
+    _run(shell, "ask\t# what to try")
+    assert _run(shell, line).response == response
+
+
+@pytest.mark.parametrize(
+    ("reason", "kept"), [("batch #3", "batch #3"), ("don't # it", "don't"), ("'a # b'", "a # b"), ("#", "")]
+)
+def test_magic_keeps_what_is_no_comment(shell, service, reason, kept):
+    _run(shell, "new brownies space")
+    _run(shell, "ask")
+    _run(shell, f"skip {reason}")
+    assert [found["abandoned_because"] for found in service.suggestions.values()] == [kept]
+
+
+def test_magic_run_of_a_function_with_a_mistake_shows_it_and_how_to_go_on(shell, service):
+    _run(shell, "new brownies space")
+    _run(shell, "ask")
+    shell.user_ns["bake"] = lambda configuration: configuration["y"]
+    with pytest.raises(KeyError, match="y") as caught:
+        _run(shell, "run bake 3")
+    assert "To go on, mend the function and call run again." in caught.value.__notes__[0]
+    assert (service.runs, [found.get("state") for found in service.suggestions.values()]) == ([], [None, "abandoned"])
+    with pytest.raises(UsageError, match="there is no suggestion"):
+        _run(shell, "tell 0.5")
 
 
 def test_magic_tell_takes_a_configuration(shell):
@@ -110,6 +160,13 @@ def test_magic_new_takes_responses_constraints_and_stop_rules(lab):
     assert lab.state().stop.budget == 3
 
 
+@pytest.mark.parametrize(("name", "text"), [("[Fe]", "[Fe]/2 <= 0.25"), ("a b", '"a b" <= 0.5'), ("in", "in <= 0.5")])
+def test_magic_new_takes_constraints_over_names_that_python_reads_otherwise(shell, name, text):
+    shell.user_ns["odd"] = {name: SPACE["x"]}
+    [constraint] = _run(shell, f"new lab odd --constraint '{text}'").constraints
+    assert (list(constraint.weights), constraint.bound / constraint.weights[name]) == ([name], 0.5)
+
+
 def test_magic_new_takes_dicts_that_are_written_out(shell):
     made = _run(shell, """new lab "{'x': space['x']}" --responses "{'yield': 'minimize'}" """)
     assert made.direction == "minimize"
@@ -160,9 +217,39 @@ def test_magic_load_takes_a_file_a_variable_and_an_expression(capsys, shell, ser
     path.write_text("x,Response\n0.5,1\n0.75,2\n")
     shell.user_ns["rows"] = [{"x": 0.25, "Response": 3}]
     for line in (f"load {path}", f"load '{path}'", "load rows", "load rows + rows", "load [rows[0]]"):
-        _run(shell, line)
+        _run(shell, f"{line} --again")
     assert [run["response"] for run in service.runs] == [1, 2, 1, 2, 3, 3, 3, 3]
     assert "2 runs told" in capsys.readouterr().out
+
+
+def test_magic_load_leaves_out_reads_and_repeats_what_it_is_told(capsys, shell, service):
+    _run(shell, "new brownies space")
+    shell.user_ns["rows"] = [{"x": "0,250", "Response": 3, "who": "Ada", "my notes": "-"}]
+    _run(shell, "load rows --decimal , --ignore who 'my notes'")
+    assert [run["covars"] for run in service.runs] == [{"x": 0.25}]
+    assert capsys.readouterr().out == "1 run told\n"
+    _run(shell, "load rows --ignore who")
+    shown = capsys.readouterr().out
+    assert "not columns of this experiment: my notes\n" in shown
+    assert "1 run, known already: not told again\n0 runs told\n" in shown
+    _run(shell, "load rows --again")
+    assert len(service.runs) == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "response", "sd"),
+    [
+        ("tell 0,93 mine", 0.93, None),
+        ("tell 0,93 {'x': 0.25} --sd 0,05", 0.93, 0.05),
+        ("tell -1,5 mine --sd 1 / 4", -1.5, 0.25),
+        ("tell 1.050,5 mine", 1050.5, None),
+    ],
+)
+def test_magic_tell_takes_a_decimal_comma(shell, line, response, sd):
+    shell.user_ns["mine"] = {"x": 0.75}
+    _run(shell, "new brownies space")
+    told = _run(shell, line)
+    assert (told.response, told.sds.get("Response")) == (response, sd)
 
 
 def test_magic_predict_and_insights(shell):
@@ -183,6 +270,47 @@ def test_magic_resume_goes_on_after_a_stop(shell, lab, line, stop):
     shell.user_ns["rules"] = {"budget": 9}
     resumed = _run(shell, line).state()
     assert (resumed.stopped, resumed.stop and resumed.stop.budget) == (None, stop)
+
+
+def test_magic_ask_takes_several_and_tell_says_which(shell, capsys):
+    _run(shell, "new brownies space")
+    shell.user_ns["many"] = 2
+    taken = _run(shell, "ask many")
+    assert (len(taken), len(_run(shell, 'ask 3 --fixed {"x": 0.25}'))) == (2, 3)
+    assert _run(shell, "tell 0.5 --of 2").suggestion_uuid == taken[1].suggestion_uuid
+    assert _run(shell, "tell --of 4 0.75 --sd 0.5").sds == {"Response": 0.5}
+    assert _run(shell, "fail --of 1").suggestion_uuid == taken[0].suggestion_uuid
+    assert _run(shell, "skip no flour left --of 5").abandoned_because == "no flour left"
+    shown = capsys.readouterr().out
+    assert "told for suggestion 2 (x=0.5); 1, 3, 4, 5 still wait" in shown
+    assert "skipped suggestion 5 (x=0.25); 3 still wait" in shown
+
+
+def test_magic_undo_correct_exclude_and_restore(shell, service):
+    _run(shell, "new brownies space")
+    for response in (0.1, 80, 0.3):
+        _run(shell, f'tell {response} {{"x": 0.5}}')
+    assert list(_run(shell, "history")["id"]) == [1, 2, 3]
+    assert _run(shell, "correct 2 0.80 --sd 0.5 --reason 'a comma'").response == 0.8
+    assert service.versions[service.runs[1]["observation_uuid"]][-1]["reason"] == "a comma"
+    assert _run(shell, 'correct 2 0.80 {"x": 0.25}').covars == {"x": 0.25}
+    assert _run(shell, "correct 3 failed").status == "failed"
+    assert _run(shell, 'exclude 2 "wrong sample"').is_excluded
+    assert service.versions[service.runs[1]["observation_uuid"]][-1]["reason"] == "wrong sample"
+    assert not _run(shell, "restore 2").is_excluded
+    assert [one.seq for one in _run(shell, "undo")] == [3]
+    assert [one.seq for one in _run(shell, "undo 1 + 1")] == [2, 1]
+
+
+def test_magic_rename_reopen_and_delete(shell, service):
+    made = _run(shell, "new brownies space")
+    made.close()
+    assert _run(shell, "reopen").state().state == "active"
+    assert _run(shell, 'rename "dark brownies"').name == "dark brownies"
+    _run(shell, "delete 'dark brownies'")
+    _run(shell, "new cookies space")
+    _run(shell, "delete --yes")
+    assert service.experiments == {}
 
 
 @pytest.mark.parametrize(
@@ -207,7 +335,31 @@ def test_magic_resume_goes_on_after_a_stop(shell, lab, line, stop):
         ('tell {"cost": 1} space', "responses.cost: is not a response of this experiment; the responses are Response"),
         ("fail", "no suggestion that this run belongs to"),
         ("skip", "there is no suggestion to skip"),
-        ("ask 3", "'3' is not expected here: "),
+        ("ask 0", "at least 1"),
+        ("ask many", "no variable 'many'"),
+        ("ask space", "n"),
+        ("tell 1,050 space", "1,050 may be 1.05 or 1050: write one of these"),
+        ("tell 0.93,0.1 space", "0.93,0.1 is not a number"),
+        ("tell 4_5 space", "4_5 is not written as a number"),
+        ("tell 0x10 space", "0x10 is not written as a number"),
+        ("tell 1 space --sd 4_5", "4_5 is not written as a number"),
+        ("load rows --decimal ;", "invalid choice"),
+        ("load --again", "FILE_OR_VARIABLE"),
+        ("tell 1 --of", "--of needs the number of a suggestion"),
+        ("tell 1 --of one", "--of needs the number of a suggestion"),
+        ("tell 1 --of 2", "no suggestion with the number 2 waits"),
+        ("undo 0", "at least 1"),
+        ("undo space", "n"),
+        ("correct", "the id is missing: %autotune correct ID RESPONSE"),
+        ("correct one 2", "'one' is not the id of an observation; `%autotune history` shows the ids"),
+        ("correct 1", "the response is missing: %autotune correct"),
+        ("correct 1 2", r"no observation with the id 1; history\(\) shows the ids"),
+        ("exclude", "the id is missing: %autotune exclude ID"),
+        ("restore 1", r"no observation with the id 1; history\(\) shows the ids"),
+        ("rename", "the new name is missing"),
+        ("reopen now", "is not expected here: this command takes no arguments"),
+        ("delete", 'confirm it by the name, %autotune delete "brownies", or by %autotune delete --yes'),
+        ("delete cookies", "is named 'brownies', not 'cookies': nothing was deleted"),
         ("ask --fixed 3", "3 is not a dict of values"),
         ("new brownies space --constraint 'x + y <= 1'", "constraints.0: 'y' is not a covariate; the covariates are x"),
         ("new brownies space --constraint missing", "no variable 'missing'"),

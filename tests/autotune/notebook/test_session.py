@@ -175,3 +175,102 @@ def test_edit_forgets_the_suggestion_of_the_former_space(in_use):
     in_use.edit({"x": {"max": 2.0}})
     with pytest.raises(InvalidInputError, match="there is no suggestion that this run belongs to"):
         in_use.tell(0.7)
+
+
+def test_undo_makes_the_suggestion_the_one_to_tell_again(in_use, said):
+    suggestion = in_use.ask()
+    in_use.tell(80)
+    in_use.ask()
+    (undone,) = in_use.undo()
+    assert (undone.response, undone.is_excluded) == (80, True)
+    assert said == ["the next `%autotune tell` is about this suggestion again: x=0.5\n"]
+    assert in_use.tell(0.8).suggestion_uuid == suggestion.suggestion_uuid
+
+
+def test_undo_of_several_makes_their_suggestions_wait_again(in_use, said):
+    for response in (1, 2):
+        in_use.ask()
+        in_use.tell(response)
+    in_use.undo(2)
+    assert said[-1].startswith("these suggestions wait for their results again:\n1  Suggestion(x=0.5")
+    told = [in_use.tell(response) for response in (3, 4)]
+    assert all(observation.suggestion_uuid is not None for observation in told)
+
+
+def test_undo_of_a_configuration_of_ones_own_frees_no_suggestion(in_use, said):
+    in_use.tell(80, {"x": 0.25})
+    in_use.undo()
+    assert said == []
+    with pytest.raises(InvalidInputError, match="there is no suggestion that this run belongs to"):
+        in_use.tell(0.8)
+
+
+def test_taken_suggestions_are_told_in_turn_or_by_number(in_use, said):
+    first, second, third = in_use.ask(n=3)
+    assert in_use.tell(1, of=2).suggestion_uuid == second.suggestion_uuid
+    assert in_use.tell(2).suggestion_uuid == first.suggestion_uuid
+    assert in_use.fail().suggestion_uuid == third.suggestion_uuid
+    assert said == [
+        "told for suggestion 2 (x=0.5); 1, 3 still wait\n",
+        "told for suggestion 1 (x=0.5); 3 still wait\n",
+        "told for suggestion 3 (x=0.5)\n",
+    ]
+    with pytest.raises(InvalidInputError, match="there is no suggestion that this run belongs to"):
+        in_use.tell(3)
+
+
+def test_suggestion_last_asked_for_comes_before_those_that_were_taken(in_use):
+    (taken,) = in_use.ask(n=1)
+    asked = in_use.ask()
+    assert in_use.tell(1).suggestion_uuid == asked.suggestion_uuid
+    assert in_use.tell(2).suggestion_uuid == taken.suggestion_uuid
+
+
+def test_more_suggestions_are_numbered_after_those_that_wait(in_use):
+    in_use.ask(n=2)
+    in_use.tell(1)
+    more = in_use.ask(n=2)
+    assert more.numbers == [3, 4]
+    assert in_use.skip("no flour", of=3).suggestion_uuid == more[0].suggestion_uuid
+    with pytest.raises(InvalidInputError, match="number 3 waits for its result; those that wait are 2, 4"):
+        in_use.tell(1, of=3)
+
+
+def test_number_without_suggestions_that_were_taken_says_how_to_take_some(in_use):
+    with pytest.raises(InvalidInputError, match="`%autotune ask N` takes suggestions"):
+        in_use.tell(1, of=1)
+    in_use.ask(n=1)
+    with pytest.raises(InvalidInputError, match="not both"):
+        in_use.tell(1, {"x": 0.5}, of=1)
+
+
+def test_suggestions_that_were_taken_show_their_numbers(in_use):
+    taken = in_use.ask(n=2)
+    assert repr(taken).splitlines() == [f"{n}  Suggestion(x=0.5, model, predicted 0.900 ± 0.010)" for n in (1, 2)]
+    assert '<th style="text-align:left">2</th><td style="text-align:left">0.5</td>' in taken._repr_html_()
+
+
+def test_tell_far_off_says_how_to_undo_it(in_use, said):
+    for value in (0.2, 0.9, 0.5, 0.7):
+        in_use.tell(value, {"x": 0.25})
+    in_use.ask()
+    in_use.tell(80)
+    assert said == ["80 lies far outside all that was measured (0.2 to 0.9). If it is a slip: %autotune undo\n"]
+    said.clear()
+    in_use.undo()
+    in_use.tell(0.8)
+    assert said == ["the next `%autotune tell` is about this suggestion again: x=0.5\n"]
+
+
+def test_delete_forgets_the_experiment(in_use, said):
+    panel = _Panel()
+    in_use._panels[in_use.experiment.exp_uuid] = panel
+    with pytest.raises(InvalidInputError, match="is named 'brownies', not 'cookies': nothing was deleted"):
+        in_use.delete("cookies")
+    in_use.tell(1, {"x": 0.5})
+    in_use.delete("brownies")
+    assert said == ["deleted brownies with 1 observation\n"]
+    assert panel.calls[-1] == "close"
+    assert in_use.list() == []
+    with pytest.raises(InvalidInputError, match="no experiment in use"):
+        in_use.ask()

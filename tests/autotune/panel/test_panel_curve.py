@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from autotune.panel.curve import BOTTOM, HEIGHT, LEFT, MAX_DOTS, RIGHT, TOP, WIDTH, best_so_far, draw_curve
 from autotune.panel.state import Change, Dot, PanelState
-from autotune.views.chart import label, ticks, widened
-from autotune_wire.responses import Objective
+from autotune.views.pictures.chart import label, ticks, widened
+from autotune_wire.responses import Objective, Target
 from autotune_wire.suggestions import Suggestion
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -39,7 +39,20 @@ def _texts(svg: ET.Element) -> list[str]:
 
 @pytest.mark.parametrize(("direction", "expected"), [("maximize", [3, 3, 5, 5]), ("minimize", [3, 1, 1, 1])])
 def test_best_so_far_follows_the_direction(direction, expected):
-    assert best_so_far([3, 1, 5, 2], direction) == expected
+    assert best_so_far([3, 1, 5, 2], Objective(goal=direction)) == expected
+
+
+def test_best_so_far_of_a_target_is_what_is_nearest():
+    assert best_so_far([3, 9, 6, 8], Target(goal="match", target=7)) == [3, 9, 6, 6]
+
+
+def test_curve_of_a_target_draws_the_target_and_marks_the_nearest_run():
+    dots = tuple(Dot(response, "model") for response in (3.0, 6.0, 9.0))
+    svg = _drawn(PanelState("n", "minimize", {"pH": Target(goal="match", target=7)}, dots=dots))
+    [top] = [circle for circle in svg.iter("circle") if circle.attrib["class"] == "at-top"]
+    assert (float(top.attrib["cx"]), float(top.attrib["cy"])) == _dots(svg)[1]
+    [mark] = [path for path in svg.iter("path") if path.attrib["class"] == "at-mark"]
+    assert mark[0].text == "target 7"
 
 
 def test_curve_draws_a_dot_for_each_observation_from_left_to_right():

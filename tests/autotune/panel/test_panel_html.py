@@ -1,12 +1,14 @@
 from uuid import uuid4
 
 import pytest
-from fake_service import suggestion
+from fake_service import event, observation, suggestion
 from tags import Tags
 
+from autotune.panel.front import by_volume
 from autotune.panel.html import panel_html, panel_text
-from autotune.panel.state import Change, Dot, PanelState
+from autotune.panel.state import Change, Dot, PanelState, with_event
 from autotune_wire.experiments import Best
+from autotune_wire.frames import Event
 from autotune_wire.responses import Objective, Response, Threshold
 from autotune_wire.suggestions import Suggestion
 
@@ -84,7 +86,7 @@ def _lab(**changes) -> PanelState:
 def test_panel_shows_every_response_of_the_best_and_the_next():
     html = panel_html(_lab())
     assert "<td>yield</td><td>0.98</td><td>0.900 ± 0.010</td>" in html
-    assert "<td>impurity</td><td>0.02</td><td>0.0310 ± 0.0040</td>" in html
+    assert "<td>impurity &lt;= 0.05</td><td>0.02 (met)</td><td>0.0310 ± 0.0040 (met)</td>" in html
 
 
 def test_panel_shows_what_is_wanted_of_the_responses():
@@ -139,3 +141,65 @@ def test_panel_closes_every_tag(state):
 
 def test_panel_as_text_says_the_same():
     assert panel_text(_state()) == ("brownies: 2 observations, best 0.98 at {'x': 0.75}, next {'x': 0.25} (model)")
+
+
+GOALS: dict[str, Response] = {
+    "yield": Objective(goal="maximize", reference=0),
+    "cost": Objective(goal="minimize", reference=4),
+    "impurity": Threshold(goal="<=", bound=5),
+}
+
+
+def _after_runs(*runs: tuple[float, float, float], goals=GOALS) -> PanelState:
+    state = PanelState("alloy", "maximize", goals)
+    for number, values in enumerate(runs, start=1):
+        told = observation({"x": number / 8}, responses=dict(zip(goals, values, strict=True)), names=list(goals))
+        state = with_event(state, Event.model_validate(event(number, "observation_added", told)))
+    return state
+
+
+def test_panel_of_several_objectives_shows_the_front_and_its_hypervolume():
+    # Above yield 0 and cost 4: 1 x 2, then 2 x 1, of which 1 x 1 was there already. The first run beats the third.
+    state = _after_runs((1.0, 2.0, 1.0), (2.0, 3.0, 4.0), (0.5, 3.0, 1.0))
+    html = panel_html(state)
+    assert "on the Pareto front" in html
+    assert "<b>3</b>" in html
+    assert "hypervolume 3 above the reference point yield 0, cost 4" in html
+    assert "<td>run 2, newest</td><td>2 (best)</td><td>3</td><td>4 (met)</td><td>0.25</td>" in html
+    assert panel_text(state).startswith("alloy: 3 observations, 2 on the Pareto front, hypervolume 3, ")
+    assert Tags(html).open == []
+
+
+def test_panel_of_several_objectives_shows_the_newest_run_on_the_front_beside_the_next():
+    html = panel_html(_after_runs((1.0, 2.0, 1.0), (2.0, 3.0, 4.0), (0.5, 3.0, 1.0)))
+    assert "<th>newest on the front</th><th>next</th>" in html
+    assert "<td>impurity &lt;= 5</td><td>4 (met)</td><td>\N{EN DASH}</td>" in html
+
+
+def test_panel_of_several_objectives_draws_the_hypervolume_by_observation():
+    state = _after_runs((1.0, 2.0, 1.0), (9.0, 0.0, 9.0), (2.0, 3.0, 4.0))
+    by_run = by_volume(state)
+    assert [dot.response for dot in by_run.dots] == [2.0, 2.0, 3.0]
+    assert [dot.is_broken for dot in by_run.dots] == [False, True, False]
+    html = panel_html(state)
+    assert 'aria-label="Hypervolume by observation"' in html
+    assert "hypervolume so far</span>" in html
+    assert "predicted next" not in html
+
+
+def test_panel_of_several_objectives_without_a_front_says_none():
+    html = panel_html(_after_runs((9.0, 0.0, 9.0)))
+    assert '<b style="color:var(--at-orange)">0</b>' in html
+    assert "Pareto front</div>" not in html
+
+
+def test_panel_passes_over_runs_that_did_not_measure_all_objectives():
+    told = observation({"x": 0.5}, responses={"yield": 1.0, "impurity": 1.0}, names=list(GOALS))
+    state = with_event(_after_runs((1.0, 2.0, 1.0)), Event.model_validate(event(2, "observation_added", told)))
+    assert [dot.response for dot in by_volume(state).dots] == [2.0, None]
+
+
+def test_panel_of_three_objectives_draws_each_pair():
+    goals: dict[str, Response] = {name: Objective(goal="maximize") for name in ("a", "b", "c")}
+    html = panel_html(_after_runs((1.0, 2.0, 3.0), (3.0, 2.0, 1.0), goals=goals))
+    assert html.count('aria-label="Pareto front of') == 3

@@ -206,6 +206,16 @@ def test_state_of_a_closed_experiment_suggests_nothing():
     assert (closed.is_closed, closed.suggestion) == (True, None)
 
 
+def test_state_of_a_reopened_experiment_suggests_what_it_did_before():
+    events = [_created(FIRST), ("experiment_closed", {}), ("experiment_reopened", {})]
+    reopened = _after(*events)
+    assert (reopened.is_closed, reopened.suggestion) == (False, _after(events[0]).suggestion)
+
+
+def test_state_of_a_renamed_experiment_has_its_new_name():
+    assert _after(("experiment_renamed", {"name": "cookies"})).name == "cookies"
+
+
 def test_state_moves_on_at_an_event_it_does_not_know():
     before = _after(_created(FIRST))
     after = _after(("of_tomorrow", {"x": 1}), state=before)
@@ -231,3 +241,32 @@ def test_state_is_not_changed_in_place():
 )
 def test_link_follows_the_connection(link, is_live, then):
     assert with_link(PanelState("n", "maximize", link=link), is_live).link == then
+
+
+TWO: dict[str, Response] = {"yield": Objective(goal="maximize"), "cost": Objective(goal="minimize")}
+
+
+def _measured(reached: float, cost: float, **told):
+    return _told(None, responses={"yield": reached, "cost": cost}, names=list(TWO), **told)
+
+
+def test_state_of_several_objectives_has_the_front():
+    state = _after(
+        _measured(1.0, 1.0), _measured(2.0, 2.0), _measured(0.5, 2.0), state=PanelState("n", "maximize", TWO)
+    )
+    assert [number for number, _ in state.progress.front] == [1, 2]
+    assert [dict(dot.covars) for dot in state.dots] == [{"x": 0.5}] * 3
+
+
+def test_state_forgets_a_run_on_the_front_that_was_excluded():
+    first = _measured(1.0, 1.0)
+    before = _after(first, _measured(0.5, 2.0), state=PanelState("n", "maximize", TWO))
+    assert [number for number, _ in before.progress.front] == [1]
+    uuid, values = first[1]["observation_uuid"], first[1]["responses"]
+    told = observation({"x": 0.5}, observation_uuid=uuid, responses=values, names=list(TWO), is_excluded=True)
+    after = _after(("observation_corrected", told), state=before)
+    assert [number for number, _ in after.progress.front] == [2]
+
+
+def test_state_of_one_objective_has_no_front():
+    assert _after(_told(1.0)).progress.front == ()

@@ -14,6 +14,10 @@ _RELATIVE_SLACK = 1e-9
 
 Ticks may miss a multiple of their step by the same share, which is rounding.
 """
+_CORE = 0.8
+"""The share of the values whose shortest range decides what lies far out, see ``usual_range``."""
+_FAR = 2.0
+"""A value lies far out if it is farther from that range than this multiple of the range's width."""
 _TINY = 1e-280
 """A narrower range is widened: a fifth of it may round to 0, which has no logarithm."""
 
@@ -43,6 +47,10 @@ class Axis:
         share = min(max((inner - low) / (high - low), 0.0), 1.0)
         return self.start + share * (self.end - self.start)
 
+    def side(self, value: float) -> int:
+        """Return -1 for a value below the axis, 1 for a value above the axis, and 0 for a value on the axis."""
+        return (value > self.high) - (value < self.low)
+
     def ticks(self, n_about: int) -> list[tuple[float, str]]:
         """Return about ``n_about`` round values with their labels; ``n_about`` is at least 2."""
         if self.is_log and self.high / self.low >= 10:
@@ -62,9 +70,35 @@ class Axis:
 def axis_of(values: Iterable[float], start: float, end: float) -> Axis:
     """Return a linear axis with room for all values; there must be one or more."""
     finite = [clamped(value) for value in values]
-    low, high = widened(min(finite), max(finite))
+    return axis_between(min(finite), max(finite), start, end)
+
+
+def axis_between(low: float, high: float, start: float, end: float) -> Axis:
+    """Return a linear axis with room for a range, and some room around the range."""
+    low, high = widened(low, high)
     margin = (high - low) * _MARGIN
     return Axis(low - margin, high + margin, start, end)
+
+
+def usual_range(values: Iterable[float], kept: Iterable[float] = ()) -> tuple[float, float]:
+    """Return the range of the values without those that lie far out, so that a few cannot flatten all others.
+
+    A value lies far out if it is farther from the shortest range that holds four fifths of the values than twice the
+    width of that range. At most a fifth of the values lies far out, and none of fewer than five values.
+
+    Args:
+        values: One or more values.
+        kept: Values that the range holds wherever they lie.
+    """
+    ordered = sorted(clamped(value) for value in values)
+    n_core = math.ceil(_CORE * len(ordered))
+    widths = [(ordered[start + n_core - 1] - ordered[start], start) for start in range(len(ordered) - n_core + 1)]
+    width, start = min(widths)
+    low, high = ordered[start] - _FAR * width, ordered[start + n_core - 1] + _FAR * width
+    # Where most values are the same, the others are all there is to see.
+    inside = [value for value in ordered if low <= value <= high] if width > 0 else ordered
+    inside += [clamped(value) for value in kept]
+    return min(inside), max(inside)
 
 
 def clamped(value: float) -> float:
@@ -95,9 +129,9 @@ def text(x: float, y: float, shown: str, anchor: str = "middle") -> str:
     return f'<text class="at-tick" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(shown)}</text>'
 
 
-def whisker(x: float, low: float, high: float) -> str:
+def whisker(x: float, low: float, high: float, kind: str = "at-whisker") -> str:
     """Draw a vertical bar at ``x`` between two pixels: one standard deviation below and above the mean."""
-    return f'<path class="at-whisker" d="M{x:.1f} {low:.1f}V{high:.1f}"/>'
+    return f'<path class="{kind}" d="M{x:.1f} {low:.1f}V{high:.1f}"/>'
 
 
 def dot(x: float, y: float, title: str, kind: str = "at-model", radius: float = 3.2) -> str:
@@ -105,6 +139,22 @@ def dot(x: float, y: float, title: str, kind: str = "at-model", radius: float = 
     return (
         f'<circle class="at-dot {kind}" r="{radius}" cx="{x:.1f}" cy="{y:.1f}"><title>{escape(title)}</title></circle>'
     )
+
+
+def beyond(x: float, y: float, to: tuple[int, int], title: str, kind: str = "at-model") -> str:
+    """Draw a triangle at the edge of a picture, for a value that lies beyond the edge.
+
+    Args:
+        x: The place on the edge, in pixels.
+        y: The place on the edge, in pixels.
+        to: The direction in which the value lies: -1, 0 or 1 to the right, and downwards.
+        title: What shows when the mouse points at the triangle.
+        kind: The class that colours the triangle.
+    """
+    right, down = to
+    tip = f"M{x:.1f} {y:.1f}"
+    back = f"l{-7 * right - 4 * down} {-7 * down - 4 * right}l{8 * down} {8 * right}z"
+    return f'<path class="at-dot {kind}" d="{tip}{back}"><title>{escape(title)}</title></path>'
 
 
 def svg(width: int, height: int, parts: Sequence[str], description: str) -> str:

@@ -1,4 +1,7 @@
-"""The style sheet of the live panel and the insights."""
+"""The style sheet of the live panel, the insights and the Pareto front, and the boxes that they are made of."""
+
+from collections.abc import Sequence
+from html import escape
 
 # Text takes its colour from the notebook's theme. The colours of the pictures are of a middle lightness, which stands
 # out on white and on near-black.
@@ -46,5 +49,49 @@ font-variant-numeric:tabular-nums}
 .at-chart{width:100%;height:auto;display:block}.at-row>.at-figure{flex:1 1 300px}.at-slices>svg{flex:1 1 200px}
 .at-bar{fill:var(--at-blue);fill-opacity:.75}.at-band{fill:var(--at-blue);fill-opacity:.18;stroke:none}
 .at-mean{fill:none;stroke:var(--at-blue);stroke-width:2}.at-whisker{stroke:var(--at-blue);stroke-opacity:.5}
+.at-noise{fill:var(--at-blue);fill-opacity:.09;stroke:none}.at-thin{stroke:var(--at-blue);stroke-opacity:.22;stroke-width:3}
+.at-mean.at-refused{stroke:var(--at-grey);stroke-width:1.6;stroke-dasharray:4 3}
+.at-pale{fill:var(--at-grey);stroke:none;fill-opacity:.5}
+.at-ring{fill:none;stroke:var(--at-orange);stroke-opacity:.7;stroke-width:1.2}
+.at-verdict{font-size:15px;line-height:1.4;margin-bottom:10px;overflow-wrap:anywhere}
+.at-health{margin-bottom:12px}.at-health>div{margin:6px 0;padding:4px 10px;border-left:3px solid #d29922;
+overflow-wrap:anywhere}
+.at-notes>div{overflow-wrap:anywhere}
 .at-even{stroke:currentColor;stroke-opacity:.4;stroke-dasharray:4 3}
 </style>"""
+
+
+def framed(body: str) -> str:
+    """Put the style sheet and the frame around what is shown."""
+    return f'{STYLE}<div class="at-panel">{body}</div>'
+
+
+def head(title: str, notes: Sequence[str]) -> str:
+    """Write the line at the top: a title, and short notes beside it."""
+    shown = "".join(f'<span class="at-pill">{escape(note)}</span>' for note in notes)
+    return f'<div class="at-head"><span class="at-name">{escape(title)}</span>{shown}</div>'
+
+
+def part(title: str, body: str) -> str:
+    """Write a part with a title of its own."""
+    return f'<div class="at-part"><div class="at-title">{escape(title)}</div>{body}</div>'
+
+
+def figure(caption: str, picture: str) -> str:
+    """Write a picture below its caption."""
+    return f'<div class="at-figure"><div class="at-soft">{escape(caption)}</div>{picture}</div>'
+
+
+def grid(header: Sequence[str], rows: Sequence[Sequence[str]], totals: Sequence[Sequence[str]] = ()) -> str:
+    """Write a table that scrolls if it is long; the totals are its last rows, in bold."""
+    columns = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows)
+    last = "".join(f'<tr class="at-sum">{_cells(row)}</tr>' for row in totals)
+    return (
+        f'<div class="at-scroll"><table class="at-values"><thead><tr>{columns}</tr></thead>'
+        f"<tbody>{body}{last}</tbody></table></div>"
+    )
+
+
+def _cells(row: Sequence[str]) -> str:
+    return "".join(f"<td>{escape(cell)}</td>" for cell in row)

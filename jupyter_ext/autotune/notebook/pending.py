@@ -1,0 +1,97 @@
+"""The suggestions of a notebook that wait for their results."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from autotune.errors import InvalidInputError
+from autotune.values import value_text
+from autotune.views.shown import Suggestion, configuration_text
+from autotune.views.tables import Row, html_table
+
+
+class Suggestions(list[Suggestion]):
+    """Suggestions that were taken.
+
+    Attributes:
+        numbers: For each suggestion, the number by which ``tell --of`` names it.
+    """
+
+    def __init__(self, numbered: dict[int, Suggestion]) -> None:
+        super().__init__(numbered.values())
+        self.numbers = list(numbered)
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{number}  {suggestion}" for number, suggestion in zip(self.numbers, self, strict=True))
+
+    def _repr_html_(self) -> str:
+        names = list(dict.fromkeys(name for suggestion in self for name in suggestion.covars))
+        rows: list[Row] = []
+        for number, suggestion in zip(self.numbers, self, strict=True):
+            values = [value_text(suggestion.covars[name]) if name in suggestion.covars else "" for name in names]
+            rows.append((str(number), *values, suggestion.prediction()))
+        return html_table("Suggestions, each to tell with --of and its number", rows, ("number", *names, "predicted"))
+
+
+class Pending:
+    """The suggestion last asked for, and the suggestions that were taken, until they are told or given up."""
+
+    def __init__(self) -> None:
+        self._current: Suggestion | None = None
+        self._taken: dict[int, Suggestion] = {}
+
+    def show(self, suggestion: Suggestion) -> None:
+        """Make a suggestion the one that the next result belongs to."""
+        self._current = suggestion
+
+    def take(self, suggestions: Iterable[Suggestion]) -> Suggestions:
+        """Add suggestions that were taken, and number them after those that wait already."""
+        self._current = None
+        first = max(self._taken, default=0) + 1
+        numbered = dict(enumerate(suggestions, start=first))
+        self._taken |= numbered
+        return Suggestions(numbered)
+
+    def find(self, number: int | None = None) -> Suggestion | None:
+        """Return the suggestion that a result belongs to.
+
+        Args:
+            number: The number of a suggestion that was taken; None for the one last asked for, or for the first one
+                that was taken and waits.
+
+        Returns:
+            The suggestion; None if none waits.
+
+        Raises:
+            InvalidInputError: If no suggestion with this number waits.
+        """
+        if number is None:
+            return self._current or next(iter(self._taken.values()), None)
+        if number not in self._taken:
+            waiting = f"those that wait are {self._numbers()}" if self._taken else "`%autotune ask N` takes suggestions"
+            raise InvalidInputError(f"no suggestion with the number {number} waits for its result; {waiting}")
+        return self._taken[number]
+
+    def end(self, suggestion_uuid: UUID | None) -> str | None:
+        """Forget a suggestion that was told or given up, and the one last asked for, which newer data replace.
+
+        Returns:
+            If the suggestion was one of those that were taken, its number and configuration, and which ones still wait.
+        """
+        self._current = None
+        for number, suggestion in self._taken.items():
+            if suggestion.suggestion_uuid == suggestion_uuid:
+                del self._taken[number]
+                left = f"; {self._numbers()} still wait" if self._taken else ""
+                return f"suggestion {number} ({configuration_text(suggestion.covars)}){left}"
+        return None
+
+    def forget_current(self) -> None:
+        """Forget the suggestion last asked for."""
+        self._current = None
+
+    def forget(self) -> None:
+        """Forget all suggestions."""
+        self._current, self._taken = None, {}
+
+    def _numbers(self) -> str:
+        return ", ".join(map(str, self._taken))
