@@ -13,12 +13,12 @@ except ImportError:
 from pydantic import TypeAdapter
 
 from autotune_service.domain.configuration import guess_of, is_feasible
-from autotune_service.domain.revision import retired_options
 from autotune_service.engine.interface import EngineInput, Run
 from autotune_service.engine.suggest import suggest
+from autotune_wire.base import Value
 from autotune_wire.constraints import Constraint
 from autotune_wire.responses import Objective
-from autotune_wire.space import Space
+from autotune_wire.space import CatCovariate, Space
 
 
 class Peer:
@@ -33,7 +33,7 @@ class Peer:
 
     def __init__(self, space: dict[str, Any], seed: int, n_init: int, budget: int, **_: Any) -> None:
         self.space = _read(space)
-        self.former: list[Space] = []
+        self.retired: dict[str, list[Value]] = {}
         self.constraints: list[Constraint] = []
         self.seed = seed
         self.runs: list[Run] = []
@@ -48,8 +48,12 @@ class Peer:
 
     def edit_space(self, space: dict[str, Any], constraints: list[dict[str, Any]]) -> None:
         """Go on in another space, with other constraints; the runs so far stay as they are."""
-        self.former.append(self.space)
-        self.space = _read(space)
+        former, self.space = self.space, _read(space)
+        for name, covariate in former.items():
+            now = self.space[name]
+            if isinstance(covariate, CatCovariate) and isinstance(now, CatCovariate):
+                dropped = [option for option in covariate.options if option not in now.options]
+                self.retired[name] = self.retired.get(name, []) + dropped
         self.constraints = TypeAdapter(list[Constraint]).validate_python(constraints)
 
     def _next(self, fixed: dict[str, Any]) -> dict[str, Any]:
@@ -61,7 +65,7 @@ class Peer:
             constraints=self.constraints,
             pending=[covars for covars in self.out if is_feasible(self.space, self.constraints, covars)],
             fixed=fixed,
-            retired=retired_options(self.space, self.former),
+            retired={name: options for name, options in self.retired.items() if options},
             n=1,
         )
         return suggest(asked)[0].covars

@@ -76,9 +76,11 @@ class Suggestion(Reply):
     )
     reason: str = Field(description="Why this configuration was chosen, in a sentence.")
     mean: float | None = Field(description="Predicted primary response, in its own unit; null without a model.")
-    sd: float | None = Field(description="Standard deviation of the predicted primary response, in the same unit.")
+    sd: float | None = Field(description="Standard deviation of the prediction, in the same unit.")
     predictions: dict[str, Predicted] = Field(
-        default_factory=dict, description="Predictions of all responses, by name; empty without a model."
+        default_factory=dict,
+        description="Predictions of all responses, by name; empty without a model. The standard deviations include the "
+        "noise of a measurement.",
     )
     acquisition: float | None = Field(
         default=None,

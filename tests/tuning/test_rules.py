@@ -1,9 +1,10 @@
 """Whatever is done in whatever order, what is stored is what `expected` says."""
 
 import pytest
+from checked import World
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
-from use_cases import UseCases, World
+from use_cases import UseCases
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 # Derandomized: the same examples on every machine, so that a failure elsewhere is a failure here.

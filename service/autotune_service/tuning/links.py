@@ -46,6 +46,12 @@ async def link(work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: C
     pending = [
         suggestion for suggestion in await list_pending(work, row.exp_uuid) if suggestion.suggestion_uuid not in named
     ]
+
+    def in_newest_space(suggestion: SuggestionRow, covars: Configuration) -> Configuration:
+        # Only what was added after the suggestion was made: before, the suggestion has a value of its own.
+        added = backfill_of(space for space in spaces if space.seq > suggestion.seq)
+        return backfilled(row.space, covars, added)
+
     linked: list[Linked] = []
     for index, run in enumerate(runs):
         field = field_of(index)
@@ -53,13 +59,16 @@ async def link(work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: C
         covars = run.covars
         if run.suggestion_uuid is None:
             covars = checked_run(row.space, covars, field, earlier=earlier)
-            same = (place for place, other in enumerate(pending) if is_same(row.space, other.covars, covars))
+            same = (
+                place
+                for place, other in enumerate(pending)
+                if is_same(row.space, in_newest_space(other, other.covars), covars)
+            )
             place = next(same, None)
             suggestion = None if place is None else pending.pop(place)
         else:
             suggestion = await _named(work, row, run.suggestion_uuid, named, beside(field, "suggestion_uuid"))
-            added = backfill_of(space for space in spaces if space.seq > suggestion.seq)
-            covars = {**backfilled(row.space, covars, added), **covars}
+            covars = {**in_newest_space(suggestion, covars), **covars}
             covars = checked_run(row.space, covars, field, earlier=earlier)
             del named[run.suggestion_uuid]
         linked.append(Linked(covars, outcome, suggestion))
