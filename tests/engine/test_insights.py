@@ -168,7 +168,7 @@ def test_left_out_prediction_is_that_of_a_refit_with_the_same_kernel():
 
 
 def test_runs_the_model_is_not_conditioned_on_have_no_prediction(monkeypatch):
-    monkeypatch.setattr("autotune_service.engine.model.surrogate.MAX_CONDITIONED", 20)
+    monkeypatch.setattr("autotune_service.engine.insights.MAX_SHOWN", 20)
     found = insights(problem(points("xz", 40), bowl)).leave_one_out["y"]
     assert (len(found), found.count(None)) == (40, 20)
 

@@ -297,3 +297,21 @@ def test_explore_says_why():
     (suggested,) = explore(problem(design(8)), "NotPositiveDefiniteError: no")
     assert suggested.source == "sobol"
     assert "NotPositiveDefiniteError: no" in suggested.reason
+
+
+@pytest.mark.parametrize("n_runs", [0, 1, 6])
+def test_suggestions_within_a_sum_are_the_same_at_once_and_one_by_one(n_runs):
+    total = constraints_of({"ctype": "linear", "weights": {"x": 1.0, "z": 1.0}, "relation": "==", "bound": 0.9})
+    runs = [Run({"x": 0.1 * k, "z": 0.9 - 0.1 * k}, {"y": float(k * (7 - k))}) for k in range(n_runs)]
+    given = EngineInput(
+        space=space_of({"x": X, "z": X}),
+        responses=responses_of(y="maximize"),
+        runs=runs,
+        seed=1,
+        constraints=total,
+        n=7,
+    )
+    at_once, one_by_one = [one.covars for one in suggest(given)], []
+    for _ in range(7):
+        one_by_one.append(suggest(replace(given, n=1, pending=one_by_one))[0].covars)
+    assert at_once == one_by_one

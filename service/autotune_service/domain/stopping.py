@@ -34,7 +34,8 @@ def fired(
         expected_gain: The gain that the model expects of the next run, in the same unit; None if the model gives no
             expected gain.
         is_allowed: Whether the run of an index may be made in the present space. Only such runs count as progress: a
-            better run from before the space was narrowed would hide all progress since.
+            better run from before the space was narrowed would hide all progress since. A target that was reached
+            stays reached.
 
     Returns:
         The first rule that is met, in the order target, budget, plateau, expected gain; None if no rule is met.

@@ -12,7 +12,7 @@ from autotune_service.engine.findings.health import health, verdict
 from autotune_service.engine.findings.importance import importance
 from autotune_service.engine.findings.slices import slices
 from autotune_service.engine.interface import Best, EngineInput, Insights, Prediction
-from autotune_service.engine.model.subset import MAX_CONDITIONED
+from autotune_service.engine.model.subset import MAX_SHOWN
 from autotune_service.engine.model.surrogate import Surrogate
 from autotune_service.engine.space.region import EmptyRegionError
 from autotune_wire.base import Configuration
@@ -44,20 +44,20 @@ def best_predicted(given: EngineInput) -> Best | None:
 
 def insights(given: EngineInput) -> Insights:
     """Compute what the data and the models show; with few observations some parts are empty, which is no error."""
-    fitted = Fitted.of(given)
+    fitted = Fitted.of(given, MAX_SHOWN)
     surrogates = fitted.surrogates
     best = best_in(fitted, fitted.region())
     guesses = {name: covariate.guess for name, covariate in given.space.items()}
     guess = {name: value for name, value in guesses.items() if is_active(given.space, name, guesses)}
     pareto, volume, reference = front(fitted)
     shares = {
-        name: importance(fitted.encoding, surrogate.process, given.seed, fitted.not_varied(surrogate.index.tolist()))
+        name: importance(fitted.encoding, surrogate.process, given.seed, fitted.held(surrogate.index.tolist()))
         for name, surrogate in surrogates.items()
     }
     found = Insights(
         leave_one_out={name: _left_out(fitted, surrogate) for name, surrogate in surrogates.items()},
         importance={name: share for name, share in shares.items() if share},
-        not_varied=fitted.not_varied(range(len(given.runs))) if given.runs else [],
+        not_varied=[*fitted.held(range(len(given.runs)))] if given.runs else [],
         slices=slices(fitted, guess if best is None else best.covars),
         pareto=pareto,
         hypervolume=volume,
@@ -66,7 +66,7 @@ def insights(given: EngineInput) -> Insights:
         best_by_context=best_by_context(fitted),
         feasible_share=_feasible_share(fitted),
         noise_sds={name: surrogate.noise_sd for name, surrogate in surrogates.items()},
-        n_used=min(len(given.runs), MAX_CONDITIONED),
+        n_used=min(len(given.runs), MAX_SHOWN),
         verdict="",
         health=[],
     )

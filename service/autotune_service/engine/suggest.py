@@ -1,5 +1,6 @@
 """Suggestions from the engine's input: the initial design makes the first ones, the model all later ones."""
 
+from dataclasses import replace
 from functools import cached_property
 from zlib import crc32
 
@@ -56,12 +57,17 @@ def suggest(given: EngineInput) -> list[Suggestion]:
         return suggest_with_greattunes(given)
     encoding = Encoding(given.space, given.retired)
     known = len(given.runs) + len(given.pending)
-    if known < N_INITIAL or not given.runs:
-        return initial_design(given, f"initial design, until {N_INITIAL} configurations are known")
+    n_initial = min(max(N_INITIAL - known, 0), given.n) if given.runs else given.n
+    reason = f"initial design, until {N_INITIAL} configurations are known"
+    initial = initial_design(replace(given, n=n_initial), reason) if n_initial else []
+    if n_initial == given.n:
+        return initial
+    pending = [*given.pending, *(suggestion.covars for suggestion in initial)]
+    given = replace(given, pending=pending, n=given.n - n_initial)
     suggesting = _Suggesting(given, encoding)
-    if not suggesting.has_model:
-        return initial_design(given, f"a Sobol point, as none of {len(given.runs)} runs has given a response")
-    return suggesting.suggestions()
+    if suggesting.has_model:
+        return initial + suggesting.suggestions()
+    return initial + initial_design(given, f"a Sobol point, as none of {len(given.runs)} runs has given a response")
 
 
 def explore(given: EngineInput, failure: str) -> list[Suggestion]:

@@ -8,9 +8,11 @@ from scipy.stats import norm
 
 from autotune_service.engine.acquisition.hypervolume import FrontScene, hypervolume_improvement_of
 from autotune_service.engine.acquisition.named.names import is_named
+from autotune_service.engine.findings.best import best_in
+from autotune_service.engine.findings.fitted import Fitted
 from autotune_service.engine.interface import EngineInput, Run
 from autotune_service.engine.space.encoding import Encoding
-from autotune_service.engine.space.region import Region
+from autotune_service.engine.space.region import EmptyRegionError, Region
 from autotune_service.engine.suggest import suggest
 from autotune_wire.experiments import AcqFunc
 from generated import constraints_of, fitted_to, responses_of, space_of
@@ -148,3 +150,53 @@ def test_front_where_nothing_was_run_is_that_of_the_best_predicted_rows():
     )  # fmt: skip
     found = [one.covars["x"] for one in suggest(given)]
     assert max(found) - min(found) > 0.3  # both ends of the front are looked for
+
+
+def room(covars):
+    """The best t rises with the room's temperature by 2 for a degree, and everything gets worse beyond 20 degrees."""
+    return {"y": 80 - 2 * abs(covars["room"] - 20) - ((covars["t"] - 100 - 2 * covars["room"]) / 8) ** 2}
+
+
+@pytest.mark.parametrize("form", [{"max": 25.0}, {"max": 25.0, "step": 5.0}])
+def test_context_beyond_its_range_or_between_its_steps_is_searched_where_it_is(form):
+    space = {"t": X | {"min": 100.0, "max": 250.0, "guess": 175.0}}
+    space |= {"room": X | {"min": 10.0, "guess": 20.0, "role": "context"} | form}
+    told = [{"t": t, "room": r} for r in (15.0, 20.0, 25.0) for t in (110.0, 130.0, 150.0, 170.0, 200.0, 230.0)]
+    given = EngineInput(
+        space=space_of(space), responses=responses_of(y="maximize"), runs=[Run(one, room(one)) for one in told],
+        seed=1, fixed={"room": 28.0},
+    )  # fmt: skip
+    for _ in range(4):
+        (suggestion,) = suggest(given)
+        assert suggestion.covars["room"] == 28.0
+        given = replace(given, runs=[*given.runs, Run(suggestion.covars, room(suggestion.covars))])
+    assert given.runs[-1].covars["t"] == pytest.approx(156.0, abs=3.0)
+
+
+def test_context_that_leaves_no_room_within_a_constraint_is_refused():
+    space = {"w": X | {"role": "context"}, "x": X}
+    limit = {"ctype": "linear", "weights": {"w": 1.0, "x": 1.0}, "relation": "<=", "bound": 1.2}
+    runs = [Run({"w": w, "x": x}, {"y": x}) for w in (0.2, 0.8) for x in (0.1, 0.5, 0.9)]
+    given = EngineInput(
+        space=space_of(space), responses=responses_of(y="maximize"), runs=runs, seed=1, fixed={"w": 5.0},
+        constraints=constraints_of(limit),
+    )  # fmt: skip
+    with pytest.raises(EmptyRegionError):
+        suggest(given)
+
+
+def test_best_predicted_of_a_context_without_runs_meets_the_threshold():
+    space = {"x": X, "oven": OVEN}
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        runs = [
+            Run({"x": float(x), "oven": "a"}, {"y": 10 * float(x), "cost": float(x) + 0.05 * float(rng.normal())})
+            for x in rng.random(10)
+        ]
+        given = EngineInput(
+            space=space_of(space), responses=responses_of(y="maximize", cost=("<=", 0.5)), runs=runs, seed=1
+        )
+        fitted = Fitted.of(given)
+        best = best_in(fitted, fitted.region({"oven": "b"}))
+        assert best.predictions["cost"].mean <= 0.5
+        assert best.covars["x"] > 0.3

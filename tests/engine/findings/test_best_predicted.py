@@ -171,3 +171,18 @@ def test_leave_one_out_bands_cover_what_they_should_where_values_are_very_bad():
             abs(run.responses["y"] - one.mean) <= 1.96 * one.sd for run, one in zip(given.runs, left_out, strict=True)
         ]
     assert 0.9 <= np.mean(covered) <= 0.98
+
+
+def test_best_predicted_is_the_setting_that_a_run_was_made_at():
+    covars = [{"x": x, "z": 0.5} for x in (0.1, 0.3, 0.5, 0.8, 1.0000005)]
+    best = best_predicted(problem(covars, rising, {"x": X, "z": X}))
+    assert best.covars == {"x": 1.0, "z": 0.5}
+
+
+def test_importance_does_not_depend_on_the_order_of_the_runs():
+    knob = X | {"active_if": {"covariate": "k", "values": ["b"]}}
+    space = {"x": X, "k": OVEN | {"role": "design"}, "d": knob}
+    covars = [{"x": k / 10, "k": "ab"[k % 2]} | ({"d": 0.0} if k % 2 else {}) for k in range(11)]
+    given = problem(covars, lambda one: {"y": one["x"] + 3 * (one["k"] == "b")}, space)
+    turned = replace(given, runs=given.runs[::-1])
+    assert insights(turned).importance["y"] == pytest.approx(insights(given).importance["y"], abs=0.01)

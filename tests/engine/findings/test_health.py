@@ -28,14 +28,14 @@ def test_healthy_experiment_has_no_notes_and_a_verdict_in_words():
     healthy = found({"t": X}, hill())
     assert healthy.health == []
     assert healthy.verdict == (
-        "Of 14 runs the one with the highest y, 89.99, had t = 0.46154. The model foretells y well. "
+        "Of 14 runs the one with the highest y, 89.9933, had t = 0.461538. The model foretells y well. "
         "t matters most (100%)."
     )
 
 
 def test_experiment_without_runs_has_no_notes():
     empty = found({"t": X}, [])
-    assert (empty.health, empty.verdict) == ([], "None of 0 runs has measured y so far.")
+    assert (empty.health, empty.verdict) == ([], "No run has been told yet.")
 
 
 def test_threshold_that_no_run_met_is_named_with_the_nearest():
@@ -97,7 +97,7 @@ def test_space_that_is_exhausted():
 def test_what_had_one_value_in_all_runs_is_named():
     runs = [Run(run.covars | {"stir": 0.3}, run.responses) for run in hill()]
     (note,) = (note for note in found({"t": X, "stir": X}, runs).health if note.kind == "not_varied")
-    assert note.finding == "stir had one value in all runs"
+    assert note.finding == "stir had the same value in all runs that it played a part in"
 
 
 def test_most_runs_failed():
@@ -122,3 +122,34 @@ def test_noise_is_that_of_repeats_in_the_response_s_unit(told):
     ]
     noise = found({"t": X}, runs).noise_sds["y"]
     assert noise == pytest.approx(3.0 if told is None else told, rel=0.3)
+
+
+def test_noise_with_one_outlier_is_not_foretold():
+    rng = np.random.default_rng(0)
+    runs = [Run({"t": float(rng.random())}, {"y": float(y)}) for y in [*rng.normal(size=20), 1000.0]]
+    shown = found({"t": X}, runs, y="minimize")
+    assert "does not foretell y yet" in shown.verdict
+
+
+def test_best_run_beyond_its_range_is_said_to_lie_beyond():
+    runs = [*(Run({"t": k / 9}, {"y": k}) for k in range(10)), Run({"t": 1.2}, {"y": 12.0})]
+    (note,) = (note for note in found({"t": X}, runs).health if note.kind == "border")
+    assert note.finding == "the best run has t = 1.2, beyond its range of 0 to 1"
+
+
+def test_equal_responses_have_no_border_and_nothing_to_foretell():
+    shown = found({"t": X}, [Run({"t": k / 19}, {"y": 5.0}) for k in range(20)])
+    assert shown.health == []
+    assert "Most runs have the same y, so there is nothing to foretell." in shown.verdict
+
+
+def test_thresholds_met_by_none_together():
+    runs = [Run({"t": k / 9}, {"y": 1.0 * k, "cost": 1.0 * k, "purity": 1.0 * k}) for k in range(10)]
+    shown = found({"t": X}, runs, y="maximize", cost=("<=", 2.0), purity=(">=", 7.0))
+    assert shown.health[0].kind == "thresholds_never_together"
+    assert "threshold_never_met" not in [note.kind for note in shown.health]
+
+
+@pytest.mark.parametrize(("n", "words"), [(1, "The one run failed."), (3, "All 3 runs failed.")])
+def test_failures_alone_are_said_to_be(n, words):
+    assert found({"t": X}, [Run({"t": k / 3}, is_failed=True) for k in range(n)]).verdict == words

@@ -41,7 +41,7 @@ def rows_along(monkeypatch, given, name):
 
 def test_other_shares_of_a_mixture_change_in_proportion(monkeypatch):
     configurations, points = rows_along(monkeypatch, blend(), "a")
-    assert [point.value for point in points] == pytest.approx([k / 24 for k in range(25)])
+    assert [point.value for point in points] == pytest.approx(sorted([k / 24 for k in range(25)] + [0.2]))
     for one in configurations:
         assert sum(one.values()) == pytest.approx(1.0, abs=1e-9)
         # The best run is 0.2, 0.3, 0.5: b and c keep their ratio of 3 to 5.
@@ -80,3 +80,46 @@ def test_points_that_break_a_constraint_or_miss_a_threshold_say_which():
     assert missed[0.25] is None
     assert missed[1.0].startswith("cost is predicted to be ")
     assert missed[1.0].endswith(", and must be <= 0.6")
+
+
+def test_slices_keep_every_total(monkeypatch):
+    tied = {"ctype": "linear", "weights": {"a": 1.0, "d": 1.0}, "relation": "==", "bound": 0.9}
+    runs = [
+        Run(dict(zip("abc", one, strict=True)) | {"d": 0.9 - one[0]}, {"y": -((one[0] - 0.2) ** 2)}) for one in BLENDS
+    ]
+    given = EngineInput(
+        space=space_of(dict.fromkeys("abcd", X)), responses=responses_of(y="maximize"), runs=runs, seed=1,
+        constraints=constraints_of(TOTAL, tied),
+    )  # fmt: skip
+    for points in insights(given).slices["y"].values():
+        assert [point.why_not for point in points] == [None] * len(points)
+        assert len(points) >= 20
+
+
+def test_whole_shares_of_a_mixture_are_all_there(monkeypatch):
+    share = {"vtype": "int", "guess": 3, "min": 0, "max": 10}
+    total = TOTAL | {"bound": 10.0}
+    blends = [(4, 3, 3), (2, 6, 2), (8, 1, 1), (0, 5, 5), (5, 0, 5), (3, 3, 4)]
+    space = dict.fromkeys("abc", share) | {"a": share | {"guess": 4}}
+    given = blend(space, measure=lambda a, b, c: {"y": -((a - 4.0) ** 2)}, constraints=[total], blends=blends)
+    configurations, points = rows_along(monkeypatch, given, "a")
+    assert [point.value for point in points] == list(range(11))
+    assert all(sum(one.values()) == 10 for one in configurations)
+
+
+def test_contexts_in_a_mixture_stay_what_they_are(monkeypatch):
+    space = dict.fromkeys("ab", X) | {"c": X | {"role": "context"}}
+    configurations, points = rows_along(monkeypatch, blend(space), "a")
+    assert len({one["c"] for one in configurations}) == 1
+    assert len(points) > 20
+
+
+def test_logarithmic_shares_stay_in_their_range():
+    runs = [Run({"a": a, "b": 1 - a}, {"y": a * a}) for a in (0.2, 0.4, 0.6, 0.8, 0.9)]
+    total = TOTAL | {"weights": {"a": 1.0, "b": 1.0}}
+    given = EngineInput(
+        space=space_of({"a": X | {"min": 0.1, "log": True}, "b": X}), responses=responses_of(y="maximize"), runs=runs,
+        seed=1, constraints=constraints_of(total),
+    )  # fmt: skip
+    along = insights(given).slices["y"]
+    assert max(point.value for point in along["b"]) == pytest.approx(0.9)

@@ -49,3 +49,7 @@ class Aim:
         if self.target is None:
             return log_improvement(mean, sd, best)
         return log_match_improvement(mean - self.target, sd, -np.asarray(best))
+
+
+MORE = Aim()
+"""The aim of a response to maximize or minimize."""

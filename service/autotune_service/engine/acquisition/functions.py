@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autotune_service.engine.acquisition.aims import Aim
+from autotune_service.engine.acquisition.aims import MORE, Aim
 from autotune_service.engine.acquisition.log_improvement import log_probability
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.model.gaussian_process import GaussianProcess
@@ -17,7 +17,8 @@ from autotune_service.engine.search.ascent import Acquisition
 from autotune_wire.responses import Response, thresholds_of
 
 _FANTASIES = 8
-_MORE = Aim()
+_LOG_2 = float(np.log(2.0))
+_PENALTY = 1e3  # more than merits differ, on the models' scales
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class LogExpectedImprovement:
 
     process: GaussianProcess
     best: Array
-    aim: Aim = _MORE
+    aim: Aim = MORE
 
     def values(self, rows: Array) -> Array:
         """Compute the value, shape (n,), at each of n rows, shape (n, d)."""
@@ -75,11 +76,27 @@ class LogProbability:
 
 
 @dataclass(frozen=True, slots=True)
+class Unlikely:
+    """A penalty for what is more likely not to be than to be: 0 where a probability is at least one half."""
+
+    log_probability: Acquisition
+
+    def values(self, rows: Array) -> Array:
+        """Compute the value, shape (n,), at each of n rows, shape (n, d)."""
+        return _PENALTY * np.minimum(self.log_probability.values(rows) + _LOG_2, 0.0)
+
+    def values_with_gradients(self, rows: Array) -> tuple[Array, Array]:
+        """Compute the values, shape (n,), and their derivatives by the rows, shape (n, d)."""
+        logs, gradients = self.log_probability.values_with_gradients(rows)
+        return _PENALTY * np.minimum(logs + _LOG_2, 0.0), _PENALTY * (logs < -_LOG_2)[:, None] * gradients
+
+
+@dataclass(frozen=True, slots=True)
 class PredictedMerit:
     """The merit of a process's predicted mean."""
 
     process: GaussianProcess
-    aim: Aim = _MORE
+    aim: Aim = MORE
 
     def values(self, rows: Array) -> Array:
         """Compute the value, shape (n,), at each of n rows, shape (n, d)."""
@@ -126,7 +143,7 @@ def log_probabilities_of(
 
 
 def expected_improvement_of(
-    process: GaussianProcess, pending: Array, incumbents: Array, rng: np.random.Generator, aim: Aim = _MORE
+    process: GaussianProcess, pending: Array, incumbents: Array, rng: np.random.Generator, aim: Aim = MORE
 ) -> LogExpectedImprovement:
     """Build the expected improvement over the best of some rows, such as the acceptable runs and the pending ones.
 

@@ -5,15 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from autotune_service.engine.acquisition.aims import Aim
-from autotune_service.engine.acquisition.functions import PredictedMerit, SumOfLogs
+from autotune_service.engine.acquisition.aims import MORE, Aim
+from autotune_service.engine.acquisition.functions import PredictedMerit, SumOfLogs, Unlikely
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.model.gaussian_process import GaussianProcess
 from autotune_service.engine.search.ascent import Acquisition
 from autotune_service.engine.search.best import find_best
 from autotune_service.engine.space.region import Region
-
-_MORE = Aim()
 
 
 def incumbents_of(
@@ -22,7 +20,7 @@ def incumbents_of(
     is_acceptable: NDArray[np.bool_],
     log_probabilities: Sequence[Acquisition],
     rng: np.random.Generator,
-    aim: Aim = _MORE,
+    aim: Aim = MORE,
 ) -> Array:
     """Choose the rows whose best predicted mean a suggestion in a region has to improve on, shape (m, d).
 
@@ -53,9 +51,13 @@ def best_predicted_row(
     region: Region,
     log_probabilities: Sequence[Acquisition],
     rng: np.random.Generator,
-    aim: Aim = _MORE,
+    aim: Aim = MORE,
 ) -> Array:
-    """Find the region's row of the best predicted mean that is likely to be acceptable, shape (d,)."""
+    """Find the region's row of the best predicted mean among those that are predicted to be acceptable, shape (d,).
+
+    If no row is, it is one that misses that by little.
+    """
     known = process.rows[np.argsort(-aim.merits(process.expect(process.rows)), kind="stable")]
-    acquisition = SumOfLogs([PredictedMerit(process, aim), *log_probabilities])
+    penalties = [Unlikely(log_probability) for log_probability in log_probabilities]
+    acquisition = SumOfLogs([PredictedMerit(process, aim), *penalties])
     return find_best(acquisition, region, known, set(), rng).row

@@ -17,6 +17,12 @@ def pareto_indices(values: Array) -> NDArray[np.int64]:
     Returns:
         The indices of the front's points in ascending order; equal points are on the front together.
     """
+    if values.shape[1] == 2:
+        # From the best first value down, a point is on the front if its second value beats all those before.
+        ordered, group = np.unique(-values, axis=0, return_inverse=True)
+        heights = -ordered[:, 1]
+        is_front = heights > np.concatenate([[-np.inf], np.maximum.accumulate(heights)[:-1]])
+        return np.flatnonzero(is_front[group.reshape(-1)])
     left = np.lexsort(-values.T[::-1])  # in this order a point can be dominated only by an earlier one
     chosen: list[int] = []
     while len(left):

@@ -23,32 +23,37 @@ def best_in(fitted: Fitted, region: Region, least_runs: int = 1) -> Best | None:
     Args:
         fitted: The models.
         region: The rows that may be suggested.
-        least_runs: With fewer runs the region is searched.
+        least_runs: With fewer runs the region is searched first.
 
     Returns:
         The best; None if no run was acceptable, none measured the objective, or no configuration of the region is
         predicted to meet every threshold.
     """
-    name, objective = primary_of(fitted.given.responses)
-    if name not in fitted.surrogates or not fitted.is_acceptable.any():
+    primary, objective = primary_of(fitted.given.responses)
+    if primary not in fitted.surrogates or not fitted.is_acceptable.any():
         return None
-    process, aim = fitted.surrogates[name].process, Aim.of(objective, fitted.surrogates[name])
+    process, aim = fitted.surrogates[primary].process, Aim.of(objective, fitted.surrogates[primary])
     index = np.flatnonzero(fitted.is_acceptable & region.contains(fitted.run_rows))
-    if len(index) >= least_runs:
-        k = int(index[np.argmax(aim.merits(process.expect(fitted.run_rows[index])))])
-        row, covars = fitted.run_rows[k], fitted.given.runs[k].covars
-    else:
+    if len(index) < least_runs:
         try:
             rng = np.random.default_rng(fitted.given.seed)
             row = best_predicted_row(process, region, fitted.log_probabilities, rng, aim)
         except EmptyRegionError:
             return None
-        covars = region.decode(row)
-        row = fitted.encoding.encode([covars])[0]
-    predictions = {name: found[0] for name, found in fitted.predictions(row[None]).items()}
-    if len(index) < least_runs and fitted.missed_threshold(predictions) is not None:
+        best = _best_at(fitted, region.decode(row))
+        if fitted.missed_threshold(best.predictions) is None:
+            return best
+    if not len(index):
         return None
-    return Best(covars, predictions)
+    rows = fitted.run_rows[index]
+    # The nearest setting: a run may have missed it by a rounding error.
+    row = region.snap(rows[[int(np.argmax(aim.merits(process.expect(rows))))]])[0]
+    return _best_at(fitted, fitted.encoding.decode(row, region.fixed_values))
+
+
+def _best_at(fitted: Fitted, covars: Configuration) -> Best:
+    predicted = fitted.predictions(fitted.encoding.encode([covars]))
+    return Best(covars, {name: found[0] for name, found in predicted.items()})
 
 
 def best_by_context(fitted: Fitted) -> list[tuple[Configuration, Best]]:
@@ -57,7 +62,8 @@ def best_by_context(fitted: Fitted) -> list[tuple[Configuration, Best]]:
     seen: dict[tuple[object, ...], Configuration] = {}
     for run in reversed(fitted.given.runs if contexts else []):
         context = {name: run.covars[name] for name in contexts if name in run.covars}
-        seen.setdefault(tuple(context.items()), context)
+        if not any(value in fitted.given.retired.get(name, []) for name, value in context.items()):
+            seen.setdefault(tuple(context.items()), context)
         if len(seen) == _MOST_CONTEXTS:
             break
     found = [(context, best_in(fitted, fitted.region(context), _FEW_RUNS)) for context in seen.values()]

@@ -11,6 +11,7 @@ from autotune_service.engine.acquisition.acceptance import are_acceptable
 from autotune_service.engine.acquisition.functions import LogProbability, log_probabilities_of
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.interface import EngineInput, Prediction
+from autotune_service.engine.model.subset import MAX_CONDITIONED
 from autotune_service.engine.model.surrogate import Surrogate, fit_feasibility, fit_responses, sign_of
 from autotune_service.engine.space.encoding import Encoding
 from autotune_service.engine.space.region import Region
@@ -37,11 +38,11 @@ class Fitted:
     surrogates: Mapping[str, Surrogate]
 
     @classmethod
-    def of(cls, given: EngineInput) -> "Fitted":
-        """Fit the models of all responses."""
+    def of(cls, given: EngineInput, most: int = MAX_CONDITIONED) -> "Fitted":
+        """Fit the models of all responses, each conditioned on so many observations at most."""
         encoding = Encoding(given.space, given.retired)
         run_rows = encoding.encode([run.covars for run in given.runs])
-        return cls(given, encoding, run_rows, fit_responses(given, run_rows, encoding.is_code))
+        return cls(given, encoding, run_rows, fit_responses(given, run_rows, encoding.is_code, most))
 
     @cached_property
     def is_acceptable(self) -> NDArray[np.bool_]:
@@ -54,10 +55,17 @@ class Fitted:
         feasibility = fit_feasibility(self.given.runs, self.run_rows, self.encoding.is_code)
         return log_probabilities_of(self.given.responses, self.surrogates, feasibility)
 
-    def not_varied(self, index: Iterable[int]) -> list[str]:
-        """List the covariates that had one value, or none, in the runs of these indices."""
+    def held(self, index: Iterable[int]) -> dict[str, float]:
+        """Return the place of each covariate that had one value, or none, in the runs of these indices."""
         runs = [self.given.runs[i] for i in index]
-        return [name for name in self.given.space if len({run.covars[name] for run in runs if name in run.covars}) < 2]
+        columns = {column.name: column for column in self.encoding.columns}
+        guesses = {name: covariate.guess for name, covariate in self.given.space.items()}
+        values = {name: [run.covars[name] for run in runs if name in run.covars] for name in columns}
+        return {
+            name: columns[name].encode((values[name] or [guesses[name]])[0])
+            for name in columns
+            if len(set(values[name])) < 2
+        }
 
     def region(self, fixed: Configuration | None = None) -> Region:
         """Return the rows that may be suggested, with some values fixed."""

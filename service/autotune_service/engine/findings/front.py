@@ -22,7 +22,8 @@ def front(fitted: Fitted) -> tuple[list[int], float | None, dict[str, float] | N
         return indices, None, None
     references = [objective.reference for objective in objectives.values()]
     wanted = np.array([np.nan if reference is None else reference for reference in references])
-    signs = np.array([-1.0 if objective.goal == "minimize" else 1.0 for objective in objectives.values()])
+    # Of a target, the distance from it, which is minimized.
+    signs = np.array([1.0 if objective.goal == "maximize" else -1.0 for objective in objectives.values()])
     reference = np.where(np.isnan(wanted), reference_point(values), signs * wanted)
     named = dict(zip(objectives, (signs * reference).tolist(), strict=True))
     return indices, _volume(values, reference), named

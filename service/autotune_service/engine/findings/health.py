@@ -9,7 +9,9 @@ from autotune_service.engine.arrays import Array
 from autotune_service.engine.findings.fitted import Fitted
 from autotune_service.engine.interface import HealthNote, Insights, Prediction
 from autotune_service.engine.model.surrogate import sign_of
+from autotune_service.engine.space.encoding import SAME
 from autotune_wire.base import Configuration
+from autotune_wire.constraints import LinearConstraint
 from autotune_wire.responses import Target, objectives_of, primary_of, thresholds_of
 from autotune_wire.space import CatCovariate, listed
 
@@ -22,12 +24,12 @@ _MANY_FAILED = 0.5  # share of the runs
 
 
 def error_ratio(fitted: Fitted, name: str, left_out: list[Prediction | None]) -> float | None:
-    """Compare the model's leave-one-out errors with those of guessing the mean of the other runs.
+    """Compare the model's leave-one-out errors with those of guessing the same for all runs.
 
-    The errors are medians, so that one very bad run does not decide.
+    The guess is the median, and so are the errors, so that one very bad run does not decide.
 
     Returns:
-        The ratio of both errors: 1 if the model foretells nothing; None with few runs or equal responses.
+        The ratio of both errors: 1 if the model foretells nothing; None with few runs, or if most are equal.
     """
     measured = [
         (fitted.given.runs[i].responses[name], prediction.mean)
@@ -37,8 +39,7 @@ def error_ratio(fitted: Fitted, name: str, left_out: list[Prediction | None]) ->
     if len(measured) < _FEW_RUNS:
         return None
     values, means = np.array(measured).T / _unit(np.array(measured))
-    guesses = (values.sum() - values) / (len(values) - 1)
-    guessing = float(np.median(np.abs(values - guesses)))
+    guessing = float(np.median(np.abs(values - np.median(values))))
     return float(np.median(np.abs(values - means))) / guessing if guessing > 0 else None
 
 
@@ -46,14 +47,19 @@ def verdict(fitted: Fitted, insights: Insights) -> str:
     """Say in two or three sentences what the experiment has found so far."""
     given = fitted.given
     n, objectives = len(given.runs), objectives_of(given.responses)
+    if not n:
+        return "No run has been told yet."
+    if all(run.is_failed for run in given.runs):
+        return "The one run failed." if n == 1 else f"All {n} runs failed."
     name, objective = primary_of(given.responses)
     if not insights.pareto:
         reason = "meets every threshold" if thresholds_of(given.responses) else f"has measured {listed([*objectives])}"
-        return f"None of {_counted(n)} {reason} so far."
+        return f"No run {reason} so far." if n == 1 else f"None of {n} runs {reason} so far."
     if len(objectives) > 1:
+        verb = "is" if len(insights.pareto) == 1 else "are"
         first = (
-            f"{_counted(len(insights.pareto))} of {n} are on the front between {listed([*objectives])}: no other run "
-            "is better in all of them."
+            f"{_counted(len(insights.pareto))} of {n} {verb} on the front between {listed([*objectives])}: no other "
+            "run is better in all of them."
         )
     else:
         run = given.runs[insights.pareto[0]]
@@ -61,9 +67,12 @@ def verdict(fitted: Fitted, insights: Insights) -> str:
         best = (
             f"the {name} nearest to {objective.target:.6g}" if isinstance(objective, Target) else words[objective.goal]
         )
-        first = f"Of {_counted(n)} the one with {best}, {run.responses[name]:.4g}, had {_shown(run.covars)}."
+        had = f"{_number(run.responses[name])}, had {_shown(run.covars)}"
+        first = f"Of {n} runs the one with {best}, {had}." if n > 1 else f"The one run, with {name} {had}."
     ratio = error_ratio(fitted, name, insights.leave_one_out.get(name, []))
-    if ratio is None:
+    if ratio is None and n >= _FEW_RUNS:
+        trust = f"Most runs have the same {name}, so there is nothing to foretell."
+    elif ratio is None:
         trust = "There are too few runs to judge the model."
     elif ratio > _FORETELLS:
         trust = f"The model does not foretell {name} yet."
@@ -82,6 +91,7 @@ def health(fitted: Fitted, insights: Insights) -> list[HealthNote]:
         return []
     return [
         *_thresholds(fitted),
+        *_thresholds_together(fitted),
         *_failures(fitted),
         *_foretelling(fitted, insights.leave_one_out),
         *_repeats(fitted),
@@ -100,11 +110,28 @@ def _thresholds(fitted: Fitted) -> Iterator[HealthNote]:
         if nearest is not None and sign * (nearest - threshold.bound) < 0:
             yield HealthNote(
                 "threshold_never_met",
-                f"no run has {name} {threshold.goal} {threshold.bound:.6g}; the nearest had {nearest:.4g}",
+                f"no run has {name} {threshold.goal} {_number(threshold.bound)}; the nearest had {_number(nearest)}",
                 "relax the bound, or widen the ranges if nothing in them can meet it; until a run meets it, the "
                 "suggestions look for one that does",
                 name,
             )
+
+
+def _thresholds_together(fitted: Fitted) -> Iterator[HealthNote]:
+    thresholds = thresholds_of(fitted.given.responses)
+    has_met = all(
+        any(
+            name in run.responses and sign_of(threshold) * (run.responses[name] - threshold.bound) >= 0
+            for run in fitted.given.runs
+        )
+        for name, threshold in thresholds.items()
+    )
+    if len(thresholds) > 1 and has_met and not fitted.is_acceptable.any():
+        yield HealthNote(
+            "thresholds_never_together",
+            f"runs have met each of the thresholds on {listed([*thresholds])}, and none has met all of them",
+            "relax the one that matters least; until a run meets all, the suggestions look for one that does",
+        )
 
 
 def _failures(fitted: Fitted) -> Iterator[HealthNote]:
@@ -124,7 +151,7 @@ def _foretelling(fitted: Fitted, left_out: Mapping[str, list[Prediction | None]]
             yield HealthNote(
                 "does_not_foretell",
                 f"the model does not foretell {name} yet: leaving each run out, its error is {ratio:.0%} of that of "
-                "guessing the mean of the others",
+                "guessing the same for all",
                 "tell more runs; if that does not help, repeat a run to see how much of the differences is noise, and "
                 "ask what else differed between the runs that no covariate says",
                 name,
@@ -171,8 +198,17 @@ def _exhausted(fitted: Fitted) -> Iterator[HealthNote]:
 
 
 def _borders(fitted: Fitted, insights: Insights) -> Iterator[HealthNote]:
-    if len(objectives_of(fitted.given.responses)) > 1 or not insights.pareto or len(fitted.given.runs) < _FEW_RUNS:
+    name, objective = primary_of(fitted.given.responses)
+    is_one = len(objectives_of(fitted.given.responses)) == 1 and not isinstance(objective, Target)
+    values = {run.responses[name] for run in fitted.given.runs if name in run.responses}
+    if not is_one or not insights.pareto or len(fitted.given.runs) < _FEW_RUNS or len(values) == 1:
         return
+    summed = {
+        other
+        for constraint in fitted.given.constraints
+        if isinstance(constraint, LinearConstraint) and constraint.relation == "=="
+        for other in constraint.weights
+    }
     row, covars = fitted.run_rows[insights.pareto[0]], fitted.given.runs[insights.pareto[0]].covars
     for place, column in zip(row.tolist(), fitted.encoding.columns, strict=True):
         covariate = column.covariate
@@ -180,14 +216,21 @@ def _borders(fitted: Fitted, insights: Insights) -> Iterator[HealthNote]:
             continue
         n = covariate.n_values
         is_wide = covariate.min < covariate.max and (n is None or n > 2)
-        if is_wide and not _AT_BORDER < place < 1.0 - _AT_BORDER:
-            low = place <= _AT_BORDER
-            yield HealthNote(
-                "border",
-                f"the best run has {column.name} = {_number(covars[column.name])}, the "
-                f"{'lower' if low else 'upper'} end of its range",
-                f"if a {'lower' if low else 'higher'} {column.name} is possible, widen its range",
-            )
+        low = place <= _AT_BORDER
+        if (
+            not is_wide
+            or _AT_BORDER < place < 1.0 - _AT_BORDER
+            or (low and column.name in summed and not covariate.min)
+        ):
+            continue  # a share of nothing cannot become less
+        end = f"the {'lower' if low else 'upper'} end of its range"
+        if not -SAME <= place <= 1.0 + SAME:
+            end = f"beyond its range of {_number(covariate.min)} to {_number(covariate.max)}"
+        yield HealthNote(
+            "border",
+            f"the best run has {column.name} = {_number(covars[column.name])}, {end}",
+            f"if a {'lower' if low else 'higher'} {column.name} is possible, widen its range",
+        )
 
 
 def _options(fitted: Fitted) -> Iterator[HealthNote]:
@@ -219,8 +262,8 @@ def _not_varied(fitted: Fitted, names: list[str]) -> Iterator[HealthNote]:
     if names and len(fitted.given.runs) >= _FEW_RUNS:
         yield HealthNote(
             "not_varied",
-            f"{listed(names)} had one value in all runs",
-            "nothing is known of what it does; vary it, or hold it as a constant on purpose",
+            f"{listed(names)} had the same value in all runs that it played a part in",
+            "nothing is known of what that does; vary it, or hold it as a constant on purpose",
         )
 
 
@@ -238,4 +281,4 @@ def _shown(covars: Configuration) -> str:
 
 
 def _number(value: object) -> str:
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
+    return f"{value + 0.0:.6g}" if isinstance(value, float) else str(value)

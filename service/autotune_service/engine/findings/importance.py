@@ -1,6 +1,6 @@
 """The importance of covariates: each covariate's share in the variation of a model's predicted mean."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 
 import numpy as np
 from scipy.stats import qmc
@@ -15,7 +15,7 @@ _FLAT = 1e-9  # share of the data's spread, which is 1 on the model's scale
 
 
 def importance(
-    encoding: Encoding, process: GaussianProcess, seed: int, not_varied: Collection[str] = ()
+    encoding: Encoding, process: GaussianProcess, seed: int, held: Mapping[str, float] | None = None
 ) -> dict[str, float]:
     """Return each covariate's share in the variation of the predicted mean over the space, constraints ignored.
 
@@ -28,8 +28,8 @@ def importance(
         encoding: The space's d columns.
         process: The model, whose predictions stay on its own scale, very bad values compressed.
         seed: The seed of the points.
-        not_varied: Covariates that had one value in the data. What they do is unknown, so they keep that value, and
-            have no share.
+        held: The place of each covariate that had one value in the data, by name. What it does is unknown, so it keeps
+            that place, and has no share.
 
     Returns:
         Shares that sum to 1, by covariate; empty if the model is flat.
@@ -38,11 +38,13 @@ def importance(
     n = 1 << int(np.log2(np.clip(_MAX_ROWS // (d + 1), _MIN_POINTS, _MAX_POINTS)))
     shares = np.minimum(qmc.Sobol(2 * d, rng=np.random.default_rng(seed)).random(n), np.nextafter(1.0, 0.0))
     first, second = shares[:, :d], shares[:, d:]
-    kept = [j for j, column in enumerate(encoding.columns) if column.name in not_varied]
+    held = held or {}
+    kept = [j for j, column in enumerate(encoding.columns) if column.name in held]
+    places = [held[encoding.columns[j].name] for j in kept]
 
     def means_at(points: Array) -> Array:
         rows = encoding.from_unit(points)
-        rows[:, kept] = process.rows[0, kept]
+        rows[:, kept] = places
         return _means(process, encoding.with_inactive_places(rows))
 
     means = means_at(first)

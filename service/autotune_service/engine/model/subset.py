@@ -13,6 +13,9 @@ _FULLY_FITTED = 2  # responses whose models are each fitted to as many as _MAX_F
 MAX_CONDITIONED = 2000
 """How many observations a posterior is conditioned on at most; of more observations, representatives are chosen."""
 
+MAX_SHOWN = 1000
+"""The same for the models behind insights: they predict at thousands of rows, and somebody waits for the pictures."""
+
 _BEST_SHARE, _NEAR_SHARE = 0.25, 0.5
 
 

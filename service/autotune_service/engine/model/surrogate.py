@@ -64,10 +64,8 @@ class Surrogate:
     def predictions(self, means: Array, variances: Array) -> list[Prediction]:
         """Convert means and variances on the model's scale, each of shape (m,), to the response's own unit."""
         own_means, own_sds = self.scale.from_model(means, np.sqrt(variances))
-        return [
-            Prediction(mean, sd)
-            for mean, sd in zip(own_means.tolist(), (self._widening * own_sds).tolist(), strict=True)
-        ]
+        told_sds = self._widening * np.minimum(own_sds, np.finfo(float).max / _MOST_WIDENING)
+        return [Prediction(mean, sd) for mean, sd in zip(own_means.tolist(), told_sds.tolist(), strict=True)]
 
     @property
     def _noise(self) -> float:
@@ -86,7 +84,7 @@ class Surrogate:
 
 
 def fit_responses(
-    given: EngineInput, run_rows: Array, is_code: NDArray[np.bool_], names: Sequence[str] | None = None
+    given: EngineInput, run_rows: Array, is_code: NDArray[np.bool_], most: int = MAX_CONDITIONED
 ) -> dict[str, Surrogate]:
     """Fit the model of every response that was measured.
 
@@ -94,16 +92,17 @@ def fit_responses(
         given: The engine's input, with n runs.
         run_rows: The rows of all runs, shape (n, d).
         is_code: Which columns hold option codes, shape (d,).
-        names: The responses to model; all of them where None.
+        most: How many observations each model is conditioned on at most.
     """
-    n_fitted = max_fitted(len(given.responses))
-    fitted = {name: _fit_response(given, name, run_rows, is_code, n_fitted) for name in names or given.responses}
+    sizes = (most, max_fitted(len(given.responses)))
+    fitted = {name: _fit_response(given, name, run_rows, is_code, sizes) for name in given.responses}
     return {name: surrogate for name, surrogate in fitted.items() if surrogate is not None}
 
 
 def _fit_response(
-    given: EngineInput, name: str, run_rows: Array, is_code: NDArray[np.bool_], n_fitted: int
+    given: EngineInput, name: str, run_rows: Array, is_code: NDArray[np.bool_], sizes: tuple[int, int]
 ) -> Surrogate | None:
+    n_conditioned, n_fitted = sizes
     response, runs = given.responses[name], given.runs
     index = np.array([i for i, run in enumerate(runs) if name in run.responses and not run.is_failed], dtype=np.int64)
     if not len(index):
@@ -118,7 +117,7 @@ def _fit_response(
     if not isinstance(response, Objective):  # of a threshold or a target the runs near it count most
         value = response.target if isinstance(response, Target) else response.bound
         merits = -np.abs(targets - scale.to_model(np.array([value])))
-    kept = representatives(rows, merits, MAX_CONDITIONED, is_code)
+    kept = representatives(rows, merits, n_conditioned, is_code)
     subset = representatives(rows[kept], merits[kept], n_fitted, is_code)
     data = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes(), is_code.tobytes(), subset.tobytes())
     return Surrogate(_fit(given.model_type, *data), scale, index[kept], bool(np.isnan(noises).any()))

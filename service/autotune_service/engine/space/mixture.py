@@ -5,6 +5,7 @@ from math import fsum
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linprog
 
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.space.columns import Column
@@ -54,7 +55,8 @@ class Mixture:
         self._rigid = [
             (i, order) for i, order in enumerate(orders) if self.low[i] != self.high[i] and not is_smooth[order].any()
         ]
-        self._sizes = np.abs(self.weights) @ np.maximum(self.most - self.least, np.finfo(float).tiny)
+        spans = np.abs(self.weights) @ (self.most - self.least)
+        self._sizes = np.where(spans > 0, spans, 1.0)  # a sum of held numbers cannot be repaired
 
     def values(self, rows: Array) -> Array:
         """Return the numbers in their own units that rows encode, shape (n, d); 0 in columns without a weight."""
@@ -134,6 +136,25 @@ class Mixture:
             by_place[k] = (high - low) * (values[j] if self.columns[j].is_log else 1.0)
         return self.weights @ values, self.weights[:, list(columns)] * by_place
 
+    def reach(self, j: int) -> tuple[float, float]:
+        """Return the least and the greatest place of a column that the constraints allow, whole numbers aside.
+
+        They are the solutions of two linear programs; the column's own ends if the programs have none.
+        """
+        bounds = list(zip(self.least, self.most, strict=True))
+        rows = np.concatenate([self.weights[np.isfinite(self.high)], -self.weights[np.isfinite(self.low)]])
+        limits = np.concatenate([self.high[np.isfinite(self.high)], -self.low[np.isfinite(self.low)]])
+        ends = []
+        for sign in (1.0, -1.0):
+            goal = np.zeros(len(self.columns))
+            goal[j] = sign
+            found = linprog(goal, A_ub=rows, b_ub=limits, bounds=bounds)
+            end = (self.least[j] if sign > 0 else self.most[j]) if found.x is None else found.x[j]
+            values = np.zeros((1, len(self.columns)))
+            values[0, j] = end
+            ends.append(float(self.places(values, [j])[0, 0]))
+        return ends[0], ends[1]
+
     def repaired(self, rows: Array) -> Array:
         """Move continuous numbers of rows as little as possible to meet the constraints; some rows may still fail."""
         rows = rows.copy()
@@ -164,10 +185,11 @@ class Mixture:
             if left == 0 or left > _STALLED * last:
                 break
             last = left
-            weights = self.weights[np.ix_(is_violated, smooth)] * spans
+            is_kept = is_violated | (low == high)  # what mends one sum must not break an equality that holds
+            weights = self.weights[np.ix_(is_kept, smooth)] * spans
             is_open = np.ones(len(smooth), dtype=np.bool_)
             for _ in smooth:
-                step = np.linalg.lstsq(weights * is_open, gaps[is_violated], rcond=None)[0] * spans
+                step = np.linalg.lstsq(weights * is_open, gaps[is_kept], rcond=None)[0] * spans
                 at = values[smooth]
                 is_pushed = is_open & (((at <= least) & (step < 0)) | ((at >= most) & (step > 0)))
                 if not is_pushed.any():

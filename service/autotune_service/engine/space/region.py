@@ -36,7 +36,7 @@ class Region:
     def __init__(self, encoding: Encoding, constraints: Sequence[Constraint], fixed: Configuration) -> None:
         self.encoding = encoding
         self.constraints = constraints
-        self._fixed_values = fixed
+        self.fixed_values = fixed
         self.fixed = {
             j: column.encode(fixed[column.name]) for j, column in enumerate(encoding.columns) if column.name in fixed
         }
@@ -86,7 +86,7 @@ class Region:
 
     def decode(self, row: Array) -> Configuration:
         """Map a row, shape (d,), to its configuration, with the fixed values as given; constraints are met exactly."""
-        configuration = self.encoding.decode(row, self._fixed_values)
+        configuration = self.encoding.decode(row, self.fixed_values)
         return configuration if self.mixture is None else self.mixture.exact(configuration)
 
     def holds(self, rows: Array, tolerance: float = HALF_SLACK, *, is_strict: bool = True) -> NDArray[np.bool_]:
@@ -105,6 +105,10 @@ class Region:
         snapped = self.snap(rows)
         is_setting = np.abs(snapped - rows).max(axis=1, initial=0.0) <= SAME
         return np.asarray(is_setting & self.holds(snapped, tolerance=1.0, is_strict=False))
+
+    def reach(self, j: int) -> tuple[float, float]:
+        """Return the least and the greatest place of a column that the sums allow, whole numbers aside."""
+        return (0.0, 1.0) if self.mixture is None else self.mixture.reach(j)
 
     def sample(self, n: int, shares: Array, rng: np.random.Generator) -> Array:
         """Return up to n feasible rows, spread over the region.
@@ -172,8 +176,8 @@ class Region:
         return rows[self.holds(rows)]
 
     def _feasible(self, shares: Array) -> Array:
-        rows = self._with_fixed(self.encoding.from_unit(shares))
-        rows = self.encoding.snap(rows) if self.fixed else rows  # a fixed value can make other covariates inactive
+        rows = self.encoding.from_unit(shares)
+        rows = self.snap(rows) if self.fixed else rows  # a fixed value can make other covariates inactive
         return rows[self.holds(rows)]
 
     def _walked(self, n: int, rng: np.random.Generator) -> Array:

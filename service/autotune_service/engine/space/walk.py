@@ -67,7 +67,8 @@ class Walk:
             Array of shape (n, d), or (0, d) if no corner was found.
         """
         if self._corners is None:
-            self._corners = self._found_corners(rng)
+            # Of a generator of their own, so that the same rows follow whether the corners were known before or not.
+            self._corners = self._found_corners(np.random.default_rng(0))
         if not len(self._corners):
             return base[:0]
         points = self._started(self._corners, len(base), rng)

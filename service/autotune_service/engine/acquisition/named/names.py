@@ -15,7 +15,7 @@ MODELS_SERVED_BY: dict[ModelType, str] = {
 """What computes each surrogate of engine autotune."""
 
 SERVED_BY: dict[AcqFunc, str] = {
-    "auto": "ExpectedImprovement; with options that have no order, every second time over a value above the best. With "
+    "auto": "ExpectedImprovement; with options that have no order, half of the time over a value above the best. With "
     "several objectives the expected hypervolume improvement, our own too",
     "ExpectedImprovement": "our own, its logarithm; equal to BoTorch's LogExpectedImprovement",
     "NoisyExpectedImprovement": "our own, its logarithm; equal to BoTorch's LogNoisyExpectedImprovement",
