@@ -104,7 +104,7 @@ def _insights_reply(snapshot: Snapshot, insights: Insights) -> InsightsReply:
     best, (primary, _) = insights.best_predicted, primary_of(snapshot.experiment.responses)
     return InsightsReply(
         data_rev=snapshot.data_rev,
-        n_observations=len(observations),
+        n_observations=len(observations) + snapshot.n_left_out,
         leave_one_out={
             name: _left_out(snapshot, name, predictions) for name, predictions in insights.leave_one_out.items()
         },
@@ -150,10 +150,26 @@ def _insights_reply(snapshot: Snapshot, insights: Insights) -> InsightsReply:
         n_used=insights.n_used,
         verdict=insights.verdict,
         health=[
-            HealthNote(kind=note.kind, response=note.response, finding=note.finding, advice=note.advice)
-            for note in insights.health
+            *_left_out_notes(snapshot.n_left_out),
+            *(
+                HealthNote(kind=note.kind, response=note.response, finding=note.finding, advice=note.advice)
+                for note in insights.health
+            ),
         ],
     )
+
+
+def _left_out_notes(n: int) -> list[HealthNote]:
+    if not n:
+        return []
+    return [
+        HealthNote(
+            kind="not_modelled",
+            finding=f"{'1 run is' if n == 1 else f'{n} runs are'} not used by the model: a number of 0 or less has no "
+            "place on a logarithmic scale",
+            advice="correct the number if it is a slip; the verdict and the pictures are about the other runs",
+        )
+    ]
 
 
 def _left_out(snapshot: Snapshot, response: str, predictions: list[Prediction | None]) -> list[LeftOut]:

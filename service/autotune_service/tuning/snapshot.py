@@ -16,12 +16,17 @@ from autotune_wire.space import Space
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An experiment at one moment: its row, all spaces, the runs that the model can use and the pending suggestions."""
+    """An experiment at one moment: its row, all spaces, the runs that the model can use and the pending suggestions.
+
+    Attributes:
+        n_left_out: How many further runs count, but have a value that has no place on its covariate's scale.
+    """
 
     experiment: ExperimentRow
     spaces: list[SpaceRow]
     observations: list[ObservationRow]
     pending: list[SuggestionRow]
+    n_left_out: int = 0
 
     @property
     def former_spaces(self) -> list[Space]:
@@ -46,10 +51,12 @@ async def read_snapshot(work: Work, row: ExperimentRow) -> Snapshot:
     """
     pending = await list_pending(work, row.exp_uuid) + await list_abandoned(work, row.exp_uuid, row.data_rev)
     counted, is_modelled = await list_counted(work, row.exp_uuid), modelled_in(row.space)
+    modelled = [observation for observation in counted if is_modelled(observation.covars)]
     return Snapshot(
         experiment=row,
         spaces=await list_spaces(work, row.exp_uuid),
-        observations=[observation for observation in counted if is_modelled(observation.covars)],
+        observations=modelled,
+        n_left_out=len(counted) - len(modelled),
         pending=[suggestion for suggestion in pending if not suggestion.is_open or suggestion.data_rev >= row.data_rev],
     )
 

@@ -35,6 +35,30 @@ async def test_predict_gives_each_configuration_its_prediction(client, headers, 
     assert [one["Response"] for one in reply["predictions"]] == [{"mean": 3.0, "sd": 0.5}, {"mean": 4.0, "sd": 0.5}]
 
 
+async def test_predict_says_why_a_configuration_would_not_be_suggested(client, headers, fake_pool):
+    limit = {"ctype": "linear", "weights": {"weight": 1.0, "v1": 2.0}, "relation": "<=", "bound": 50.0}
+    exp_uuid = (await make_experiment(client, headers, constraints=[limit]))["exp_uuid"]
+    await tell(client, headers, exp_uuid, 1.0)
+    asked = [GUESS, GUESS | {"weight": 300.0}, GUESS | {"weight": 48.0}]
+    _, reply = await post(client, f"/experiment/{exp_uuid}/predict", headers, {"configurations": asked})
+    assert reply["why_not"] == [
+        None,
+        "weight must be a number from -3.0 to 200.0",
+        "weight + 2 v1 is 52, and must be <= 50",
+    ]
+
+
+async def test_insights_say_how_many_runs_the_model_cannot_use(client, headers, fake_pool):
+    rate = {"vtype": "cont", "guess": 1.0, "min": 0.1, "max": 100.0, "log": True}
+    exp_uuid = (await make_experiment(client, headers, covars={"rate": rate}))["exp_uuid"]
+    runs = [{"covars": {"rate": value}, "response": 1.0} for value in (1.0, 0.0)]
+    await post(client, f"/experiment/tell/{exp_uuid}", headers, {"observations": runs})
+    status, reply = await get(client, f"/experiment/{exp_uuid}/insights", headers)
+    assert (status, reply["n_observations"]) == (200, 2)
+    assert reply["health"][0]["kind"] == "not_modelled"
+    assert reply["health"][0]["finding"].startswith("1 run is not used by the model: ")
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
