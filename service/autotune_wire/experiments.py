@@ -24,7 +24,6 @@ from autotune_wire.stopping import Stopped, StopRules, stop_problems
 from autotune_wire.suggestions import Predicted
 
 Direction = Literal["maximize", "minimize"]
-Goal = Literal["maximize", "minimize", "match"]
 EngineName = Literal["autotune", "greattunes"]
 ModelType = Literal["SingleTaskGP", "FixedNoiseGP", "HeteroskedasticSingleTaskGP", "SimpleCustomMaternGP"]
 AcqFunc = Literal[
@@ -67,7 +66,8 @@ class NewExperiment(Request):
     )
     direction: Direction = Field(
         default="maximize",
-        description="Whether a higher or a lower response is better. Leave it out if `responses` is given.",
+        description="Whether a higher or a lower response is better. Leave it out if `responses` is given: the first "
+        "objective's goal counts then.",
     )
     constraints: _Constraints = Field(default_factory=list, description=_CONSTRAINTS_HELP)
     engine: EngineName = Field(
@@ -98,12 +98,11 @@ class NewExperiment(Request):
         problems += stop_problems(self.stop, responses)
         if not problems:
             objective = primary_of(responses)[1]
-            if self.direction not in {"maximize", objective.goal}:
+            if self.direction not in {"maximize", direction_of(objective)}:
                 message = (
                     f"leave direction out if responses is given; the goal of the first objective is {objective.goal}"
                 )
                 problems.append(FieldProblem(field="direction", message=message, value=self.direction))
-            self.direction = direction_of(objective)
         if problems:
             raise validation_error("NewExperiment", problems)
         return self
@@ -183,7 +182,10 @@ class Experiment(Reply):
     constraints: list[Constraint] = Field(
         default_factory=list, description="The constraints that every suggestion meets."
     )
-    direction: Goal = Field(description="The goal of the first objective.")
+    direction: Direction = Field(
+        description="Whether the first objective is maximized or minimized; of a response to match, `minimize`, as its "
+        "distance is."
+    )
     responses: Responses = Field(default_factory=_responses_of, description="The measured responses, by name.")
     engine: str = Field(
         default="autotune", description="The engine that computes suggestions; a newer service may have other engines."

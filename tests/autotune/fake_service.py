@@ -17,6 +17,8 @@ from autotune.transport.credentials import Credentials
 from autotune.transport.tokens import TokenSource
 from autotune_wire import suggestions
 from autotune_wire.base import IDEMPOTENCY_HEADER
+from autotune_wire.experiments import NewExperiment, direction_of
+from autotune_wire.responses import primary_of
 
 URL = "http://autotune.test"
 SPACE = {"x": {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}}
@@ -158,7 +160,9 @@ class FakeService:
         if path == "/auth/header-me":
             return httpx2.Response(200, json={"username": "a@b.c", "access_token": "t", "token_type": "bearer"})
         if path == "/experiment/new":
-            return httpx2.Response(201, json=self.add(json.loads(request.content)))
+            new = NewExperiment.model_validate_json(request.content)  # as the service checks it
+            direction = direction_of(primary_of(new.responses_or_default())[1])
+            return httpx2.Response(201, json=self.add(json.loads(request.content) | {"direction": direction}))
         if path == "/experiment/all":
             return self._page("experiments", list(self.experiments.values())[::-1], request)
         if parts[-1] == "history":
@@ -186,7 +190,7 @@ class FakeService:
 
     def _changed(self, change: str, found: dict[str, Any], body: dict[str, Any]) -> httpx2.Response:
         if change == "undo":
-            return self._undo(body["n"])
+            return self._undo(found, body["n"])
         if change == "delete" and body["name"] != found["name"]:
             return problem(422, "invalid", "another name", errors=[{"field": "name", "message": "another name"}])
         if change == "delete":
@@ -282,7 +286,7 @@ class FakeService:
         reply = {"exp_uuid": found["exp_uuid"], **texts, **counts, "time_updated": NOW, "observations": told}
         return httpx2.Response(202, json=reply)
 
-    def _undo(self, n: int) -> httpx2.Response:
+    def _undo(self, found: dict[str, Any], n: int) -> httpx2.Response:
         counted = [run for run in self.runs[::-1] if not run["is_excluded"]]
         if len(counted) < n:
             return problem(409, "nothing_to_undo", "there is nothing to undo")
@@ -291,6 +295,8 @@ class FakeService:
             run.update(is_excluded=True, version=run["version"] + 1, suggestion_uuid=None)
         for one in freed:
             one["state"] = "superseded"
+        if found["stop"] and len(counted) - n < found["stop"]["budget"]:
+            found["stopped"] = None
         return httpx2.Response(200, json={"observations": counted[:n], "suggestions": freed})
 
     def _page(self, field: str, items: list[Any], request: httpx2.Request, **more: Any) -> httpx2.Response:

@@ -234,10 +234,12 @@ class Expected:
             self._announce_best(before)
 
     def correct(self, observation: Observed, version: int, **changes: Any) -> None:
-        """Store a new version of an observation."""
+        """Store a new version of an observation, unless it is only to be excluded or to count and does so already."""
         self.require_active()
         if version != len(observation.versions):
             raise RefusedError("version_conflict")
+        if changes == {"is_excluded": observation.now.is_excluded}:
+            return
         before = self.best
         observation.versions.append(replace(observation.now, **changes))
         self.events.append("observation_corrected")

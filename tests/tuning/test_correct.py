@@ -72,6 +72,25 @@ async def test_excluded_observation_counts_no_more_until_it_is_restored(change, 
     assert (await read_experiment(store, user_uuid, exp_uuid)).best_response == 2.0
 
 
+async def test_exclusion_of_what_is_excluded_already_and_restoring_what_counts_change_nothing(
+    change, observed, store, user_uuid, exp_uuid
+):
+    kept = await change(observed[0], is_excluded=False)
+    excluded = await change(observed[1], is_excluded=True)
+    before = await read_experiment(store, user_uuid, exp_uuid)
+    assert await change(observed[1], version=2, is_excluded=True) == excluded
+    assert (kept.version, excluded.version) == (1, 2)
+    assert await read_experiment(store, user_uuid, exp_uuid) == before
+    assert [event.type for event in await events_of(store, exp_uuid)].count("observation_corrected") == 1
+    with pytest.raises(VersionConflictError):
+        await change(observed[1], version=1, is_excluded=True)
+
+
+async def test_same_value_that_a_user_states_again_is_a_version(change, observed):
+    assert (await change(observed[0], response=0.0)).version == 2
+    assert (await change(observed[0], version=2, response=0.0, is_excluded=False)).version == 3
+
+
 async def test_all_excluded_leaves_no_best(change, observed, store, user_uuid, exp_uuid):
     for one in observed:
         await change(one, is_excluded=True)

@@ -9,15 +9,18 @@ from autotune_service.domain.errors import ExperimentStoppedError, InvalidError,
 from autotune_service.store.events import list_events
 from autotune_service.tuning.ask import current_suggestion, lease_suggestions
 from autotune_service.tuning.conditional import current_conditional
+from autotune_service.tuning.correct import correct
 from autotune_service.tuning.experiments import create_experiment, read_experiment
 from autotune_service.tuning.fit import claim_fit, commit_fit
 from autotune_service.tuning.new_suggestions import EngineRun, NewSuggestion
 from autotune_service.tuning.spaces import edit_space
 from autotune_service.tuning.stopping import resume
 from autotune_service.tuning.tell import tell
-from autotune_wire.changes import Resume
+from autotune_service.tuning.undo import undo
+from autotune_wire.changes import Resume, Undo
 from autotune_wire.experiments import NewExperiment, SpaceEdit
-from autotune_wire.observations import Told
+from autotune_wire.observations import Correction, Told
+from autotune_wire.stopping import StopRules
 from support import GUESS, SPACE
 
 LEASE = timedelta(seconds=30)
@@ -153,3 +156,56 @@ async def test_runs_outside_a_narrowed_space_hide_no_progress(store, user_uuid, 
     await tell(store, user_uuid, exp_uuid, [run(10, 3.1), run(11, 3.2)])
     stopped = (await read_experiment(store, user_uuid, exp_uuid)).stopped
     assert (stopped.rule, stopped.reason) == ("plateau", "the last 2 runs gained 0.2, no more than 0.5")
+
+
+@pytest.mark.parametrize(
+    ("stop", "responses"),
+    [({"target": 5.0}, (80.0,)), ({"budget": 2}, (1.0, 80.0)), ({"plateau": {"n_runs": 1}}, (1.0, 1.0))],
+)
+async def test_undo_of_what_stopped_the_experiment_lets_it_go_on(store, user_uuid, make, stop, responses):
+    exp_uuid = await make(**stop)
+    for weight, response in enumerate(responses, start=7):
+        await tell(store, user_uuid, exp_uuid, [run(weight, response)])
+    assert (await read_experiment(store, user_uuid, exp_uuid)).stopped is not None
+    await undo(store, user_uuid, exp_uuid, Undo())
+    row = await read_experiment(store, user_uuid, exp_uuid)
+    assert (row.stopped, row.stop) == (None, StopRules.model_validate(stop))
+    event = (await list_events(store, exp_uuid, 0, 100))[-1]
+    assert (event.type, event.data) == ("experiment_resumed", {"stop": row.stop.model_dump(mode="json")})
+    await commit_fit(store, await claim_fit(store, "a", LEASE), engine_run(50.0))
+    assert (await current_suggestion(store, user_uuid, exp_uuid, 0)).suggestions
+
+
+@pytest.mark.parametrize("change", [{"response": 0.8}, {"is_excluded": True}, {"status": "failed"}])
+async def test_corrected_slip_lets_the_experiment_go_on(store, user_uuid, make, change):
+    exp_uuid = await make(target=5.0)
+    (slip,) = (await tell(store, user_uuid, exp_uuid, [run(7, 80.0)])).observations
+    await correct(store, user_uuid, exp_uuid, slip.observation_uuid, Correction(version=1, reason="a slip", **change))
+    assert (await read_experiment(store, user_uuid, exp_uuid)).stopped is None
+    assert await claim_fit(store, "a", LEASE) is not None
+
+
+async def test_correction_that_meets_a_rule_still_keeps_the_experiment_stopped(store, user_uuid, make):
+    exp_uuid = await make(target=5.0, budget=2)
+    told = (await tell(store, user_uuid, exp_uuid, [run(7, 80.0), run(8, 1.0)])).observations
+    before = (await read_experiment(store, user_uuid, exp_uuid)).stopped
+    body = Correction(version=1, reason="a slip", response=1.5)
+    await correct(store, user_uuid, exp_uuid, told[1].observation_uuid, body)
+    assert (await read_experiment(store, user_uuid, exp_uuid)).stopped == before  # the target is reached as it was
+    await correct(store, user_uuid, exp_uuid, told[0].observation_uuid, body)
+    stopped = (await read_experiment(store, user_uuid, exp_uuid)).stopped
+    assert (stopped.rule, stopped.reason) == ("budget", "2 runs were told, the budget is 2")
+    assert [kind for kind in await types(store, exp_uuid) if kind in {"stop_rule_fired", "experiment_resumed"}] == [
+        "stop_rule_fired",
+        "stop_rule_fired",
+    ]
+    assert await claim_fit(store, "a", LEASE) is None
+
+
+async def test_small_gain_that_the_model_expected_of_other_data_stops_nothing(store, user_uuid, make):
+    exp_uuid = await make(min_expected_gain=0.1)
+    await tell(store, user_uuid, exp_uuid, [run(7)])
+    await commit_fit(store, await claim_fit(store, "a", LEASE), engine_run(50.0, 0.05, "expected_improvement"))
+    await undo(store, user_uuid, exp_uuid, Undo())
+    assert (await read_experiment(store, user_uuid, exp_uuid)).stopped is None
+    assert await claim_fit(store, "a", LEASE) is not None

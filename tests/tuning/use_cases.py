@@ -27,6 +27,7 @@ from autotune_service.tuning.undo import undo
 from autotune_wire.changes import Delete, Rename, Undo, Undone
 from autotune_wire.experiments import Experiment, NewExperiment, SpaceEdit
 from autotune_wire.observations import Correction, Observation, TellReply, Told
+from autotune_wire.responses import primary_of
 from autotune_wire.suggestions import Abandon, Renew, Suggestion
 
 DAY = timedelta(days=1)
@@ -86,7 +87,7 @@ class UseCases(Checked):
         primary = self.names[0]
         self.expected = Expected(
             primary=primary,
-            is_maximized=new.direction == "maximize",
+            is_maximized=primary_of(new.responses_or_default())[1].goal == "maximize",
             bounds={"cost": 2.0} if new.responses and new.responses["cost"].goal == "<=" else {},
             space=Space(covars),
             events=["experiment_created", "suggestion_created"],
@@ -236,7 +237,7 @@ class UseCases(Checked):
             self.refuse(refused, correct, observation.uuid, correction)
         else:
             stored = self.send(is_keyed, Observation, correct, observation.uuid, correction)
-            assert stored.version == version + 1
+            assert stored.version == len(observation.versions)
             self.is_resting = False
 
     @precondition(lambda self: self.expected.observations)

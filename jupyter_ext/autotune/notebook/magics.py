@@ -15,6 +15,7 @@ from IPython.core.magic_arguments import MagicArgumentParser
 from IPython.utils.process import arg_split
 
 from autotune.errors import InvalidInputError, notes_of
+from autotune.inputs.linear_text import AT_LEAST, AT_MOST
 from autotune.inputs.typed import typed_number
 from autotune.notebook.session import Session
 
@@ -71,7 +72,7 @@ quotes around a dict that is written out after `new` or `edit`. Examples:
     --stop       {"budget": 30}
 """
 _NO_REASON = "no reason given"
-_RELATIONS = ("<", ">", "=", "\N{LESS-THAN OR EQUAL TO}", "\N{GREATER-THAN OR EQUAL TO}")
+_RELATIONS = ("<", ">", "=", *AT_MOST, *AT_LEAST)
 
 
 @magics_class
@@ -137,7 +138,7 @@ class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependenc
         parser.add_argument("--engine")
         parser.add_argument("--model-type")
         parser.add_argument("--acq-func")
-        given = parser.parse_args(arg_split(rest, posix=True))
+        given = parser.parse_args(_words(rest))
         names = ("seed", "description", "engine", "model_type", "acq_func")
         options = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
         if given.responses is not None:
@@ -154,7 +155,7 @@ class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependenc
         parser.add_argument("covariates")
         parser.add_argument("--constraint", action="append")
         parser.add_argument("--backfill")
-        given = parser.parse_args(arg_split(rest, posix=True))
+        given = parser.parse_args(_words(rest))
         covars = self._dict(given.covariates, "covariates")
         backfill = None if given.backfill is None else self._dict(given.backfill, "values")
         constraints = None if given.constraint is None else self._constraints(given.constraint)
@@ -300,9 +301,22 @@ def _without_comment(line: str) -> str:
     return line.strip()
 
 
+def _words(text: str) -> list[str]:
+    """Split a command line into its words, without the quotes around them."""
+    # A dict without quotes around it would lose the quotes that it holds.
+    for found in re.finditer(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|(?<!\S)[{\[][^\s"']*["']""", text):
+        if found[0][0] in "{[":
+            raise UsageError(
+                "put quotes around a dict or list that is written out, as in "
+                """%autotune edit '{"minutes": {"max": 60}}'"""
+            )
+    words: list[str] = arg_split(text, posix=True)
+    return words
+
+
 def _split_number(text: str) -> tuple[str, int | None]:
     """Split a text into the part without ``--of`` and the number that follows it; None where the text lacks it."""
-    found = re.search(r"(?:^|\s)--of(?:\s+(\S+)|$)", text)
+    found = re.search(r"(?:^|\s)--of(?:(?:\s+|=)(\S*)|$)", text)
     if found is None:
         return text, None
     if not (found[1] or "").isdecimal():
@@ -332,12 +346,13 @@ def _last_word(text: str) -> tuple[str, str]:
 
 def _split_option(text: str, option: str) -> tuple[str, str | None]:
     """Split a text into the part before an option and the option's expression; None where the text lacks the option."""
-    rest, found, expression = f" {text}".partition(f" {option} ")
-    if not found:
-        if text.split()[-1:] == [option]:
-            raise UsageError(f"{option} needs a value")
+    found = re.search(rf"(?:^|\s){option}(?:\s+|=|$)", text)
+    if found is None:
         return text, None
-    return rest.strip(), expression.strip()
+    expression = text[found.end() :].strip()
+    if not expression:
+        raise UsageError(f"{option} needs a value")
+    return text[: found.start()].strip(), expression
 
 
 def _split_expressions(text: str) -> list[str]:

@@ -38,18 +38,43 @@ class Pending:
     def __init__(self) -> None:
         self._current: Suggestion | None = None
         self._taken: dict[int, Suggestion] = {}
+        self._given: dict[UUID, int] = {}
+        self._last = 0
 
     def show(self, suggestion: Suggestion) -> None:
         """Make a suggestion the one that the next result belongs to."""
         self._current = suggestion
 
     def take(self, suggestions: Iterable[Suggestion]) -> Suggestions:
-        """Add suggestions that were taken, and number them after those that wait already."""
+        """Add suggestions that were taken, or whose results were taken back, and number them.
+
+        No number changes while suggestions wait, and none is given to another suggestion. One that had a number gets
+        it back, unless another has it by now: where none waits, the numbers begin with 1 again.
+        """
         self._current = None
-        first = max(self._taken, default=0) + 1
-        numbered = dict(enumerate(suggestions, start=first))
-        self._taken |= numbered
-        return Suggestions(numbered)
+        if not self._taken:
+            self._last = 0
+        numbered: dict[int, Suggestion] = {}
+        for suggestion in sorted(suggestions, key=lambda suggestion: suggestion.suggestion_uuid not in self._given):
+            uuid = suggestion.suggestion_uuid
+            number = self._given.get(uuid, self._last + 1)
+            if number in self._taken and self._taken[number].suggestion_uuid != uuid:
+                number = self._last + 1
+            self._last = max(self._last, number)
+            self._given[uuid] = number
+            self._taken[number] = numbered[number] = suggestion
+        self._taken = dict(sorted(self._taken.items()))
+        return Suggestions(dict(sorted(numbered.items())))
+
+    def show_again(self, suggestion: Suggestion) -> int | None:
+        """Make a suggestion whose result was taken back the one that the next result belongs to.
+
+        Returns:
+            If the suggestion was one of those that were taken, its number: it waits among them again.
+        """
+        number = self.take([suggestion]).numbers[0] if suggestion.suggestion_uuid in self._given else None
+        self.show(suggestion)
+        return number
 
     def find(self, number: int | None = None) -> Suggestion | None:
         """Return the suggestion that a result belongs to.
@@ -91,7 +116,7 @@ class Pending:
 
     def forget(self) -> None:
         """Forget all suggestions."""
-        self._current, self._taken = None, {}
+        self._current, self._taken, self._given = None, {}, {}
 
     def _numbers(self) -> str:
         return ", ".join(map(str, self._taken))

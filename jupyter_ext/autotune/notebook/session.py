@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from getpass import getpass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -21,6 +21,8 @@ from autotune.transport.credentials import NO_CREDENTIALS, Credentials, find_cre
 from autotune.views.bests import Best
 from autotune.views.insights import Insights
 from autotune.views.shown import Observation, Suggestion, configuration_text, counted
+
+T = TypeVar("T")
 
 MAX_SAME_NAME = 5
 
@@ -147,28 +149,27 @@ class Session:
 
     def undo(self, n: int = 1) -> Undone:
         """Take back the newest observations that were told; the next ``tell`` is about their suggestions again."""
-        undone = self.experiment.undo(n)
+        undone = self._changed(lambda: self.experiment.undo(n))
         if len(undone.suggestions) == 1:
             (suggestion,) = undone.suggestions
-            self._pending.show(suggestion)
-            covars = configuration_text(suggestion.covars)
-            self._say(f"the next `%autotune tell` is about this suggestion again: {covars}\n")
+            number = self._pending.show_again(suggestion)
+            which = configuration_text(suggestion.covars) + ("" if number is None else f" (--of {number})")
+            self._say(f"the next `%autotune tell` is about this suggestion again: {which}\n")
         elif undone.suggestions:
             self._say(f"these suggestions wait for their results again:\n{self._pending.take(undone.suggestions)}\n")
-        self._refresh()
         return undone
 
     def correct(self, observation_id: int, reason: str, **changes: Any) -> Observation:
         """Correct the observation with this id; the changes are those of ``Experiment.correct``."""
-        return self._refreshed(self.experiment.correct(observation_id, reason=reason, **changes))
+        return self._changed(lambda: self.experiment.correct(observation_id, reason=reason, **changes))
 
     def exclude(self, observation_id: int, reason: str) -> Observation:
         """Exclude the observation with this id from the model and from the search for the best."""
-        return self._refreshed(self.experiment.exclude(observation_id, reason))
+        return self._changed(lambda: self.experiment.exclude(observation_id, reason))
 
     def restore(self, observation_id: int, reason: str) -> Observation:
         """Make the observation with this id count again."""
-        return self._refreshed(self.experiment.restore(observation_id, reason))
+        return self._changed(lambda: self.experiment.restore(observation_id, reason))
 
     def load(self, data: Any, **options: Any) -> None:
         """Tell earlier runs, from a file, a DataFrame or a list of dicts; the options are those of ``add_history``."""
@@ -336,9 +337,14 @@ class Session:
         if taken is not None:
             self._say(f"{did} {taken}\n")
 
-    def _refreshed(self, observation: Observation) -> Observation:
+    def _changed(self, change: Callable[[], T]) -> T:
+        """Change observations, and say so if an experiment that had stopped goes on."""
+        before = self.experiment.stopped
+        changed = change()
+        if before is not None and self.experiment.stopped is None:
+            self._say(f"the experiment goes on: it had stopped, as {before.reason}\n")
         self._refresh()
-        return observation
+        return changed
 
     def _refresh(self) -> None:
         panel = self._panels.get(self.experiment.exp_uuid)

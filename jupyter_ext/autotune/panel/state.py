@@ -9,7 +9,7 @@ from autotune.panel.progress import Progress, progress_of, with_point
 from autotune.views.dominance import gains_of
 from autotune.views.goals import meets_thresholds
 from autotune_wire.base import Value
-from autotune_wire.experiments import Best, Goal
+from autotune_wire.experiments import Best, Direction
 from autotune_wire.frames import Event
 from autotune_wire.responses import AnyObjective, Objective, Responses, objectives_of, primary_of
 from autotune_wire.suggestions import Source, Suggestion
@@ -66,7 +66,7 @@ class PanelState:
 
     Attributes:
         name: The name of the experiment.
-        direction: The goal of the primary objective.
+        direction: Whether a higher or a lower response is better, where ``responses`` is empty.
         responses: The responses with their goals, by name; empty stands for a single response.
         is_closed: Whether the experiment is closed.
         dots: The observations, oldest first.
@@ -82,7 +82,7 @@ class PanelState:
     """
 
     name: str
-    direction: Goal
+    direction: Direction
     responses: Responses = field(default_factory=dict)
     is_closed: bool = False
     dots: tuple[Dot, ...] = ()

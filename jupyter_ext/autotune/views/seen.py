@@ -43,8 +43,8 @@ class Seen:
         return self._seen.responses
 
     @property
-    def direction(self) -> experiments.Goal:
-        """Whether the first objective is maximized, minimized or brought to a target."""
+    def direction(self) -> experiments.Direction:
+        """Whether the first objective is maximized or minimized; of a target, the distance is minimized."""
         return self._seen.direction
 
     @property

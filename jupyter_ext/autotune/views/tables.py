@@ -7,10 +7,10 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from autotune_wire.base import Configuration
+from autotune_wire.base import Configuration, Value
 from autotune_wire.observations import Observation
 from autotune_wire.responses import Responses, primary_of
-from autotune_wire.space import Space
+from autotune_wire.space import Space, backfilled
 from autotune_wire.suggestions import Predicted
 from autotune_wire.told_columns import EXCLUDED, ID, OUTSIDE, SD, STATUS, TIME, TOLD_BY, Columns, columns_of
 
@@ -31,7 +31,11 @@ def html_table(caption: str, rows: Sequence[Row], header: Row = ()) -> str:
 
 
 def run_table(
-    runs: Sequence[Observation], space: Space, responses: Responses, tellers: Mapping[UUID, str] = MappingProxyType({})
+    runs: Sequence[Observation],
+    space: Space,
+    responses: Responses,
+    tellers: Mapping[UUID, str] = MappingProxyType({}),
+    backfill: Mapping[str, Value] = MappingProxyType({}),
 ) -> Any:
     """Build a table of observations: a row for each run, with its id, covariates, responses and the time of its tell.
 
@@ -45,6 +49,7 @@ def run_table(
         space: The covariates.
         responses: The responses.
         tellers: The addresses of the users who told the observations.
+        backfill: The values that runs had of the covariates that were added after them.
     """
     columns = columns_of(space, list(responses))
     own = [*columns.responses.values()]
@@ -53,7 +58,10 @@ def run_table(
     own += [EXCLUDED] if any(run.is_excluded for run in runs) else []
     own += [OUTSIDE] if any(run.outside for run in runs) else []
     own += [TOLD_BY] if any(run.told_by in tellers for run in runs) else []
-    records = [{ID: n, **_record(run, columns, responses, tellers)} for n, run in enumerate(runs, start=1)]
+    records = []
+    for n, run in enumerate(runs, start=1):
+        filled = run.model_copy(update={"covars": backfilled(space, run.covars, backfill)})
+        records.append({ID: n, **_record(filled, columns, responses, tellers)})
     return table([ID, *columns.covars.values(), *own, TIME], records)
 
 

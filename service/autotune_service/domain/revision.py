@@ -4,11 +4,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from autotune_service.domain.configuration import allowed, value_in
 from autotune_service.domain.errors import InvalidError
-from autotune_wire.base import Configuration, Value
+from autotune_wire.base import Value
 from autotune_wire.constraints import Constraint, constraint_problems
 from autotune_wire.experiments import SpaceEdit
 from autotune_wire.problems import FieldProblem, shown
-from autotune_wire.space import CatCovariate, ContCovariate, Covariate, IntCovariate, is_active, listed
+from autotune_wire.space import CatCovariate, ContCovariate, Covariate, IntCovariate, backfilled, listed
+
+__all__ = ["backfilled", "retired_values", "revised"]
 
 
 def revised(
@@ -45,27 +47,6 @@ def revised(
     if problems:
         raise InvalidError.of(problems)
     return list(_changes(old, edit, constraints))
-
-
-def backfilled(
-    space: Mapping[str, Covariate], configuration: Configuration, backfill: Mapping[str, Value]
-) -> Configuration:
-    """Build the configuration of this space that a configuration of a former space stands for.
-
-    Args:
-        space: The covariates by name.
-        configuration: A configuration of this space or of a former one.
-        backfill: The backfill values of all edits together, by the name of the covariate that was added.
-
-    Returns:
-        The configuration, with the backfill value of each covariate that it lacks and that is active in it.
-    """
-    filled = {**backfill, **configuration}
-    return {
-        name: filled[name]
-        for name in space
-        if name in configuration or (name in backfill and is_active(space, name, filled))
-    }
 
 
 def retired_values(

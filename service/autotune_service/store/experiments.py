@@ -16,7 +16,7 @@ from autotune_service.store.statements import Filled, Row, Statement
 from autotune_service.store.tables import experiments, observations
 from autotune_wire.base import Configuration
 from autotune_wire.constraints import Constraint
-from autotune_wire.experiments import AcqFunc, Best, BestPredicted, EngineName, Experiment, ModelType
+from autotune_wire.experiments import AcqFunc, Best, BestPredicted, EngineName, Experiment, ModelType, direction_of
 from autotune_wire.responses import Responses, primary_of
 from autotune_wire.space import Space
 from autotune_wire.stopping import Stopped, StopRules
@@ -169,7 +169,7 @@ class ExperimentRow:
             engine=self.engine,
             model_type=self.model_type,
             acq_func=self.acq_func,
-            direction=primary_of(self.responses)[1].goal,
+            direction=direction_of(primary_of(self.responses)[1]),
             seed=self.seed,
             state="closed" if self.is_closed else "active",
             n_observations=self.n_observations,

@@ -24,7 +24,7 @@ from autotune_service.store.statements import Filled
 from autotune_service.tuning.experiments import best_changed, observation_data, require_active, with_new_data
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.outcomes import outcome_of
-from autotune_service.tuning.stopping import stopped_by_data
+from autotune_service.tuning.stopping import stopped_anew
 from autotune_wire.observations import Correction, Observation, ObservationVersions
 from autotune_wire.responses import primary_of
 
@@ -33,6 +33,8 @@ async def correct(
     store: Store, user_uuid: UUID, exp_uuid: UUID, observation_uuid: UUID, body: Correction, once: Once = ALWAYS
 ) -> Observation:
     """Store a new version of an observation and have the next suggestion computed from it.
+
+    Excluding an observation that is excluded, or restoring one that counts, changes nothing.
 
     Raises:
         NotFoundError: If the user has no such experiment, or the experiment has no such observation.
@@ -52,11 +54,13 @@ async def correct(
                 "read the observation again and correct what is stored now",
                 before.to_wire(row.space).model_dump(mode="json"),
             )
-        after = await _corrected(work, row, before, body)
-        await add_version(work, before, seq=before.seq, at=before.created_at, reason=None, user_uuid=None)
-        await add_version(work, after, seq=row.last_seq + 1, at=now, reason=body.reason, user_uuid=user_uuid)
-        await update_observation(work, after)
-        await settle(work, row, [after], body.reason, now)
+        after = before
+        if body.covars is not None or body.outcome is not None or body.is_excluded != before.is_excluded:
+            after = await _corrected(work, row, before, body)
+            await add_version(work, before, seq=before.seq, at=before.created_at, reason=None, user_uuid=None)
+            await add_version(work, after, seq=row.last_seq + 1, at=now, reason=body.reason, user_uuid=user_uuid)
+            await update_observation(work, after)
+            await settle(work, row, [after], body.reason, now)
         corrected = after.to_wire(row.space)
         await once.keep(work, corrected)
     return corrected
@@ -109,7 +113,7 @@ async def settle(
     more: Sequence[NewEvent] = (),
     *others: Filled,
 ) -> None:
-    """Change the experiment after observations were changed: its best one, what is due and its log.
+    """Change the experiment after observations were changed: its best one, what is due, its stop and its log.
 
     Args:
         work: The transaction; it holds the experiment's row lock, and the observations are stored as they are now.
@@ -129,7 +133,7 @@ async def settle(
     events += more
     if now_best != row.best_one:
         events.append(best_changed(now_best))
-    stopped = await stopped_by_data(work, row, now)
+    stopped = await stopped_anew(work, row, now)
     if stopped is not None:
         values["stopped"], event = stopped
         events.append(event)

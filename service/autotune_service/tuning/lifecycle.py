@@ -9,6 +9,7 @@ from autotune_service.store.deletion import delete_experiment
 from autotune_service.store.events import NewEvent, call_worker, record, wake_watchers
 from autotune_service.store.experiments import get_experiment, get_shown_experiment
 from autotune_service.tuning.once import ALWAYS, Once
+from autotune_service.tuning.stopping import resumed_by
 from autotune_wire.changes import Delete, Deleted, Rename
 from autotune_wire.experiments import Experiment
 from autotune_wire.problems import FieldProblem
@@ -45,8 +46,7 @@ async def reopen(store: Store, user_uuid: UUID, exp_uuid: UUID, once: Once = ALW
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         events: list[NewEvent] = [("experiment_reopened", {})] if row.is_closed else []
         if row.stopped is not None:
-            stop = None if row.stop is None else row.stop.model_dump(mode="json")
-            events.append(("experiment_resumed", {"stop": stop}))
+            events.append(resumed_by(row.stop))
         if events:
             call_worker(work, exp_uuid)
             await record(work, row, now, events, {"state": "active", "stopped": None})

@@ -1,6 +1,7 @@
 """Stop rules: once a rule is met, nothing more is suggested until somebody resumes the experiment."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -69,6 +70,23 @@ async def stopped_by_data(
     return _stop(fired(row.stop, row.responses, values, None, is_allowed), now)
 
 
+async def stopped_anew(work: Work, row: ExperimentRow, now: datetime) -> tuple[dict[str, Any] | None, NewEvent] | None:
+    """Check the stop rules after observations were changed: the data that a stop rested on may not count any more.
+
+    A stop by the expected gain ends too, as the model expected that gain of other data; its next fit decides again.
+
+    Returns:
+        The experiment's column ``stopped`` and the event that announces it; None if nothing changes.
+    """
+    stop = await stopped_by_data(work, replace(row, stopped=None), now)
+    if row.stopped is None:
+        return stop
+    if stop is None:
+        return None, resumed_by(row.stop)
+    _, (_, found) = stop
+    return None if found == {"rule": row.stopped.rule, "reason": row.stopped.reason} else stop
+
+
 async def stopped_by_gain(
     work: Work, row: ExperimentRow, suggestions: Sequence[NewSuggestion], now: datetime
 ) -> _Stop | None:
@@ -102,13 +120,17 @@ async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume, on
         if problems:
             raise InvalidError.of(problems)
         check_models(EngineDemand(row.engine, row.acq_func, row.space, row.responses, row.constraints, stop))
-        stored = None if stop is None else stop.model_dump(mode="json")
+        kind, data = resumed_by(stop)
         call_worker(work, exp_uuid)
-        values = {"stop": stored, "stopped": None}
-        await record(work, row, now, [("experiment_resumed", {"stop": stored})], values)
+        await record(work, row, now, [(kind, data)], {**data, "stopped": None})
         resumed = (await get_shown_experiment(work, exp_uuid, user_uuid)).to_wire()
         await once.keep(work, resumed)
     return resumed
+
+
+def resumed_by(stop: StopRules | None) -> NewEvent:
+    """Build the event that announces that a stopped experiment goes on, with the stop rules that hold from now on."""
+    return "experiment_resumed", {"stop": None if stop is None else stop.model_dump(mode="json")}
 
 
 def _primary_values(row: ExperimentRow, runs: Sequence[dict[str, float]]) -> list[float | None]:

@@ -7,6 +7,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from autotune import load_ipython_extension
+from autotune_wire.responses import Target
 
 SPACE = {"x": {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}}
 
@@ -170,6 +171,12 @@ def test_magic_new_takes_constraints_over_names_that_python_reads_otherwise(shel
 def test_magic_new_takes_dicts_that_are_written_out(shell):
     made = _run(shell, """new lab "{'x': space['x']}" --responses "{'yield': 'minimize'}" """)
     assert made.direction == "minimize"
+
+
+def test_magic_new_takes_a_target_alone(shell):
+    made = _run(shell, """new drink space --responses "{'pH': '= 7.4'}" """)
+    assert made.responses == {"pH": Target(goal="match", target=7.4)}
+    assert "active, pH = 7.4" in repr(made)
 
 
 @pytest.mark.parametrize(
@@ -347,6 +354,16 @@ def test_magic_rename_reopen_and_delete(shell, service):
         ("load --again", "FILE_OR_VARIABLE"),
         ("tell 1 --of", "--of needs the number of a suggestion"),
         ("tell 1 --of one", "--of needs the number of a suggestion"),
+        ("tell 1 --of=", "--of needs the number of a suggestion"),
+        ("tell 1 --of=2", "no suggestion with the number 2 waits"),
+        ("tell --of=1", "the response is missing: %autotune tell RESPONSE"),
+        ("tell 1 space --sd=", "--sd needs a value"),
+        ("tell 1 space --sd=4_5", "4_5 is not written as a number"),
+        ("tell 50% space", "50% is not a number; write it without %"),
+        ('edit {"x":{"max":20}}', "put quotes around a dict or list that is written out, as in %autotune edit '{"),
+        ('edit {"x": {"max": 20}}', "put quotes around a dict or list"),
+        ("new cookies {'x': {'max': 20}}", "put quotes around a dict or list"),
+        ('new cookies space --responses {"y":"maximize"}', "put quotes around a dict or list"),
         ("tell 1 --of 2", "no suggestion with the number 2 waits"),
         ("undo 0", "at least 1"),
         ("undo space", "n"),

@@ -197,6 +197,64 @@ def test_undo_of_several_makes_their_suggestions_wait_again(in_use, said):
     assert all(observation.suggestion_uuid is not None for observation in told)
 
 
+def test_undone_suggestion_has_its_number_again_until_it_is_told(in_use, said):
+    first, second, third = in_use.ask(n=3)
+    in_use.tell(0.9, of=1)
+    in_use.undo()
+    assert said[-1] == "the next `%autotune tell` is about this suggestion again: x=0.5 (--of 1)\n"
+    assert in_use.tell(0.8, of=2).suggestion_uuid == second.suggestion_uuid
+    assert said[-1] == "told for suggestion 2 (x=0.5); 1, 3 still wait\n"
+    assert in_use.tell(0.7).suggestion_uuid == first.suggestion_uuid
+    in_use.undo()
+    assert in_use.tell(0.5, of=1).suggestion_uuid == first.suggestion_uuid
+    assert in_use.tell(0.6, of=3).suggestion_uuid == third.suggestion_uuid
+
+
+def test_next_tell_is_about_the_suggestion_that_was_undone(in_use):
+    _, second = in_use.ask(n=2)
+    in_use.tell(0.9, of=2)
+    in_use.undo()
+    assert in_use.tell(0.8).suggestion_uuid == second.suggestion_uuid
+
+
+def test_numbers_stay_while_suggestions_wait(in_use, said):
+    taken = in_use.ask(n=3)
+    in_use.tell(1, of=2)
+    in_use.tell(2, of=3)
+    assert in_use.ask(n=1).numbers == [4]
+    in_use.undo(2)
+    assert [line.split()[0] for line in said[-1].splitlines()[1:]] == ["2", "3"]
+    for number, suggestion in enumerate(taken, start=1):
+        assert in_use.tell(number, of=number).suggestion_uuid == suggestion.suggestion_uuid
+    in_use.tell(4)
+    assert in_use.ask(n=1).numbers == [1]  # none waited any more
+    in_use.undo(2)  # of these, the first has the number 4 still, and the other's 3 is free
+    assert [line.split()[0] for line in said[-1].splitlines()[1:]] == ["3", "4"]
+
+
+def test_undone_suggestion_whose_number_another_one_has_gets_a_new_one(in_use, said):
+    in_use.ask(n=1)
+    in_use.tell(1)
+    (other,) = in_use.ask(n=1)
+    in_use.undo()
+    assert said[-1] == "the next `%autotune tell` is about this suggestion again: x=0.5 (--of 2)\n"
+    assert in_use.tell(2, of=1).suggestion_uuid == other.suggestion_uuid
+
+
+def test_change_that_lifts_a_stop_says_so(in_use, said):
+    in_use.new("short", SPACE, stop={"budget": 2})
+    in_use.tell(1, {"x": 0.5})
+    in_use.undo()
+    assert said == []  # it had not stopped
+    for response in (1, 80):
+        in_use.tell(response, {"x": 0.5})
+    assert in_use.experiment.stopped is not None
+    in_use.correct(1, "a slip", response=2)
+    assert said == []
+    in_use.undo()
+    assert said == ["the experiment goes on: it had stopped, as the budget is used up\n"]
+
+
 def test_undo_of_a_configuration_of_ones_own_frees_no_suggestion(in_use, said):
     in_use.tell(80, {"x": 0.25})
     in_use.undo()

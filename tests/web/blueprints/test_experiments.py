@@ -40,6 +40,14 @@ async def test_new_draws_a_seed_and_tells_it(client, headers):
     assert isinstance((await make_experiment(client, headers, seed=None))["seed"], int)
 
 
+async def test_direction_of_a_target_is_one_that_every_client_knows(client, headers):
+    responses = {"pH": {"goal": "match", "target": 7.4}}
+    made = await make_experiment(client, headers, responses=responses)
+    assert (made["direction"], made["responses"]) == ("minimize", responses)
+    _, page = await get(client, "/experiment/all", headers)
+    assert [one["direction"] for one in page["experiments"]] == ["minimize"]
+
+
 async def test_ask_gives_the_guess_as_text_and_as_data(client, headers, ask_url):
     status, reply = await get(client, ask_url, headers)
     assert status == 200
