@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from autotune_service.domain.models import GREATTUNES_ACQ_FUNCS, GREATTUNES_NEEDS_KNOWN_NOISE
 from autotune_service.engine.interface import EngineInput, Run
+from autotune_service.engine.model.subset import MAX_CONDITIONED
 from autotune_service.engine.model.surrogate import Surrogate, fit_responses
 from autotune_service.engine.space.encoding import Encoding
 from autotune_wire.base import Configuration
@@ -29,9 +30,9 @@ def space_of(covars: Mapping[str, object]) -> Space:
     return _SPACE.validate_python(covars)
 
 
-def fitted_to(problem: EngineInput) -> dict[str, Surrogate]:
+def fitted_to(problem: EngineInput, most: int = MAX_CONDITIONED) -> dict[str, Surrogate]:
     encoding = Encoding(problem.space, problem.retired)
-    return fit_responses(problem, encoding.encode([run.covars for run in problem.runs]), encoding.is_code)
+    return fit_responses(problem, encoding.encode([run.covars for run in problem.runs]), encoding.is_code, most)
 
 
 def constraints_of(*constraints: Mapping[str, object]) -> list[Constraint]:

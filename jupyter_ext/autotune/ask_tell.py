@@ -64,7 +64,7 @@ class AskTell(Seen):
             UnavailableError: If the engine computes no suggestion within the client's time.
             ServiceError: If the experiment is closed or has stopped; the error's ``code`` says which.
         """
-        ask = ask_of(n, fixed, worker, lease_s)
+        ask = ask_of(self.covars, n, fixed, worker, lease_s)
         if n is not None:
             return take(self.connection, self.exp_uuid, ask)
         if worker is not None or lease_s is not None:

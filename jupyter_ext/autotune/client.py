@@ -68,9 +68,9 @@ class Client:
                 numbers). ``"active_if": {"kernel": "rbf"}`` says when a covariate is active. ``"role": "context"``
                 marks a covariate whose value is known when asking.
             responses: What is measured, by name; needed for several responses or a response with a name. Each is
-                ``"maximize"``, ``"minimize"``, a target to match such as ``"= 7.4"``, a threshold such as ``"<= 0.05"``,
-                or a dict such as ``{"goal": "minimize", "reference": 3}``. The first that is no threshold is the
-                primary one.
+                ``"maximize"``, ``"minimize"``, a target to match such as ``"= 7.4"``, a threshold such as
+                ``"<= 0.05"``, or a dict such as ``{"goal": "minimize", "reference": 3}``. The first that is no
+                threshold is the primary one.
             direction: For a single response without a name: ``"maximize"``, which is the default, or ``"minimize"``.
             constraints: The constraints that every suggestion meets: texts such as ``"a + 2*b <= 1"`` or
                 ``"a + b + c == 1"``, and dicts such as ``{"combination": {"solvent": "water", "salt": ["KI", "NaI"]}}``

@@ -38,6 +38,7 @@ from autotune.views.spaces import SpaceRevisions
 from autotune.views.tables import prediction_table, run_table
 from autotune_wire import changes, experiments, paths
 from autotune_wire import observations as wire
+from autotune_wire.base import Configuration
 from autotune_wire.frames import Event
 from autotune_wire.insights import InsightsReply
 from autotune_wire.numerals import DecimalSign
@@ -126,7 +127,8 @@ class Experiment(AskTell):
         """
         runs = read_runs(data, self.state().covars, self.responses, ignore=ignore, decimal=decimal)
         if runs.told and not again:
-            runs = new_runs(runs, self.observations(), self.versions, self.covars, self.responses)
+            stored, backfill = self.observations(), self._backfill()
+            runs = new_runs(runs, stored, self.versions, self.covars, self.responses, backfill)
         if say is not None:
             for notice in runs.notices:
                 say(f"{runs.subject}: {notice}\n")
@@ -257,7 +259,7 @@ class Experiment(AskTell):
                 ``current`` is the newest version.
             ServiceError: As for ``tell``.
         """
-        changes = changes_of(self.responses, response, sd, covars, failed)
+        changes = changes_of(self.covars, self.responses, response, sd, covars, failed)
         return self._correct(observation, reason, changes)
 
     def exclude(self, observation: Observation | int, reason: str) -> Observation:
@@ -281,14 +283,15 @@ class Experiment(AskTell):
             ``exclude`` and ``restore`` take, a column for each covariate and each response (``Response`` for a single
             response without a name), ``told_by`` and ``time_created``. Columns for standard deviations, ``status``,
             ``excluded`` and ``outside`` are added if a standard deviation was told, a run failed, an observation is
-            excluded, or a value lies outside the space. ``add_history`` takes this table.
+            excluded, or a value lies outside the space. A covariate that was added later has its backfill value in the
+            runs before. ``add_history`` takes this table.
         """
         runs: list[wire.Observation] = []
         tellers: dict[UUID, str] = {}
         for page in self._history():
             runs += page.observations
             tellers |= page.tellers
-        return run_table(runs, self.state().covars, self.responses, tellers)
+        return run_table(runs, self.state().covars, self.responses, tellers, self._backfill())
 
     def predict(self, configurations: Configurations) -> Any:
         """Predict the responses of configurations with a model of all observations.
@@ -400,6 +403,11 @@ class Experiment(AskTell):
             after = page.next
             if after is None:
                 return
+
+    def _backfill(self) -> Configuration:
+        """Fetch the values that runs had of the covariates that were added after them."""
+        revisions = self.spaces() if self._seen.space_revision > 0 else []
+        return {name: value for revision in revisions for name, value in revision.backfill.items()}
 
     def _correct(self, observation: Observation | int, reason: str, changes: Mapping[str, Any]) -> Observation:
         found = observation_of(self.connection, self.exp_uuid, observation)

@@ -1,13 +1,14 @@
 """Numbers of other libraries converted to Python's own, and numbers written for people."""
 
 import math
+from decimal import Decimal
 from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """Replace every scalar of numpy, pandas or torch by Python's own, inside dicts and lists too.
+    """Replace every scalar of numpy, pandas or torch, and every Decimal, by Python's own, inside dicts and lists too.
 
-    Such scalars are identified by their method ``item()``, so none of these libraries is imported.
+    The scalars are identified by their method ``item()``, so none of these libraries is imported.
     """
     if isinstance(value, dict):
         return {plain(key): plain(inner) for key, inner in value.items()}
@@ -17,13 +18,17 @@ def plain(value: Any) -> Any:
         return value
     if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
         return value.item()
+    if isinstance(value, Decimal):  # as databases give numbers
+        return math.nan if value.is_nan() else float(value)
     return value
 
 
 def is_missing(value: Any) -> bool:
-    """Return whether a cell of a table is empty: None, NaN, or the NA or NaT of pandas."""
+    """Return whether a cell of a table is empty: None, NaN (a Decimal too), or the NA or NaT of pandas."""
     if type(value).__name__ in {"NAType", "NaTType", "NoneType"}:
         return True
+    if isinstance(value, Decimal):
+        return value.is_nan()
     return isinstance(value, float) and math.isnan(value)
 
 

@@ -125,7 +125,8 @@ class InsightsReply(Reply):
         description="The volume that the Pareto front dominates above the reference point, in the product of the "
         "objectives' units."
     )
-    reference: dict[str, float] | None = Field(description="The reference point of the hypervolume, by objective; of a target to match, a distance from it."
+    reference: dict[str, float] | None = Field(
+        description="The reference point of the hypervolume, by objective; of a target to match, a distance from it."
     )
     best_observed: Best | None
     best_predicted: BestPredicted | None

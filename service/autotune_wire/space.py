@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from autotune_wire.base import Name, Number, Option, Request, Value, Whole
+from autotune_wire.base import Configuration, Name, Number, Option, Request, Value, Whole
 from autotune_wire.problems import FieldProblem, shown
 
 MAX_COVARIATES = 100
@@ -234,6 +234,27 @@ def is_active(space: Mapping[str, Covariate], name: str, configuration: Mapping[
     """Return whether a covariate is active in a configuration; an inactive covariate has no value there."""
     condition = space[name].active_if
     return condition is None or configuration.get(condition.covariate) in condition.values
+
+
+def backfilled(
+    space: Mapping[str, Covariate], configuration: Configuration, backfill: Mapping[str, Value]
+) -> Configuration:
+    """Build the configuration of this space that a configuration of a former space stands for.
+
+    Args:
+        space: The covariates by name.
+        configuration: A configuration of this space or of a former one.
+        backfill: The backfill values of all edits together, by the name of the covariate that was added.
+
+    Returns:
+        The configuration, with the backfill value of each covariate that it lacks and that is active in it.
+    """
+    filled = {**backfill, **configuration}
+    return {
+        name: filled[name]
+        for name in space
+        if name in configuration or (name in backfill and is_active(space, name, filled))
+    }
 
 
 def listed(values: list[Value] | list[str]) -> str:

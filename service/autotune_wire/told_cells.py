@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from autotune_wire.base import Value
-from autotune_wire.numerals import DecimalSign, number_of
-from autotune_wire.space import CatCovariate, ContCovariate, Covariate, IntCovariate
+from autotune_wire.numerals import DecimalSign, number_of, readings_of
+from autotune_wire.space import CatCovariate, ContCovariate, Covariate, IntCovariate, listed
 
 _NOTHING = frozenset(
     {
@@ -49,8 +49,8 @@ class Options:
     def _add(self, option: str) -> None:
         bare = option.strip()
         self._stripped.setdefault(bare, []).append(option)
-        number = number_of(bare, ".")
-        if number is not None:
+        # Whoever wrote the option may have meant either sign: "1,5" is 1.5, and "1,050" may be 1.05 or 1050.
+        for number in readings_of(bare):
             self._by_number.setdefault(number, []).append(option)
         if bare.casefold() in _TRUTHS:
             self._by_truth.setdefault(_TRUTHS[bare.casefold()], []).append(option)
@@ -84,15 +84,21 @@ class Options:
             return _single(self._stripped[bare], text)
         if bare.casefold() in _TRUTHS:
             return _single(self._by_truth.get(_TRUTHS[bare.casefold()], []), text)
-        number = number_of(bare, ".")
-        return None if number is None else _single(self._by_number.get(number, []), text)
+        number = number_of(bare, sign)
+        if number is None:  # what Python made of an option has a point in every table, as in 128.0
+            number = number_of(bare, ".")
+        if number is None or number not in self._by_number:
+            return None
+        met = [option for reading in (number, *readings_of(bare)) for option in self._by_number.get(reading, [])]
+        return _single(list(dict.fromkeys(met)), text)
 
 
 def with_options(covars: Mapping[str, Any], space: Mapping[str, Covariate]) -> dict[str, Any]:
     """Replace values that pandas made of options, such as the number 128, by these options; see ``Options``.
 
     Raises:
-        CellError: If a value stands for several options; the message begins with the covariate.
+        CellError: If a value stands for several options, or a truth value for none; the message begins with the
+            covariate.
     """
     found = dict(covars)
     for name, value in covars.items():
@@ -102,6 +108,8 @@ def with_options(covars: Mapping[str, Any], space: Mapping[str, Covariate]) -> d
                 option = Options(covariate).of(value)
             except CellError as error:
                 raise CellError(f"{name} {error}") from None
+            if option is None and isinstance(value, bool):
+                raise CellError(f"{name} must be one of {listed(covariate.options)}")
             found[name] = value if option is None else option
     return found
 
@@ -125,7 +133,9 @@ def value_of(covariate: Covariate, options: Options | None, cell: Any, sign: Dec
         option = options.of(cell, sign)
         if option is not None or is_nothing(cell):
             return option
-        if isinstance(cell, bool) or not isinstance(cell, str | int | float):
+        if isinstance(cell, bool) and isinstance(covariate, CatCovariate):
+            raise CellError(f"must be one of {listed(covariate.options)}")
+        if not isinstance(cell, str | int | float):
             raise CellError("must be a number or a text")
         return cell.strip() if isinstance(cell, str) else cell
     if is_nothing(cell):

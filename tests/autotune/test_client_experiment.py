@@ -17,6 +17,23 @@ def test_new_sends_what_it_was_given(client, service):
     assert (sent["name"], sent["direction"], sent["seed"], sent["covars"]) == ("brownies", "minimize", 3, SPACE)
 
 
+@pytest.mark.parametrize(
+    ("given", "sent", "direction"),
+    [
+        ({"pH": "= 7.4"}, {"pH": {"goal": "match", "target": 7.4}}, "minimize"),
+        ({"pH": "= 7.4", "yield": "maximize"}, {"pH": {"goal": "match", "target": 7.4}, "yield": {"goal": "maximize"}},
+         "minimize"),
+        ({"loss": "minimize"}, {"loss": {"goal": "minimize"}}, "minimize"),
+        ({"yield": "maximize"}, {"yield": {"goal": "maximize"}}, "maximize"),
+    ],
+)  # fmt: skip
+def test_new_sends_responses_without_a_direction(client, service, given, sent, direction):
+    made = client.new("brownies", SPACE, responses=given)
+    body = json.loads(service.bodies[-1])
+    assert (body["responses"], "direction" in body) == (sent, False)
+    assert made.direction == direction
+
+
 def test_new_leaves_the_seed_to_the_service(client, service):
     client.new("brownies", SPACE)
     assert "seed" not in json.loads(service.bodies[-1])

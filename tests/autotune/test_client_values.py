@@ -1,3 +1,4 @@
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -16,6 +17,7 @@ from autotune.values import plain, spread_text, value_text
         (np.str_("red"), "red"),
         (np.bool_(True), True),
         (np.array(2.0), 2.0),
+        (Decimal("0.25"), 0.25),
         (0.5, 0.5),
         ("red", "red"),
     ],

@@ -1,6 +1,6 @@
 import pytest
 
-from autotune_wire.experiments import Experiment, NewExperiment, SpaceEdit
+from autotune_wire.experiments import Experiment, NewExperiment, SpaceEdit, direction_of
 from autotune_wire.problems import field_problems
 from autotune_wire.responses import Objective, objectives_of, primary_of, thresholds_of
 from autotune_wire.stopping import StopRules
@@ -21,13 +21,23 @@ def test_experiment_without_responses_has_one_with_the_direction_as_goal():
     assert new.responses_or_default() == {"Response": Objective(goal="minimize")}
 
 
-def test_direction_is_the_goal_of_the_first_objective():
+def test_first_objective_is_the_first_response_that_is_no_threshold():
     responses = {"cost": {"goal": "<=", "bound": 3}, "loss": {"goal": "minimize"}, "speed": MAXIMIZE}
     new = NewExperiment.model_validate(BASE | {"responses": responses})
-    assert new.direction == "minimize"
+    assert direction_of(primary_of(new.responses)[1]) == "minimize"
     assert primary_of(new.responses)[0] == "loss"
     assert list(objectives_of(new.responses)) == ["loss", "speed"]
     assert list(thresholds_of(new.responses)) == ["cost"]
+
+
+@pytest.mark.parametrize("goal", [{"goal": "match", "target": 7.4}, {"goal": "minimize"}, {"goal": "maximize"}])
+def test_what_a_client_checked_is_valid_at_the_service(goal):
+    new = NewExperiment.model_validate(BASE | {"responses": {"pH": goal}})
+    sent = new.model_dump(mode="json", exclude_unset=True)
+    assert "direction" not in sent
+    assert NewExperiment.model_validate(sent) == new
+    older = sent | {"direction": "maximize" if goal == {"goal": "maximize"} else "minimize"}  # what it sent before
+    assert NewExperiment.model_validate(older).responses == new.responses
 
 
 def test_new_experiment_chooses_model_and_acquisition_itself():

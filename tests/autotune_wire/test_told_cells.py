@@ -3,7 +3,7 @@ import math
 import pytest
 
 from autotune_wire.space import CatCovariate
-from autotune_wire.told_cells import CellError, Options, is_nothing, with_options
+from autotune_wire.told_cells import CellError, Options, is_nothing, value_of, with_options
 
 
 def options(*given, **more):
@@ -32,6 +32,8 @@ def options(*given, **more):
         (["True", "False"], 1, None),
         (["True", "true"], "true", "true"),
         (["1,5", "1.5"], "1,5", "1,5"),
+        (["1,5", "2,5"], 1.5, "1,5"),
+        (["1,050", "2,050"], 1.05, "1,050"),
         ([" a", "a "], " a", " a"),
         ([" a", "b"], "a", " a"),
         (["a", "b"], "A", None),
@@ -47,6 +49,39 @@ def test_option_is_found_by_what_was_made_of_its_text(given, value, expected):
 def test_value_that_may_be_several_options_is_refused(given, value):
     with pytest.raises(CellError, match=f'may be the option "{given[0]}" or "{given[1]}": write the text'):
         Options(options(*given)).of(value)
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "sign", "expected"),
+    [
+        (["1.05", "2"], "1,050", ",", "1.05"),
+        (["1050", "2"], "1,050", ",", None),
+        (["1.05", "2"], "1,050", ".", None),
+        (["1050", "2"], "1,050", ".", "1050"),
+        (["1050", "2"], "1.050", ",", "1050"),
+        (["1.05", "1050"], "1,05", ",", "1.05"),
+        (["1.05", "1,050"], "1,050", ".", "1,050"),
+        (["0.5", "2"], "0.50", ",", "0.5"),
+        (["128", "256"], "128,0", ",", "128"),
+    ],
+)
+def test_text_is_the_option_that_its_number_is_with_the_sign_of_the_table(given, text, sign, expected):
+    assert Options(options(*given)).of(text, sign) == expected
+
+
+@pytest.mark.parametrize(("text", "sign"), [("1,050", ","), ("1,050", "."), ("1.050", ","), ("1.050", ".")])
+def test_text_that_is_an_option_with_either_sign_is_refused_with_both(text, sign):
+    with pytest.raises(CellError, match=r'may be the option "1\.05" or "1050"|may be the option "1050" or "1\.05"'):
+        Options(options("1.05", "1050")).of(text, sign)
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_truth_value_that_is_no_option_is_refused_with_the_options(value):
+    covariate = options("yes", "no")
+    with pytest.raises(CellError, match=r"^must be one of yes, no$"):
+        value_of(covariate, Options(covariate), value, ".")
+    with pytest.raises(CellError, match=r"^k must be one of yes, no$"):
+        with_options({"k": value}, {"k": covariate})
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,12 @@ def test_csv_leaves_out_the_columns_and_reads_the_sign_that_the_body_names():
         assert run.covars["weight"] == weight
 
 
+def test_csv_with_decimal_commas_has_them_in_options_too():
+    texts = TypeAdapter(Space).validate_python({"k": {"vtype": "cat", "guess": "1.05", "options": ["1.05", "2"]}})
+    [run] = Tell(csv="k;Response\n1,050;2,5\n").runs(("Response",), texts)
+    assert run.covars == {"k": "1.05"}
+
+
 @pytest.mark.parametrize("field", [{"ignore": ["name"]}, {"decimal": "."}])
 def test_ignore_and_decimal_need_a_csv(field):
     with pytest.raises(ValidationError, match="are about csv"):

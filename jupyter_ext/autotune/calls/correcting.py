@@ -16,6 +16,7 @@ from autotune_wire import observations as wire
 from autotune_wire.base import MAX_WHOLE
 from autotune_wire.paths import EXPERIMENT_HISTORY, EXPERIMENT_OBSERVATION, EXPERIMENT_UNDO, EXPERIMENT_VERSIONS
 from autotune_wire.responses import Responses
+from autotune_wire.space import Space
 
 
 class ObservationVersions(list[wire.ObservationVersion]):
@@ -42,6 +43,7 @@ class Undone(list[Observation]):
 
 
 def changes_of(
+    space: Space,
     responses: Responses,
     response: Measured | None,
     sd: Measured | None,
@@ -53,7 +55,7 @@ def changes_of(
     Raises:
         InvalidInputError: If there is no change, or the arguments contradict each other.
     """
-    changes: dict[str, Any] = {} if covars is None else {"covars": configuration_of(covars)}
+    changes: dict[str, Any] = {} if covars is None else {"covars": configuration_of(covars, space)}
     if failed and response is not None:
         raise InvalidInputError("a run that failed has no response: give response or failed")
     if sd is not None and response is None:

@@ -14,6 +14,7 @@ from autotune.values import plain
 from autotune.views.shown import Suggestion
 from autotune_wire import suggestions as wire
 from autotune_wire.paths import EXPERIMENT_ABANDON, EXPERIMENT_ASK, EXPERIMENT_RENEW
+from autotune_wire.space import Space
 
 STOP_S = 5.0
 """How long the end of a heartbeat waits for a renewal that is under way, in seconds."""
@@ -22,14 +23,18 @@ logger = logging.getLogger("autotune")
 
 
 def ask_of(
-    n: int | None, fixed: Mapping[str, Any] | None, worker: str | None = None, lease_s: float | None = None
+    space: Space,
+    n: int | None,
+    fixed: Mapping[str, Any] | None,
+    worker: str | None = None,
+    lease_s: float | None = None,
 ) -> wire.Ask:
     """Build the body of an ask; for an argument that is None, the service's default applies.
 
     Raises:
         InvalidInputError: If an argument is not valid.
     """
-    given = {"n": plain(n), "fixed": configuration_of(fixed), "worker": worker, "lease_s": plain(lease_s)}
+    given = {"n": plain(n), "fixed": configuration_of(fixed, space), "worker": worker, "lease_s": plain(lease_s)}
     with checked("this ask"):
         return wire.Ask.model_validate({name: value for name, value in given.items() if value is not None})
 

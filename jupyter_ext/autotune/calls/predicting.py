@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autotune.errors import InvalidInputError, ServiceError
-from autotune.inputs.checks import checked
+from autotune.inputs.checks import check_index, checked
 from autotune.inputs.told import Run, configuration_of
 from autotune.transport.connection import Connection
 from autotune.values import is_missing
@@ -56,6 +56,7 @@ def _configurations(given: Configurations, experiment: experiments.Experiment) -
     if hasattr(given, "columns") and hasattr(given, "to_dict"):
         # The table of history() has other columns too, other names for covariates that are called like one of them, and
         # empty cells for covariates that are not active.
+        check_index(given, space)
         named = columns_of(space, list(experiment.responses)).covars
         columns = {name: column if column in given.columns else name for name, column in named.items()}
         return [

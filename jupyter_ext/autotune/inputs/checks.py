@@ -1,7 +1,8 @@
 """Checks of inputs before they are sent, by the models of the contract and in the words of the service."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -16,6 +17,20 @@ def checked(subject: str) -> Iterator[None]:
         yield
     except ValidationError as error:
         raise InvalidInputError.of(subject, error) from None
+
+
+def check_index(frame: Any, names: Iterable[str]) -> None:
+    """Check that no covariate or response is the index of a DataFrame, where it would not be read.
+
+    Raises:
+        InvalidInputError: If one is, and no column has its values.
+    """
+    levels = getattr(getattr(frame, "index", None), "names", ())
+    columns = set(map(str, frame.columns))
+    for name in names:
+        written = {name, f"covars.{name}", f"responses.{name}", f"params_{name}"}
+        if name in levels and not written & columns:
+            raise InvalidInputError(f"{name} is the index of the DataFrame: reset_index() makes it a column")
 
 
 def parsed_uuid(text: UUID | str) -> UUID:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from autotune.errors import InvalidInputError
 from autotune.inputs.checks import checked
-from autotune.inputs.linear_text import parsed_linear
+from autotune.inputs.linear_text import AT_LEAST, AT_MOST, parsed_linear
 from autotune.inputs.typed import typed_number
 from autotune.values import plain
 from autotune_wire.constraints import Constraint
@@ -20,7 +20,8 @@ from autotune_wire.space import Space
 Constraints = str | Mapping[str, Any] | Constraint | Sequence[str | Mapping[str, Any] | Constraint]
 """One constraint or several, each as a text (``a + b <= 1``) or as the dict that the service takes."""
 
-_VALUE = re.compile(r"\s*(?P<goal><=|>=|==?)\s*(?P<value>\S+)\s*")
+_BOUNDS = dict.fromkeys(AT_MOST, "<=") | dict.fromkeys(AT_LEAST, ">=")
+_VALUE = re.compile(rf"\s*(?P<goal>{'|'.join(_BOUNDS)}|==?)\s*(?P<value>\S+)\s*")
 _GOALS = {"max": "maximize", "min": "minimize"}
 
 
@@ -106,12 +107,15 @@ def _response(name: str, wanted: Any) -> Any:
     match = _VALUE.fullmatch(wanted)
     if match is None:
         return _no_goal(name, wanted)
-    with_comma = typed_number(match["value"])
+    try:
+        with_comma = typed_number(match["value"])
+    except InvalidInputError as error:
+        raise _refusal(f"responses.{name}", str(error), wanted) from None
     value = number_of(match["value"], ".") if with_comma is None else with_comma
     if value is None:
         return _no_goal(name, wanted)
-    is_target = match["goal"] in {"=", "=="}
-    return {"goal": "match", "target": value} if is_target else {"goal": match["goal"], "bound": value}
+    bound = _BOUNDS.get(match["goal"])
+    return {"goal": "match", "target": value} if bound is None else {"goal": bound, "bound": value}
 
 
 def _no_goal(name: str, wanted: str) -> Any:

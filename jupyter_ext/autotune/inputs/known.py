@@ -1,14 +1,15 @@
 """Which runs of a table an experiment has already, so that a table that grows can be loaded again and again."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from autotune.inputs.loading import Runs
 from autotune.views.shown import Observation, counted
 from autotune_wire.base import Value
 from autotune_wire.observations import ObservationVersion, Told
 from autotune_wire.responses import Responses, primary_of
-from autotune_wire.space import GRID_SLACK, ContCovariate, Covariate, Space
+from autotune_wire.space import GRID_SLACK, ContCovariate, Covariate, Space, backfilled
 
 _DIGITS = 12
 """How many digits of two numbers must agree: text with 15 digits, as spreadsheets write, is exact enough."""
@@ -20,6 +21,7 @@ def new_runs(
     versions_of: Callable[[Observation], Iterable[ObservationVersion]],
     space: Space,
     responses: Responses,
+    backfill: Mapping[str, Value] = MappingProxyType({}),
 ) -> Runs:
     """Leave out the runs that are stored already, with a notice.
 
@@ -33,13 +35,14 @@ def new_runs(
         versions_of: Returns the versions of an observation; called for corrected ones that match no run as they are.
         space: The covariates.
         responses: The responses.
+        backfill: The values that stored runs had of the covariates that were added after them.
     """
     keys = [_key(told, space, responses) for told in runs.told]
-    matches = _matches(keys, [[_key(observation, space, responses)] for observation in stored])
+    matches = _matches(keys, [[_key(observation, space, responses, backfill)] for observation in stored])
     rest = [index for index in range(len(keys)) if index not in matches]
     corrected = [i for i in sorted({*range(len(stored))} - {*matches.values()}) if stored[i].version > 1]
     if rest and corrected:
-        former = [[_key(version, space, responses) for version in versions_of(stored[i])] for i in corrected]
+        former = [[_key(version, space, responses, backfill) for version in versions_of(stored[i])] for i in corrected]
         found = _matches([keys[index] for index in rest], former)
         matches |= {rest[index]: corrected[i] for index, i in found.items()}
     if not matches:
@@ -74,11 +77,17 @@ def _matches(keys: Sequence[Hashable], stored: Sequence[Iterable[Hashable]]) -> 
     return matches
 
 
-def _key(run: Told | Observation | ObservationVersion, space: Space, responses: Responses) -> Hashable:
+def _key(
+    run: Told | Observation | ObservationVersion,
+    space: Space,
+    responses: Responses,
+    backfill: Mapping[str, Value] = MappingProxyType({}),
+) -> Hashable:
     measured = dict(run.responses or {})
     if not measured and run.response is not None:
         measured = {primary_of(responses)[0]: run.response}
-    settings = {name: _setting(space[name], value) for name, value in run.covars.items() if name in space}
+    covars = backfilled(space, run.covars, backfill)
+    settings = {name: _setting(space[name], value) for name, value in covars.items()}
     parts = (settings, _rounded(measured), _rounded(run.sds or {}))
     return (run.status, *(frozenset(part.items()) for part in parts))
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from autotune.errors import InvalidInputError
+from autotune.inputs.checks import check_index
 from autotune.values import is_missing, plain
 from autotune_wire.numerals import DecimalSign
 from autotune_wire.observations import Told
@@ -66,6 +67,7 @@ def read_runs(
     if isinstance(data, str | PathLike):
         return _runs_of_text(data, space, responses, terms)
     if hasattr(data, "columns") and hasattr(data, "itertuples"):
+        check_index(data, [*space, *responses])
         header = [_column(name) for name in data.columns]
         rows = data.itertuples(index=False, name=None)
         return _runs_of_rows("the DataFrame", header, rows, space, responses, terms)

@@ -17,8 +17,10 @@ def typed_number(word: str) -> float | None:
 
     Raises:
         InvalidInputError: If the word may stand for two numbers, as ``1,050`` may, or looks like a number and is none,
-            such as ``4_5``, which Python reads as 45.
+            such as ``4_5``, which Python reads as 45, or ``50%``.
     """
+    if word.endswith("%") and readings_of(word[:-1].strip()):
+        raise InvalidInputError(f"{word} is not a number; write it without %, in the unit of the response")
     if _WITH_COMMA.fullmatch(word):
         readings = readings_of(word)
         if len(readings) > 1:

@@ -88,7 +88,7 @@ def run_parallel(
 ) -> None:
     """Keep as many runs at work as the crew has workers, until ``n`` runs are told; see ``Experiment.run``."""
     require_sendable(function, crew.executor)
-    ask = ask_of(1, fixed, crew.worker, crew.lease_s)
+    ask = ask_of(experiment.covars, 1, fixed, crew.worker, crew.lease_s)
     _ParallelRun(experiment, function, n, on_tell, crew, ask, failures).run()
 
 

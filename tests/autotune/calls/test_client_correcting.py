@@ -31,6 +31,15 @@ def test_correct_takes_a_configuration(experiment, service):
     assert _sent(service) == {"version": 1, "reason": "misread", "covars": {"x": 0.25}}
 
 
+@pytest.mark.parametrize(("given", "option"), [(256, "256"), ("256", "256"), (True, "True")])
+def test_correct_takes_what_pandas_made_of_an_option(client, service, given, option):
+    space = {**SPACE, "k": {"vtype": "cat", "guess": "128", "options": ["128", "256", "True"]}}
+    lab = client.new("lab", space)
+    told = lab.tell({"x": 0.5, "k": 128}, 7)
+    lab.correct(told, reason="misread", covars={"x": 0.25, "k": given})
+    assert _sent(service)["covars"] == {"x": 0.25, "k": option}
+
+
 def test_correct_takes_a_failure(experiment, service):
     experiment.correct(experiment.tell({"x": 0.5}, 7), reason="it was burnt", failed=True)
     assert _sent(service) == {"version": 1, "reason": "it was burnt", "status": "failed"}

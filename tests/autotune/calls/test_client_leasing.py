@@ -1,11 +1,12 @@
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from uuid import uuid4
 
 import numpy as np
 import pytest
-from fake_service import problem, suggestion
+from fake_service import SPACE, problem, suggestion
 
 from autotune.calls.leasing import Heartbeat
 from autotune.errors import ConnectionFailedError, InvalidInputError, ServiceError
@@ -29,6 +30,20 @@ def test_ask_names_the_worker_and_the_length_of_the_lease(experiment, service):
 def test_ask_leaves_the_lease_to_the_service(experiment, service):
     experiment.ask(1)
     assert _sent(service) == {"n": 1}
+
+
+@pytest.mark.parametrize(("given", "option"), [(128, "128"), (np.float64(256), "256"), (True, "True")])
+def test_ask_takes_what_pandas_made_of_an_option(client, service, given, option):
+    space = {**SPACE, "k": {"vtype": "cat", "guess": "128", "options": ["128", "256", "True"]}}
+    lab = client.new("lab", space)
+    assert lab.ask(fixed={"k": given}).covars["k"] == option
+    lab.ask(1, fixed={"k": given})
+    assert _sent(service) == {"n": 1, "fixed": {"k": option}}
+    lab.run(lambda covars: covars["x"], 1, fixed={"k": given})
+    assert service.runs[-1]["covars"]["k"] == option
+    with ThreadPoolExecutor(1) as executor:
+        lab.run(lambda covars: covars["x"], 1, fixed={"k": given}, executor=executor)
+    assert service.runs[-1]["covars"]["k"] == option
 
 
 @pytest.mark.parametrize("given", [{"worker": "robot 1"}, {"lease_s": 90}])

@@ -1,5 +1,6 @@
 import json
 import sys
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -45,6 +46,16 @@ def test_predict_takes_a_suggestion(experiment, service):
 def test_predict_takes_the_covariates_of_a_frame(experiment, service):
     experiment.predict(pd.DataFrame({"x": [0.25, np.nan], "Response": [1.0, 2.0]}))
     assert [json.loads(body) for body in service.bodies[-1:]] == [{"configurations": [{"x": 0.25}, {}]}]
+
+
+def test_predict_refuses_a_frame_whose_index_is_a_covariate(experiment):
+    with pytest.raises(InvalidInputError, match=r"x is the index of the DataFrame: reset_index\(\) makes it a column"):
+        experiment.predict(pd.DataFrame({"x": [0.5], "note": ["a"]}).set_index("x"))
+
+
+def test_predict_takes_decimals_and_leaves_out_those_that_are_none(experiment, service):
+    experiment.predict(pd.DataFrame({"x": [Decimal("0.25"), Decimal("sNaN")]}))
+    assert json.loads(service.bodies[-1])["configurations"] == [{"x": 0.25}, {}]
 
 
 def test_predict_takes_a_row_of_a_frame(experiment, service):

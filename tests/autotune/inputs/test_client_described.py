@@ -35,6 +35,18 @@ def test_new_lets_the_service_choose_the_acquisition(client, service):
     assert (_sent(service)["acq_func"], _sent(service)["engine"]) == ("auto", "autotune")
 
 
+@pytest.mark.parametrize(("written", "goal"), [("\u2264 5", "<="), ("=< 5", "<="), ("\u2a7e5", ">="), ("=> 5", ">=")])
+def test_new_reads_bounds_in_the_signs_of_print(client, service, written, goal):
+    client.new("n", SPACE, responses={"yield": "max", "cost": written})
+    assert _sent(service)["responses"]["cost"] == {"goal": goal, "bound": 5.0}
+
+
+@pytest.mark.parametrize(("wanted", "says"), [("<= 1,050", "may be 1.05 or 1050"), ("<= 5%", "write it without %")])
+def test_new_names_the_response_whose_number_is_not_clear(client, wanted, says):
+    with pytest.raises(InvalidInputError, match=rf"responses\.cost: .*{says}"):
+        client.new("n", SPACE, responses={"yield": "max", "cost": wanted})
+
+
 def test_new_takes_every_feature_of_covariates(client, service):
     client.new("n", KERNELS)
     sent = _sent(service)["covars"]
@@ -66,7 +78,7 @@ def test_new_reads_responses_written_short(client, service):
 def test_new_takes_responses_as_the_service_writes_them(client, service):
     responses = {"yield": {"goal": "minimize", "reference": 3.0}, "impurity": {"goal": "<=", "bound": 0.05}}
     client.new("n", SPACE, responses=responses)
-    assert (_sent(service)["responses"], _sent(service)["direction"]) == (responses, "minimize")
+    assert _sent(service)["responses"] == responses
 
 
 def test_new_reads_constraints_as_text_and_as_dicts(client, service):

@@ -1,5 +1,7 @@
 """Tables that are loaded again."""
 
+import json
+
 import pytest
 
 SPACE = {
@@ -53,6 +55,40 @@ def test_run_that_was_told_by_itself_is_known(lab):
 def test_run_is_known_by_the_value_that_the_service_rounded(lab, service):
     lab.tell({"x": 1.0, "t": 0.3, "k": 1}, 7)
     assert load(lab, f"{HEADER}\n1.0000000000000002,0.30000000000000004,1,7,,\n")[0] == 0
+
+
+@pytest.fixture
+def widened(lab, service):
+    """An experiment with two runs, one of them corrected, that then got a covariate with a condition, and a third."""
+    lab.tell({"x": 0.25, "t": 0.1, "k": 1}, 7)
+    lab.correct(lab.tell({"x": 0.5, "t": 0.1, "k": 2}, 80), reason="a comma", response=8)
+    added = {"mode": {"vtype": "cat", "guess": "a", "options": ["a", "b"]}, "n": SPACE["k"], "only_b": SPACE["k"]}
+    added["only_b"] = {**SPACE["k"], "active_if": {"mode": "b"}}
+    backfill = {"mode": "a", "n": 2, "only_b": 3}
+    lab.edit_space(added, backfill=backfill)
+    common = {"constraints": [], "time_created": "2026-01-02T03:04:05Z"}
+    service.spaces = [
+        {**common, "revision": 0, "seq": 1, "covars": SPACE, "backfill": {}},
+        {**common, "revision": 1, "seq": 7, "covars": service.experiments[str(lab.exp_uuid)]["covars"]}
+        | {"backfill": backfill},
+    ]
+    lab.tell({"x": 0.75, "t": 0.2, "k": 3, "mode": "b", "n": 4, "only_b": 5}, 9)
+    return lab
+
+
+def test_history_has_the_backfill_value_of_a_covariate_that_came_later(widened):
+    frame = widened.history()
+    assert (list(frame["mode"]), list(frame["n"])) == (["a", "a", "b"], [2, 2, 4])
+    assert frame["only_b"].isna().tolist() == [True, True, False]
+
+
+def test_history_of_an_experiment_with_a_later_covariate_is_known_to_it_and_taken_by_another(client, widened, service):
+    frame = widened.history()
+    assert load(widened, frame) == (0, ["the DataFrame: 3 runs, known already: not told again\n"])
+    former = frame.assign(Response=[7, 80, 9])
+    assert load(widened, former)[0] == 0
+    assert load(client.new("other", widened.covars), frame)[0] == 3
+    assert [run["covars"].get("n") for run in json.loads(service.bodies[-1])["observations"]] == [2, 2, 4]
 
 
 def test_runs_of_another_experiment_are_not_known(client, lab):

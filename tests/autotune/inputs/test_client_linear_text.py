@@ -52,10 +52,91 @@ def test_text_with_two_relations_is_two_constraints():
     assert (high["weights"], high["relation"], high["bound"]) == ({"a": 1, "b": -1}, "<=", 0.5)
 
 
+_TWO = [({"a": 1}, "<=", 1), ({"b": 1}, ">=", 2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a <= 1\nb >= 2", _TWO),
+        ("\n  a <= 1\r\n\r\n  b >= 2\n", _TWO),
+        ("a <= 1; b >= 2", _TWO),
+        ("a <= 1;\nb >= 2;", _TWO),
+        ("a <= 1\n-b >= 2", [({"a": 1}, "<=", 1), ({"b": -1}, ">=", 2)]),
+        ("a <= 1 b", [({"a": 1, "b": -1}, "<=", 0)]),
+        ("0 <= 2 a + 3 b <= 1", [({"a": 2, "b": 3}, ">=", 0), ({"a": 2, "b": 3}, "<=", 1)]),
+        ("a <= 2b <= 4", [({"a": 1, "b": -2}, "<=", 0), ({"b": 2}, "<=", 4)]),
+    ],
+)
+def test_line_break_or_semicolon_ends_a_constraint(text, expected):
+    found = parsed_linear(text, NAMES)
+    assert [(each["weights"], each["relation"], each["bound"]) for each in found] == expected
+
+
+def test_semicolon_within_a_name_ends_no_constraint():
+    [found] = parsed_linear("a; b <= 1", ["a; b", "c"])
+    assert found["weights"] == {"a; b": 1}
+    with pytest.raises(ValueError, match='write 1 <= "a; b" <= 2 or 1 <= "a" ; "b" <= 2'):
+        parsed_linear("1 <= a; b <= 2", ["a", "b", "a; b"])
+
+
+@pytest.mark.parametrize("text", ["a <= 1 b <= 2", "0 <= a <= 1 b <= 2", "a >= -1 b >= 2"])
+def test_constraints_run_together_on_a_line_are_refused_with_both_ways_to_write_them(text):
+    with pytest.raises(ValueError, match=r"^1 b may be a product, .*: write 1\*b, or 1; b$"):
+        parsed_linear(text, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *((f"a {sign} 1", ({"a": 1}, "<=", 1)) for sign in ("\u2264", "\u2a7d", "\u2266", "=<")),
+        *((f"a {sign} 1", ({"a": 1}, ">=", 1)) for sign in ("\u2265", "\u2a7e", "\u2267", "=>")),
+        *((f"a {sign} b <= {sign}1", ({"a": 1, "b": -1}, "<=", -1)) for sign in ("-", "\u2212", "\u2013")),
+    ],
+)
+def test_text_may_hold_the_signs_of_print(text, expected):
+    assert _one(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "written"), [("d\u00e9bit", "de\u0301bit"), ("de\u0301bit", "d\u00e9bit"), ("\u212b", "\u00c5")]
+)
+def test_name_is_found_in_whatever_way_its_characters_are_composed(name, written):
+    [found] = parsed_linear(f"2*{written} + a <= 1", [name, "a"])
+    assert found["weights"] == {name: 2, "a": 1}
+
+
+def test_names_that_differ_in_their_composition_only_stay_apart():
+    [found] = parsed_linear("\u00e9 - 2*e\u0301 <= 1", ["\u00e9", "e\u0301"])
+    assert found["weights"] == {"\u00e9": 1, "e\u0301": -2}
+
+
+def test_number_may_have_more_digits_than_python_reads_as_a_whole_number():
+    assert _one(f"0.{'3' * 5000}*a <= 1") == ({"a": 1 / 3}, "<=", 1)
+
+
+@pytest.mark.parametrize("text", ["a <= 0e999999999", "a + 0.0e-999999999*b <= 0", "a <= 0E+999999999*b"])
+def test_zero_with_a_huge_exponent_is_zero(text):
+    assert _one(text) == ({"a": 1}, "<=", 0)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "a covariate or a number is missing at the beginning"),
+        ("a <= 1\nb + c", r"has no <=, >= or == \(in the line 'b \+ c'\)"),
+        ("a; b <= 1", "has no <=, >= or == before '; b <= 1'"),
+        ("a <= 1;; b <= 1", "a covariate or a number is missing after 'a <= 1;'"),
+        (";", "a covariate or a number is missing at the beginning"),
+        ("a <= 1, b <= 2", "',' is not understood: write each constraint in a line of its own, or ; between two"),
+        ("a <= 1 & b <= 2", "'&' is not understood: write each constraint in a line of its own"),
+        ("a <= 1,5", "',' is not understood: write numbers with a decimal point, as in 1.5"),
+        ("a <= ,5", "',' is not understood"),
+        ("0,5*a <= 1", "write numbers with a decimal point"),
+        ("a <= 50%", "'%' is not understood: write the number without it"),
+        ("a <= 1e999999999", "1e999999999 is too large for a number"),
+        ("a <= 1e-999999999", "1e-999999999 is too small for a number"),
+        ("a/0e999999999 <= 1", "divides by 0"),
         ("a + b", "has no <=, >= or =="),
         ("a < 1", "< is not understood: use <=, >= or =="),
         ("a + d <= 1", "'d' is not a covariate; the covariates are a, b, c"),

@@ -1,6 +1,7 @@
 """Tables as labs, spreadsheets and other tuners write them."""
 
 import json
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -104,6 +105,23 @@ def test_ignore_takes_one_name_and_leaves_out_columns_of_the_experiment_too():
     assert told.status == "ok"
     with pytest.raises(InvalidInputError, match="x: is a covariate without a column"):
         read([{"x": 1, "area": 2}], ignore="x")
+
+
+def test_frame_may_hold_decimals_as_a_database_gives_them():
+    frame = pd.DataFrame({"x": [Decimal("0.5"), Decimal("1")], "area": [Decimal("2.25"), Decimal("NaN")]})
+    frame["status"] = ["ok", "failed"]
+    assert [(told.covars, told.responses) for told in read(frame).told] == [
+        ({"x": 0.5}, {"area": 2.25}), ({"x": 1.0}, None),
+    ]  # fmt: skip
+
+
+def test_frame_whose_index_is_a_covariate_is_refused_with_the_way_to_a_column():
+    frame = pd.DataFrame({"x": [1], "area": [2]})
+    for name in ("x", "area"):
+        with pytest.raises(InvalidInputError, match=rf"^{name} is the index of the DataFrame: reset_index\(\) makes"):
+            read(frame.set_index(name))
+    assert len(read(frame.set_index("x").reset_index()).told) == 1
+    assert len(read(frame.set_index("x", drop=False)).told) == 1
 
 
 def test_index_of_pandas_is_left_out_without_a_notice():

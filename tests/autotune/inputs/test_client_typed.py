@@ -27,6 +27,8 @@ def test_everything_else_is_left_to_python(word):
         ("1_000,5", "is not a number"),
         ("0x10", "is not written as a number"),
         ("2j", "is not written as a number"),
+        ("50%", "50% is not a number; write it without %"),
+        ("0,5%", "0,5% is not a number; write it without %"),
     ],
 )
 def test_word_that_is_no_number_or_two_is_refused(word, says):

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from autotune_service.engine.interface import EngineInput, Run
-from autotune_service.engine.model import surrogate
 from autotune_service.engine.model.subset import max_fitted, representatives
 from generated import fitted_to, responses_of, space_of
 
@@ -51,11 +50,10 @@ def test_names_of_options_do_not_matter():
 
 
 @pytest.mark.parametrize(("goal", "bound"), [(">=", 0.3), ("<=", 0.3)])
-def test_of_a_threshold_those_near_its_bound_are_kept(monkeypatch, goal, bound):
-    monkeypatch.setattr(surrogate, "MAX_CONDITIONED", 40)
+def test_of_a_threshold_those_near_its_bound_are_kept(goal, bound):
     space = space_of({"x": {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}})
     runs = [Run({"x": i / 200}, {"y": 0.0, "z": i / 200}) for i in range(201)]
     problem = EngineInput(space=space, responses=responses_of(y="maximize", z=(goal, bound)), runs=runs, seed=1)
-    kept = fitted_to(problem)["z"].index.tolist()
+    kept = fitted_to(problem, 40)["z"].index.tolist()
     assert set(range(55, 66)) <= set(kept)  # 0.275 to 0.325; those deepest inside the bound lie at 0 or at 1
     assert len(kept) == 40
