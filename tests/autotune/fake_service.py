@@ -195,7 +195,7 @@ class FakeService:
             return problem(422, "invalid", "another name", errors=[{"field": "name", "message": "another name"}])
         if change == "delete":
             del self.experiments[found["exp_uuid"]]
-        changes = {
+        changes: dict[str, dict[str, object]] = {
             "space": {"space_revision": 1},
             "resume": {"stopped": None},
             "close": {"state": "closed"},

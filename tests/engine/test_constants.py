@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import log
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from autotune_service.engine.suggest import suggest
 from generated import constraints_of, responses_of, space_of
 
 X = {"vtype": "cont", "guess": 0.0, "min": -2.0, "max": 2.0}
-CONSTANTS = {
+CONSTANTS: dict[str, dict[str, Any]] = {
     "length": {"vtype": "cont", "guess": 5.1, "min": 5.1, "max": 5.1},
     "n": {"vtype": "int", "guess": 3, "min": 3, "max": 3},
     "rate": {"vtype": "cont", "guess": 0.3, "min": 0.3, "max": 0.3, "log": True},

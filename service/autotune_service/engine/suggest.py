@@ -160,7 +160,7 @@ class _Suggesting:
         is_ours = self.given.acq_func == "auto" and self.n_objectives == 1 and self._aims()[0].target is None
         known = len(self.run_rows) + len(self.pending)
         # Multiples of the golden ratio: half of them, also where runs are told two or three at a time.
-        is_turn = known < _EXPLORES_UNTIL and known * _GOLDEN % 1.0 >= 1.0 - _EXPLORING_SHARE
+        is_turn = known < _EXPLORES_UNTIL and known * _GOLDEN % 1.0 < _EXPLORING_SHARE
         free = [self.encoding.columns[j] for j in self.region.free]
         return is_ours and is_turn and any(column.is_code and column.covariate.n_values != 1 for column in free)
 

@@ -1,6 +1,7 @@
 """Improvement is counted from what can be run here: compared with a grid over the region, for all that narrows it."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -100,7 +101,7 @@ def test_suggestion_has_the_highest_expected_improvement_of_the_region(name):
     assert found.acquisition == pytest.approx(own * scale.spread * scale.unit, rel=0.05)
 
 
-@pytest.mark.parametrize("name", [name for name in AcqFunc.__args__ if is_named(name) and "Fidelity" not in name])
+@pytest.mark.parametrize("name", [name for name in get_args(AcqFunc) if is_named(name) and "Fidelity" not in name])
 def test_named_acquisition_functions_go_for_the_best_of_the_context(name):
     """The best of oven b lies at x = 1; where only variance counts, oven a's level would make all of it hopeless."""
     given = REGIONS["another context"]

@@ -49,8 +49,8 @@ def check(suggestion, space):
 async def test_named_model_suggests(client, headers, worker, model_type, acq_func):
     space = SPACE | EPOCHS if acq_func == MF else SPACE
     names = {"model_type": model_type, "acq_func": acq_func}
-    # After seven runs, auto gives options no other try.
-    suggestion = await asked(client, headers, runs(space, 7), covars=space, **names)
+    # After eight runs, auto gives options no other try.
+    suggestion = await asked(client, headers, runs(space, 8), covars=space, **names)
     check(suggestion, space)
     title = "expected improvement" if acq_func in {"auto", "ExpectedImprovement"} else acq_func
     assert f"the highest {title}, after" in suggestion["reason"]
