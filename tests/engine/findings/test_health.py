@@ -140,7 +140,7 @@ def test_best_run_beyond_its_range_is_said_to_lie_beyond():
 def test_equal_responses_have_no_border_and_nothing_to_foretell():
     shown = found({"t": X}, [Run({"t": k / 19}, {"y": 5.0}) for k in range(20)])
     assert shown.health == []
-    assert "Most runs have the same y, so there is nothing to foretell." in shown.verdict
+    assert "All runs have the same y, so there is nothing to foretell." in shown.verdict
 
 
 def test_thresholds_met_by_none_together():
@@ -153,3 +153,13 @@ def test_thresholds_met_by_none_together():
 @pytest.mark.parametrize(("n", "words"), [(1, "The one run failed."), (3, "All 3 runs failed.")])
 def test_failures_alone_are_said_to_be(n, words):
     assert found({"t": X}, [Run({"t": k / 3}, is_failed=True) for k in range(n)]).verdict == words
+
+
+@pytest.mark.parametrize("seed", [1, 3, 8, 11])
+def test_runs_gathered_at_the_optimum_do_not_hide_that_the_model_foretells(seed):
+    rng = np.random.default_rng(seed)
+    times = [*rng.uniform(5, 90, 8), *rng.normal(45, 1.5, 14)]
+    runs = [Run({"t": float(t) / 90}, {"y": 80 - 0.02 * (t - 45) ** 2 + float(rng.normal(0, 0.3))}) for t in times]
+    shown = found({"t": X}, runs)
+    assert "does_not_foretell" not in [note.kind for note in shown.health]
+    assert "The model foretells y" in shown.verdict

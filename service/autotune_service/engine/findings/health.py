@@ -1,13 +1,13 @@
 """The verdict on an experiment in words, and what could be better about it."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.findings.fitted import Fitted
-from autotune_service.engine.interface import HealthNote, Insights, Prediction
+from autotune_service.engine.interface import HealthNote, Insights
 from autotune_service.engine.model.surrogate import sign_of
 from autotune_service.engine.space.encoding import SAME
 from autotune_wire.base import Configuration
@@ -23,24 +23,21 @@ _DISAGREE = 0.5  # standard deviation of repeats, in that of all runs
 _MANY_FAILED = 0.5  # share of the runs
 
 
-def error_ratio(fitted: Fitted, name: str, left_out: list[Prediction | None]) -> float | None:
-    """Compare the model's leave-one-out errors with those of guessing the same for all runs.
+def error_ratio(fitted: Fitted, name: str) -> float | None:
+    """Compare the model's leave-one-out errors with those of guessing the mean of the other runs.
 
-    The guess is the median, and so are the errors, so that one very bad run does not decide.
+    Both are root mean squares on the model's scale, where one very bad run does not decide.
 
     Returns:
-        The ratio of both errors: 1 if the model foretells nothing; None with few runs, or if most are equal.
+        The ratio of both errors: 1 if the model foretells nothing; None with few runs or equal responses.
     """
-    measured = [
-        (fitted.given.runs[i].responses[name], prediction.mean)
-        for i, prediction in enumerate(left_out)
-        if prediction is not None
-    ]
-    if len(measured) < _FEW_RUNS:
+    surrogate = fitted.surrogates.get(name)
+    if surrogate is None or len(surrogate.index) < _FEW_RUNS:
         return None
-    values, means = np.array(measured).T / _unit(np.array(measured))
-    guessing = float(np.median(np.abs(values - np.median(values))))
-    return float(np.median(np.abs(values - means))) / guessing if guessing > 0 else None
+    targets, n = surrogate.process.targets, len(surrogate.index)
+    errors = targets - surrogate.process.leave_one_out()[0]
+    guessing = float(targets.std()) * n / (n - 1)
+    return float(np.sqrt(np.mean(errors**2))) / guessing if guessing > 0 else None
 
 
 def verdict(fitted: Fitted, insights: Insights) -> str:
@@ -69,9 +66,9 @@ def verdict(fitted: Fitted, insights: Insights) -> str:
         )
         had = f"{_number(run.responses[name])}, had {_shown(run.covars)}"
         first = f"Of {n} runs the one with {best}, {had}." if n > 1 else f"The one run, with {name} {had}."
-    ratio = error_ratio(fitted, name, insights.leave_one_out.get(name, []))
+    ratio = error_ratio(fitted, name)
     if ratio is None and n >= _FEW_RUNS:
-        trust = f"Most runs have the same {name}, so there is nothing to foretell."
+        trust = f"All runs have the same {name}, so there is nothing to foretell."
     elif ratio is None:
         trust = "There are too few runs to judge the model."
     elif ratio > _FORETELLS:
@@ -93,7 +90,7 @@ def health(fitted: Fitted, insights: Insights) -> list[HealthNote]:
         *_thresholds(fitted),
         *_thresholds_together(fitted),
         *_failures(fitted),
-        *_foretelling(fitted, insights.leave_one_out),
+        *_foretelling(fitted),
         *_repeats(fitted),
         *_exhausted(fitted),
         *_borders(fitted, insights),
@@ -144,14 +141,14 @@ def _failures(fitted: Fitted) -> Iterator[HealthNote]:
         )
 
 
-def _foretelling(fitted: Fitted, left_out: Mapping[str, list[Prediction | None]]) -> Iterator[HealthNote]:
-    for name, predictions in left_out.items():
-        ratio = error_ratio(fitted, name, predictions)
+def _foretelling(fitted: Fitted) -> Iterator[HealthNote]:
+    for name in fitted.surrogates:
+        ratio = error_ratio(fitted, name)
         if ratio is not None and ratio > _FORETELLS:
             yield HealthNote(
                 "does_not_foretell",
                 f"the model does not foretell {name} yet: leaving each run out, its error is {ratio:.0%} of that of "
-                "guessing the same for all",
+                "guessing the mean of the others",
                 "tell more runs; if that does not help, repeat a run to see how much of the differences is noise, and "
                 "ask what else differed between the runs that no covariate says",
                 name,
