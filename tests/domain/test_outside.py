@@ -148,7 +148,7 @@ def test_outside_names_what_the_space_does_not_allow_in_its_order():
 
 def test_notes_say_in_words_what_is_outside():
     wild = {"base": "gone", "length": 4.0, "n": 12, "t": 62.4, "humidity": 71.0, "rate": 0.0}
-    assert notes_on(SPACE, [wild, wild, RUN, RUN | {"t": 100.6, "rate": 2.0}]) == [
+    assert notes_on(SPACE, [], [wild, wild, RUN, RUN | {"t": 100.6, "rate": 2.0}]) == [
         "t = 62.4 is off its steps of 5 from 20; stored as measured",
         "humidity = 71 lies outside its range, 20 to 60; stored as measured",
         "n = 12 is off its steps of 10 from 0; stored as measured",
@@ -161,7 +161,7 @@ def test_notes_say_in_words_what_is_outside():
 
 
 def test_notes_on_very_many_runs_are_few():
-    notes = notes_on(SPACE, [RUN | {"n": number} for number in range(101, 201)])
+    notes = notes_on(SPACE, [], [RUN | {"n": number} for number in range(101, 201)])
     assert (len(notes), notes[-1]) == (21, "and 80 more values outside the space")
 
 

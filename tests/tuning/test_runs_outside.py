@@ -126,3 +126,13 @@ async def test_export_of_runs_and_asks_outside_is_imported(store, user_uuid):
     copy = await import_experiment(store, user_uuid, document)
     (copied,) = (await history_page(store, user_uuid, copy.exp_uuid, PageQuery())).observations
     assert (copied.covars, copied.outside) == (run.covars | {"n": 12}, ["t", "n", "humidity"])
+
+
+async def test_run_that_violates_a_constraint_is_stored_and_noted(store, user_uuid):
+    share = {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}
+    total = {"ctype": "linear", "weights": {"a": 1.0, "b": 1.0}, "relation": "==", "bound": 1.0}
+    new = NewExperiment(name="blend", covars={"a": share, "b": share}, constraints=[total], seed=1)
+    blend = (await create_experiment(store, user_uuid, new)).exp_uuid
+    runs = [Told(covars={"a": 0.9, "b": b}, response=1.0) for b in (0.1, 0.9)]
+    reply = await tell(store, user_uuid, blend, runs)
+    assert reply.notes == ["a + b is 1.8, and must be == 1; stored as measured"]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from autotune_service.domain.configuration import has_place, value_in
 from autotune_wire.base import Configuration, Value
+from autotune_wire.constraints import Constraint
 from autotune_wire.space import CatCovariate, Covariate
 
 _MAX_NOTES = 20
@@ -24,18 +25,28 @@ def modelled_in(space: Mapping[str, Covariate]) -> Callable[[Configuration], boo
     return lambda configuration: all(float(configuration.get(name, 1.0)) > 0 for name in on_log_scale)
 
 
-def notes_on(space: Mapping[str, Covariate], configurations: Sequence[Configuration]) -> list[str]:
-    """Write a sentence about each value outside the space, equal ones once; of very many, how many more there are."""
-    notes = list(dict.fromkeys(note for covars in configurations for note in _notes(space, covars)))
+def notes_on(
+    space: Mapping[str, Covariate], constraints: Sequence[Constraint], configurations: Sequence[Configuration]
+) -> list[str]:
+    """Write a sentence about each value outside the space and each constraint that is violated, equal ones once.
+
+    Of very many, the last sentence says how many more there are.
+    """
+    notes = list(dict.fromkeys(note for covars in configurations for note in _notes(space, constraints, covars)))
     n_more = len(notes) - _MAX_NOTES
     return notes if n_more <= 0 else [*notes[:_MAX_NOTES], f"and {n_more} more values outside the space"]
 
 
-def _notes(space: Mapping[str, Covariate], configuration: Configuration) -> Iterator[str]:
+def _notes(
+    space: Mapping[str, Covariate], constraints: Sequence[Constraint], configuration: Configuration
+) -> Iterator[str]:
     for name in outside(space, configuration):
         covariate, value = space[name], configuration[name]
         left_out = "" if has_place(covariate, value) else ", and left out of the model"
         yield f"{name} = {_text(value)} {_why(covariate, value)}; stored as measured{left_out}"
+    for constraint in constraints:
+        if not constraint.holds(configuration):
+            yield f"{constraint.violation(configuration)}; stored as measured"
 
 
 def _why(covariate: Covariate, value: Value) -> str:

@@ -153,5 +153,5 @@ class _Added:
             response_sampled_iter=self._n_observations,
             time_updated=self._now,
             observations=self._observations,
-            notes=notes_on(self._row.space, [row.covars for row in self.rows]),
+            notes=notes_on(self._row.space, self._row.constraints, [row.covars for row in self.rows]),
         )
