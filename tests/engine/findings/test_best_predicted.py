@@ -5,7 +5,7 @@ import pytest
 
 from autotune_service.engine.insights import best_predicted, insights, predict
 from autotune_service.engine.interface import EngineInput, Run
-from generated import constraints_of, responses_of, space_of
+from generated import constraints_of, fitted_to, responses_of, space_of
 
 X = {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}
 OVEN = {"vtype": "cat", "guess": "a", "options": ["a", "b"], "role": "context"}
@@ -186,3 +186,23 @@ def test_importance_does_not_depend_on_the_order_of_the_runs():
     given = problem(covars, lambda one: {"y": one["x"] + 3 * (one["k"] == "b")}, space)
     turned = replace(given, runs=given.runs[::-1])
     assert insights(turned).importance["y"] == pytest.approx(insights(given).importance["y"], abs=0.01)
+
+
+def test_bands_that_cover_too_few_runs_are_widened():
+    """Where a function falls steeply a Gaussian process is too sure of itself: too few of its bands cover their run."""
+    rng = np.random.default_rng(6)
+    covars = [{"x": x, "z": z} for x, z in rng.random((30, 2)).tolist()]
+    given = problem(
+        covars, lambda one: {"y": float(-np.exp(4 * one["x"] * one["z"] - 2 * np.cos(6 * one["x"])))}, {"x": X, "z": X}
+    )
+    surrogate = fitted_to(given)["y"]
+    measured = np.array([run.responses["y"] for run in given.runs])
+
+    def covered(means, sds):
+        return np.mean(np.abs(measured - means) <= 1.96 * sds)
+
+    means, variances = surrogate.process.leave_one_out()
+    raw = covered(*surrogate.scale.from_model(means, np.sqrt(variances)))
+    told = covered(*np.array([(one.mean, one.sd) for one in surrogate.left_out()]).T)
+    assert raw <= 0.85
+    assert told >= 0.93
