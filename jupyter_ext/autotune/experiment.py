@@ -361,7 +361,7 @@ class Experiment(AskTell):
         return self._changed(self.connection.post(self._path(paths.EXPERIMENT_REOPEN), experiments.Experiment))
 
     def rename(self, name: str) -> Self:
-        """Give the experiment another name, which need not be unique."""
+        """Rename the experiment; the name need not be unique."""
         with checked("the argument name"):
             body = changes.Rename.model_validate({"name": name})
         return self._changed(self.connection.post(self._path(paths.EXPERIMENT_RENAME), experiments.Experiment, body))

@@ -107,7 +107,7 @@ def decimal_sign(cells: Iterable[Cell], usual: DecimalSign | None, hint: str) ->
 
 
 def either(text: str) -> str:
-    """Say which two numbers a text may stand for, as in ``may be 1.05 or 1050``."""
+    """Write which two numbers a text may stand for, as in ``may be 1.05 or 1050``."""
     return "may be " + " or ".join(f"{number:.15g}" for number in sorted(readings_of(text)))
 
 

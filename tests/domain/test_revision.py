@@ -4,10 +4,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from autotune_service.domain.errors import InvalidError
-from autotune_service.domain.revision import backfilled, retired_values, revised
+from autotune_service.domain.revision import retired_values, revised
 from autotune_wire.constraints import Constraint
 from autotune_wire.experiments import SpaceEdit
-from autotune_wire.space import Space
+from autotune_wire.space import Space, backfilled
 
 OLD = {
     "rate": {"vtype": "cont", "guess": 0.01, "min": 0.001, "max": 1.0, "log": True},

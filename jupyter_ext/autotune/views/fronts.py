@@ -112,7 +112,7 @@ def front_table(
 
 
 def front_caption(front: Front, goals: Responses) -> str:
-    """Say how many runs are on the front, what that means, and the hypervolume."""
+    """Write how many runs are on the front, what that means, and the hypervolume."""
     n = len(front.runs)
     caption = f"{n} {'run' if n == 1 else 'runs'} on the front: no other run is as good in every objective and better "
     caption += "in one"

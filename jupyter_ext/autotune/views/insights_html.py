@@ -46,7 +46,7 @@ def insights_html(insights: InsightsReply, name: str, space: Space, goals: Respo
 
 
 def used_text(insights: InsightsReply) -> str:
-    """Say how many of the observations the models use; empty where they use all."""
+    """Write how many of the observations the models use; empty where they use all."""
     if insights.n_used is None or insights.n_used >= insights.n_observations:
         return ""
     return f"the models behind these insights use {insights.n_used} representatives of the observations"

@@ -99,7 +99,7 @@ def _for_autotune(demand: EngineDemand) -> Iterator[FieldProblem]:
         yield FieldProblem(field="stop.min_expected_gain", message=message)
     contexts = [name for name, covariate in demand.space.items() if covariate.role == "context"]
     rules = demand.stop.rules() if demand.stop is not None and contexts else []
-    for rule in [rule for rule in rules if rule in {"plateau", "min_expected_gain"}]:
+    for rule in (rule for rule in ("plateau", "min_expected_gain") if rule in rules):
         message = (
             f"gains depend on {contexts[0]}, a context given at each ask, and one context says nothing about another; "
             "stop by budget or target instead"

@@ -8,9 +8,7 @@ from autotune_wire.base import Value
 from autotune_wire.constraints import Constraint, constraint_problems
 from autotune_wire.experiments import SpaceEdit
 from autotune_wire.problems import FieldProblem, shown
-from autotune_wire.space import CatCovariate, ContCovariate, Covariate, IntCovariate, backfilled, listed
-
-__all__ = ["backfilled", "retired_values", "revised"]
+from autotune_wire.space import CatCovariate, ContCovariate, Covariate, IntCovariate, listed
 
 
 def revised(

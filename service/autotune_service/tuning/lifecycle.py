@@ -1,4 +1,4 @@
-"""Give an experiment another name, reopen it after it was closed or has stopped, or delete it for good."""
+"""Rename an experiment, reopen it after it was closed or has stopped, or delete it for good."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -16,7 +16,7 @@ from autotune_wire.problems import FieldProblem
 
 
 async def rename(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Rename, once: Once = ALWAYS) -> Experiment:
-    """Give an experiment another name; a closed experiment can be renamed, too.
+    """Rename an experiment; a closed experiment can be renamed, too.
 
     Raises:
         NotFoundError: If the user has no such experiment.

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from autotune_service.domain.configuration import checked_run, is_same
 from autotune_service.domain.errors import AlreadyToldError, InvalidError
-from autotune_service.domain.revision import backfilled
 from autotune_service.store.database import Work
 from autotune_service.store.experiments import ExperimentRow
 from autotune_service.store.observations import ObservationRow, get_observation_of
@@ -17,6 +16,7 @@ from autotune_service.tuning.snapshot import backfill_of
 from autotune_wire.base import Configuration
 from autotune_wire.observations import Told
 from autotune_wire.problems import FieldProblem
+from autotune_wire.space import backfilled
 
 _AGAIN = "to record this measurement as a run of its own, tell its covars without suggestion_uuid"
 

@@ -4,14 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from autotune_service.domain.outside import modelled_in
-from autotune_service.domain.revision import backfilled
 from autotune_service.store.database import Work
 from autotune_service.store.experiments import ExperimentRow
 from autotune_service.store.observations import ObservationRow, list_counted
 from autotune_service.store.spaces import SpaceRow, list_spaces
 from autotune_service.store.suggestions import SuggestionRow, list_abandoned, list_pending
 from autotune_wire.base import Configuration
-from autotune_wire.space import Space
+from autotune_wire.space import Space, backfilled
 
 
 @dataclass(frozen=True, slots=True)

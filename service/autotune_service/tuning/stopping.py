@@ -10,7 +10,6 @@ from autotune_service.domain.configuration import is_feasible
 from autotune_service.domain.errors import ExperimentStoppedError, InvalidError
 from autotune_service.domain.incumbent import meets_thresholds
 from autotune_service.domain.models import EngineDemand, check_models
-from autotune_service.domain.revision import backfilled
 from autotune_service.domain.stopping import Fired, fired
 from autotune_service.store.database import Store, Work
 from autotune_service.store.events import NewEvent, call_worker, record
@@ -24,6 +23,7 @@ from autotune_service.tuning.snapshot import backfill_of
 from autotune_wire.changes import Resume
 from autotune_wire.experiments import Experiment
 from autotune_wire.responses import primary_of
+from autotune_wire.space import backfilled
 from autotune_wire.stopping import Stopped, StopRules, stop_problems
 
 _Stop = tuple[dict[str, Any], NewEvent]
@@ -58,11 +58,12 @@ async def stopped_by_data(
     """
     if row.stop is None or row.stopped is not None:
         return None
-    values = _primary_values(row, [*await list_measured(work, row.exp_uuid), *(run.responses for run in added)])
     if row.stop.plateau is None:
-        return _stop(fired(row.stop, row.responses, values, None), now)
+        measured = [*await list_measured(work, row.exp_uuid), *(run.responses for run in added)]
+        return _stop(fired(row.stop, row.responses, _primary_values(row, measured), None), now)
     runs = [*await list_counted(work, row.exp_uuid), *added]
-    backfill = backfill_of(await list_spaces(work, row.exp_uuid))
+    values = _primary_values(row, [run.responses for run in runs])
+    backfill = backfill_of(await list_spaces(work, row.exp_uuid) if row.space_revision else [])
 
     def is_allowed(index: int) -> bool:
         return is_feasible(row.space, row.constraints, backfilled(row.space, runs[index].covars, backfill))

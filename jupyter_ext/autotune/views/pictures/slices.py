@@ -87,7 +87,7 @@ def draw_slice(
 
 
 def refusals(covariate: Covariate, points: Sequence[SlicePoint]) -> list[str]:
-    """Say for each stretch of a slice where a run would not be suggested why, as ``0.7 to 1: a + b is 1.2, ...``."""
+    """Write for each stretch of a slice where a run would not be suggested why, as ``0.7 to 1: a + b is 1.2, ...``."""
     found = []
     is_choice = isinstance(covariate, CatCovariate)
     # The reason names values that change from point to point: a stretch of numbers is told by the reason at its end.

@@ -41,7 +41,7 @@ def error_ratio(fitted: Fitted, name: str) -> float | None:
 
 
 def verdict(fitted: Fitted, insights: Insights) -> str:
-    """Say in two or three sentences what the experiment has found so far."""
+    """Write in two or three sentences what the experiment has found so far."""
     given = fitted.given
     n, objectives = len(given.runs), objectives_of(given.responses)
     if not n:

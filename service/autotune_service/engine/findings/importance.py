@@ -10,7 +10,6 @@ from autotune_service.engine.model.gaussian_process import GaussianProcess
 from autotune_service.engine.space.encoding import Encoding
 
 _MIN_POINTS, _MAX_POINTS, _MAX_ROWS = 64, 1024, 8192
-_BLOCK = 512  # rows predicted at a time, which bounds the memory
 _FLAT = 1e-9  # share of the data's spread, which is 1 on the model's scale
 
 
@@ -45,7 +44,7 @@ def importance(
     def means_at(points: Array) -> Array:
         rows = encoding.from_unit(points)
         rows[:, kept] = places
-        return _means(process, encoding.with_inactive_places(rows))
+        return process.expect(encoding.with_inactive_places(rows))
 
     means = means_at(first)
     effects = np.zeros(d)
@@ -58,7 +57,3 @@ def importance(
         return {}
     names = [column.name for column in encoding.columns]
     return dict(zip(names, (effects / effects.sum()).tolist(), strict=True))
-
-
-def _means(process: GaussianProcess, rows: Array) -> Array:
-    return np.concatenate([process.predict(rows[i : i + _BLOCK])[0] for i in range(0, len(rows), _BLOCK)])

@@ -153,7 +153,7 @@ async def undo_tells(exp_uuid: UUID, data: Undo) -> Undone:
 @validate_request(Rename)
 @validate_response(Experiment)
 async def rename(exp_uuid: UUID, data: Rename) -> Experiment:
-    """Give an experiment another name."""
+    """Rename an experiment."""
     user_uuid, once = await signed_in_once()
     return await once.reply(Experiment, lifecycle.rename(services().store, user_uuid, exp_uuid, data, once))
 
