@@ -31,6 +31,7 @@ from autotune_service.store.backup import Say
 from autotune_service.store.database import Store
 from autotune_service.store.embedded import EmbeddedPostgres
 from autotune_service.store.epoch import get_epoch
+from autotune_service.store.inspection import Reached, inspect_database
 from autotune_service.store.load import read_load
 from autotune_service.store.migrate import upgrade
 from autotune_service.tuning.accounts import Accounts
@@ -81,12 +82,14 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
     stopping = _stop_signal()
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(database(settings))
-        await upgrade(url)
-        store = await stack.enter_async_context(_connected(settings, url))
+        reached = await inspect_database(url, _direct_url(settings))
+        await upgrade(reached.direct_url)
+        store = await stack.enter_async_context(_connected(settings, reached))
         await stack.enter_async_context(_metrics_port(settings, store))
-        services = await _services(stack, settings, store, url, stopping)
+        services = await _services(stack, settings, store, reached.direct_url, stopping)
         if settings.worker:
-            await stack.enter_async_context(_background(_worker(stack, settings, store, url), stopping))
+            worker = _worker(stack, settings, store, reached.direct_url)
+            await stack.enter_async_context(_background(worker, stopping))
         app = create_app(
             services,
             secret=secret_of(settings),
@@ -102,17 +105,20 @@ async def work(settings: Settings) -> None:
     stopping = _stop_signal()
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(database(settings))
-        await upgrade(url)
-        store = await stack.enter_async_context(_connected(settings, url))
+        reached = await inspect_database(url, _direct_url(settings))
+        await upgrade(reached.direct_url)
+        store = await stack.enter_async_context(_connected(settings, reached))
         await stack.enter_async_context(_metrics_port(settings, store))
-        await stack.enter_async_context(_background(_worker(stack, settings, store, url), stopping))
+        worker = _worker(stack, settings, store, reached.direct_url)
+        await stack.enter_async_context(_background(worker, stopping))
         await stopping.wait()
 
 
 async def migrate(settings: Settings) -> None:
     """Migrate the database to the newest schema."""
     async with database(settings) as url:
-        await upgrade(url)
+        reached = await inspect_database(url, _direct_url(settings))
+        await upgrade(reached.direct_url)
 
 
 async def back_up(settings: Settings, file: Path, say: Say) -> None:
@@ -122,7 +128,7 @@ async def back_up(settings: Settings, file: Path, say: Say) -> None:
         BackupError: If the backup cannot be made; the message says why.
     """
     async with database(settings) as url:
-        await backup.back_up(url, file, say)
+        await backup.back_up(_direct_url(settings) or url, file, say)
 
 
 async def restore(settings: Settings, file: Path, say: Say, *, replace: bool) -> None:
@@ -132,7 +138,7 @@ async def restore(settings: Settings, file: Path, say: Say, *, replace: bool) ->
         BackupError: If the backup cannot be restored; the message says why.
     """
     async with database(settings) as url:
-        await backup.restore(url, file, say, replace=replace)
+        await backup.restore(_direct_url(settings) or url, file, say, replace=replace)
 
 
 @asynccontextmanager
@@ -147,6 +153,10 @@ async def database(settings: Settings) -> AsyncIterator[str]:
         yield url
     finally:
         await asyncio.to_thread(postgres.stop)
+
+
+def _direct_url(settings: Settings) -> str | None:
+    return None if settings.database_direct_url is None else settings.database_direct_url.get_secret_value()
 
 
 def secret_of(settings: Settings) -> str:
@@ -166,8 +176,13 @@ def secret_of(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def _connected(settings: Settings, url: str) -> AsyncIterator[Store]:
-    store = Store(url, pool_size=settings.database_pool_size, timeout_s=settings.database_timeout_s)
+async def _connected(settings: Settings, reached: Reached) -> AsyncIterator[Store]:
+    store = Store(
+        reached.url,
+        pool_size=settings.database_pool_size,
+        timeout_s=settings.database_timeout_s,
+        is_shared=reached.is_shared,
+    )
     await store.connect()
     try:
         yield store

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from autotune_service.store.address import Address
 from autotune_wire.observations import MAX_TELL
 from autotune_wire.problems import field_problems
 
@@ -38,6 +38,11 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None,
         description="The Postgres to use, postgresql://user:password@host:5432/name; by default an embedded Postgres.",
+    )
+    database_direct_url: SecretStr | None = Field(
+        default=None,
+        description="A way to the same Postgres past a pooler, for listening, migrations and backups. Needed only if "
+        "database_url leads to a pooler that gives each transaction another session.",
     )
     database_pool_size: Annotated[int, Field(ge=2, le=200)] = 10
     database_timeout_s: Annotated[float, Field(gt=0, le=60)] = Field(
@@ -91,16 +96,11 @@ class Settings(BaseSettings):
     )
     metrics_host: str = Field(default="127.0.0.1", description="The address to listen on for metrics_port.")
 
-    @field_validator("database_url")
+    @field_validator("database_url", "database_direct_url")
     @classmethod
-    def _is_postgres(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
-            raise ValueError("must start with postgresql://, as in postgresql://user:password@host:5432/name")
+    def _is_address(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None:
-            try:
-                _ = urlsplit(url.get_secret_value()).port
-            except ValueError:
-                raise ValueError("must have a port from 0 to 65535, or none") from None
+            Address.of(url.get_secret_value())
         return url
 
     @field_validator("secret")
@@ -142,7 +142,7 @@ def load_settings(**options: Any) -> Settings:
             if not problem.field:
                 lines.append(problem.message)
                 continue
-            is_secret = problem.field in {"secret", "database_url"}
+            is_secret = problem.field in {"secret", "database_url", "database_direct_url"}
             given = "" if is_secret else f" is {problem.value!r}:"
             lines.append(f"AUTOTUNE_{problem.field.upper()}{given} {problem.message}")
         raise SettingsError("\n".join(lines)) from None

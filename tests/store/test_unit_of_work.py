@@ -38,9 +38,8 @@ async def test_work_rolls_back_on_error(small_store):
         async with small_store.work() as work:
             await work.run(sa.text("CREATE TABLE lost (n int)"))
             raise ValueError("stop")
-    with pytest.raises(asyncpg.UndefinedTableError):
-        async with small_store.work() as work:
-            await work.run(sa.text("SELECT * FROM lost"))
+    async with small_store.work() as work:
+        assert (await work.one(sa.text("SELECT to_regclass('lost') AS found")))["found"] is None
     assert await idle_of(small_store) == SMALL
 
 
@@ -108,8 +107,9 @@ async def test_json_keeps_the_order_of_its_keys(small_store):
 
 async def test_database_url_without_server_is_unavailable():
     store = Store("postgresql://nobody@127.0.0.1:1/none", pool_size=2, timeout_s=1)
-    with pytest.raises(OSError, match=r"."):
+    with pytest.raises(UnavailableError):
         await store.connect()
+    await store.disconnect()
 
 
 def test_nothing_uses_the_transactions_that_lose_connections(root: Path):

@@ -15,6 +15,7 @@ from autotune_service.compute.translation import engine_input_of, engine_run_of,
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.engine.interface import EngineInput
 from autotune_service.observing import logs, metrics
+from autotune_service.observing.repeats import Repeats
 from autotune_service.observing.traces import span
 from autotune_service.store.database import Store
 from autotune_service.store.events import WORK_CHANNEL
@@ -33,6 +34,7 @@ from autotune_service.tuning.new_suggestions import EngineRun
 from autotune_service.tuning.upkeep import tidy
 
 _log = logging.getLogger(__name__)
+_REPEATS = Repeats(_log)
 _CLAIM = timedelta(seconds=15)
 _RENEW_S = 5.0
 _POLL_S = 5.0  # the longest delay that a missed notification causes
@@ -106,7 +108,7 @@ class Worker:
                 due_in_s = await next_expiry(self._store)
                 wait_s = _POLL_S if due_in_s is None else min(_POLL_S, due_in_s + _SOON_S)
             except UnavailableError as error:
-                _log.warning(
+                _REPEATS.warning(
                     "leases that have run out are not ended while the database is not available: %s", error.detail
                 )
             except Exception:  # noqa: BLE001 -- the worker's loop must outlive one pass, logged
@@ -121,7 +123,7 @@ class Worker:
                 if not await self._work_once():
                     await self._wait(wake)
             except UnavailableError as error:
-                _log.warning("the worker waits for the database: %s", error.detail)
+                _REPEATS.warning("the worker waits for the database: %s", error.detail)
                 await asyncio.sleep(_PAUSE_S)
             except Exception:  # noqa: BLE001 -- the worker's loop must outlive one claim, logged
                 _log.exception("the worker failed on claimed work; the work is tried again when its claim runs out")

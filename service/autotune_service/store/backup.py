@@ -13,8 +13,11 @@ from uuid import uuid4
 import asyncpg
 
 from autotune_service.domain.errors import UnavailableError
+from autotune_service.store.address import Address
+from autotune_service.store.connecting import NotConnectedError, connect, session_query
 from autotune_service.store.migrate import known_revisions, upgrade
 from autotune_service.store.postgres_tools import BackupError, Tools, find_tools, libpq_environment
+from autotune_service.store.refusals import DATABASE_ERRORS
 from autotune_service.store.tables import metadata
 
 Say = Callable[[str], None]
@@ -119,9 +122,11 @@ SELECT tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'informat
 
 @asynccontextmanager
 async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    address = Address.of(url)
     try:
-        connection = await asyncpg.connect(url, timeout=10, server_settings={"application_name": "autotune-backup"})
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        connection = await connect(address, timeout_s=10)
+        await connection.execute(session_query(address, "autotune-backup", is_local=False))
+    except (*DATABASE_ERRORS, NotConnectedError) as error:
         raise UnavailableError(f"the database does not answer: {error}", 5) from error
     try:
         yield connection

@@ -6,8 +6,9 @@ gives both back in every case.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import chain
 from typing import Any
 
@@ -17,24 +18,24 @@ from databases import Database
 from sqlalchemy.sql import ClauseElement
 
 from autotune_service.domain.errors import UnavailableError
+from autotune_service.store.address import Address
+from autotune_service.store.connecting import NotConnectedError, connect, session_query
+from autotune_service.store.refusals import (
+    DATABASE_ERRORS,
+    RETRY_AFTER_S,
+    is_read_only,
+    is_seen_by_changes_alone,
+    is_settled_elsewhere,
+    reason_of,
+    refusal_of,
+)
 from autotune_service.store.statements import Filled, Row, Statement, filled, together
 
-_DOWN = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # asyncpg raises it on a connection that the server closed while it was idle
-    asyncpg.OperatorInterventionError,
-)
-_BUSY = (
-    asyncpg.TooManyConnectionsError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.QueryCanceledError,
-    asyncpg.TransactionRollbackError,  # deadlocks and serialization failures, which succeed when tried again
-)
-_RETRY_AFTER_S = 2
+_NAME = "autotune"
+_STATEMENTS = 100  # prepared statements that a connection keeps
 _IDLE_FACTOR = 5  # times the timeout: a transaction that idles longer than that belongs to a client that is gone
+_REFUSED_S = 10.0
+"""How long a refused change makes the store say that it is not ready, unless another change succeeds."""
 
 
 class Work:
@@ -42,6 +43,8 @@ class Work:
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
+        self.has_changed = False
+        """Whether a query was run for its effect."""
         self._notices: dict[tuple[str, str], None] = {}
 
     async def all(self, query: ClauseElement | Filled) -> list[Row]:
@@ -59,6 +62,7 @@ class Work:
     async def run(self, query: ClauseElement | Filled) -> None:
         """Run a query for its effect; rows are ignored."""
         ready = filled(query)
+        self.has_changed = True
         await self._connection.fetchval(ready.compiled.text, *ready.arguments)
 
     async def change(self, *queries: ClauseElement | Filled) -> None:
@@ -74,6 +78,7 @@ class Work:
             parts.append(_NOTIFY(channels=channels, payloads=payloads))
             self._notices.clear()
         if parts:
+            self.has_changed = True
             text = together(*(part.compiled for part in parts))
             # fetchval would make Postgres stop after the first row, and so send only one notice.
             await self._connection.execute(text, *chain.from_iterable(part.arguments for part in parts))
@@ -101,52 +106,72 @@ class Store:
     """The pool of connections to one database.
 
     Args:
-        url: Address of the database, as asyncpg reads it.
+        url: Address of the database.
         pool_size: Most connections at a time.
         timeout_s: How long to wait for a connection, a lock or the end of a statement, in seconds.
+        is_shared: Whether a pooler gives each transaction another session, so that nothing may outlast a transaction:
+            settings are made in each, and no statement is prepared under a name.
     """
 
-    def __init__(self, url: str, *, pool_size: int, timeout_s: float) -> None:
+    def __init__(self, url: str, *, pool_size: int, timeout_s: float, is_shared: bool = False) -> None:
+        self._address = Address.of(url)
         self._timeout_s = timeout_s
         self._pool_size = pool_size
+        self._is_shared = is_shared
+        self._refused: tuple[float, asyncpg.PostgresError] | None = None
         timeout_ms = str(int(timeout_s * 1000))
+        self._settings = {
+            "statement_timeout": timeout_ms,
+            "lock_timeout": timeout_ms,
+            "idle_in_transaction_session_timeout": str(int(timeout_s * _IDLE_FACTOR * 1000)),
+        }
+        self._begin = f"BEGIN; {session_query(self._address, _NAME, self._settings, is_local=True)}"
         self._database = Database(
-            url,
-            dsn=url,  # asyncpg reads the options that databases ignores, such as sslmode
-            min_size=1,
+            "postgresql:///",  # databases cannot read addresses of several hosts; connect knows the real one
+            connect=self._connect,
+            init=self._begin_session,
+            min_size=0,  # asyncpg would report each try to restore the least number, with a traceback
             max_size=pool_size,
-            timeout=timeout_s,
             command_timeout=timeout_s * 2,
             connection_class=_Connection,
-            server_settings={
-                "application_name": "autotune",
-                "statement_timeout": timeout_ms,
-                "lock_timeout": timeout_ms,
-                "idle_in_transaction_session_timeout": str(int(timeout_s * _IDLE_FACTOR * 1000)),
-            },
+            statement_cache_size=0 if is_shared else _STATEMENTS,
         )
 
     async def connect(self) -> None:
-        """Open the pool."""
+        """Open the pool, and its first connection.
+
+        Raises:
+            UnavailableError: If the database cannot be used.
+        """
         await self._database.connect()
+        async with self._connected():
+            pass
 
     async def disconnect(self) -> None:
         """Close the pool after the running queries have ended."""
         await self._database.disconnect()
 
     async def check(self) -> None:
-        """Check with one query that the database answers.
+        """Check with one query that the database answers and takes changes.
+
+        A disk that is full and the like are seen by changes alone. So a change that the database refused counts for
+        some seconds, or until another change succeeds.
 
         Raises:
-            UnavailableError: If the database does not answer.
+            UnavailableError: If the database does not answer, or takes no changes.
         """
-        async with self.work() as work:
-            await work.run(sa.select(1))
+        row = await self.one(_IS_READ_ONLY)
+        if row is not None and row["is_read_only"] == "on":
+            await self._pool.expire_connections()
+            raise UnavailableError(f"the database refuses: {reason_of('25006')}", RETRY_AFTER_S)
+        if self._refused is not None:
+            at, error = self._refused
+            if time.monotonic() - at < _REFUSED_S:
+                raise UnavailableError(f"the database refuses: {reason_of(error.sqlstate)}", RETRY_AFTER_S)
 
     def connections(self) -> tuple[int, int, int]:
         """Count the connections that are in use and those that are idle, and return the most that may be open."""
-        backend: Any = self._database._backend
-        pool = backend._pool
+        pool = self._pool
         n_open, n_idle = (0, 0) if pool is None else (pool.get_size(), pool.get_idle_size())
         return n_open - n_idle, n_idle, self._pool_size
 
@@ -155,33 +180,91 @@ class Store:
         """Open a transaction.
 
         Raises:
-            UnavailableError: If the database is down or has no connection free in time.
+            UnavailableError: If the database is down, refuses or has no connection free in time.
         """
-        async with self._connected() as connection, connection.transaction():
+        async with self._connected() as connection:
             work = Work(connection)
-            yield work
-            await work.change()  # sends the remaining notices
+            async with self._transaction(connection):
+                yield work
+                await work.change()  # sends the remaining notices
+        if work.has_changed:
+            self._refused = None
 
     async def one(self, query: ClauseElement | Filled) -> Row | None:
         """Run a query outside a transaction and return its first row, or None if the query has no rows.
 
         Raises:
-            UnavailableError: If the database is down or has no connection free in time.
+            UnavailableError: If the database is down, refuses or has no connection free in time.
         """
+        if self._is_shared:  # else the query is prepared in one session, and run in another
+            async with self.work() as work:
+                return await work.one(query)
         async with self._connected() as connection:
             return await Work(connection).one(query)
 
+    @property
+    def _pool(self) -> Any:
+        backend: Any = self._database._backend
+        return backend._pool
+
+    async def _connect(self, _dsn: None, **options: Any) -> asyncpg.Connection:
+        """Connect for the pool, which passes its own options and those of ``databases``, which name no host."""
+        return await connect(self._address, timeout_s=self._timeout_s, **options)
+
+    async def _begin_session(self, connection: asyncpg.Connection) -> None:
+        """Prepare a new connection; the pool calls this for each, before the connection is used first."""
+        if not self._is_shared:
+            await connection.execute(session_query(self._address, _NAME, self._settings, is_local=False))
+
+    def _transaction(self, connection: asyncpg.Connection) -> AbstractAsyncContextManager[None]:
+        return self._transaction_of_its_own(connection) if self._is_shared else connection.transaction()
+
+    @asynccontextmanager
+    async def _transaction_of_its_own(self, connection: asyncpg.Connection) -> AsyncIterator[None]:
+        """Open a transaction with its settings, in one round trip."""
+        await connection.execute(self._begin)
+        try:
+            yield
+        except BaseException:
+            if not connection.is_closed():
+                await connection.execute("ROLLBACK")
+            raise
+        await connection.execute("COMMIT")
+
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
-        backend: Any = self._database._backend
         try:
-            async with asyncio.timeout(self._timeout_s):  # asyncpg's own timeout would run acquire() in another task
-                connection = await backend._pool.acquire()
+            connection = await self._acquired()
             try:
                 yield connection
+            except asyncpg.PostgresError as error:
+                await self._note(error, connection)
+                raise
             finally:
-                await backend._pool.release(connection, timeout=self._timeout_s)
-        except _DOWN as error:
-            raise UnavailableError(f"the database does not answer ({type(error).__name__})", _RETRY_AFTER_S) from error
-        except _BUSY as error:
-            raise UnavailableError(f"the database is busy ({type(error).__name__})", _RETRY_AFTER_S) from error
+                await self._pool.release(connection, timeout=self._timeout_s)
+        except DATABASE_ERRORS as error:
+            refusal = refusal_of(error)
+            if refusal is None:
+                raise
+            raise refusal from error
+
+    async def _acquired(self) -> asyncpg.Connection:
+        try:
+            async with asyncio.timeout(self._timeout_s):  # asyncpg's own timeout would run acquire() in another task
+                return await self._pool.acquire()
+        except NotConnectedError as error:
+            raise UnavailableError(error.told, RETRY_AFTER_S) from error
+        except asyncpg.PostgresError as error:  # no statement of a use case has run yet, so it is no bug of one
+            raise UnavailableError(f"the database refuses: {reason_of(error.sqlstate)}", RETRY_AFTER_S) from error
+
+    async def _note(self, error: asyncpg.PostgresError, connection: asyncpg.Connection) -> None:
+        """Remember a refusal, and replace connections that may lead to the wrong server."""
+        if is_seen_by_changes_alone(error):
+            self._refused = time.monotonic(), error
+        if is_settled_elsewhere(error):
+            connection.terminate()
+        if is_read_only(error):
+            await self._pool.expire_connections()  # the other connections lead to the same server
+
+
+_IS_READ_ONLY = sa.select(sa.func.current_setting("transaction_read_only").label("is_read_only"))

@@ -12,17 +12,15 @@ from collections.abc import AsyncIterator, Callable
 import asyncpg
 
 from autotune_service.observing.metrics import listener_lost
+from autotune_service.observing.repeats import Repeats
+from autotune_service.store.address import Address
+from autotune_service.store.connecting import NotConnectedError, connect, session_query
+from autotune_service.store.refusals import DATABASE_ERRORS
 
 _log = logging.getLogger(__name__)
 _RECONNECT_S = (0.1, 0.3, 1.0, 2.0)
 _KEEPALIVE_S = 15.0
-_LOST = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # asyncpg raises it if the server ends a connection between two of asyncpg's steps
-)
+_CONNECT_S = 5.0
 
 
 class Listener:
@@ -31,7 +29,8 @@ class Listener:
     def __init__(
         self, url: str, channel: str, on_notify: Callable[[str], None], on_connect: Callable[[], None]
     ) -> None:
-        self._url = url
+        self._address = Address.of(url)
+        self._repeats = Repeats(_log)
         self._channel = channel
         self._on_notify = on_notify
         self._on_connect = on_connect
@@ -44,18 +43,19 @@ class Listener:
                 async with self._listening() as connection:
                     attempt = 0
                     await self._keep(connection)
-            except _LOST as error:
-                _log.warning("lost the connection that listens on %s: %s", self._channel, error)
+            except (*DATABASE_ERRORS, NotConnectedError) as error:
+                self._repeats.warning("lost the connection that listens on %s: %s", self._channel, error)
             listener_lost()
             await asyncio.sleep(_RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)])
             attempt += 1
 
     @contextlib.asynccontextmanager
     async def _listening(self) -> AsyncIterator[asyncpg.Connection]:
-        connection = await asyncpg.connect(
-            self._url, timeout=5, server_settings={"application_name": "autotune-listen"}
-        )
+        connection = await connect(self._address, timeout_s=_CONNECT_S)
         try:
+            await connection.execute(
+                session_query(self._address, "autotune-listen", is_local=False), timeout=_CONNECT_S
+            )
             await connection.add_listener(self._channel, self._notified)
             self._on_connect()
             yield connection
@@ -70,7 +70,8 @@ class Listener:
                 await asyncio.wait_for(lost.wait(), _KEEPALIVE_S)
                 return
             # A server that vanished without closing the connection is noticed only by sending it a query.
-            await connection.execute("SELECT 1", timeout=5)
+            if await connection.fetchval("SELECT pg_catalog.pg_is_in_recovery()", timeout=_CONNECT_S):
+                return  # a standby notifies nobody: the primary is elsewhere
 
     def _notified(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         self._on_notify(str(payload))

@@ -14,9 +14,12 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from autotune_service.domain.errors import UnavailableError
+from autotune_service.store.address import Address
+from autotune_service.store.connecting import NotConnectedError, connect, said, session_query
 
 _LOCK = 0x6175746F74756E65  # "autotune" in ASCII; keeps two replicas that start together from creating the same table
 _RETRY_AFTER_S = 2
+_CONNECT_S = 10.0
 
 
 async def upgrade(url: str, revision: str = "head") -> None:
@@ -38,19 +41,34 @@ async def downgrade(url: str, revision: str) -> None:
 
 
 async def _migrate(url: str, run: Callable[[Config], None]) -> None:
-    # asyncpg reads the URL, as for the pool, so that both accept the same options, for example sslmode.
     engine = create_async_engine(
-        "postgresql+asyncpg://", poolclass=NullPool, async_creator=partial(asyncpg.connect, url)
+        "postgresql+asyncpg://", poolclass=NullPool, async_creator=partial(_connected, Address.of(url))
     )
     try:
         async with engine.begin() as connection:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
             await connection.run_sync(_run_on, run)
-    except (OSError, asyncpg.PostgresError, DBAPIError) as error:
+    except (OSError, asyncpg.PostgresError, NotConnectedError, DBAPIError) as error:
         # The messages of these errors contain host and user, never the password.
-        raise UnavailableError(f"cannot bring the database up to date: {error}", _RETRY_AFTER_S) from error
+        raise UnavailableError(f"cannot bring the database up to date: {_said(error)}", _RETRY_AFTER_S) from error
     finally:
         await engine.dispose()
+
+
+async def _connected(address: Address) -> asyncpg.Connection:
+    connection = await connect(address, timeout_s=_CONNECT_S)
+    await connection.execute(session_query(address, "autotune-migrate", is_local=False))
+    return connection
+
+
+def _said(error: BaseException) -> str:
+    """Return what the database said: SQLAlchemy's own message repeats the whole statement."""
+    original = error.orig if isinstance(error, DBAPIError) else error
+    cause = original.__cause__ if original is not error and original is not None else error
+    if isinstance(cause, asyncpg.PostgresError):
+        hint = "; grant the service's user what it lacks there" if cause.sqlstate == "42501" else ""
+        return f"{said(cause)}{hint}"
+    return str(cause or error)
 
 
 def known_revisions() -> list[str]:

@@ -7,33 +7,10 @@ import shutil
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+
+from autotune_service.store.address import Address
 
 _PROGRAMS = ("pg_dump", "pg_restore", "psql")
-_VARIABLES = {
-    "host": "PGHOST",
-    "port": "PGPORT",
-    "user": "PGUSER",
-    "password": "PGPASSWORD",
-    "dbname": "PGDATABASE",
-    "database": "PGDATABASE",
-    "passfile": "PGPASSFILE",
-    "service": "PGSERVICE",
-    "servicefile": "PGSERVICEFILE",
-    "sslmode": "PGSSLMODE",
-    "sslcert": "PGSSLCERT",
-    "sslkey": "PGSSLKEY",
-    "sslrootcert": "PGSSLROOTCERT",
-    "sslcrl": "PGSSLCRL",
-    "sslnegotiation": "PGSSLNEGOTIATION",
-    "ssl_min_protocol_version": "PGSSLMINPROTOCOLVERSION",
-    "ssl_max_protocol_version": "PGSSLMAXPROTOCOLVERSION",
-    "target_session_attrs": "PGTARGETSESSIONATTRS",
-    "krbsrvname": "PGKRBSRVNAME",
-    "gsslib": "PGGSSLIB",
-    "application_name": "PGAPPNAME",
-}
-_SEARCHED = "/run/postgresql,/var/run/postgresql,/tmp,localhost"
 
 
 class BackupError(Exception):
@@ -99,32 +76,11 @@ def libpq_environment(url: str) -> dict[str, str]:
     Raises:
         BackupError: If the URL has the option sslpassword, for which there is no variable.
     """
-    parts = urlsplit(url)
-    options = {
-        "host": unquote(parts.hostname or ""),
-        "port": str(parts.port or ""),
-        "user": unquote(parts.username or ""),
-        "password": unquote(parts.password or ""),
-        "dbname": unquote(parts.path.removeprefix("/")),
-    }
-    options = {name: value for name, value in options.items() if value} | dict(parse_qsl(parts.query))
-    if "sslpassword" in options:
+    address = Address.of(url)
+    if "sslpassword" in address.parameters:
         raise BackupError("a backup cannot use the option sslpassword: use a key without a password, or a service file")
-    environment = dict(os.environ) | {_VARIABLES[name]: options.pop(name) for name in _VARIABLES if name in options}
-    environment |= {"LC_ALL": "C"}  # the backup searches the programs' messages for English words
-    # asyncpg sends options that it does not know to the server as settings; PGOPTIONS does the same here.
-    settings = [f"-c {name}={_escaped(value)}" for name, value in options.items() if name != "options"]
-    if "options" in options:
-        settings = [options["options"], *settings]
-    if settings:
-        environment["PGOPTIONS"] = " ".join(settings)
-    if "PGSERVICE" not in environment:
-        environment.setdefault("PGHOST", _SEARCHED)
-    return environment
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace(" ", "\\ ")
+    # The backup searches the programs' messages for English words.
+    return dict(os.environ) | address.environment() | {"LC_ALL": "C"}
 
 
 def _folders() -> list[Path]:

@@ -20,9 +20,11 @@ from autotune_service.domain.errors import (
     UnavailableError,
     VersionConflictError,
 )
+from autotune_service.observing.repeats import Repeats
 from autotune_wire.problems import CONTENT_TYPE, Problem, field_problems
 
 _log = logging.getLogger(__name__)
+_REPEATS = Repeats(_log)
 
 _STATUS: dict[type[AutotuneError], int] = {
     MalformedError: 400,
@@ -50,7 +52,8 @@ def problem_of(error: Exception) -> Problem:
         error = InvalidError.of(field_problems(error))
     if isinstance(error, AutotuneError):
         if isinstance(error, UnavailableError):
-            _log.warning("unavailable: %s", error.detail, exc_info=error.__cause__)
+            # While the database refuses, every request does.
+            _REPEATS.warning("unavailable: %s", error.detail, exc_info=error.__cause__)
         return Problem(
             title=error.title,
             status=next(status for kind, status in _STATUS.items() if isinstance(error, kind)),

@@ -19,6 +19,6 @@ async def live() -> dict[str, str]:
 @blueprint.get(paths.HEALTH_READY)
 @tag(["health"])
 async def ready() -> dict[str, str]:
-    """Return 200 if requests can be served, 503 if the database does not respond."""
+    """Return 200 if requests can be served, 503 with the reason if the database does not answer or takes no changes."""
     await services().store.check()
     return {"status": "ready"}
