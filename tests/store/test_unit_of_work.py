@@ -6,7 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from autotune_service.domain.errors import UnavailableError
+from autotune_service.store.address import Address
 from autotune_service.store.database import Store
+from raw_database import execute
 
 SMALL = 2
 
@@ -148,3 +150,58 @@ async def test_notices_are_sent_once_and_at_the_commit(small_store, database_url
     assert heard == (["$1 and 'more'"] if is_given_before else []) + ["late", "last"]
     async with small_store.work() as work:
         assert await work.all(sa.text("SELECT n FROM kept")) == [{"n": 7}]
+
+
+FAILING = """
+CREATE TABLE kept (n int);
+CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION 'on purpose' USING ERRCODE = '53100';
+END $$;
+CREATE TRIGGER fails BEFORE INSERT ON kept FOR EACH STATEMENT EXECUTE FUNCTION fails();
+"""
+
+
+async def add(store):
+    async with store.work() as work:
+        await work.run(sa.text("INSERT INTO kept VALUES (1)"))
+
+
+async def test_full_disk_is_no_readiness_until_a_change_succeeds(small_store, database_url):
+    await execute(database_url, FAILING)
+    with pytest.raises(UnavailableError, match="disk is full"):
+        await add(small_store)
+    for _ in range(2):
+        with pytest.raises(UnavailableError, match="disk is full"):
+            await small_store.check()
+    await execute(database_url, "DROP TRIGGER fails ON kept")
+    await add(small_store)
+    await small_store.check()
+
+
+async def test_refused_change_is_forgotten_after_a_while(small_store, database_url, monkeypatch):
+    await execute(database_url, FAILING)
+    with pytest.raises(UnavailableError):
+        await add(small_store)
+    monkeypatch.setattr("autotune_service.store.database._REFUSED_S", 0.0)
+    await small_store.check()
+
+
+@pytest.mark.parametrize("notices", [add, Store.check], ids=["change", "check"])
+async def test_connections_to_a_server_that_was_read_only_are_replaced(cluster, database_url, notices):
+    """A session keeps the setting that it began with, as one to a demoted primary does."""
+    name = Address.of(database_url).database
+    await execute(database_url, "CREATE TABLE kept (n int)")
+    await cluster.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    store = Store(database_url, pool_size=SMALL, timeout_s=5)
+    await store.connect()
+    async with store.work(), store.work():
+        pass  # all connections of the pool are open
+    await cluster.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    with pytest.raises(UnavailableError, match="read-only"):
+        await notices(store)
+    for _ in range(SMALL + 1):
+        await add(store)
+    async with store.work(), store.work() as second:
+        await second.run(sa.text("INSERT INTO kept VALUES (2)"))
+    await store.check()
+    await store.disconnect()

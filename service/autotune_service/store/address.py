@@ -172,6 +172,11 @@ class Address:
         return self.parameters.get("dbname") or os.environ.get("PGDATABASE") or self.user
 
     @property
+    def requires_tls(self) -> bool:
+        """Whether a connection without TLS is not wanted."""
+        return self.parameters.get("sslmode") in {"require", "verify-ca", "verify-full"}
+
+    @property
     def connect_timeout_s(self) -> float | None:
         """How long one server may take to answer; None if the URL sets no limit."""
         seconds = int(self.parameters.get("connect_timeout", "0"))

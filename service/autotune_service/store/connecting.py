@@ -130,7 +130,7 @@ def _keep_alive(connection: asyncpg.Connection, given: Mapping[str, str]) -> Non
 
 
 def _not_connected(address: Address, failed: list[tuple[Host | None, Exception]], share_s: float) -> NotConnectedError:
-    causes = [f"{_where(address, host)} {_cause(address, host, error, share_s)}" for host, error in failed]
+    causes = [cause_of(address, error, share_s, host) for host, error in failed]
     errors = [error for _, error in failed]
     # Of several hosts, one that answered says most: the others may be away, as after a failover.
     answered = [error for error in errors if isinstance(error, asyncpg.PostgresError)]
@@ -142,13 +142,13 @@ def _not_connected(address: Address, failed: list[tuple[Host | None, Exception]]
     )
 
 
-def _where(address: Address, host: Host | None) -> str:
-    return f"Postgres at {address if host is None else host}"
+def cause_of(address: Address, error: BaseException, within_s: float, host: Host | None = None) -> str:
+    """Return why a host of an address, or all of it, cannot be used, and what to do, as a part of a sentence."""
+    return f"Postgres at {host or address} {_cause(address, host, error, within_s)}"
 
 
-def _cause(address: Address, host: Host | None, error: Exception, share_s: float) -> str:
-    """Return what became of one host, and what to do, as the end of a sentence."""
-    user, url = f"user {address.user!r}", "AUTOTUNE_DATABASE_URL"
+def _cause(address: Address, host: Host | None, error: BaseException, within_s: float) -> str:
+    url = "AUTOTUNE_DATABASE_URL"
     match error:
         case asyncpg.PostgresError():
             return f"refuses: {said(error)}; {_remedy(address, error)}"
@@ -159,14 +159,16 @@ def _cause(address: Address, host: Host | None, error: Exception, share_s: float
         case ssl.SSLError() | ssl.CertificateError():
             return f"cannot be reached by TLS ({error}); correct sslmode and sslrootcert in {url}, or the server"
         case TimeoutError():
-            return f"did not answer within {share_s:g} s; correct the host and port in {url}, or look at the firewall"
+            return f"did not answer within {within_s:g} s; correct the host and port in {url}, or look at the firewall"
         case ConnectionRefusedError():
             return f"does not listen; start it, or correct the host and port in {url}"
-        case FileNotFoundError() if host is None or host.is_socket:
-            return f"has no socket there; start it, or correct the host in {url}"
-        case PermissionError() if host is None or host.is_socket:
-            return f"may not be reached by {user} of this machine; correct the permissions of the socket's folder"
-        case ConnectionError() if "SSL" in str(error):  # asyncpg has no class for it
+        case FileNotFoundError() | PermissionError() if host is None or host.is_socket:
+            return f"has no socket there that this process may use; start it, or correct the host in {url}"
+        case FileNotFoundError():
+            return f"cannot be reached: a file is missing that sslrootcert, sslcert, sslkey or sslcrl in {url} names"
+        case ConnectionError() if address.requires_tls and "rejected SSL upgrade" in str(
+            error
+        ):  # asyncpg has no class for it
             return f"has no TLS, and the URL asks for it; switch TLS on there, or set sslmode=prefer in {url}"
         case _:
             return f"cannot be reached ({error or type(error).__name__}); correct {url}, or look at the server's log"

@@ -10,7 +10,7 @@ import asyncpg
 
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.address import Address
-from autotune_service.store.connecting import READ_ONLY, NotConnectedError, connect, said, session_query
+from autotune_service.store.connecting import READ_ONLY, NotConnectedError, cause_of, connect, session_query
 from autotune_service.store.refusals import DATABASE_ERRORS, RETRY_AFTER_S
 
 _log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ async def _connected(address: Address) -> AsyncIterator[asyncpg.Connection]:
         raise UnavailableError(str(error), RETRY_AFTER_S) from error
     except DATABASE_ERRORS as error:
         raise UnavailableError(
-            f"cannot use the database: Postgres at {address} {_said(error)}", RETRY_AFTER_S
+            f"cannot use the database: {cause_of(address, error, _CONNECT_S)}", RETRY_AFTER_S
         ) from error
 
 
@@ -89,6 +89,7 @@ async def _patiently(address: Address) -> asyncpg.Connection:
     """Connect; for half a minute, wait for a server that says that it is starting."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _STARTING_S
+    is_waiting = False
     while True:
         try:
             # Named statements would be unknown to another session of a pooler.
@@ -96,7 +97,9 @@ async def _patiently(address: Address) -> asyncpg.Connection:
         except NotConnectedError as error:
             if not error.is_starting or loop.time() > deadline:
                 raise
-            _log.info("waiting for the database: %s", error)
+            if not is_waiting:
+                _log.warning("waiting for half a minute at most: %s", error)
+            is_waiting = True
         await asyncio.sleep(_PAUSE_S)
 
 
@@ -147,9 +150,3 @@ async def _session(connection: asyncpg.Connection) -> int:
     async with connection.transaction():
         pid: int = await connection.fetchval(_PID)
     return pid
-
-
-def _said(error: BaseException) -> str:
-    if isinstance(error, asyncpg.PostgresError):
-        return f"refuses: {said(error)}"
-    return f"does not answer ({type(error).__name__})"
