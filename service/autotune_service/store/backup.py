@@ -14,10 +14,9 @@ import asyncpg
 
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.address import Address
-from autotune_service.store.connecting import NotConnectedError, connect, session_query
+from autotune_service.store.connecting import NotConnectedError, connect_session
 from autotune_service.store.migrate import known_revisions, upgrade
 from autotune_service.store.postgres_tools import BackupError, Tools, find_tools, libpq_environment
-from autotune_service.store.refusals import DATABASE_ERRORS
 from autotune_service.store.tables import metadata
 
 Say = Callable[[str], None]
@@ -122,12 +121,10 @@ SELECT tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'informat
 
 @asynccontextmanager
 async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
-    address = Address.of(url)
     try:
-        connection = await connect(address, timeout_s=10)
-        await connection.execute(session_query(address, "autotune-backup", is_local=False))
-    except (*DATABASE_ERRORS, NotConnectedError) as error:
-        raise UnavailableError(f"the database does not answer: {error}", 5) from error
+        connection = await connect_session(Address.of(url), "autotune-backup", timeout_s=10)
+    except NotConnectedError as error:
+        raise UnavailableError(str(error), 5) from error
     try:
         yield connection
     finally:

@@ -15,7 +15,7 @@ READ_ONLY = "takes no changes, as it is a standby or read-only; AutoTune needs t
 _SYSTEM_ROOTS = "system"
 
 
-class NotConnectedError(Exception):
+class NotConnectedError(ConnectionError):
     """No server of an address can be used.
 
     The message names the servers and what to do, for the operator; it never shows the password.
@@ -58,6 +58,21 @@ async def connect(address: Address, *, timeout_s: float, **options: Any) -> asyn
             _keep_alive(connection, address.parameters)
             return connection
     raise _not_connected(address, failed, share_s) from failed[-1][1]
+
+
+async def connect_session(address: Address, name: str, *, timeout_s: float) -> asyncpg.Connection:
+    """Connect as ``connect``, with the settings of a session under a name.
+
+    Raises:
+        NotConnectedError: If no host can be used, or the server does not take a setting of the URL.
+    """
+    connection = await connect(address, timeout_s=timeout_s)
+    try:
+        await connection.execute(session_query(address, name, is_local=False), timeout=timeout_s)
+    except DATABASE_ERRORS as error:
+        connection.terminate()
+        raise _not_connected(address, [(None, error)], timeout_s) from error
+    return connection
 
 
 def session_query(address: Address, name: str, settings: Mapping[str, str] | None = None, *, is_local: bool) -> str:

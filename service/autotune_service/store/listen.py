@@ -14,7 +14,7 @@ import asyncpg
 from autotune_service.observing.metrics import listener_lost
 from autotune_service.observing.repeats import Repeats
 from autotune_service.store.address import Address
-from autotune_service.store.connecting import NotConnectedError, connect, session_query
+from autotune_service.store.connecting import connect_session
 from autotune_service.store.refusals import DATABASE_ERRORS
 
 _log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Listener:
                 async with self._listening() as connection:
                     attempt = 0
                     await self._keep(connection)
-            except (*DATABASE_ERRORS, NotConnectedError) as error:
+            except DATABASE_ERRORS as error:
                 self._repeats.warning("lost the connection that listens on %s: %s", self._channel, error)
             listener_lost()
             await asyncio.sleep(_RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)])
@@ -51,11 +51,8 @@ class Listener:
 
     @contextlib.asynccontextmanager
     async def _listening(self) -> AsyncIterator[asyncpg.Connection]:
-        connection = await connect(self._address, timeout_s=_CONNECT_S)
+        connection = await connect_session(self._address, "autotune-listen", timeout_s=_CONNECT_S)
         try:
-            await connection.execute(
-                session_query(self._address, "autotune-listen", is_local=False), timeout=_CONNECT_S
-            )
             await connection.add_listener(self._channel, self._notified)
             self._on_connect()
             yield connection

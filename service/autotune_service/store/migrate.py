@@ -15,7 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.address import Address
-from autotune_service.store.connecting import NotConnectedError, connect, said, session_query
+from autotune_service.store.connecting import connect_session, said
 
 _LOCK = 0x6175746F74756E65  # "autotune" in ASCII; keeps two replicas that start together from creating the same table
 _RETRY_AFTER_S = 2
@@ -42,23 +42,19 @@ async def downgrade(url: str, revision: str) -> None:
 
 async def _migrate(url: str, run: Callable[[Config], None]) -> None:
     engine = create_async_engine(
-        "postgresql+asyncpg://", poolclass=NullPool, async_creator=partial(_connected, Address.of(url))
+        "postgresql+asyncpg://",
+        poolclass=NullPool,
+        async_creator=partial(connect_session, Address.of(url), "autotune-migrate", timeout_s=_CONNECT_S),
     )
     try:
         async with engine.begin() as connection:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
             await connection.run_sync(_run_on, run)
-    except (OSError, asyncpg.PostgresError, NotConnectedError, DBAPIError) as error:
+    except (OSError, asyncpg.PostgresError, DBAPIError) as error:
         # The messages of these errors contain host and user, never the password.
         raise UnavailableError(f"cannot bring the database up to date: {_said(error)}", _RETRY_AFTER_S) from error
     finally:
         await engine.dispose()
-
-
-async def _connected(address: Address) -> asyncpg.Connection:
-    connection = await connect(address, timeout_s=_CONNECT_S)
-    await connection.execute(session_query(address, "autotune-migrate", is_local=False))
-    return connection
 
 
 def _said(error: BaseException) -> str:

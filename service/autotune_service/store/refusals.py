@@ -68,7 +68,7 @@ _ELSEWHERE = {"08", "25", "26", "28", "3D", "3F", "42", "57", "XX"}
 _SEEN_BY_READING = {"08", "25P03", "25P04", "26", "28", "3D", "57"}
 _REASONS = {
     "25006": "it is read-only",
-    "28": "it refuses the login",
+    "28": "it does not accept the login of the service",
     "3D": "it is gone or has another name",
     "3F": "its schema is not there, as while it is restored or migrated",
     "42P01": "its tables are not there, as while it is restored or migrated",
