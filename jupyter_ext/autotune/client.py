@@ -10,7 +10,7 @@ from autotune.inputs.checks import parsed_uuid
 from autotune.inputs.descriptions import Constraints, new_experiment
 from autotune.transport.connection import Connection
 from autotune.transport.credentials import Credentials, find_credentials, find_url, secret
-from autotune.transport.exchange import open_http
+from autotune.transport.http import Http
 from autotune.transport.tokens import TokenSource
 from autotune.values import plain
 from autotune.views.tables import html_table
@@ -33,15 +33,20 @@ class Experiments(list[Experiment]):
 
 
 class Client:
-    """A logged-in user of one service. A client may be used from any thread.
+    """A logged-in user of one service.
 
-    Attributes:
-        username: The name of the user who is logged in.
+    A client may be used from any thread and in forked children. A client or an experiment may also be pickled, as for a
+    worker of a process pool. The pickle holds no secrets: where it arrives, the client logs in with the credentials of
+    the environment, which must be the same user's.
     """
 
-    def __init__(self, connection: Connection, username: str) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.username = username
+
+    @property
+    def username(self) -> str:
+        """The name of the user who is logged in."""
+        return self._connection.username
 
     def new(
         self,
@@ -175,14 +180,15 @@ def connect(
 
 def open_client(url: str, credentials: Credentials, timeout_s: float = TIMEOUT_S) -> Client:
     """Connect with given credentials; see ``connect``."""
-    http = open_http(url)
+    http = Http(url)
     return logged_in(Connection(http, TokenSource(http, credentials), timeout_s))
 
 
 def logged_in(connection: Connection) -> Client:
     """Check the credentials of a connection and return its client; close the connection if that fails."""
     try:
-        return Client(connection, connection.post_once(AUTH_HEADER_ME, HeaderMe).username)
+        connection.username = connection.post_once(AUTH_HEADER_ME, HeaderMe).username
+        return Client(connection)
     except BaseException:
         connection.close()
         raise

@@ -1,6 +1,7 @@
 """The errors of the client. The class of an error follows from status and code, never from a message's text."""
 
 from http import HTTPStatus
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -9,7 +10,11 @@ from autotune_wire.problems import FieldProblem, Problem, field_problems
 
 
 class AutotuneError(Exception):
-    """The base class of the client's errors."""
+    """The base class of the client's errors. They can be copied and pickled, as on the way out of a process pool."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By default a copy is made by calling the class with the message, which is not what these classes take.
+        return _again, (type(self), self.args), self.__dict__
 
     def _render_traceback_(self) -> list[str]:
         # IPython shows these lines in place of the traceback: the client's own frames help nobody in a notebook.
@@ -148,6 +153,10 @@ def unauthenticated(detail: str) -> UnauthenticatedError:
 def not_found(detail: str) -> NotFoundError:
     """Build the error for a stream that the service closed because it found no such experiment or event."""
     return NotFoundError(Problem(title="Not found", status=404, code="not_found", detail=detail))
+
+
+def _again(kind: type[AutotuneError], arguments: tuple[Any, ...]) -> AutotuneError:
+    return kind.__new__(kind, *arguments)
 
 
 def _problem_line(error: FieldProblem) -> str:

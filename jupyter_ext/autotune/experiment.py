@@ -16,6 +16,7 @@ from autotune.calls.correcting import (
     undo,
     versions,
 )
+from autotune.calls.leasing import ask_of
 from autotune.calls.predicting import Configurations, predict
 from autotune.calls.telling import add_runs, to_stderr
 from autotune.errors import InvalidInputError
@@ -25,8 +26,9 @@ from autotune.inputs.known import new_runs
 from autotune.inputs.loading import read_runs
 from autotune.inputs.told import Measured
 from autotune.panel.live import Panel
+from autotune.running.holding import LEASE_S
 from autotune.running.in_turn import Function, OnTell, failures_of, require_count, run_in_turn
-from autotune.running.parallel import LEASE_S, crew_of, run_parallel
+from autotune.running.parallel import crew_of, run_parallel
 from autotune.transport.stream import follow
 from autotune.values import plain
 from autotune.views.bests import Best, BestPredicted
@@ -184,13 +186,13 @@ class Experiment(AskTell):
                 return is dropped, and their suggestions are offered again.
         """
         n, failures = require_count("n", plain(n)), failures_of(on_error)
-        if executor is not None:
-            crew = crew_of(executor, plain(n_workers), worker, lease_s)
-            run_parallel(self, function, n, on_tell, fixed, crew, failures)
-        elif n_workers is not None or worker is not None:
+        if executor is None and (n_workers is not None or worker is not None):
             raise InvalidInputError("n_workers and worker need an executor")
+        ask = ask_of(self.covars, 1, fixed, worker, lease_s)
+        if executor is None:
+            run_in_turn(self, function, n, on_tell, ask, failures)
         else:
-            run_in_turn(self, function, n, on_tell, fixed, failures)
+            run_parallel(self, function, n, on_tell, ask, crew_of(executor, plain(n_workers)), failures)
         return self.best
 
     def pareto(self) -> Pareto:

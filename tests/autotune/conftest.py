@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from fake_service import SPACE, FakeService
 
@@ -22,6 +24,12 @@ def experiment(client):
 def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reconnect at once."""
     monkeypatch.setattr("autotune.transport.stream_state.delay_s", lambda _attempt, _fraction: 0.0)
+
+
+@pytest.fixture(autouse=True)
+def no_notes_of_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A test finds only what its own runs left behind."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from autotune.client import Client, logged_in
 from autotune.transport.connection import Connection
 from autotune.transport.credentials import Credentials
+from autotune.transport.http import Http
 from autotune.transport.tokens import TokenSource
 from autotune_wire import suggestions
 from autotune_wire.base import IDEMPOTENCY_HEADER
@@ -75,7 +76,8 @@ class FakeService:
         self.n_tokens = 0
 
     def connection(self, credentials: Credentials | None = None, url: str = URL, timeout_s: float = 60) -> Connection:
-        http = httpx2.Client(base_url=url, transport=httpx2.MockTransport(self.handle))
+        http = Http(url)
+        http._pool = httpx2.Client(base_url=url, transport=httpx2.MockTransport(self.handle))
         own = credentials or Credentials(username="a@b.c", password=SecretStr(PASSWORD))
         return Connection(http, TokenSource(http, own), timeout_s, clock=lambda: self.now, sleep=self.sleep)
 

@@ -1,6 +1,7 @@
 """Leases of suggestions: take suggestions for a worker, renew their leases, abandon them."""
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Event, Lock, Thread
 from typing import Any, Self
@@ -10,6 +11,7 @@ from autotune.errors import AutotuneError, InvalidInputError
 from autotune.inputs.checks import checked
 from autotune.inputs.told import configuration_of
 from autotune.transport.connection import Connection
+from autotune.transport.forks import renew_after_fork
 from autotune.values import plain
 from autotune.views.shown import Suggestion
 from autotune_wire import suggestions as wire
@@ -18,6 +20,8 @@ from autotune_wire.space import Space
 
 STOP_S = 5.0
 """How long the end of a heartbeat waits for a renewal that is under way, in seconds."""
+LOOK_S = 1.0
+"""How often a heartbeat that waits looks at the clock, in seconds, so that it notices that the computer slept."""
 
 logger = logging.getLogger("autotune")
 
@@ -84,6 +88,19 @@ def renew(
     return lost
 
 
+def held_still(
+    connection: Connection, exp_uuid: UUID, suggestion_uuids: Sequence[UUID], worker: str, lease_s: float
+) -> list[Suggestion]:
+    """Renew the leases that a worker may still hold, and return the suggestions that it does hold."""
+    body = wire.Renew(suggestion_uuids=list(suggestion_uuids), worker=worker, lease_s=lease_s)
+    reply = connection.post(EXPERIMENT_RENEW.format(exp_uuid=exp_uuid), wire.Leases, body)
+    return [
+        Suggestion(**dict(suggestion))
+        for suggestion in reply.suggestions
+        if suggestion.suggestion_uuid not in reply.lost
+    ]
+
+
 def renew_all(
     connection: Connection, exp_uuid: UUID, given: Any, worker: str | None, lease_s: float | None
 ) -> list[Suggestion]:
@@ -120,20 +137,29 @@ def abandon(connection: Connection, exp_uuid: UUID, suggestion: Any, reason: str
 class Heartbeat:
     """Renews the leases of suggestions that are being run, from a thread of its own, after each third of a lease.
 
-    The thread is a daemon, so that a kernel that shuts down does not wait for the thread.
+    The thread is a daemon, so that a kernel that shuts down does not wait for the thread. A forked child has no such
+    thread, and renews nothing.
 
     Args:
         renew: Renews the leases of the given suggestions and returns the suggestions whose leases are lost.
         lease_s: How long each renewal lasts, in seconds.
+        clock: Returns the time in seconds; a clock that goes on while the computer sleeps.
     """
 
-    def __init__(self, renew: Callable[[Sequence[UUID]], Sequence[Suggestion]], lease_s: float) -> None:
+    def __init__(
+        self,
+        renew: Callable[[Sequence[UUID]], Sequence[Suggestion]],
+        lease_s: float,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._renew = renew
         self._lease_s = lease_s
+        self._clock = clock
         self._lock = Lock()
         self._held: set[UUID] = set()
         self._is_over = Event()
         self._thread = Thread(target=self._run, name="autotune-leases", daemon=True)
+        renew_after_fork(self)
 
     def hold(self, suggestions: Iterable[wire.Suggestion]) -> None:
         """Renew the leases of these suggestions from now on."""
@@ -164,6 +190,10 @@ class Heartbeat:
                 logger.warning(says, suggestion, suggestion.state)
         return True
 
+    def after_fork(self) -> None:
+        """Let go of everything in a forked child: the leases are the parent's."""
+        self._lock, self._is_over, self._held = Lock(), Event(), set()
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -175,8 +205,18 @@ class Heartbeat:
     def _run(self) -> None:
         is_good = True
         # After a failed renewal the next ones follow sooner, so that several fit in before the leases end.
-        while not self._is_over.wait(self._lease_s / (3 if is_good else 12)):
+        while not self._is_over_within(self._lease_s / (3 if is_good else 12)):
             is_good = self.beat()
+
+    def _is_over_within(self, wait_s: float) -> bool:
+        """Wait for the end, and return whether it came; the wait is cut short if the computer sleeps meanwhile."""
+        # The time that a thread waits does not pass while the computer sleeps, but leases run out in it. The other
+        # clock may be set back.
+        waited_until, due_at = time.monotonic() + wait_s, self._clock() + wait_s
+        while (left_s := min(waited_until - time.monotonic(), due_at - self._clock())) > 0:
+            if self._is_over.wait(min(left_s, LOOK_S)):
+                return True
+        return self._is_over.is_set()
 
 
 def _required(given: Any, call: str) -> wire.Suggestion:

@@ -1,14 +1,18 @@
 """The loop that runs a function in one thread: ask, run, tell."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from autotune.ask_tell import AskTell
 from autotune.errors import AutotuneError, InvalidInputError, RunFailed, ServiceError
 from autotune.inputs.told import Measured, Run
+from autotune.running.holding import Holding
 from autotune.views.shown import Observation, Suggestion, counted
+from autotune_wire.suggestions import Ask
 
 STOPPED = "experiment_stopped"
+ALREADY_TOLD = "already_told"
 
 Returned = Measured | tuple[Measured, Measured]
 """What the function that is tuned returns: the response, or a pair of the response and its standard deviation."""
@@ -24,29 +28,50 @@ def run_in_turn(
     function: Function,
     n: int,
     on_tell: OnTell | None,
-    fixed: Mapping[str, Any] | None,
+    ask: Ask,
     failures: Failures = (RunFailed,),
 ) -> None:
-    """Run one configuration after the other in this thread; see ``Experiment.run``."""
-    for n_told in range(n):
-        try:
-            suggestion = experiment.ask(fixed=fixed)
-        except ServiceError as error:
-            if error.code != STOPPED or n_told == 0:
-                raise
-            break
-        try:
-            returned = function(dict(suggestion.covars))
-        except failures:
-            observation = experiment.fail(suggestion)
-        except Exception as error:
+    """Run one configuration after the other in this thread, each under a lease; see ``Experiment.run``."""
+    with Holding(experiment, ask) as holding:
+        for n_told in range(n):
+            try:
+                [suggestion] = holding.take(1)
+            except ServiceError as error:
+                if error.code != STOPPED or n_told == 0:
+                    raise
+                break
+            observation = _run(experiment, function, suggestion, holding, failures, n_told)
+            if on_tell is not None:
+                on_tell(observation)
+
+
+def _run(
+    experiment: AskTell,
+    function: Function,
+    suggestion: Suggestion,
+    holding: Holding,
+    failures: Failures,
+    n_told: int,
+) -> Observation:
+    tell: Callable[[Run], Observation]
+    try:
+        tell = partial(tell_returned, experiment, returned=function(dict(suggestion.covars)))
+    except failures:
+        tell = experiment.fail
+    except Exception as error:
+        if holding.holds(suggestion):  # a child that the function has forked holds nothing
             abandon_for(experiment, suggestion, error)
+            holding.let_go(suggestion)
             explain(error, suggestion, n_told)
-            raise
-        else:
-            observation = tell_returned(experiment, suggestion, returned)
-        if on_tell is not None:
-            on_tell(observation)
+        raise
+    holding.stop_renewing(suggestion)
+    try:
+        observation = tell_once(suggestion, tell)
+    except InvalidInputError:
+        holding.let_go(suggestion)  # what the function returned is no response: the suggestion is abandoned
+        raise
+    holding.let_go(suggestion)
+    return observation
 
 
 def failures_of(on_error: Any) -> Failures:
@@ -79,6 +104,19 @@ def tell_returned(experiment: AskTell, run: Run, returned: Returned) -> Observat
         if isinstance(error, InvalidInputError) and isinstance(run, Suggestion):
             abandon_for(experiment, run, error)
         raise
+
+
+def tell_once(suggestion: Suggestion, tell: Callable[[Run], Observation]) -> Observation:
+    """Tell the run of a suggestion; if another worker has told the suggestion meanwhile, as a run of its own.
+
+    That happens if the lease ended while the service was not reached: two runs were made.
+    """
+    try:
+        return tell(suggestion)
+    except ServiceError as error:
+        if error.code != ALREADY_TOLD:
+            raise
+    return tell(dict(suggestion.covars))
 
 
 def abandon_for(experiment: AskTell, suggestion: Suggestion, error: BaseException, reason: str = "") -> None:

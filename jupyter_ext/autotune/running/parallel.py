@@ -1,18 +1,16 @@
 """The loop that runs a function on an executor: several configurations at a time, each under a lease."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
-from uuid import uuid4
 
 from autotune.ask_tell import AskTell
-from autotune.calls.leasing import Heartbeat, ask_of, renew, take
 from autotune.errors import (
     AutotuneError,
     ConnectionFailedError,
+    InvalidInputError,
     RunFailed,
     ServiceError,
     UnavailableError,
@@ -20,7 +18,9 @@ from autotune.errors import (
 )
 from autotune.inputs.told import Run
 from autotune.running.executors import Submit, is_of, n_workers_of, require_sendable, submit_of
+from autotune.running.holding import Holding
 from autotune.running.in_turn import (
+    ALREADY_TOLD,
     STOPPED,
     Failures,
     Function,
@@ -29,13 +29,12 @@ from autotune.running.in_turn import (
     abandon_for,
     explain,
     require_count,
+    tell_once,
     tell_returned,
 )
 from autotune.views.shown import Observation, Suggestion
 from autotune_wire.suggestions import MAX_ASK, Ask
 
-ALREADY_TOLD = "already_told"
-LEASE_S = 60.0
 WAIT_S = 0.5
 """How long one wait for runs lasts, in seconds: a wait without a limit can miss an interrupt, on Windows always."""
 NOT_BEGUN = "cancelled before it began"
@@ -47,25 +46,21 @@ logger = logging.getLogger("autotune")
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """The workers that run a function, and the leases that they hold.
+    """The workers that run a function.
 
     Attributes:
         executor: The executor that runs the function.
         submit: Hands one run to the executor.
         n_workers: How many runs are at work at the same time.
-        worker: The name under which the suggestions are leased.
-        lease_s: How long a lease lasts unless it is renewed, in seconds.
     """
 
     executor: Executor
     submit: Submit
     n_workers: int
-    worker: str
-    lease_s: float
 
 
-def crew_of(executor: Executor, n_workers: int | None, worker: str | None, lease_s: float) -> Crew:
-    """Build a crew; by default with as many workers as the executor has, and a name that no other run has.
+def crew_of(executor: Executor, n_workers: int | None) -> Crew:
+    """Build a crew; by default with as many workers as the executor has.
 
     Raises:
         InvalidInputError: If ``executor`` is no executor whose futures can be waited for, or ``n_workers`` is not a
@@ -73,8 +68,7 @@ def crew_of(executor: Executor, n_workers: int | None, worker: str | None, lease
     """
     submit = submit_of(executor)
     n = n_workers_of(executor) if n_workers is None else require_count("n_workers", n_workers)
-    # With a name of its own, a run learns from a renewal that another run has taken its suggestion over.
-    return Crew(executor, submit, n, worker or f"run {uuid4().hex[:8]}", lease_s)
+    return Crew(executor, submit, n)
 
 
 def run_parallel(
@@ -82,13 +76,12 @@ def run_parallel(
     function: Function,
     n: int,
     on_tell: OnTell | None,
-    fixed: Mapping[str, Any] | None,
+    ask: Ask,
     crew: Crew,
     failures: Failures = (RunFailed,),
 ) -> None:
     """Keep as many runs at work as the crew has workers, until ``n`` runs are told; see ``Experiment.run``."""
     require_sendable(function, crew.executor)
-    ask = ask_of(experiment.covars, 1, fixed, crew.worker, crew.lease_s)
     _ParallelRun(experiment, function, n, on_tell, crew, ask, failures).run()
 
 
@@ -114,11 +107,9 @@ class _ParallelRun:
         self._n = n
         self._on_tell = on_tell
         self._crew = crew
-        self._ask = ask
+        self._lease_s = ask.lease_s
         self._failures = failures
-        # post_once: a failed renewal is not repeated, as the next beat of the heartbeat comes soon enough.
-        renewing = partial(renew, experiment.connection.post_once, experiment.exp_uuid)
-        self._heartbeat = Heartbeat(lambda uuids: renewing(uuids, crew.worker, crew.lease_s), crew.lease_s)
+        self._holding = Holding(experiment, ask)
         self._taken: list[Suggestion] = []
         self._at_work: dict[Future[Returned], Suggestion] = {}
         self._n_told = 0
@@ -128,7 +119,7 @@ class _ParallelRun:
         self._cut_off: Suggestion | None = None
 
     def run(self) -> None:
-        with self._heartbeat:
+        with self._holding:
             try:
                 self._run_all()
             except KeyboardInterrupt:
@@ -159,15 +150,13 @@ class _ParallelRun:
         n_missing = self._n_missing()
         if n_missing <= 0:
             return
-        ask = self._ask.model_copy(update={"n": n_missing})
         try:
-            taken = take(self._experiment.connection, self._experiment.exp_uuid, ask)
+            taken = self._holding.take(n_missing)
         except ServiceError as error:
             if error.code != STOPPED or not (self._n_told or self._at_work):
                 raise
             self._is_over = True
             return
-        self._heartbeat.hold(taken)
         self._taken = taken
         while self._taken:
             self._start(self._taken[0])
@@ -187,16 +176,19 @@ class _ParallelRun:
 
     def _finish(self, future: Future[Returned]) -> None:
         suggestion = self._at_work[future]
-        self._heartbeat.let_go(suggestion)
+        self._holding.stop_renewing(suggestion)
         try:
             observation = self._tell(future, suggestion)
         except KeyboardInterrupt:
             self._cut_off = suggestion  # the suggestion stays at work, and is told again by _break_off()
             raise
-        except Exception:
+        except Exception as error:
             del self._at_work[future]
+            if isinstance(error, InvalidInputError):
+                self._holding.let_go(suggestion)  # what the function returned is no response
             raise
         del self._at_work[future]
+        self._holding.let_go(suggestion)
         if observation is not None:
             self._n_told += 1
             self._report(observation)
@@ -223,6 +215,10 @@ class _ParallelRun:
         abandon_for(self._experiment, suggestion, error, reason)
         return None
 
+    def _abandon(self, suggestion: Suggestion) -> None:
+        self._experiment.abandon(suggestion, NOT_BEGUN)
+        self._holding.let_go(suggestion)
+
     def _cancel_what_has_not_begun(self) -> None:
         # Dask's futures do not say whether their runs have begun.
         if not is_of(self._crew.executor, "distributed"):
@@ -236,15 +232,14 @@ class _ParallelRun:
         return error
 
     def _tell_once(self, suggestion: Suggestion, tell: Callable[[Run], Observation]) -> Observation | None:
+        if suggestion is not self._cut_off:
+            return tell_once(suggestion, tell)
         try:
             return tell(suggestion)
         except ServiceError as error:
             if error.code != ALREADY_TOLD:
                 raise
-        if suggestion is self._cut_off:
-            return None
-        # Another worker took over and told the suggestion while the service was not reached: two runs were made.
-        return tell(dict(suggestion.covars))
+        return None  # the interrupt came after the service had stored it
 
     def _report(self, observation: Observation) -> None:
         if self._on_tell is None:
@@ -267,6 +262,7 @@ class _ParallelRun:
                 logger.warning("%s", "\n".join([str(failed), *notes_of(failed)]))
         for suggestion in self._taken:
             abandon_for(self._experiment, suggestion, error, NOT_BEGUN)
+            self._holding.let_go(suggestion)
 
     def _break_off(self) -> None:
         """Cancel runs that have not begun and tell runs that have ended, within a bounded time."""
@@ -276,11 +272,11 @@ class _ParallelRun:
         _, running = wait(self._at_work.keys() - cancelled, INTERRUPT_S)
         if running:
             says = "%d runs are still at work and will not be told; their suggestions are offered again within %g s"
-            logger.warning(says, len(running), self._crew.lease_s)
+            logger.warning(says, len(running), self._lease_s)
         not_begun = [suggestion for suggestion in self._taken if suggestion not in self._at_work.values()]
         steps: list[Callable[[], object]] = [
             *(partial(self._finish, future) for future in self._at_work if future not in running),
-            *(partial(self._experiment.abandon, suggestion, NOT_BEGUN) for suggestion in not_begun),
+            *(partial(self._abandon, suggestion) for suggestion in not_begun),
         ]
         for step in steps:
             try:

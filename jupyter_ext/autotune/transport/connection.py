@@ -5,21 +5,25 @@ import random
 import time
 from collections.abc import Callable
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from uuid import UUID, uuid4
 
-import httpx2
 from pydantic import BaseModel
 
 from autotune.errors import AutotuneError, ConnectionFailedError, UnauthenticatedError, UnavailableError
 from autotune.transport.backoff import delay_s
 from autotune.transport.exchange import READ_S, exchange
+from autotune.transport.http import Http
 from autotune.transport.loop import BackgroundLoop
+from autotune.transport.pickled import TokensOfEnvironment, secrets_of
 from autotune.transport.tokens import TokenSource
 
 R = TypeVar("R", bound=BaseModel)
 
 ENGINE_FAILED = "engine_failed"
+
+_LATE_S = 1.0
+"""By how much a try may overrun its time, in seconds, before it counts as one in which the computer slept."""
 
 logger = logging.getLogger("autotune")
 
@@ -27,8 +31,11 @@ logger = logging.getLogger("autotune")
 class Connection:
     """The HTTP connections, token and background loop that a client and its experiments share.
 
+    A connection may be used from any thread, in forked children, and in other processes that it is pickled to.
+
     Attributes:
         url: The service's address.
+        username: The name of the user who is logged in; empty until the service has said so.
         tokens: The source of access tokens, for HTTP requests and for the stream.
         loop: The loop that runs streams in the background.
         newer_versions: For each version of an observation that this client has replaced, the version that it made.
@@ -36,13 +43,14 @@ class Connection:
 
     def __init__(
         self,
-        http: httpx2.Client,
+        http: Http,
         tokens: TokenSource,
         timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.url = str(http.base_url).rstrip("/")
+        self.url = http.url
+        self.username = ""
         self.tokens = tokens
         self.loop = BackgroundLoop()
         self.newer_versions: dict[tuple[UUID, int], int] = {}
@@ -66,32 +74,53 @@ class Connection:
         """
         return self._repeat("POST", path, reply_type, key=uuid4().hex, **_content(body))
 
-    def post_once(self, path: str, reply_type: type[R], body: BaseModel | None = None) -> R:
+    def post_once(self, path: str, reply_type: type[R], body: BaseModel | None = None, timeout_s: float = READ_S) -> R:
         """Send a POST request like ``post``, but without a key and without repeats: a failure is raised at once."""
-        return self._authorized("POST", path, reply_type, min(READ_S, self._timeout_s), **_content(body))
+        return self._authorized("POST", path, reply_type, min(timeout_s, self._timeout_s), **_content(body))
 
     def close(self) -> None:
         """Stop the streams and close the connections."""
         self.loop.close()
         self._http.close()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the connection was closed."""
+        return self._http.is_closed
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickled, (self.url, self.username, self._timeout_s)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
     def _repeat(self, method: str, path: str, reply_type: type[R], **content: Any) -> R:
-        end = self._clock() + self._timeout_s
+        spent_s, may_wake = 0.0, True
         unavailable: UnavailableError | None = None
         for attempt in count():
-            left_s = max(end - self._clock(), 0.1)
+            try_s = min(READ_S, max(self._timeout_s - spent_s, 0.1))
+            began = self._clock()
             try:
-                return self._authorized(method, path, reply_type, min(READ_S, left_s), **content)
+                return self._authorized(method, path, reply_type, try_s, **content)
             except (ConnectionFailedError, UnavailableError) as error:
+                took_s = self._clock() - began
+                # The rest of the time the computer was asleep, and the network is only just back.
+                spent_s += min(took_s, try_s)
+                if may_wake and took_s > try_s + _LATE_S:
+                    spent_s, may_wake = min(spent_s, max(self._timeout_s - READ_S, 0.0)), False
                 wait_s = _wait_s(error, attempt)
                 unavailable = error if isinstance(error, UnavailableError) else unavailable
                 # A repeat would fail again, as the engine would compute with the same observations.
                 is_final = isinstance(error, UnavailableError) and error.code == ENGINE_FAILED
-                if is_final or self._clock() + wait_s >= end:
+                if is_final or spent_s + wait_s >= self._timeout_s:
                     # The reason that the service gave says more than a timeout of the last repeat.
                     raise unavailable or error from None
                 logger.warning("%s; trying again in %.1f s", error, wait_s)
                 self._sleep(wait_s)
+                spent_s += wait_s
         raise AssertionError("count() never ends")
 
     def _authorized(self, method: str, path: str, reply_type: type[R], timeout_s: float, **content: Any) -> R:
@@ -102,6 +131,20 @@ class Connection:
             # The token may have expired since the last call. The refused request changed nothing, so a repeat is safe.
             renewed = self.tokens.renew(token)
         return exchange(self._http, method, path, reply_type, token=renewed, timeout_s=timeout_s, **content)
+
+
+_arrived: dict[tuple[object, ...], Connection] = {}
+"""The connections that came to this process in pickles: one for all the tasks that a worker gets, with one login."""
+
+
+def _unpickled(url: str, username: str, timeout_s: float) -> Connection:
+    place = (url, username, timeout_s, *secrets_of())
+    connection = _arrived.get(place)
+    if connection is None or connection.is_closed:
+        http = Http(url)
+        connection = _arrived[place] = Connection(http, TokensOfEnvironment(http, username), timeout_s)
+        connection.username = username
+    return connection
 
 
 def _content(body: BaseModel | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import httpx2
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from autotune.errors import ConnectionFailedError, UnexpectedReplyError, refusal
+from autotune.transport.http import Http
 from autotune_wire.base import IDEMPOTENCY_HEADER
 
 CONNECT_S = 5.0
@@ -17,16 +18,8 @@ _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, h
 R = TypeVar("R", bound=BaseModel)
 
 
-def open_http(url: str, transport: httpx2.BaseTransport | None = None) -> httpx2.Client:
-    """Open the pool of connections to the service."""
-    # Idle connections are closed here before a server closes them. Otherwise a request on a connection that the server
-    # has just closed would have to be sent again.
-    limits = httpx2.Limits(max_connections=20, max_keepalive_connections=5, keepalive_expiry=2.0)
-    return httpx2.Client(base_url=url, transport=transport, limits=limits, headers={"Accept": "application/json"})
-
-
 def exchange(
-    http: httpx2.Client,
+    http: Http,
     method: str,
     path: str,
     reply_type: type[R],
@@ -39,7 +32,7 @@ def exchange(
     """Send one request and read its reply.
 
     Args:
-        http: The pool of connections; its base URL is the service's address.
+        http: The pool of connections to the service.
         method: The HTTP method.
         path: The path below the service's address.
         reply_type: The type of the reply.
@@ -58,10 +51,10 @@ def exchange(
         headers[IDEMPOTENCY_HEADER] = key
     timeout = httpx2.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
     try:
-        response = http.request(method, path, headers=headers, timeout=timeout, **content)
+        response = http.pool.request(method, path, headers=headers, timeout=timeout, **content)
     except httpx2.RequestError as error:
         # The cause would carry the request, and with it the secrets in its headers and body.
-        raise _failure(http, error) from None
+        raise _failure(http.url, error) from None
     finally:
         # Tracebacks that show local variables would show these secrets.
         headers.clear()
@@ -71,8 +64,7 @@ def exchange(
     raise refusal(response.status_code, response.content, response.headers.get("Retry-After"))
 
 
-def _failure(http: httpx2.Client, error: httpx2.RequestError) -> ConnectionFailedError:
-    address = str(http.base_url).rstrip("/")
+def _failure(address: str, error: httpx2.RequestError) -> ConnectionFailedError:
     reason = str(error).rstrip(".") or type(error).__name__
     if isinstance(error, _NEVER_SENT):
         return ConnectionFailedError(f"cannot reach the service at {address}: {reason}")

@@ -7,6 +7,8 @@ from concurrent.futures import Future
 from threading import Lock, Thread
 from typing import Any
 
+from autotune.transport.forks import renew_after_fork
+
 STOP_S = 5.0
 """How long ``close`` waits for the thread to end, in seconds."""
 
@@ -14,13 +16,15 @@ STOP_S = 5.0
 class BackgroundLoop:
     """A loop that starts with the first coroutine and stops with ``close`` or the end of the process.
 
-    The thread is a daemon, so that a kernel that shuts down does not wait for the thread.
+    The thread is a daemon, so that a kernel that shuts down does not wait for the thread. A forked child has no thread;
+    there the loop starts anew with the first coroutine.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: Thread | None = None
+        renew_after_fork(self)
 
     def submit(self, coroutine: Coroutine[Any, Any, None]) -> "Future[None]":
         """Run a coroutine on the loop; cancelling the future cancels the coroutine."""
@@ -43,6 +47,11 @@ class BackgroundLoop:
         atexit.unregister(self.close)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(STOP_S)
+
+    def after_fork(self) -> None:
+        """Forget the parent's loop and thread: ``close`` in a child must not stop the loop of the parent."""
+        self._lock = Lock()
+        self._loop = self._thread = None
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

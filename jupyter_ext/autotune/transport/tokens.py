@@ -3,12 +3,13 @@
 from http import HTTPStatus
 from threading import Lock
 
-import httpx2
 from pydantic import SecretStr
 
 from autotune.errors import ServiceError, unauthenticated
 from autotune.transport.credentials import Credentials
 from autotune.transport.exchange import exchange
+from autotune.transport.forks import renew_after_fork
+from autotune.transport.http import Http
 from autotune_wire.accounts import Tokens
 from autotune_wire.paths import AUTH_REFRESH, AUTH_TOKEN
 
@@ -22,12 +23,13 @@ class TokenSource:
     a refresh token that fetches the next access token.
     """
 
-    def __init__(self, http: httpx2.Client, credentials: Credentials) -> None:
+    def __init__(self, http: Http, credentials: Credentials | None) -> None:
         self._http = http
         self._credentials = credentials
         self._lock = Lock()
-        self._access_token = credentials.token
+        self._access_token = None if credentials is None else credentials.token
         self._refresh_token: SecretStr | None = None
+        renew_after_fork(self)
 
     def access(self) -> SecretStr:
         """Return the access token; log in first if there is none yet.
@@ -37,7 +39,7 @@ class TokenSource:
             ConnectionFailedError: If the service is not reached.
         """
         with self._lock:
-            return self._access_token or self._log_in()
+            return self._access_token or self._log_in(self._known)
 
     def renew(self, refused: SecretStr) -> SecretStr:
         """Return another access token than the one that was refused.
@@ -52,9 +54,14 @@ class TokenSource:
         with self._lock:
             if self._access_token is not None and self._access_token != refused:
                 return self._access_token
-            if self._credentials.password is None:
+            if self._known.password is None:
                 raise unauthenticated("the token has expired or is not valid: log in again, or give another token")
-            return self._refreshed() or self._log_in()
+            return self._refreshed() or self._log_in(self._known)
+
+    def after_fork(self) -> None:
+        """Keep the access token, so that a child need not log in, but not what can be used only once."""
+        self._lock = Lock()
+        self._refresh_token = None
 
     def _refreshed(self) -> SecretStr | None:
         if self._refresh_token is None:
@@ -70,10 +77,15 @@ class TokenSource:
             return None
         return self._keep(tokens)
 
-    def _log_in(self) -> SecretStr:
-        password = self._credentials.password
+    @property
+    def _known(self) -> Credentials:
+        assert self._credentials is not None
+        return self._credentials
+
+    def _log_in(self, credentials: Credentials) -> SecretStr:
+        password = credentials.password
         assert password is not None
-        form = {"grant_type": "password", "username": self._credentials.username}
+        form = {"grant_type": "password", "username": credentials.username}
         return self._keep(
             exchange(self._http, "POST", AUTH_TOKEN, Tokens, data={**form, "password": password.get_secret_value()})
         )

@@ -78,7 +78,7 @@ def test_predict_of_a_later_part_says_how_its_configurations_are_counted(experim
         refused = request.url.path.endswith("predict") and n_before == 1
         return problem(422, "invalid", "no") if refused else plain(request)
 
-    experiment.connection._http._transport.handler = refusing_the_second
+    experiment.connection._http.pool._transport.handler = refusing_the_second
     with pytest.raises(ServiceError) as caught:
         experiment.predict(configurations)
     assert caught.value.__notes__ == ["configurations.0 is the configuration at index 1000 of those given"]

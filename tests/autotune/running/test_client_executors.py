@@ -66,7 +66,7 @@ def test_run_on_dask_measures_equal_configurations_anew(experiment, service, das
 
 
 def test_run_on_dask_takes_as_many_workers_as_there_are_cores(dask):
-    assert parallel.crew_of(dask, None, None, 60).n_workers == 2
+    assert parallel.crew_of(dask, None).n_workers == 2
 
 
 def test_run_on_dask_tells_failures_and_ends_with_an_error(experiment, service, dask):
@@ -131,4 +131,4 @@ def test_run_on_a_pool_of_pebble(experiment, service):
         pool = _given_by("pebble", "ProcessPool", schedule=schedule, _context=SimpleNamespace(workers=3))
         experiment.run(objectives.doubled, 4, executor=pool)
     assert [run["response"] for run in service.runs] == [1.0] * 4
-    assert parallel.crew_of(pool, None, None, 60).n_workers == 3
+    assert parallel.crew_of(pool, None).n_workers == 3

@@ -103,7 +103,7 @@ def test_run_takes_four_workers_where_the_executor_says_nothing():
             done.set_result(function(*given))
             return done
 
-    assert parallel.crew_of(Plain(), None, None, 60).n_workers == 4
+    assert parallel.crew_of(Plain(), None).n_workers == 4
 
 
 def test_run_on_threads_takes_values_that_are_fixed(experiment, service, pool):

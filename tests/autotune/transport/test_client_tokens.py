@@ -85,7 +85,7 @@ def _full_traceback(caught: pytest.ExceptionInfo[BaseException]) -> str:
 def test_password_stays_out_of_a_traceback_with_local_variables(monkeypatch, reply):
     service = FakeService()
     monkeypatch.setattr(
-        "autotune.client.open_http",
+        "autotune.transport.http.open_http",
         lambda url: httpx2.Client(base_url=url, transport=httpx2.MockTransport(service.handle)),
     )
     service.trouble(LOGIN, reply)
@@ -110,7 +110,7 @@ def test_client_shows_no_secret(client):
 def test_open_client_closes_its_connections_when_it_fails(monkeypatch):
     service = FakeService()
     http = httpx2.Client(base_url="http://autotune.test", transport=httpx2.MockTransport(service.handle))
-    monkeypatch.setattr("autotune.client.open_http", lambda _url: http)
+    monkeypatch.setattr("autotune.transport.http.open_http", lambda _url: http)
     with pytest.raises(UnauthenticatedError):
         open_client("http://autotune.test", Credentials(username="a@b.c", password=SecretStr("wrong")))
     assert http.is_closed
