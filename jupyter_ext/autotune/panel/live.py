@@ -13,6 +13,7 @@ from autotune.errors import AutotuneError
 from autotune.panel.html import panel_html, panel_text
 from autotune.panel.redraw import Redraw
 from autotune.panel.state import PanelState, with_event, with_link
+from autotune.transport.forks import renew_after_fork
 from autotune.transport.stream import follow
 from autotune.transport.stream_state import RESET
 
@@ -35,6 +36,7 @@ class Panel:
         self._redraw: Redraw | None = None
         self._widget: Any = None
         self._handle: Any = None
+        renew_after_fork(self)
 
     @property
     def state(self) -> PanelState:
@@ -77,6 +79,11 @@ class Panel:
         """Update the picture that is saved with the notebook, which its readers see without a kernel."""
         if self._handle is not None:
             self._handle.update(self)
+
+    def after_fork(self) -> None:
+        """Stop drawing in a forked child: the loops that follow and draw are the parent's."""
+        self._arrived = Condition()
+        self._following = self._redraw = None
 
     def close(self) -> None:
         """Stop following the experiment; the last picture stays."""
