@@ -3,7 +3,9 @@
 import os
 from typing import Any
 
-from autotune.errors import RunFailed
+from autotune.errors import RunFailed, VersionConflictError
+from autotune.views.shown import Observation
+from autotune_wire.problems import Problem
 
 
 def doubled(configuration: dict[str, Any]) -> float:
@@ -20,3 +22,8 @@ def wrong(_configuration: dict[str, Any]) -> float:
 
 def deadly(_configuration: dict[str, Any]) -> float:
     os._exit(3)
+
+
+def conflicting(current: Observation) -> None:
+    stored = current.model_dump(mode="json", exclude={"notes"})
+    raise VersionConflictError(Problem(title="No", status=409, code="version_conflict", detail="no", current=stored))

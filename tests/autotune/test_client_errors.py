@@ -1,14 +1,30 @@
+import copy
+import importlib
+import multiprocessing
+import pickle
+import pkgutil
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import objectives
 import pytest
+from fake_service import observation
 from pydantic import ValidationError
 
+import autotune
 from autotune.errors import (
+    AutotuneError,
     InvalidInputError,
     NotFoundError,
+    RunFailed,
     ServiceError,
     UnauthenticatedError,
     UnavailableError,
+    VersionConflictError,
     refusal,
 )
+from autotune.views.shown import Observation
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.problems import FieldProblem, Problem
 
@@ -69,3 +85,70 @@ def test_invalid_input_names_the_field_as_the_service_would():
     assert str(InvalidInputError.of("this experiment", caught.value)) == (
         "this experiment is not valid:\n  covars.x.guess: guess must lie between min and max, 1 to 3 (given: 9)"
     )
+
+
+def _observation() -> Observation:
+    return Observation.model_validate(observation(names=["Response"], covars={"x": 0.5}, response=2.0))
+
+
+def _errors() -> dict[type[Exception], Exception]:
+    """Build an error of every class of the client, as they are raised."""
+    fields = [FieldProblem(field="covars.x", message="must be at most 1", value=7)]
+    current = _observation().model_dump(mode="json", exclude={"notes"})
+    problem = Problem(title="No", status=409, code="c", detail="no", errors=fields, current=current)
+    kinds = {AutotuneError, RunFailed} | _subclasses(AutotuneError)
+    errors: dict[type[Exception], Exception] = {
+        kind: kind(problem, 2.5) if issubclass(kind, ServiceError) else kind("a word", *_more(kind, fields))
+        for kind in kinds
+    }
+    for error in errors.values():
+        error.add_note("a note")
+    return errors
+
+
+def _more(kind: type[Exception], fields: list[FieldProblem]) -> list[Any]:
+    return [fields] if issubclass(kind, InvalidInputError) else []
+
+
+def _subclasses(kind: type[Exception]) -> set[type[Exception]]:
+    for module in pkgutil.walk_packages(autotune.__path__, "autotune."):
+        importlib.import_module(module.name)
+    found = set(kind.__subclasses__())
+    return found.union(*map(_subclasses, found))
+
+
+def _of_package() -> set[type[Exception]]:
+    """List the exceptions that the modules of the client define, whatever they are derived from."""
+    _subclasses(AutotuneError)
+    modules = [module for name, module in sys.modules.items() if name.partition(".")[0] == "autotune"]
+    found = {value for module in modules for value in vars(module).values() if isinstance(value, type)}
+    return {kind for kind in found if issubclass(kind, BaseException) and kind.__module__.startswith("autotune.")}
+
+
+def test_all_exceptions_of_the_client_are_tried():
+    assert _of_package() == set(_errors())
+
+
+_COPIES = [copy.copy, copy.deepcopy] + [
+    lambda error, protocol=protocol: pickle.loads(pickle.dumps(error, protocol))
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
+]
+
+
+@pytest.mark.parametrize("copied", _COPIES)
+@pytest.mark.parametrize("kind", _errors(), ids=lambda kind: kind.__name__)
+def test_error_survives_a_copy_with_all_that_it_says(kind, copied):
+    error = _errors()[kind]
+    again = copied(error)
+    assert (type(again), str(again), again.args) == (kind, str(error), error.args)
+    assert vars(again) == vars(error)
+    assert "a note" in again.__notes__
+
+
+def test_conflict_brings_the_stored_observation_out_of_a_process_pool():
+    stored = _observation()
+    with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as pool:
+        error = pool.submit(objectives.conflicting, stored).exception(30)
+    assert isinstance(error, VersionConflictError)
+    assert (error.current, error.code) == (stored, "version_conflict")
+    assert error.__notes__ == [f"The observation is now stored as {stored}"]
