@@ -1,7 +1,7 @@
 """A service in memory, for tests of the client: it answers like the real one and does what a test asks of it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from queue import SimpleQueue
 from threading import Lock
@@ -26,7 +26,7 @@ SPACE = {"x": {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}}
 PASSWORD = "correct horse"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).isoformat()
 
-Answer = httpx2.Response | Exception
+Answer = httpx2.Response | Exception | Callable[[], httpx2.Response | Exception]
 
 
 class FakeService:
@@ -121,6 +121,7 @@ class FakeService:
         for index, (call, answer) in enumerate(self.troubles):
             if f"{request.method} {path}".startswith(call):
                 del self.troubles[index]
+                answer = answer() if callable(answer) else answer
                 if isinstance(answer, Exception):
                     raise answer
                 return answer

@@ -1,6 +1,8 @@
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from queue import SimpleQueue
 from threading import Event
 from uuid import uuid4
 
@@ -179,3 +181,20 @@ def test_heartbeat_does_not_miss_what_was_told_while_it_renewed(caplog):
     with caplog.at_level(logging.WARNING):
         heartbeat.beat()
     assert caplog.text == ""
+
+
+def test_heartbeat_renews_at_once_when_the_computer_wakes(monkeypatch):
+    monkeypatch.setattr("autotune.calls.leasing.LOOK_S", 0.01)
+    hours, beats = iter([0.0, 0.0, 0.0, 3 * 3600.0]), SimpleQueue()
+    clock = partial(next, hours, 3 * 3600.0)
+    with Heartbeat(lambda uuids: beats.put(uuids) or [], lease_s=60, clock=clock) as heartbeat:
+        heartbeat.hold([_suggestion()])
+        assert beats.get(timeout=10)  # 20 s before its time
+
+
+def test_heartbeat_keeps_its_time_when_the_clock_is_set_back():
+    hours, beats = iter([3 * 3600.0]), SimpleQueue()
+    clock = partial(next, hours, 0.0)
+    with Heartbeat(lambda uuids: beats.put(uuids) or [], lease_s=0.03, clock=clock) as heartbeat:
+        heartbeat.hold([_suggestion()])
+        assert beats.get(timeout=10)

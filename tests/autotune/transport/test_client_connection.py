@@ -2,7 +2,7 @@ import logging
 
 import httpx2
 import pytest
-from fake_service import problem
+from fake_service import SPACE, problem
 
 from autotune.errors import ConnectionFailedError, NotFoundError, ServiceError, UnavailableError, UnexpectedReplyError
 
@@ -169,3 +169,53 @@ def test_time_that_runs_out_ends_with_the_reason_that_the_service_gave(experimen
     with pytest.raises(UnavailableError) as caught:
         experiment.ask()
     assert caught.value.code == "suggestion_pending"
+
+
+ASLEEP_S = 3 * 3600.0
+
+
+def _asleep(service, answer):
+    """Let the computer sleep for hours during a try, which then meets this answer."""
+
+    def sleep_then_answer():
+        service.now += ASLEEP_S
+        return answer
+
+    return sleep_then_answer
+
+
+def test_tell_during_which_the_computer_sleeps_is_tried_again_at_waking(experiment, service):
+    service.trouble(TELL, _asleep(service, httpx2.ReadTimeout("timed out")))
+    experiment.tell({"x": 0.5}, 1)
+    assert (service.n_calls(TELL), len(set(service.keys_of(TELL))), len(service.runs)) == (2, 1, 1)
+
+
+def test_tell_during_which_the_computer_sleeps_has_the_rest_of_its_time_after_waking(experiment, service):
+    """60 s less the 30 s of the try that slept: tries after 0.5, 1, 2, 4, 8 and 15 s, or half of these waits."""
+    service.trouble(TELL, _asleep(service, httpx2.ReadTimeout("timed out")), *[httpx2.ConnectError("refused")] * 99)
+    with pytest.raises(ConnectionFailedError):
+        experiment.tell({"x": 0.5}, 1)
+    assert 15 < service.now - ASLEEP_S <= 30
+    assert service.n_calls(TELL) >= 5
+
+
+def test_short_call_during_which_the_computer_sleeps_is_tried_again_too(service):
+    experiment = service.client(timeout_s=5).new("n", SPACE)
+    service.trouble(TELL, _asleep(service, httpx2.ReadTimeout("timed out")))
+    experiment.tell({"x": 0.5}, 1)
+    assert len(service.runs) == 1
+
+
+def test_computer_that_sleeps_in_every_try_does_not_try_for_ever(experiment, service):
+    slept = [_asleep(service, httpx2.ReadTimeout("timed out")) for _ in range(99)]
+    service.trouble(TELL, *slept)
+    with pytest.raises(ConnectionFailedError):
+        experiment.tell({"x": 0.5}, 1)
+    assert service.n_calls(TELL) == 2
+
+
+def test_run_goes_on_after_the_computer_slept(experiment, service):
+    for call in ("POST /experiment/ask", TELL):
+        service.trouble(call, _asleep(service, httpx2.ReadTimeout("timed out")))
+    experiment.run(lambda _: 1.0, 2)
+    assert len(service.runs) == 2
