@@ -46,7 +46,7 @@ def serving(service: FakeService) -> Iterator[Served]:
             self.end_headers()
             self.wfile.write(reply.content)
 
-        do_POST = do_GET
+        do_POST = do_GET  # noqa: N815 -- as the library calls it
 
         def log_message(self, *_given: object) -> None:
             pass

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from autotune.errors import AutotuneError, ConnectionFailedError, UnauthenticatedError, UnavailableError
 from autotune.transport.backoff import delay_s
 from autotune.transport.exchange import READ_S, exchange
+from autotune.transport.forks import renew_after_fork
 from autotune.transport.http import Http
 from autotune.transport.loop import BackgroundLoop
 from autotune.transport.pickled import TokensOfEnvironment, secrets_of
@@ -58,6 +59,8 @@ class Connection:
         self._timeout_s = timeout_s
         self._clock = clock
         self._sleep = sleep
+        self._id = uuid4()
+        renew_after_fork(self)
 
     def get(self, path: str, reply_type: type[R], **query: Any) -> R:
         """Send a GET request, and repeat it until it succeeds or the client's time is over."""
@@ -89,13 +92,17 @@ class Connection:
         return self._http.is_closed
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickled, (self.url, self.username, self._timeout_s)
+        return _unpickled, (self.url, self.username, self._timeout_s, self._id)
 
     def __copy__(self) -> Self:
         return self
 
     def __deepcopy__(self, _memo: object) -> Self:
         return self
+
+    def after_fork(self) -> None:
+        """Be found in a forked child, to which pools send their tasks in pickles all the same."""
+        _inherited[self._id] = self
 
     def _repeat(self, method: str, path: str, reply_type: type[R], **content: Any) -> R:
         spent_s, may_wake = 0.0, True
@@ -135,10 +142,15 @@ class Connection:
 
 _arrived: dict[tuple[object, ...], Connection] = {}
 """The connections that came to this process in pickles: one for all the tasks that a worker gets, with one login."""
+_inherited: dict[UUID, Connection] = {}
+"""The connections that this process, a forked child, has of its parent."""
 
 
-def _unpickled(url: str, username: str, timeout_s: float) -> Connection:
-    place = (url, username, timeout_s, *secrets_of())
+def _unpickled(url: str, username: str, timeout_s: float, pickled_id: UUID) -> Connection:
+    secrets = secrets_of()
+    if pickled_id in _inherited and not any(secrets):
+        return _inherited[pickled_id]
+    place = (url, username, timeout_s, *secrets)
     connection = _arrived.get(place)
     if connection is None or connection.is_closed:
         http = Http(url)

@@ -12,11 +12,11 @@ from typing import Any
 import httpx2
 import objectives
 import pytest
-from children import in_child
 from fake_service import SPACE, problem
 from served import serving
 
 from autotune.errors import ConnectionFailedError, ServiceError
+from children import in_child
 
 WAIT_S = 10.0
 ASK, TELL = "POST /experiment/ask", "POST /experiment/tell"
@@ -87,7 +87,7 @@ def test_run_after_an_interrupt_begins_with_the_same_suggestion(experiment, serv
     _leave_behind(experiment)
     experiment.run(objectives.doubled, 2)
     first, _ = service.suggestions
-    assert [run["suggestion_uuid"] for run in service.runs][0] == first
+    assert service.runs[0]["suggestion_uuid"] == first
     assert _states(service) == ["told", "told"]
 
 
@@ -103,6 +103,30 @@ def test_run_takes_up_what_a_killed_process_left(service):
         experiment.run(objectives.doubled, 1)
     assert [run["suggestion_uuid"] for run in service.runs] == [left]
     assert list(service.suggestions) == [left]
+
+
+def test_run_takes_up_what_a_killed_process_left_though_its_children_live_on(service):
+    """The workers of a pool outlive the program that is killed."""
+    reading, writing = os.pipe()
+
+    def killed(_configuration):
+        if os.fork() == 0:
+            os.write(writing, str(os.getpid()).encode())
+            signal.pause()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with serving(service) as served, served.client() as client:
+        experiment = client.new("brownies", SPACE)
+        pid = os.fork()
+        if pid == 0:
+            experiment.run(killed, 1)
+        os.waitpid(pid, 0)
+        orphan = int(os.read(reading, 20))
+        experiment.run(objectives.doubled, 1)
+        os.kill(orphan, signal.SIGKILL)
+    os.close(reading)
+    os.close(writing)
+    assert (len(service.suggestions), len(service.runs)) == (1, 1)
 
 
 def test_runs_that_start_at_the_same_time_take_up_one_suggestion_each(experiment, service):
@@ -166,7 +190,11 @@ def test_run_drops_what_others_have_told_or_taken(experiment, service):
 @pytest.mark.parametrize("changes", [{"state": "closed"}, {"stopped": {"rule": "budget", "reason": "r", "at": "t"}}])
 def test_run_takes_up_nothing_that_could_not_be_told(experiment, service, changes):
     _leave_behind(experiment)
-    changes = changes if "state" in changes else {"stopped": {**changes["stopped"], "at": experiment.time_created.isoformat()}}
+    changes = (
+        changes
+        if "state" in changes
+        else {"stopped": {**changes["stopped"], "at": experiment.time_created.isoformat()}}
+    )
     service.experiments[str(experiment.exp_uuid)].update(changes)
     service.trouble(ASK, problem(409, "experiment_stopped", "it has stopped"))
     with pytest.raises(ServiceError, match="it has stopped"):

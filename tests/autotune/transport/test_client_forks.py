@@ -3,12 +3,12 @@ import os
 from threading import Event, Thread
 
 import pytest
-from children import in_child
 from fake_service import SPACE
 from served import serving
 
 from autotune.calls.leasing import Heartbeat
 from autotune.panel.live import Panel
+from children import in_child
 
 
 @pytest.fixture

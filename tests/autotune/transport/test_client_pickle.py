@@ -6,6 +6,7 @@ from fake_service import PASSWORD, SPACE
 from served import serving
 
 from autotune.errors import InvalidInputError, UnauthenticatedError
+from children import in_child
 
 LOGIN = "POST /auth/token"
 
@@ -111,7 +112,9 @@ def test_unpickled_client_refuses_the_credentials_of_another_user_again_and_agai
     client._connection.username = "ada@b.c"
     again = _sent(client)
     for _ in range(2):
-        with pytest.raises(InvalidInputError, match="of ada@b.c at .* its environment logs in a@b.c: set .* of ada@b.c"):
+        with pytest.raises(
+            InvalidInputError, match=r"of ada@b.c at .* its environment logs in a@b.c: set .* of ada@b.c"
+        ):
             again.list()
 
 
@@ -120,6 +123,22 @@ def test_unpickled_client_with_a_wrong_password_says_so(client, monkeypatch):
     monkeypatch.setenv("AUTOTUNE_PASSWORD", "wrong")
     with pytest.raises(UnauthenticatedError, match="password is wrong"):
         _sent(client).list()
+
+
+def test_forked_child_needs_no_credentials_to_unpickle_what_its_parent_has(experiment, service):
+    content = pickle.dumps(experiment)
+    assert in_child(lambda: pickle.loads(content).tell({"x": 0.25}, 1.0).response) == 1.0
+    assert (service.n_calls(LOGIN), len(service.runs)) == (1, 1)
+
+
+@pytest.mark.usefixtures("with_password")
+def test_forked_child_logs_in_with_the_environment_s_credentials_where_there_are_any(client, service, monkeypatch):
+    content = pickle.dumps(client)
+    assert in_child(lambda: pickle.loads(content).list()) == []
+    assert service.n_calls(LOGIN) == 2
+    monkeypatch.setenv("AUTOTUNE_PASSWORD", "wrong")
+    with pytest.raises(UnauthenticatedError):
+        in_child(lambda: pickle.loads(content).list())
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
