@@ -151,9 +151,10 @@ class Experiment(AskTell):
     ) -> Best | None:
         """Ask, run and tell, until ``n`` new observations are told, failed runs included, or a stop rule is met.
 
-        With an ``executor`` several configurations run at the same time, each under a lease that is renewed while its
-        run is at work. If this program ends before its runs do, the leases end too. The suggestions then go to the next
-        caller who asks, such as the same call started again.
+        Each configuration runs under a lease that is renewed while its run is at work, with an ``executor`` several at
+        the same time. So the same program may run several times at once: each gets suggestions of its own. If this
+        program is killed or interrupted, the same call, started again on this machine, gets its suggestions back at
+        once, unless it fixes other values. Others get them when the leases end.
 
         Args:
             function: Takes a configuration, a dict with a value for every active covariate. The function returns the
@@ -171,7 +172,8 @@ class Experiment(AskTell):
             n_workers: How many configurations run at the same time; if not given, as many as the executor has workers,
                 or 4 if the executor does not say.
             worker: The name under which the suggestions are leased; if not given, a name that no other run has.
-            lease_s: How long a lease lasts, in seconds; leases are renewed after a third of this time.
+            lease_s: How long a lease lasts, in seconds; leases are renewed after a third of this time. So long after
+                the program was killed on one machine, other machines get its suggestions.
             on_error: A class of exceptions, or a tuple of such classes, that mean that the run failed, as ``RunFailed``
                 does.
 
@@ -181,9 +183,9 @@ class Experiment(AskTell):
         Raises:
             InvalidInputError: If an argument is not valid, such as a function that cannot be sent to another process.
             AutotuneError: If an ask or a tell fails; a note holds what the function returned, if that was not told.
-            KeyboardInterrupt: If the notebook is interrupted. Runs that the executor has not begun are abandoned. Runs
-                at work have five seconds to end and be told. Longer runs cannot be stopped: they go on, but what they
-                return is dropped, and their suggestions are offered again.
+            KeyboardInterrupt: If the notebook is interrupted. The suggestion is offered again. With an executor, runs
+                that have not begun are abandoned, and runs at work have five seconds to end and be told. Longer runs
+                cannot be stopped: they go on, but what they return is dropped, and their suggestions are offered again.
         """
         n, failures = require_count("n", plain(n)), failures_of(on_error)
         if executor is None and (n_workers is not None or worker is not None):
