@@ -122,7 +122,7 @@ def _of_package() -> set[type[Exception]]:
     _subclasses(AutotuneError)
     modules = [module for name, module in sys.modules.items() if name.partition(".")[0] == "autotune"]
     found = {value for module in modules for value in vars(module).values() if isinstance(value, type)}
-    return {kind for kind in found if issubclass(kind, BaseException) and kind.__module__.startswith("autotune.")}
+    return {kind for kind in found if issubclass(kind, Exception) and kind.__module__.startswith("autotune.")}
 
 
 def test_all_exceptions_of_the_client_are_tried():
