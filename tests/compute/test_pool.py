@@ -1,10 +1,12 @@
 import asyncio
+import os
+import signal
 
 import pytest
 from pydantic import TypeAdapter
 
 from autotune_service.compute.messages import Job
-from autotune_service.compute.pool import EngineError, EngineProcess, EngineTimeoutError
+from autotune_service.compute.pool import EngineError, EngineProcess, EngineStartError, EngineTimeoutError
 from autotune_service.engine.interface import EngineInput, Run
 from autotune_wire.responses import Objective
 from autotune_wire.space import Space
@@ -61,12 +63,62 @@ async def test_process_that_does_not_start_in_time_is_said_to_be_that(monkeypatc
         await EngineProcess().work(job(), 60)
 
 
-async def test_process_that_is_killed_is_replaced(process):
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (signal.SIGKILL, r"^the engine process was killed \(SIGKILL\): the machine may be out of memory$"),
+        (signal.SIGSEGV, "^the engine process was ended by SIGSEGV$"),
+        (signal.SIGRTMIN, f"^the engine process was ended by SIGRTMIN|signal {int(signal.SIGRTMIN)}$"),
+    ],
+)
+async def test_process_that_dies_is_said_to_have_done_so_and_is_replaced(process, number, says):
     await process.work(job(), 60)
-    process._process.kill()
-    with pytest.raises(EngineError, match="ended"):
+    process._process.send_signal(number)
+    with pytest.raises(EngineError, match=says):
         await process.work(job(), 60)
     assert (await process.work(job(), 60)).suggestions[0].source == "sobol"
+
+
+@pytest.fixture
+def broken_library(tmp_path, monkeypatch):
+    """A library that the engine needs and that the machine cannot load; the call of what is yielded mends it."""
+    (tmp_path / "numpy").mkdir()
+    broken = "try:\n    raise ImportError('libblas.so: cannot\\nopen')\nexcept ImportError as error:\n"
+    (tmp_path / "numpy" / "__init__.py").write_text(f"{broken}    raise ImportError('a page of advice') from error\n")
+    with monkeypatch.context() as patched:
+        patched.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+        yield patched.undo
+
+
+async def test_engine_that_cannot_start_is_tried_ever_more_rarely_and_says_why(broken_library, monkeypatch, caplog):
+    launched = []
+    new_process = EngineProcess._new_process
+    monkeypatch.setattr(EngineProcess, "_new_process", staticmethod(lambda: launched.append(1) or new_process()))
+    monkeypatch.setattr("autotune_service.compute.pool._PAUSES_S", (0.0, 600.0))
+    process = EngineProcess()
+    for _ in range(4):
+        with pytest.raises(EngineStartError, match=r"^the engine cannot start: ImportError: libblas.so: cannot open$"):
+            await process.work(job(), 60)
+    assert process.cannot_start
+    assert len(launched) == 2  # at once a second time, and then not for ten minutes
+    assert [record.message for record in caplog.records] == [
+        "the engine cannot start: ImportError: libblas.so: cannot open; it is tried again whenever there is work, "
+        "at most every 600 s"
+    ]
+    broken_library()
+    process._may_start_at = 0.0
+    assert (await process.work(job(), 60)).suggestions[0].source == "sobol"
+    assert not process.cannot_start
+    await process.stop()
+
+
+async def test_engine_that_ends_while_it_starts_says_how(monkeypatch):
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(EngineStartError, match=r"^the engine cannot start: its process ended with exit status 1: "):
+        await EngineProcess().warm()
+    monkeypatch.setattr("sys.executable", "/no such program")
+    with pytest.raises(EngineStartError, match=r"^the engine cannot start: .*No such file or directory"):
+        await EngineProcess().warm()
 
 
 async def test_cancelled_problem_leaves_no_answer_for_the_next(process):

@@ -10,7 +10,7 @@ from autotune_service.domain.errors import EngineFailedError
 from autotune_service.engine.interface import Run
 from autotune_service.live.subscription import subscribe
 from autotune_service.store.events import list_events
-from autotune_service.tuning.ask import lease_suggestions
+from autotune_service.tuning.ask import current_suggestion, lease_suggestions
 from autotune_service.tuning.conditional import current_conditional
 from autotune_service.tuning.experiments import create_experiment, read_experiment
 from autotune_service.tuning.questions import insights_question, predict_question, reply_to
@@ -77,6 +77,25 @@ async def test_engine_that_gives_nothing_is_tried_again_at_the_next_tell(store, 
         await tell(store, user_uuid, exp_uuid, [run(8, 1.0)])
         event = await until_event(store, hub, exp_uuid, "suggestion_created")
     assert event.data["data_rev"] == 2
+
+
+@pytest.mark.parametrize("ask", [current_suggestion, partial(lease_suggestions, n=1)])
+async def test_ask_that_waits_is_told_at_once_that_the_engine_failed_and_what_comes_next(
+    store, hub, database_url, user_uuid, exp_uuid, ask
+):
+    await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
+
+    async def attempt():
+        asked = await ask(store, user_uuid, exp_uuid, 1)
+        return asked if asked is not None and asked.suggestions else None
+
+    asking = asyncio.create_task(hub.until(exp_uuid, attempt, WITHIN_S))
+    async with working(store, database_url, FakePool("suggest", "explore")):
+        with pytest.raises(EngineFailedError, match=r"\(NotPSDError: no\).* in (29|30) s, or as soon as") as caught:
+            await asking
+        assert caught.value.retry_after_s in {29, 30}
+        with pytest.raises(EngineFailedError, match="NotPSDError: no"):  # who comes later is told so too
+            await attempt()
 
 
 async def test_suggestion_says_what_it_was_computed_from(store, hub, database_url, user_uuid, exp_uuid):

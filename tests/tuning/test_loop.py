@@ -6,9 +6,15 @@ from uuid import uuid4
 
 import pytest
 
-from autotune_service.domain.errors import AlreadyToldError, ExperimentClosedError, InvalidError, NotFoundError
+from autotune_service.domain.errors import (
+    AlreadyToldError,
+    EngineFailedError,
+    ExperimentClosedError,
+    InvalidError,
+    NotFoundError,
+)
 from autotune_service.store.events import list_events
-from autotune_service.tuning.ask import current_suggestion, lease_suggestions
+from autotune_service.tuning.ask import current_suggestion, lease_suggestions, may_take_more
 from autotune_service.tuning.experiments import close_experiment, create_experiment, read_experiment
 from autotune_service.tuning.fit import claim_fit, commit_fit, fail_fit, keep_fit
 from autotune_service.tuning.new_suggestions import EngineRun, NewSuggestion
@@ -147,11 +153,27 @@ async def test_proposal_that_was_told_meanwhile_is_dropped(store, user_uuid, exp
 
 async def test_failed_job_waits_for_the_next_tell(store, user_uuid, exp_uuid):
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
-    await fail_fit(store, await claim_fit(store, "a", LEASE), "no luck", timedelta(hours=1))
+    await fail_fit(store, await claim_fit(store, "a", LEASE), "no luck", timedelta(minutes=1))
     assert (await types(store, exp_uuid))[-1] == "engine_failed"
     assert await claim_fit(store, "a", LEASE) is None
     await tell(store, user_uuid, exp_uuid, [run(8, 1.0)])
     assert await claim_fit(store, "a", LEASE) is not None
+
+
+async def test_failed_job_is_an_error_of_asks_until_it_is_tried_again(store, user_uuid, exp_uuid):
+    place = (store, user_uuid, exp_uuid)
+    await tell(*place, [run(7, 1.0)])
+    await fail_fit(store, await claim_fit(store, "a", LEASE), "no luck", timedelta(seconds=20))
+    assert await may_take_more(*place, 1, n=9)  # so that the caller looks, and learns why
+    for ask in (current_suggestion(*place, 1), lease_suggestions(*place, 1, 1)):
+        with pytest.raises(EngineFailedError, match="no luck") as caught:
+            await ask
+        assert caught.value.retry_after_s == 20
+    assert (await current_suggestion(*place, 0)).suggestions  # from older data, if those are enough
+    await tell(*place, [run(8, 1.0)])
+    assert await current_suggestion(*place, 2) is None
+    await fail_fit(store, await claim_fit(store, "a", LEASE), "no luck", timedelta(0))
+    assert await current_suggestion(*place, 2) is None
 
 
 async def test_lease_takes_what_is_open_and_asks_for_the_rest(store, user_uuid, exp_uuid):

@@ -446,7 +446,7 @@ class UseCases(Checked):
         """Let the engine fail on the newest fit."""
         claimed = self.fits.pop()
         self.fits.clear()
-        retry_in = timedelta(hours=1) if is_long else timedelta(0)
+        retry_in = timedelta(minutes=1) if is_long else timedelta(0)
         self.world.run(fail_fit(self.world.store, claimed.fit, "no", retry_in))
         self.is_resting = is_long and self.expected.data_rev == claimed.data_rev
         if not self.expected.is_closed:

@@ -1,9 +1,15 @@
-"""Warm engine processes. Each works on one job at a time and is replaced when a job overruns its deadline."""
+"""Warm engine processes. Each works on one job at a time and is replaced when a job overruns its deadline.
+
+A process that dies is replaced at once, as it may have been unlucky. Where the engine cannot even be started, each try
+comes after a longer pause, and until then every job is refused with the reason.
+"""
 
 import asyncio
 import logging
 import os
+import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -14,6 +20,8 @@ from autotune_service.compute.messages import Job, Result
 
 _log = logging.getLogger(__name__)
 _WARM_UP_S = 120.0
+_END_S = 2.0  # how long a process whose pipe has closed may take to be gone
+_PAUSES_S = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0)  # after the first start that failed, after the second ...
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
@@ -25,20 +33,31 @@ class EngineTimeoutError(EngineError):
     """The engine did not finish in time."""
 
 
+class EngineStartError(EngineError):
+    """No engine process could be started, so that no job can be done now."""
+
+
 class EngineProcess:
     """A process with the engine in it; started at the first use, and again after it has ended."""
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
         self._talking = asyncio.Lock()  # one job at a time: a result does not name its job
+        self._n_failed_starts = 0
+        self._not_started_because = ""
+        self._may_start_at = 0.0
+
+    @property
+    def cannot_start(self) -> bool:
+        """Whether the last try to start the process failed."""
+        return self._n_failed_starts > 0
 
     async def warm(self) -> None:
         """Start the process if there is none and wait until the engine is loaded.
 
         Raises:
             EngineTimeoutError: If loading takes longer than two minutes.
-            OSError: If no process can be started.
-            asyncio.IncompleteReadError: If the process ends before it is warm.
+            EngineStartError: If the process cannot be started, or ends before it is warm.
         """
         async with self._talking:
             await self._start()
@@ -46,7 +65,46 @@ class EngineProcess:
     async def _start(self) -> None:
         if self._process is not None and self._process.returncode is None:
             return
-        self._process = await asyncio.create_subprocess_exec(
+        if time.monotonic() < self._may_start_at:
+            raise EngineStartError(self._not_started_because)
+        try:
+            await self._launch()
+        except EngineError as error:
+            self._note_failed_start(str(error))
+            raise
+        if self._n_failed_starts:
+            _log.info("the engine has started, after %d tries that failed", self._n_failed_starts)
+        self._n_failed_starts, self._not_started_because = 0, ""
+
+    def _note_failed_start(self, reason: str) -> None:
+        pause_s = _PAUSES_S[min(self._n_failed_starts, len(_PAUSES_S) - 1)]
+        self._n_failed_starts += 1
+        self._may_start_at = time.monotonic() + pause_s
+        if reason != self._not_started_because:  # one line, not one for each try
+            _log.error("%s; it is tried again whenever there is work, at most every %g s", reason, _PAUSES_S[-1])
+        self._not_started_because = reason
+
+    async def _launch(self) -> None:
+        try:
+            self._process = await self._new_process()
+            async with asyncio.timeout(_WARM_UP_S):
+                first = await self._receive(self._process)
+            if first.failure is not None:
+                raise EngineStartError(f"the engine cannot start: {first.failure}")
+        except BaseException as error:
+            is_cut_off = isinstance(error, asyncio.IncompleteReadError)
+            reason = f"its process {await _end_of(self._process)}" if is_cut_off else error
+            # Its empty first result, if it still came, would be taken for the result of the first job.
+            await self.stop()
+            if isinstance(error, TimeoutError):
+                raise EngineTimeoutError(f"the engine did not start within {_WARM_UP_S:g} s") from None
+            if isinstance(error, OSError | asyncio.IncompleteReadError | ValidationError):
+                raise EngineStartError(f"the engine cannot start: {reason}") from error
+            raise
+
+    @staticmethod
+    async def _new_process() -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "autotune_service.compute.child",
@@ -56,21 +114,12 @@ class EngineProcess:
             # The terminal's Ctrl-C is for the service, which then ends its processes itself.
             start_new_session=True,
         )
-        try:
-            async with asyncio.timeout(_WARM_UP_S):
-                await self._receive(self._process)
-        except BaseException as error:
-            # Its empty first result, if it still came, would be taken for the result of the first job.
-            await self.stop()
-            if isinstance(error, TimeoutError):
-                raise EngineTimeoutError(f"the engine did not start within {_WARM_UP_S:g} s") from None
-            raise
 
     async def work(self, job: Job, deadline_s: float) -> Result:
         """Send a job to the process and return its result; a cancelled call ends the process.
 
         Raises:
-            EngineError: If the engine failed, its process ended, or it did not finish in time.
+            EngineError: If the engine failed or could not start, its process ended, or it did not finish in time.
         """
         async with self._talking:
             result = await self._result(job, deadline_s)
@@ -88,8 +137,9 @@ class EngineProcess:
             await self.stop()
             raise EngineTimeoutError(f"the engine did not finish within {deadline_s:g} s") from None
         except (OSError, asyncio.IncompleteReadError) as error:
+            end = await _end_of(self._process)
             await self.stop()
-            raise EngineError("the engine process ended before it had a result") from error
+            raise EngineError(f"the engine process {end}") from error
         except ValidationError as error:
             raise EngineError("the engine process sent a result that cannot be read") from error
         except asyncio.CancelledError:
@@ -119,6 +169,26 @@ class EngineProcess:
         return Result.model_validate_json(await process.stdout.readexactly(length))
 
 
+async def _end_of(process: asyncio.subprocess.Process | None) -> str:
+    """Return in words what became of a process that has closed its pipe: "was killed ..."."""
+    status = None
+    if process is not None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_END_S):
+                status = await process.wait()
+    if not status:
+        return "ended before it had a result"
+    if status > 0:
+        return f"ended with exit status {status}: the worker's log has what it said"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:  # a real-time signal
+        name = f"signal {-status}"
+    if name == "SIGKILL":
+        return "was killed (SIGKILL): the machine may be out of memory"
+    return f"was ended by {name}"
+
+
 class Pool:
     """A fixed number of engine processes."""
 
@@ -131,10 +201,20 @@ class Pool:
             self._idle.put_nowait(process)
 
     async def warm(self) -> None:
-        """Load the engine in every process, so that the first job need not wait for it."""
-        async with asyncio.TaskGroup() as tasks:
-            for process in self._processes:
-                tasks.create_task(process.warm())
+        """Load the engine in every process, so that the first job need not wait for it.
+
+        Raises:
+            EngineError: As ``EngineProcess.warm``, if the engine could not be loaded in all of them.
+        """
+        ends = await asyncio.gather(*(process.warm() for process in self._processes), return_exceptions=True)
+        for end in ends:
+            if end is not None:
+                raise end
+
+    @property
+    def cannot_start(self) -> bool:
+        """Whether no process could be started when it was last tried."""
+        return all(process.cannot_start for process in self._processes)
 
     async def work(self, job: Job) -> Result:
         """Send a job to the next process that is idle and return its result.

@@ -42,6 +42,8 @@ _SOON_S = 0.05  # how long after work falls due, by the database's clock, the wo
 _RETRY = timedelta(seconds=30)
 _PAUSE_S = 1.0
 _HAND_BACK_S = 2.0
+_BEHIND_OTHERS_S = 0.5
+"""How long a worker whose engine cannot start leaves work to other workers, before it takes the work to say so."""
 _TIDY_S = 3600.0
 
 
@@ -95,9 +97,9 @@ class Worker:
     async def _warm(self) -> None:
         try:
             await self._pool.warm()
-            _log.info("engine ready: %s warm process(es)", self._pool.size)
-        except Exception:  # noqa: BLE001 -- a process boundary, logged
-            _log.exception("the engine could not be loaded; the next job tries again")
+        except EngineError:
+            return  # the pool has logged it, and tries again when there is work
+        _log.info("engine ready: %s warm process(es)", self._pool.size)
 
     async def _expire(self) -> None:
         """End leases as soon as they run out."""
@@ -119,6 +121,8 @@ class Worker:
         while True:
             wake.clear()
             logs.unbind("exp_uuid")
+            if self._pool.cannot_start:
+                await asyncio.sleep(_BEHIND_OTHERS_S)
             try:
                 if not await self._work_once():
                     await self._wait(wake)
@@ -190,12 +194,14 @@ class Worker:
             return engine_run_of(await self._run(Job(given=given))), None
         except EngineError as error:
             failure = str(error)
-            _log.warning("engine failed on experiment %s: %s", exp_uuid, failure)
         try:
             explored = await self._run(Job(given=given, explore_because=failure))
         except EngineError as second:
-            _log.warning("experiment %s got no suggestions without the model either: %s", exp_uuid, second)
+            _log.warning(
+                "the engine failed on experiment %s: %s; without the model it failed too: %s", exp_uuid, failure, second
+            )
             raise EngineError(failure) from second
+        _log.warning("the engine failed on experiment %s, which gets a Sobol point: %s", exp_uuid, failure)
         return engine_run_of(explored), failure
 
     async def _run(self, job: Job) -> Result:

@@ -172,8 +172,16 @@ class SuggestionPendingError(UnavailableError):
     code = "suggestion_pending"
 
 
+SOONEST_RETRY_S = 2
+"""The least ``retry_after_s`` of an engine failure that the service tries to mend by itself."""
+
+
 class EngineFailedError(UnavailableError):
-    """The engine failed to compute a question; the same question may succeed with newer data, or when asked again."""
+    """The engine failed.
+
+    With a ``retry_after_s`` of 1 nothing is tried before somebody asks again, or tells newer data. With a longer one
+    the service tries again by itself at that time.
+    """
 
     code = "engine_failed"
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from math import ceil
 from uuid import UUID
 
+from autotune_service.domain.errors import SOONEST_RETRY_S, EngineFailedError
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import NewEvent, call_worker, record
+from autotune_service.store.events import NewEvent, call_worker, get_engine_failure, record
 from autotune_service.store.experiments import ExperimentRow, get_experiment, get_standing, update_experiment
 from autotune_service.store.suggestions import LEASED, SuggestionRow, list_pending, list_suggestions, update_leased
 from autotune_service.tuning.once import ALWAYS, Once
@@ -49,14 +51,18 @@ async def current_suggestion(store: Store, user_uuid: UUID, exp_uuid: UUID, data
 
     Returns:
         The suggestion, or None if the engine has not computed it yet.
+
+    Raises:
+        EngineFailedError: If the engine has failed and waits to be tried again.
     """
     async with store.work() as work:
         row = await get_experiment(work, exp_uuid, user_uuid)
         require_asking(row)
-        if row.fit_rev < data_rev:
+        open_suggestions = _open(await list_pending(work, exp_uuid)) if row.fit_rev >= data_rev else []
+        if not open_suggestions:
+            await _require_engine(work, row)
             return None
-        open_suggestions = _open(await list_pending(work, exp_uuid))
-    return Asked(open_suggestions[:1], row.updated_at) if open_suggestions else None
+    return Asked(open_suggestions[:1], row.updated_at)
 
 
 async def taken_before(store: Store, exp_uuid: UUID, terms: Terms) -> list[SuggestionRow]:
@@ -87,6 +93,7 @@ async def lease_suggestions(
         NotFoundError: If the user has no such experiment.
         ExperimentClosedError: If the experiment is closed.
         ExperimentStoppedError: If a stop rule was met.
+        EngineFailedError: If no suggestion is open, and the engine has failed and waits to be tried again.
         RequestRunningError: As ``Once.begin``.
         KeyReusedError: As ``Once.begin``.
     """
@@ -96,6 +103,8 @@ async def lease_suggestions(
         require_asking(row)
         open_suggestions = _open(await list_pending(work, exp_uuid)) if row.fit_rev >= data_rev else []
         taken = open_suggestions[:n]
+        if not taken:
+            await _require_engine(work, row)
         n_missing = n - len(taken)
         # Other requests, here and in other processes, may have raised n_wanted: their level stays, and an ask that is
         # served in full lowers it by what it takes.
@@ -112,12 +121,12 @@ async def may_take_more(store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev:
     """Check, without locking the experiment, whether ``lease_suggestions`` has anything to do.
 
     There is something to do if open suggestions know the data, if ``n_wanted`` is not above the ``n`` that requests
-    wait for, or if the experiment takes no asks any more, so that the caller learns why. The check spares the row lock,
-    which tells wait for.
+    wait for, or if the experiment takes no asks any more or its engine has failed, so that the caller learns why. The
+    check spares the row lock, which tells wait for.
     """
     async with store.work() as work:
         standing = await get_standing(work, exp_uuid, user_uuid)
-    if standing is None or not standing.is_running:
+    if standing is None or not standing.is_running or standing.is_failing:
         return True
     return (standing.fit_rev >= data_rev and standing.n_open > 0) or standing.n_wanted <= n
 
@@ -155,7 +164,6 @@ async def lease(
     """
     if not taken:
         return Asked([], row.updated_at)
-    now = datetime.now(UTC)
     uuids = [suggestion.suggestion_uuid for suggestion in taken]
     leased = await update_leased(work, uuids, terms.worker, terms.lease_for)
     values = {**(values or {}), "n_open": row.n_open - sum(suggestion.is_counted for suggestion in taken)}
@@ -164,8 +172,24 @@ async def lease(
     events: list[NewEvent] = [
         ("suggestion_leased", suggestion.to_wire().model_dump(mode="json", include=fields)) for suggestion in leased
     ]
-    await record(work, row, now, events, values, *noted)
-    return Asked(leased, now)
+    await record(work, row, events, values, *noted)
+    return Asked(leased, row.changed_at)
+
+
+async def _require_engine(work: Work, row: ExperimentRow) -> None:
+    """Check that the engine, on which a caller would wait, has not failed with and without the model.
+
+    Raises:
+        EngineFailedError: If it has, and is not tried again yet.
+    """
+    if row.retry_in_s is None:
+        return
+    wait_s = max(ceil(row.retry_in_s), SOONEST_RETRY_S)
+    raise EngineFailedError(
+        f"the engine failed ({await get_engine_failure(work, row.exp_uuid)}), and a Sobol point, which needs no model, "
+        f"could not be made either: it is tried again in {wait_s} s, or as soon as the next observation is told",
+        wait_s,
+    )
 
 
 def _open(pending: list[SuggestionRow]) -> list[SuggestionRow]:

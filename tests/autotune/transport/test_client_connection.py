@@ -132,6 +132,14 @@ def test_call_whose_engine_failed_is_not_repeated(experiment, service):
     assert service.n_calls("POST /experiment/ask") == 1
 
 
+def test_ask_whose_engine_is_tried_again_by_the_service_waits_for_that_and_says_why(experiment, service, caplog):
+    service.trouble(ASK, problem(503, "engine_failed", "out of memory: it is tried again in 20 s", retry_after=20))
+    with caplog.at_level(logging.WARNING, logger="autotune"):
+        experiment.ask()
+    assert (service.waits, service.n_calls(ASK)) == ([20], 2)
+    assert "out of memory: it is tried again in 20 s (503 engine_failed); trying again in 20.0 s" in caplog.text
+
+
 def test_tell_is_repeated_with_a_new_token(experiment, service):
     service.holding.clear()
     experiment.tell({"x": 0.5}, 1)

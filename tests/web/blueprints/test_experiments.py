@@ -229,6 +229,18 @@ async def test_ask_that_the_engine_leaves_waiting_is_told_when_to_come_back(clie
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_ask_whose_engine_fails_is_told_so_at_once(client, headers, fake_pool, ask_url, tell_url, method):
+    fake_pool.fails_on |= {"suggest", "explore"}
+    await post(client, tell_url, headers, {"covars": GUESS, "response": 1})
+    async with asyncio.timeout(8):  # the ask itself would wait for 10 s
+        reply = await client.open(ask_url, method=method, headers=headers, json={} if method == "POST" else None)
+    problem = await reply.get_json()
+    assert (reply.status_code, problem["code"]) == (503, "engine_failed")
+    assert "NotPSDError: no" in problem["detail"]
+    assert f"tried again in {reply.headers['Retry-After']} s" in problem["detail"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("others_tell", [True, False])
 async def test_ask_gets_what_came_meanwhile_where_others_tell_faster_than_the_engine_computes(
     client, headers, store, app, ask_url, tell_url, method, others_tell, monkeypatch
