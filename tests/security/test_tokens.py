@@ -34,10 +34,20 @@ def test_token_tells_its_user():
     assert tokens.user_of(tokens.issue(user, datetime.now(UTC))) == user
 
 
-@pytest.mark.parametrize("skew_s", [-30, 30])
-def test_clock_that_differs_by_seconds_is_forgiven(skew_s):
-    now = datetime.now(UTC) + timedelta(seconds=skew_s)
-    assert tokens.user_of(signed(iat=now - timedelta(seconds=1), exp=now + timedelta(minutes=5))) == user
+@pytest.mark.parametrize("skew_s", [-55, -30, 30, 55])
+def test_token_of_a_machine_whose_clock_differs_by_seconds_is_good_from_its_first_moment_to_its_last(skew_s):
+    theirs = datetime.now(UTC) + timedelta(seconds=skew_s)
+    lifetime = timedelta(minutes=15)
+    assert tokens.user_of(tokens.issue(user, theirs)) == user
+    assert tokens.user_of(tokens.issue(user, theirs - lifetime + timedelta(seconds=2))) == user
+
+
+def test_token_of_a_machine_whose_clock_is_minutes_off_is_refused():
+    ahead = tokens.issue(user, minutes_from_now(2))
+    behind = tokens.issue(user, minutes_from_now(-2) - tokens.lifetime)
+    for token in (ahead, behind):
+        with pytest.raises(UnauthenticatedError):
+            tokens.user_of(token)
 
 
 def minutes_from_now(minutes):
@@ -81,7 +91,7 @@ def test_refresh_tokens_differ_and_are_stored_as_digests():
 def test_token_that_was_good_is_refused_once_it_has_ended(monkeypatch):
     token = tokens.issue(user, datetime.now(UTC))
     assert tokens.user_of(token) == user
-    later = datetime.now(UTC) + timedelta(minutes=15, seconds=31)
+    later = datetime.now(UTC) + timedelta(minutes=15, seconds=61)
     monkeypatch.setattr("autotune_service.security.tokens.time.time", later.timestamp)
     with pytest.raises(UnauthenticatedError):
         tokens.user_of(token)

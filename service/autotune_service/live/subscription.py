@@ -12,6 +12,7 @@ from autotune_service.domain.errors import NotFoundError, UnavailableError
 from autotune_service.live.hub import Hub, UserWatch, wait_for_wake
 from autotune_service.live.tail import EventFrame
 from autotune_service.store.database import Store
+from autotune_service.store.events import get_time
 from autotune_service.store.experiments import ExperimentRow, get_shown_experiment, list_positions
 from autotune_wire.frames import Event, Positions
 
@@ -53,7 +54,7 @@ async def _when_available(read: Callable[[], Awaitable[_T]]) -> _T:
 def reset_of(row: ExperimentRow, epoch: str) -> Event:
     """Build the first event for a watcher whose seqs are of another log: the experiment as it stands in this log."""
     data = {"epoch": epoch, "experiment": row.to_wire().model_dump(mode="json")}
-    return Event(seq=row.last_seq, type="reset", at=datetime.now(UTC), data=data)
+    return Event(seq=row.last_seq, type="reset", at=row.changed_at, data=data)
 
 
 class Following:
@@ -106,7 +107,7 @@ class Following:
                     try:
                         yield await self._reset_frame(exp_uuid)
                     except NotFoundError:
-                        yield self._deleted(exp_uuid)
+                        yield await self._deleted(exp_uuid)
                 if changed is None:
                     positions = await self._positions()
                     changed = {uuid for uuid, seq in positions.items() if seq > self._seen.get(uuid, 0)}
@@ -115,7 +116,7 @@ class Following:
                         async for frame in self._new(exp_uuid):
                             yield frame
                     except NotFoundError:
-                        yield self._deleted(exp_uuid)
+                        yield await self._deleted(exp_uuid)
                     if self._reset:
                         break  # a reset that was asked for meanwhile comes before all other events
                 await self._watch.wait(_POLL_S)
@@ -142,8 +143,9 @@ class Following:
                     self._seen[exp_uuid] = seen = frame.seq
                     yield _user_frame(exp_uuid, frame)
 
-    def _deleted(self, exp_uuid: UUID) -> EventFrame:
-        event = Event(seq=self._seen.pop(exp_uuid, 0) + 1, type="experiment_deleted", at=datetime.now(UTC), data={})
+    async def _deleted(self, exp_uuid: UUID) -> EventFrame:
+        at = await _when_available(partial(get_time, self._store))
+        event = Event(seq=self._seen.pop(exp_uuid, 0) + 1, type="experiment_deleted", at=at, data={})
         return _user_frame(exp_uuid, EventFrame(event.seq, event.at, event.model_dump_json()))
 
     async def _positions(self) -> dict[UUID, int]:

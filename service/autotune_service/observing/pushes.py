@@ -52,4 +52,5 @@ class _Sending:
         if self._live_at is None:
             event_pushed("replayed")
         else:
-            event_pushed("live", (datetime.now(UTC) - self._live_at).total_seconds())
+            # The event has the database's time, and the clocks of two machines differ.
+            event_pushed("live", max((datetime.now(UTC) - self._live_at).total_seconds(), 0.0))

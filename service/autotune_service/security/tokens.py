@@ -14,7 +14,7 @@ from autotune_service.domain.errors import UnauthenticatedError
 
 _ISSUER = "autotune"
 _TYPE = "access"
-_LEEWAY = timedelta(seconds=30)  # the clocks of two machines differ by seconds
+_LEEWAY = timedelta(seconds=60)  # each machine's clock may be 30 s off, so two may differ by twice as much
 _MAX_TOKEN_LENGTH = 8192
 
 

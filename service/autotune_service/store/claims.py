@@ -1,5 +1,6 @@
 """Claims on rows that have work: one worker at a time holds a row by its columns ``claim_token/_by/_until``."""
 
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,6 +9,13 @@ from autotune_service.store.statements import Statement
 
 # The clocks of several machines differ, so every time in a claim is the database's.
 NOW = sa.func.clock_timestamp()
+# Claims last for seconds. One that lasts longer is of a time before the database's clock was set back.
+_LONGEST = sa.cast(timedelta(minutes=2), sa.Interval)
+
+
+def is_over(moment: sa.Column[Any]) -> sa.ColumnElement[bool]:
+    """Build the condition that a claim or a pause, which ends at a moment, is over, or was never set."""
+    return sa.or_(moment.is_(None), moment <= NOW, moment > NOW + _LONGEST)
 
 
 def claim_of(key: sa.Column[Any], *wanted: sa.ColumnElement[bool], first: sa.Column[Any], **also: Any) -> Statement:
@@ -22,8 +30,13 @@ def claim_of(key: sa.Column[Any], *wanted: sa.ColumnElement[bool], first: sa.Col
         also: Other columns to set in the row, with their values.
     """
     table = key.table
-    is_free = sa.or_(table.c.claim_until.is_(None), table.c.claim_until < NOW)
-    chosen = sa.select(key).where(*wanted, is_free).order_by(first).limit(1).with_for_update(skip_locked=True)
+    chosen = (
+        sa.select(key)
+        .where(*wanted, is_over(table.c.claim_until))
+        .order_by(first)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
     claimed = {
         "claim_token": sa.bindparam("token"),
         "claim_by": sa.bindparam("worker"),

@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 
-from autotune_service.store.claims import NOW, claim_of
+from autotune_service.store.claims import NOW, claim_of, is_over
 from autotune_service.store.database import Work
-from autotune_service.store.experiments import ExperimentRow, experiment_of
+from autotune_service.store.experiments import CHANGED_AT, ExperimentRow, experiment_of
 from autotune_service.store.statements import Statement
 from autotune_service.store.tables import experiments, questions
 
@@ -25,14 +25,14 @@ _IS_DUE = sa.and_(
 _CLAIM = claim_of(
     experiments.c.exp_uuid,
     _IS_DUE,
-    sa.or_(experiments.c.retry_at.is_(None), experiments.c.retry_at <= NOW),
+    is_over(experiments.c.retry_at),
     first=experiments.c.fitted_at,
     fitted_at=NOW,
 )
 _IS_HELD = sa.and_(
     experiments.c.exp_uuid == sa.bindparam("of_uuid"), experiments.c.claim_token == sa.bindparam("of_token")
 )
-_LOCK = Statement(sa.select(experiments).where(_IS_HELD).with_for_update())
+_LOCK = Statement(sa.select(experiments, CHANGED_AT).where(_IS_HELD).with_for_update())
 _RELEASE = Statement(
     sa.update(experiments)
     .where(_IS_HELD)

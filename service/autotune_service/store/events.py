@@ -42,6 +42,15 @@ _FIRST = Statement(
     .limit(1)
 )
 
+_TIME = Statement(sa.select(sa.func.clock_timestamp().label("at")))
+
+_LAST_FAILURE = Statement(
+    sa.select(events.c.data)
+    .where(events.c.exp_uuid == sa.bindparam("exp_uuid"), events.c.type == sa.literal_column("'engine_failed'"))
+    .order_by(events.c.seq.desc())
+    .limit(1)
+)
+
 NewEvent = tuple[EventType, dict[str, Any]]
 
 
@@ -51,38 +60,38 @@ class LoggedEvent(Event):
     traceparent: str | None = Field(default=None, exclude=True)
 
 
-async def record_first(work: Work, row: ExperimentRow, at: datetime, new: Sequence[NewEvent], *others: Filled) -> None:
+async def record_first(work: Work, row: ExperimentRow, new: Sequence[NewEvent], *others: Filled) -> None:
     """Write the first events of a new experiment, and wake the watchers at commit.
 
     Args:
         work: The transaction that adds the experiment.
         row: The new experiment; its ``last_seq`` is the number of its first events.
-        at: Time of the events.
         new: The type and the data of each event, in order; the first has the seq 1.
         others: Queries to run in the same statement; they see no change of the other queries in it.
     """
     wake_watchers(work, row.exp_uuid, row.owner_uuid, row.last_seq)
-    await work.change(*others, _insert_events(row.exp_uuid, 1, at, new))
+    await work.change(*others, _insert_events(row.exp_uuid, 1, row.created_at, new))
 
 
 async def record(
-    work: Work, row: ExperimentRow, at: datetime, new: Sequence[NewEvent], values: Mapping[str, Any], *others: Filled
+    work: Work, row: ExperimentRow, new: Sequence[NewEvent], values: Mapping[str, Any], *others: Filled
 ) -> None:
     """Change an experiment, append events to its log, and wake the watchers at commit.
+
+    The time of the change and of its events is ``row.changed_at``.
 
     Args:
         work: The transaction; it holds the experiment's row lock.
         row: The experiment before the change.
-        at: Time of the change.
         new: The type and the data of each event, in order; they get the seqs after ``row.last_seq``.
         values: The new values of the experiment's columns, besides ``last_seq`` and ``updated_at``.
         others: Queries to run in the same statement; they see no change of the other queries in it.
     """
     last_seq = row.last_seq + len(new)
-    changes = [*others, set_experiment(row.exp_uuid, {**values, "last_seq": last_seq, "updated_at": at})]
+    changes = [*others, set_experiment(row.exp_uuid, {**values, "last_seq": last_seq, "updated_at": row.changed_at})]
     if new:
         wake_watchers(work, row.exp_uuid, row.owner_uuid, last_seq)
-        changes.append(_insert_events(row.exp_uuid, row.last_seq + 1, at, new))
+        changes.append(_insert_events(row.exp_uuid, row.last_seq + 1, row.changed_at, new))
     await work.change(*changes)
 
 
@@ -135,9 +144,23 @@ async def list_events(store: Store, exp_uuid: UUID, after: int, limit: int) -> l
     ]
 
 
+async def get_time(store: Store) -> datetime:
+    """Return the time by the database's clock, for an event that is in no log."""
+    row = await store.one(_TIME())
+    assert row is not None
+    at: datetime = row["at"]
+    return at
+
+
 async def has_event(work: Work, exp_uuid: UUID, kind: EventType) -> bool:
     """Return whether the log of an experiment has an event of a kind; the log is read from the beginning."""
     return await work.one(_FIRST(exp_uuid=exp_uuid, type=kind)) is not None
+
+
+async def get_engine_failure(work: Work, exp_uuid: UUID) -> str | None:
+    """Return why the engine failed the last time; None if it never did. The log is read from its end."""
+    row = await work.one(_LAST_FAILURE(exp_uuid=exp_uuid))
+    return None if row is None else str(row["data"]["reason"])
 
 
 async def get_traceparent(work: Work, exp_uuid: UUID, seq: int) -> str | None:

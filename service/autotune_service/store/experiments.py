@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from autotune_service.domain.errors import NotFoundError
+from autotune_service.store.claims import NOW, is_over
 from autotune_service.store.database import Work
 from autotune_service.store.statements import Filled, Row, Statement
 from autotune_service.store.tables import experiments, observations
@@ -28,7 +29,13 @@ _STOP: TypeAdapter[StopRules | None] = TypeAdapter(StopRules | None)
 _STOPPED: TypeAdapter[Stopped | None] = TypeAdapter(Stopped | None)
 _BEST_PREDICTED: TypeAdapter[BestPredicted | None] = TypeAdapter(BestPredicted | None)
 
-_BY_UUID = sa.select(experiments).where(experiments.c.exp_uuid == sa.bindparam("exp_uuid"))
+# The clocks of the services differ, and the database's may be set back: the events of a log keep their order in time.
+CHANGED_AT = sa.func.greatest(NOW, experiments.c.updated_at).label("changed_at")
+_IS_FAILING = sa.not_(is_over(experiments.c.retry_at))
+_RETRY_IN = sa.case((_IS_FAILING, sa.cast(sa.func.extract("epoch", experiments.c.retry_at - NOW), sa.Double)))
+_BY_UUID = sa.select(experiments, CHANGED_AT, _RETRY_IN.label("retry_in_s")).where(
+    experiments.c.exp_uuid == sa.bindparam("exp_uuid")
+)
 _OWNED = _BY_UUID.where(experiments.c.owner_uuid == sa.bindparam("owner_uuid"))
 _OWN, _OWN_LOCKED = Statement(_OWNED), Statement(_OWNED.with_for_update())
 _BEST_RESPONSES = (
@@ -46,6 +53,7 @@ _STANDING = Statement(
         sa.and_(experiments.c.state == sa.literal_column("'active'"), experiments.c.stopped.is_(sa.null())).label(
             "is_running"
         ),
+        _IS_FAILING.label("is_failing"),
         experiments.c.fit_rev,
         experiments.c.n_open,
         experiments.c.n_wanted,
@@ -68,9 +76,14 @@ BestOne = tuple[UUID | None, float | None, Configuration | None]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far the engine is with an experiment; ``is_running`` is False once the experiment is closed or stopped."""
+    """How far the engine is with an experiment.
+
+    ``is_running`` is False once the experiment is closed or stopped; ``is_failing`` is True while the engine, which has
+    failed, waits to be tried again.
+    """
 
     is_running: bool
+    is_failing: bool
     fit_rev: int
     n_open: int
     n_wanted: int
@@ -96,6 +109,9 @@ class ExperimentRow:
     """An experiment as stored; ``number`` orders all experiments by creation.
 
     ``best_responses`` holds all responses of the best observation. Only rows that are read to be shown have them.
+    ``changed_at`` is the time of a change that is made to the row as it was read: the database's time, but never before
+    the last change. ``retry_in_s`` is in how many seconds the engine, which has failed, is tried again; None if it does
+    not wait for that.
     """
 
     exp_uuid: UUID
@@ -126,6 +142,8 @@ class ExperimentRow:
     stop: StopRules | None
     stopped: Stopped | None
     best_predicted: BestPredicted | None
+    changed_at: datetime = field(compare=False)
+    retry_in_s: float | None = field(compare=False)
     best_responses: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -184,8 +202,9 @@ class ExperimentRow:
 
 
 async def add_experiment(work: Work, values: dict[str, Any]) -> ExperimentRow:
-    """Store a new experiment; the transaction holds the lock of its row."""
-    row = await work.one(sa.insert(experiments).values(**values).returning(experiments))
+    """Store a new experiment, created now by the database's clock; the transaction holds the lock of its row."""
+    created = {"created_at": sa.func.statement_timestamp(), "updated_at": sa.func.statement_timestamp()}
+    row = await work.one(sa.insert(experiments).values(**values, **created).returning(experiments))
     assert row is not None
     return experiment_of(row)
 
@@ -277,10 +296,16 @@ def _update(names: tuple[str, ...]) -> Statement:
     return Statement(sa.update(experiments).where(experiments.c.exp_uuid == sa.bindparam("of_uuid")).values(values))
 
 
+_COMPUTED = frozenset({"space", "best_responses", "changed_at", "retry_in_s"})
+
+
 def experiment_of(row: Row) -> ExperimentRow:
     """Build the row object from a record of the experiments table."""
-    fields = {name: row[name] for name in ExperimentRow.__slots__ if name not in {"space", "best_responses"}}
+    fields = {name: row[name] for name in ExperimentRow.__slots__ if name not in _COMPUTED}
     fields |= {
+        # A row that was just written, or is only listed, was read without these two.
+        "changed_at": row.get("changed_at", row["updated_at"]),
+        "retry_in_s": row.get("retry_in_s"),
         "space": space_of(row["covars"]),
         "responses": _RESPONSES.validate_python(row["responses"]),
         "constraints": constraints_of(row["constraints"]),

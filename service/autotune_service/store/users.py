@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from uuid import UUID
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -13,6 +13,7 @@ from autotune_service.store.database import Store, Work
 from autotune_service.store.statements import Filled, Statement
 from autotune_service.store.tables import refresh_tokens, sessions, users
 
+_NOW = sa.func.clock_timestamp()  # the clocks of several machines differ, so every time here is the database's
 _HOLD = Statement(
     sa.select(users.c.user_uuid).where(users.c.user_uuid == sa.bindparam("user_uuid")).with_for_update(key_share=True)
 )
@@ -30,21 +31,15 @@ class UserRow:
     created_at: datetime
 
 
-async def add_user(work: Work, user: UserRow) -> bool:
-    """Store a user; return False if another user has the email address."""
+async def add_user(work: Work, email: str, password_hash: str) -> UserRow | None:
+    """Store a new user who may sign in; return None if another user has the email address."""
     query = (
         insert(users)
-        .values(
-            user_uuid=user.user_uuid,
-            email=user.email,
-            password_hash=user.password_hash,
-            is_active=user.is_active,
-            created_at=user.created_at,
-        )
+        .values(user_uuid=uuid4(), email=email, password_hash=password_hash, is_active=True, created_at=_NOW)
         .on_conflict_do_nothing(index_elements=["email"])
-        .returning(users.c.user_uuid)
+        .returning(users)
     )
-    return await work.one(query) is not None
+    return await _user(work, query)
 
 
 async def get_user_by_email(work: Work, email: str) -> UserRow | None:
@@ -73,33 +68,35 @@ async def update_user_active(work: Work, email: str, *, is_active: bool) -> None
     await work.run(sa.update(users).where(users.c.email == email).values(is_active=is_active))
 
 
-async def add_refresh_token(work: Work, token_hash: bytes, user_uuid: UUID, expires_at: datetime) -> None:
+async def add_refresh_token(work: Work, token_hash: bytes, user_uuid: UUID, lifetime: timedelta) -> None:
     """Store the hash of a refresh token."""
-    await work.run(sa.insert(refresh_tokens).values(token_hash=token_hash, user_uuid=user_uuid, expires_at=expires_at))
+    values = {"token_hash": token_hash, "user_uuid": user_uuid, "expires_at": _NOW + lifetime}
+    await work.run(sa.insert(refresh_tokens).values(**values))
 
 
-async def take_refresh_token(work: Work, token_hash: bytes, now: datetime) -> UUID | None:
+async def take_refresh_token(work: Work, token_hash: bytes) -> UUID | None:
     """Delete a refresh token and return its user; None if the token is unknown, used or expired."""
     query = (
         sa.delete(refresh_tokens)
         .where(refresh_tokens.c.token_hash == token_hash)
-        .returning(refresh_tokens.c.user_uuid, refresh_tokens.c.expires_at)
+        .returning(refresh_tokens.c.user_uuid, (refresh_tokens.c.expires_at > _NOW).label("is_good"))
     )
     row = await work.one(query)
-    return row["user_uuid"] if row is not None and row["expires_at"] > now else None
+    return row["user_uuid"] if row is not None and row["is_good"] else None
 
 
-async def add_session(work: Work, session_uuid: UUID, user_uuid: UUID, expires_at: datetime) -> None:
+async def add_session(work: Work, session_uuid: UUID, user_uuid: UUID, lifetime: timedelta) -> None:
     """Store a browser's session."""
-    await work.run(sa.insert(sessions).values(session_uuid=session_uuid, user_uuid=user_uuid, expires_at=expires_at))
+    values = {"session_uuid": session_uuid, "user_uuid": user_uuid, "expires_at": _NOW + lifetime}
+    await work.run(sa.insert(sessions).values(**values))
 
 
-async def get_session_user(work: Work | Store, session_uuid: UUID, now: datetime) -> UserRow | None:
+async def get_session_user(work: Work | Store, session_uuid: UUID) -> UserRow | None:
     """Find the user of a session; None if the session has ended or the user is not active."""
     query = (
         sa.select(users)
         .join(sessions, sessions.c.user_uuid == users.c.user_uuid)
-        .where(sessions.c.session_uuid == session_uuid, sessions.c.expires_at > now, users.c.is_active)
+        .where(sessions.c.session_uuid == session_uuid, sessions.c.expires_at > _NOW, users.c.is_active)
     )
     return await _user(work, query)
 

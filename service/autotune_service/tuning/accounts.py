@@ -45,18 +45,12 @@ class Accounts:
         Raises:
             EmailTakenError: If the address is taken, or reserved.
         """
-        user = UserRow(
-            user_uuid=uuid4(),
-            email=signup.email,
-            password_hash=await self.passwords.hash(signup.password),
-            is_active=True,
-            created_at=datetime.now(UTC),
-        )
+        password_hash = await self.passwords.hash(signup.password)
         async with self.store.work() as work:
-            if signup.email in self.reserved_emails or not await add_user(work, user):
-                raise EmailTakenError(
-                    f"{signup.email} has an account already: sign in, or sign up with another address"
-                )
+            is_free = signup.email not in self.reserved_emails
+            user = await add_user(work, signup.email, password_hash) if is_free else None
+        if user is None:
+            raise EmailTakenError(f"{signup.email} has an account already: sign in, or sign up with another address")
         return User(uuid=user.user_uuid, email=user.email, active=True, time_created=user.created_at)
 
     async def sign_in(self, email: str, password: str) -> UserRow:
@@ -75,12 +69,11 @@ class Accounts:
 
     async def issue_tokens(self, user_uuid: UUID) -> Tokens:
         """Issue an access token to a user, and the refresh token that fetches the next one."""
-        now = datetime.now(UTC)
         refresh_token = new_refresh_token()
         async with self.store.work() as work:
-            await add_refresh_token(work, refresh_token_hash(refresh_token), user_uuid, now + self.refresh_lifetime)
+            await add_refresh_token(work, refresh_token_hash(refresh_token), user_uuid, self.refresh_lifetime)
         return Tokens(
-            access_token=self.access_tokens.issue(user_uuid, now),
+            access_token=self.access_tokens.issue(user_uuid, datetime.now(UTC)),
             expires_in=int(self.access_tokens.lifetime.total_seconds()),
             refresh_token=refresh_token,
         )
@@ -92,7 +85,7 @@ class Accounts:
             UnauthenticatedError: If the refresh token is unknown, used or expired, or its user is locked out.
         """
         async with self.store.work() as work:
-            user_uuid = await take_refresh_token(work, refresh_token_hash(refresh_token), datetime.now(UTC))
+            user_uuid = await take_refresh_token(work, refresh_token_hash(refresh_token))
             user = None if user_uuid is None else await get_user(work, user_uuid)
         if user is None or not user.is_active:
             raise UnauthenticatedError("the refresh token is unknown, expired or used already: sign in again")
@@ -122,7 +115,7 @@ class Accounts:
         """Open a session for a browser and return its uuid."""
         session_uuid = uuid4()
         async with self.store.work() as work:
-            await add_session(work, session_uuid, user_uuid, datetime.now(UTC) + SESSION_LIFETIME)
+            await add_session(work, session_uuid, user_uuid, SESSION_LIFETIME)
         return session_uuid
 
     async def user_of_session(self, session_uuid: UUID) -> UserRow:
@@ -131,7 +124,7 @@ class Accounts:
         Raises:
             UnauthenticatedError: If the session has ended.
         """
-        user = await get_session_user(self.store, session_uuid, datetime.now(UTC))
+        user = await get_session_user(self.store, session_uuid)
         if user is None:
             raise UnauthenticatedError("the session has ended: sign in again")
         return user
@@ -151,7 +144,7 @@ class Accounts:
             password_hash = await self.passwords.hash(password)
             async with self.store.work() as work:
                 # Two replicas may start together: the second one finds the address taken, which is no error.
-                await add_user(work, UserRow(uuid4(), email, password_hash, True, datetime.now(UTC)))
+                await add_user(work, email, password_hash)
 
     async def lock_out(self, email: str) -> None:
         """Lock a user out; the user's experiments stay."""

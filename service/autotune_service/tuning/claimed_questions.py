@@ -4,7 +4,7 @@ The engine runs between the two steps, outside any transaction, as it does for a
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from autotune_service.store.database import Store, Work
@@ -98,14 +98,13 @@ async def commit_question_suggestions(
     Returns:
         False if the claim is lost; nothing is stored then.
     """
-    now = datetime.now(UTC)
     async with store.work() as work:
         row = await get_experiment_for_worker(work, question.row.exp_uuid, lock=True)
         if row is None or not await delete_question(work, question.row):
             return False
         wake_watchers(work, row.exp_uuid, row.owner_uuid, row.last_seq)
         if not row.is_closed and row.stopped is None:
-            await _store(work, question, row, engine_run, failure, now)
+            await _store(work, question, row, engine_run, failure)
     return True
 
 
@@ -118,7 +117,7 @@ async def _settle(store: Store, question: ClaimedQuestion, reply: dict[str, Any]
 
 
 async def _store(
-    work: Work, question: ClaimedQuestion, row: ExperimentRow, engine_run: EngineRun, failure: str | None, now: datetime
+    work: Work, question: ClaimedQuestion, row: ExperimentRow, engine_run: EngineRun, failure: str | None
 ) -> None:
     pending = await list_pending(work, row.exp_uuid)
     outdated = [
@@ -130,8 +129,9 @@ async def _store(
     new = await still_new(work, question.snapshot, row, engine_run.suggestions, kept)
     failures = failure_events(failure, question.snapshot.data_rev)
     first_seq = row.last_seq + 1 + len(failures)
-    rows = suggestion_rows(question.snapshot, engine_run, new, first_seq, now, question.fixed, key_of(question.fixed))
+    made_for = (question.fixed, key_of(question.fixed))
+    rows = suggestion_rows(question.snapshot, engine_run, new, first_seq, row.changed_at, *made_for)
     events = [*failures, *created_events(rows, superseded)]
     if events:
         values = best_predicted_of(row, engine_run, question.snapshot.data_rev)
-        await record(work, row, now, events, values, *replace_suggestions(superseded, rows))
+        await record(work, row, events, values, *replace_suggestions(superseded, rows))

@@ -1,7 +1,6 @@
 """Serve asks that fix values: the suggestions are computed when they are asked for, and kept until newer data come."""
 
 import asyncio
-from datetime import UTC, datetime
 from uuid import UUID
 
 from autotune_service.domain.configuration import checked_fixed, is_feasible
@@ -152,12 +151,11 @@ async def _first_guess(work: Work, row: ExperimentRow, fixed: Configuration) -> 
     """Store the guess with the fixed values as a suggestion, on the first ask of an experiment with contexts."""
     if not row.has_contexts or row.n_observations or await has_event(work, row.exp_uuid, "suggestion_created"):
         return None
-    now = datetime.now(UTC)
     values = {name: fixed.get(name, covariate.guess) for name, covariate in row.space.items()}
     covars = {name: value for name, value in values.items() if is_active(row.space, name, values)}
     if not is_feasible(row.space, row.constraints, covars):
         return None
-    guess = guess_row(row, covars, seq=row.last_seq + 1, now=now, fixed=fixed, fixed_key=key_of(fixed))
+    guess = guess_row(row, covars, seq=row.last_seq + 1, now=row.changed_at, fixed=fixed, fixed_key=key_of(fixed))
     announced = {**guess.to_wire().model_dump(mode="json"), "superseded": []}
-    await record(work, row, now, [("suggestion_created", announced)], {}, insert_suggestions([guess]))
+    await record(work, row, [("suggestion_created", announced)], {}, insert_suggestions([guess]))
     return guess

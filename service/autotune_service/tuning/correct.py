@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from uuid import UUID
 
 from autotune_service.domain.configuration import checked_run
@@ -42,7 +41,6 @@ async def correct(
         VersionConflictError: If the version that the correction is made for is not the newest one.
         InvalidError: If the configuration has a value that no run can have, or a response is not the experiment's.
     """
-    now = datetime.now(UTC)
     async with store.work() as work:
         await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
@@ -58,9 +56,11 @@ async def correct(
         if body.covars is not None or body.outcome is not None or body.is_excluded != before.is_excluded:
             after = await _corrected(work, row, before, body)
             await add_version(work, before, seq=before.seq, at=before.created_at, reason=None, user_uuid=None)
-            await add_version(work, after, seq=row.last_seq + 1, at=now, reason=body.reason, user_uuid=user_uuid)
+            await add_version(
+                work, after, seq=row.last_seq + 1, at=row.changed_at, reason=body.reason, user_uuid=user_uuid
+            )
             await update_observation(work, after)
-            await settle(work, row, [after], body.reason, now)
+            await settle(work, row, [after], body.reason)
         corrected = after.to_wire(row.space)
         await once.keep(work, corrected)
     return corrected
@@ -109,7 +109,6 @@ async def settle(
     row: ExperimentRow,
     after: Sequence[ObservationRow],
     reason: str,
-    now: datetime,
     more: Sequence[NewEvent] = (),
     *others: Filled,
 ) -> None:
@@ -120,7 +119,6 @@ async def settle(
         row: The experiment before the change.
         after: The observations as they are now; the first events announce them, one event each.
         reason: Why the observations were changed.
-        now: Time of the change.
         more: Further events of the change.
         others: Further queries of the change, for ``record``.
     """
@@ -133,12 +131,12 @@ async def settle(
     events += more
     if now_best != row.best_one:
         events.append(best_changed(now_best))
-    stopped = await stopped_anew(work, row, now)
+    stopped = await stopped_anew(work, row)
     if stopped is not None:
         values["stopped"], event = stopped
         events.append(event)
     call_worker(work, row.exp_uuid)
-    await record(work, row, now, events, values, *others)
+    await record(work, row, events, values, *others)
 
 
 def _best(row: ExperimentRow, counted: Sequence[ObservationRow]) -> ObservationRow | None:

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -49,20 +49,21 @@ async def create_experiment(
         LimitReachedError: If the user has as many experiments as are allowed.
     """
     await asyncio.to_thread(check_new, new)
-    now = datetime.now(UTC)
     async with store.work() as work:
         await once.begin(work)
         await require_room(work, user_uuid, limits)
-        row = await add_experiment(work, _values(user_uuid, new, now))
-        await add_space(work, SpaceRow(row.exp_uuid, 0, row.space, row.constraints, {}, seq=1, created_at=now))
+        row = await add_experiment(work, _values(user_uuid, new))
+        await add_space(
+            work, SpaceRow(row.exp_uuid, 0, row.space, row.constraints, {}, seq=1, created_at=row.created_at)
+        )
         experiment = row.to_wire()
         events: list[NewEvent] = [("experiment_created", experiment.model_dump(mode="json"))]
         guesses = []
         if row.n_open:
-            guess = guess_row(row, guess_of(row.space), seq=2, now=now)
+            guess = guess_row(row, guess_of(row.space), seq=2, now=row.created_at)
             guesses.append(insert_suggestions([guess]))
             events.append(("suggestion_created", {**guess.to_wire().model_dump(mode="json"), "superseded": []}))
-        await record_first(work, row, now, events, *guesses)
+        await record_first(work, row, events, *guesses)
         await once.keep(work, experiment)
     return experiment
 
@@ -162,18 +163,17 @@ async def _history(
 
 async def close_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID, once: Once = ALWAYS) -> Experiment:
     """Close an experiment: its data stay, and nothing is added any more."""
-    now = datetime.now(UTC)
     async with store.work() as work:
         await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_active(row)
-        await record(work, row, now, [("experiment_closed", {})], {"state": "closed"})
+        await record(work, row, [("experiment_closed", {})], {"state": "closed"})
         closed = (await get_shown_experiment(work, exp_uuid, user_uuid)).to_wire()
         await once.keep(work, closed)
     return closed
 
 
-def _values(user_uuid: UUID, new: NewExperiment, now: datetime) -> dict[str, Any]:
+def _values(user_uuid: UUID, new: NewExperiment) -> dict[str, Any]:
     has_contexts = any(covariate.role == "context" for covariate in new.covars.values())
     responses = new.responses_or_default()
     return {
@@ -192,8 +192,6 @@ def _values(user_uuid: UUID, new: NewExperiment, now: datetime) -> dict[str, Any
         "stop": None if new.stop is None else new.stop.model_dump(mode="json"),
         "seed": secrets.randbelow(2**31) if new.seed is None else new.seed,
         "state": "active",
-        "created_at": now,
-        "updated_at": now,
         "last_seq": 1 if has_contexts else 2,
         "n_observations": 0,
         "data_rev": 0,

@@ -5,7 +5,7 @@ So an experiment has one fit at a time, and the result of a worker that lost its
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from autotune_service.store.database import Store, Work
@@ -93,27 +93,25 @@ async def commit_fit(store: Store, fit: ClaimedFit, engine_run: EngineRun, failu
     Returns:
         False if the claim is lost; nothing is stored then.
     """
-    now = datetime.now(UTC)
     async with store.work() as work:
         row = await lock_claimed_experiment(work, fit.claim)
         if row is None:
             return False
         if not row.is_closed and row.stopped is None:
-            await _store(work, fit, row, engine_run, failure_events(failure, fit.experiment.data_rev), now)
+            await _store(work, fit, row, engine_run, failure_events(failure, fit.experiment.data_rev))
         await release_claim(work, fit.claim)
     return True
 
 
 async def fail_fit(store: Store, fit: ClaimedFit, failure: str, retry_in: timedelta) -> None:
     """Record that the engine failed; the next tell, or the end of ``retry_in``, makes the work due again."""
-    now = datetime.now(UTC)
     async with store.work() as work:
         row = await lock_claimed_experiment(work, fit.claim)
         if row is None:
             return
         if not row.is_closed:
             failures = failure_events(failure, fit.experiment.data_rev)
-            await record(work, row, now, failures, {"n_wanted": row.n_ready})
+            await record(work, row, failures, {"n_wanted": row.n_ready})
         has_newer_data = row.data_rev > fit.experiment.data_rev
         await release_claim(work, fit.claim, None if has_newer_data else retry_in)
 
@@ -132,14 +130,14 @@ async def next_due(store: Store) -> float | None:
 
 
 async def _store(
-    work: Work, fit: ClaimedFit, row: ExperimentRow, engine_run: EngineRun, failures: list[NewEvent], now: datetime
+    work: Work, fit: ClaimedFit, row: ExperimentRow, engine_run: EngineRun, failures: list[NewEvent]
 ) -> None:
     fit_rev = fit.experiment.data_rev
     pending = await list_pending(work, row.exp_uuid)
     superseded = [suggestion for suggestion in pending if suggestion.is_open and suggestion.data_rev < fit_rev]
     kept = [suggestion for suggestion in pending if suggestion not in superseded]
     new = await still_new(work, fit.snapshot, row, engine_run.suggestions, kept)
-    rows = suggestion_rows(fit.snapshot, engine_run, new, row.last_seq + 1 + len(failures), now)
+    rows = suggestion_rows(fit.snapshot, engine_run, new, row.last_seq + 1 + len(failures), row.changed_at)
     events = failures + created_events(rows, superseded)
     values: dict[str, Any] = {
         "fit_rev": max(row.fit_rev, fit_rev),
@@ -147,8 +145,8 @@ async def _store(
         "n_wanted": row.n_ready,  # these events wake the requests that still wait for more, which raise it again
     }
     values |= best_predicted_of(row, engine_run, fit_rev)
-    stopped = await stopped_by_gain(work, row, new, now)
+    stopped = stopped_by_gain(row, new)
     if stopped is not None:
         values["stopped"], event = stopped
         events.append(event)
-    await record(work, row, now, events, values, *replace_suggestions(superseded, rows))
+    await record(work, row, events, values, *replace_suggestions(superseded, rows))

@@ -1,7 +1,7 @@
 """Renew the leases of suggestions, abandon suggestions, and end the leases that have run out."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from autotune_service.domain.errors import AlreadyToldError, InvalidError, NotPendingError, UnavailableError
@@ -71,7 +71,6 @@ async def abandon(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Abandon, 
         AlreadyToldError: If the suggestion has its observation.
         NotPendingError: If the suggestion is expired or superseded.
     """
-    now = datetime.now(UTC)
     async with store.work() as work:
         await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
@@ -85,7 +84,7 @@ async def abandon(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Abandon, 
             values = {"n_open": row.n_open - suggestion.is_counted}
             change = set_state([body.suggestion_uuid], ABANDONED, body.reason)
             call_worker(work, exp_uuid)
-            await record(work, row, now, [("suggestion_abandoned", data)], values, change)
+            await record(work, row, [("suggestion_abandoned", data)], values, change)
         stored = await get_suggestion(work, exp_uuid, body.suggestion_uuid)
         assert stored is not None
         abandoned = stored.to_wire()
@@ -122,7 +121,6 @@ async def next_expiry(store: Store) -> float | None:
 
 
 async def _expire(store: Store, exp_uuid: UUID) -> int:
-    now = datetime.now(UTC)
     async with store.work() as work:
         row = await get_experiment_for_worker(work, exp_uuid, lock=True)
         expired = [] if row is None else await list_expired(work, exp_uuid)
@@ -137,7 +135,7 @@ async def _expire(store: Store, exp_uuid: UUID) -> int:
             uuid, state = str(suggestion.suggestion_uuid), OPEN if suggestion in again else EXPIRED
             data = {"suggestion_uuid": uuid, "worker": suggestion.lease_by, "state": state}
             events.append(("suggestion_expired", data))
-        await record(work, row, now, events, values, set_state(ended, EXPIRED))
+        await record(work, row, events, values, set_state(ended, EXPIRED))
     return len(expired)
 
 

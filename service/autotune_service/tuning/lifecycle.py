@@ -1,6 +1,5 @@
 """Rename an experiment, reopen it after it was closed or has stopped, or delete it for good."""
 
-from datetime import UTC, datetime
 from uuid import UUID
 
 from autotune_service.domain.errors import InvalidError
@@ -21,12 +20,11 @@ async def rename(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Rename, on
     Raises:
         NotFoundError: If the user has no such experiment.
     """
-    now = datetime.now(UTC)
     async with store.work() as work:
         await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         if body.name != row.name:
-            await record(work, row, now, [("experiment_renamed", {"name": body.name})], {"name": body.name})
+            await record(work, row, [("experiment_renamed", {"name": body.name})], {"name": body.name})
         renamed = (await get_shown_experiment(work, exp_uuid, user_uuid)).to_wire()
         await once.keep(work, renamed)
     return renamed
@@ -40,7 +38,6 @@ async def reopen(store: Store, user_uuid: UUID, exp_uuid: UUID, once: Once = ALW
     Raises:
         NotFoundError: If the user has no such experiment.
     """
-    now = datetime.now(UTC)
     async with store.work() as work:
         await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
@@ -49,7 +46,7 @@ async def reopen(store: Store, user_uuid: UUID, exp_uuid: UUID, once: Once = ALW
             events.append(resumed_by(row.stop))
         if events:
             call_worker(work, exp_uuid)
-            await record(work, row, now, events, {"state": "active", "stopped": None})
+            await record(work, row, events, {"state": "active", "stopped": None})
         reopened = (await get_shown_experiment(work, exp_uuid, user_uuid)).to_wire()
         await once.keep(work, reopened)
     return reopened

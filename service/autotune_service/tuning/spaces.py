@@ -1,7 +1,6 @@
 """Change the space of a running experiment, and list the revisions of the space."""
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -39,7 +38,6 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
     async with store.work() as work:
         constraints = _constraints(await get_experiment(work, exp_uuid, user_uuid), edit)
     await asyncio.to_thread(check_feasible, edit.covars, constraints)
-    now = datetime.now(UTC)
     async with store.work() as work:
         await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
@@ -58,7 +56,7 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
             constraints=constraints,
             backfill=edit.backfill,
             seq=row.last_seq + 1,
-            created_at=now,
+            created_at=row.changed_at,
         )
         await add_space(work, revision)
         pending = await list_pending(work, exp_uuid)
@@ -67,7 +65,7 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
         event = {**data, "changes": changes, "superseded": [str(uuid) for uuid in superseded]}
         call_worker(work, exp_uuid)
         values = _values(revision, row)
-        await record(work, row, now, [("space_changed", event)], values, set_state(superseded, SUPERSEDED))
+        await record(work, row, [("space_changed", event)], values, set_state(superseded, SUPERSEDED))
         edited = (await get_shown_experiment(work, exp_uuid, user_uuid)).to_wire()
         await once.keep(work, edited)
     return edited

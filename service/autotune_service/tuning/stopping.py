@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -45,22 +45,19 @@ def require_asking(row: ExperimentRow) -> None:
         )
 
 
-async def stopped_by_data(
-    work: Work, row: ExperimentRow, now: datetime, added: Sequence[ObservationRow] = ()
-) -> _Stop | None:
+async def stopped_by_data(work: Work, row: ExperimentRow, added: Sequence[ObservationRow] = ()) -> _Stop | None:
     """Check whether the data meet a stop rule; return the stop, or None if they do not.
 
     Args:
         work: The transaction that holds the experiment's row lock.
         row: The experiment.
-        now: The time of the change.
         added: The runs that are told now and not stored yet.
     """
     if row.stop is None or row.stopped is not None:
         return None
     if row.stop.plateau is None:
         measured = [*await list_measured(work, row.exp_uuid), *(run.responses for run in added)]
-        return _stop(fired(row.stop, row.responses, _primary_values(row, measured), None), now)
+        return _stop(fired(row.stop, row.responses, _primary_values(row, measured), None), row.changed_at)
     runs = [*await list_counted(work, row.exp_uuid), *added]
     values = _primary_values(row, [run.responses for run in runs])
     backfill = backfill_of(await list_spaces(work, row.exp_uuid) if row.space_revision else [])
@@ -68,10 +65,10 @@ async def stopped_by_data(
     def is_allowed(index: int) -> bool:
         return is_feasible(row.space, row.constraints, backfilled(row.space, runs[index].covars, backfill))
 
-    return _stop(fired(row.stop, row.responses, values, None, is_allowed), now)
+    return _stop(fired(row.stop, row.responses, values, None, is_allowed), row.changed_at)
 
 
-async def stopped_anew(work: Work, row: ExperimentRow, now: datetime) -> tuple[dict[str, Any] | None, NewEvent] | None:
+async def stopped_anew(work: Work, row: ExperimentRow) -> tuple[dict[str, Any] | None, NewEvent] | None:
     """Check the stop rules after observations were changed: the data that a stop rested on may not count any more.
 
     A stop by the expected gain ends too, as the model expected that gain of other data; its next fit decides again.
@@ -79,7 +76,7 @@ async def stopped_anew(work: Work, row: ExperimentRow, now: datetime) -> tuple[d
     Returns:
         The experiment's column ``stopped`` and the event that announces it; None if nothing changes.
     """
-    stop = await stopped_by_data(work, replace(row, stopped=None), now)
+    stop = await stopped_by_data(work, replace(row, stopped=None))
     if row.stopped is None:
         return stop
     if stop is None:
@@ -88,9 +85,7 @@ async def stopped_anew(work: Work, row: ExperimentRow, now: datetime) -> tuple[d
     return None if found == {"rule": row.stopped.rule, "reason": row.stopped.reason} else stop
 
 
-async def stopped_by_gain(
-    work: Work, row: ExperimentRow, suggestions: Sequence[NewSuggestion], now: datetime
-) -> _Stop | None:
+def stopped_by_gain(row: ExperimentRow, suggestions: Sequence[NewSuggestion]) -> _Stop | None:
     """Check whether the best new suggestion is expected to gain too little; return the stop, or None.
 
     The other rules were checked when the data were told.
@@ -98,7 +93,7 @@ async def stopped_by_gain(
     if row.stop is None or row.stopped is not None or row.stop.min_expected_gain is None or not suggestions:
         return None
     rules = StopRules(min_expected_gain=row.stop.min_expected_gain)
-    return _stop(fired(rules, row.responses, [], suggestions[0].expected_gain), now)
+    return _stop(fired(rules, row.responses, [], suggestions[0].expected_gain), row.changed_at)
 
 
 async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume, once: Once = ALWAYS) -> Experiment:
@@ -111,7 +106,6 @@ async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume, on
         ExperimentClosedError: If the experiment is closed.
         InvalidError: If the rules do not fit the experiment.
     """
-    now = datetime.now(UTC)
     async with store.work() as work:
         await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
@@ -123,7 +117,7 @@ async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume, on
         check_models(EngineDemand(row.engine, row.acq_func, row.space, row.responses, row.constraints, stop))
         kind, data = resumed_by(stop)
         call_worker(work, exp_uuid)
-        await record(work, row, now, [(kind, data)], {**data, "stopped": None})
+        await record(work, row, [(kind, data)], {**data, "stopped": None})
         resumed = (await get_shown_experiment(work, exp_uuid, user_uuid)).to_wire()
         await once.keep(work, resumed)
     return resumed

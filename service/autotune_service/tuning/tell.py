@@ -4,7 +4,6 @@ The transaction is committed before the reply is sent, so no acknowledged observ
 """
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -51,7 +50,6 @@ async def tell(
         LimitReachedError: If the experiment would have more observations than are allowed.
         BatchTooLargeError: If there are more runs than one tell may have.
     """
-    now = datetime.now(UTC)
     async with store.work() as work:
         await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
@@ -59,7 +57,7 @@ async def tell(
         # After ``begin``: a repeated tell gets its first reply, even if the limits are lower by now.
         _require_room(row, len(runs), limits)
         linked = await link(work, row, runs, field_of)
-        added = _Added(row, now, user_uuid)
+        added = _Added(row, user_uuid)
         for run in linked:
             added.add(run)
         suggestions = [run.suggestion for run in linked if run.suggestion is not None]
@@ -68,13 +66,13 @@ async def tell(
             changes.append(set_state([suggestion.suggestion_uuid for suggestion in suggestions], TOLD))
         values = added.values()
         values["n_open"] = row.n_open - sum(suggestion.is_counted for suggestion in suggestions)
-        stopped = await stopped_by_data(work, row, now, added.rows)
+        stopped = await stopped_by_data(work, row, added.rows)
         if stopped is not None:
             values["stopped"], event = stopped
             added.events.append(event)
         reply = added.reply()
         call_worker(work, exp_uuid)
-        await record(work, row, now, added.events, values, *changes, *once.kept(reply))
+        await record(work, row, added.events, values, *changes, *once.kept(reply))
     return reply
 
 
@@ -94,9 +92,8 @@ def _require_room(row: ExperimentRow, n: int, limits: Limits) -> None:
 class _Added:
     """Gathers the observations of a tell and their events in seq order, and the best observation as it changes."""
 
-    def __init__(self, row: ExperimentRow, now: datetime, user_uuid: UUID) -> None:
+    def __init__(self, row: ExperimentRow, user_uuid: UUID) -> None:
         self._row = row
-        self._now = now
         self._user_uuid = user_uuid
         self.rows: list[ObservationRow] = []
         self.events: list[NewEvent] = []
@@ -120,7 +117,7 @@ class _Added:
             responses=outcome.responses,
             sds=outcome.sds,
             status=outcome.status,
-            created_at=self._now,
+            created_at=self._row.changed_at,
             told_by=self._user_uuid,
         )
         self.rows.append(row)
@@ -151,7 +148,7 @@ class _Added:
             covars_best_response=json_text(one_row_table(covars or dict.fromkeys(self._row.space))),
             covars_sampled_iter=self._n_observations,
             response_sampled_iter=self._n_observations,
-            time_updated=self._now,
+            time_updated=self._row.changed_at,
             observations=self._observations,
             notes=notes_on(self._row.space, self._row.constraints, [row.covars for row in self.rows]),
         )

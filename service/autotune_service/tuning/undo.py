@@ -1,7 +1,6 @@
 """Take back the newest observations that a user told, as if they had not been told; every version is kept."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from uuid import UUID
 
 from autotune_service.domain.errors import NothingToUndoError
@@ -35,7 +34,6 @@ async def undo(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Undo, once: 
         ExperimentClosedError: If the experiment is closed.
         NothingToUndoError: If fewer observations of the user count.
     """
-    now = datetime.now(UTC)
     async with store.work() as work:
         await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
@@ -47,14 +45,14 @@ async def undo(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Undo, once: 
             for observation in before
         ]
         versions = insert_taken_back(
-            before, after, first_seq=row.last_seq + 1, at=now, reason=REASON, user_uuid=user_uuid
+            before, after, first_seq=row.last_seq + 1, at=row.changed_at, reason=REASON, user_uuid=user_uuid
         )
         await work.change(set_taken_back(exp_uuid, after), versions)
         freed = [observation.suggestion_uuid for observation in before if observation.suggestion_uuid is not None]
         more: list[NewEvent] = []
         if freed:
             more.append(("suggestion_superseded", {"superseded": [str(uuid) for uuid in freed]}))
-        await settle(work, row, after, REASON, now, more, set_state(freed, SUPERSEDED))
+        await settle(work, row, after, REASON, more, set_state(freed, SUPERSEDED))
         undone = Undone(
             observations=[observation.to_wire(row.space) for observation in after],
             suggestions=[suggestion.to_wire() for suggestion in await list_suggestions(work, exp_uuid, freed)],

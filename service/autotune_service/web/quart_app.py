@@ -9,6 +9,7 @@ from quart.json.provider import DefaultJSONProvider
 from quart.sessions import SessionInterface
 from quart.wrappers import BaseRequestWebsocket
 from quart_auth import QuartAuth
+from quart_auth.extension import _AuthSerializer
 from quart_schema import Info, QuartSchema
 
 from autotune_service.domain.errors import NotFoundError
@@ -44,6 +45,17 @@ class _NoSessions(SessionInterface):
         """Return no session, so that Quart sets no cookie."""
 
 
+class _Cookies(_AuthSerializer):
+    """Reads a cookie of any age: the session's row says when it ends, by the database's clock.
+
+    Otherwise a cookie from a replica whose clock is a second ahead would be refused here, as one from the future.
+    """
+
+    def loads(self, s: str | bytes, *_: Any, **__: Any) -> Any:
+        """Return the content of a cookie that this service has signed."""
+        return super().loads(s)
+
+
 def create_app(
     services: Services, *, secret: str, is_https: bool, max_body_bytes: int, has_metrics: bool = False
 ) -> Quart:
@@ -70,7 +82,13 @@ def create_app(
         QUART_SCHEMA_SWAGGER_CSS_URL="/static/swagger-ui/swagger-ui.css",
     )
     app.extensions["autotune"] = services
-    QuartAuth(app, cookie_secure=is_https, duration=int(SESSION_LIFETIME.total_seconds()), cookie_name="autotune")
+    QuartAuth(
+        app,
+        cookie_secure=is_https,
+        duration=int(SESSION_LIFETIME.total_seconds()),
+        cookie_name="autotune",
+        serializer_class=_Cookies,
+    )
     _document(app, services)
     app.json = _Json(app)
     for module in (auth, user, experiment, portable, insights, stream, health):

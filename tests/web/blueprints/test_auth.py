@@ -1,8 +1,10 @@
 import base64
+import time
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+from itsdangerous import TimestampSigner
 
 from support import PASSWORD
 
@@ -56,6 +58,14 @@ async def test_token_opens_what_is_protected(client):
     assert (await client.get("/experiment/all", headers=headers)).status_code == 200
     me = await json_of(await client.post("/auth/header-me", headers=headers))
     assert me["username"] == "ada@example.org"
+
+
+@pytest.mark.parametrize("skew_s", [-30, 30])
+async def test_session_of_a_replica_whose_clock_differs_is_good_here(client, monkeypatch, skew_s):
+    with monkeypatch.context() as there:
+        there.setattr(TimestampSigner, "get_timestamp", lambda _: int(time.time()) + skew_s)
+        assert (await client.post("/auth/login", form=FORM)).status_code == 200
+    assert (await client.get("/auth/me")).status_code == 200
 
 
 async def test_refresh_gives_new_tokens_once(client):
