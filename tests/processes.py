@@ -122,6 +122,11 @@ class WorkerProcess:
         self._log.seek(begin)
         return self._log.read()
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "the worker has not been started"
+        return self._process.pid
+
     def kill(self) -> None:
         """End it as a power cut does."""
         assert self._process is not None, "the worker has not been started"

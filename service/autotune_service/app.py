@@ -1,6 +1,7 @@
 """Assembles a process from database, hub, worker and web server, which start in this order and stop in reverse."""
 
 import asyncio
+import errno
 import logging
 import os
 import secrets
@@ -9,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -35,6 +37,7 @@ from autotune_service.store.inspection import Reached, inspect_database
 from autotune_service.store.load import read_load
 from autotune_service.store.migrate import upgrade
 from autotune_service.tuning.accounts import Accounts
+from autotune_service.web.descriptors import AcceptFailures, SocketRoom, descriptor_limit, most_sockets, raise_limit
 from autotune_service.web.hypercorn import guard, one_write
 from autotune_service.web.quart_app import create_app
 from autotune_service.web.services import Services
@@ -79,6 +82,7 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
         sock: A listening socket.
         on_ready: Called as soon as the service replies to requests.
     """
+    raise_limit()
     stopping = _stop_signal()
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(database(settings))
@@ -102,6 +106,7 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
 
 async def work(settings: Settings) -> None:
     """Run the worker alone until SIGINT or SIGTERM."""
+    raise_limit()
     stopping = _stop_signal()
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(database(settings))
@@ -232,6 +237,9 @@ async def _services(
     await stack.enter_async_context(_background(hub.run(), stopping))
     async with store.work() as work:
         epoch = await get_epoch(work)
+    n_children = settings.engine_processes if settings.worker else 0
+    room = SocketRoom(most_sockets(descriptor_limit(), settings.database_pool_size, n_children))
+    room.warn_if_small(settings.sockets_per_user)
     return Services(
         store=store,
         epoch=epoch,
@@ -239,6 +247,7 @@ async def _services(
         accounts=accounts,
         ask_wait_s=settings.ask_wait_s,
         sockets_per_user=settings.sockets_per_user,
+        room=room,
         limits=Limits(
             experiments=settings.max_experiments,
             observations=settings.max_observations,
@@ -300,14 +309,18 @@ async def _serve_http(
         services.hub.close()
 
     app.before_serving(announce)
-    asyncio.get_running_loop().set_exception_handler(_report)
+    asyncio.get_running_loop().set_exception_handler(partial(_report, AcceptFailures()))
     await hypercorn_serve(app, config, shutdown_trigger=stop)
 
 
-def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def _report(accepting: AcceptFailures, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    error = context.get("exception")
+    if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
+        accepting.note(error)
+        return
     # A peer that reads nothing is dropped at the end, by cancelling its task. The asyncio streams of Python 3.11 report
     # the cancelled task as an error.
-    if not isinstance(context.get("exception"), asyncio.CancelledError):
+    if not isinstance(error, asyncio.CancelledError):
         loop.default_exception_handler(context)
 
 

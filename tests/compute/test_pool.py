@@ -96,9 +96,14 @@ async def test_engine_that_cannot_start_is_tried_ever_more_rarely_and_says_why(b
     monkeypatch.setattr(EngineProcess, "_new_process", staticmethod(lambda: launched.append(1) or new_process()))
     monkeypatch.setattr("autotune_service.compute.pool._PAUSES_S", (0.0, 600.0))
     process = EngineProcess()
+    retries_s = []
     for _ in range(4):
-        with pytest.raises(EngineStartError, match=r"^the engine cannot start: ImportError: libblas.so: cannot open$"):
+        with pytest.raises(
+            EngineStartError, match=r"^the engine cannot start: ImportError: libblas.so: cannot open$"
+        ) as no:
             await process.work(job(), 60)
+        retries_s.append(round(no.value.retry_in_s, -1))
+    assert retries_s == [0, 600, 600, 600]
     assert process.cannot_start
     assert len(launched) == 2  # at once a second time, and then not for ten minutes
     assert [record.message for record in caplog.records] == [

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import resource
+from contextlib import contextmanager
 
 import psutil
 from websockets.asyncio.client import connect
@@ -12,11 +13,21 @@ from support import GUESS, SPACE
 MIB = 2**20
 
 
+@contextmanager
+def few_descriptors(n):
+    """Start what the block starts with a soft limit of n descriptors; the watchers in this process get more."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (n, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+
+
 async def test_promise_16_many_subscribers_get_every_event(start_service, database_url, pytestconfig):
     n_watchers, n_tells = (1000, 300) if pytestconfig.getoption("--soak") else (150, 15)
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
-    service = start_service("--no-worker", AUTOTUNE_DATABASE_URL=database_url)
+    with few_descriptors(n_watchers - 22):
+        service = start_service("--no-worker", AUTOTUNE_DATABASE_URL=database_url)
     with service.client() as client:
         body = {"name": "watched", "covars": SPACE, "seed": 1}
         exp_uuid = client.post("/experiment/new", json=body).json()["exp_uuid"]
@@ -30,11 +41,12 @@ async def test_promise_16_many_subscribers_get_every_event(start_service, databa
                 return [json.loads(await stream.recv())["seq"] for _ in range(n_tells + 1)]
 
         opened, watching = asyncio.Semaphore(0), []
-        for n in range(n_watchers):
-            watching.append(asyncio.create_task(watch(opened)))
-            if n % 50 == 49:
-                for _ in range(50):
-                    await opened.acquire()
+        async with asyncio.timeout(150):
+            for n in range(n_watchers):
+                watching.append(asyncio.create_task(watch(opened)))
+                if n % 50 == 49:
+                    for _ in range(50):
+                        await opened.acquire()
         for _ in range(n_tells):
             run = {"covars": GUESS, "response": 1.0}
             reply = await asyncio.to_thread(client.post, f"/experiment/tell/{exp_uuid}", json=run)

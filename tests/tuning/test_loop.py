@@ -25,6 +25,7 @@ from autotune_wire.suggestions import Predicted
 from support import GUESS, SPACE, best_of
 
 LEASE = timedelta(seconds=30)
+FAILED = "engine_failed"
 
 
 @pytest.fixture
@@ -174,6 +175,17 @@ async def test_failed_job_is_an_error_of_asks_until_it_is_tried_again(store, use
     assert await current_suggestion(*place, 2) is None
     await fail_fit(store, await claim_fit(store, "a", LEASE), "no luck", timedelta(0))
     assert await current_suggestion(*place, 2) is None
+
+
+async def test_job_that_fails_again_alike_adds_no_event_but_is_told_to_who_waits(store, hub, user_uuid, exp_uuid):
+    await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
+    for reason in ("no luck", "no luck", "no memory"):
+        with hub.watch(exp_uuid) as wake:
+            await fail_fit(store, await claim_fit(store, "a", LEASE), reason, timedelta(0))
+            async with asyncio.timeout(30):
+                await wake.wait()
+    failed = [event.data["reason"] for event in await list_events(store, exp_uuid, 0, 100) if event.type == FAILED]
+    assert failed == ["no luck", "no memory"]
 
 
 async def test_lease_takes_what_is_open_and_asks_for_the_rest(store, user_uuid, exp_uuid):

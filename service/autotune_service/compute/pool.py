@@ -21,12 +21,22 @@ from autotune_service.compute.messages import Job, Result
 _log = logging.getLogger(__name__)
 _WARM_UP_S = 120.0
 _END_S = 2.0  # how long a process whose pipe has closed may take to be gone
+_RETRY_S = 30.0
+_SOONEST_RETRY_S = 2.0
 _PAUSES_S = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0)  # after the first start that failed, after the second ...
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 class EngineError(Exception):
-    """The engine gave no result; the message says why and is shown to users."""
+    """The engine gave no result; the message says why and is shown to users.
+
+    Attributes:
+        retry_in_s: After how many seconds the same job is worth another try.
+    """
+
+    def __init__(self, reason: str, retry_in_s: float = _RETRY_S) -> None:
+        super().__init__(reason)
+        self.retry_in_s = retry_in_s
 
 
 class EngineTimeoutError(EngineError):
@@ -34,7 +44,10 @@ class EngineTimeoutError(EngineError):
 
 
 class EngineStartError(EngineError):
-    """No engine process could be started, so that no job can be done now."""
+    """No engine process could be started, so that no job can be done before the next try."""
+
+    def __init__(self, reason: str, pause_s: float = 0.0) -> None:
+        super().__init__(reason, max(pause_s, _SOONEST_RETRY_S))
 
 
 class EngineProcess:
@@ -65,24 +78,27 @@ class EngineProcess:
     async def _start(self) -> None:
         if self._process is not None and self._process.returncode is None:
             return
-        if time.monotonic() < self._may_start_at:
-            raise EngineStartError(self._not_started_because)
+        pause_s = self._may_start_at - time.monotonic()
+        if pause_s > 0:
+            raise EngineStartError(self._not_started_because, pause_s)
         try:
             await self._launch()
         except EngineError as error:
-            self._note_failed_start(str(error))
+            error.retry_in_s = self._pause(str(error))
             raise
         if self._n_failed_starts:
             _log.info("the engine has started, after %d tries that failed", self._n_failed_starts)
         self._n_failed_starts, self._not_started_because = 0, ""
 
-    def _note_failed_start(self, reason: str) -> None:
+    def _pause(self, reason: str) -> float:
+        """Begin the pause after a start that failed, and return its length in seconds."""
         pause_s = _PAUSES_S[min(self._n_failed_starts, len(_PAUSES_S) - 1)]
         self._n_failed_starts += 1
         self._may_start_at = time.monotonic() + pause_s
         if reason != self._not_started_because:  # one line, not one for each try
             _log.error("%s; it is tried again whenever there is work, at most every %g s", reason, _PAUSES_S[-1])
         self._not_started_because = reason
+        return max(pause_s, _SOONEST_RETRY_S)
 
     async def _launch(self) -> None:
         try:

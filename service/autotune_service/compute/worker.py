@@ -39,7 +39,6 @@ _CLAIM = timedelta(seconds=15)
 _RENEW_S = 5.0
 _POLL_S = 5.0  # the longest delay that a missed notification causes
 _SOON_S = 0.05  # how long after work falls due, by the database's clock, the worker looks for it
-_RETRY = timedelta(seconds=30)
 _PAUSE_S = 1.0
 _HAND_BACK_S = 2.0
 _BEHIND_OTHERS_S = 0.5
@@ -158,7 +157,7 @@ class Worker:
         try:
             engine_run, failure = await self._suggest(given, exp_uuid)
         except EngineError as error:
-            await fail_fit(self._store, fit, str(error), _RETRY)
+            await fail_fit(self._store, fit, str(error), timedelta(seconds=error.retry_in_s))
             return
         if not await commit_fit(self._store, fit, engine_run, failure):
             _log.warning("the claim on experiment %s was lost; its suggestions are dropped", exp_uuid)
@@ -200,7 +199,7 @@ class Worker:
             _log.warning(
                 "the engine failed on experiment %s: %s; without the model it failed too: %s", exp_uuid, failure, second
             )
-            raise EngineError(failure) from second
+            raise EngineError(failure, second.retry_in_s) from second
         _log.warning("the engine failed on experiment %s, which gets a Sobol point: %s", exp_uuid, failure)
         return engine_run_of(explored), failure
 

@@ -166,6 +166,10 @@ class BusyError(UnavailableError):
         super().__init__(detail, retry_after_s=5)
 
 
+class TooManySocketsError(BusyError):
+    """The process has no descriptors left for another websocket."""
+
+
 class SuggestionPendingError(UnavailableError):
     """The engine has not finished within the time that an ask waits."""
 

@@ -35,6 +35,12 @@ _TRACEPARENT = Statement(
     )
 )
 
+_GET = Statement(
+    sa.select(events.c.type, events.c.data).where(
+        events.c.exp_uuid == sa.bindparam("exp_uuid"), events.c.seq == sa.bindparam("seq")
+    )
+)
+
 _FIRST = Statement(
     sa.select(events.c.seq)
     .where(events.c.exp_uuid == sa.bindparam("exp_uuid"), events.c.type == sa.bindparam("type"))
@@ -161,6 +167,12 @@ async def get_engine_failure(work: Work, exp_uuid: UUID) -> str | None:
     """Return why the engine failed the last time; None if it never did. The log is read from its end."""
     row = await work.one(_LAST_FAILURE(exp_uuid=exp_uuid))
     return None if row is None else str(row["data"]["reason"])
+
+
+async def get_event(work: Work, exp_uuid: UUID, seq: int) -> NewEvent | None:
+    """Return the type and the data of an event; None if the log has no such seq."""
+    row = await work.one(_GET(exp_uuid=exp_uuid, seq=seq))
+    return None if row is None else (row["type"], row["data"])
 
 
 async def get_traceparent(work: Work, exp_uuid: UUID, seq: int) -> str | None:

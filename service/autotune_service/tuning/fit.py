@@ -18,7 +18,7 @@ from autotune_service.store.due import (
     renew_claim,
     seconds_until_due,
 )
-from autotune_service.store.events import NewEvent, call_workers, get_traceparent, record
+from autotune_service.store.events import NewEvent, call_workers, get_event, get_traceparent, record, wake_watchers
 from autotune_service.store.experiments import ExperimentRow
 from autotune_service.store.observations import ObservationRow
 from autotune_service.store.suggestions import SuggestionRow, list_pending, replace_suggestions
@@ -104,13 +104,19 @@ async def commit_fit(store: Store, fit: ClaimedFit, engine_run: EngineRun, failu
 
 
 async def fail_fit(store: Store, fit: ClaimedFit, failure: str, retry_in: timedelta) -> None:
-    """Record that the engine failed; the next tell, or the end of ``retry_in``, makes the work due again."""
+    """Record that the engine failed; the next tell, or the end of ``retry_in``, makes the work due again.
+
+    A try that fails like the one before adds no event, or an engine that never works would fill the log.
+    """
     async with store.work() as work:
         row = await lock_claimed_experiment(work, fit.claim)
         if row is None:
             return
         if not row.is_closed:
             failures = failure_events(failure, fit.experiment.data_rev)
+            if await get_event(work, row.exp_uuid, row.last_seq) in failures:
+                failures = []
+                wake_watchers(work, row.exp_uuid, row.owner_uuid, row.last_seq)  # asks that wait hear it
             await record(work, row, failures, {"n_wanted": row.n_ready})
         has_newer_data = row.data_rev > fit.experiment.data_rev
         await release_claim(work, fit.claim, None if has_newer_data else retry_in)

@@ -16,6 +16,7 @@ from autotune_service.domain.errors import (
     InvalidError,
     MalformedError,
     NotFoundError,
+    TooManySocketsError,
     UnauthenticatedError,
     UnavailableError,
     VersionConflictError,
@@ -51,7 +52,7 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, ValidationError):
         error = InvalidError.of(field_problems(error))
     if isinstance(error, AutotuneError):
-        if isinstance(error, UnavailableError):
+        if isinstance(error, UnavailableError) and not isinstance(error, TooManySocketsError):  # which says so itself
             # While the database refuses, every request does.
             _REPEATS.warning("unavailable: %s", error.detail, exc_info=error.__cause__)
         return Problem(

@@ -11,6 +11,7 @@ from autotune_service.live.hub import Hub
 from autotune_service.store.database import Store
 from autotune_service.tuning.accounts import Accounts
 from autotune_service.tuning.listing import Listing
+from autotune_service.web.descriptors import SocketRoom
 
 _EXTENSION = "autotune"
 
@@ -28,6 +29,7 @@ class Services:
         sockets_per_user: The most websockets that a user may have open.
         limits: The limits of the service.
         listing: Writes the pages of experiments.
+        room: The room for websockets.
         sockets: The number of open websockets, by user.
         waited_for: The number of suggestions that requests at this process wait for, by experiment.
     """
@@ -40,6 +42,7 @@ class Services:
     sockets_per_user: int = 1000
     limits: Limits = DEFAULT_LIMITS
     listing: Listing = field(default_factory=Listing)
+    room: SocketRoom = field(default_factory=SocketRoom)
     sockets: Counter[UUID] = field(default_factory=Counter)
     waited_for: Counter[UUID] = field(default_factory=Counter)
 

@@ -71,7 +71,7 @@ PeerLeftError: type[Exception] = getattr(quart.wrappers.base, "ClientDisconnecte
 async def serve_socket(
     require: Callable[[UUID], Awaitable[None]], headers: dict[str, str], serve: Callable[[UUID], Awaitable[None]]
 ) -> None:
-    """Accept the current websocket, serve its user, and close it with the code of what ended that.
+    """Accept the current websocket if there is room, serve its user, and close it with the code of what ended that.
 
     A peer that leaves is no error, and there is nobody left to tell a code.
 
@@ -79,10 +79,23 @@ async def serve_socket(
         require: Refuses a user who must not see what the socket is about.
         headers: What the handshake is answered with.
         serve: Serves the user until the client leaves, or an error says with which code to close.
+
+    Raises:
+        AutotuneError: If the handshake is refused.
     """
-    user_uuid = await signed_in_on_socket()
-    if user_uuid is not None:
-        await require(user_uuid)
+    with services().room.taken():
+        user_uuid = await signed_in_on_socket()
+        if user_uuid is not None:
+            await require(user_uuid)
+        await _serve_accepted(user_uuid, require, headers, serve)
+
+
+async def _serve_accepted(
+    user_uuid: UUID | None,
+    require: Callable[[UUID], Awaitable[None]],
+    headers: dict[str, str],
+    serve: Callable[[UUID], Awaitable[None]],
+) -> None:
     try:
         await websocket.accept(headers=headers)
         if user_uuid is None:
