@@ -1,6 +1,7 @@
 """Times are the database's and never run back in a log, whatever the clocks of the machines say."""
 
 import asyncio
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from autotune_service.tuning.fit import claim_fit, commit_fit, fail_fit
 from autotune_service.tuning.leases import abandon, expire_leases
 from autotune_service.tuning.lifecycle import rename, reopen
 from autotune_service.tuning.new_suggestions import EngineRun, NewSuggestion
+from autotune_service.tuning.portable import export_experiment, import_experiment, read_export
 from autotune_service.tuning.tell import tell
 from autotune_service.tuning.undo import undo
 from autotune_wire.changes import Rename, Undo
@@ -109,6 +111,15 @@ async def test_tell_that_waited_for_another_change_is_not_before_it(store, datab
         telling = asyncio.create_task(tell(store, user_uuid, exp_uuid, [run(7)]))
         await database.execute(_UNTIL_ANOTHER_WAITS, timeout=30)
     assert (await telling).time_updated > datetime.now(UTC) + DAYS - timedelta(hours=1)
+
+
+async def test_times_go_on_from_those_of_an_import(store, user_uuid, exp_uuid):
+    document = json.loads(await export_experiment(store, user_uuid, exp_uuid))
+    document["events"][-1]["time_created"] = (datetime.now(UTC) + DAYS).isoformat()
+    imported = await import_experiment(store, user_uuid, read_export(document))
+    await tell(store, user_uuid, imported.exp_uuid, [run(7)])
+    at = await times(store, imported.exp_uuid)
+    assert at == sorted(at)
 
 
 async def test_claim_and_pause_of_a_time_before_the_clock_was_set_back_are_over(store, database, user_uuid, exp_uuid):

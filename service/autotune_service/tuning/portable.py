@@ -158,7 +158,8 @@ class _Import:
             "space_revision": newest.revision,
             "direction": direction_of(self._objective),
             "created_at": own.time_created,
-            "updated_at": own.time_updated,
+            # The next event must not be before the last one, whatever the document says of both.
+            "updated_at": max([own.time_updated, *(event.time_created for event in self._export.events)]),
             "best_observation_uuid": None if best is None else self._observations[best.observation_uuid],
             "best_response": None if best is None else best.responses[self._primary],
             "best_covars": None if best is None else best.covars,
