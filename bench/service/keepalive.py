@@ -36,8 +36,10 @@ class Connection:
     async def __aexit__(self, *_: object) -> None:
         self._writer.close()
 
-    async def send(self, method: str, path: str, body: bytes = b"", kind: str = "application/json") -> bytes:
-        """Send a request and return the body of the answer.
+    async def send(
+        self, method: str, path: str, body: bytes = b"", kind: str = "application/json", headers: str = ""
+    ) -> bytes:
+        """Send a request and return the body of the answer; further headers end with CRLF each.
 
         Raises:
             RefusedError: If the answer is not 2xx.
@@ -46,7 +48,7 @@ class Connection:
             self._writer.close()
             await self._open()
         what = f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n" if body else ""
-        self._writer.write(f"{method} {path} HTTP/1.1\r\n{self._head}{what}\r\n".encode() + body)
+        self._writer.write(f"{method} {path} HTTP/1.1\r\n{self._head}{what}{headers}\r\n".encode() + body)
         head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
         length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
         answer = await self._reader.readexactly(length)

@@ -81,12 +81,8 @@ async def timed(read: Callable[[], Awaitable[None]], answering: psutil.Process, 
 
 async def fill(connection: Connection, running: serving.Serving, token: str, options: argparse.Namespace) -> Filled:
     """Fill the service: tell the observations in bulk and make the experiments."""
-    [exp_uuid] = await new_experiments(connection, 1)
-    path = paths.EXPERIMENT_TELL.format(exp_uuid=exp_uuid)
     began_s = time.perf_counter()
-    for start in range(0, options.observations, _BULK):
-        numbers = range(start, min(start + _BULK, options.observations))
-        await connection.send("POST", path, _bulk(numbers))
+    exp_uuid = await large_experiment(connection, options.observations)
     bulk_s = time.perf_counter() - began_s
     await new_experiments(connection, options.experiments - 1)
     made_s = time.perf_counter() - began_s - bulk_s
@@ -100,6 +96,16 @@ async def fill(connection: Connection, running: serving.Serving, token: str, opt
     last_seq = (await connection.call("GET", paths.EXPERIMENT.format(exp_uuid=exp_uuid)))["last_seq"]
     after = await _last_page_after(connection, exp_uuid)
     return Filled(connection, running.port, token, exp_uuid, last_seq, after)
+
+
+async def large_experiment(connection: Connection, n_observations: int) -> str:
+    """Make an experiment, tell its observations in bulk, and return its UUID."""
+    [exp_uuid] = await new_experiments(connection, 1)
+    path = paths.EXPERIMENT_TELL.format(exp_uuid=exp_uuid)
+    for start in range(0, n_observations, _BULK):
+        numbers = range(start, min(start + _BULK, n_observations))
+        await connection.send("POST", path, _bulk(numbers))
+    return exp_uuid
 
 
 def _bulk(numbers: range) -> bytes:

@@ -240,7 +240,7 @@ async def _services(
     n_children = settings.engine_processes if settings.worker else 0
     room = SocketRoom(most_sockets(descriptor_limit(), settings.database_pool_size, n_children))
     room.warn_if_small(settings.sockets_per_user)
-    return Services(
+    services = Services(
         store=store,
         epoch=epoch,
         hub=hub,
@@ -255,6 +255,8 @@ async def _services(
             waiting=settings.max_waiting,
         ),
     )
+    stack.push_async_callback(services.imports.stop)
+    return services
 
 
 def _worker(stack: AsyncExitStack, settings: Settings, store: Store, url: str) -> Awaitable[None]:

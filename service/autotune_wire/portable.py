@@ -6,18 +6,19 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, FailFast, Field
 
-from autotune_wire.base import MAX_WHOLE, Configuration, Name, Number, Request, Text, storable
+from autotune_wire.base import MAX_WHOLE, Configuration, Name, Number, Reply, Request, Text, storable
 from autotune_wire.constraints import MAX_CONSTRAINTS, Constraint
 from autotune_wire.experiments import (
     MAX_DESCRIPTION_LENGTH,
     AcqFunc,
     EngineName,
+    Experiment,
     ModelType,
     Seed,
 )
 from autotune_wire.frames import EventType
 from autotune_wire.observations import Status
-from autotune_wire.problems import FieldProblem, shown, validation_error
+from autotune_wire.problems import FieldProblem, Problem, shown, validation_error
 from autotune_wire.responses import MAX_RESPONSES, Responses
 from autotune_wire.space import MAX_COVARIATES, Space
 from autotune_wire.stopping import StopRules
@@ -202,24 +203,37 @@ class ExperimentExport(Request):
     )
 
 
-def check_plain(document: Any) -> None:
+class ImportState(Reply):
+    """How far an import has come that is answered before it is done."""
+
+    exp_uuid: UUID = Field(description="The uuid of the import, and of the experiment once it is there.")
+    state: Literal["running", "done", "failed"]
+    progress: float = Field(
+        default=0.0,
+        description="The share of the experiment that is written, from 0 to 1; 0 while the document is checked.",
+    )
+    experiment: Experiment | None = Field(default=None, description="When done: the experiment, as it was imported.")
+    problem: Problem | None = Field(
+        default=None, description="When failed: why. Nothing of the experiment is stored then."
+    )
+
+
+def check_plain(field: str, value: Any) -> None:
     """Refuse JSON that would be expensive to check field by field, or that cannot be stored.
 
+    Args:
+        field: The place of the value in the document.
+        value: A record, or another part of the document that is not one of its lists.
+
     Raises:
-        ValidationError: If a value is nested deeper than ``MAX_DEPTH``, a list or object other than the document's own
-            lists has more than ``MAX_MEMBERS`` members, or a text or number cannot be stored.
+        ValidationError: If a value is nested deeper than ``MAX_DEPTH``, a list or object has more than ``MAX_MEMBERS``
+            members, or a text or number cannot be stored.
     """
-    if not isinstance(document, dict):
-        return
-    for place, value in [("", list(document)), *document.items()]:
-        records = value if isinstance(value, list) and len(value) <= MAX_EVENTS else [value]
-        for index, record in enumerate(records):
-            try:
-                _check_value(record, MAX_DEPTH)
-            except ValueError as error:
-                field = place if records is not value else f"{place}.{index}"
-                problem = FieldProblem(field=str(shown(field)), message=str(error))
-                raise validation_error("ExperimentExport", [problem]) from None
+    try:
+        _check_value(value, MAX_DEPTH)
+    except ValueError as error:
+        problem = FieldProblem(field=str(shown(field)), message=str(error))
+        raise validation_error("ExperimentExport", [problem]) from None
 
 
 def _check_value(value: Any, depth: int) -> None:

@@ -1,7 +1,9 @@
 """Whether the document of an experiment that a user imports is consistent: nothing in the document is trusted."""
 
+from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import ParamSpec
 from uuid import UUID
@@ -12,13 +14,13 @@ from autotune_service.domain.feasibility import check_feasible
 from autotune_service.domain.incumbent import is_better, meets_thresholds
 from autotune_service.domain.models import EngineDemand, check_models
 from autotune_service.domain.portable_log import announces, log_problems, reference_problems, within
+from autotune_service.domain.portable_text import PortableDocument, Records
 from autotune_service.domain.revision import revised
 from autotune_wire.base import Configuration
 from autotune_wire.constraints import constraint_problems
 from autotune_wire.experiments import SpaceEdit
 from autotune_wire.names import name_problems
 from autotune_wire.portable import (
-    ExperimentExport,
     PortableEvent,
     PortableObservation,
     PortableSuggestion,
@@ -26,7 +28,7 @@ from autotune_wire.portable import (
 )
 from autotune_wire.problems import MAX_PROBLEMS, FieldProblem, shown
 from autotune_wire.responses import primary_of, response_problems
-from autotune_wire.space import Space, space_problems
+from autotune_wire.space import space_problems
 from autotune_wire.stopping import stop_problems
 
 P = ParamSpec("P")
@@ -35,11 +37,11 @@ _CONTENT = ("covars", "responses", "sds", "status", "is_excluded", "version")
 """The fields that an observation and the newest of its versions share."""
 
 
-def check_portable(document: ExperimentExport) -> None:
-    """Check that a service can have exported a document, and convert each value to its covariate's own type.
+def check_portable(document: PortableDocument) -> None:
+    """Check that a service can have exported a document.
 
     Args:
-        document: The document; the configurations in it are replaced by checked ones.
+        document: The document; each record of it has been checked by itself.
 
     Raises:
         InvalidError: With the first problems that were found, each with its field.
@@ -51,7 +53,7 @@ def check_portable(document: ExperimentExport) -> None:
             raise InvalidError.of(problems)
 
 
-def best_of(document: ExperimentExport) -> PortableObservation | None:
+def best_of(document: PortableDocument) -> PortableObservation | None:
     """Find the best observation that is not excluded, failed or beyond a threshold; the earlier of two equal ones.
 
     Returns:
@@ -69,7 +71,7 @@ def best_of(document: ExperimentExport) -> PortableObservation | None:
     return best
 
 
-def _experiment_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
+def _experiment_problems(document: PortableDocument) -> Iterator[FieldProblem]:
     own, newest = document.experiment, document.spaces[-1]
     names = {"name": own.name} | {f"responses.{name}": name for name in own.responses}
     problems = name_problems({}, names) + response_problems(own.responses, newest.covars)
@@ -85,7 +87,7 @@ def _experiment_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
         yield FieldProblem(field="experiment.best_predicted.covars", message=message)
 
 
-def _space_history_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
+def _space_history_problems(document: PortableDocument) -> Iterator[FieldProblem]:
     own, spaces = document.experiment, document.spaces
     for index, space in enumerate(spaces):
         field = f"spaces.{index}"
@@ -109,31 +111,32 @@ def _space_history_problems(document: ExperimentExport) -> Iterator[FieldProblem
     yield from _refused(f"spaces.{len(spaces) - 1}", check_feasible, newest.covars, newest.constraints)
 
 
-def _uuid_and_count_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
+def _uuid_and_count_problems(document: PortableDocument) -> Iterator[FieldProblem]:
     lists: dict[str, list[UUID]] = {
         "suggestions": [suggestion.suggestion_uuid for suggestion in document.suggestions],
-        "observations": [observation.observation_uuid for observation in document.observations],
-        "observations (suggestion_uuid)": [
-            observation.suggestion_uuid
-            for observation in document.observations
-            if observation.suggestion_uuid is not None
-        ],
+        "observations": [],
+        "observations (suggestion_uuid)": [],
     }
+    for observation in document.observations:
+        lists["observations"].append(observation.observation_uuid)
+        if observation.suggestion_uuid is not None:
+            lists["observations (suggestion_uuid)"].append(observation.suggestion_uuid)
     for name, uuids in lists.items():
         if len(set(uuids)) != len(uuids):
             yield FieldProblem(field=name, message="a uuid occurs twice in this list")
-    created = sum(event.type == "suggestion_created" for event in document.events)
+    n_events = Counter(event.type for event in document.events)
+    created = n_events["suggestion_created"]
     if created != len(document.suggestions):
         message = f"must have {created} entries, one for each suggestion_created event"
         yield FieldProblem(field="suggestions", message=message)
-    added, own = sum(event.type == "observation_added" for event in document.events), document.experiment
+    added, own = n_events["observation_added"], document.experiment
     if not added == len(document.observations) == own.n_observations:
         message = f"must have {added} entries, one for each observation_added event, and n_observations must be {added}"
         yield FieldProblem(field="observations", message=message, value=own.n_observations)
 
 
-def _suggestion_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
-    own, spaces = document.experiment, _SpaceHistory(document)
+def _suggestion_problems(document: PortableDocument) -> Iterator[FieldProblem]:
+    own, spaces = document.experiment, SpaceHistory(document)
     told = {observation.suggestion_uuid for observation in document.observations}
     for index, suggestion in enumerate(document.suggestions):
         field, uuid, seq = f"suggestions.{index}", suggestion.suggestion_uuid, suggestion.seq
@@ -153,48 +156,35 @@ def _suggestion_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
         if unknown is not None:
             message = f"{shown(unknown)} is not a response of this experiment"
             yield FieldProblem(field=f"{field}.predictions", message=message)
-        yield from _refused("", _check_suggestion_values, spaces, suggestion, field)
+        yield from _refused("", spaces.checked_suggestion, suggestion, field)
 
 
-def _check_suggestion_values(spaces: "_SpaceHistory", suggestion: PortableSuggestion, field: str) -> None:
-    seq = suggestion.seq
-    suggestion.covars = spaces.checked(suggestion.covars, seq, f"{field}.covars", is_run=False)
-    suggestion.fixed = checked_fixed(spaces.at(seq), suggestion.fixed, f"{field}.fixed", needs_context=False)
-
-
-def _observation_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
-    spaces = _SpaceHistory(document)
-    suggestions = {suggestion.suggestion_uuid: suggestion for suggestion in document.suggestions}
+def _observation_problems(document: PortableDocument) -> Iterator[FieldProblem]:
+    spaces = SpaceHistory(document)
+    suggested = {suggestion.suggestion_uuid: suggestion.seq for suggestion in document.suggestions}
     for index, observation in enumerate(document.observations):
         field, uuid, seq = f"observations.{index}", observation.observation_uuid, observation.seq
         if not announces(document.events, seq, "observation_added", "observation_uuid", uuid):
             message = "must be the seq of this observation's observation_added event"
             yield FieldProblem(field=f"{field}.seq", message=message, value=seq)
         if observation.suggestion_uuid is not None:
-            suggestion = suggestions.get(observation.suggestion_uuid)
-            if suggestion is None or suggestion.seq >= seq:
+            suggestion_seq = suggested.get(observation.suggestion_uuid)
+            if suggestion_seq is None or suggestion_seq >= seq:
                 message = "must be a suggestion of this experiment, created before the observation"
                 value = str(observation.suggestion_uuid)
                 yield FieldProblem(field=f"{field}.suggestion_uuid", message=message, value=value)
         yield from _outcome_problems(document, observation, field)
         if observation.version == 1:
-            yield from _refused("", _check_observation_values, spaces, observation, field)
+            yield from _refused("", spaces.checked_run, observation.covars, seq, f"{field}.covars")
 
 
-def _check_observation_values(
-    spaces: "_SpaceHistory", observation: PortableObservation | PortableVersion, field: str
-) -> None:
-    observation.covars = spaces.checked(observation.covars, observation.seq, f"{field}.covars", is_run=True)
-
-
-def _version_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
-    spaces = _SpaceHistory(document)
-    observations = {observation.observation_uuid: observation for observation in document.observations}
-    newest: dict[UUID, PortableVersion] = {}
+def _version_problems(document: PortableDocument) -> Iterator[FieldProblem]:
+    spaces, corrections = SpaceHistory(document), Corrections(document.versions)
+    observed = {observation.observation_uuid: observation.seq for observation in document.observations}
     for index, version in enumerate(document.versions):
         field, uuid = f"versions.{index}", version.observation_uuid
-        observation, former = observations.get(uuid), newest.get(uuid)
-        if observation is None:
+        observed_seq, former = observed.get(uuid), corrections.former(index)
+        if observed_seq is None:
             message = "must be an observation of this experiment"
             yield FieldProblem(field=f"{field}.observation_uuid", message=message, value=str(uuid))
             return
@@ -202,39 +192,32 @@ def _version_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
         if version.version != number:
             message = f"must be {number}: the versions of an observation count from 1"
             yield FieldProblem(field=f"{field}.version", message=message, value=version.version)
-        if not _is_announced(document.events, version, observation, former):
+        if not _is_announced(document.events, version, observed_seq, former):
             message = "must be the seq of the event that announced this version"
             yield FieldProblem(field=f"{field}.seq", message=message, value=version.seq)
         yield from _outcome_problems(document, version, field)
-        if former is not None and version.covars == former.covars:
-            version.covars = former.covars
-        else:
-            yield from _refused("", _check_observation_values, spaces, version, field)
-        newest[uuid] = version
+        if corrections.since(index) == version.seq:
+            yield from _refused("", spaces.checked_run, version.covars, version.seq, f"{field}.covars")
     for index, observation in enumerate(document.observations):
-        last = newest.get(observation.observation_uuid)
+        newest = corrections.newest.get(observation.observation_uuid)
+        last = None if newest is None else document.versions[newest]
         if last is None and observation.version == 1:
             continue
         if last is None or any(getattr(last, name) != getattr(observation, name) for name in _CONTENT):
             message = "a corrected observation must have all its versions in versions, and must equal the newest"
             yield FieldProblem(field=f"observations.{index}.version", message=message, value=observation.version)
-        else:
-            observation.covars = last.covars
 
 
 def _is_announced(
-    events: Sequence[PortableEvent],
-    version: PortableVersion,
-    observation: PortableObservation,
-    former: PortableVersion | None,
+    events: Records[PortableEvent], version: PortableVersion, observed_seq: int, former: PortableVersion | None
 ) -> bool:
     seq, uuid = version.seq, version.observation_uuid
     if former is None:
-        return seq == observation.seq
+        return seq == observed_seq
     return seq > former.seq and announces(events, seq, "observation_corrected", "observation_uuid", uuid)
 
 
-def _best_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
+def _best_problems(document: PortableDocument) -> Iterator[FieldProblem]:
     best, stated = best_of(document), document.experiment.best_observation_uuid
     if stated != (None if best is None else best.observation_uuid):
         expected = "null: no observation counts" if best is None else f"{best.observation_uuid}, the best that counts"
@@ -242,29 +225,67 @@ def _best_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
         yield FieldProblem(field="experiment.best_observation_uuid", message=message, value=str(stated))
 
 
-class _SpaceHistory:
-    """The space of an experiment at each event."""
+class SpaceHistory:
+    """The space of an experiment at each event, and the configurations of that time in it."""
 
-    def __init__(self, document: ExperimentExport) -> None:
+    def __init__(self, document: PortableDocument) -> None:
         self._seqs = [space.seq for space in document.spaces]
         self._spaces = [space.covars for space in document.spaces]
 
-    def at(self, seq: int) -> Space:
-        return self._spaces[self._index(seq)]
+    def checked_run(self, covars: Configuration, seq: int, field: str) -> Configuration:
+        """Return a run's configuration, told or corrected at a seq, with each value in its covariate's own type.
 
-    def checked(self, covars: Configuration, seq: int, field: str, *, is_run: bool) -> Configuration:
+        Raises:
+            InvalidError: If a value is one that the run cannot have had.
+        """
         index = self._index(seq)
+        return checked_run(self._spaces[index], covars, field, earlier=self._spaces[:index])
+
+    def checked_suggestion(self, suggestion: PortableSuggestion, field: str) -> tuple[Configuration, Configuration]:
+        """Return a suggestion's configuration and its fixed values, each value in its covariate's own type.
+
+        Raises:
+            InvalidError: If a value is one that cannot have been suggested.
+        """
+        index = self._index(suggestion.seq)
         space, earlier = self._spaces[index], self._spaces[:index]
-        if is_run:
-            return checked_run(space, covars, field, earlier=earlier)
-        return checked_configuration(space, covars, field, earlier=earlier)
+        covars = checked_configuration(space, suggestion.covars, f"{field}.covars", earlier=earlier)
+        return covars, checked_fixed(space, suggestion.fixed, f"{field}.fixed", needs_context=False)
 
     def _index(self, seq: int) -> int:
         return max(bisect_left(self._seqs, seq) - 1, 0)
 
 
+class Corrections:
+    """How the versions of an experiment's observations follow each other.
+
+    Attributes:
+        newest: For each observation that was corrected, the place of its newest version.
+    """
+
+    def __init__(self, versions: Records[PortableVersion]) -> None:
+        self.newest: dict[UUID, int] = {}
+        self._versions = versions
+        self._formers, self._sinces = array("q"), array("q")
+        for index, version in enumerate(versions):
+            self._formers.append(self.newest.get(version.observation_uuid, -1))
+            former = self.former(index)
+            is_same = former is not None and former.covars == version.covars
+            self._sinces.append(self._sinces[self._formers[index]] if is_same else version.seq)
+            self.newest[version.observation_uuid] = index
+
+    def former(self, index: int) -> PortableVersion | None:
+        """Return the version of the same observation before the one at this place, None for a first version."""
+        former = self._formers[index]
+        return None if former < 0 else self._versions[former]
+
+    def since(self, index: int) -> int:
+        """Return the seq at which the configuration of the version at this place was told or corrected."""
+        return self._sinces[index]
+
+
 def _outcome_problems(
-    document: ExperimentExport, observation: PortableObservation | PortableVersion, field: str
+    document: PortableDocument, observation: PortableObservation | PortableVersion, field: str
 ) -> Iterator[FieldProblem]:
     if (observation.status == "failed") == bool(observation.responses):
         message = 'must be "failed" if the run has no responses, and must not be "failed" otherwise'

@@ -1,17 +1,18 @@
 """The event log of an imported experiment: its order, the shape of its events and the uuids that they name."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
+from autotune_service.domain.portable_text import PortableDocument, Records
 from autotune_wire.base import Configuration, Reply
 from autotune_wire.constraints import Constraint
 from autotune_wire.experiments import Experiment
 from autotune_wire.frames import EventType
 from autotune_wire.observations import Observation
-from autotune_wire.portable import ExperimentExport, PortableEvent
+from autotune_wire.portable import PortableEvent
 from autotune_wire.problems import FieldProblem, field_problems, shown
 from autotune_wire.space import Space
 from autotune_wire.suggestions import Suggestion
@@ -63,14 +64,16 @@ _DATA: dict[EventType, type[BaseModel]] = {
 _NEVER_LOGGED = frozenset({"reset", "experiment_deleted"})
 
 
-def log_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
+def log_problems(document: PortableDocument) -> Iterator[FieldProblem]:
     """Find gaps in the log, events of a wrong type, data of a wrong shape, and spaces that no event announced."""
     events, last_seq = document.events, document.experiment.last_seq
     if len(events) != last_seq:
         message = f"must be {len(events)}, the number of events"
         yield FieldProblem(field="experiment.last_seq", message=message, value=last_seq)
+    n_changes = 0
     for index, event in enumerate(events):
         field = f"events.{index}"
+        n_changes += event.type == "space_changed"
         if event.seq != index + 1:
             message = f"must be {index + 1}: events count from 1 without a gap"
             yield FieldProblem(field=f"{field}.seq", message=message, value=event.seq)
@@ -86,7 +89,6 @@ def log_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
         if not is_announced:
             message = "must be 1" if index == 0 else "must be the seq of a space_changed event"
             yield FieldProblem(field=f"spaces.{index}.seq", message=message, value=space.seq)
-    n_changes = sum(event.type == "space_changed" for event in events)
     seqs = [space.seq for space in document.spaces]
     if n_changes != len(seqs) - 1 or seqs != sorted(set(seqs)):
         message = (
@@ -127,14 +129,9 @@ def _replaced(value: Any, uuids: Mapping[UUID, UUID]) -> Any:
         raise KeyError(value) from None
 
 
-def reference_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
+def reference_problems(document: PortableDocument) -> Iterator[FieldProblem]:
     """Find the events that name an experiment, a suggestion or an observation that the document does not have."""
-    suggestions, observations = document.suggestions, document.observations
-    names: Names = {
-        "experiment": {document.experiment.exp_uuid: document.experiment.exp_uuid},
-        "suggestion": {suggestion.suggestion_uuid: suggestion.suggestion_uuid for suggestion in suggestions},
-        "observation": {observation.observation_uuid: observation.observation_uuid for observation in observations},
-    }
+    names = names_of(document, lambda uuid: uuid)
     for index, event in enumerate(document.events):
         try:
             renamed(event.data, names)
@@ -143,8 +140,27 @@ def reference_problems(document: ExperimentExport) -> Iterator[FieldProblem]:
             yield FieldProblem(field=f"events.{index}.data", message=message, value=shown(str(error.args[0])))
 
 
+def names_of(document: PortableDocument, new: Callable[[UUID], UUID]) -> Names:
+    """Name a new uuid for the experiment, and for each of its suggestions and observations.
+
+    Args:
+        document: The document.
+        new: Returns the uuid that replaces another.
+    """
+    exp_uuid = document.experiment.exp_uuid
+    return {
+        "experiment": {exp_uuid: new(exp_uuid)},
+        "suggestion": {
+            suggestion.suggestion_uuid: new(suggestion.suggestion_uuid) for suggestion in document.suggestions
+        },
+        "observation": {
+            observation.observation_uuid: new(observation.observation_uuid) for observation in document.observations
+        },
+    }
+
+
 def announces(
-    events: Sequence[PortableEvent], seq: int, kind: EventType, key: str | None = None, uuid: UUID | None = None
+    events: Records[PortableEvent], seq: int, kind: EventType, key: str | None = None, uuid: UUID | None = None
 ) -> bool:
     """Return whether the event with a seq is of a kind and, if a key is given, has this uuid there."""
     if seq > len(events) or events[seq - 1].type != kind:

@@ -23,7 +23,12 @@ def insert_rows(table: sa.Table, names: Sequence[str], rows: Sequence[dict[str, 
         rows: The value of each column, by its name. The keys in the value of a JSON column keep their order.
     """
     # UUIDs and times are texts in the JSON; Postgres converts them to the types of the columns.
-    return _insert(table, tuple(names))(rows=json_text(rows))
+    return insert_written(table, names, json_text(rows))
+
+
+def insert_written(table: sa.Table, names: Sequence[str], text: str) -> Filled:
+    """Build the query that stores rows that are JSON already, a list of objects."""
+    return _insert(table, tuple(names))(rows=text)
 
 
 @lru_cache

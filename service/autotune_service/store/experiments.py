@@ -325,13 +325,3 @@ def space_of(covars: dict[str, Any]) -> Space:
 def constraints_of(constraints: list[Any]) -> list[Constraint]:
     """Read constraints from their column."""
     return _CONSTRAINTS.validate_python(constraints)
-
-
-def stored_space(space: Space) -> dict[str, Any]:
-    """Convert a space to the JSON of its column; fields that have their default value are left out."""
-    return {name: covariate.model_dump(mode="json", exclude_defaults=True) for name, covariate in space.items()}
-
-
-def stored_constraints(constraints: Sequence[Constraint]) -> list[Any]:
-    """Convert constraints to the JSON of their column."""
-    return [constraint.model_dump(mode="json") for constraint in constraints]

@@ -1,16 +1,14 @@
 """All rows of one experiment, for its export and import: read as JSON that Postgres writes, stored in chunks."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from autotune_service.domain.errors import NotFoundError
-from autotune_service.store.bulk import insert_rows
+from autotune_service.store.bulk import insert_written
 from autotune_service.store.database import Work
-from autotune_service.store.events import wake_watchers
 from autotune_service.store.tables import (
     events,
     experiments,
@@ -20,7 +18,7 @@ from autotune_service.store.tables import (
     suggestions,
 )
 
-_CHUNK = 2000  # rows in one statement, few enough that the statement ends well within the statement timeout
+_CHUNK = 500  # rows in one statement, few enough that the service is soon done with them and others get their turn
 _TIMES = {"created_at": "time_created", "updated_at": "time_updated"}
 _EXPERIMENT = (
     *("exp_uuid", "name", "description", "responses", "engine", "model_type", "acq_func", "seed", "state", "stop"),
@@ -55,17 +53,7 @@ _LISTS: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
 }
 """The lists of the document: the table and the columns of each. An experiment has a seq at most once in a table."""
 
-
-@dataclass(frozen=True, slots=True)
-class ImportedRows:
-    """The rows of an imported experiment, each by column; a list is in the order in which its rows are stored."""
-
-    experiment: dict[str, Any]
-    spaces: list[dict[str, Any]]
-    suggestions: list[dict[str, Any]]
-    observations: list[dict[str, Any]]
-    versions: list[dict[str, Any]]
-    events: list[dict[str, Any]]
+_IMPORTED = {table.name: table for table in (experiments, *(table for table, _ in _LISTS.values()))}
 
 
 async def hold_still(work: Work) -> None:
@@ -91,31 +79,29 @@ async def read_experiment_json(work: Work, exp_uuid: UUID, user_uuid: UUID) -> s
 
 
 async def read_lists_json(work: Work, exp_uuid: UUID) -> AsyncIterator[tuple[str, str]]:
-    """Read the lists of an experiment in chunks; a chunk is the name of its list and JSON objects joined by commas."""
+    """Read the lists of an experiment in chunks: the name of the list, and JSON objects joined by commas.
+
+    A list without rows has one chunk, which is empty.
+    """
     for name, (table, columns) in _LISTS.items():
-        after: int | None = 0
+        text, after = await _chunk(work, exp_uuid, table, columns, 0)
+        yield name, text or ""
         while after is not None:
             text, after = await _chunk(work, exp_uuid, table, columns, after)
             if text is not None:
                 yield name, text
 
 
-async def add_imported(work: Work, rows: ImportedRows) -> None:
-    """Store an imported experiment with all its rows, and wake its watchers at commit."""
-    await work.run(sa.insert(experiments).values(**rows.experiment))
-    await _add(work, spaces, rows.spaces)
-    await _add(work, suggestions, rows.suggestions)
-    await _add(work, observations, rows.observations)
-    await _add(work, observation_versions, rows.versions)
-    await _add(work, events, rows.events)
-    experiment = rows.experiment
-    wake_watchers(work, experiment["exp_uuid"], experiment["owner_uuid"], experiment["last_seq"])
+async def add_written(work: Work, table: str, names: Sequence[str], text: str) -> None:
+    """Store rows of an imported experiment that are JSON already.
 
-
-async def _add(work: Work, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-    for first in range(0, len(rows), _CHUNK):
-        chunk = rows[first : first + _CHUNK]
-        await work.run(insert_rows(table, list(chunk[0]), chunk))
+    Args:
+        work: The transaction.
+        table: The name of the table.
+        names: The columns that the rows have.
+        text: A list of objects.
+    """
+    await work.run(insert_written(_IMPORTED[table], names, text))
 
 
 async def _chunk(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from autotune_service.domain.stored import key_of
 from autotune_service.store.database import Store, Work
 from autotune_service.store.events import record, wake_watchers
 from autotune_service.store.experiments import ExperimentRow, get_experiment_for_worker
@@ -27,7 +28,6 @@ from autotune_service.tuning.new_suggestions import (
     still_new,
     suggestion_rows,
 )
-from autotune_service.tuning.questions import key_of
 from autotune_service.tuning.snapshot import Snapshot, read_snapshot
 from autotune_wire.base import Configuration
 

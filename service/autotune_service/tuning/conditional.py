@@ -6,6 +6,7 @@ from uuid import UUID
 from autotune_service.domain.configuration import checked_fixed, is_feasible
 from autotune_service.domain.feasibility import check_feasible
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
+from autotune_service.domain.stored import key_of
 from autotune_service.store.database import Store, Work
 from autotune_service.store.events import call_worker, has_event, record
 from autotune_service.store.experiments import ExperimentRow, get_experiment
@@ -23,7 +24,7 @@ from autotune_service.store.suggestions import (
 )
 from autotune_service.tuning.ask import USUAL, Asked, Terms, lease
 from autotune_service.tuning.experiments import guess_row
-from autotune_service.tuning.questions import key_of, raise_failure, require_room_for_question
+from autotune_service.tuning.questions import raise_failure, require_room_for_question
 from autotune_service.tuning.stopping import require_asking
 from autotune_wire.base import Configuration
 from autotune_wire.space import is_active

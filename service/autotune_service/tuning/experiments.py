@@ -11,6 +11,7 @@ from autotune_service.domain.configuration import guess_of
 from autotune_service.domain.errors import ExperimentClosedError, InvalidError, LimitReachedError
 from autotune_service.domain.experiment import check_new
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
+from autotune_service.domain.stored import stored_constraints, stored_space
 from autotune_service.store.database import Store, Work
 from autotune_service.store.events import NewEvent, record, record_first
 from autotune_service.store.experiments import (
@@ -20,8 +21,6 @@ from autotune_service.store.experiments import (
     count_experiments,
     get_experiment,
     get_shown_experiment,
-    stored_constraints,
-    stored_space,
 )
 from autotune_service.store.observations import ObservationRow, get_numbered, list_observations
 from autotune_service.store.spaces import SpaceRow, add_space

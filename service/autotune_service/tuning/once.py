@@ -13,6 +13,7 @@ from autotune_service.store.statements import Filled
 from autotune_wire.base import Reply
 
 R = TypeVar("R", bound=Reply)
+S = TypeVar("S", bound=Reply)
 
 KEPT_FOR = timedelta(days=7)
 """How long a reply is kept."""
@@ -51,7 +52,7 @@ class Once:
         """Whether the request has a key, by which it is recognised when it is sent again."""
         return self._key is not None
 
-    async def reply(self, reply_type: type[R], act: Awaitable[R]) -> R:
+    async def reply(self, reply_type: type[R], act: Awaitable[S]) -> R | S:
         """Do the request and return its reply; if it was done before, return the reply of that time."""
         try:
             return await act

@@ -1,15 +1,14 @@
 """Put questions to the engine and read the replies; a question that was put before has its reply at once."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 from autotune_service.domain.configuration import checked_run
 from autotune_service.domain.errors import BusyError, EngineFailedError
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
+from autotune_service.domain.stored import key_of
 from autotune_service.store.database import Store, Work
 from autotune_service.store.events import call_worker
 from autotune_service.store.experiments import ExperimentRow, get_experiment
@@ -133,9 +132,3 @@ def raise_failure(question: QuestionRow) -> None:
     """
     if question.state == "failed":
         raise EngineFailedError(f"the engine failed ({question.failure}): ask again to have it try once more")
-
-
-def key_of(value: Any) -> str:
-    """Return a hash of a JSON value; the order of the names in an object makes no difference."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return sha256(text.encode()).hexdigest()

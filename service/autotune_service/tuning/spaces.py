@@ -7,14 +7,13 @@ from uuid import UUID
 from autotune_service.domain.feasibility import check_feasible
 from autotune_service.domain.models import EngineDemand, check_models
 from autotune_service.domain.revision import revised
+from autotune_service.domain.stored import stored_constraints, stored_space
 from autotune_service.store.database import Store
 from autotune_service.store.events import call_worker, record
 from autotune_service.store.experiments import (
     ExperimentRow,
     get_experiment,
     get_shown_experiment,
-    stored_constraints,
-    stored_space,
 )
 from autotune_service.store.spaces import SpaceRow, add_space, list_spaces
 from autotune_service.store.suggestions import SUPERSEDED, list_pending, set_state

@@ -1,5 +1,6 @@
 """Identifies a request by its Idempotency-Key, or by the key of its frame, so that a repetition is recognized."""
 
+import hashlib
 from hashlib import sha256
 from uuid import UUID
 
@@ -25,19 +26,35 @@ async def signed_in_once() -> tuple[UUID, Once]:
         InvalidError: If the header Idempotency-Key is not a valid key.
     """
     user_uuid = await signed_in()
-    key = request.headers.get(IDEMPOTENCY_HEADER)
+    key = request_key()
     if key is None:
         return user_uuid, ALWAYS
-    try:
-        _KEY.validate_python(key)
-    except ValueError:
-        message = "must be 1 to 200 visible ASCII characters, new for each request, such as a UUID"
-        raise InvalidError.of([FieldProblem(field=IDEMPOTENCY_HEADER, message=message)]) from None
-    asked = sha256(f"{request.method} {request.path}\n".encode())
+    asked = begun_hash()
     body = await request.get_data()
     assert isinstance(body, bytes)
     asked.update(body)
     return user_uuid, Once(user_uuid, key, asked.digest())
+
+
+def request_key() -> str | None:
+    """Return the key of the current request, None if it has none.
+
+    Raises:
+        InvalidError: If the header Idempotency-Key is not a valid key.
+    """
+    key = request.headers.get(IDEMPOTENCY_HEADER)
+    if key is None:
+        return None
+    try:
+        return _KEY.validate_python(key)
+    except ValueError:
+        message = "must be 1 to 200 visible ASCII characters, new for each request, such as a UUID"
+        raise InvalidError.of([FieldProblem(field=IDEMPOTENCY_HEADER, message=message)]) from None
+
+
+def begun_hash() -> "hashlib._Hash":
+    """Begin the hash of all that the current request asks for; its body comes next."""
+    return hashlib.sha256(f"{request.method} {request.path}\n".encode())
 
 
 def once_of_frame(user_uuid: UUID, exp_uuid: UUID, frame: Operation) -> Once:

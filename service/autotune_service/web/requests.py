@@ -1,22 +1,15 @@
 """Reads bodies: whatever bytes a client sends, they become JSON or a 4xx."""
 
-import asyncio
-import json
-from collections import Counter
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
-from quart import Request, request
+from quart import Request
 from quart.wrappers.request import Body
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from autotune_service.domain.errors import MalformedError
+from autotune_service.domain.json_text import read_json
 from autotune_wire import paths
 from autotune_wire.portable import MAX_IMPORT_BYTES
-from autotune_wire.problems import shown
-
-T = TypeVar("T")
 
 _LARGE_BODIES = {paths.EXPERIMENT_IMPORT: MAX_IMPORT_BYTES}
 _LARGE_BODY_TIMEOUT_S = 300
@@ -67,48 +60,15 @@ class ServiceRequest(Request):
         Raises:
             MalformedError: If the content type is not JSON, or the body is not valid JSON.
         """
-        _require_json(self)
+        require_json(self)
         return read_json(await self.get_data(cache=cache))
 
 
-async def read_aside(read: Callable[[Any], T]) -> T:
-    """Read the JSON body of the current request in a thread, for large bodies.
-
-    Args:
-        read: Turns the decoded JSON into what the handler needs; called in the thread.
+def require_json(given: Request) -> None:
+    """Check that the body of a request is sent as JSON.
 
     Raises:
-        MalformedError: If the content type is not JSON, or the body is not valid JSON.
+        MalformedError: If its content type is another one.
     """
-    _require_json(request)
-    body = await request.get_data()
-    assert isinstance(body, bytes)
-    return await asyncio.to_thread(lambda: read(read_json(body)))
-
-
-def _require_unique(pairs: list[tuple[str, Any]]) -> None:
-    names = [name for name, _ in pairs]
-    if len(set(names)) != len(names):
-        twice = next(name for name, count in Counter(names).items() if count > 1)
-        raise MalformedError(f"an object in the body has the name {shown(twice)} twice")
-
-
-def _require_json(given: Request) -> None:
     if not given.is_json:
         raise MalformedError(f"send JSON with content-type: application/json, not {given.mimetype or 'none'}")
-
-
-def read_json(body: bytes | str) -> Any:
-    """Decode JSON (RFC 8259), and refuse an object with a name twice, as readers differ in the value that they take.
-
-    Raises:
-        MalformedError: If the body is not valid JSON; the message says where.
-    """
-    try:
-        decoded = msgspec.json.decode(body)
-        json.loads(body, object_pairs_hook=_require_unique, parse_int=len, parse_float=len)  # numbers were read above
-        return decoded
-    except msgspec.DecodeError as error:
-        raise MalformedError(f"the body is not valid JSON (NaN and Infinity are not allowed): {error}") from None
-    except (UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise MalformedError(f"the body is not valid JSON: {type(error).__name__}") from None

@@ -10,6 +10,7 @@ from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.live.hub import Hub
 from autotune_service.store.database import Store
 from autotune_service.tuning.accounts import Accounts
+from autotune_service.tuning.imports.running import Imports
 from autotune_service.tuning.listing import Listing
 from autotune_service.web.descriptors import SocketRoom
 
@@ -30,6 +31,7 @@ class Services:
         limits: The limits of the service.
         listing: Writes the pages of experiments.
         room: The room for websockets.
+        imports: The long imports that are running.
         sockets: The number of open websockets, by user.
         waited_for: The number of suggestions that requests at this process wait for, by experiment.
     """
@@ -43,6 +45,7 @@ class Services:
     limits: Limits = DEFAULT_LIMITS
     listing: Listing = field(default_factory=Listing)
     room: SocketRoom = field(default_factory=SocketRoom)
+    imports: Imports = field(default_factory=Imports)
     sockets: Counter[UUID] = field(default_factory=Counter)
     waited_for: Counter[UUID] = field(default_factory=Counter)
 

@@ -19,12 +19,12 @@ from autotune_service.domain.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from autotune_service.domain.json_text import read_json
 from autotune_service.live.tail import EventFrame
 from autotune_service.observing.pushes import Pushes
 from autotune_service.observing.traces import span
 from autotune_service.web.errors import problem_of
 from autotune_service.web.identity import signed_in_on_socket
-from autotune_service.web.requests import read_json
 from autotune_service.web.services import services
 from autotune_wire.frames import (
     CLOSE_GOING_AWAY,

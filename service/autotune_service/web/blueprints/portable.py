@@ -1,23 +1,29 @@
 """Export and import of an experiment as one document, over HTTP."""
 
 import asyncio
+from contextlib import aclosing
 from uuid import UUID
 
-from quart import Blueprint, Response
+from quart import Blueprint, Response, request
 from quart_schema import document_request, document_response, tag, validate_response
+from werkzeug.http import parse_dict_header
 
-from autotune_service.tuning.portable import export_experiment, import_experiment, read_export
+from autotune_service.tuning.once import Once
+from autotune_service.tuning.portable import export_experiment, import_experiment
 from autotune_service.web.blueprints.rules import rule_of
+from autotune_service.web.errors import problem_of
 from autotune_service.web.identity import signed_in
-from autotune_service.web.once import signed_in_once
-from autotune_service.web.requests import read_aside
+from autotune_service.web.once import request_key
+from autotune_service.web.requests import require_json
 from autotune_service.web.services import services
+from autotune_service.web.spooled import SMALL, Spooled, read_pieces, spooled, spooled_body
 from autotune_wire import paths
 from autotune_wire.experiments import Experiment
-from autotune_wire.portable import ExperimentExport
+from autotune_wire.portable import ExperimentExport, ImportState
 
 blueprint = Blueprint("portable", __name__)
-_checking = asyncio.Semaphore(1)  # a check takes a processor for seconds, and many times the memory of the body
+_checking = asyncio.Semaphore(1)  # a check takes a processor for a while, and many times the memory of the body
+_LONGEST_WAIT_S = 300
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_EXPORT))
@@ -25,19 +31,59 @@ _checking = asyncio.Semaphore(1)  # a check takes a processor for seconds, and m
 @document_response(ExperimentExport)
 async def export(exp_uuid: UUID) -> Response:
     """Return an experiment with its whole history as one document, to keep or to import elsewhere."""
-    text = await export_experiment(services().store, await signed_in(), exp_uuid)
+    # The database is done with the document before the first byte is sent: no reader is slow enough to hold it up.
+    async with aclosing(export_experiment(services().store, await signed_in(), exp_uuid)) as pieces:
+        file = await spooled(pieces)
     headers = {"Content-Disposition": f'attachment; filename="experiment-{exp_uuid}.json"'}
-    return Response(text, content_type="application/json", headers=headers)
+    headers["Content-Length"] = str(file.tell())
+    return Response(read_pieces(file), content_type="application/json", headers=headers)
 
 
 @blueprint.post(paths.EXPERIMENT_IMPORT)
 @tag(["experiment"])
 @document_request(ExperimentExport)
 @validate_response(Experiment, 201)
-async def import_() -> tuple[Experiment, int]:
-    """Create an experiment from an exported one: the same data, seqs and seed, so the same next suggestion."""
-    user_uuid, once = await signed_in_once()
-    async with _checking:
-        document = await read_aside(read_export)
-    importing = import_experiment(services().store, user_uuid, document, once, services().limits)
-    return await once.reply(Experiment, importing), 201
+@validate_response(ImportState, 202)
+async def import_() -> tuple[Experiment, int] | tuple[ImportState, int, dict[str, str]]:
+    """Create an experiment from an exported one: the same data, seqs and seed, so the same next suggestion.
+
+    A document of more than 1 MB is answered before it is imported: 202, and `Location` says where to follow it. With
+    the header `Prefer: wait=60` the reply comes when the import is done, after a minute at most.
+    """
+    user_uuid = await signed_in()
+    key = request_key()
+    require_json(request)
+    body = await spooled_body()
+    once = Once(user_uuid, key, body.asked)
+    if body.n_bytes <= SMALL:
+        return await once.reply(Experiment, _import_now(user_uuid, body, once)), 201
+    starting = services().imports.start(services().store, user_uuid, body.file, once, services().limits, problem_of)
+    state = await once.reply(Experiment, starting)
+    if isinstance(state, Experiment):
+        return state, 201
+    imported = await services().imports.finished(state.exp_uuid, _wait_s())
+    if imported is not None:
+        return imported, 201
+    where = paths.EXPERIMENT_IMPORT_STATE.format(exp_uuid=state.exp_uuid)
+    return state, 202, {"Location": where, "Retry-After": "1"}
+
+
+@blueprint.get(rule_of(paths.EXPERIMENT_IMPORT_STATE))
+@tag(["experiment"])
+@validate_response(ImportState)
+async def import_state(exp_uuid: UUID) -> ImportState:
+    """Return how far an import has come that was answered with 202; kept for seven days."""
+    return await services().imports.follow(services().store, await signed_in(), exp_uuid, problem_of)
+
+
+async def _import_now(user_uuid: UUID, body: Spooled, once: Once) -> Experiment:
+    with body.file as file:
+        file.seek(0)
+        async with _checking:
+            return await import_experiment(services().store, user_uuid, file.read(), once, services().limits)
+
+
+def _wait_s() -> float:
+    """Return how long the sender of the current request wants to wait at most (RFC 7240)."""
+    given = parse_dict_header(", ".join(request.headers.getlist("Prefer"))).get("wait")
+    return min(int(given), _LONGEST_WAIT_S) if given is not None and given.isdecimal() else 0
