@@ -35,6 +35,11 @@ async def make_experiment(client: "TestClientProtocol", headers: dict[str, str],
     return await reply.get_json()
 
 
+async def joined(pieces: AsyncIterator[bytes]) -> bytes:
+    """Take all pieces of something and join them."""
+    return b"".join([piece async for piece in pieces])
+
+
 @asynccontextmanager
 async def running(coroutine) -> AsyncIterator[None]:
     """Run something beside the block; cancelled at its end."""

@@ -108,9 +108,8 @@ class Cases:
             answered_s = time.perf_counter() - began_s
             while answer.get("state") == "running":
                 await asyncio.sleep(_FOLLOW_S)
-                answer = await self.connection.call(
-                    "GET", paths.EXPERIMENT_IMPORT_STATE.format(exp_uuid=answer["exp_uuid"])
-                )
+                where = paths.EXPERIMENT_IMPORT_STATE.format(exp_uuid=answer["exp_uuid"])
+                answer = await self.connection.call("GET", where)
         if "problem" in answer and answer["problem"] is not None:
             raise SystemExit(f"the import was refused: {answer}")
         found["seconds until the first answer"] = answered_s

@@ -5,13 +5,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from pydantic import ValidationError
 
-from autotune_service.domain.errors import InvalidError
+from autotune_service.domain.errors import InvalidError, MalformedError
 from autotune_service.domain.portable import best_of, check_portable
 from autotune_service.domain.portable_log import log_problems, renamed
-from autotune_wire.portable import MAX_EVENTS, ExperimentExport, check_plain
-from autotune_wire.problems import field_problems
+from autotune_service.domain.portable_text import read_document
+from autotune_wire.portable import MAX_EVENTS
 from support import UNKNOWN_UUID
 
 STORED = (Path(__file__).parent.parent / "exports" / "1.json").read_text()
@@ -24,17 +23,15 @@ def export():
 
 
 def read(export):
-    check_plain(export)
-    document = ExperimentExport.model_validate(export)
+    document = read_document(json.dumps(export).encode())
     check_portable(document)
     return document
 
 
 def fields_of(export):
-    with pytest.raises((InvalidError, ValidationError)) as caught:
+    with pytest.raises(InvalidError) as caught:
         read(export)
-    error = caught.value
-    return [one.field for one in (error.errors if isinstance(error, InvalidError) else field_problems(error))]
+    return [one.field for one in caught.value.errors]
 
 
 def place(export, path):
@@ -205,21 +202,33 @@ def test_first_wrong_record_of_a_list_stands_for_all(export):
     assert {field.split(".")[1] for field in fields_of(export)} == {"0"}
 
 
-def test_numbers_get_their_covariates_type(export):
-    """As JavaScript and jq write them: 5.0 is 5."""
-    index = first(export, "observations", version=1)
-    covars = export["observations"][index]["covars"]
-    covars["x"], covars["k"] = 0, float(covars["k"])
-    read_ = read(export).observations[index].covars
-    assert (type(read_["x"]), type(read_["k"])) == (float, int)
+def test_wrong_record_far_down_each_list_is_named_by_its_place(export):
+    n_events, n_versions = len(export["events"]), len(export["versions"])
+    export["events"] += [export["events"][-1]] * 700 + [export["events"][-1] | {"seq": 0}] * 2
+    export["versions"] += [export["versions"][-1]] * 300 + [export["versions"][-1] | {"version": 0}]
+    assert fields_of(export) == [f"versions.{n_versions + 300}.version", f"events.{n_events + 700}.seq"]
+
+
+@pytest.mark.parametrize(
+    "text", ['{"format": 1, "format": 1}', '{"events": [], "events": []}', '{"events": [{"seq": 1, "seq": 1}]}']
+)
+def test_document_with_a_name_twice_is_refused(text):
+    with pytest.raises(MalformedError, match="twice"):
+        read_document(text.encode())
+
+
+def test_list_may_be_written_with_blanks_and_line_breaks(export):
+    document = read_document(json.dumps(export, indent=2).encode())
+    check_portable(document)
+    assert [event.seq for event in document.events] == [event["seq"] for event in export["events"]]
 
 
 def test_best_is_the_earlier_of_two_equal_ones_that_counts(export):
     document = read(export)
     assert best_of(document).observation_uuid == document.experiment.best_observation_uuid
-    for one in document.observations:
-        one.is_excluded = True
-    assert best_of(document) is None
+    for one in export["observations"]:
+        one["is_excluded"] = True
+    assert best_of(read_document(json.dumps(export).encode())) is None
 
 
 def test_renaming_leaves_what_users_named():
@@ -257,7 +266,7 @@ def with_another_space(export):
 
 
 def problems_of_log(export):
-    return [problem.field for problem in log_problems(ExperimentExport.model_validate(export))]
+    return [problem.field for problem in log_problems(read_document(json.dumps(export).encode()))]
 
 
 def test_spaces_stand_in_the_order_of_their_events(export):

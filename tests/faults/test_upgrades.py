@@ -1,5 +1,6 @@
 """Databases of every version become those of the newest, and what they hold keeps its meaning."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -8,11 +9,11 @@ import pytest
 
 from autotune_service.store.database import Store
 from autotune_service.store.migrate import downgrade, known_revisions, upgrade
-from autotune_service.tuning.portable import export_experiment, import_experiment, read_export
-from autotune_service.web.requests import read_json
+from autotune_service.tuning.portable import export_experiment, import_experiment
 from processes import run_autotune, wait_until
 from raw_database import execute, fetch
 from released import dump_of, fill, plain, released, rows_of
+from support import joined
 
 REVISIONS = known_revisions()
 COLUMNS = """
@@ -92,8 +93,9 @@ async def assert_all_is_read(url):
         assert (one["status"] == "failed") == (responses == {})
     async with store_of(url) as store:
         for one in own:
-            export = read_export(read_json(await export_experiment(store, one["owner_uuid"], one["exp_uuid"])))
-            assert export.experiment.n_observations == sum(told["exp_uuid"] == one["exp_uuid"] for told in observed)
+            export = await joined(export_experiment(store, one["owner_uuid"], one["exp_uuid"]))
+            n_observations = sum(told["exp_uuid"] == one["exp_uuid"] for told in observed)
+            assert json.loads(export)["experiment"]["n_observations"] == n_observations
             made = await import_experiment(store, one["owner_uuid"], export)
             assert (made.name, made.direction) == (one["name"], one["direction"])
             assert (None if made.best is None else made.best.response) == one["best_response"]

@@ -1,6 +1,5 @@
 """Runs whose values the space does not allow, on a real database: stored, marked by the space as it is, told apart."""
 
-import json
 from datetime import timedelta
 
 import pytest
@@ -12,11 +11,12 @@ from autotune_service.tuning.conditional import current_conditional
 from autotune_service.tuning.correct import correct
 from autotune_service.tuning.experiments import create_experiment, history_page
 from autotune_service.tuning.fit import claim_fit
-from autotune_service.tuning.portable import export_experiment, import_experiment, read_export
+from autotune_service.tuning.portable import export_experiment, import_experiment
 from autotune_service.tuning.spaces import edit_space
 from autotune_service.tuning.tell import tell
 from autotune_wire.experiments import NewExperiment, PageQuery, SpaceEdit
 from autotune_wire.observations import Correction, Told
+from support import joined
 
 T = {"vtype": "cont", "guess": 60.0, "min": 20.0, "max": 100.0, "step": 5.0}
 RATE = {"vtype": "cont", "guess": 0.1, "min": 0.01, "max": 1.0, "log": True}
@@ -122,7 +122,7 @@ async def test_export_of_runs_and_asks_outside_is_imported(store, user_uuid):
     (observation,) = (await tell(store, user_uuid, exp_uuid, [run])).observations
     body = Correction(version=1, reason="misread", covars=run.covars | {"n": 12})
     await correct(store, user_uuid, exp_uuid, observation.observation_uuid, body)
-    document = read_export(json.loads(await export_experiment(store, user_uuid, exp_uuid)))
+    document = await joined(export_experiment(store, user_uuid, exp_uuid))
     copy = await import_experiment(store, user_uuid, document)
     (copied,) = (await history_page(store, user_uuid, copy.exp_uuid, PageQuery())).observations
     assert (copied.covars, copied.outside) == (run.covars | {"n": 12}, ["t", "n", "humidity"])

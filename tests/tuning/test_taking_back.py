@@ -20,14 +20,13 @@ from autotune_service.tuning.experiments import (
 )
 from autotune_service.tuning.fit import claim_fit
 from autotune_service.tuning.once import Once
-from autotune_service.tuning.portable import export_experiment, import_experiment, read_export
+from autotune_service.tuning.portable import export_experiment, import_experiment
 from autotune_service.tuning.tell import tell
 from autotune_service.tuning.undo import undo
-from autotune_service.web.requests import read_json
 from autotune_wire.changes import Undo, Undone
 from autotune_wire.experiments import NewExperiment, PageQuery
 from autotune_wire.observations import Correction, Told
-from support import GUESS, SPACE
+from support import GUESS, SPACE, joined
 
 
 @pytest.fixture
@@ -193,9 +192,9 @@ async def test_export_after_an_undo_is_imported(say, take_back, suggestion, stor
     await say(80.0, of=suggestion)
     await take_back()
     await say(0.8, of=suggestion)
-    text = await export_experiment(store, user_uuid, exp_uuid)
+    text = await joined(export_experiment(store, user_uuid, exp_uuid))
     assert str(user_uuid).encode() not in text
-    made = await import_experiment(store, user_uuid, read_export(read_json(text)))
+    made = await import_experiment(store, user_uuid, text)
     assert made.best.response == 0.8
     page = await history_page(store, user_uuid, made.exp_uuid, PageQuery())
     assert [(one.response, one.is_excluded, one.told_by) for one in page.observations] == [

@@ -20,7 +20,7 @@ from autotune_service.tuning.lifecycle import delete, rename, reopen
 from autotune_service.tuning.listing import Listing
 from autotune_service.tuning.new_suggestions import EngineRun, NewSuggestion
 from autotune_service.tuning.once import Once
-from autotune_service.tuning.portable import export_experiment, import_experiment, read_export
+from autotune_service.tuning.portable import export_experiment, import_experiment
 from autotune_service.tuning.spaces import edit_space
 from autotune_service.tuning.tell import tell
 from autotune_service.tuning.undo import undo
@@ -29,6 +29,7 @@ from autotune_wire.experiments import Experiment, NewExperiment, SpaceEdit
 from autotune_wire.observations import Correction, Observation, TellReply, Told
 from autotune_wire.responses import primary_of
 from autotune_wire.suggestions import Abandon, Renew, Suggestion
+from support import joined
 
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
@@ -351,9 +352,8 @@ class UseCases(Checked):
     @rule()
     def move(self):
         """Go on with a copy, made by an export and an import."""
-        document = self.world.run(export_experiment(self.world.store, self.world.user, self.exp_uuid))
-        export = read_export(json.loads(document))
-        copy = self.world.run(import_experiment(self.world.store, self.world.user, export))
+        document = self.world.run(joined(export_experiment(self.world.store, self.world.user, self.exp_uuid)))
+        copy = self.world.run(import_experiment(self.world.store, self.world.user, document))
         own = [row["suggestion_uuid"] for row in self.stored_suggestions()]
         own += [row["observation_uuid"] for row in self.stored_observations()]
         former, self.exp_uuid = self.exp_uuid, copy.exp_uuid

@@ -1,7 +1,6 @@
 """Identifies a request by its Idempotency-Key, or by the key of its frame, so that a repetition is recognized."""
 
 import hashlib
-from hashlib import sha256
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -62,4 +61,4 @@ def once_of_frame(user_uuid: UUID, exp_uuid: UUID, frame: Operation) -> Once:
     if frame.key is None:
         return ALWAYS
     asked = f"{exp_uuid}\n{frame.model_dump_json(exclude={'id', 'key'})}".encode()
-    return Once(user_uuid, frame.key, sha256(asked).digest())
+    return Once(user_uuid, frame.key, hashlib.sha256(asked).digest())

@@ -4,6 +4,8 @@ import asyncio
 import copy
 import json
 import random
+import time
+from contextlib import contextmanager
 from uuid import uuid4
 
 import asyncpg
@@ -239,13 +241,33 @@ async def test_large_experiment_is_exported_and_imported(client, headers, store,
     """50,000 observations: each statement must end within the statement timeout, and none is run per row."""
     made = await make_experiment(client, headers, name="large")
     await fill(store, made["exp_uuid"], 50_000)
-    async with asyncio.timeout(120):
-        text = await exported(client, headers, made["exp_uuid"])
-        status, again = await imported(client, headers, text)
+    async with asyncio.timeout(240):
+        with steps() as in_export:
+            text = await exported(client, headers, made["exp_uuid"])
+        with steps() as in_import:
+            status, again = await imported(client, headers, text, Prefer="wait=240")
     assert status == 201, again
     assert again["n_observations"] == 50_000
+    # The service has one thread for everybody: no step may take long, however long the whole takes.
+    assert max(in_export) < 0.1
+    assert max(in_import) < 0.1
     stored_again = await exported(client, headers, again["exp_uuid"])
     assert json.loads(without_uuids(stored_again)) == json.loads(without_uuids(text))
+
+
+@contextmanager
+def steps():
+    """Yield a list that gets the processor time of every step of the event loop while the block runs, in seconds."""
+    taken, run = [], asyncio.Handle._run
+
+    def timed(self):
+        began = time.thread_time()
+        run(self)
+        taken.append(time.thread_time() - began)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(asyncio.Handle, "_run", timed)
+        yield taken
 
 
 async def fill(store, exp_uuid, n):
