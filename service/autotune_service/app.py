@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import logging
 import os
 import secrets
@@ -101,6 +102,9 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
             max_body_bytes=settings.max_body_bytes,
             has_metrics=settings.has_metrics,
         )
+        # What is loaded by now stays: to look through it for garbage again and again would hold up every request.
+        gc.collect()
+        gc.freeze()
         await _serve_http(app, settings, services, sock, stopping, on_ready)
 
 

@@ -5,9 +5,10 @@ import signal
 import pytest
 from pydantic import TypeAdapter
 
-from autotune_service.compute.messages import Job
-from autotune_service.compute.pool import EngineError, EngineProcess, EngineStartError, EngineTimeoutError
+from autotune_service.compute.messages import RUNS, Job
+from autotune_service.compute.pool import EngineError, EngineProcess, EngineStartError, EngineTimeoutError, _messages
 from autotune_service.engine.interface import EngineInput, Run
+from autotune_service.engine.suggest import explore
 from autotune_wire.responses import Objective
 from autotune_wire.space import Space
 from support import GUESS, SPACE
@@ -38,6 +39,16 @@ async def process():
 
 async def test_process_solves_a_problem(process):
     assert (await process.work(job(), 60)).suggestions[0].source == "sobol"
+
+
+async def test_job_with_many_runs_is_sent_in_pieces_and_worked_on_whole(process):
+    """How many runs there are decides which Sobol point comes next."""
+    whole = job(2500, explore_because="none")
+    first, *others = list(_messages(whole))
+    assert [len(RUNS.validate_json(runs)) for runs in others] == [1000, 500]
+    assert len(Job.model_validate_json(first).given.runs) == 1000
+    suggested = (await process.work(whole, 60)).suggestions
+    assert [one.covars for one in suggested] == [one.covars for one in explore(whole.given, "none")]
 
 
 async def test_process_survives_a_problem_that_fails(process):

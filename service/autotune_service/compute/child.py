@@ -31,8 +31,8 @@ def main() -> None:
         _write(sink, json.dumps({"failure": _reason(error)}))
         sys.exit(1)
     _write(sink, "{}")  # warm
-    while (message := _read(source)) is not None:
-        _write(sink, engine.work(message).model_dump_json())
+    while (job := engine.next_job(source)) is not None:
+        _write(sink, engine.work(job).model_dump_json())
 
 
 class _Engine:
@@ -46,10 +46,20 @@ class _Engine:
         self._suggest = suggest
         self._insights = insights
 
-    def work(self, message: bytes) -> "Result":
+    def next_job(self, source: BinaryIO) -> "Job | None":
+        """Read a job with all of its runs, or None if the pipe is closed."""
+        message = _read(source)
+        if message is None:
+            return None
+        job = self._messages.Job.model_validate_json(message)
+        for _ in range(job.n_slices):
+            job.given.runs.extend(self._messages.RUNS.validate_json(_read(source) or b""))
+        return job
+
+    def work(self, job: "Job") -> "Result":
         started = time.perf_counter()
         try:
-            result = self._computed(self._messages.Job.model_validate_json(message))
+            result = self._computed(job)
         except Exception as error:  # noqa: BLE001 -- a process boundary: the parent logs it
             return self._messages.Result(failure=_reason(error), traceback=traceback.format_exc())
         return result.model_copy(update={"seconds": time.perf_counter() - started})

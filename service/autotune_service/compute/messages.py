@@ -2,10 +2,13 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 
-from autotune_service.engine.interface import Best, EngineInput, Insights, Prediction, Suggestion
+from autotune_service.engine.interface import Best, EngineInput, Insights, Prediction, Run, Suggestion
 from autotune_wire.base import Configuration
+
+RUNS: TypeAdapter[list[Run]] = TypeAdapter(list[Run])
+"""Runs that follow a job in messages of their own."""
 
 
 class Job(BaseModel):
@@ -16,12 +19,14 @@ class Job(BaseModel):
         kind: Whether to compute suggestions, predictions or insights.
         explore_because: Why the model failed, if it did: the suggestions are then made without it.
         configurations: The configurations to predict; only for a job of the kind predict.
+        n_slices: How many messages with further runs follow this one.
     """
 
     given: EngineInput
     kind: Literal["suggest", "predict", "insights"] = "suggest"
     explore_because: str | None = None
     configurations: list[Configuration] = Field(default_factory=list)
+    n_slices: int = 0
 
 
 class Result(BaseModel):

@@ -10,13 +10,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 from pydantic import ValidationError
 
 from autotune_service.compute.child import LENGTH
-from autotune_service.compute.messages import Job, Result
+from autotune_service.compute.messages import RUNS, Job, Result
 
 _log = logging.getLogger(__name__)
 _WARM_UP_S = 120.0
@@ -24,6 +25,7 @@ _END_S = 2.0  # how long a process whose pipe has closed may take to be gone
 _RETRY_S = 30.0
 _SOONEST_RETRY_S = 2.0
 _PAUSES_S = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0)  # after the first start that failed, after the second ...
+_SLICE = 1000  # runs in one message
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
@@ -173,9 +175,10 @@ class EngineProcess:
     async def _exchange(self, job: Job) -> Result:
         assert self._process is not None
         assert self._process.stdin is not None
-        body = job.model_dump_json().encode()
-        self._process.stdin.write(LENGTH.pack(len(body)) + body)
-        await self._process.stdin.drain()
+        for body in _messages(job):
+            self._process.stdin.write(LENGTH.pack(len(body)) + body)
+            await self._process.stdin.drain()
+            await asyncio.sleep(0)  # writing all runs of a large experiment at once would hold up everybody else
         return await self._receive(self._process)
 
     @staticmethod
@@ -203,6 +206,15 @@ async def _end_of(process: asyncio.subprocess.Process | None) -> str:
     if name == "SIGKILL":
         return "was killed (SIGKILL): the machine may be out of memory"
     return f"was ended by {name}"
+
+
+def _messages(job: Job) -> Iterator[bytes]:
+    """Write a job as one message, or as several if it has many runs."""
+    first, *others = [job.given.runs[start : start + _SLICE] for start in range(0, len(job.given.runs), _SLICE)] or [[]]
+    given = replace(job.given, runs=first)
+    yield job.model_copy(update={"given": given, "n_slices": len(others)}).model_dump_json().encode()
+    for runs in others:
+        yield RUNS.dump_json(runs)
 
 
 class Pool:

@@ -153,7 +153,8 @@ class Worker:
 
     async def _fit(self, fit: ClaimedFit) -> None:
         exp_uuid = fit.experiment.exp_uuid
-        given = engine_input_of(fit.snapshot, n=fit.n)
+        # In a thread: with many runs this takes a while, and the requests of others are answered meanwhile.
+        given = await asyncio.to_thread(engine_input_of, fit.snapshot, n=fit.n)
         try:
             engine_run, failure = await self._suggest(given, exp_uuid)
         except EngineError as error:
@@ -166,11 +167,11 @@ class Worker:
         kind, exp_uuid = question.row.kind, question.row.exp_uuid
         try:
             if kind == "suggest":
-                given = engine_input_of(question.snapshot, n=question.n, fixed=question.fixed)
+                given = await asyncio.to_thread(engine_input_of, question.snapshot, n=question.n, fixed=question.fixed)
                 engine_run, failure = await self._suggest(given, exp_uuid)
                 is_stored = await commit_question_suggestions(self._store, question, engine_run, failure)
             else:
-                given = engine_input_of(question.snapshot)
+                given = await asyncio.to_thread(engine_input_of, question.snapshot)
                 job = Job(given=given, kind=kind, configurations=question.configurations)
                 reply = reply_of(question.snapshot, await self._run(job), question.configurations)
                 is_stored = await commit_reply(self._store, question, reply.model_dump(mode="json"))

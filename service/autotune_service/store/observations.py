@@ -23,10 +23,12 @@ _VERSIONED = ("covars", "response", "responses", "sds", "status", "version", "is
 _NEW_VERSION = ("exp_uuid", "observation_uuid", *_VERSIONED, "seq", "created_at", "reason", "user_uuid")
 """The columns of a row of ``observation_versions``."""
 _COUNTS = sa.not_(observations.c.is_excluded)
+_PAGE = 1000  # rows that are made at a time, as nobody else is served meanwhile
 _LIST_COUNTED = Statement(
     sa.select(observations)
     .where(observations.c.exp_uuid == sa.bindparam("exp_uuid"), observations.c.seq > sa.bindparam("after"), _COUNTS)
     .order_by(observations.c.seq)
+    .limit(_PAGE)
 )
 _TAKE_BACK = Statement(
     sa.update(observations)
@@ -111,7 +113,13 @@ async def list_measured(work: Work, exp_uuid: UUID) -> list[dict[str, float]]:
 
 async def list_counted(work: Work, exp_uuid: UUID, after: int = 0) -> list[ObservationRow]:
     """List the observations that are not excluded and have a seq greater than ``after``, oldest first."""
-    return [_observation_of(row) for row in await work.all(_LIST_COUNTED(exp_uuid=exp_uuid, after=after))]
+    counted: list[ObservationRow] = []
+    while True:
+        page = [_observation_of(row) for row in await work.all(_LIST_COUNTED(exp_uuid=exp_uuid, after=after))]
+        counted += page
+        if len(page) < _PAGE:
+            return counted
+        after = page[-1].seq
 
 
 async def get_observation(work: Work, exp_uuid: UUID, observation_uuid: UUID) -> ObservationRow | None:

@@ -25,6 +25,15 @@ class BoundedBody(Body):
         super().__init__(expected_content_length, max_content_length)
         self._n_bytes = 0
 
+    def check(self) -> None:
+        """Check, after all pieces were taken one by one, that the body was not refused while it came.
+
+        Raises:
+            RequestEntityTooLarge: If it was.
+        """
+        if self._must_raise is not None:
+            raise self._must_raise
+
     async def put(self, data: bytes) -> None:
         """Take the next part of the body. Quart 0.22 calls ``append`` instead."""
         self._n_bytes += len(data)

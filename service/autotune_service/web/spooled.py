@@ -2,7 +2,8 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 
@@ -11,6 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.web.once import begun_hash
+from autotune_service.web.requests import BoundedBody
 
 SMALL = 1_000_000
 """Bytes of a document that stays in memory."""
@@ -42,6 +44,7 @@ async def spooled_body() -> Spooled:
         RequestTimeout: If the body has not come in time.
         UnavailableError: If the file cannot be written.
     """
+    assert isinstance(request.body, BoundedBody)
     file, asked, n_bytes = SpooledTemporaryFile[bytes](SMALL), begun_hash(), 0
 
     def keep(piece: bytes) -> None:
@@ -55,7 +58,8 @@ async def spooled_body() -> Spooled:
                 if request.max_content_length is not None and n_bytes > request.max_content_length:
                     raise RequestEntityTooLarge
                 await asyncio.to_thread(keep, piece)
-            await request.body  # raises where the body was refused while nobody was reading it
+            request.body.check()
+            await asyncio.to_thread(_flush, file)  # another process may read it
     except BaseException as error:
         file.close()
         if isinstance(error, TimeoutError):
@@ -91,8 +95,19 @@ async def read_pieces(file: "SpooledTemporaryFile[bytes]") -> AsyncIterator[byte
 
 
 def _write(file: "SpooledTemporaryFile[bytes]", piece: bytes) -> None:
-    try:
+    with _room():
         file.write(piece)
+
+
+def _flush(file: "SpooledTemporaryFile[bytes]") -> None:
+    with _room():
+        file.flush()
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         where = tempfile.gettempdir()
         raise UnavailableError(

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from tempfile import SpooledTemporaryFile
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -184,3 +185,37 @@ async def test_post_is_unaffected_by_a_preference_that_is_no_number(client, head
     status, begun, _ = await send(client, headers, large, Prefer="wait=soon")
     assert status == 202
     await over(client, headers, begun["exp_uuid"])
+
+
+async def test_document_that_comes_in_pieces_is_read_whole(client, headers, large):
+    """The last piece is a few bytes: they must not stay behind in a buffer of this process."""
+    body = large.strip().replace("{", "{" + PAD, 1).encode()
+    own = {**headers, "Content-Type": "application/json", "Prefer": "wait=60"}
+    async with client.request("/experiment/import", method="POST", headers=own) as connection:
+        for piece in (body[:700_000], body[700_000:-3], body[-3:]):
+            await connection.send(piece)
+            await asyncio.sleep(0.1)
+        await connection.send_complete()
+        reply = await connection.as_response()
+    assert reply.status_code == 201, await reply.get_data()
+
+
+async def test_import_larger_than_any_may_be_is_refused_while_it_comes(client, headers):
+    own = {**headers, "Content-Type": "application/json"}
+    async with client.request("/experiment/import", method="POST", headers=own) as connection:
+        for _ in range(65):
+            await connection.send(b" " * 2**20)
+            await asyncio.sleep(0)
+        await connection.send_complete()
+        reply = await connection.as_response()
+    assert (reply.status_code, (await reply.get_json())["code"]) == (413, "too_large")
+
+
+async def test_import_that_finds_no_room_on_the_disk_is_to_be_tried_again(client, headers, large, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(SpooledTemporaryFile, "write", full)
+    status, problem, sent = await send(client, headers, large)
+    assert (status, problem["code"], "Retry-After" in sent) == (503, "unavailable", True)
+    assert "No space left on device" in problem["detail"]
