@@ -263,29 +263,32 @@ async def test_large_experiment_is_exported_imported_and_claimed_in_short_steps(
     assert again.n_observations == 50_000
     stored_again = await exported(client, headers, again.exp_uuid)
     assert json.loads(without_uuids(stored_again)) == json.loads(without_uuids(text))
+    async with store.work() as work:
+        await work._connection.execute("UPDATE experiments SET fit_rev = 0 WHERE exp_uuid = $1", again.exp_uuid)
     with steps() as in_claim:
         claimed = await claim_fit(store, "worker", timedelta(minutes=1))
     assert len(claimed.snapshot.observations) == 50_000
-    assert max(in_export) < 0.1
-    assert max(in_import) < 0.1
-    assert max(in_claim) < 0.1
+    longest = {"export": max(in_export), "import": max(in_import), "claim": max(in_claim)}
+    assert max(longest.values()) < 0.1, longest
 
 
 @contextmanager
 def steps():
-    """Yield a list that gets the processor time of every step of the event loop while the block runs, in seconds."""
-    taken, run = [], asyncio.Handle._run
+    """Yield a list that gets the processor time of every step of the event loop that ends in the block, in seconds."""
+    taken, run, is_inside = [], asyncio.Handle._run, True
 
     def timed(self):
         began = time.thread_time()
         run(self)
-        taken.append(time.thread_time() - began)
+        if is_inside:
+            taken.append(time.thread_time() - began)
 
     gc.collect()
     gc.freeze()  # as the service does when it has started
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(asyncio.Handle, "_run", timed)
         yield taken
+    is_inside = False
     gc.unfreeze()
 
 
