@@ -104,7 +104,7 @@ class _Import:
             "direction": direction_of(self._objective),
             "created_at": own.time_created,
             # The next event must not be before the last one, whatever the document says of both.
-            "updated_at": max(own.time_updated, *(event.time_created for event in self._document.events)),
+            "updated_at": max([own.time_updated, *(event.time_created for event in self._document.events)]),
             "best_observation_uuid": None if best is None else self._names["observation"][best.observation_uuid],
             "best_response": None if best is None else best.responses[self._primary],
             "best_covars": None if best is None else self._covars(best),
