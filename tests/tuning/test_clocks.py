@@ -20,14 +20,14 @@ from autotune_service.tuning.fit import claim_fit, commit_fit, fail_fit
 from autotune_service.tuning.leases import abandon, expire_leases
 from autotune_service.tuning.lifecycle import rename, reopen
 from autotune_service.tuning.new_suggestions import EngineRun, NewSuggestion
-from autotune_service.tuning.portable import export_experiment, import_experiment, read_export
+from autotune_service.tuning.portable import export_experiment, import_experiment
 from autotune_service.tuning.tell import tell
 from autotune_service.tuning.undo import undo
 from autotune_wire.changes import Rename, Undo
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.observations import Correction, Told
 from autotune_wire.suggestions import Abandon
-from support import GUESS, SPACE
+from support import GUESS, SPACE, joined
 
 DAYS = timedelta(days=3)
 CLAIM = timedelta(seconds=15)
@@ -114,9 +114,9 @@ async def test_tell_that_waited_for_another_change_is_not_before_it(store, datab
 
 
 async def test_times_go_on_from_those_of_an_import(store, user_uuid, exp_uuid):
-    document = json.loads(await export_experiment(store, user_uuid, exp_uuid))
+    document = json.loads(await joined(export_experiment(store, user_uuid, exp_uuid)))
     document["events"][-1]["time_created"] = (datetime.now(UTC) + DAYS).isoformat()
-    imported = await import_experiment(store, user_uuid, read_export(document))
+    imported = await import_experiment(store, user_uuid, json.dumps(document).encode())
     await tell(store, user_uuid, imported.exp_uuid, [run(7)])
     at = await times(store, imported.exp_uuid)
     assert at == sorted(at)
