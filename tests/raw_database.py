@@ -2,8 +2,7 @@
 
 import asyncpg
 
-from autotune_service.store.database import Store
-from autotune_service.store.epoch import get_epoch
+from autotune_service.store.epoch import Connection, Log
 
 
 async def execute(url, statements):
@@ -28,11 +27,15 @@ async def value_of(url, query):
     return value
 
 
-async def epoch_of(url):
-    store = Store(url, pool_size=2, timeout_s=5)
-    await store.connect()
-    try:
-        async with store.work() as work:
-            return await get_epoch(work)
-    finally:
-        await store.disconnect()
+async def epoch_of(url, **settings):
+    """The epoch that a process finds at its first connection, with other settings of the session."""
+    connection = await greeted(url, Log(), **settings)
+    await connection.close()
+    return connection.epoch
+
+
+async def greeted(url, log, **settings):
+    """Connect, and tell a log of the connection."""
+    connection = await asyncpg.connect(url, connection_class=Connection, server_settings=settings)
+    await log.greet(connection)
+    return connection

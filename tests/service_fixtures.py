@@ -113,8 +113,8 @@ async def user_uuid(accounts: Accounts) -> UUID:
 
 
 @pytest.fixture
-async def hub(database_url: str) -> AsyncIterator[Hub]:
-    hub = Hub(database_url)
+async def hub(database_url: str, store: Store) -> AsyncIterator[Hub]:
+    hub = Hub(database_url, store.log)
     async with running(hub.run()):
         yield hub
 

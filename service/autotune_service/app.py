@@ -33,7 +33,6 @@ from autotune_service.store import backup
 from autotune_service.store.backup import Say
 from autotune_service.store.database import Store
 from autotune_service.store.embedded import EmbeddedPostgres
-from autotune_service.store.epoch import get_epoch
 from autotune_service.store.inspection import Reached, inspect_database
 from autotune_service.store.load import read_load
 from autotune_service.store.migrate import upgrade
@@ -237,16 +236,13 @@ async def _services(
         await accounts.admit_dev_user(DEV_EMAIL, DEV_PASSWORD)
     else:
         await accounts.lock_out(DEV_EMAIL)
-    hub = Hub(url, settings.max_waiting)
+    hub = Hub(url, store.log, settings.max_waiting)
     await stack.enter_async_context(_background(hub.run(), stopping))
-    async with store.work() as work:
-        epoch = await get_epoch(work)
     n_children = settings.engine_processes if settings.worker else 0
     room = SocketRoom(most_sockets(descriptor_limit(), settings.database_pool_size, n_children))
     room.warn_if_small(settings.sockets_per_user)
     services = Services(
         store=store,
-        epoch=epoch,
         hub=hub,
         accounts=accounts,
         ask_wait_s=settings.ask_wait_s,

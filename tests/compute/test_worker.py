@@ -39,9 +39,9 @@ async def working(store, url, pool):
         await asyncio.wait([task])
 
 
-async def until_event(store, hub, exp_uuid, kind):
+async def until_event(store, hub, user_uuid, exp_uuid, kind):
     async with asyncio.timeout(WITHIN_S):
-        async for frame in subscribe(store, hub, exp_uuid, 2):
+        async for frame in subscribe(store, hub, user_uuid, exp_uuid, 2, store.log.epoch):
             event = Event.model_validate_json(frame.text)
             if event.type == kind:
                 return event
@@ -54,7 +54,7 @@ def run(weight, response):
 
 async def test_worker_answers_a_tell_with_a_suggestion(store, hub, worker, user_uuid, exp_uuid):
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
-    event = await until_event(store, hub, exp_uuid, "suggestion_created")
+    event = await until_event(store, hub, user_uuid, exp_uuid, "suggestion_created")
     assert event.data["source"] == "sobol"
     assert event.data["data_rev"] == 1
 
@@ -62,8 +62,8 @@ async def test_worker_answers_a_tell_with_a_suggestion(store, hub, worker, user_
 async def test_failed_engine_is_an_event_and_the_loop_goes_on(store, hub, database_url, user_uuid, exp_uuid):
     async with working(store, database_url, FakePool("suggest")):
         await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
-        failed = await until_event(store, hub, exp_uuid, "engine_failed")
-        suggested = await until_event(store, hub, exp_uuid, "suggestion_created")
+        failed = await until_event(store, hub, user_uuid, exp_uuid, "engine_failed")
+        suggested = await until_event(store, hub, user_uuid, exp_uuid, "suggestion_created")
     assert failed.data == {"reason": "NotPSDError: no", "data_rev": 1}
     assert suggested.data["reason"] == "NotPSDError: no"
 
@@ -72,10 +72,10 @@ async def test_engine_that_gives_nothing_is_tried_again_at_the_next_tell(store, 
     pool = FakePool("suggest", "explore")
     async with working(store, database_url, pool):
         await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
-        await until_event(store, hub, exp_uuid, "engine_failed")
+        await until_event(store, hub, user_uuid, exp_uuid, "engine_failed")
         pool.fails_on.clear()
         await tell(store, user_uuid, exp_uuid, [run(8, 1.0)])
-        event = await until_event(store, hub, exp_uuid, "suggestion_created")
+        event = await until_event(store, hub, user_uuid, exp_uuid, "suggestion_created")
     assert event.data["data_rev"] == 2
 
 
@@ -101,7 +101,7 @@ async def test_ask_that_waits_is_told_at_once_that_the_engine_failed_and_what_co
 async def test_suggestion_says_what_it_was_computed_from(store, hub, database_url, user_uuid, exp_uuid):
     async with working(store, database_url, FakePool(acquisition=0.25)):
         await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
-        data = (await until_event(store, hub, exp_uuid, "suggestion_created")).data
+        data = (await until_event(store, hub, user_uuid, exp_uuid, "suggestion_created")).data
     assert data["predictions"] == {"Response": {"mean": 101.0, "sd": 0.5}}
     assert (data["mean"], data["sd"], data["acquisition"]) == (101.0, 0.5, 0.25)
     assert (data["seed"], data["data_seq"], data["seconds"]) == (1, 4, SECONDS)
@@ -124,7 +124,7 @@ async def test_engine_is_given_all_that_is_stored(store, hub, database_url, user
     await tell(store, user_uuid, exp_uuid, told)
     pool = FakePool()
     async with working(store, database_url, pool):
-        await until_event(store, hub, exp_uuid, "suggestion_created")
+        await until_event(store, hub, user_uuid, exp_uuid, "suggestion_created")
     given = pool.jobs[-1].given
     assert given.runs == [
         Run(GUESS | {"weight": 7.0}, {"yield": 1.0, "heat": 70.0}, {"heat": 1.0}),
@@ -195,7 +195,7 @@ async def test_questions_do_not_hold_up_the_fits(store, hub, database_url, user_
     await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
     pool = FakePool()
     async with working(store, database_url, pool):
-        await until_event(store, hub, exp_uuid, "suggestion_created")
+        await until_event(store, hub, user_uuid, exp_uuid, "suggestion_created")
         last = predict_question(row, [GUESS | {"weight": 4.0}])
         await answered(store, hub, user_uuid, exp_uuid, last)
     assert [request.kind for request in pool.jobs][:2] == ["predict", "suggest"]

@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
+from autotune_service.store.epoch import Log
 from autotune_service.store.listen import Listener
 from raw_database import execute
 from support import running
@@ -31,7 +32,7 @@ async def test_listener_outlives_a_connection_that_is_ended_as_it_begins(databas
 
     monkeypatch.setattr(asyncpg.Connection, "add_listener", failing_at_first)
     connected, heard = asyncio.Event(), asyncio.Queue()
-    async with running(Listener(database_url, "tests", heard.put_nowait, connected.set).run()):
+    async with running(Listener(database_url, "tests", heard.put_nowait, connected.set, Log()).run()):
         async with asyncio.timeout(20):
             await connected.wait()
             await execute(database_url, "NOTIFY tests, 'hello'")

@@ -54,7 +54,7 @@ class Worker:
         self._store = store
         self._pool = pool
         self._wakes = [asyncio.Event() for _ in range(pool.size)]
-        self._listener = Listener(url, WORK_CHANNEL, lambda _: self._wake(), self._wake)
+        self._listener = Listener(url, WORK_CHANNEL, lambda _: self._wake(), self._wake, store.log)
 
     async def run(self) -> None:
         """Work until cancelled; the claims are then released, so that other workers take up the work at once."""

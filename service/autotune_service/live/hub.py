@@ -11,6 +11,7 @@ from autotune_service.domain.errors import BusyError, UnavailableError
 from autotune_service.domain.limits import DEFAULT_LIMITS
 from autotune_service.live.tail import Tail
 from autotune_service.store.database import Store
+from autotune_service.store.epoch import Log
 from autotune_service.store.events import EVENTS_CHANNEL
 from autotune_service.store.listen import Listener
 
@@ -22,12 +23,20 @@ _POLL_S = 2.0
 
 
 class Hub:
-    """Wakes the watchers of an experiment when the experiment has a new event."""
+    """Wakes the watchers of an experiment when the experiment has a new event.
 
-    def __init__(self, url: str, max_waiting: int = DEFAULT_LIMITS.waiting) -> None:
+    Args:
+        url: Address of the database.
+        log: The event log of the database.
+        max_waiting: The most requests that wait at a time.
+    """
+
+    def __init__(self, url: str, log: Log, max_waiting: int = DEFAULT_LIMITS.waiting) -> None:
         self._max_waiting = max_waiting
         self._n_waiting = 0
-        self._listener = Listener(url, EVENTS_CHANNEL, self._notified, self._wake_all)
+        self._log = log
+        self._log.on_change(self._wake_all)
+        self._listener = Listener(url, EVENTS_CHANNEL, self._notified, self._connected, log)
         self._watches: defaultdict[UUID, set[asyncio.Event]] = defaultdict(set)
         self._tails: dict[UUID, tuple[Tail, int]] = {}
         self._user_watches: defaultdict[UUID, set[UserWatch]] = defaultdict(set)
@@ -37,6 +46,10 @@ class Hub:
     async def run(self) -> None:
         """Listen until cancelled."""
         await self._listener.run()
+
+    async def look(self) -> None:
+        """Make sure that the log is still the one that the address of the database leads to."""
+        await self._listener.look()
 
     def close(self) -> None:
         """End all waiting, as the process stops."""
@@ -88,17 +101,20 @@ class Hub:
             The result of the last attempt: None if the time is over.
 
         Raises:
-            UnavailableError: If the process stops first.
+            UnavailableError: If the process stops first, or the database has another log than when the request came.
             BusyError: If too many requests wait already.
         """
         with contextlib.ExitStack() as place, self.watch(exp_uuid) as wake:
             is_waiting = False
             loop = asyncio.get_running_loop()
             deadline = loop.time() + within_s
+            epoch = self._log.epoch
             while True:
                 wake.clear()
                 if self.closing.is_set():
                     raise UnavailableError("the service is restarting: try again in a few seconds", _RESTART_S)
+                if self._log.epoch != epoch:  # what the request waits for may never come there
+                    raise UnavailableError("the database was replaced by another one: try again", _RESTART_S)
                 found = await attempt()
                 left_s = deadline - loop.time()
                 if found is not None or left_s <= 0:
@@ -135,6 +151,12 @@ class Hub:
             return
         for watch in self._user_watches.get(UUID(parts[2]), ()):
             watch.add(exp_uuid)
+
+    def _connected(self) -> None:
+        # A server that comes back may have lost what it had not written to disk, or may be an older copy of itself.
+        for tail, _ in self._tails.values():
+            tail.drop()
+        self._wake_all()
 
     def _wake_all(self) -> None:
         for watches in self._watches.values():

@@ -12,7 +12,7 @@ from autotune_service.domain.errors import NotFoundError, UnavailableError
 from autotune_service.live.hub import Hub, UserWatch, wait_for_wake
 from autotune_service.live.tail import EventFrame
 from autotune_service.store.database import Store
-from autotune_service.store.events import get_time
+from autotune_service.store.events import OtherLogError, get_time
 from autotune_service.store.experiments import ExperimentRow, get_shown_experiment, list_positions
 from autotune_wire.frames import Event, Positions
 
@@ -21,20 +21,39 @@ _T = TypeVar("_T")
 _POLL_S = 5.0
 
 
-async def subscribe(store: Store, hub: Hub, exp_uuid: UUID, after: int) -> AsyncGenerator[EventFrame]:
+async def subscribe(
+    store: Store, hub: Hub, user_uuid: UUID, exp_uuid: UUID, after: int, epoch: str
+) -> AsyncGenerator[EventFrame]:
     """Yield the events after a seq, first those in the log and then those that come, until the caller stops.
 
     Each read starts after the last event that was yielded, so no event is missed or comes twice, however the
-    notifications arrive.
+    notifications arrive. Whenever the database has another log than that of the seq, a ``reset`` comes first, and what
+    follows is of the new log.
+
+    Args:
+        store: The database.
+        hub: Wakes when the experiment has something new.
+        user_uuid: The owner of the experiment.
+        exp_uuid: The experiment.
+        after: The seq.
+        epoch: The log in which ``after`` was counted.
 
     Raises:
-        NotFoundError: If the experiment is deleted.
+        NotFoundError: If the experiment is deleted, or the new log does not have it.
     """
     with hub.watch(exp_uuid) as wake, hub.tail(store, exp_uuid) as tail:
         while True:
             wake.clear()
-            frames = await _when_available(partial(tail.after, after))
+            try:
+                frames = await _when_available(partial(tail.after, after, epoch))
+            except OtherLogError:
+                row, epoch = await _standing(store, user_uuid, exp_uuid)
+                after = row.last_seq
+                yield _reset_of(row, epoch)
+                continue
             for frame in frames:
+                if store.log.epoch != epoch:
+                    break
                 yield frame
                 after = frame.seq
             while not frames and not await wait_for_wake(wake, _POLL_S):
@@ -51,10 +70,25 @@ async def _when_available(read: Callable[[], Awaitable[_T]]) -> _T:
             await asyncio.sleep(error.retry_after_s)
 
 
-def reset_of(row: ExperimentRow, epoch: str) -> Event:
+async def _standing(store: Store, user_uuid: UUID, exp_uuid: UUID) -> tuple[ExperimentRow, str]:
+    """Return an experiment as it stands, and the epoch of the log that it stands in.
+
+    Raises:
+        NotFoundError: If the user has no such experiment.
+    """
+
+    async def read() -> tuple[ExperimentRow, str]:
+        async with store.work() as work:
+            return await get_shown_experiment(work, exp_uuid, user_uuid), work.epoch
+
+    return await _when_available(read)
+
+
+def _reset_of(row: ExperimentRow, epoch: str) -> EventFrame:
     """Build the first event for a watcher whose seqs are of another log: the experiment as it stands in this log."""
     data = {"epoch": epoch, "experiment": row.to_wire().model_dump(mode="json")}
-    return Event(seq=row.last_seq, type="reset", at=row.changed_at, data=data)
+    event = Event(seq=row.last_seq, type="reset", at=row.changed_at, data=data)
+    return EventFrame(event.seq, event.at, event.model_dump_json())
 
 
 class Following:
@@ -64,7 +98,7 @@ class Following:
         store: The database.
         hub: Wakes when an experiment has something new.
         user_uuid: The user.
-        epoch: The name of the log that the seqs are of.
+        epoch: The log that the client was told of, in which its seqs are counted.
     """
 
     def __init__(self, store: Store, hub: Hub, user_uuid: UUID, epoch: str) -> None:
@@ -84,6 +118,8 @@ class Following:
         Returns:
             How many of the experiments are the user's.
         """
+        if epoch not in {None, self._store.log.epoch}:
+            await self._hub.look()  # the client may know of a new log before this process does
         own = await self._positions()
         found = {exp_uuid: min(seq, own[exp_uuid]) for exp_uuid, seq in positions.items() if exp_uuid in own}
         if epoch in {None, self._epoch}:
@@ -102,12 +138,12 @@ class Following:
             yield EventFrame(0, datetime.now(UTC), Positions(positions=positions).model_dump_json())
             while True:
                 changed = self._watch.take()
+                if self._store.log.epoch != self._epoch:
+                    self._epoch = self._store.log.epoch
+                    self._reset |= self._seen.keys()
+                    changed = None
                 while self._reset:
-                    exp_uuid = self._reset.pop()
-                    try:
-                        yield await self._reset_frame(exp_uuid)
-                    except NotFoundError:
-                        yield await self._deleted(exp_uuid)
+                    yield await self._reset_frame(self._reset.pop())
                 if changed is None:
                     positions = await self._positions()
                     changed = {uuid for uuid, seq in positions.items() if seq > self._seen.get(uuid, 0)}
@@ -117,26 +153,30 @@ class Following:
                             yield frame
                     except NotFoundError:
                         yield await self._deleted(exp_uuid)
+                    except OtherLogError:
+                        self._reset.add(exp_uuid)
+                        self._watch.add(None)
                     if self._reset:
                         break  # a reset that was asked for meanwhile comes before all other events
                 await self._watch.wait(_POLL_S)
 
     async def _reset_frame(self, exp_uuid: UUID) -> EventFrame:
-        async def read() -> ExperimentRow:
-            async with self._store.work() as work:
-                return await get_shown_experiment(work, exp_uuid, self._user_uuid)
-
         seen = self._seen.get(exp_uuid)
-        reset = reset_of(await _when_available(read), self._epoch)
+        try:
+            reset = _reset_of(*await _standing(self._store, self._user_uuid, exp_uuid))
+        except NotFoundError:
+            return await self._deleted(exp_uuid)
         if self._seen.get(exp_uuid) == seen:  # else the client went to another seq meanwhile
             self._seen[exp_uuid] = reset.seq
-        return _user_frame(exp_uuid, EventFrame(reset.seq, reset.at, reset.model_dump_json()))
+        return _user_frame(exp_uuid, reset)
 
     async def _new(self, exp_uuid: UUID) -> AsyncGenerator[EventFrame]:
         with self._hub.tail(self._store, exp_uuid) as tail:
-            while frames := await _when_available(partial(tail.after, seen := self._seen.get(exp_uuid, 0))):
+            while frames := await _when_available(
+                partial(tail.after, seen := self._seen.get(exp_uuid, 0), self._epoch)
+            ):
                 for frame in frames:
-                    if exp_uuid in self._reset:
+                    if exp_uuid in self._reset or self._store.log.epoch != self._epoch:
                         return
                     if self._seen.get(exp_uuid, 0) != seen:
                         break  # the client went back while an event was sent: read from there

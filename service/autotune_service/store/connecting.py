@@ -60,13 +60,13 @@ async def connect(address: Address, *, timeout_s: float, **options: Any) -> asyn
     raise _not_connected(address, failed, share_s) from failed[-1][1]
 
 
-async def connect_session(address: Address, name: str, *, timeout_s: float) -> asyncpg.Connection:
+async def connect_session(address: Address, name: str, *, timeout_s: float, **options: Any) -> asyncpg.Connection:
     """Connect as ``connect``, with the settings of a session under a name.
 
     Raises:
         NotConnectedError: If no host can be used, or the server does not take a setting of the URL.
     """
-    connection = await connect(address, timeout_s=timeout_s)
+    connection = await connect(address, timeout_s=timeout_s, **options)
     try:
         await connection.execute(session_query(address, name, is_local=False), timeout=timeout_s)
     except DATABASE_ERRORS as error:

@@ -8,7 +8,7 @@ gives both back in every case.
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from itertools import chain
 from typing import Any
 
@@ -20,6 +20,7 @@ from sqlalchemy.sql import ClauseElement
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.address import Address
 from autotune_service.store.connecting import NotConnectedError, connect, session_query
+from autotune_service.store.epoch import Connection, Log
 from autotune_service.store.refusals import (
     DATABASE_ERRORS,
     RETRY_AFTER_S,
@@ -46,6 +47,8 @@ class Work:
         self.has_changed = False
         """Whether a query was run for its effect."""
         self._notices: dict[tuple[str, str], None] = {}
+        self.epoch: str = connection.epoch
+        """The epoch of the log that this transaction reads."""
 
     async def all(self, query: ClauseElement | Filled) -> list[Row]:
         """Run a query and return its rows."""
@@ -94,7 +97,7 @@ _NOTICE = sa.func.unnest(*_LISTS).table_valued("channel", "payload", name="notic
 _NOTIFY = Statement(sa.select(sa.func.pg_notify(_NOTICE.c.channel, _NOTICE.c.payload)))
 
 
-class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is untyped
+class _Connection(Connection):
     """A connection of the pool that needs no reset: settings here last for one transaction only."""
 
     def get_reset_query(self) -> str:
@@ -111,6 +114,9 @@ class Store:
         timeout_s: How long to wait for a connection, a lock or the end of a statement, in seconds.
         is_shared: Whether a pooler gives each transaction another session, so that nothing may outlast a transaction:
             settings are made in each, and no statement is prepared under a name.
+
+    Attributes:
+        log: The event log of the database, told of every new connection before it is used.
     """
 
     def __init__(self, url: str, *, pool_size: int, timeout_s: float, is_shared: bool = False) -> None:
@@ -119,6 +125,7 @@ class Store:
         self._pool_size = pool_size
         self._is_shared = is_shared
         self._refused: tuple[float, asyncpg.PostgresError] | None = None
+        self.log = Log()
         timeout_ms = str(int(timeout_s * 1000))
         self._settings = {
             "statement_timeout": timeout_ms,
@@ -215,6 +222,8 @@ class Store:
         """Prepare a new connection; the pool calls this for each, before the connection is used first."""
         if not self._is_shared:
             await connection.execute(session_query(self._address, _NAME, self._settings, is_local=False))
+        async with self._transaction(connection) if self._is_shared else nullcontext():
+            await self.log.greet(connection)
 
     def _transaction(self, connection: asyncpg.Connection) -> AbstractAsyncContextManager[None]:
         return self._transaction_of_its_own(connection) if self._is_shared else connection.transaction()
@@ -235,12 +244,15 @@ class Store:
     async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
         try:
             connection = await self._acquired()
+            is_standby = connection.is_standby
             try:
                 yield connection
             except asyncpg.PostgresError as error:
                 await self._note(error, connection)
                 raise
             finally:
+                if is_standby:
+                    connection.terminate()  # it may be promoted meanwhile: the next use asks for its epoch anew
                 await self._pool.release(connection, timeout=self._timeout_s)
         except DATABASE_ERRORS as error:
             refusal = refusal_of(error)

@@ -1,42 +1,190 @@
-"""The epoch of the event log: a restored backup has another epoch, so that watchers read its log from the start."""
+"""The epoch of the event log: the name of one history of one database, so that no watcher mixes the events of two.
 
+A standby that is promoted, and a point-in-time recovery, begin another history: what the old server had written last
+may be missing, and the same seqs are given to other events. Postgres counts such histories as timelines.
+"""
+
+import logging
+import time
+from collections.abc import Callable
 from hashlib import sha256
+from uuid import uuid4
+from weakref import WeakSet
 
+import asyncpg
 import sqlalchemy as sa
+from sqlalchemy.sql import ClauseElement
 
-from autotune_service.store.database import Work
+from autotune_service.store.statements import Filled, Row, Statement, filled
 from autotune_service.store.tables import log_epoch
 
+_log = logging.getLogger(__name__)
 _LENGTH = 16
+_TIMELINE_DIGITS = 8
+"""The name of a WAL file begins with the timeline, in so many hexadecimal digits."""
+_STANDBY = "standby"
+_NO_ANSWER = (
+    asyncpg.FeatureNotSupportedError,
+    asyncpg.InFailedSQLTransactionError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.InternalServerError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.UndefinedFunctionError,
+)
+"""How servers that are not quite Postgres refuse what every role may ask an ordinary one."""
 
 
-async def get_epoch(work: Work) -> str:
-    """Return the epoch of this database's log, 16 hexadecimal digits.
+def _may(function: str) -> sa.ColumnElement[bool]:
+    # An administrator may have revoked the right, and a server that is not quite Postgres may lack the function.
+    may = sa.func.has_function_privilege(sa.func.to_regprocedure(function), "EXECUTE")
+    return sa.func.coalesce(may, sa.false(), type_=sa.Boolean())
 
-    The epoch changes with ``autotune restore``. A dump that was restored by other means has another epoch too, because
-    its server or its database is another one. A standby that takes over keeps the epoch, because its log is the same.
+
+_EPOCH_TEXT = sa.cast(log_epoch.c.epoch, sa.Text)
+_OID = sa.column("oid", sa.BigInteger)
+_DATABASE = (
+    sa.select(sa.cast(_OID, sa.Text))
+    .select_from(sa.table("pg_database", _OID))
+    .where(sa.column("datname") == sa.func.current_database())
+    .scalar_subquery()
+)
+_OWN = Statement(
+    sa.select(
+        sa.func.min(_EPOCH_TEXT).label("epoch"),
+        _DATABASE.label("database"),
+        sa.func.pg_is_in_recovery(type_=sa.Boolean()).label("is_standby"),
+        _may("pg_control_system()").label("may_ask_server"),
+        (_may("pg_current_wal_insert_lsn()") & _may("pg_walfile_name(pg_lsn)")).label("may_ask_timeline"),
+    )
+)
+_SYSTEM = sa.func.pg_control_system().table_valued(sa.column("system_identifier", sa.BigInteger))
+_SERVER = Statement(sa.select(sa.cast(_SYSTEM.c.system_identifier, sa.Text).label("found")))
+# The timeline in the control file is that of the last checkpoint, so it is the old one for a while after a promotion.
+_WAL_FILE = sa.func.pg_walfile_name(sa.func.pg_current_wal_insert_lsn(), type_=sa.Text())
+_TIMELINE = Statement(sa.select(sa.func.left(_WAL_FILE, _TIMELINE_DIGITS).label("found")))
+_MARK = Statement(
+    sa.update(log_epoch)
+    .where(sa.func.left(_EPOCH_TEXT, _TIMELINE_DIGITS) != sa.bindparam("timeline", type_=sa.Text()))
+    .values(epoch=sa.bindparam("new"))
+    .returning(_EPOCH_TEXT.label("found"))
+)
+
+
+class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is untyped
+    """A connection that knows which log it reads.
+
+    Attributes:
+        epoch: The epoch of the log that its server had when the connection was made.
+        is_standby: Whether its server followed another one then. It may be promoted at any time.
     """
-    row = await work.one(sa.select(sa.func.min(sa.cast(log_epoch.c.epoch, sa.Text)).label("epoch")))
-    own = None if row is None else row["epoch"]
-    parts = (await _server(work), await _database(work), own)
-    return sha256("/".join(str(part) for part in parts).encode()).hexdigest()[:_LENGTH]
+
+    epoch = ""
+    is_standby = False
 
 
-async def _server(work: Work) -> str | None:
-    # Every role may call pg_control_system unless an administrator has revoked that right. Without the right, the
-    # epoch is made of the database and its own row alone.
-    may = sa.func.has_function_privilege("pg_control_system()", "EXECUTE")
-    row = await work.one(sa.select(may.label("may")))
-    if row is None or not row["may"]:
+class Log:
+    """The log that this process reads: the one of the server to which its newest connection leads.
+
+    Every connection is greeted before it is used. If its server has another log than the connections before, these are
+    ended at once, as they may lead to a server that was replaced and lives on.
+
+    Attributes:
+        epoch: The name of the log; empty before the first connection.
+    """
+
+    def __init__(self) -> None:
+        self.epoch = ""
+        self._on_change: list[Callable[[], None]] = []
+        self._greeted: WeakSet[Connection] = WeakSet()
+        self._n_greetings = 0
+        self._newest = 0
+        self._asked_at = 0.0
+        self._may_ask_timeline = True
+
+    def on_change(self, call: Callable[[], None]) -> None:
+        """Have a function called whenever the log has become another one."""
+        self._on_change.append(call)
+
+    @property
+    def age_s(self) -> float:
+        """The seconds since a server was last asked for its epoch."""
+        return time.monotonic() - self._asked_at
+
+    async def greet(self, connection: Connection) -> None:
+        """Ask the server of a new connection for the epoch of its log.
+
+        Raises:
+            ConnectionResetError: If a newer connection has led to another log meanwhile.
+        """
+        self._n_greetings += 1
+        number = self._n_greetings
+        connection.epoch, connection.is_standby = await self._read(connection)
+        self._asked_at = time.monotonic()
+        if connection.epoch != self.epoch:
+            if number < self._newest:
+                raise ConnectionResetError("the address of the database leads to another server by now")
+            self._turn(connection.epoch)
+        self._newest = max(self._newest, number)
+        self._greeted.add(connection)
+
+    def _turn(self, epoch: str) -> None:
+        is_first, self.epoch = not self.epoch, epoch
+        if is_first:
+            return
+        _log.warning(
+            "the database has another event log than before, as after a failover or a recovery: all watchers are reset"
+        )
+        for connection in list(self._greeted):
+            if connection.epoch != epoch:
+                connection.terminate()
+        for call in self._on_change:
+            call()
+
+    async def _read(self, connection: Connection) -> tuple[str, bool]:
+        own = await _row(connection, _OWN())
+        assert own is not None  # an aggregate without groups has a row
+        is_standby, epoch = own["is_standby"], own["epoch"]
+        server = await _answer(connection, _SERVER()) if own["may_ask_server"] else None
+        timeline: str | None = None
+        if is_standby:
+            timeline = _STANDBY
+        elif own["may_ask_timeline"] and self._may_ask_timeline:
+            timeline = await _answer(connection, _TIMELINE())
+            self._may_ask_timeline = timeline is not None  # each question would be an error in the server's log
+            if timeline is not None and epoch is not None and not epoch.startswith(timeline):
+                epoch = await _marked(connection, timeline) or epoch
+        parts = (server, own["database"], epoch, timeline)
+        return sha256("/".join(str(part) for part in parts).encode()).hexdigest()[:_LENGTH], is_standby
+
+
+async def _marked(connection: Connection, timeline: str) -> str | None:
+    """Begin a new epoch of a new timeline, whose digits the row then begins with; return it, None if there is none yet.
+
+    Two standbys of one server that are promoted without knowing of each other both count the next timeline. The row
+    that the first connection to each of them writes is another one.
+    """
+    new = f"{timeline}{uuid4().hex[_TIMELINE_DIGITS:]}"
+    try:
+        row = await _row(connection, _MARK(timeline=timeline, new=new))
+        if row is None:  # another process was first
+            row = await _row(connection, Statement(sa.select(sa.func.min(_EPOCH_TEXT).label("found")))())
+    except (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError):
+        raise
+    except asyncpg.PostgresError as error:  # such as a full disk, or a database that only reads
+        _log.debug("the new timeline %s could not be marked: %s", timeline, error)
         return None
-    system = sa.func.pg_control_system().table_valued(sa.column("system_identifier", sa.BigInteger))
-    row = await work.one(sa.select(system.c.system_identifier))
-    return None if row is None else str(row["system_identifier"])
+    return None if row is None else row["found"]
 
 
-async def _database(work: Work) -> str | None:
-    own = sa.func.current_database()
-    oid = sa.column("oid", sa.BigInteger)
-    query = sa.select(sa.cast(oid, sa.Text).label("oid")).select_from(sa.table("pg_database", oid))
-    row = await work.one(query.where(sa.column("datname") == own))
-    return None if row is None else str(row["oid"])
+async def _answer(connection: Connection, query: Filled) -> str | None:
+    try:
+        row = await _row(connection, query)
+    except _NO_ANSWER:
+        return None
+    return None if row is None else row["found"]
+
+
+async def _row(connection: Connection, query: ClauseElement | Filled) -> Row | None:
+    ready = filled(query)
+    record = await connection.fetchrow(ready.compiled.text, *ready.arguments)
+    return None if record is None else ready.compiled.row(record)

@@ -27,7 +27,7 @@ _EVENTS = Statement(
     .limit(sa.bindparam("limit", type_=sa.BigInteger))
 )
 
-_IS_THERE = Statement(sa.select(experiments.c.exp_uuid).where(experiments.c.exp_uuid == sa.bindparam("exp_uuid")))
+_LAST_SEQ = Statement(sa.select(experiments.c.last_seq).where(experiments.c.exp_uuid == sa.bindparam("exp_uuid")))
 
 _TRACEPARENT = Statement(
     sa.select(events.c.traceparent).where(
@@ -58,6 +58,10 @@ _LAST_FAILURE = Statement(
 )
 
 NewEvent = tuple[EventType, dict[str, Any]]
+
+
+class OtherLogError(Exception):
+    """The log is another one than the one that a seq was counted in."""
 
 
 class LoggedEvent(Event):
@@ -132,16 +136,32 @@ def call_workers(work: Work) -> None:
     work.notify(WORK_CHANNEL, "")
 
 
-async def list_events(store: Store, exp_uuid: UUID, after: int, limit: int) -> list[LoggedEvent]:
+async def list_events(
+    store: Store, exp_uuid: UUID, after: int, limit: int, epoch: str | None = None
+) -> list[LoggedEvent]:
     """List the events with a seq greater than ``after`` in the order of seq, at most ``limit``.
+
+    Args:
+        store: The database.
+        exp_uuid: The experiment.
+        after: The seq.
+        limit: The most events to list.
+        epoch: The log in which ``after`` was counted; None if it is known to be this one.
 
     Raises:
         NotFoundError: If the experiment was deleted.
+        OtherLogError: If the log is not that of ``epoch``, or ends before ``after``.
     """
     async with store.work() as work:
         rows = await work.all(_EVENTS(exp_uuid=exp_uuid, after=after, limit=limit))
-        if not rows and await work.one(_IS_THERE(exp_uuid=exp_uuid)) is None:
-            raise NotFoundError(f"experiment {exp_uuid} was deleted")
+        if not rows:
+            end = await work.one(_LAST_SEQ(exp_uuid=exp_uuid))
+            if end is None:
+                raise NotFoundError(f"experiment {exp_uuid} was deleted")
+            if end["last_seq"] < after:
+                raise OtherLogError(f"the log of experiment {exp_uuid} ends at {end['last_seq']}, before {after}")
+        if epoch not in {None, work.epoch} or work.epoch != store.log.epoch:
+            raise OtherLogError(f"the log is {work.epoch}, not {epoch}")
     return [
         LoggedEvent(
             seq=row["seq"], type=row["type"], at=row["created_at"], data=row["data"], traceparent=row["traceparent"]

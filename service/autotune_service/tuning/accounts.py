@@ -37,7 +37,7 @@ class Accounts:
     access_tokens: AccessTokens
     refresh_lifetime: timedelta
     reserved_emails: frozenset[str] = frozenset()
-    _known: dict[UUID, tuple[float, UserRow]] = field(default_factory=dict)
+    _known: dict[tuple[str, UUID], tuple[float, UserRow]] = field(default_factory=dict)
 
     async def sign_up(self, signup: Signup) -> User:
         """Create a user.
@@ -101,14 +101,15 @@ class Accounts:
         """
         user_uuid = self.access_tokens.user_of(access_token)
         now = time.monotonic()
-        until, user = self._known.get(user_uuid, (now, None))
+        place = self.store.log.epoch, user_uuid  # a database that replaced another one may not have the user
+        until, user = self._known.get(place, (now, None))
         if user is None or now >= until:
             user = await get_user(self.store, user_uuid)
             if user is None or not user.is_active:
                 raise UnauthenticatedError("the account of this token is not active")
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            self._known[user_uuid] = now + _KNOWN_S, user
+            self._known[place] = now + _KNOWN_S, user
         return user
 
     async def open_session(self, user_uuid: UUID) -> UUID:

@@ -26,7 +26,6 @@ class Services:
         hub: Wakes requests that wait for an experiment.
         accounts: The users.
         ask_wait_s: How long an ask waits for the engine.
-        epoch: The name of the event log in which seqs are counted.
         sockets_per_user: The most websockets that a user may have open.
         limits: The limits of the service.
         listing: Writes the pages of experiments.
@@ -40,7 +39,6 @@ class Services:
     hub: Hub
     accounts: Accounts
     ask_wait_s: float
-    epoch: str = ""
     sockets_per_user: int = 1000
     limits: Limits = DEFAULT_LIMITS
     listing: Listing = field(default_factory=Listing)

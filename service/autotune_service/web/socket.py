@@ -69,7 +69,9 @@ PeerLeftError: type[Exception] = getattr(quart.wrappers.base, "ClientDisconnecte
 
 
 async def serve_socket(
-    require: Callable[[UUID], Awaitable[None]], headers: dict[str, str], serve: Callable[[UUID], Awaitable[None]]
+    require: Callable[[UUID], Awaitable[None]],
+    headers: Callable[[], dict[str, str]],
+    serve: Callable[[UUID], Awaitable[None]],
 ) -> None:
     """Accept the current websocket if there is room, serve its user, and close it with the code of what ended that.
 
@@ -77,7 +79,7 @@ async def serve_socket(
 
     Args:
         require: Refuses a user who must not see what the socket is about.
-        headers: What the handshake is answered with.
+        headers: Returns what the handshake is answered with.
         serve: Serves the user until the client leaves, or an error says with which code to close.
 
     Raises:
@@ -97,7 +99,7 @@ async def _serve_accepted(
     serve: Callable[[UUID], Awaitable[None]],
 ) -> None:
     try:
-        await websocket.accept(headers=headers)
+        await websocket.accept(headers=headers())
         if user_uuid is None:
             user_uuid = await _user_of_first_frame()
             await require(user_uuid)

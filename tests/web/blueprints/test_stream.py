@@ -12,6 +12,8 @@ from quart.testing import connections
 from autotune_service.live.subscription import Following
 from autotune_service.web.socket import PeerLeftError
 from autotune_wire.frames import UserEvent
+from raw_database import epoch_of as name_of_log
+from raw_database import execute
 from support import GUESS, PASSWORD, UNKNOWN_UUID, make_experiment
 
 FORM = {"username": "ada@example.org", "password": PASSWORD}
@@ -37,6 +39,10 @@ class Connection(connections.TestWebsocketConnection):
         elif not self.has_ended:  # a server drops what is sent to a peer that has left
             await self._receive_queue.put(ClosedError(message["code"]))
             await self.disconnect()
+
+
+def epoch_of(app):
+    return app.extensions["autotune"].store.log.epoch
 
 
 @pytest.fixture
@@ -269,20 +275,57 @@ async def test_peer_that_a_send_finds_gone_is_no_error(client, headers, exp_uuid
 
 
 async def test_stream_of_another_log_begins_with_a_reset(app, client, headers, exp_uuid):
-    object.__setattr__(app.extensions["autotune"], "epoch", "new")
     url = f"/experiment/stream/{exp_uuid}?after=99&epoch=old"
     async with client.websocket(url, headers=headers) as socket:
         reset = await receive(socket)
-        assert (reset["seq"], reset["type"], reset["data"]["epoch"]) == (2, "reset", "new")
+        assert (reset["seq"], reset["type"], reset["data"]["epoch"]) == (2, "reset", epoch_of(app))
         assert reset["data"]["experiment"]["exp_uuid"] == exp_uuid
         await client.post(f"/experiment/tell/{exp_uuid}", json={"covars": GUESS, "response": 1.0}, headers=headers)
         assert (await receive(socket))["seq"] == 3
 
 
 async def test_stream_of_the_same_log_begins_where_it_was_left(app, client, headers, exp_uuid):
-    object.__setattr__(app.extensions["autotune"], "epoch", "same")
-    async with client.websocket(f"/experiment/stream/{exp_uuid}?after=1&epoch=same", headers=headers) as socket:
+    url = f"/experiment/stream/{exp_uuid}?after=1&epoch={epoch_of(app)}"
+    async with client.websocket(url, headers=headers) as socket:
         assert (await receive(socket))["seq"] == 2
+
+
+async def renamed_log(app, database_url):
+    """Give the log another name, of which the process does not know yet, and return the name."""
+    await execute(database_url, "UPDATE log_epoch SET epoch = gen_random_uuid()")
+    known, epoch = epoch_of(app), await name_of_log(database_url)
+    assert epoch_of(app) == known != epoch
+    return epoch
+
+
+async def test_stream_that_knows_a_new_log_before_the_service_goes_on_in_it(
+    app, database_url, client, headers, exp_uuid
+):
+    """As where the client comes from another replica, which has met the new log already."""
+    epoch = await renamed_log(app, database_url)
+    async with client.websocket(f"/experiment/stream/{exp_uuid}?after=1&epoch={epoch}", headers=headers) as socket:
+        assert (await receive(socket))["seq"] == 2
+    assert epoch_of(app) == epoch
+
+
+async def test_stream_of_the_log_before_is_reset_where_the_service_does_not_know_yet(
+    app, database_url, client, headers, exp_uuid
+):
+    before, epoch = epoch_of(app), await renamed_log(app, database_url)
+    async with client.websocket(f"/experiment/stream/{exp_uuid}?after=2&epoch={before}", headers=headers) as socket:
+        reset = await receive(socket)
+        assert (reset["type"], reset["seq"], reset["data"]["epoch"]) == ("reset", 2, epoch)
+
+
+async def test_user_who_knows_a_new_log_before_the_service_gets_its_events(
+    app, database_url, client, headers, exp_uuid
+):
+    async with client.websocket("/experiment/stream", headers=headers) as socket:
+        await receive(socket)
+        frame = {"op": "resume", "id": 1, "positions": {exp_uuid: 1}, "epoch": await renamed_log(app, database_url)}
+        await socket.send(json.dumps(frame))
+        reset = await receive_until(socket, lambda frame: "seq" in frame)
+        assert (reset["type"], reset["seq"], reset["data"]["epoch"]) == ("reset", 2, frame["epoch"])
 
 
 async def test_user_follows_all_experiments_on_one_socket(client, headers, exp_uuid):
@@ -342,7 +385,7 @@ async def test_frame_with_a_key_is_done_once(client, headers, exp_uuid):
 
 async def test_user_who_went_back_before_the_first_frame_misses_nothing(app, client, headers, user_uuid, exp_uuid):
     services = app.extensions["autotune"]
-    following = Following(services.store, services.hub, user_uuid, "log 1")
+    following = Following(services.store, services.hub, user_uuid, epoch_of(app))
     assert await following.resume({UUID(exp_uuid): 0}) == 1
     async with aclosing(following.frames()) as frames:
         first, *events = [await anext(frames) for _ in range(3)]
@@ -352,9 +395,9 @@ async def test_user_who_went_back_before_the_first_frame_misses_nothing(app, cli
 
 @asynccontextmanager
 async def sending(app, client, headers, user_uuid, exp_uuid):
-    """Follow a user's experiments of the log "now", while the first of three new events is being sent."""
+    """Follow a user's experiments, while the first of three new events is being sent."""
     services = app.extensions["autotune"]
-    following = Following(services.store, services.hub, user_uuid, "now")
+    following = Following(services.store, services.hub, user_uuid, epoch_of(app))
     async with aclosing(following.frames()) as frames:
         await anext(frames)
         for _ in range(3):

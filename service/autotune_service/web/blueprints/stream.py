@@ -1,7 +1,5 @@
 """The websockets: an experiment's events, replayed and live, and those of all of a user's experiments."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
@@ -9,10 +7,9 @@ from pydantic import TypeAdapter
 from quart import Blueprint, websocket
 
 from autotune_service.domain.errors import InvalidError
-from autotune_service.live.subscription import Following, reset_of, subscribe
-from autotune_service.live.tail import EventFrame
+from autotune_service.live.subscription import Following, subscribe
 from autotune_service.tuning import leases
-from autotune_service.tuning.experiments import read_experiment, show_experiment
+from autotune_service.tuning.experiments import read_position
 from autotune_service.web.blueprints.rules import rule_of
 from autotune_service.web.calls import ask_new, tell_runs
 from autotune_service.web.once import once_of_frame
@@ -43,31 +40,49 @@ blueprint = Blueprint("stream", __name__)
 async def stream(exp_uuid: UUID) -> None:
     """Stream an experiment's events after a seq."""
     query = StreamQuery.model_validate(dict(websocket.args))
+    own, known = services(), query.epoch
+
+    def headers() -> dict[str, str]:
+        nonlocal known
+        known = known or own.store.log.epoch  # a client that names no log takes the one it is told of for its own
+        return {EPOCH_HEADER: own.store.log.epoch}
 
     async def require(user_uuid: UUID) -> None:
-        row = await read_experiment(services().store, user_uuid, exp_uuid)
-        if not _is_other_log(query) and query.after > row.last_seq:
-            message = f"must not be past the last event, {row.last_seq}"
+        nonlocal known
+        last_seq, epoch = await read_position(own.store, user_uuid, exp_uuid)
+        if known not in {None, epoch}:
+            await own.hub.look()  # the client may know of a new log before this process does
+            last_seq, epoch = await read_position(own.store, user_uuid, exp_uuid)
+        known = known or epoch
+        if known == epoch and query.after > last_seq:
+            message = f"must not be past the last event, {last_seq}"
             raise InvalidError.of([FieldProblem(field="after", message=message, value=query.after)])
 
     async def serve(user_uuid: UUID) -> None:
         async def call(decoded: Any) -> dict[str, Any]:
             return await _call(user_uuid, exp_uuid, _OPERATION.validate_python(decoded))
 
-        await Socket(call).run(_frames(user_uuid, exp_uuid, query))
+        assert known is not None  # headers has run
+        await Socket(call).run(subscribe(own.store, own.hub, user_uuid, exp_uuid, query.after, known))
 
-    await serve_socket(require, {EPOCH_HEADER: services().epoch}, serve)
+    await serve_socket(require, headers, serve)
 
 
 @blueprint.websocket(paths.USER_STREAM)
 async def stream_all() -> None:
     """Stream the events of all of the user's experiments: first where each stands, then what comes."""
+    own, told = services(), ""
+
+    def headers() -> dict[str, str]:
+        nonlocal told
+        told = own.store.log.epoch
+        return {EPOCH_HEADER: told}
 
     async def require(_: UUID) -> None:
         return
 
     async def serve(user_uuid: UUID) -> None:
-        following = Following(services().store, services().hub, user_uuid, services().epoch)
+        following = Following(own.store, own.hub, user_uuid, told)
 
         async def call(decoded: Any) -> dict[str, Any]:
             frame = ResumeFrame.model_validate(decoded)
@@ -75,24 +90,7 @@ async def stream_all() -> None:
 
         await Socket(call).run(following.frames())
 
-    await serve_socket(require, {EPOCH_HEADER: services().epoch}, serve)
-
-
-def _is_other_log(query: StreamQuery) -> bool:
-    """Whether the seqs that the client knows are those of another log: a backup was restored since."""
-    return query.epoch is not None and query.epoch != services().epoch
-
-
-async def _frames(user_uuid: UUID, exp_uuid: UUID, query: StreamQuery) -> AsyncGenerator[EventFrame]:
-    own, after = services(), query.after
-    if _is_other_log(query):
-        row = await show_experiment(own.store, user_uuid, exp_uuid)
-        after = row.last_seq
-        reset = reset_of(row, own.epoch)
-        yield EventFrame(reset.seq, reset.at, reset.model_dump_json())
-    async with aclosing(subscribe(own.store, own.hub, exp_uuid, after)) as frames:
-        async for frame in frames:
-            yield frame
+    await serve_socket(require, headers, serve)
 
 
 async def _call(user_uuid: UUID, exp_uuid: UUID, frame: Operation) -> dict[str, Any]:
