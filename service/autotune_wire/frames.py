@@ -111,8 +111,9 @@ class StreamQuery(Request):
     epoch: Epoch | None = Field(
         default=None,
         description="The event log in which `after` was counted: the value of the header Autotune-Epoch of an earlier "
-        "handshake. If a backup was restored since, the first event is a `reset` with the experiment as it stands now; "
-        "later events count on from the seq of the `reset`.",
+        "handshake, or of a `reset`. If the log was replaced since, by a backup that was restored or a standby that "
+        "took over, the first event is a `reset` with the experiment as it stands now; later events count on from the "
+        "seq of the `reset`.",
     )
 
 
@@ -137,7 +138,8 @@ class ResumeFrame(Request):
     epoch: Epoch | None = Field(
         default=None,
         description="The event log in which the positions were counted: the value of the header Autotune-Epoch of an "
-        "earlier handshake. If a backup was restored since, each of these experiments gets a `reset` first.",
+        "earlier handshake, or of a `reset`. If the log was replaced since, each of these experiments gets a `reset` "
+        "first.",
     )
 
 

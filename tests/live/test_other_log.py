@@ -18,6 +18,10 @@ from raw_database import execute, fetch
 from support import GUESS, SPACE
 
 WITHIN_S = 30
+END_CONNECTIONS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 
 
 @pytest.fixture
@@ -199,15 +203,25 @@ async def test_log_that_was_put_back_under_the_same_name_resets_whoever_is_past_
         await one(6)
         await every()
         await execute(database_url, forget_after(4))
-        await execute(
-            database_url,
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()",
-        )
+        await execute(database_url, END_CONNECTIONS)
         (reset,) = await one()
         assert (reset["type"], reset["seq"], reset["data"]["epoch"]) == ("reset", 4, epoch)
         await run(exp_uuid, 7.0)
         assert shown(await one()) == await logged(database_url, exp_uuid, 4)
+
+
+async def test_nobody_gets_what_memory_has_of_a_server_that_went_away(store, hub, user_uuid, database_url, make, run):
+    exp_uuid = await make()
+    await run(exp_uuid, 1.0)
+    async with subscribed(store, hub, user_uuid, exp_uuid) as stays:
+        await stays(4)
+        await execute(database_url, "UPDATE events SET data = '{}' WHERE seq > 2")
+        with hub.watch(exp_uuid) as wake:
+            await execute(database_url, END_CONNECTIONS)
+            async with asyncio.timeout(WITHIN_S):
+                await wake.wait()
+        async with subscribed(store, hub, user_uuid, exp_uuid) as comes:
+            assert shown(await comes(4)) == await logged(database_url, exp_uuid)
 
 
 async def test_request_that_waits_is_told_to_come_again(hub, make, replace):

@@ -96,7 +96,8 @@ class Listener:
         connection.add_termination_listener(lambda _: lost.set())
         while not connection.is_closed():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(lost.wait(), _KEEPALIVE_S)
+                async with asyncio.timeout(_KEEPALIVE_S):  # asyncio.wait_for may lose a cancellation of this task
+                    await lost.wait()
                 return
             # A server that vanished without closing the connection is noticed only by sending it a query.
             if await connection.fetchval("SELECT pg_catalog.pg_is_in_recovery()", timeout=_ANSWER_S):

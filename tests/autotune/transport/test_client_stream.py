@@ -51,6 +51,13 @@ async def test_stream_resumes_after_the_last_event(service, seen, code):
     assert [path.partition("?")[2] for path in server.paths] == ["after=0", "after=2"]
 
 
+async def test_stream_goes_on_after_a_reset_amid_the_events_and_resumes_in_its_log(service, seen):
+    reset = event(4, "reset", {"epoch": "two", "experiment": {}})
+    with stream_server(sends(*map(event, range(1, 7)), reset, event(5), close=1012), sends(event(6))) as server:
+        assert await _seqs(service, seen, server, 9) == [1, 2, 3, 4, 5, 6, 4, 5, 6]
+    assert [path.partition("?")[2] for path in server.paths] == ["after=0", "after=5&epoch=two"]
+
+
 async def test_stream_starts_after_the_seq_given(service, seen):
     with stream_server(sends(event(8))) as server:
         await _seqs(service, seen, server, 1, after=7)
