@@ -34,8 +34,8 @@ class StreamState:
     def take(self, event: Event) -> bool:
         """Record an event, and return whether the event is new. Duplicates are normal.
 
-        A ``reset`` event means that the service has another log by now, as after a backup was restored or a standby took
-        over: the next seq follows the reset's own.
+        A ``reset`` event means that the service has another log by now, as after a backup was restored or a standby
+        took over: the next seq follows the reset's own.
 
         Raises:
             StreamGapError: If events between the last one and this one are missing.

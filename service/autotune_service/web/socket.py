@@ -95,7 +95,7 @@ async def serve_socket(
 async def _serve_accepted(
     user_uuid: UUID | None,
     require: Callable[[UUID], Awaitable[None]],
-    headers: dict[str, str],
+    headers: Callable[[], dict[str, str]],
     serve: Callable[[UUID], Awaitable[None]],
 ) -> None:
     try:
