@@ -30,7 +30,8 @@ from autotune_service.security.passwords import Passwords
 from autotune_service.security.tokens import AccessTokens
 from autotune_service.settings import DEV_EMAIL, DEV_PASSWORD, Settings
 from autotune_service.store import backup
-from autotune_service.store.backup import Say
+from autotune_service.store import restore as backup_restore
+from autotune_service.store.backup_file import Say, read_contents
 from autotune_service.store.database import Store
 from autotune_service.store.embedded import EmbeddedPostgres
 from autotune_service.store.inspection import Reached, inspect_database
@@ -129,8 +130,18 @@ async def migrate(settings: Settings) -> None:
         await upgrade(reached.direct_url)
 
 
+async def check_backup(file: Path) -> None:
+    """Check that a file can be restored by this version, before anything else is touched.
+
+    Raises:
+        BackupError: If the file is no backup.
+        VersionError: If it is of a newer version.
+    """
+    await read_contents(file)
+
+
 async def back_up(settings: Settings, file: Path, say: Say) -> None:
-    """Write the whole database to a file.
+    """Write AutoTune's tables to a file.
 
     Raises:
         BackupError: If the backup cannot be made; the message says why.
@@ -140,13 +151,13 @@ async def back_up(settings: Settings, file: Path, say: Say) -> None:
 
 
 async def restore(settings: Settings, file: Path, say: Say, *, replace: bool) -> None:
-    """Restore the database from a backup file.
+    """Restore AutoTune's tables from a backup file.
 
     Raises:
         BackupError: If the backup cannot be restored; the message says why.
     """
     async with database(settings) as url:
-        await backup.restore(_direct_url(settings) or url, file, say, replace=replace)
+        await backup_restore.restore(_direct_url(settings) or url, file, say, replace=replace)
 
 
 @asynccontextmanager

@@ -8,17 +8,24 @@ from typing import Any
 
 import click
 
-from autotune_service.app import PortTakenError, back_up, listening_socket, migrate, restore, serve, work
+from autotune_service.app import PortTakenError, back_up, check_backup, listening_socket, migrate, restore, serve, work
 from autotune_service.domain.errors import AutotuneError
 from autotune_service.lab import LabError, run_lab
 from autotune_service.observing.logs import configure_logs
 from autotune_service.observing.traces import start_traces, stop_traces
 from autotune_service.settings import Settings, SettingsError, load_settings
 from autotune_service.store.postgres_tools import BackupError
+from autotune_service.store.schema import SchemaError, VersionError
 
 _DATA = click.option(
     "--data", type=click.Path(path_type=Path, file_okay=False), help="Folder of the embedded Postgres. [AUTOTUNE_DATA]"
 )
+
+
+class _OtherVersion(click.ClickException):
+    """The command cannot go on because the database's tables are of another version."""
+
+    exit_code = 3
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -83,22 +90,23 @@ def migrate_command(data: Path | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @_DATA
 def backup_command(file: Path, data: Path | None) -> None:
-    """Write the whole database to FILE. Services may run meanwhile."""
+    """Write AutoTune's tables to FILE. Services may run meanwhile."""
     _run(back_up(_settings(data=data), file, click.echo))
 
 
 @main.command("restore")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @_DATA
-@click.option("--replace", is_flag=True, help="Delete all that the database holds; else it must be empty.")
+@click.option("--replace", is_flag=True, help="Delete AutoTune's tables; else there must be none.")
 @click.option("--yes", is_flag=True, help="Do not ask before replacing.")
 def restore_command(file: Path, data: Path | None, replace: bool, yes: bool) -> None:
-    """Restore the database from the backup in FILE. Stop all services before."""
+    """Restore AutoTune's tables from the backup in FILE. Stop all services before."""
     settings = _settings(data=data)
+    _run(check_backup(file))
     if replace and not yes:
         if not sys.stdin.isatty():
-            raise click.ClickException("--replace deletes all that the database holds: confirm with --yes")
-        click.confirm("All that the database holds will be deleted. Go on?", abort=True)
+            raise click.ClickException("--replace deletes all data of AutoTune in the database: confirm with --yes")
+        click.confirm("All data of AutoTune in the database will be deleted. Go on?", abort=True)
     _run(restore(settings, file, click.echo, replace=replace))
 
 
@@ -129,8 +137,8 @@ def _run(coroutine: Coroutine[Any, Any, None]) -> None:
         _event_loop()(coroutine)
     except AutotuneError as error:
         raise click.ClickException(error.detail) from None
-    except BackupError as error:
-        raise click.ClickException(str(error)) from None
+    except (BackupError, SchemaError) as error:
+        raise (_OtherVersion if isinstance(error, VersionError) else click.ClickException)(str(error)) from None
     except PortTakenError as error:
         raise click.ClickException(f"{error}. Stop what listens there, or set AUTOTUNE_METRICS_PORT") from None
     finally:

@@ -1,21 +1,32 @@
 """Migrates the tables of a database to a revision; processes that migrate at once wait for each other."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 
 import asyncpg
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.address import Address
+from autotune_service.store.adoption import drop_views, lock_tables, make_views, move_tables
 from autotune_service.store.connecting import connect_session, said
+from autotune_service.store.schema import (
+    Held,
+    SchemaError,
+    VersionError,
+    alembic_config,
+    find_tables,
+    list_tables,
+    make_schema,
+    require_utf8,
+)
+from autotune_service.store.tables import SCHEMA
 
 _LOCK = 0x6175746F74756E65  # "autotune" in ASCII; keeps two replicas that start together from creating the same table
 _RETRY_AFTER_S = 2
@@ -25,10 +36,15 @@ _CONNECT_S = 10.0
 async def upgrade(url: str, revision: str = "head") -> None:
     """Run the migrations up to a revision, in one transaction.
 
+    Tables of a version that had no schema of its own are moved to the schema first.
+
     Raises:
-        UnavailableError: If the database does not answer or refuses the connection or a migration.
+        UnavailableError: If the database does not answer, refuses the connection or a migration, or its tables are in
+            use all the time.
+        VersionError: If the tables are of a newer version, or of an older one and may not be changed.
+        SchemaError: If the database cannot hold the tables.
     """
-    await _migrate(url, lambda config: command.upgrade(config, revision))
+    await _migrate(url, lambda config: command.upgrade(config, revision), is_newest=revision == "head")
 
 
 async def downgrade(url: str, revision: str) -> None:
@@ -36,11 +52,46 @@ async def downgrade(url: str, revision: str) -> None:
 
     Raises:
         UnavailableError: If the database does not answer or refuses the connection or a migration.
+        SchemaError: If the tables may not be changed.
     """
-    await _migrate(url, lambda config: command.downgrade(config, revision))
+    await _migrate(url, lambda config: command.downgrade(config, revision), is_newest=False)
 
 
-async def _migrate(url: str, run: Callable[[Config], None]) -> None:
+async def _migrate(url: str, run: Callable[[Config], None], *, is_newest: bool) -> None:
+    held = None
+    try:
+        async with transaction(url) as connection:
+            raw = await driver_of(connection)
+            await require_utf8(raw)
+            held = await find_tables(raw)
+            if is_newest and held is not None and held.is_current:
+                return  # needs no lock, and no right to change anything
+            await lock_migrations(raw)
+            held = await find_tables(raw)  # another process may have migrated meanwhile
+            if not (is_newest and held is not None and held.is_current):
+                await _change(connection, held, run)
+    except (OSError, asyncpg.PostgresError, DBAPIError) as error:
+        raise _explained(cause_of(error), held) from error
+
+
+async def _change(connection: AsyncConnection, held: Held | None, run: Callable[[Config], None]) -> None:
+    raw = await driver_of(connection)
+    with_views = await drop_views(raw)
+    if held is None:
+        await make_schema(raw)
+    elif not held.is_moved:
+        await move_tables(raw, held)
+        with_views.append(held.schema)
+    else:
+        await lock_tables(raw, [(SCHEMA, name) for name in [*await list_tables(raw, SCHEMA), held.version_table]])
+    await run_revisions(connection, run)
+    for schema in with_views:
+        await make_views(raw, schema)
+
+
+@asynccontextmanager
+async def transaction(url: str) -> AsyncIterator[AsyncConnection]:
+    """Open a connection with one transaction, for the migrations and what belongs to them."""
     engine = create_async_engine(
         "postgresql+asyncpg://",
         poolclass=NullPool,
@@ -48,37 +99,53 @@ async def _migrate(url: str, run: Callable[[Config], None]) -> None:
     )
     try:
         async with engine.begin() as connection:
-            await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-            await connection.run_sync(_run_on, run)
-    except (OSError, asyncpg.PostgresError, DBAPIError) as error:
-        # The messages of these errors contain host and user, never the password.
-        raise UnavailableError(f"cannot bring the database up to date: {_said(error)}", _RETRY_AFTER_S) from error
+            await connection.execute(text("SELECT 1"))  # SQLAlchemy begins the transaction with its first statement
+            yield connection
     finally:
         await engine.dispose()
 
 
-def _said(error: BaseException) -> str:
-    """Return what the database said: SQLAlchemy's own message repeats the whole statement."""
-    original = error.orig if isinstance(error, DBAPIError) else error
-    cause = original.__cause__ if original is not error and original is not None else error
-    if isinstance(cause, asyncpg.PostgresError):
-        hint = "; grant the service's user what it lacks there" if cause.sqlstate == "42501" else ""
-        return f"{said(cause)}{hint}"
-    return str(cause or error)
+async def driver_of(connection: AsyncConnection) -> asyncpg.Connection:
+    """Return the driver's connection, which runs statements in the same transaction."""
+    return (await connection.get_raw_connection()).driver_connection
 
 
-def known_revisions() -> list[str]:
-    """List the names of all revisions, oldest first."""
-    return [revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+async def lock_migrations(connection: asyncpg.Connection) -> None:
+    """Keep all other processes from migrating until the transaction ends."""
+    await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    return config
+async def run_revisions(connection: AsyncConnection, run: Callable[[Config], None]) -> None:
+    """Have alembic run revisions in the transaction; what they name without a schema is in AutoTune's."""
+    await connection.execute(text(f"SET LOCAL search_path = {SCHEMA}"))
+    await connection.run_sync(_run_on, run)
 
 
 def _run_on(connection: Connection, run: Callable[[Config], None]) -> None:
-    config = _config()
+    config = alembic_config()
     config.attributes["connection"] = connection
     run(config)
+
+
+def cause_of(error: Exception) -> Exception:
+    """Return the driver's error within one of SQLAlchemy, whose text has the whole statement."""
+    cause = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig is not None else error
+    return cause if isinstance(cause, Exception) else error
+
+
+def _explained(error: Exception, held: Held | None) -> Exception:
+    lines = str(error).splitlines() or [type(error).__name__]
+    what = "it has no tables yet" if held is None else f"its tables are of an older version (revision {held.revision})"
+    kind = SchemaError if held is None else VersionError
+    if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+        return kind(
+            f"the database takes no changes, because it is a standby or set to be read-only, and {what}: run `autotune "
+            "migrate` on the primary, where changes are taken"
+        )
+    if isinstance(error, asyncpg.InsufficientPrivilegeError) and held is not None:
+        return kind(
+            f"the database cannot be brought up to date ({lines[0]}), and {what}: run `autotune migrate` once as the "
+            f"role {held.owner}, which owns the tables"
+        )
+    # The messages of these errors contain host and user, never the password.
+    return UnavailableError(f"cannot bring the database up to date: {lines[0]}", _RETRY_AFTER_S)

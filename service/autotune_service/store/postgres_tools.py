@@ -10,7 +10,7 @@ from pathlib import Path
 
 from autotune_service.store.address import Address
 
-_PROGRAMS = ("pg_dump", "pg_restore", "psql")
+_PROGRAMS = ("pg_dump", "pg_restore")
 
 
 class BackupError(Exception):
@@ -39,11 +39,6 @@ class Tools:
         """Path of the program that reads a file of ``pg_dump``."""
         return str(self.folder / "pg_restore")
 
-    @property
-    def psql(self) -> str:
-        """Path of the program that runs SQL."""
-        return str(self.folder / "psql")
-
 
 async def find_tools(server_major: int) -> Tools:
     """Find the oldest programs on this machine that are not older than the server.
@@ -53,16 +48,31 @@ async def find_tools(server_major: int) -> Tools:
     Raises:
         BackupError: If the machine has no such programs.
     """
-    found = [tools for folder in _folders() if (tools := await _tools_in(folder)) is not None]
+    found = await _found_tools()
     fitting = [tools for tools in found if tools.major >= server_major]
     if not fitting:
         has = ", ".join(str(tools.major) for tools in found)
         raise BackupError(
-            f"the server is Postgres {server_major}, and pg_dump, pg_restore and psql of that version or a newer one "
+            f"the server is Postgres {server_major}, and pg_dump and pg_restore of that version or a newer one "
             f"are needed on this machine{f' (found: {has})' if has else ''}. On Debian and Ubuntu: apt install "
             f"postgresql-client-{server_major}; on macOS: brew install libpq"
         )
     return min(fitting, key=lambda tools: tools.major)
+
+
+async def find_newest_tools() -> Tools:
+    """Find the newest programs on this machine, which read the files of all others.
+
+    Raises:
+        BackupError: If the machine has no such programs.
+    """
+    found = await _found_tools()
+    if not found:
+        raise BackupError(
+            "pg_restore is needed on this machine. On Debian and Ubuntu: apt install postgresql-client; on macOS: "
+            "brew install libpq"
+        )
+    return max(found, key=lambda tools: tools.major)
 
 
 def libpq_environment(url: str) -> dict[str, str]:
@@ -81,6 +91,10 @@ def libpq_environment(url: str) -> dict[str, str]:
         raise BackupError("a backup cannot use the option sslpassword: use a key without a password, or a service file")
     # The backup searches the programs' messages for English words.
     return dict(os.environ) | address.environment() | {"LC_ALL": "C"}
+
+
+async def _found_tools() -> list[Tools]:
+    return [tools for folder in _folders() if (tools := await _tools_in(folder)) is not None]
 
 
 def _folders() -> list[Path]:

@@ -3,7 +3,13 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSON, UUID
 
-metadata = sa.MetaData()
+SCHEMA = "autotune"
+"""The schema of all tables, so that AutoTune can share a database with programs that have tables of the same names."""
+
+VERSION_TABLE = "autotune_version"
+"""The table that holds the revision, apart from the ``alembic_version`` of other programs that use Alembic."""
+
+metadata = sa.MetaData(schema=SCHEMA)
 
 _EXPERIMENT = "experiments.exp_uuid"
 _JSON = JSON(none_as_null=True)  # json keeps the order of the user's covariates, jsonb does not

@@ -2,6 +2,13 @@
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"], transactional_ddl=True)
+from autotune_service.store.tables import SCHEMA, VERSION_TABLE
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    transactional_ddl=True,
+    version_table=VERSION_TABLE,
+    version_table_schema=SCHEMA,
+)
 with context.begin_transaction():
     context.run_migrations()
