@@ -127,7 +127,7 @@ async def end_lease(store, suggestion_uuid):
     async with store.work() as work:
         raw = work._connection
         await raw.execute(
-            "UPDATE suggestions SET lease_until = now() - interval '1 second' WHERE suggestion_uuid = $1",
+            "UPDATE autotune.suggestions SET lease_until = now() - interval '1 second' WHERE suggestion_uuid = $1",
             suggestion_uuid,
         )
     await expire_leases(store)

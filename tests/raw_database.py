@@ -5,8 +5,13 @@ import asyncpg
 from autotune_service.store.epoch import Connection, Log
 
 
+async def connect(url):
+    """Connect so that names without a schema are AutoTune's tables first and other programs' tables then."""
+    return await asyncpg.connect(url, server_settings={"search_path": "autotune, public"})
+
+
 async def execute(url, statements):
-    connection = await asyncpg.connect(url)
+    connection = await connect(url)
     try:
         await connection.execute(statements)
     finally:
@@ -14,7 +19,7 @@ async def execute(url, statements):
 
 
 async def fetch(url, query):
-    connection = await asyncpg.connect(url)
+    connection = await connect(url)
     try:
         return [dict(row) for row in await connection.fetch(query)]
     finally:

@@ -4,10 +4,11 @@ import json
 import re
 from pathlib import Path
 
-from autotune_service.store.migrate import known_revisions, upgrade
+from autotune_service.store.migrate import upgrade
 from autotune_service.store.observations import list_observations
 from autotune_service.store.questions import add_question
-from autotune_service.store.tables import metadata
+from autotune_service.store.schema import known_revisions
+from autotune_service.store.tables import VERSION_TABLE, metadata
 from autotune_service.tuning.correct import correct
 from autotune_service.tuning.once import Once
 from autotune_wire.observations import Correction
@@ -39,9 +40,9 @@ def rows_of(revision):
 
 async def counts_of(url):
     """Count the rows of each table."""
-    tables = await fetch(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
-    names = [table["tablename"] for table in tables if table["tablename"] != "alembic_version"]
-    return {name: (await fetch(url, f"SELECT count(*) AS n FROM public.{name}"))[0]["n"] for name in names}
+    tables = await fetch(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'autotune' ORDER BY 1")
+    names = [table["tablename"] for table in tables if table["tablename"] != VERSION_TABLE]
+    return {name: (await fetch(url, f"SELECT count(*) AS n FROM autotune.{name}"))[0]["n"] for name in names}
 
 
 async def fill(url, store_of, revision):
@@ -61,7 +62,7 @@ async def fill(url, store_of, revision):
         async with store.work() as work:
             await add_question(work, one["exp_uuid"], "insights", "another key", {}, 1)
     counts = await counts_of(url)
-    assert counts.keys() == set(metadata.tables)
+    assert counts.keys() == {table.name for table in metadata.tables.values()}
     assert all(counts.values()), f"give the new table data here: {counts}"
 
 

@@ -45,7 +45,9 @@ async def recorded_tell(url: str, exp_uuid: UUID) -> list[Statement]:
     try:
         pool: Any = store._database._backend._pool  # nothing public reaches the driver's own log
         async with pool.acquire() as connection:
-            owner = await connection.fetchval("SELECT owner_uuid FROM experiments WHERE exp_uuid = $1", exp_uuid)
+            owner = await connection.fetchval(
+                "SELECT owner_uuid FROM autotune.experiments WHERE exp_uuid = $1", exp_uuid
+            )
             connection.add_query_logger(lambda query: sent.append(Statement(query.query, tuple(query.args or ()))))
         covars = await _space(url, exp_uuid)
         for response in (1.0, -1.0):  # the second is no new best, as most are not
@@ -59,7 +61,7 @@ async def recorded_tell(url: str, exp_uuid: UUID) -> list[Statement]:
 async def _space(url: str, exp_uuid: UUID) -> dict[str, Any]:
     connection = await asyncpg.connect(url)
     try:
-        covars = await connection.fetchval("SELECT covars FROM experiments WHERE exp_uuid = $1", exp_uuid)
+        covars = await connection.fetchval("SELECT covars FROM autotune.experiments WHERE exp_uuid = $1", exp_uuid)
     finally:
         await connection.close()
     return dict(json.loads(covars))

@@ -130,7 +130,9 @@ async def sizes(url: str) -> dict[str, int]:
     """Return the bytes of each table with its indexes and long values, as Postgres counts them."""
     connection = await asyncpg.connect(url)
     try:
-        return {name: await connection.fetchval(f"SELECT pg_total_relation_size('{name}')") for name in _TABLES}
+        return {
+            name: await connection.fetchval(f"SELECT pg_total_relation_size('autotune.{name}')") for name in _TABLES
+        }
     finally:
         await connection.close()
 

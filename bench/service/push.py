@@ -116,8 +116,8 @@ async def measure(at: serving.Place, n_rounds: int, n_observations: int, seconds
 async def _suggestion_bytes(url: str) -> float:
     connection = await asyncpg.connect(url)
     try:
-        row = "SELECT avg(pg_column_size(s)) FROM suggestions s WHERE source = 'model'"
-        event = "SELECT avg(pg_column_size(e)) FROM events e WHERE type = 'suggestion_created'"
+        row = "SELECT avg(pg_column_size(s)) FROM autotune.suggestions s WHERE source = 'model'"
+        event = "SELECT avg(pg_column_size(e)) FROM autotune.events e WHERE type = 'suggestion_created'"
         return float(await connection.fetchval(row)) + float(await connection.fetchval(event))
     finally:
         await connection.close()

@@ -43,9 +43,9 @@ several times a cycle.
 """
 
 _COPIES = """
-INSERT INTO suggestions
+INSERT INTO autotune.suggestions
 SELECT copied.*
-FROM (SELECT * FROM suggestions WHERE exp_uuid = $1 ORDER BY seq DESC LIMIT 1) AS guess,
+FROM (SELECT * FROM autotune.suggestions WHERE exp_uuid = $1 ORDER BY seq DESC LIMIT 1) AS guess,
     generate_series(1, $2) AS n,
     jsonb_populate_record(guess::suggestions, jsonb_build_object(
         'suggestion_uuid', gen_random_uuid(), 'seq', guess.seq + n, 'state', 'leased', 'lease_by', 'bench'
@@ -133,7 +133,9 @@ class Http:
         connection = await asyncpg.connect(self.url)
         try:
             for _ in range(_SETTLED_S * 10):
-                if not await connection.fetchval("SELECT count(*) FROM experiments WHERE lease_token IS NOT NULL"):
+                if not await connection.fetchval(
+                    "SELECT count(*) FROM autotune.experiments WHERE lease_token IS NOT NULL"
+                ):
                     return
                 await connection.fetchval("SELECT pg_sleep(0.1)")
         finally:

@@ -1,16 +1,22 @@
 """Databases of every version become those of the newest, and what they hold keeps its meaning."""
 
+import asyncio
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
+from rounds import history, make, until_answered
 
 from autotune_service.store.database import Store
-from autotune_service.store.migrate import downgrade, known_revisions, upgrade
+from autotune_service.store.migrate import downgrade, upgrade
+from autotune_service.store.schema import known_revisions
+from autotune_service.store.tables import metadata
 from autotune_service.tuning.portable import export_experiment, import_experiment
-from processes import run_autotune, wait_until
+from processes import ServiceProcess, run_autotune, wait_until
 from raw_database import execute, fetch
 from released import dump_of, fill, plain, released, rows_of
 from support import joined
@@ -18,12 +24,12 @@ from support import joined
 REVISIONS = known_revisions()
 COLUMNS = """
 SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
-    WHERE table_schema = 'public' ORDER BY 1, 2
+    WHERE table_schema = 'autotune' ORDER BY 1, 2
 """
-INDEXES = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1"
+INDEXES = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'autotune' ORDER BY 1"
 CHECKS = """
 SELECT conrelid::regclass::text AS name, pg_get_constraintdef(oid) AS says FROM pg_constraint
-    WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2
+    WHERE connamespace = 'autotune'::regnamespace ORDER BY 1, 2
 """
 KEPT = """
 SELECT exp_uuid, name, seed, covars::text, best_response FROM experiments ORDER BY exp_uuid
@@ -108,14 +114,15 @@ async def test_promise_28_three_migrations_at_once_all_succeed(empty_database_ur
     with ThreadPoolExecutor() as threads:
         ended = list(threads.map(lambda _: run_autotune("migrate", AUTOTUNE_DATABASE_URL=empty_database_url), range(3)))
     assert [one.returncode for one in ended] == [0, 0, 0], [one.stderr for one in ended]
-    versions = await fetch(empty_database_url, "SELECT version_num FROM alembic_version")
+    versions = await fetch(empty_database_url, "SELECT version_num FROM autotune.autotune_version")
     assert versions == [{"version_num": REVISIONS[-1]}]
 
 
 async def test_promise_28_what_the_version_before_writes_is_served_by_the_newest(empty_database_url, start_service):
     """During a rollout both run: the old one does not know the new columns, and its rows must do without."""
+    await execute(empty_database_url, emptied(dump_of(released()[-1])))
     await upgrade(empty_database_url)
-    await execute(empty_database_url, rows_of(released()[-1]))
+    await execute(empty_database_url, rows_of(released()[-1]))  # into the views where the tables were
     service = start_service(AUTOTUNE_DATABASE_URL=empty_database_url)
     with service.client() as client:
         exp_uuid = next(
@@ -130,8 +137,95 @@ async def test_promise_28_what_the_version_before_writes_is_served_by_the_newest
     assert asked["data_rev"] == 5
 
 
+def emptied(dump):
+    """Leave the rows out of a dump, and that of the version in."""
+    return "\n".join(
+        line for line in dump.splitlines() if not line.startswith("INSERT INTO ") or "alembic_version" in line
+    )
+
+
 LEASED = "SELECT suggestion_uuid, covars FROM suggestions WHERE exp_uuid = '{}' AND state = 'leased'"
 
 
 def ready(reply):
     return reply.json()["suggestions"][0] if reply.status_code == 200 else None
+
+
+FORMER = Path(__file__).parent / "former_service.py"
+N_TELLERS = 2
+RUN = {"covars": {"v1": 3, "color": "red", "weight": 150.0}}
+
+
+def test_promise_28_former_service_goes_on_while_its_tables_are_moved(
+    empty_database_url, start_service, tmp_path, times
+):
+    asyncio.run(make_former(empty_database_url))
+    former = ServiceProcess(tmp_path / "former", AUTOTUNE_DATABASE_URL=empty_database_url)
+    former._command[1:3] = [str(FORMER)]
+    try:
+        with former.start().client() as client:
+            exp_uuid = make(client)
+            tellers = [Teller(client, exp_uuid, number, times(30, 1000)) for number in range(N_TELLERS)]
+            asyncio.run(moved_once(empty_database_url, tellers))
+            for teller in tellers:
+                teller.join()
+            assert [teller.n_told for teller in tellers] == [times(30, 1000)] * N_TELLERS
+            newest = start_service("--no-worker", AUTOTUNE_DATABASE_URL=empty_database_url)
+            with newest.client() as other:
+                assert (
+                    until_answered(other, f"/experiment/tell/{exp_uuid}", RUN | {"response": -1.0}, "new").status_code
+                    == 202
+                )
+                n_told = N_TELLERS * times(30, 1000) + 1
+                # The worker is the former service's; it knows the newest one's tell as well.
+                wait_until(lambda: asked(other, exp_uuid)["data_rev"] == n_told, 60)
+                told = [run["response"] for run in history(client, exp_uuid)]
+                assert history(other, exp_uuid) == history(client, exp_uuid)
+            assert len(told) == len(set(told)) == n_told
+            assert client.get("/experiment/all").json()["experiments"][0]["n_observations"] == n_told
+        assert former.stop() == 0
+        with former.start().client() as client:
+            run = {"covars": asked(client, exp_uuid)["covars"], "response": 0.5}
+            assert client.post(f"/experiment/tell/{exp_uuid}", json=run).status_code == 202
+    finally:
+        former.close()
+    seqs = asyncio.run(fetch(empty_database_url, f"SELECT seq FROM events WHERE exp_uuid = '{exp_uuid}' ORDER BY seq"))
+    assert [row["seq"] for row in seqs] == list(range(1, len(seqs) + 1))
+
+
+async def make_former(url):
+    """Make the tables where the version before the newest made them."""
+    await upgrade(url)
+    names = [table.name for table in metadata.sorted_tables] + ["autotune_version"]
+    moves = "".join(f"ALTER TABLE autotune.{name} SET SCHEMA public;" for name in names)
+    await execute(url, f"{moves} ALTER TABLE public.autotune_version RENAME TO alembic_version; DROP SCHEMA autotune")
+
+
+class Teller(threading.Thread):
+    """Tells through the service until enough is told; counts what was taken."""
+
+    def __init__(self, client, exp_uuid, number, n):
+        super().__init__(daemon=True)
+        self.client, self.exp_uuid, self.number, self.n = client, exp_uuid, number, n
+        self.n_told = 0
+        self.start()
+
+    def run(self):
+        for n in range(self.n):
+            value = float(1000 * self.number + n)
+            url, key = f"/experiment/tell/{self.exp_uuid}", f"{self.number}-{n}"
+            if until_answered(self.client, url, RUN | {"response": value}, key).status_code != 202:
+                return
+            self.n_told += 1
+
+
+async def moved_once(url, tellers):
+    """Migrate when some is told and more is to come."""
+    while min(teller.n_told for teller in tellers) < 3:  # noqa: ASYNC110 -- the tellers are threads
+        await asyncio.sleep(0.01)
+    await upgrade(url)
+    assert any(teller.is_alive() for teller in tellers)
+
+
+def asked(client, exp_uuid):
+    return wait_until(lambda: ready(client.get(f"/experiment/ask/{exp_uuid}")), 60)

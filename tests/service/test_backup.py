@@ -1,16 +1,20 @@
 """`autotune backup` and `autotune restore`, as their users run them."""
 
+import asyncio
 import errno
 from pathlib import Path
 
 import pytest
 
-from autotune_service.store import backup, postgres_tools
-from autotune_service.store.backup import back_up, restore
-from autotune_service.store.migrate import known_revisions, upgrade
-from autotune_service.store.postgres_tools import BackupError, find_tools, libpq_environment
+from autotune_service.store import backup, postgres_tools, schema
+from autotune_service.store.backup import back_up
+from autotune_service.store.migrate import upgrade
+from autotune_service.store.postgres_tools import BackupError, find_newest_tools, find_tools, libpq_environment
+from autotune_service.store.restore import restore
+from autotune_service.store.schema import SchemaError, VersionError, known_revisions
 from processes import run_autotune
-from raw_database import epoch_of, execute, value_of
+from raw_database import epoch_of, execute, fetch, value_of
+from released import counts_of, dump_of, released
 
 ADA = "INSERT INTO users VALUES (gen_random_uuid(), 'ada@example.org', 'hash', true, now())"
 
@@ -123,18 +127,17 @@ async def test_replacing_drops_what_came_since(file, database_url):
     assert await value_of(database_url, "SELECT string_agg(email, ' ') FROM users") == "ada@example.org"
 
 
-def test_replacing_must_be_confirmed(database_url, tmp_path):
-    (tmp_path / "x.backup").write_bytes(b"PGDMP")
-    ended = run_autotune("restore", str(tmp_path / "x.backup"), "--replace", AUTOTUNE_DATABASE_URL=database_url)
+def test_replacing_must_be_confirmed(file, database_url):
+    ended = run_autotune("restore", str(file), "--replace", AUTOTUNE_DATABASE_URL=database_url)
     assert ended.returncode != 0
     assert "--yes" in ended.stderr
 
 
 async def test_restore_that_fails_changes_nothing(file, database_url):
     """A view of somebody else stands on a table that would be dropped."""
-    await execute(database_url, "CREATE VIEW mine AS SELECT email FROM users")
+    await execute(database_url, "CREATE VIEW public.mine AS SELECT email FROM users")
     before = await epoch_of(database_url)
-    with pytest.raises(BackupError, match=r"nothing is changed.*depend"):
+    with pytest.raises(BackupError, match=r"nothing is changed.*depend.*view mine depends on table autotune.users"):
         await restore(database_url, file, print, replace=True)
     assert await epoch_of(database_url) == before
 
@@ -160,8 +163,9 @@ async def test_what_is_no_backup_is_refused(content, empty_database_url, tmp_pat
 
 
 async def test_backup_of_a_newer_version_is_refused(file, empty_database_url, monkeypatch):
-    monkeypatch.setattr(backup, "known_revisions", lambda: known_revisions()[:-1])
-    with pytest.raises(BackupError, match="Update AutoTune first"):
+    known = known_revisions()
+    monkeypatch.setattr(schema, "known_revisions", lambda: known[:-1])
+    with pytest.raises(VersionError, match=f"revision {known[-1]}.*Update AutoTune first"):
         await restore(empty_database_url, file, print)
 
 
@@ -170,7 +174,7 @@ async def test_backup_of_an_older_version_is_brought_up_to_date(empty_database_u
     await back_up(empty_database_url, tmp_path / "x.backup", print)
     async with cluster.database("template0") as url:
         await restore(url, tmp_path / "x.backup", print)
-        assert await value_of(url, "SELECT version_num FROM alembic_version") == known_revisions()[-1]
+        assert await value_of(url, "SELECT version_num FROM autotune_version") == known_revisions()[-1]
 
 
 async def test_restore_waits_for_nobody_who_uses_the_database(file, database_url, store):
@@ -179,11 +183,10 @@ async def test_restore_waits_for_nobody_who_uses_the_database(file, database_url
         await restore(database_url, file, print, replace=True)
 
 
-def test_password_is_nowhere_to_be_seen(tmp_path):
+def test_password_is_nowhere_to_be_seen(file, tmp_path):
     url = "postgresql://ada:hunter2hunter2@127.0.0.1:1/db"
-    for command in (("backup", "a"), ("restore", "b")):
-        (tmp_path / "b").write_bytes(b"PGDMP")
-        ended = run_autotune(command[0], str(tmp_path / command[1]), AUTOTUNE_DATABASE_URL=url)
+    for command in (("backup", str(tmp_path / "a")), ("restore", str(file))):
+        ended = run_autotune(*command, AUTOTUNE_DATABASE_URL=url)
         assert ended.returncode != 0
         assert "hunter2" not in ended.stderr + ended.stdout
         assert "Traceback" not in ended.stderr
@@ -207,3 +210,135 @@ async def test_missing_tools_are_named_with_the_way_to_get_them(monkeypatch):
     monkeypatch.setattr(postgres_tools, "_folders", list)
     with pytest.raises(BackupError, match="Postgres 18"):
         await find_tools(18)
+    with pytest.raises(BackupError, match="pg_restore is needed"):
+        await find_newest_tools()
+
+
+OTHERS = """
+CREATE TABLE public.users (id int);
+CREATE TABLE public.experiments (name text);
+INSERT INTO public.experiments VALUES ('of MLflow');
+CREATE TABLE public.alembic_version (version_num text);
+INSERT INTO public.alembic_version VALUES ('c8371498f1f4');
+"""
+OTHERS_HAVE = """
+SELECT string_agg(relname, ' ' ORDER BY relname) || ': ' || (SELECT name FROM public.experiments) || ', ' ||
+        (SELECT version_num FROM public.alembic_version)
+    FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v')
+"""
+
+
+async def former_dump(url, file, revision):
+    """Make a backup as former versions made it: a dump of the whole database, whatever it holds."""
+    await execute(url, dump_of(revision) + "CREATE TABLE public.notes (note text)")
+    environment = libpq_environment(url)
+    command = [(await find_tools(18)).pg_dump, "--format=custom", "--no-owner", "--no-privileges", f"--file={file}"]
+    assert await (await asyncio.create_subprocess_exec(*command, env=environment)).wait() == 0
+    counts = await fetch(url, "SELECT (SELECT count(*) FROM events) AS events, (SELECT count(*) FROM users) AS users")
+    return counts[0]
+
+
+@pytest.mark.parametrize("revision", released())
+async def test_backup_of_a_former_version_is_restored_beside_tables_of_others(
+    empty_database_url, cluster, tmp_path, revision
+):
+    counts = await former_dump(empty_database_url, tmp_path / "x.backup", revision)
+    async with cluster.database("template0") as url:
+        await execute(url, OTHERS)
+        await restore(url, tmp_path / "x.backup", print)
+        assert await value_of(url, OTHERS_HAVE) == "alembic_version experiments users: of MLflow, c8371498f1f4"
+        restored = await counts_of(url)
+        assert {name: restored[name] for name in counts} == counts
+        assert (restored["log_epoch"], restored["sessions"], restored["refresh_tokens"]) == (1, 0, 0)
+        number = (
+            "SELECT nextval(pg_get_serial_sequence('autotune.experiments', 'number')) > max(number) FROM experiments"
+        )
+        assert await value_of(url, number) is True
+
+
+async def test_tables_of_a_former_version_are_backed_up_where_they_are(empty_database_url, cluster, tmp_path):
+    """So that the new program can make the backup before the upgrade."""
+    await execute(empty_database_url, dump_of(released()[-1]) + "CREATE TABLE public.notes (note text)")
+    n_events = await value_of(empty_database_url, "SELECT count(*) FROM public.events")
+    await back_up(empty_database_url, tmp_path / "x.backup", print)
+    async with cluster.database("template0") as url:
+        await restore(url, tmp_path / "x.backup", print)
+        assert await value_of(url, "SELECT count(*) FROM autotune.events") == n_events
+
+
+async def test_backup_has_no_tables_of_others(database_url, tmp_path):
+    await execute(database_url, OTHERS + "CREATE TABLE public.notes (note text)")
+    await back_up(database_url, tmp_path / "x.backup", print)
+    assert b"notes" not in (tmp_path / "x.backup").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "lacks",
+    [["--exclude-table=autotune.events"], ["--exclude-table-data=autotune.autotune_version"], ["--schema-only"]],
+)
+async def test_backup_that_could_not_be_restored_is_not_kept(database_url, tmp_path, monkeypatch, lacks):
+    monkeypatch.setattr(backup, "_chosen", lambda *_: ["--schema=autotune", *lacks])
+    with pytest.raises(BackupError, match=r"no backup was written to .*x.backup, as it could not be restored"):
+        await back_up(database_url, tmp_path / "x.backup", print)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_backup_that_the_disk_cut_short_is_not_kept(database_url, tmp_path, monkeypatch):
+    await execute(database_url, ADA)
+    run = backup.run
+
+    async def cut(command, *arguments):
+        said = await run(command, *arguments)
+        (partial,) = tmp_path.iterdir()
+        partial.write_bytes(partial.read_bytes()[:-200])
+        return said
+
+    monkeypatch.setattr(backup, "run", cut)
+    with pytest.raises(BackupError, match="could not be restored"):
+        await back_up(database_url, tmp_path / "x.backup", print)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_replacing_leaves_tables_of_others(file, database_url):
+    await execute(database_url, OTHERS + "CREATE TABLE autotune.notes (note text)")
+    await restore(database_url, file, print, replace=True)
+    assert await value_of(database_url, OTHERS_HAVE) == "alembic_version experiments users: of MLflow, c8371498f1f4"
+    assert await value_of(database_url, "SELECT count(*) FROM autotune.notes") == 0
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+async def test_replacing_the_tables_of_a_former_version_leaves_its_views(file, empty_database_url, is_moved):
+    await execute(empty_database_url, dump_of(released()[-1]) + "CREATE TABLE public.notes (note text)")
+    if is_moved:
+        await upgrade(empty_database_url)
+    await restore(empty_database_url, file, print, replace=True)
+    assert await value_of(empty_database_url, "SELECT string_agg(email, ' ') FROM public.users") == "ada@example.org"
+    assert await value_of(empty_database_url, "SELECT count(*) FROM public.notes") == 0
+
+
+def test_file_is_looked_at_before_anything_is_asked_or_connected(tmp_path):
+    (tmp_path / "x").write_bytes(b"SELECT 1;")
+    url = "postgresql://ada@127.0.0.1:1/db"
+    ended = run_autotune("restore", str(tmp_path / "x"), "--replace", AUTOTUNE_DATABASE_URL=url)
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert "is no backup" in ended.stderr
+
+
+async def test_restore_says_who_may_create_the_schema(file, empty_database_url):
+    await execute(empty_database_url, "CREATE ROLE restorer LOGIN NOSUPERUSER")
+    url = empty_database_url.replace("://postgres:@", "://restorer@").replace("://postgres@", "://restorer@")
+    try:
+        with pytest.raises(SchemaError, match='CREATE SCHEMA autotune AUTHORIZATION "restorer"'):
+            await restore(url, file, print)
+    finally:
+        await execute(empty_database_url, "DROP ROLE restorer")
+
+
+def test_other_version_has_an_exit_code_of_its_own(file, database_url, tmp_path):
+    asyncio.run(execute(database_url, "UPDATE autotune_version SET version_num = '9999'"))
+    for command in (["serve", "--port", "0"], ["backup", str(tmp_path / "new.backup")]):
+        ended = run_autotune(*command, AUTOTUNE_DATABASE_URL=database_url)
+        assert ended.returncode == 3, ended.stderr
+        assert ended.stderr.startswith("Error: the database's tables are of a newer version of AutoTune")
+        assert ended.stderr.count("\n") == 1

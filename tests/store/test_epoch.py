@@ -29,7 +29,8 @@ async def ordinary_url(database_url):
     """The URL of the database for a role that may read the tables and nothing else."""
     await execute(
         database_url,
-        "DROP ROLE IF EXISTS plain; CREATE ROLE plain LOGIN NOSUPERUSER; GRANT SELECT ON log_epoch TO plain",
+        "DROP ROLE IF EXISTS plain; CREATE ROLE plain LOGIN NOSUPERUSER; GRANT USAGE ON SCHEMA autotune TO plain; "
+        "GRANT SELECT ON log_epoch TO plain",
     )
     yield database_url.replace("://postgres:@", "://plain@").replace("://postgres@", "://plain@")
     await execute(database_url, "DROP OWNED BY plain; DROP ROLE plain")

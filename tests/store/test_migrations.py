@@ -1,7 +1,6 @@
 import asyncio
 from uuid import UUID
 
-import asyncpg
 from sqlalchemy import inspect
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -11,9 +10,9 @@ from autotune_service.store.migrate import downgrade, upgrade
 from autotune_service.store.observations import list_observations
 from autotune_service.store.spaces import list_spaces
 from autotune_service.store.suggestions import list_pending
-from autotune_service.store.tables import metadata
+from autotune_service.store.tables import SCHEMA, VERSION_TABLE, metadata
 from autotune_wire.responses import Objective
-from raw_database import execute
+from raw_database import connect, execute
 
 
 async def columns_of(url):
@@ -28,9 +27,9 @@ async def columns_of(url):
 def _columns(connection):
     inspector = inspect(connection)
     return {
-        table: {column["name"]: column["nullable"] for column in inspector.get_columns(table)}
-        for table in inspector.get_table_names()
-        if table != "alembic_version"
+        table: {column["name"]: column["nullable"] for column in inspector.get_columns(table, SCHEMA)}
+        for table in inspector.get_table_names(SCHEMA)
+        if table != VERSION_TABLE
     }
 
 
@@ -51,15 +50,15 @@ async def test_migrations_go_up_down_and_up(empty_database_url):
 
 async def test_services_that_start_together_migrate_once(empty_database_url):
     await asyncio.gather(*(upgrade(empty_database_url) for _ in range(3)))
-    connection = await asyncpg.connect(empty_database_url)
+    connection = await connect(empty_database_url)
     try:
-        assert await connection.fetchval("SELECT count(*) FROM alembic_version") == 1
+        assert await connection.fetchval("SELECT count(*) FROM autotune.autotune_version") == 1
     finally:
         await connection.close()
 
 
 async def test_migrating_again_keeps_the_data(database_url):
-    connection = await asyncpg.connect(database_url)
+    connection = await connect(database_url)
     try:
         await connection.execute("INSERT INTO users VALUES (gen_random_uuid(), 'ada@example.org', 'hash', true, now())")
         await upgrade(database_url)
@@ -120,7 +119,7 @@ async def test_second_version_goes_back_with_data(empty_database_url):
         """,
     )
     await downgrade(empty_database_url, "0001")
-    connection = await asyncpg.connect(empty_database_url)
+    connection = await connect(empty_database_url)
     try:
         assert await connection.fetch("SELECT response FROM observations") == [(0.1,)]
         assert await connection.fetchval("SELECT n_observations FROM experiments") == 1

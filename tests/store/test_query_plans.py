@@ -4,7 +4,6 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from uuid import UUID
 
-import asyncpg
 import pytest
 
 from autotune_service.domain.errors import NotFoundError
@@ -15,6 +14,7 @@ from autotune_service.store.observations import get_numbered, list_newest_of, li
 from autotune_service.store.questions import claim_waiting_question, count_waiting, delete_old_replies, get_question
 from autotune_service.store.statements import filled
 from autotune_service.store.suggestions import list_pending, list_suggestions
+from raw_database import connect
 
 OWNER = LARGE = UUID(int=1)
 SMALL = UUID(int=2)
@@ -57,7 +57,7 @@ ANALYZE;
 async def much(cluster, template):
     """A connection to a database in which there is much."""
     async with cluster.database(template) as url:
-        connection = await asyncpg.connect(url)
+        connection = await connect(url)
         await connection.execute(FILL)
         yield connection
         await connection.close()

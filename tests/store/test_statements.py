@@ -63,8 +63,8 @@ def test_statement_has_the_values_of_each_call():
         .where(experiments.c.exp_uuid == sa.bindparam("of_uuid"), experiments.c.state == "active")
         .values(best_covars=sa.bindparam("best_covars", type_=experiments.c.best_covars.type))
     )
-    update, where = "UPDATE experiments SET best_covars=$1::JSON", "experiments.exp_uuid = $2::UUID"
-    expected = f"{update} WHERE {where} AND experiments.state = $3"
+    update, where = "UPDATE autotune.experiments SET best_covars=$1::JSON", "autotune.experiments.exp_uuid = $2::UUID"
+    expected = f"{update} WHERE {where} AND autotune.experiments.state = $3"
     for uuid, covars, text in ((ONE, {"b": 1, "a": 2}, '{"b":1,"a":2}'), (TWO, None, None)):
         ready = statement(of_uuid=uuid, best_covars=covars)
         assert ready.compiled.text == expected

@@ -37,7 +37,7 @@ class World:
         self.run(self.store.connect())
         self.user = uuid4()
         self.execute(
-            "INSERT INTO users (user_uuid, email, password_hash, is_active, created_at) "
+            "INSERT INTO autotune.users (user_uuid, email, password_hash, is_active, created_at) "
             "VALUES ($1, 'ada@example.org', '', true, now())",
             self.user,
         )
@@ -77,7 +77,9 @@ class Checked(RuleBasedStateMachine):
         async with self.world.store.work() as work:
             row = await get_experiment(work, self.exp_uuid, self.world.user)
             tables = [
-                await work._connection.fetch(f"SELECT * FROM {table} WHERE exp_uuid = $1 ORDER BY seq", self.exp_uuid)
+                await work._connection.fetch(
+                    f"SELECT * FROM autotune.{table} WHERE exp_uuid = $1 ORDER BY seq", self.exp_uuid
+                )
                 for table in ("suggestions", "observations", "events")
             ]
         return row, *tables, await self.listing.page(self.world.store, self.world.user, PageQuery(limit=10))
@@ -247,15 +249,15 @@ class Checked(RuleBasedStateMachine):
             assert self.expected.space.allows(suggestion.covars)
 
     def stored_suggestions(self):
-        return self.world.execute("SELECT * FROM suggestions WHERE exp_uuid = $1 ORDER BY seq", self.exp_uuid)
+        return self.world.execute("SELECT * FROM autotune.suggestions WHERE exp_uuid = $1 ORDER BY seq", self.exp_uuid)
 
     def stored_observations(self):
-        return self.world.execute("SELECT * FROM observations WHERE exp_uuid = $1 ORDER BY seq", self.exp_uuid)
+        return self.world.execute("SELECT * FROM autotune.observations WHERE exp_uuid = $1 ORDER BY seq", self.exp_uuid)
 
     def clear(self):
         for table in ("observation_versions", "observations", "suggestions", "events", "experiments"):
-            self.world.execute(f"DELETE FROM {table}")
-        self.world.execute("DELETE FROM answered_requests")
+            self.world.execute(f"DELETE FROM autotune.{table}")
+        self.world.execute("DELETE FROM autotune.answered_requests")
 
 
 class Claimed:

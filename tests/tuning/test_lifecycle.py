@@ -107,7 +107,7 @@ async def rows_of(store, exp_uuid):
     async with store.work() as work:
         return {
             table.name: await work._connection.fetchval(
-                f"SELECT count(*) FROM {table.name} WHERE exp_uuid = $1", exp_uuid
+                f"SELECT count(*) FROM {table.fullname} WHERE exp_uuid = $1", exp_uuid
             )
             for table in metadata.sorted_tables
             if "exp_uuid" in table.columns

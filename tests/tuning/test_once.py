@@ -136,7 +136,7 @@ async def test_replies_are_forgotten_after_a_week(tell_once, store, user_uuid, e
     assert await n_observations(store, user_uuid, exp_uuid) == 1
     async with store.work() as work:
         raw = work._connection
-        await raw.execute("UPDATE answered_requests SET created_at = created_at - interval '7 days 1 minute'")
+        await raw.execute("UPDATE autotune.answered_requests SET created_at = created_at - interval '7 days 1 minute'")
     await tidy(store)
     await tell_once()
     assert await n_observations(store, user_uuid, exp_uuid) == 2

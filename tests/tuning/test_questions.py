@@ -39,7 +39,7 @@ def run(weight):
 
 async def count(store):
     async with store.work() as work:
-        return (await work.one(sa.text("SELECT count(*) AS n FROM questions")))["n"]
+        return (await work.one(sa.text("SELECT count(*) AS n FROM autotune.questions")))["n"]
 
 
 async def test_question_is_answered_once_for_all_who_ask(store, ask):
@@ -136,7 +136,7 @@ async def test_replies_that_nobody_asked_for_lately_are_tidied_away(store, ask):
 
 async def age_replies(store, by):
     async with store.work() as work:
-        await work.run(sa.text(f"UPDATE questions SET answered_at = answered_at - interval '{by}'"))
+        await work.run(sa.text(f"UPDATE autotune.questions SET answered_at = answered_at - interval '{by}'"))
 
 
 async def test_closed_experiment_still_answers(store, user_uuid, exp_uuid, ask):

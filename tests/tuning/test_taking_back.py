@@ -154,7 +154,9 @@ async def test_observations_that_another_user_told_stay(say, take_back, store, e
     mine, theirs = await say(1.0, 2.0)
     async with store.work() as work:
         await work._connection.execute(
-            "UPDATE observations SET told_by = $1 WHERE observation_uuid = $2", uuid4(), theirs.observation_uuid
+            "UPDATE autotune.observations SET told_by = $1 WHERE observation_uuid = $2",
+            uuid4(),
+            theirs.observation_uuid,
         )
     assert [one.observation_uuid for one in (await take_back()).observations] == [mine.observation_uuid]
 
@@ -164,7 +166,7 @@ async def test_observation_of_which_nobody_knows_who_told_it_counts_as_ones_own(
     _, newest = await say(1.0, 2.0)
     async with store.work() as work:
         await work._connection.execute(
-            "UPDATE observations SET told_by = NULL WHERE observation_uuid = $1", newest.observation_uuid
+            "UPDATE autotune.observations SET told_by = NULL WHERE observation_uuid = $1", newest.observation_uuid
         )
     assert [one.observation_uuid for one in (await take_back()).observations] == [newest.observation_uuid]
 

@@ -371,7 +371,7 @@ class UseCases(Checked):
         leased = [suggestion for suggestion in self.expected.suggestions if suggestion.state == "leased"]
         for suggestion in leased[:2]:
             self.world.execute(
-                "UPDATE suggestions SET lease_until = now() - interval '1 second' WHERE suggestion_uuid = $1",
+                "UPDATE autotune.suggestions SET lease_until = now() - interval '1 second' WHERE suggestion_uuid = $1",
                 suggestion.uuid,
             )
             suggestion.has_ended = True
@@ -404,7 +404,7 @@ class UseCases(Checked):
     def lose_claim(self, is_taken, start):
         """Let the claim of the newest fit run out; if another worker takes the experiment, the first one comes late."""
         self.world.execute(
-            "UPDATE experiments SET lease_until = now() - interval '1 second' WHERE lease_until IS NOT NULL"
+            "UPDATE autotune.experiments SET lease_until = now() - interval '1 second' WHERE lease_until IS NOT NULL"
         )
         self.fits[-1].has_ended = True
         if is_taken and self.claim_once():
@@ -465,7 +465,7 @@ class UseCases(Checked):
         if self.fits:
             self.commit(-1, start)
         self.fits.clear()
-        self.world.execute("UPDATE experiments SET lease_token = NULL, lease_until = NULL, retry_at = NULL")
+        self.world.execute("UPDATE autotune.experiments SET lease_token = NULL, lease_until = NULL, retry_at = NULL")
         self.is_resting = False
         n_fits = 0
         while self.claim_once():

@@ -95,10 +95,13 @@ def _require_dump(file: Path) -> None:
 
 
 async def _revision_in(file: Path, entry: str) -> str:
+    revision = b""
     async with _opened(file, [entry]) as data:
         async for table in data:
-            return b"".join([block async for block in table.blocks]).decode(errors="replace").strip() or "base"
-    raise BackupError(f"{file} does not say which revision its tables have")
+            revision = b"".join([block async for block in table.blocks]).strip()
+    if not revision:
+        raise BackupError(f"{file} does not say which revision its tables have")
+    return revision.decode(errors="replace")
 
 
 @asynccontextmanager

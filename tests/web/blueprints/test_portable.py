@@ -300,7 +300,7 @@ async def fill(store, exp_uuid, n):
         await raw.execute("SET LOCAL statement_timeout = '60s'")
         await raw.execute(
             """
-            INSERT INTO observations
+            INSERT INTO autotune.observations
                 (exp_uuid, seq, observation_uuid, covars, response, created_at, responses, sds, status)
                 SELECT $1, 2 + i, gen_random_uuid(), $2::json, -i, now(), json_build_object('Response', -i), '{}', 'ok'
                 FROM generate_series(1, $3::int) AS i
@@ -309,18 +309,18 @@ async def fill(store, exp_uuid, n):
         )  # fmt: skip
         await raw.execute(
             """
-            INSERT INTO events SELECT exp_uuid, seq, 'observation_added', created_at, json_build_object(
+            INSERT INTO autotune.events SELECT exp_uuid, seq, 'observation_added', created_at, json_build_object(
                 'observation_uuid', observation_uuid, 'seq', seq, 'covars', covars, 'response', response,
                 'responses', responses, 'sds', sds, 'status', status, 'suggestion_uuid', suggestion_uuid,
-                'time_created', created_at) FROM observations WHERE exp_uuid = $1
+                'time_created', created_at) FROM autotune.observations WHERE exp_uuid = $1
             """,
             exp_uuid,
         )
         await raw.execute(
             """
-            UPDATE experiments SET last_seq = 2 + $2::int, n_observations = $2::int, data_rev = $2::int,
+            UPDATE autotune.experiments SET last_seq = 2 + $2::int, n_observations = $2::int, data_rev = $2::int,
                 fit_rev = $2::int, best_response = -1, best_covars = $3::json, best_observation_uuid =
-                (SELECT observation_uuid FROM observations WHERE exp_uuid = $1 AND seq = 3) WHERE exp_uuid = $1
+                (SELECT observation_uuid FROM autotune.observations WHERE exp_uuid = $1 AND seq = 3) WHERE exp_uuid = $1
             """,
             exp_uuid, n, covars,
         )  # fmt: skip
