@@ -1,5 +1,8 @@
 """A database looked at and changed past the service."""
 
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
 import asyncpg
 
 from autotune_service.store.epoch import Connection, Log
@@ -44,3 +47,14 @@ async def greeted(url, log, **settings):
     connection = await asyncpg.connect(url, connection_class=Connection, server_settings=settings)
     await log.greet(connection)
     return connection
+
+
+@asynccontextmanager
+async def a_role(url, rights=""):
+    """A role that may do nothing but what ``rights`` say, and the URL by which it connects."""
+    role = f"role_{uuid4().hex[:12]}"
+    await execute(url, f"CREATE ROLE {role} LOGIN NOSUPERUSER; {rights.format(role=role)}")
+    try:
+        yield role, url.replace("://postgres:@", f"://{role}@").replace("://postgres@", f"://{role}@")
+    finally:
+        await execute(url, f"DROP OWNED BY {role}; DROP ROLE {role}")

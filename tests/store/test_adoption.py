@@ -1,8 +1,6 @@
 """Tables of former versions move to their schema, those of others stay, and views are left to services of before."""
 
 import asyncio
-from contextlib import asynccontextmanager
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -12,7 +10,7 @@ from autotune_service.store import adoption
 from autotune_service.store.migrate import downgrade, upgrade
 from autotune_service.store.schema import SchemaError, known_revisions
 from autotune_service.store.tables import metadata
-from raw_database import connect, execute, fetch, value_of
+from raw_database import a_role, connect, execute, fetch, value_of
 from released import dump_of, released
 
 NAMES = {table.name for table in metadata.sorted_tables}
@@ -36,17 +34,6 @@ SELECT n.nspname || '.' || c.relname AS name, c.relkind::text AS kind FROM pg_cl
 
 async def relations_of(url, kind):
     return {row["name"] for row in await fetch(url, RELATIONS) if row["kind"] == kind}
-
-
-@asynccontextmanager
-async def a_role(url, rights=""):
-    """A role that may do nothing but what ``rights`` say, and the URL by which it connects."""
-    role = f"role_{uuid4().hex[:12]}"
-    await execute(url, f"CREATE ROLE {role} LOGIN NOSUPERUSER; {rights.format(role=role)}")
-    try:
-        yield role, url.replace("://postgres:@", f"://{role}@").replace("://postgres@", f"://{role}@")
-    finally:
-        await execute(url, f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 @pytest.mark.parametrize("revision", released())

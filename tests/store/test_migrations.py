@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from autotune_service.store.database import Store
 from autotune_service.store.experiments import get_experiment
-from autotune_service.store.migrate import downgrade, upgrade
+from autotune_service.store.migrate import downgrade, driver_of, transaction, upgrade
 from autotune_service.store.observations import list_observations
 from autotune_service.store.spaces import list_spaces
 from autotune_service.store.suggestions import list_pending
@@ -127,3 +127,11 @@ async def test_second_version_goes_back_with_data(empty_database_url):
     finally:
         await connection.close()
     await upgrade(empty_database_url)
+
+
+async def test_timeouts_of_the_role_end_no_migration(database_url):
+    names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+    own = "&".join(f"{name}=7000" for name in names)
+    async with transaction(f"{database_url}&{own}") as connection:
+        raw = await driver_of(connection)
+        assert [await raw.fetchval(f"SHOW {name}") for name in names] == ["0", "0", "0"]

@@ -29,6 +29,7 @@ from autotune_service.store.schema import (
 from autotune_service.store.tables import SCHEMA
 
 _LOCK = 0x6175746F74756E65  # "autotune" in ASCII; keeps two replicas that start together from creating the same table
+_TIMEOUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 _RETRY_AFTER_S = 2
 _CONNECT_S = 10.0
 
@@ -99,7 +100,8 @@ async def transaction(url: str) -> AsyncIterator[AsyncConnection]:
     )
     try:
         async with engine.begin() as connection:
-            await connection.execute(text("SELECT 1"))  # SQLAlchemy begins the transaction with its first statement
+            for name in _TIMEOUTS:  # a role's own timeouts are meant for queries
+                await connection.execute(text(f"SET LOCAL {name} = 0"))
             yield connection
     finally:
         await engine.dispose()

@@ -69,7 +69,6 @@ async def restore(url: str, file: Path, say: Say, *, replace: bool = False) -> N
                     f"the database has tables of AutoTune already, in the schema {held.schema}: restore into another "
                     "database, or drop these tables first with --replace"
                 )
-            await raw.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
             with_views = await _drop(raw, held)
             if held is None or held.schema != SCHEMA:
                 await make_schema(raw)
@@ -107,6 +106,7 @@ async def _require_unused(connection: asyncpg.Connection) -> None:
 async def _drop(connection: asyncpg.Connection, held: Held | None) -> list[str]:
     """Drop the tables that the database holds, and list the schemas where services of before look for views."""
     with_views = await drop_views(connection)
+    await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
     if held is None:
         return with_views
     names = [*await list_tables(connection, held.schema), held.version_table]

@@ -1,11 +1,10 @@
 """What is said where a database cannot hold AutoTune's tables, or has those of another version."""
 
 import pytest
-from test_adoption import a_role
 
 from autotune_service.store.migrate import downgrade, upgrade
 from autotune_service.store.schema import SchemaError, VersionError, known_revisions
-from raw_database import execute, value_of
+from raw_database import a_role, execute, value_of
 from released import dump_of, released
 
 LAST = released()[-1]
