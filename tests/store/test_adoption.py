@@ -189,7 +189,7 @@ async def test_move_waits_for_a_transaction_that_ends(empty_database_url):
     try:
         assert await asyncio.wait([moving], timeout=0.7) == (set(), {moving})
         # Others are not held up by the one who waits for longer than its short tries.
-        assert await value_of(empty_database_url, "SELECT count(*) FROM public.events") > 0
+        assert await value_of(f"{empty_database_url}&lock_timeout=3000", "SELECT count(*) FROM public.events") > 0
         await transaction.commit()
         await moving
     finally:
