@@ -89,7 +89,7 @@ async def test_times_of_a_log_do_not_run_back_when_the_clock_of_the_database_doe
     fit = await claim_fit(store, "a", CLAIM)
     await commit_fit(store, fit, EngineRun([NewSuggestion(GUESS | {"weight": 9.0}, "model", "because")]))
     (taken,) = (await lease_suggestions(*place, 2, 1)).suggestions
-    await database.execute("UPDATE suggestions SET lease_until = clock_timestamp() WHERE state = 'leased'")
+    await database.execute("UPDATE autotune.suggestions SET lease_until = clock_timestamp() WHERE state = 'leased'")
     await expire_leases(store)
     told = reply.observations[0]
     await correct(*place, told.observation_uuid, Correction(version=1, reason="slip", response=7.5))
@@ -107,7 +107,7 @@ async def test_times_of_a_log_do_not_run_back_when_the_clock_of_the_database_doe
 
 async def test_tell_that_waited_for_another_change_is_not_before_it(store, database, user_uuid, exp_uuid):
     async with database.transaction():
-        await database.execute("UPDATE experiments SET updated_at = updated_at + $1", DAYS)
+        await database.execute("UPDATE autotune.experiments SET updated_at = updated_at + $1", DAYS)
         telling = asyncio.create_task(tell(store, user_uuid, exp_uuid, [run(7)]))
         await database.execute(_UNTIL_ANOTHER_WAITS, timeout=30)
     assert (await telling).time_updated > datetime.now(UTC) + DAYS - timedelta(hours=1)

@@ -136,7 +136,7 @@ def cause_of(error: Exception) -> Exception:
 
 
 def _explained(error: Exception, held: Held | None) -> Exception:
-    lines = str(error).splitlines() or [type(error).__name__]
+    message = said(error) if isinstance(error, asyncpg.PostgresError) else str(error) or type(error).__name__
     what = "it has no tables yet" if held is None else f"its tables are of an older version (revision {held.revision})"
     kind = SchemaError if held is None else VersionError
     if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
@@ -146,8 +146,8 @@ def _explained(error: Exception, held: Held | None) -> Exception:
         )
     if isinstance(error, asyncpg.InsufficientPrivilegeError) and held is not None:
         return kind(
-            f"the database cannot be brought up to date ({lines[0]}), and {what}: run `autotune migrate` once as the "
+            f"the database cannot be brought up to date: {message}, and {what}. Run `autotune migrate` once as the "
             f"role {held.owner}, which owns the tables"
         )
     # The messages of these errors contain host and user, never the password.
-    return UnavailableError(f"cannot bring the database up to date: {lines[0]}", _RETRY_AFTER_S)
+    return UnavailableError(f"cannot bring the database up to date: {message}", _RETRY_AFTER_S)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.adoption import drop_views, make_views
 from autotune_service.store.backup_file import Contents, Say, TableData, opened, read_contents, size_of, size_text
+from autotune_service.store.connecting import NotConnectedError
 from autotune_service.store.migrate import cause_of, driver_of, lock_migrations, run_revisions, transaction
 from autotune_service.store.postgres_tools import BackupError
 from autotune_service.store.schema import (
@@ -83,7 +84,8 @@ async def restore(url: str, file: Path, say: Say, *, replace: bool = False) -> N
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError) as error:
         cause = cause_of(error)
         if not is_connected or isinstance(cause, (OSError, asyncpg.PostgresConnectionError)):
-            raise UnavailableError(f"the database does not answer: {cause}", 5) from error
+            is_told = isinstance(cause, NotConnectedError)
+            raise UnavailableError(f"{'' if is_told else 'the database does not answer: '}{cause}", 5) from error
         raise BackupError(f"the backup was not restored, nothing is changed: {_reason(cause)}") from error
     say("Restored.")
 
