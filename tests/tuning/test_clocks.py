@@ -6,7 +6,6 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 import autotune_service
@@ -27,6 +26,7 @@ from autotune_wire.changes import Rename, Undo
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.observations import Correction, Told
 from autotune_wire.suggestions import Abandon
+from raw_database import connect
 from support import GUESS, SPACE, joined
 
 DAYS = timedelta(days=3)
@@ -49,7 +49,7 @@ async def exp_uuid(store, user_uuid):
 
 @pytest.fixture
 async def database(database_url):
-    connection = await asyncpg.connect(database_url)
+    connection = await connect(database_url)
     yield connection
     await connection.close()
 
@@ -89,7 +89,7 @@ async def test_times_of_a_log_do_not_run_back_when_the_clock_of_the_database_doe
     fit = await claim_fit(store, "a", CLAIM)
     await commit_fit(store, fit, EngineRun([NewSuggestion(GUESS | {"weight": 9.0}, "model", "because")]))
     (taken,) = (await lease_suggestions(*place, 2, 1)).suggestions
-    await database.execute("UPDATE autotune.suggestions SET lease_until = clock_timestamp() WHERE state = 'leased'")
+    await database.execute("UPDATE suggestions SET lease_until = clock_timestamp() WHERE state = 'leased'")
     await expire_leases(store)
     told = reply.observations[0]
     await correct(*place, told.observation_uuid, Correction(version=1, reason="slip", response=7.5))
@@ -107,7 +107,7 @@ async def test_times_of_a_log_do_not_run_back_when_the_clock_of_the_database_doe
 
 async def test_tell_that_waited_for_another_change_is_not_before_it(store, database, user_uuid, exp_uuid):
     async with database.transaction():
-        await database.execute("UPDATE autotune.experiments SET updated_at = updated_at + $1", DAYS)
+        await database.execute("UPDATE experiments SET updated_at = updated_at + $1", DAYS)
         telling = asyncio.create_task(tell(store, user_uuid, exp_uuid, [run(7)]))
         await database.execute(_UNTIL_ANOTHER_WAITS, timeout=30)
     assert (await telling).time_updated > datetime.now(UTC) + DAYS - timedelta(hours=1)
