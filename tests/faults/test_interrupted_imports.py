@@ -1,9 +1,9 @@
 """An import that is interrupted leaves nothing behind, and the same request does it after all."""
 
-import asyncpg
 import pytest
 
 from processes import wait_until
+from raw_database import connect
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def send(client, document):
 
 async def test_import_whose_service_is_killed_is_done_by_the_next_try(start_service, database_url, document):
     service = start_service("--no-worker", AUTOTUNE_DATABASE_URL=database_url)
-    connection = await asyncpg.connect(database_url)
+    connection = await connect(database_url)
     with service.client() as client:
         async with connection.transaction():
             await connection.execute("LOCK TABLE events IN EXCLUSIVE MODE")

@@ -10,6 +10,7 @@ from rounds import make
 
 from autotune_wire.base import IDEMPOTENCY_HEADER
 from processes import wait_until
+from raw_database import connect
 from support import GUESS
 from watching import Watcher
 
@@ -56,7 +57,7 @@ REFUSALS = {
 
 def run(url, statements):
     async def each():
-        connection = await asyncpg.connect(url)
+        connection = await connect(url)
         try:
             for statement in statements:
                 await done(connection, statement)

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 from tempfile import SpooledTemporaryFile
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 
 from autotune_service.domain.limits import Limits
 from calling import get
+from raw_database import connect
 from support import UNKNOWN_UUID
 
 PAD = " " * 1_000_001
@@ -28,7 +28,7 @@ async def hold(database_url):
 
     @asynccontextmanager
     async def hold():
-        connection = await asyncpg.connect(database_url)
+        connection = await connect(database_url)
         async with connection.transaction():
             await connection.execute("LOCK TABLE events IN EXCLUSIVE MODE")
             yield
@@ -153,7 +153,7 @@ async def test_users_take_turns(client, headers, stranger, large, hold, database
         _, others, _ = await send(client, stranger, large)
     assert (await over(client, stranger, others["exp_uuid"]))["state"] == "done"
     assert (await over(client, headers, second["exp_uuid"]))["state"] == "done"
-    connection = await asyncpg.connect(database_url)
+    connection = await connect(database_url)
     order = [str(row["exp_uuid"]) for row in await connection.fetch("SELECT exp_uuid FROM experiments ORDER BY number")]
     await connection.close()
     assert order == [first["exp_uuid"], others["exp_uuid"], second["exp_uuid"]]
