@@ -28,7 +28,7 @@ from autotune_service.live.hub import Hub
 from autotune_service.observing.metrics import Load, serve_metrics
 from autotune_service.security.passwords import Passwords
 from autotune_service.security.tokens import AccessTokens
-from autotune_service.settings import DEV_EMAIL, DEV_PASSWORD, Settings
+from autotune_service.settings import DEV_EMAIL, DEV_PASSWORD, Settings, address_of
 from autotune_service.store import backup
 from autotune_service.store import restore as backup_restore
 from autotune_service.store.backup_file import Say, read_contents
@@ -53,11 +53,16 @@ class PortTakenError(Exception):
     """Something else listens on the port."""
 
 
+class AddressError(Exception):
+    """The address is none that this machine can listen on; the message says why and what to do."""
+
+
 def listening_socket(host: str, port: int) -> socket.socket:
     """Open a listening socket, so that a taken port is noticed before anything slow starts.
 
     Raises:
         PortTakenError: If something else listens on the port.
+        AddressError: If this machine cannot listen on the address.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -66,13 +71,25 @@ def listening_socket(host: str, port: int) -> socket.socket:
         sock.bind((host, port))
     except OSError as error:
         sock.close()
-        raise PortTakenError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+        raise _cannot_listen(host, port, error) from None
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit the option
         # A peer that reads nothing, not even the closing frame, would keep its connection for ever.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
     sock.listen(1024)
     sock.setblocking(False)
     return sock
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> PortTakenError | AddressError:
+    problem = f"cannot listen on {address_of(host, port)}: {error.strerror}"
+    if error.errno == errno.EADDRINUSE:
+        return PortTakenError(problem)
+    if error.errno == errno.EACCES:
+        return AddressError(f"{problem}. Ports below 1024 are for root alone: choose another one")
+    return AddressError(
+        f"{problem}. The host must be a name or an address of this machine: 127.0.0.1 to be reached from this machine "
+        "alone, 0.0.0.0 from all its networks"
+    )
 
 
 async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], None]) -> None:
@@ -86,7 +103,7 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
     raise_limit()
     stopping = _stop_signal()
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(database(settings))
+        url = await stack.enter_async_context(database(settings, "autotune serve", stopping))
         reached = await inspect_database(url, _direct_url(settings))
         await upgrade(reached.direct_url)
         store = await stack.enter_async_context(_connected(settings, reached))
@@ -113,7 +130,7 @@ async def work(settings: Settings) -> None:
     raise_limit()
     stopping = _stop_signal()
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(database(settings))
+        url = await stack.enter_async_context(database(settings, "autotune worker", stopping))
         reached = await inspect_database(url, _direct_url(settings))
         await upgrade(reached.direct_url)
         store = await stack.enter_async_context(_connected(settings, reached))
@@ -125,7 +142,7 @@ async def work(settings: Settings) -> None:
 
 async def migrate(settings: Settings) -> None:
     """Migrate the database to the newest schema."""
-    async with database(settings) as url:
+    async with database(settings, "autotune migrate") as url:
         reached = await inspect_database(url, _direct_url(settings))
         await upgrade(reached.direct_url)
 
@@ -146,7 +163,7 @@ async def back_up(settings: Settings, file: Path, say: Say) -> None:
     Raises:
         BackupError: If the backup cannot be made; the message says why.
     """
-    async with database(settings) as url:
+    async with database(settings, "autotune backup") as url:
         await backup.back_up(_direct_url(settings) or url, file, say)
 
 
@@ -156,22 +173,48 @@ async def restore(settings: Settings, file: Path, say: Say, *, replace: bool) ->
     Raises:
         BackupError: If the backup cannot be restored; the message says why.
     """
-    async with database(settings) as url:
+    async with database(settings, "autotune restore") as url:
         await backup_restore.restore(_direct_url(settings) or url, file, say, replace=replace)
 
 
 @asynccontextmanager
-async def database(settings: Settings) -> AsyncIterator[str]:
-    """Yield the URL of the database; if no database is set, start the embedded Postgres and stop it at the end."""
+async def database(settings: Settings, command: str, stopping: asyncio.Event | None = None) -> AsyncIterator[str]:
+    """Yield the URL of the database; if no database is set, run the embedded Postgres for as long as the block runs.
+
+    A service owns the data folder alone; other commands share the Postgres of a service that has it.
+
+    Args:
+        settings: The settings.
+        command: What the user runs.
+        stopping: Set when the process is to stop. Set here if the embedded Postgres cannot be kept running.
+
+    Raises:
+        StartCancelledError: If the process is to stop before the embedded Postgres has started.
+    """
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return
-    postgres = EmbeddedPostgres(settings.data / "postgres")
-    url = await asyncio.to_thread(postgres.start)
+    stopping = stopping or asyncio.Event()
+    postgres = EmbeddedPostgres(settings.data / "postgres", command, shares=command != "autotune serve")
     try:
-        yield url
+        url = await _started(postgres, stopping)
+        async with _background(postgres.keep_running(), stopping):
+            yield url
     finally:
         await asyncio.to_thread(postgres.stop)
+
+
+async def _started(postgres: EmbeddedPostgres, stopping: asyncio.Event) -> str:
+    starting = asyncio.create_task(asyncio.to_thread(postgres.start))
+    stopped = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopped.cancel()
+        if not starting.done():
+            postgres.cancel()
+            await asyncio.wait([starting])
+    return starting.result()
 
 
 def _direct_url(settings: Settings) -> str | None:
@@ -189,6 +232,9 @@ def secret_of(settings: Settings) -> str:
         with NamedTemporaryFile("w", dir=path.parent) as file:
             file.write(secrets.token_urlsafe(48))
             file.flush()
+            if os.geteuid() == 0:  # one start with sudo must not lock the folder's owner out
+                owner = path.parent.stat()
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
             with suppress(FileExistsError):
                 os.link(file.name, path)
     return path.read_text()
@@ -223,7 +269,7 @@ async def _metrics_port(settings: Settings, store: Store) -> AsyncIterator[None]
     try:
         stop = serve_metrics(host, port, read)
     except OSError as error:
-        raise PortTakenError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+        raise _cannot_listen(host, port, error) from None
     try:
         yield
     finally:

