@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from autotune_service import interrupts
 from autotune_service.app import (
     AddressError,
     PortTakenError,
@@ -43,6 +44,7 @@ class _OtherVersion(click.ClickException):
 @click.version_option(package_name="autotune-bo")
 def main() -> None:
     """Run the AutoTune service. Each option can also be set by the variable AUTOTUNE_<OPTION>."""
+    interrupts.raise_from_now_on()
 
 
 @main.command("serve")

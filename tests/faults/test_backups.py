@@ -121,7 +121,7 @@ def asked_of(client, exp_uuid):
 
 
 async def epoch_in(data):
-    postgres = EmbeddedPostgres(data / "postgres")
+    postgres = EmbeddedPostgres(data / "postgres", shares=True)
     url = await asyncio.to_thread(postgres.start)
     try:
         return await epoch_of(url)

@@ -1,7 +1,6 @@
 """Postgres processes that a killed service has left in the folder: they are ended before a new server starts."""
 
 import logging
-import signal
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -11,12 +10,12 @@ import psutil
 
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.embedded.lock import FileLock
-from autotune_service.store.embedded.postmaster import StartCancelledError
-from autotune_service.store.embedded.processes import postmaster_in, servers_in
+from autotune_service.store.embedded.postmaster import STOPS, StartCancelledError
+from autotune_service.store.embedded.processes import PidFile, postmaster_in, servers_in
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.01
-_STOP_WITHIN_S, _GONE_WITHIN_S = 30.0, 5.0
+_GONE_WITHIN_S = 5.0
 _RETRY_AFTER_S = 5
 
 
@@ -34,12 +33,17 @@ def take_from_others(lock: FileLock, folder: Path, cancelled: Event) -> None:
         _require_none(folder)
         return
     postmaster = postmaster_in(folder)
-    if postmaster is not None:
+    if postmaster is None:
+        if _is_taken_within(lock, _GONE_WITHIN_S, cancelled):
+            return
+    else:
         _log.info("stopping the Postgres in %s, process %d, which outlived its service", folder, postmaster.pid)
-        with suppress(psutil.NoSuchProcess):
-            postmaster.send_signal(signal.SIGINT)
-    if _is_taken_within(lock, _GONE_WITHIN_S if postmaster is None else _STOP_WITHIN_S, cancelled):
-        return
+        file = PidFile.read(folder)
+        for number, within_s in STOPS[:2] if file is not None and file.status == "ready" else STOPS[1:2]:
+            with suppress(psutil.NoSuchProcess):
+                postmaster.send_signal(number)
+            if _is_taken_within(lock, within_s, cancelled):
+                return
     for process in servers_in(folder):  # as a power cut would, which loses nothing that was committed
         with suppress(psutil.NoSuchProcess):
             process.kill()

@@ -1,0 +1,209 @@
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+
+import asyncpg
+import psutil
+import pytest
+
+from autotune_service.domain.errors import UnavailableError
+from autotune_service.store.embedded import EmbeddedPostgres, StartCancelledError
+from processes import is_gone, wait_until
+
+ODD = "it's ours, [R&D] $HOME\n#1 100% données"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A cluster that the tests of this module start, one after the other."""
+    folder = tmp_path_factory.mktemp("embedded") / "data" / "postgres"
+    postgres = EmbeddedPostgres(folder)
+    postgres.start()
+    postgres.stop()
+    return folder
+
+
+@pytest.fixture
+def make(folder):
+    made = []
+
+    def make_postgres(*arguments, **options):
+        made.append(EmbeddedPostgres(folder, *arguments, **options))
+        return made[-1]
+
+    yield make_postgres
+    for postgres in made:
+        postgres.stop()
+
+
+async def ask(url, query):
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(query)
+    finally:
+        await connection.close()
+
+
+def pid_of(folder):
+    return int((folder / "postmaster.pid").read_text().split()[0])
+
+
+@contextlib.contextmanager
+def started(command, **options):
+    """Run a program that says so when it has started, and that ends with its input."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, **options) as process:
+        assert process.stdout.readline() == b"started\n"
+        yield process
+        process.communicate()
+
+
+def kill(server):
+    """End all processes of a server as a power cut does."""
+    processes = [server, *server.children()]
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+async def test_folder_of_any_name_keeps_its_data(tmp_path):
+    postgres = EmbeddedPostgres(tmp_path / ODD / "postgres")
+    url = await asyncio.to_thread(postgres.start)
+    await ask(url, "CREATE TABLE kept AS SELECT 1 AS n")
+    await asyncio.to_thread(postgres.stop)
+    assert await asyncio.to_thread(postgres.start) == url
+    assert await ask(url, "SELECT n FROM kept") == 1
+    await asyncio.to_thread(postgres.stop)
+    assert [path.name for path in tmp_path.iterdir()] == [ODD]
+
+
+def test_start_says_where_it_cannot_start(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    postgres = EmbeddedPostgres(tmp_path / "file" / "postgres")
+    with pytest.raises(UnavailableError, match="no Postgres can be started in"):
+        postgres.start()
+
+
+def test_second_start_of_the_same_process_is_refused_and_named_the_first(make, folder):
+    make("autotune serve").start()
+    before = pid_of(folder)
+    with pytest.raises(UnavailableError) as refused:
+        make("autotune serve").start()
+    assert f"{folder} is in use by `autotune serve`, process {os.getpid()} on host " in str(refused.value)
+    assert "choose another folder with --data" in str(refused.value)
+    assert pid_of(folder) == before
+
+
+async def test_command_that_shares_uses_the_server_and_leaves_it_running(make):
+    owner, guest = make("autotune serve"), make("autotune backup", shares=True)
+    url = await asyncio.to_thread(owner.start)
+    assert await asyncio.to_thread(guest.start) == url
+    await asyncio.to_thread(guest.stop)
+    assert await ask(url, "SELECT 1") == 1
+
+
+async def test_command_that_shares_owns_a_folder_that_nobody_has(make, folder):
+    alone = make("autotune backup", shares=True)
+    assert await ask(await asyncio.to_thread(alone.start), "SELECT 1") == 1
+    server = pid_of(folder)
+    alone.stop()
+    wait_until(lambda: is_gone(server))
+    assert not (folder / "postmaster.pid").exists()
+
+
+async def test_server_of_a_killed_owner_is_ended_before_a_new_one_starts(make, folder):
+    code = f"""
+        import sys
+        from pathlib import Path
+        from autotune_service.store.embedded import EmbeddedPostgres
+        EmbeddedPostgres(Path({str(folder)!r})).start()
+        print("started", flush=True)
+        sys.stdin.read()
+    """
+    with started([sys.executable, "-c", textwrap.dedent(code)]) as owner:
+        owner.kill()
+    orphan = pid_of(folder)
+    assert not is_gone(orphan)
+    assert await ask(await asyncio.to_thread(make().start), "SELECT 1") == 1
+    assert is_gone(orphan)
+    assert pid_of(folder) != orphan
+
+
+async def test_server_that_dies_is_started_again(make, folder):
+    postgres = make()
+    url = await asyncio.to_thread(postgres.start)
+    keeping = asyncio.create_task(postgres.keep_running())
+    server = psutil.Process(pid_of(folder))
+    kill(server)
+
+    def is_new():
+        return (folder / "postmaster.pid").read_text().endswith("ready   \n") and pid_of(folder) != server.pid
+
+    await asyncio.to_thread(wait_until, is_new)
+    assert await ask(url, "SELECT 1") == 1
+    keeping.cancel()
+    await asyncio.wait([keeping])
+
+
+async def test_server_that_cannot_be_started_again_ends_the_watch(make, folder, monkeypatch):
+    monkeypatch.setattr("autotune_service.store.embedded.server._MOST_DEATHS", 1)
+    postgres = make()
+    await asyncio.to_thread(postgres.start)
+    server = psutil.Process(pid_of(folder))
+    (folder / "PG_VERSION").rename(folder / "PG_VERSION.away")
+    try:
+        kill(server)
+        with pytest.raises(UnavailableError, match="no Postgres can be started in"):
+            await asyncio.wait_for(postgres.keep_running(), 60)
+    finally:
+        (folder / "PG_VERSION.away").rename(folder / "PG_VERSION")
+
+
+def test_start_that_is_cancelled_leaves_a_folder_that_starts(tmp_path):
+    postgres = EmbeddedPostgres(tmp_path / "postgres")
+    canceller = threading.Thread(
+        target=lambda: (wait_until((tmp_path / "postgres" / ".half-made").exists), postgres.cancel())
+    )
+    canceller.start()
+    with pytest.raises(StartCancelledError):
+        postgres.start()
+    canceller.join()
+    assert {path.name for path in (tmp_path / "postgres").iterdir()} <= {"autotune.lock", "autotune-postgres.lock"}
+    postgres.stop()
+
+
+async def test_reused_pid_of_a_power_cut_stops_nobody_and_the_folder_starts(make, folder, runner, open_folder):
+    """The number in the file is now that of another program of the same user, one that is named like a server."""
+    program = open_folder / "postgres"
+    program.write_text("#!/bin/sh\necho started\nread line\n")
+    program.chmod(0o755)
+    await asyncio.to_thread((postgres := make()).start)
+    left_behind = (folder / "postmaster.pid").read_text().split("\n")
+    await asyncio.to_thread(postgres.stop)
+    with started([str(program)], cwd=open_folder, **runner.switch) as other:
+        file = folder / "postmaster.pid"
+        file.write_text("\n".join([str(other.pid), *left_behind[1:]]))
+        file.chmod(0o600)
+        runner.give(file)
+        assert await ask(await asyncio.to_thread(make().start), "SELECT 1") == 1
+        assert other.poll() is None
+
+
+def test_server_that_autotune_did_not_start_is_left_alone(make, folder):
+    """A server without our lock, as one that somebody started by hand."""
+    program = folder / "postgres"
+    program.write_text("#!/bin/sh\necho started\nread line\n")
+    program.chmod(0o755)
+    (folder / "postmaster.pid").write_text("1\n")
+    try:
+        with started([str(program), "-D", str(folder)], cwd=folder) as other:
+            with pytest.raises(UnavailableError, match=f"did not start, process {other.pid}: stop that one"):
+                make().start()
+            assert other.poll() is None
+    finally:
+        program.unlink()
+        (folder / "postmaster.pid").unlink()
