@@ -17,7 +17,9 @@ STAMP = $(VENV)/.installed
 DEPENDENCY_GROUPS = lint typing demo test
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check $(CONSTRAINTS:%=-c %)
 
-RUN_OPTIONS = $(if $(PORT),--port "$(PORT)") $(if $(DATA),--data "$(DATA)")
+# The name goes to the command by the environment, as it is: neither make nor the shell reads a $ or a quote in it.
+override export DATA := $(value DATA)
+RUN_OPTIONS = $(if $(PORT),--port "$(PORT)") $(if $(value DATA),--data "$$DATA")
 PARALLEL = -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 LAB_OPTIONS = $(if $(LAB_PORT),--lab-port "$(LAB_PORT)")
 

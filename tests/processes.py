@@ -39,7 +39,7 @@ class ServiceProcess:
         self._command = [sys.executable, "-m", "autotune_service.cli", "serve", "--data", str(data), *arguments]
         self._environment = environment(**variables)
         self._log = (data.parent / f"{data.name}.log").open("a+")
-        self._port = 0
+        self._host, self._port = "", 0
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "ServiceProcess":
@@ -49,9 +49,9 @@ class ServiceProcess:
             stdout=subprocess.PIPE,
             stderr=self._log,
         )
-        port = re.search(rb":(\d+)", self._first_line())
-        assert port is not None
-        self._port = int(port[1])
+        address = re.search(rb"(http://\S+):(\d+)", self._first_line())
+        assert address is not None
+        self._host, self._port = address[1].decode(), int(address[2])
         return self
 
     def _first_line(self) -> bytes:
@@ -69,7 +69,7 @@ class ServiceProcess:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"{self._host}:{self._port}"
 
     @property
     def pid(self) -> int:

@@ -1,8 +1,10 @@
 """What ``make install`` installs is what pyproject.toml names, at the versions of constraints.txt."""
 
 import re
+import subprocess
 import tomllib
 
+import pytest
 from deploy_files import ROOT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -35,6 +37,18 @@ def test_constraints_pin_every_direct_requirement_within_its_range():
 def test_constraints_name_releases_and_no_local_builds():
     # A local version, as in 2.13.0+cpu, would shut out the builds for other machines.
     assert [version for version in _constraints().values() if not re.fullmatch(r"[0-9a-z.]+", version)] == []
+
+
+@pytest.mark.parametrize("name", ["o'neil data", 'a"b', "R&D", "a$HOME", "a`touch pwned`b", "C#", "~/data"])
+def test_make_run_passes_the_name_of_the_data_folder_on_as_it_is(tmp_path, name):
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "autotune"
+    program.write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    program.chmod(0o755)
+    (tmp_path / ".installed").touch()
+    command = ["make", "run", f"VENV={tmp_path}", "NOTEBOOK=0", f"DATA={name}"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout == f"serve|--data|{name}|"
 
 
 def test_make_install_takes_every_extra_and_group():

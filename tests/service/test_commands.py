@@ -1,14 +1,19 @@
+import contextlib
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx2
 import psutil
 import pytest
 
+from autotune_service.settings import SettingsError, load_settings
 from processes import DEV_USER, environment, is_gone, run_autotune, wait_until
 from support import GUESS, SPACE
 
@@ -72,6 +77,54 @@ def test_taken_port_is_said_clearly(start_service, tmp_path):
     assert ended.returncode != 0
     assert f"127.0.0.1:{port}" in ended.stderr
     assert "--port" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "said"), [("nosuchhost.invalid", "must be a name or an address of this machine"), ("192.0.2.1", "must be")]
+)
+def test_host_that_is_none_of_this_machine_is_said_to_be_that(tmp_path, host, said):
+    ended = run_autotune("serve", "--host", host, "--port", "0", "--data", str(tmp_path / "data"))
+    assert ended.returncode != 0
+    assert f"cannot listen on {host}:0" in ended.stderr
+    assert said in ended.stderr
+    assert "Stop what listens there" not in ended.stderr
+
+
+def test_address_of_version_6_is_printed_as_a_browser_reads_it(start_service, database_url):
+    if not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    service = start_service("--no-worker", "--host", "::1", AUTOTUNE_DATABASE_URL=database_url)
+    assert httpx2.get(f"{service.url}/health/live").status_code == 200
+
+
+def has_ipv6():
+    with socket.socket(socket.AF_INET6) as sock, contextlib.suppress(OSError):
+        sock.bind(("::1", 0))
+        return True
+    return False
+
+
+def test_tilde_that_no_shell_has_read_is_the_home_folder(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert load_settings(data=Path("~/tuning")).data == Path("/home/ada/tuning")
+
+
+def test_tilde_of_a_user_who_is_not_there_is_said(monkeypatch):
+    monkeypatch.setenv("AUTOTUNE_DATA", "~nobody-of-this-name/tuning")
+    with pytest.raises(SettingsError, match=r"AUTOTUNE_DATA .*give the folder's full path"):
+        load_settings()
+
+
+def test_data_of_root_are_where_a_service_keeps_them_unless_they_are_at_home_already(monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr("autotune_service.settings.user_data_path", lambda name, **_: tmp_path / name)
+    monkeypatch.delenv("AUTOTUNE_DATA", raising=False)
+    assert load_settings().data == Path("/var/lib/autotune")
+    (tmp_path / "autotune" / "postgres").mkdir(parents=True)
+    (tmp_path / "autotune" / "postgres" / "PG_VERSION").write_text("18")
+    assert load_settings().data == tmp_path / "autotune"
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert load_settings().data == tmp_path / "autotune"
 
 
 def test_database_url_takes_the_options_of_postgres(database_url, tmp_path, start_service):

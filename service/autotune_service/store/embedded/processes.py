@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-_NAME = "postgres"
+_NAMES = ("postgres", "initdb")
 _OWN = "/proc/self/"
 # Where a process works, by the process's own account: a path that Postgres can enter whatever lies above the folder.
 OWN_FOLDER = f"{_OWN}cwd"
@@ -53,7 +53,7 @@ def is_same(path: str, folder: Path, pid: int) -> bool:
 
 def _is_in(process: psutil.Process, folder: Path) -> bool:
     try:
-        if process.name() != _NAME:
+        if process.name() not in _NAMES:
             return False
         try:
             path = process.cwd()
