@@ -27,7 +27,10 @@ class SettingsError(Exception):
 
 def _default_data() -> Path:
     # Root's home is closed to the user that Postgres runs as, and is no place for a service's data.
-    data = user_data_path("autotune", appauthor=False)
+    try:
+        data = user_data_path("autotune", appauthor=False)
+    except RuntimeError:
+        raise SettingsError("AUTOTUNE_DATA must be given, or --data: this user has no home folder") from None
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
     return _DATA_OF_ROOT if is_root and not (data / "postgres" / "PG_VERSION").exists() else data
 

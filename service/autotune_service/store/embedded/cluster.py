@@ -1,6 +1,7 @@
 """The files of a cluster: made in a folder of their own and moved into place when they are whole."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ VERSION_FILE = "PG_VERSION"
 HALF_MADE, _MADE = ".half-made", ".made"
 _OURS = frozenset({OWNER_LOCK, SERVER_LOCK, "log", "lost+found"})
 _KEPT_VARIABLES = ("PATH", "TZ", "TZDIR", "TMPDIR", "HOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_REASON = re.compile(r"(?:error|FATAL|PANIC):\s+(.*)")
 _RETRY_AFTER_S = 5
 
 Wait = Callable[["subprocess.Popen[bytes]"], int]  # waits for a program and returns its exit status
@@ -103,11 +105,11 @@ def _initdb(half_made: Path, folder: Path, programs: Path, account: Account, loc
         )
         if wait(process) != 0:
             errors.seek(0)
-            lines = [line.strip() for line in errors.read().decode(errors="replace").splitlines()]
-            reasons = [line for line in lines if "error:" in line or "FATAL" in line]
-            reason = " ".join(reasons[:2] or lines[-1:]).removeprefix("initdb: error: ")
+            said = errors.read().decode(errors="replace").strip()
+            reason = _REASON.search(said)
             raise UnavailableError(
-                f"no Postgres can be started in {folder}: {reason or 'initdb gave no reason'}", _RETRY_AFTER_S
+                f"no Postgres can be started in {folder}: {reason[1] if reason else said or 'initdb failed'}",
+                _RETRY_AFTER_S,
             )
 
 

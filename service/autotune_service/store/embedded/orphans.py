@@ -10,6 +10,7 @@ import psutil
 
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.embedded.cluster import HALF_MADE
+from autotune_service.store.embedded.joining import join
 from autotune_service.store.embedded.lock import FileLock
 from autotune_service.store.embedded.postmaster import STOPS, StartCancelledError
 from autotune_service.store.embedded.processes import PidFile, postmaster_in, servers_in
@@ -63,10 +64,12 @@ def _require_none(folder: Path) -> None:
     if not (folder / "postmaster.pid").exists():
         return
     others = servers_in(folder)
-    if others:
+    # In another container, whose processes cannot be seen, it can still be asked by its socket in the shared folder.
+    if others or join(folder) is not None:
+        name = f", process {others[0].pid}" if others else ""
         raise UnavailableError(
-            f"{folder} is in use by a Postgres that this AutoTune did not start, process {others[0].pid}: stop that "
-            "one, or choose another folder with --data",
+            f"{folder} is in use by a Postgres that this AutoTune did not start{name}: stop that one, or choose another "
+            "folder with --data",
             _RETRY_AFTER_S,
         )
 

