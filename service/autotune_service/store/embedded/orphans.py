@@ -68,8 +68,8 @@ def _require_none(folder: Path) -> None:
     if others or join(folder) is not None:
         name = f", process {others[0].pid}" if others else ""
         raise UnavailableError(
-            f"{folder} is in use by a Postgres that this AutoTune did not start{name}: stop that one, or choose another "
-            "folder with --data",
+            f"{folder} is in use by a Postgres that this AutoTune did not start{name}: stop that one, or choose "
+            "another folder with --data",
             _RETRY_AFTER_S,
         )
 
