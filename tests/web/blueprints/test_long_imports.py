@@ -196,7 +196,7 @@ async def test_document_that_comes_in_pieces_is_read_whole(client, headers, larg
             await connection.send(piece)
             await asyncio.sleep(0.1)
         await connection.send_complete()
-        reply = await connection.as_response()
+    reply = await connection.as_response()
     assert reply.status_code == 201, await reply.get_data()
 
 
@@ -207,7 +207,7 @@ async def test_import_larger_than_any_may_be_is_refused_while_it_comes(client, h
             await connection.send(b" " * 2**20)
             await asyncio.sleep(0)
         await connection.send_complete()
-        reply = await connection.as_response()
+    reply = await connection.as_response()
     assert (reply.status_code, (await reply.get_json())["code"]) == (413, "too_large")
 
 
