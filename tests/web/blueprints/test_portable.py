@@ -320,8 +320,8 @@ async def fill(store, exp_uuid, n):
             """
             UPDATE autotune.experiments SET last_seq = 2 + $2::int, n_observations = $2::int, data_rev = $2::int,
                 fit_rev = $2::int, best_response = -1, best_covars = $3::json, updated_at = now(),
-                best_observation_uuid = (SELECT observation_uuid FROM autotune.observations WHERE exp_uuid = $1 AND seq = 3)
-                WHERE exp_uuid = $1
+                best_observation_uuid =
+                (SELECT observation_uuid FROM autotune.observations WHERE exp_uuid = $1 AND seq = 3) WHERE exp_uuid = $1
             """,
             exp_uuid, n, covars,
         )  # fmt: skip
