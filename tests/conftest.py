@@ -25,3 +25,4 @@ def root() -> Path:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="try faults as often and as long as promised: hours")
+    parser.addoption("--seed", type=int, help="play only the schedule of faults with this seed")
