@@ -35,11 +35,11 @@ BUGS = (
         "    await work.change(changes[-1])",
     ),
     Bug(
-        "a tell is answered before its commit is written",
-        "autotune_service/tuning/tell.py",
-        "        _require_room(row, len(runs), limits)\n",
-        "        _require_room(row, len(runs), limits)\n"
-        '        await work._connection.execute("SET LOCAL synchronous_commit = off")\n',
+        "requests are answered before their commits are written",
+        "autotune_service/tuning/once.py",
+        "        row = await get_request(work, self._user_uuid, self._key)\n",
+        '        await work._connection.execute("SET LOCAL synchronous_commit = off")\n'
+        "        row = await get_request(work, self._user_uuid, self._key)\n",
     ),
     Bug(
         "the answer to a tell is kept in a transaction of its own",

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import shutil
 import signal
 import threading
 import time
@@ -220,6 +221,7 @@ class Play:
         for process in bench.processes:
             process.database.point(standby.port)
         old.close()
+        shutil.rmtree(old.folder)
         if not is_synchronous:
             self._forks.append(Fork(lagged_at - 0.3, at))
 

@@ -421,6 +421,19 @@ def test_judge_finds(case):
     assert kind in kinds_in(history)
 
 
+def test_request_that_was_refused_may_be_done_when_it_is_sent_again():
+    history = healthy()
+    send_again(history, 3, 409, {"code": "experiment_closed"}, when=6.0)
+    assert judge(history) == []
+
+
+def test_request_that_was_refused_may_have_been_done_by_an_attempt_without_an_answer():
+    history = healthy()
+    history.operations[3].attempts[0].status = None
+    send_again(history, 3, 409, {"code": "experiment_closed"}, when=6.0)
+    assert judge(history) == []
+
+
 def rolled_back(*, is_told):
     """A failover to a standby without the seqs from 7 on; a watcher is told so or not, and sees what came since."""
     history = healthy()

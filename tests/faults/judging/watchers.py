@@ -4,6 +4,7 @@ import json
 import random
 import threading
 import time
+from typing import Any
 
 import websockets.exceptions
 import websockets.sync.client
@@ -23,7 +24,7 @@ class Watcher(threading.Thread):
         self._replica = replica
         self._is_cut = is_cut
         self._chance = random.Random(name)
-        self._epoch: str | None = None
+        self._epochs: dict[str, str] = {}  # of which log each position is
 
     def run(self) -> None:
         refused: str | None = None
@@ -53,14 +54,19 @@ class Watcher(threading.Thread):
         address = f"ws://127.0.0.1:{self._user.ports()[replica]}/experiment/stream"
         if self.watched.exp_uuid is None:
             return address
-        epoch = f"&epoch={self._epoch}" if self._epoch else ""
-        return f"{address}/{self.watched.exp_uuid}?after={self.positions.get(self.watched.exp_uuid, 0)}{epoch}"
+        exp_uuid = self.watched.exp_uuid
+        epoch = f"&epoch={self._epochs[exp_uuid]}" if exp_uuid in self._epochs else ""
+        return f"{address}/{exp_uuid}?after={self.positions.get(exp_uuid, 0)}{epoch}"
 
     def _follow(self, stream: websockets.sync.client.ClientConnection) -> None:
-        known, self._epoch = self._epoch, stream.response.headers.get("Autotune-Epoch") if stream.response else None
+        assert stream.response is not None
+        epoch = stream.response.headers["Autotune-Epoch"]
         self.watched.steps.append({"at": time.time(), "after": dict(self.positions)})
-        if self.watched.exp_uuid is None and self.positions:
-            stream.send(json.dumps({"op": "resume", "id": 1, "positions": self.positions, "epoch": known}))
+        if self.watched.exp_uuid is not None:
+            self._epochs.setdefault(self.watched.exp_uuid, epoch)
+        for number, known in enumerate(sorted(set(self._epochs.values())) if self.watched.exp_uuid is None else ()):
+            positions = {uuid: seq for uuid, seq in self.positions.items() if self._epochs[uuid] == known}
+            stream.send(json.dumps({"op": "resume", "id": number, "positions": positions, "epoch": known}))
         until = time.time() + self._chance.uniform(0.05, 0.8)
         while not self.stopping.is_set():
             if self._is_cut and not self.calm.is_set() and time.time() > until:
@@ -71,11 +77,19 @@ class Watcher(threading.Thread):
             except TimeoutError:
                 continue
             self.watched.steps.append({"at": time.time(), "frame": frame})
-            if "seq" in frame:
-                exp_uuid = frame.get("exp_uuid", self.watched.exp_uuid)
-                before = self.positions.get(exp_uuid, 0)
-                # A watcher of all experiments may hear of what comes before it is back where it was.
-                is_next = frame["seq"] == before + 1 or frame["type"] == "reset"
-                self.positions[exp_uuid] = frame["seq"] if is_next else before
-            for exp_uuid, seq in frame.get("positions", {}).items():
-                self.positions.setdefault(exp_uuid, seq)
+            self._note(frame, epoch)
+
+    def _note(self, frame: dict[str, Any], epoch: str) -> None:
+        """Note where the watcher is now, and in which log."""
+        for uuid, seq in frame.get("positions", {}).items():
+            if uuid not in self.positions:
+                self.positions[uuid], self._epochs[uuid] = seq, epoch
+        exp_uuid = frame.get("exp_uuid", self.watched.exp_uuid)
+        if "type" not in frame or exp_uuid is None:
+            return
+        if frame["type"] == "reset":
+            self.positions[exp_uuid], self._epochs[exp_uuid] = frame["seq"], frame["data"]["epoch"]
+        elif frame["seq"] == self.positions.get(exp_uuid, 0) + 1:
+            # Others come of all experiments before the watcher is back where it was.
+            self.positions[exp_uuid] = frame["seq"]
+            self._epochs.setdefault(exp_uuid, epoch)

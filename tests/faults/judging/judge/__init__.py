@@ -1,1 +1,1 @@
-"""An independent judge of histories: it knows the promises and not the service, and imports nothing but Python's own."""
+"""An independent judge of histories: it knows the promises and not the service, and needs nothing but Python."""

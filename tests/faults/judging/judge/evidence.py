@@ -62,6 +62,9 @@ class Operation:
 
     @property
     def refused(self) -> Attempt | None:
+        """The answer that refused it for good: no attempt did it, and none may still do so, as each had its answer."""
+        if self.done is not None or any(one.status is None for one in self.attempts):
+            return None
         return next((one for one in self.attempts if one.is_refused), None)
 
     @property

@@ -146,21 +146,20 @@ def _counters(tables: Tables) -> Found:
     counted = [row for row in tables.observations if not row["is_excluded"] and row["response"] is not None]
     best = max(counted, key=lambda row: row["response"], default=None)
     announced = [event["data"] for event in tables.events if event["type"] == "best_changed"]
-    # Every observation makes the data newer, and every correction or undo does once, whose events have one time.
-    corrections = {event["created_at"] for event in tables.events if event["type"] == "observation_corrected"}
-    n_added = sum(event["type"] == "observation_added" for event in tables.events)
+    least, most = _revisions(tables.events)
     is_open = [row for row in tables.suggestions if row["state"] == "open" and row["fixed_key"] is None]
     expected = {
         "n_observations": len(tables.observations),
         "best_response": None if best is None else best["response"],
         "best_observation_uuid": None if best is None else best["observation_uuid"],
-        "data_rev": n_added + len(corrections),
         "n_open": len(is_open),
         "state": state_by_log(tables, experiment["last_seq"]),
     }
     for name, value in expected.items():
         if experiment[name] != value:
             yield "counter", f"{name} is {experiment[name]} and should be {value}"
+    if not least <= experiment["data_rev"] <= most:
+        yield "counter", f"data_rev is {experiment['data_rev']} and should be {least}, or {most} at most"
     last = announced[-1]["response"] if announced else None
     if last != expected["best_response"]:
         yield "counter", f"the last best_changed says {last}, and the best response is {expected['best_response']}"
@@ -168,20 +167,35 @@ def _counters(tables: Tables) -> Found:
         yield "counter", f"fit_rev is {experiment['fit_rev']}, past data_rev {experiment['data_rev']}"
 
 
+def _revisions(events: list[dict[str, Any]]) -> tuple[int, int]:
+    """Return how often the data became newer, at least and at most.
+
+    Every observation makes them newer, and every correction. An undo of several observations does so once, and makes
+    an event for each, next to each other and of one time; two undos in a row may look the same.
+    """
+    n_added = sum(event["type"] == "observation_added" for event in events)
+    corrected = [event for event in events if event["type"] == "observation_corrected"]
+    n_alike = sum(
+        after["seq"] == before["seq"] + 1
+        and after["created_at"] == before["created_at"]
+        and before["data"]["reason"] == after["data"]["reason"] == "undone"
+        for before, after in pairwise(corrected)
+    )
+    return n_added + len(corrected) - n_alike, n_added + len(corrected)
+
+
 def _fits(tables: Tables) -> Found:
     """No suggestion is made of data that are older than those of a suggestion before it, or of data yet to come."""
-    newest, seen, corrected = 0, 0, set()
+    newest, most = 0, 0
     for event in tables.events:
         kind, data = event["type"], event["data"]
-        if kind == "observation_added":
-            seen += 1
-        elif kind == "observation_corrected":
-            corrected.add(event["created_at"])
+        if kind in {"observation_added", "observation_corrected"}:
+            most += 1
         elif kind == "suggestion_created":
             if data["data_rev"] < newest:
                 yield "old_after_new", f"event {event['seq']} has data_rev {data['data_rev']} after {newest}"
-            if data["data_rev"] > seen + len(corrected):
-                yield "counter", f"event {event['seq']} has data_rev {data['data_rev']} of {seen + len(corrected)}"
+            if data["data_rev"] > most:
+                yield "counter", f"event {event['seq']} has data_rev {data['data_rev']} of {most}"
             if data["data_seq"] is not None and data["data_seq"] >= event["seq"]:
                 yield "counter", f"event {event['seq']} knows the event {data['data_seq']}"
             newest = max(newest, data["data_rev"])

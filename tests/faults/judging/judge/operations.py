@@ -161,7 +161,7 @@ def answers_changed(history: History) -> Found:
         if not done or is_excused(history, operation):
             continue
         others = [attempt for attempt in done if attempt.text != done[0].text]
-        others += [operation.refused] if operation.refused is not None else []
+        others += [one for one in operation.attempts if one.is_refused and one.began > done[0].ended]
         if others:
             yield "answer_changed", f"{said(operation, done[0])} and also {others[0].status} {others[0].text[:300]}"
 
@@ -181,7 +181,8 @@ def refused(history: History) -> Found:
             continue
         answer = operation.refused
         if answer is None:
-            if operation.key is not None and operation.kind != "ask":
+            is_refused = any(attempt.is_refused for attempt in operation.attempts)
+            if operation.key is not None and operation.kind != "ask" and not is_refused:
                 yield "unanswered", said(operation, operation.attempts[-1])
             continue
         runs = {*map(run_of, operation.runs)} if operation.kind == "tell" else set()
