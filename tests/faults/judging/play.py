@@ -70,7 +70,9 @@ class Play:
         for watcher in self._watchers:
             watcher.calm.set()
         for client in self._clients:
-            client.join(60)
+            client.join(90)
+            if client.is_alive():
+                self._failures.append(AssertionError(f"{client.name} is still at work"))
             if client.failure is not None:
                 self._failures.append(client.failure)
         if self._failures:
