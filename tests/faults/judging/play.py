@@ -136,13 +136,30 @@ class Play:
                 if not process.is_worker:  # a worker gets ready while clients go on
                     process.wait()
             elif verb == "pause":
-                process.signal(signal.SIGSTOP)
+                if process.is_worker:
+                    asyncio.run(self._stop_in_a_fit(process))
+                else:
+                    process.signal(signal.SIGSTOP)
                 time.sleep(fault.lasts_s)
                 process.signal(signal.SIGCONT)
             else:
                 process.shift(fault.shift_s)
                 time.sleep(fault.lasts_s)
                 process.shift(0.0)
+
+    async def _stop_in_a_fit(self, worker: Process) -> None:
+        """Stop a worker that holds a claim; one that holds none in two seconds is stopped as it is."""
+        held = "SELECT 1 FROM experiments WHERE lease_until > now() AND split_part(lease_by, ':', 2) = $1"
+        deadline = time.monotonic() + 2
+        while True:
+            worker.signal(signal.SIGSTOP)
+            with contextlib.suppress(OSError, asyncpg.PostgresError):
+                if await self._bench.postgres.rows(held, str(worker.pid)):
+                    return
+            if time.monotonic() > deadline:
+                return
+            worker.signal(signal.SIGCONT)
+            await asyncio.sleep(0.02)
 
     def _on_line(self, fault: Fault) -> None:
         service = self._bench.services[fault.target]

@@ -227,6 +227,11 @@ class Process:
         self._log.seek(self._began)
         return self._log.read()
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def signal(self, number: int) -> None:
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):
