@@ -28,8 +28,8 @@ BUGS = (
     Bug(
         "seqs are taken in one transaction and the events written in the next",
         "autotune_service/store/events.py",
-        "row.last_seq + 1, at, new))\n    await work.change(*changes)",
-        "row.last_seq + 1, at, new))\n    await work.change(*changes[:-1])\n"
+        "row.last_seq + 1, row.changed_at, new))\n    await work.change(*changes)",
+        "row.last_seq + 1, row.changed_at, new))\n    await work.change(*changes[:-1])\n"
         '    await work._connection.execute("COMMIT")\n'
         '    await work._connection.execute("BEGIN")\n'
         "    await work.change(changes[-1])",
@@ -86,14 +86,14 @@ BUGS = (
     Bug(
         "a watcher that connects again skips an event",
         "autotune_service/web/blueprints/stream.py",
-        "own, after = services(), query.after",
-        "own, after = services(), query.after + (query.after > 0)",
+        "exp_uuid, query.after, known)",
+        "exp_uuid, query.after + (query.after > 0), known)",
     ),
     Bug(
         "the fit of a worker that lost its claim is stored",
         "autotune_service/store/due.py",
-        "_LOCK = Statement(sa.select(experiments).where(_IS_HELD).with_for_update())",
-        "_LOCK = Statement(sa.select(experiments).where(sa.or_(_IS_HELD, sa.and_("
+        "_LOCK = Statement(sa.select(experiments, CHANGED_AT).where(_IS_HELD).with_for_update())",
+        "_LOCK = Statement(sa.select(experiments, CHANGED_AT).where(sa.or_(_IS_HELD, sa.and_("
         'experiments.c.exp_uuid == sa.bindparam("of_uuid"), sa.text("true")))).with_for_update())',
     ),
     Bug(
@@ -117,8 +117,8 @@ BUGS = (
     Bug(
         "an undone observation leaves its suggestion told",
         "autotune_service/tuning/undo.py",
-        "now, more, set_state(freed, SUPERSEDED))",
-        "now, more)",
+        "more, set_state(freed, SUPERSEDED))",
+        "more)",
     ),
     Bug(
         "a told suggestion still counts as open",

@@ -19,7 +19,7 @@ from watchers import Watcher
 N_CLIENTS = 7
 _LEAST = 120
 _LONGEST_S = 8.0
-_REST_WITHIN_S = 25.0
+_REST_WITHIN_S = 45.0
 _FULL = """
 CREATE OR REPLACE FUNCTION public.judged_full() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;

@@ -320,6 +320,7 @@ class Bench:
     def close(self) -> None:
         for process in self.processes:
             process.signal(signal.SIGCONT)
+            process.signal(signal.SIGTERM)
         for process in self.processes:
             process.close()
         self.postgres.close()

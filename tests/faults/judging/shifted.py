@@ -51,7 +51,6 @@ def hasten() -> None:
         "_CLAIM": dt.timedelta(seconds=2),
         "_RENEW_S": 0.6,
         "_POLL_S": 1.0,
-        "_RETRY": dt.timedelta(seconds=1),
     }
     for name, value in short.items():
         if type(getattr(worker, name)) is not type(value):

@@ -4,6 +4,8 @@
 """
 
 import asyncio
+import tempfile
+from pathlib import Path
 
 import pytest
 from judge.verdict import judge
@@ -50,13 +52,14 @@ def benches():
     benches.close()
 
 
-def test_clients_under_faults_see_one_history(benches, seed, tmp_path):
+def test_clients_under_faults_see_one_history(benches, seed):
     faults = schedule_of(seed)
     history = benches.play(seed, faults)
     found = sorted(judge(history), key=lambda anomaly: len(anomaly.evidence))
     if found:
-        history.write(tmp_path / "history.json")
+        file = Path(tempfile.gettempdir()) / f"history-of-seed-{seed}.json"
+        history.write(file)
         shortest = {anomaly.kind: anomaly for anomaly in reversed(found)}
         lines = [f"seed {seed}", *map(str, faults), f"{len(found)} anomalies; the shortest evidence of each kind:"]
-        lines += [*map(str, shortest.values()), f"all evidence is in {tmp_path / 'history.json'}"]
+        lines += [*map(str, shortest.values()), f"all evidence is in {file}"]
         pytest.fail("\n".join(lines), pytrace=False)

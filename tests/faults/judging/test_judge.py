@@ -434,6 +434,16 @@ def test_request_that_was_refused_may_have_been_done_by_an_attempt_without_an_an
     assert judge(history) == []
 
 
+def test_lease_may_be_renewed_for_less_though_a_failover_lost_its_event():
+    history = healthy()
+    history.tables[EXP].events = [event for event in history.tables[EXP].events if event["seq"] != 3]
+    renewal = deepcopy(history.operations[1])
+    renewal.kind, renewal.sent = "renew", {"suggestion_uuids": [S1], "worker": "ada", "lease_s": 2.0}
+    renewal.attempts[0].reply["suggestions"][0]["lease_until"] = at(6)
+    history.operations.append(renewal)
+    assert "lease_prolonged" not in kinds_in(history)
+
+
 def rolled_back(*, is_told):
     """A failover to a standby without the seqs from 7 on; a watcher is told so or not, and sees what came since."""
     history = healthy()

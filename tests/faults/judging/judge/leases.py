@@ -54,7 +54,9 @@ def _ends(history: History) -> dict[tuple[str, str], float]:
         worker = operation.sent["worker"]
         if operation.kind == "ask":
             by_worker[worker] = max(by_worker[worker], ended)
-        for uuid in operation.sent.get("suggestion_uuids", ()):
+        answered = [] if operation.done is None else operation.done.reply["suggestions"]
+        taken = [shown["suggestion_uuid"] for shown in answered] if operation.kind == "ask" else []
+        for uuid in operation.sent.get("suggestion_uuids", taken):  # a failover may have lost the lease's event
             ends[uuid, worker] = max(ends[uuid, worker], ended)
     for tables in history.tables.values():
         for event in tables.events:
