@@ -61,6 +61,28 @@ async def test_cancelled_work_gives_its_connection_back(small_store):
     await small_store.check()
 
 
+async def test_cancellation_is_not_lost_where_the_rollback_fails(small_store):
+    """Else a worker's heartbeat that is cancelled while the database goes away would renew its claim for ever."""
+    begun = asyncio.Event()
+
+    async def hang():
+        async with small_store.work() as work:
+            connection = work._connection
+            try:
+                begun.set()
+                await asyncio.sleep(30)
+            finally:
+                connection._transport.abort()  # the server is gone, and the connection does not know it yet
+
+    task = asyncio.create_task(hang())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await small_store.check()
+    assert await idle_of(small_store) == SMALL
+
+
 async def test_failing_commit_gives_its_connection_back(small_store):
     async with small_store.work() as work:
         await work.run(sa.text("CREATE TABLE one (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)"))
@@ -73,11 +95,15 @@ async def test_failing_commit_gives_its_connection_back(small_store):
 
 
 async def test_failing_begin_gives_its_connection_back(small_store, monkeypatch):
-    async def fail(_self):
-        raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+    execute_one = asyncpg.Connection.execute
+
+    async def fail(self, query, *arguments, **options):
+        if query == "BEGIN":
+            raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+        return await execute_one(self, query, *arguments, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr("asyncpg.transaction.Transaction.start", fail)
+        patched.setattr("asyncpg.Connection.execute", fail)
         for _ in range(SMALL + 1):
             with pytest.raises(UnavailableError):
                 async with small_store.work():
@@ -153,11 +179,11 @@ async def test_notices_are_sent_once_and_at_the_commit(small_store, database_url
 
 
 FAILING = """
-CREATE TABLE kept (n int);
+CREATE TABLE public.kept (n int);
 CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     RAISE EXCEPTION 'on purpose' USING ERRCODE = '53100';
 END $$;
-CREATE TRIGGER fails BEFORE INSERT ON kept FOR EACH STATEMENT EXECUTE FUNCTION fails();
+CREATE TRIGGER fails BEFORE INSERT ON public.kept FOR EACH STATEMENT EXECUTE FUNCTION fails();
 """
 
 
@@ -173,7 +199,7 @@ async def test_full_disk_is_no_readiness_until_a_change_succeeds(small_store, da
     for _ in range(2):
         with pytest.raises(UnavailableError, match="disk is full"):
             await small_store.check()
-    await execute(database_url, "DROP TRIGGER fails ON kept")
+    await execute(database_url, "DROP TRIGGER fails ON public.kept")
     await add(small_store)
     await small_store.check()
 
@@ -190,7 +216,7 @@ async def test_refused_change_is_forgotten_after_a_while(small_store, database_u
 async def test_connections_to_a_server_that_was_read_only_are_replaced(cluster, database_url, notices):
     """A session keeps the setting that it began with, as one to a demoted primary does."""
     name = Address.of(database_url).database
-    await execute(database_url, "CREATE TABLE kept (n int)")
+    await execute(database_url, "CREATE TABLE public.kept (n int)")
     await cluster.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     store = Store(database_url, pool_size=SMALL, timeout_s=5)
     await store.connect()

@@ -1,14 +1,14 @@
 """Connections to Postgres and the unit of work.
 
 ``databases`` reads the address and keeps the pool. Its own transactions lose pool connections when BEGIN or COMMIT
-fails or the task is cancelled. So the unit of work here takes its connection and its transaction from asyncpg, and
-gives both back in every case.
+fails or the task is cancelled. So the unit of work here takes its connection from asyncpg's pool, opens the
+transaction itself, and gives both back in every case.
 """
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from itertools import chain
 from typing import Any
 
@@ -225,20 +225,16 @@ class Store:
         async with self._transaction(connection) if self._is_shared else nullcontext():
             await self.log.greet(connection)
 
-    def _transaction(self, connection: asyncpg.Connection) -> AbstractAsyncContextManager[None]:
-        return self._transaction_of_its_own(connection) if self._is_shared else connection.transaction()
-
     @asynccontextmanager
-    async def _transaction_of_its_own(self, connection: asyncpg.Connection) -> AsyncIterator[None]:
-        """Open a transaction with its settings, in one round trip."""
-        await connection.execute(self._begin)
+    async def _transaction(self, connection: asyncpg.Connection) -> AsyncIterator[None]:
+        """Open a transaction, behind a pooler together with its settings in one round trip."""
         try:
+            await connection.execute(self._begin if self._is_shared else "BEGIN")
             yield
+            await connection.execute("COMMIT")
         except BaseException:
-            if not connection.is_closed():
-                await connection.execute("ROLLBACK")
+            await _undo(connection)
             raise
-        await connection.execute("COMMIT")
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
@@ -252,8 +248,9 @@ class Store:
                 raise
             finally:
                 if is_standby:
-                    connection.terminate()  # it may be promoted meanwhile: the next use asks for its epoch anew
-                await self._pool.release(connection, timeout=self._timeout_s)
+                    _end(connection)  # it may be promoted meanwhile: the next use asks for its epoch anew
+                with suppress(*DATABASE_ERRORS):  # the pool then replaces the connection
+                    await self._pool.release(connection, timeout=self._timeout_s)
         except DATABASE_ERRORS as error:
             refusal = refusal_of(error)
             if refusal is None:
@@ -274,9 +271,25 @@ class Store:
         if is_seen_by_changes_alone(error):
             self._refused = time.monotonic(), error
         if is_settled_elsewhere(error):
-            connection.terminate()
+            _end(connection)
         if is_read_only(error):
             await self._pool.expire_connections()  # the other connections lead to the same server
+
+
+async def _undo(connection: asyncpg.Connection) -> None:
+    """Roll back, or end the connection if that fails.
+
+    An error of the rollback must not take the place of what ended the block: a cancellation would be lost with it.
+    """
+    try:
+        await connection.execute("ROLLBACK")
+    except DATABASE_ERRORS:
+        _end(connection)
+
+
+def _end(connection: asyncpg.Connection) -> None:
+    with suppress(asyncpg.InterfaceError):  # the pool has taken it back, as its server closed it
+        connection.terminate()
 
 
 _IS_READ_ONLY = sa.select(sa.func.current_setting("transaction_read_only").label("is_read_only"))

@@ -264,7 +264,9 @@ async def test_large_experiment_is_exported_imported_and_claimed_in_short_steps(
     stored_again = await exported(client, headers, again.exp_uuid)
     assert json.loads(without_uuids(stored_again)) == json.loads(without_uuids(text))
     async with store.work() as work:
-        await work._connection.execute("UPDATE experiments SET fit_rev = 0 WHERE exp_uuid = $1", again.exp_uuid)
+        await work._connection.execute(
+            "UPDATE autotune.experiments SET fit_rev = 0 WHERE exp_uuid = $1", again.exp_uuid
+        )
     with steps() as in_claim:
         claimed = await claim_fit(store, "worker", timedelta(minutes=1))
     assert len(claimed.snapshot.observations) == 50_000
