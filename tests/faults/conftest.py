@@ -8,6 +8,13 @@ import pytest
 from autotune_service.store.embedded import EmbeddedPostgres
 
 
+def pytest_collection_modifyitems(config, items):
+    """Leave out the tests without a short form, unless all are to be played at length."""
+    if not config.getoption("--soak"):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("soak")])
+        items[:] = [item for item in items if not item.get_closest_marker("soak")]
+
+
 @pytest.fixture
 def times(request):
     """Give how often a thing is tried: ``times(5, 50)``."""

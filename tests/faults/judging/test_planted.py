@@ -17,10 +17,9 @@ def test_planted_bug_has_its_place(bug, root):
     compile(changed(bug, (root / "service" / bug.file).read_text()), bug.file, "exec")
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
-def test_planted_bug_is_found(bug, root, tmp_path, request):
-    if not request.config.getoption("--soak"):
-        pytest.skip("takes minutes for each bug: only with --soak")
+def test_planted_bug_is_found(bug, root, tmp_path):
     bench = asyncio.run(Bench(plant(bug, root / "service", tmp_path / "service")).open())
     try:
         for seed in range(_MOST):

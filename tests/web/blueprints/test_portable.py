@@ -270,8 +270,8 @@ async def test_large_experiment_is_exported_imported_and_claimed_in_short_steps(
     with steps() as in_claim:
         claimed = await claim_fit(store, "worker", timedelta(minutes=1))
     assert len(claimed.snapshot.observations) == 50_000
-    longest = {"export": max(in_export), "import": max(in_import), "claim": max(in_claim)}
-    assert max(longest.values()) < 0.1, longest
+    for taken in (in_export, in_import, in_claim):
+        assert max(taken) < sum(taken) / 4, sorted(taken)[-5:]  # one step that does it all would be all of the time
 
 
 @contextmanager
