@@ -185,7 +185,7 @@ async def test_connection_that_is_overtaken_by_one_to_another_log_is_refused(clu
         await epoch_of(other_url)  # marks its row
         holding = await greeted(database_url, Log())
         async with holding.transaction():
-            await holding.execute("LOCK TABLE log_epoch")
+            await holding.execute("LOCK TABLE autotune.log_epoch")
             overtaken = asyncio.create_task(greeted(database_url, log))
             await asyncio.sleep(0)
             while not await holding.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 -- Postgres tells nobody

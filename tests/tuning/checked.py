@@ -30,10 +30,8 @@ class World:
         self.loop = asyncio.new_event_loop()
         self.database = cluster.database(template)
         url = self.run(self.database.__aenter__())
-        name = url.rpartition("/")[2].partition("?")[0]
         # Nothing here is about what survives a crash, and commits that wait for the disk are most of the time.
-        self.run(cluster.execute(f"ALTER DATABASE {name} SET synchronous_commit TO off"))
-        self.store = Store(url, pool_size=4, timeout_s=30)
+        self.store = Store(f"{url}&synchronous_commit=off", pool_size=4, timeout_s=30)
         self.run(self.store.connect())
         self.user = uuid4()
         self.execute(

@@ -56,13 +56,16 @@ async def process(store, user_uuid, stored):
 
 async def n_experiments(store):
     async with store.work() as work:
-        return await work._connection.fetchval("SELECT count(*) FROM experiments")
+        return await work._connection.fetchval("SELECT count(*) FROM autotune.experiments")
 
 
 async def let_it_be_silent(store, seconds):
     async with store.work() as work:
         await work._connection.execute(
-            "UPDATE answered_requests SET created_at = created_at - $1 * interval '1 second' WHERE key LIKE 'import %'",
+            """
+            UPDATE autotune.answered_requests SET created_at = created_at - $1 * interval '1 second'
+                WHERE key LIKE 'import %'
+            """,
             float(seconds),
         )
 

@@ -9,6 +9,7 @@ import pytest
 
 from autotune_service.store.database import Store
 from autotune_service.store.embedded import EmbeddedPostgres
+from autotune_service.store.migrate import upgrade
 
 PUBLIC = {
     "/auth/token",
@@ -85,7 +86,9 @@ async def test_health_answers(client, path):
 
 async def test_ready_follows_the_database(app, client, tmp_path):
     postgres = EmbeddedPostgres(tmp_path / "postgres")
-    store = Store(await asyncio.to_thread(postgres.start), pool_size=2, timeout_s=2)
+    url = await asyncio.to_thread(postgres.start)
+    await upgrade(url)
+    store = Store(url, pool_size=2, timeout_s=2)
     await store.connect()
     object.__setattr__(app.extensions["autotune"], "store", store)
     assert (await client.get("/health/ready")).status_code == 200

@@ -13,6 +13,7 @@ from autotune_service.observing.pushes import Pushes
 from autotune_service.store.database import Store
 from autotune_service.store.embedded import EmbeddedPostgres
 from autotune_service.store.load import read_load
+from autotune_service.store.migrate import upgrade
 from autotune_service.web.quart_app import create_app
 from fake_pool import FakePool
 from support import GUESS, PASSWORD, SECRET, make_experiment, running
@@ -177,7 +178,9 @@ async def test_connections_are_counted_by_what_they_do(store):
 
 async def test_scrape_is_answered_without_a_database(app, client, tmp_path):
     postgres = EmbeddedPostgres(tmp_path / "postgres")
-    store = Store(await asyncio.to_thread(postgres.start), pool_size=2, timeout_s=2)
+    url = await asyncio.to_thread(postgres.start)
+    await upgrade(url)
+    store = Store(url, pool_size=2, timeout_s=2)
     await store.connect()
     object.__setattr__(app.extensions["autotune"], "store", store)
     await asyncio.to_thread(postgres.stop)
