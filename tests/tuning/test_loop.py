@@ -8,7 +8,7 @@ import pytest
 
 from autotune_service.domain.errors import (
     AlreadyToldError,
-    EngineFailedError,
+    EngineFailingError,
     ExperimentClosedError,
     InvalidError,
     NotFoundError,
@@ -167,7 +167,7 @@ async def test_failed_job_is_an_error_of_asks_until_it_is_tried_again(store, use
     await fail_fit(store, await claim_fit(store, "a", LEASE), "no luck", timedelta(seconds=20))
     assert await may_take_more(*place, 1, n=9)  # so that the caller looks, and learns why
     for ask in (current_suggestion(*place, 1), lease_suggestions(*place, 1, 1)):
-        with pytest.raises(EngineFailedError, match="no luck") as caught:
+        with pytest.raises(EngineFailingError, match="no luck") as caught:
             await ask
         assert caught.value.retry_after_s == 20
     assert (await current_suggestion(*place, 0)).suggestions  # from older data, if those are enough

@@ -22,9 +22,6 @@ from autotune.transport.tokens import TokenSource
 R = TypeVar("R", bound=BaseModel)
 
 ENGINE_FAILED = "engine_failed"
-AT_ONCE_S = 1.0
-"""The Retry-After of a question whose engine failed: nothing is tried before somebody asks again."""
-
 _LATE_S = 1.0
 """By how much a try may overrun its time, in seconds, before it counts as one in which the computer slept."""
 
@@ -122,9 +119,8 @@ class Connection:
                     spent_s, may_wake = min(spent_s, max(self._timeout_s - READ_S, 0.0)), False
                 wait_s = _wait_s(error, attempt)
                 unavailable = error if isinstance(error, UnavailableError) else unavailable
-                # Where the service names a later time, it tries again by itself then. Otherwise a repeat would fail
-                # again, as the engine would compute with the same observations.
-                is_final = getattr(error, "code", None) == ENGINE_FAILED and wait_s <= AT_ONCE_S
+                # A repeat would fail again, as the engine would compute with the same observations.
+                is_final = getattr(error, "code", None) == ENGINE_FAILED
                 if is_final or spent_s + wait_s >= self._timeout_s:
                     # The reason that the service gave says more than a timeout of the last repeat.
                     raise unavailable or error from None

@@ -176,18 +176,16 @@ class SuggestionPendingError(UnavailableError):
     code = "suggestion_pending"
 
 
-SOONEST_RETRY_S = 2
-"""The least ``retry_after_s`` of an engine failure that the service tries to mend by itself."""
-
-
 class EngineFailedError(UnavailableError):
-    """The engine failed.
-
-    With a ``retry_after_s`` of 1 nothing is tried before somebody asks again, or tells newer data. With a longer one
-    the service tries again by itself at that time.
-    """
+    """The engine failed. The same request would fail again until newer data are told."""
 
     code = "engine_failed"
 
     def __init__(self, detail: str, retry_after_s: int = 1) -> None:
         super().__init__(detail, retry_after_s)
+
+
+class EngineFailingError(EngineFailedError):
+    """The engine failed, and after ``retry_after_s`` seconds it is tried again, which may well succeed."""
+
+    code = "engine_failing"

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from uuid import UUID
 
-from autotune_service.domain.errors import SOONEST_RETRY_S, EngineFailedError
+from autotune_service.domain.errors import EngineFailingError
 from autotune_service.store.database import Store, Work
 from autotune_service.store.events import NewEvent, call_worker, get_engine_failure, record
 from autotune_service.store.experiments import ExperimentRow, get_experiment, get_standing, update_experiment
@@ -53,7 +53,7 @@ async def current_suggestion(store: Store, user_uuid: UUID, exp_uuid: UUID, data
         The suggestion, or None if the engine has not computed it yet.
 
     Raises:
-        EngineFailedError: If the engine has failed and waits to be tried again.
+        EngineFailingError: If the engine has failed and waits to be tried again.
     """
     async with store.work() as work:
         row = await get_experiment(work, exp_uuid, user_uuid)
@@ -93,7 +93,7 @@ async def lease_suggestions(
         NotFoundError: If the user has no such experiment.
         ExperimentClosedError: If the experiment is closed.
         ExperimentStoppedError: If a stop rule was met.
-        EngineFailedError: If no suggestion is open, and the engine has failed and waits to be tried again.
+        EngineFailingError: If no suggestion is open, and the engine has failed and waits to be tried again.
         RequestRunningError: As ``Once.begin``.
         KeyReusedError: As ``Once.begin``.
     """
@@ -180,12 +180,12 @@ async def _require_engine(work: Work, row: ExperimentRow) -> None:
     """Check that the engine, on which a caller would wait, has not failed with and without the model.
 
     Raises:
-        EngineFailedError: If it has, and is not tried again yet.
+        EngineFailingError: If it has, and is not tried again yet.
     """
     if row.retry_in_s is None:
         return
-    wait_s = max(ceil(row.retry_in_s), SOONEST_RETRY_S)
-    raise EngineFailedError(
+    wait_s = max(ceil(row.retry_in_s), 1)
+    raise EngineFailingError(
         f"the engine failed ({await get_engine_failure(work, row.exp_uuid)}), and a Sobol point, which needs no model, "
         f"could not be made either: it is tried again in {wait_s} s, or as soon as the next observation is told",
         wait_s,

@@ -125,19 +125,20 @@ def test_tell_gives_up_when_the_time_is_over(experiment, service):
     assert (30 < service.now <= 60, len(service.runs)) == (True, 1)
 
 
-def test_call_whose_engine_failed_is_not_repeated(experiment, service):
-    service.trouble("POST /experiment/ask", problem(503, "engine_failed", "no model", retry_after=1))
+@pytest.mark.parametrize("retry_after", [1, 20])
+def test_call_whose_engine_failed_is_not_repeated(experiment, service, retry_after):
+    service.trouble("POST /experiment/ask", problem(503, "engine_failed", "no model", retry_after))
     with pytest.raises(UnavailableError, match="no model"):
         experiment.ask(1)
     assert service.n_calls("POST /experiment/ask") == 1
 
 
 def test_ask_whose_engine_is_tried_again_by_the_service_waits_for_that_and_says_why(experiment, service, caplog):
-    service.trouble(ASK, problem(503, "engine_failed", "out of memory: it is tried again in 20 s", retry_after=20))
+    service.trouble(ASK, problem(503, "engine_failing", "out of memory: it is tried again in 20 s", retry_after=20))
     with caplog.at_level(logging.WARNING, logger="autotune"):
         experiment.ask()
     assert (service.waits, service.n_calls(ASK)) == ([20], 2)
-    assert "out of memory: it is tried again in 20 s (503 engine_failed); trying again in 20.0 s" in caplog.text
+    assert "out of memory: it is tried again in 20 s (503 engine_failing); trying again in 20.0 s" in caplog.text
 
 
 def test_tell_is_repeated_with_a_new_token(experiment, service):

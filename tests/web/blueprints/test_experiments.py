@@ -235,7 +235,7 @@ async def test_ask_whose_engine_fails_is_told_so_at_once(client, headers, fake_p
     async with asyncio.timeout(8):  # the ask itself would wait for 10 s
         reply = await client.open(ask_url, method=method, headers=headers, json={} if method == "POST" else None)
     problem = await reply.get_json()
-    assert (reply.status_code, problem["code"]) == (503, "engine_failed")
+    assert (reply.status_code, problem["code"]) == (503, "engine_failing")
     assert "NotPSDError: no" in problem["detail"]
     assert f"tried again in {reply.headers['Retry-After']} s" in problem["detail"]
 
