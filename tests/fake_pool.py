@@ -14,12 +14,14 @@ class FakePool(Pool):
     Attributes:
         fails_on: The kinds of jobs that fail; ``explore`` is a suggestion without the model.
         acquisition: The acquisition's value of every suggestion.
+        error: How they fail.
     """
 
-    def __init__(self, *fails_on, acquisition=None):
+    def __init__(self, *fails_on, acquisition=None, error=None):
         super().__init__(1, 1)
         self.fails_on = set(fails_on)
         self.acquisition = acquisition
+        self.error = error or EngineError("NotPSDError: no")
         self.jobs = []
         self._n_suggested = 0
 
@@ -30,7 +32,7 @@ class FakePool(Pool):
         self.jobs.append(job)
         kind = "explore" if job.explore_because is not None else job.kind
         if kind in self.fails_on:
-            raise EngineError("NotPSDError: no")
+            raise self.error
         if kind == "predict":
             return Result(predictions=[self._predictions(job, one) for one in job.configurations])
         if kind == "insights":

@@ -5,8 +5,9 @@ from importlib.metadata import version
 
 import pytest
 
+from autotune_service.compute.pool import EngineError, EngineStartError
 from autotune_service.compute.worker import Worker
-from autotune_service.domain.errors import EngineFailedError
+from autotune_service.domain.errors import EngineFailedError, EngineFailingError
 from autotune_service.engine.interface import Run
 from autotune_service.live.subscription import subscribe
 from autotune_service.store.events import list_events
@@ -91,7 +92,7 @@ async def test_ask_that_waits_is_told_at_once_that_the_engine_failed_and_what_co
 
     asking = asyncio.create_task(hub.until(exp_uuid, attempt, WITHIN_S))
     async with working(store, database_url, FakePool("suggest", "explore")):
-        with pytest.raises(EngineFailedError, match=r"\(NotPSDError: no\).* in (29|30) s, or as soon as") as caught:
+        with pytest.raises(EngineFailingError, match=r"\(NotPSDError: no\).* in (29|30) s, or as soon as") as caught:
             await asking
         assert caught.value.retry_after_s in {29, 30}
         with pytest.raises(EngineFailedError, match="NotPSDError: no"):  # who comes later is told so too
@@ -177,15 +178,27 @@ async def test_failed_model_leaves_an_ask_with_fixed_values_a_sobol_point(
     assert "engine_failed" in [event.type for event in await list_events(store, exp_uuid, 0, 10)]
 
 
-@pytest.mark.parametrize("kind", ["insights", "suggest"])
-async def test_engine_that_cannot_answer_says_why(store, hub, database_url, user_uuid, exp_uuid, kind):
-    async with working(store, database_url, FakePool("suggest", "explore", "insights")):
+@pytest.mark.parametrize(
+    ("kind", "error", "code", "retry_after_s"),
+    [
+        ("insights", EngineError("NotPSDError: no"), "engine_failed", 1),
+        ("insights", EngineStartError("NotPSDError: no", 15.0), "engine_failing", 15),
+        ("suggest", EngineError("NotPSDError: no"), "engine_failing", 30),
+        ("suggest", EngineStartError("NotPSDError: no", 15.0), "engine_failing", 15),
+    ],
+)
+async def test_engine_that_cannot_answer_says_why_and_when_to_ask_again(
+    store, hub, database_url, user_uuid, exp_uuid, kind, error, code, retry_after_s
+):
+    async with working(store, database_url, FakePool("suggest", "explore", "insights", error=error)):
         if kind == "insights":
             attempt = partial(reply_to, store, user_uuid, exp_uuid, insights_question(), 0)
         else:
             attempt = partial(current_conditional, store, user_uuid, exp_uuid, 0, {"color": "blue"})
-        with pytest.raises(EngineFailedError, match="NotPSDError: no"):
+        with pytest.raises(EngineFailedError, match="NotPSDError: no") as caught:
             await hub.until(exp_uuid, attempt, WITHIN_S)
+    assert caught.value.code == code
+    assert retry_after_s - 2 <= caught.value.retry_after_s <= retry_after_s
 
 
 async def test_questions_do_not_hold_up_the_fits(store, hub, database_url, user_uuid, exp_uuid):

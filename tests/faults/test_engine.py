@@ -46,12 +46,13 @@ def test_engine_that_is_killed_at_every_fit_is_told_at_once_with_what_comes_next
             replies.append(client.post(ask, json={"n": 1, "fixed": {"color": "red"}}))
             waited_s = time.monotonic() - began
         for reply in replies:
-            assert (reply.status_code, reply.json()["code"]) == (503, "engine_failed"), reply.text
+            assert reply.status_code == 503
             assert SAYS in reply.json()["detail"]
         assert waited_s < 4 * 15  # each ask waits for 20 s where it hears nothing
-        for reply in replies[:2]:
-            assert f"tried again in {reply.headers['Retry-After']} s, or as soon as" in reply.json()["detail"]
-            assert 2 <= int(reply.headers["Retry-After"]) <= 30
+        for reply, words in zip(replies, ["it is tried again", "it is tried again", "", "ask again"], strict=True):
+            assert reply.json()["code"] == "engine_failing" or not words, reply.text
+            assert f"{words} in {reply.headers['Retry-After']} s" in reply.json()["detail"] or not words
+            assert 1 <= int(reply.headers["Retry-After"]) <= 30
         client.post(tell, json={"covars": GUESS, "response": 2.0})
         suggested = _asked(client, ask)
     assert suggested["data_rev"] == 2

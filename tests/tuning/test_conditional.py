@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from autotune_service.domain.errors import EngineFailedError, InvalidError, NotFoundError
+from autotune_service.domain.errors import EngineFailedError, EngineFailingError, InvalidError, NotFoundError
 from autotune_service.store.events import list_events
 from autotune_service.tuning.ask import current_suggestion, lease_suggestions
 from autotune_service.tuning.claimed_questions import (
@@ -154,6 +154,23 @@ async def test_failure_is_told_once_and_then_tried_again(store, user_uuid, exp_u
     with pytest.raises(EngineFailedError, match="no luck"):
         await current_conditional(store, user_uuid, exp_uuid, 0, RED)
     assert await current_conditional(store, user_uuid, exp_uuid, 0, RED) is None
+    assert await claim_question(store, "a", LEASE) is not None
+
+
+async def test_failure_that_is_worth_another_try_later_is_told_until_then_or_until_newer_data_come(
+    store, user_uuid, exp_uuid
+):
+    place = (store, user_uuid, exp_uuid)
+    await current_conditional(*place, 0, RED)
+    await fail_question(store, await claim_question(store, "a", LEASE), "no luck", timedelta(seconds=15))
+    for ask in (current_conditional(*place, 0, RED), lease_conditional(*place, 0, RED, 1)):
+        with pytest.raises(EngineFailingError, match=r"no luck\): ask again in 15 s") as caught:
+            await ask
+        assert caught.value.retry_after_s == 15
+    await tell(*place, [run(7)])
+    assert await current_conditional(*place, 1, RED) is None
+    await fail_question(store, await claim_question(store, "a", LEASE), "no luck", timedelta(0))
+    assert await current_conditional(*place, 1, RED) is None  # the time for another try has come
     assert await claim_question(store, "a", LEASE) is not None
 
 

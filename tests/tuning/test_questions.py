@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from autotune_service.domain.errors import EngineFailedError, InvalidError, NotFoundError
+from autotune_service.domain.errors import EngineFailedError, EngineFailingError, InvalidError, NotFoundError
 from autotune_service.tuning.claimed_questions import claim_question, commit_reply, fail_question, keep_question
 from autotune_service.tuning.experiments import close_experiment, create_experiment, read_experiment
 from autotune_service.tuning.questions import insights_question, predict_question, reply_to
@@ -81,6 +81,15 @@ async def test_failure_is_told_and_then_tried_again(store, ask):
         await ask()
     assert await ask() is None
     assert await claim_question(store, "a", LEASE) is not None
+
+
+async def test_failure_that_is_worth_another_try_later_is_told_until_then(store, ask):
+    await ask()
+    await fail_question(store, await claim_question(store, "a", LEASE), "no luck", timedelta(seconds=15))
+    for _ in range(2):
+        with pytest.raises(EngineFailingError, match=r"no luck\): ask again in 15 s"):
+            await ask()
+    assert await claim_question(store, "a", LEASE) is None
 
 
 async def test_question_of_a_worker_that_is_gone_is_taken_up(store, ask):

@@ -10,7 +10,7 @@ from functools import partial
 from uuid import UUID
 
 from autotune_service.compute.messages import Job, Result
-from autotune_service.compute.pool import EngineError, EngineTimeoutError, Pool
+from autotune_service.compute.pool import EngineError, EngineStartError, EngineTimeoutError, Pool
 from autotune_service.compute.translation import engine_input_of, engine_run_of, reply_of
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.engine.interface import EngineInput
@@ -177,7 +177,10 @@ class Worker:
                 is_stored = await commit_reply(self._store, question, reply.model_dump(mode="json"))
         except EngineError as error:
             _log.warning("the engine failed on a question about experiment %s: %s", exp_uuid, error)
-            is_stored = await fail_question(self._store, question, str(error))
+            # A prediction would fail again, but a suggestion can be made without the model.
+            may_succeed = kind == "suggest" or isinstance(error, EngineStartError)
+            retry_in = timedelta(seconds=error.retry_in_s) if may_succeed else None
+            is_stored = await fail_question(self._store, question, str(error), retry_in)
         if not is_stored:
             _log.warning("the claim on a question about experiment %s was lost; its result is dropped", exp_uuid)
 

@@ -18,6 +18,11 @@ def is_over(moment: sa.Column[Any]) -> sa.ColumnElement[bool]:
     return sa.or_(moment.is_(None), moment <= NOW, moment > NOW + _LONGEST)
 
 
+def seconds_to(moment: sa.Column[Any]) -> sa.ColumnElement[float]:
+    """Build the number of seconds until a moment."""
+    return sa.cast(sa.func.extract("epoch", moment - NOW), sa.Double)
+
+
 def claim_of(key: sa.Column[Any], *wanted: sa.ColumnElement[bool], first: sa.Column[Any], **also: Any) -> Statement:
     """Build the statement that claims the first row with work that no worker holds, and returns the row.
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from autotune_service.domain.errors import NotFoundError
-from autotune_service.store.claims import NOW, is_over
+from autotune_service.store.claims import NOW, is_over, seconds_to
 from autotune_service.store.database import Work
 from autotune_service.store.statements import Filled, Row, Statement
 from autotune_service.store.tables import experiments, observations
@@ -32,7 +32,7 @@ _BEST_PREDICTED: TypeAdapter[BestPredicted | None] = TypeAdapter(BestPredicted |
 # The clocks of the services differ, and the database's may be set back: the events of a log keep their order in time.
 CHANGED_AT = sa.func.greatest(NOW, experiments.c.updated_at).label("changed_at")
 _IS_FAILING = sa.not_(is_over(experiments.c.retry_at))
-_RETRY_IN = sa.case((_IS_FAILING, sa.cast(sa.func.extract("epoch", experiments.c.retry_at - NOW), sa.Double)))
+_RETRY_IN = sa.case((_IS_FAILING, seconds_to(experiments.c.retry_at)))
 _BY_UUID = sa.select(experiments, CHANGED_AT, _RETRY_IN.label("retry_in_s")).where(
     experiments.c.exp_uuid == sa.bindparam("exp_uuid")
 )

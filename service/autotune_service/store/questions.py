@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from autotune_service.store.claims import NOW, claim_of
+from autotune_service.store.claims import NOW, claim_of, is_over, seconds_to
 from autotune_service.store.database import Work
 from autotune_service.store.statements import Row
 from autotune_service.store.tables import questions
@@ -23,6 +23,7 @@ _WAITING = questions.c.state == sa.literal_column("'waiting'")
 # Longer than any request waits, so the request that asked the question has read its reply by then.
 _READ_WITHIN = sa.cast(timedelta(minutes=2), sa.Interval)
 _KEPT = sa.cast(timedelta(hours=1), sa.Interval)
+_IS_DUE_AGAIN = sa.and_(questions.c.retry_at.is_not(None), is_over(questions.c.retry_at))
 _CLAIM = claim_of(questions.c.question_uuid, _WAITING, first=questions.c.created_at)
 
 
@@ -31,7 +32,8 @@ class QuestionRow:
     """A question as stored.
 
     ``data_rev`` of a waiting question is the least revision of the data that its reply must be computed from; later
-    it is the revision that the reply was computed from.
+    it is the revision that the reply was computed from. ``retry_in_s`` is in how many seconds a question on which the
+    engine failed is worth another try; None if the engine would fail again.
     """
 
     question_uuid: UUID
@@ -43,6 +45,7 @@ class QuestionRow:
     reply: dict[str, Any] | None
     failure: str | None
     claim_token: UUID | None
+    retry_in_s: float | None
 
 
 async def add_question(
@@ -51,9 +54,10 @@ async def add_question(
     """Store a question that waits for a worker.
 
     If the same question is waiting already, or its reply is from ``data_rev`` or newer data, nothing changes. An older
-    reply is dropped.
+    reply is dropped, and so is a failure that is worth another try now.
     """
-    values = {"state": "waiting", "data_rev": data_rev, "reply": None, "failure": None, "answered_at": None}
+    settled = dict.fromkeys(("reply", "failure", "answered_at", "retry_at"))
+    values = {"state": "waiting", "data_rev": data_rev, **settled}
     query = insert(questions).values(
         question_uuid=uuid4(),
         exp_uuid=exp_uuid,
@@ -66,15 +70,18 @@ async def add_question(
     query = query.on_conflict_do_update(
         index_elements=["exp_uuid", "kind", "body_key"],
         set_={**values, "reply": sa.null(), "created_at": NOW},
-        where=sa.and_(sa.not_(_WAITING), questions.c.data_rev < data_rev),
+        where=sa.and_(sa.not_(_WAITING), sa.or_(questions.c.data_rev < data_rev, _IS_DUE_AGAIN)),
     )
     await work.run(query)
 
 
 async def get_question(work: Work, exp_uuid: UUID, kind: QuestionKind, body_key: str) -> QuestionRow | None:
-    """Find a question by its kind and key."""
-    query = sa.select(questions).where(
-        questions.c.exp_uuid == exp_uuid, questions.c.kind == kind, questions.c.body_key == body_key
+    """Find a question by its kind and key, unless the engine failed on it and another try is worth it now."""
+    query = sa.select(questions, seconds_to(questions.c.retry_at).label("retry_in_s")).where(
+        questions.c.exp_uuid == exp_uuid,
+        questions.c.kind == kind,
+        questions.c.body_key == body_key,
+        sa.not_(_IS_DUE_AGAIN),
     )
     row = await work.one(query)
     return None if row is None else _question_of(row)
@@ -99,7 +106,12 @@ async def renew_question(work: Work, question: QuestionRow, claim_for: timedelta
 
 
 async def update_reply(
-    work: Work, question: QuestionRow, data_rev: int, reply: dict[str, Any] | None, failure: str | None
+    work: Work,
+    question: QuestionRow,
+    data_rev: int,
+    reply: dict[str, Any] | None,
+    failure: str | None,
+    retry_in: timedelta | None,
 ) -> bool:
     """Store the reply to a question, or why it failed; return False if the claim is lost."""
     query = (
@@ -111,6 +123,7 @@ async def update_reply(
             reply=sa.null() if reply is None else reply,
             failure=failure,
             answered_at=NOW,
+            retry_at=None if retry_in is None else NOW + retry_in,
             claim_token=None,
             claim_by=None,
             claim_until=None,
@@ -146,4 +159,5 @@ def _is_held(question: QuestionRow) -> sa.ColumnElement[bool]:
 
 def _question_of(row: Row) -> QuestionRow:
     columns = {"reply": "answer", "claim_token": "lease_token"}
-    return QuestionRow(**{name: row[columns.get(name, name)] for name in QuestionRow.__slots__})
+    fields = {name: row[columns.get(name, name)] for name in QuestionRow.__slots__ if name != "retry_in_s"}
+    return QuestionRow(**fields, retry_in_s=row.get("retry_in_s"))

@@ -77,12 +77,23 @@ async def keep_question(store: Store, question: ClaimedQuestion, claim_for: time
 
 async def commit_reply(store: Store, question: ClaimedQuestion, reply: dict[str, Any]) -> bool:
     """Store a reply and wake the requests that wait for it; False if the claim is lost."""
-    return await _settle(store, question, reply, None)
+    return await _settle(store, question, reply, None, None)
 
 
-async def fail_question(store: Store, question: ClaimedQuestion, failure: str) -> bool:
-    """Record why there is no reply and wake the requests that wait for it; False if the claim is lost."""
-    return await _settle(store, question, None, failure)
+async def fail_question(
+    store: Store, question: ClaimedQuestion, failure: str, retry_in: timedelta | None = None
+) -> bool:
+    """Record why there is no reply and wake the requests that wait for it.
+
+    Args:
+        question: The question, still claimed.
+        failure: Why there is no reply.
+        retry_in: When the question is worth another try; None if the engine would fail again.
+
+    Returns:
+        False if the claim is lost; nothing is stored then.
+    """
+    return await _settle(store, question, None, failure, retry_in)
 
 
 async def commit_question_suggestions(
@@ -108,9 +119,15 @@ async def commit_question_suggestions(
     return True
 
 
-async def _settle(store: Store, question: ClaimedQuestion, reply: dict[str, Any] | None, failure: str | None) -> bool:
+async def _settle(
+    store: Store,
+    question: ClaimedQuestion,
+    reply: dict[str, Any] | None,
+    failure: str | None,
+    retry_in: timedelta | None,
+) -> bool:
     async with store.work() as work:
-        is_stored = await update_reply(work, question.row, question.snapshot.data_rev, reply, failure)
+        is_stored = await update_reply(work, question.row, question.snapshot.data_rev, reply, failure, retry_in)
         row = question.snapshot.experiment
         wake_watchers(work, row.exp_uuid, row.owner_uuid, row.last_seq)
     return is_stored

@@ -136,8 +136,10 @@ async def _put_question(
     key = key_of(fixed)
     found = await get_question(work, row.exp_uuid, "suggest", key)
     if found is not None and found.state == "failed":
-        await delete_question(work, found)  # so that the next ask has the engine try again
-        if found.data_rev >= row.data_rev:
+        is_current = found.data_rev >= row.data_rev
+        if not is_current or found.retry_in_s is None:
+            await delete_question(work, found)  # so that the next ask has the engine try again
+        if is_current:
             return found
         found = None
     if found is None:

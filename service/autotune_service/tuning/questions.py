@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 from uuid import UUID
 
 from autotune_service.domain.configuration import checked_run
-from autotune_service.domain.errors import BusyError, EngineFailedError
+from autotune_service.domain.errors import BusyError, EngineFailedError, EngineFailingError
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.domain.stored import key_of
 from autotune_service.store.database import Store, Work
@@ -102,7 +103,7 @@ async def reply_to(
             await delete_old_replies(work, exp_uuid, row.data_rev)
             await add_question(work, exp_uuid, question.kind, question.key, question.body, row.data_rev)
             call_worker(work, exp_uuid)
-        elif is_known and found.state == "failed":
+        elif is_known and found.state == "failed" and found.retry_in_s is None:
             await delete_question(work, found)  # so that the next request has the engine try again
     if found is None or not is_known:
         return None
@@ -128,7 +129,11 @@ def raise_failure(question: QuestionRow) -> None:
     """Raise the error of a question that failed.
 
     Raises:
+        EngineFailingError: If the question failed, and another try is worth it later.
         EngineFailedError: If the question failed.
     """
+    if question.state == "failed" and question.retry_in_s is not None:
+        wait_s = max(ceil(question.retry_in_s), 1)
+        raise EngineFailingError(f"the engine failed ({question.failure}): ask again in {wait_s} s", wait_s)
     if question.state == "failed":
         raise EngineFailedError(f"the engine failed ({question.failure}): ask again to have it try once more")
