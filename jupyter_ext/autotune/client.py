@@ -36,7 +36,7 @@ class Client:
     """A logged-in user of one service.
 
     A client may be used from any thread and in forked children. A client or an experiment may also be pickled, as for a
-    worker of a process pool. The pickle holds no secrets: where it arrives, the client logs in with the credentials of
+    worker of a process pool. The pickle holds no secrets: in another process, the client logs in with the credentials of
     the environment, which must be the same user's.
     """
 

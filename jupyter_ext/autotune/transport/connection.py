@@ -7,13 +7,13 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any, Self, TypeVar
 from uuid import UUID, uuid4
+from weakref import WeakValueDictionary
 
 from pydantic import BaseModel
 
 from autotune.errors import AutotuneError, ConnectionFailedError, UnauthenticatedError, UnavailableError
 from autotune.transport.backoff import delay_s
 from autotune.transport.exchange import READ_S, exchange
-from autotune.transport.forks import renew_after_fork
 from autotune.transport.http import Http
 from autotune.transport.loop import BackgroundLoop
 from autotune.transport.pickled import TokensOfEnvironment, secrets_of
@@ -59,7 +59,7 @@ class Connection:
         self._clock = clock
         self._sleep = sleep
         self._id = uuid4()
-        renew_after_fork(self)
+        _living[self._id] = self
 
     def get(self, path: str, reply_type: type[R], **query: Any) -> R:
         """Send a GET request, and repeat it until it succeeds or the client's time is over."""
@@ -99,10 +99,6 @@ class Connection:
     def __deepcopy__(self, _memo: object) -> Self:
         return self
 
-    def after_fork(self) -> None:
-        """Be found in a forked child, to which pools send their tasks in pickles all the same."""
-        _inherited[self._id] = self
-
     def _repeat(self, method: str, path: str, reply_type: type[R], **content: Any) -> R:
         spent_s, may_wake = 0.0, True
         unavailable: UnavailableError | None = None
@@ -141,15 +137,15 @@ class Connection:
 
 _arrived: dict[tuple[object, ...], Connection] = {}
 """The connections that came to this process in pickles: one for all the tasks that a worker gets, with one login."""
-_inherited: dict[UUID, Connection] = {}
-"""The connections that this process, a forked child, has of its parent."""
+_living: WeakValueDictionary[UUID, Connection] = WeakValueDictionary()
+"""The connections of this process, and in a forked child those of its parent too."""
 
 
 def _unpickled(url: str, username: str, timeout_s: float, pickled_id: UUID) -> Connection:
-    secrets = secrets_of()
-    if pickled_id in _inherited and not any(secrets):
-        return _inherited[pickled_id]
-    place = (url, username, timeout_s, *secrets)
+    own = _living.get(pickled_id)
+    if own is not None and not own.is_closed:
+        return own
+    place = (url, username, timeout_s, *secrets_of())
     connection = _arrived.get(place)
     if connection is None or connection.is_closed:
         http = Http(url)

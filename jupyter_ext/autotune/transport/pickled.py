@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pydantic import SecretStr
 
 from autotune.errors import InvalidInputError
-from autotune.transport.credentials import find_credentials, secret
+from autotune.transport.credentials import find_credentials, find_url, secret
 from autotune.transport.exchange import exchange
 from autotune.transport.http import Http
 from autotune.transport.tokens import TokenSource
@@ -31,8 +31,8 @@ class TokensOfEnvironment(TokenSource):
         """Return the access token, as ``TokenSource.access`` does.
 
         Raises:
-            InvalidInputError: If the environment has no credentials, or those of another user than the one who pickled
-                the client.
+            InvalidInputError: If the environment has no credentials, those of another user than the one who pickled
+                the client, or the address of another service.
         """
         with self._lock:
             if self._credentials is None:
@@ -41,6 +41,11 @@ class TokensOfEnvironment(TokenSource):
 
     def _log_in_anew(self) -> None:
         who = f"the client of {self._username} at {self._http.url} came to this process in a pickle, without secrets"
+        # The pickle names the address. A password goes only where its own environment sends it.
+        if os.environ.get("AUTOTUNE_URL") and (own_url := find_url(None)) != self._http.url:
+            raise InvalidInputError(
+                f"{who}, and its environment has credentials for {own_url}: set AUTOTUNE_URL to the client's address"
+            )
         try:
             credentials = find_credentials(None, None, None)
         except InvalidInputError:

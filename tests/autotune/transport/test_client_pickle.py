@@ -1,5 +1,7 @@
 import copy
 import pickle
+from unittest.mock import patch
+from weakref import WeakValueDictionary
 
 import pytest
 from fake_service import PASSWORD, SPACE
@@ -36,8 +38,10 @@ def with_password(monkeypatch):
 
 
 def _sent(given):
-    """Give what comes out of a pickle in another process."""
-    return pickle.loads(pickle.dumps(given))
+    """Give what comes out of a pickle in another process, which has no connection of this one."""
+    content = pickle.dumps(given)
+    with patch("autotune.transport.connection._living", WeakValueDictionary()):
+        return pickle.loads(content)
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -131,14 +135,37 @@ def test_forked_child_needs_no_credentials_to_unpickle_what_its_parent_has(exper
     assert (service.n_calls(LOGIN), len(service.runs)) == (1, 1)
 
 
-@pytest.mark.usefixtures("with_password")
-def test_forked_child_logs_in_with_the_environment_s_credentials_where_there_are_any(client, service, monkeypatch):
+@pytest.mark.parametrize("there", [{}, {"USERNAME": "a@b.c"}, {"USERNAME": "ada@b.c", "PASSWORD": "wrong"}])
+def test_process_that_has_the_client_and_its_forked_children_use_it_whatever_their_environment_has(
+    client, service, monkeypatch, there
+):
+    for name, value in there.items():
+        monkeypatch.setenv(f"AUTOTUNE_{name}", value)
     content = pickle.dumps(client)
+    assert pickle.loads(content)._connection is client._connection
     assert in_child(lambda: pickle.loads(content).list()) == []
-    assert service.n_calls(LOGIN) == 2
-    monkeypatch.setenv("AUTOTUNE_PASSWORD", "wrong")
-    with pytest.raises(UnauthenticatedError):
-        in_child(lambda: pickle.loads(content).list())
+    assert service.n_calls(LOGIN) == 1
+
+
+def test_pickle_of_a_client_that_was_closed_logs_in_anew(client, with_password):
+    content = pickle.dumps(client)
+    client.close()
+    assert pickle.loads(content).list() == []
+
+
+@pytest.mark.usefixtures("with_password")
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_unpickled_client_sends_no_credentials_to_another_service_than_the_environment_s(
+    client, served, service, monkeypatch, slash
+):
+    monkeypatch.setenv("AUTOTUNE_URL", "https://autotune.example")
+    expected = rf"^the client of a@b.c at {served.url} came .* for https://autotune.example: set AUTOTUNE_URL to the "
+    again = _sent(client)
+    with pytest.raises(InvalidInputError, match=expected):
+        again.list()
+    assert service.n_calls(LOGIN) == 1
+    monkeypatch.setenv("AUTOTUNE_URL", f"{served.url}{slash}")
+    assert again.list() == []
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
