@@ -92,13 +92,17 @@ def held_still(
     connection: Connection, exp_uuid: UUID, suggestion_uuids: Sequence[UUID], worker: str, lease_s: float
 ) -> list[Suggestion]:
     """Renew the leases that a worker may still hold, and return the suggestions that it does hold."""
-    body = wire.Renew(suggestion_uuids=list(suggestion_uuids), worker=worker, lease_s=lease_s)
-    reply = connection.post(EXPERIMENT_RENEW.format(exp_uuid=exp_uuid), wire.Leases, body)
-    return [
-        Suggestion(**dict(suggestion))
-        for suggestion in reply.suggestions
-        if suggestion.suggestion_uuid not in reply.lost
-    ]
+    held: list[Suggestion] = []
+    for start in range(0, len(suggestion_uuids), wire.MAX_ASK):
+        part = list(suggestion_uuids[start : start + wire.MAX_ASK])
+        body = wire.Renew(suggestion_uuids=part, worker=worker, lease_s=lease_s)
+        reply = connection.post(EXPERIMENT_RENEW.format(exp_uuid=exp_uuid), wire.Leases, body)
+        held += [
+            Suggestion(**dict(suggestion))
+            for suggestion in reply.suggestions
+            if suggestion.suggestion_uuid not in reply.lost
+        ]
+    return held
 
 
 def renew_all(
@@ -165,6 +169,11 @@ class Heartbeat:
         """Renew the leases of these suggestions from now on."""
         with self._lock:
             self._held.update(suggestion.suggestion_uuid for suggestion in suggestions)
+
+    def holds(self, suggestion: wire.Suggestion) -> bool:
+        """Return whether the lease is still renewed: the suggestion was not let go, and no renewal found it lost."""
+        with self._lock:
+            return suggestion.suggestion_uuid in self._held
 
     def let_go(self, suggestion: wire.Suggestion) -> None:
         """Stop renewing the lease of this suggestion."""

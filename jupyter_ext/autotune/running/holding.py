@@ -30,7 +30,7 @@ class Holding:
     """The suggestions that one call of ``run`` holds.
 
     If an earlier call on this machine was killed or interrupted, the first suggestions are those that the earlier call
-    held. A call that ends with suggestions in hand leaves them to the next call, and soon to everybody. A forked child
+    held, all of them, however few are taken at a time. A call that ends with suggestions in hand leaves them to the next call, and soon to everybody. A forked child
     holds nothing.
 
     Args:
@@ -44,15 +44,22 @@ class Holding:
         self._ask = ask
         self._note: Note | None = None
         self._held: set[UUID] = set()
+        self._left: list[Suggestion] = []  # what an earlier call held, and this call has not handed out yet
         self._heartbeat = Heartbeat(self._renew, ask.lease_s)
         renew_after_fork(self)
 
     def take(self, n: int) -> list[Suggestion]:
         """Take up to ``n`` suggestions, which nobody else gets while they are held."""
         if self._note is None:
-            self._note, taken = self._taken_over(n)
-            if taken:
-                return self._hold(taken)
+            self._note, left = self._taken_over()
+            self._left = self._hold(left)
+        elif self._left and not self._takes_runs():
+            self._left = []  # the ask says so
+        # What was lost while it waited here is somebody else's.
+        left = [suggestion for suggestion in self._left if self._heartbeat.holds(suggestion)]
+        taken, self._left = left[:n], left[n:]
+        if taken:
+            return taken
         ask = self._ask.model_copy(update={"n": n, "worker": self._note.worker})
         return self._hold(take(self._connection, self._exp_uuid, ask))
 
@@ -72,7 +79,7 @@ class Holding:
 
     def after_fork(self) -> None:
         """Let go of everything in a forked child: the suggestions are the parent's."""
-        self._held = set()
+        self._held, self._left = set(), []
 
     def __enter__(self) -> Self:
         self._heartbeat.__enter__()
@@ -88,17 +95,21 @@ class Holding:
             if self._note is not None:
                 self._note.close()
 
-    def _taken_over(self, n: int) -> tuple[Note, list[Suggestion]]:
+    def _takes_runs(self) -> bool:
+        seen = self._connection.get(EXPERIMENT.format(exp_uuid=self._exp_uuid), Experiment)
+        return seen.state == "active" and seen.stopped is None
+
+    def _taken_over(self) -> tuple[Note, list[Suggestion]]:
         """Find the note that a call left behind, and the suggestions that are still its own; else make a new note."""
         while (note := Note.find(self._exp_uuid, self._ask)) is not None:
             suggestions: list[Suggestion] = []
             try:
-                seen = self._connection.get(EXPERIMENT.format(exp_uuid=self._exp_uuid), Experiment)
-                if seen.state != "active" or seen.stopped is not None:
+                if not self._takes_runs():
                     break  # the ask says so
-                uuids = note.suggestion_uuids[:n]
+                uuids = note.suggestion_uuids
                 suggestions = held_still(self._connection, self._exp_uuid, uuids, note.worker, self._ask.lease_s)
-                note.write([])
+                if not suggestions:
+                    note.write([])
             except ServiceError as error:
                 if error.status != HTTPStatus.UNPROCESSABLE_ENTITY:
                     raise

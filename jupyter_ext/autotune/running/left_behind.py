@@ -12,6 +12,7 @@ import os
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +21,7 @@ from uuid import UUID
 
 from autotune.transport.forks import renew_after_fork
 from autotune_wire.base import Configuration
-from autotune_wire.suggestions import Ask
+from autotune_wire.suggestions import MAX_LEASE_S, Ask
 
 
 class Note:
@@ -102,7 +103,9 @@ class Note:
         return None
 
     def _open(self) -> None:
-        self._file, name = tempfile.mkstemp(prefix=".new-", dir=_folder())
+        folder = _folder()
+        _remove_old(folder)
+        self._file, name = tempfile.mkstemp(prefix=".new-", dir=folder)
         # The file gets its name when it is locked: nobody can take the file for one that was left behind.
         _is_locked(self._file)
         path = Path(name)
@@ -130,6 +133,18 @@ def _is_locked(file: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _remove_old(folder: Path) -> None:
+    """Remove what was left behind so long ago that no lease of it lasts, as nobody may ask for it ever again."""
+    for path in folder.iterdir():
+        with suppress(OSError):
+            file = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+            try:
+                if time.time() - os.fstat(file).st_mtime > MAX_LEASE_S and _is_locked(file):
+                    path.unlink()
+            finally:
+                os.close(file)
 
 
 def _folder() -> Path:

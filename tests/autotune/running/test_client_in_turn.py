@@ -16,6 +16,8 @@ from fake_service import SPACE, problem
 from served import serving
 
 from autotune.errors import ConnectionFailedError, ServiceError
+from autotune.running.holding import Holding
+from autotune_wire.suggestions import Ask
 from children import in_child
 
 WAIT_S = 10.0
@@ -170,6 +172,67 @@ def test_run_takes_up_only_what_has_its_fixed_values(experiment, service):
     experiment.run(objectives.doubled, 1, fixed={"x": 0.25})
     assert [run["covars"]["x"] for run in service.runs] == [0.5, 0.25]
     assert len(service.suggestions) == 2
+
+
+def _leave_behind_together(experiment, n: int) -> list[str]:
+    """Leave behind what one call on an executor holds."""
+    with Holding(experiment, Ask(worker="run a", lease_s=60)) as holding:
+        return [str(suggestion.suggestion_uuid) for suggestion in holding.take(n)]
+
+
+def test_run_takes_up_all_that_an_earlier_run_on_an_executor_left(experiment, service):
+    left = _leave_behind_together(experiment, 3)
+    experiment.run(objectives.doubled, 4)
+    assert sorted(run["suggestion_uuid"] for run in service.runs[:3]) == sorted(left)
+    assert (len(service.suggestions), _states(service)) == (4, ["told"] * 4)
+
+
+def test_run_that_ends_early_leaves_the_rest_of_what_it_took_up(experiment, service):
+    _leave_behind_together(experiment, 3)
+    service.renewals.get_nowait()
+    experiment.run(objectives.doubled, 1)
+    renewed = [service.renewals.get_nowait() for _ in range(2)]
+    assert [(len(renewal["suggestion_uuids"]), renewal["lease_s"]) for renewal in renewed] == [(3, 60), (2, 1)]
+    experiment.run(objectives.doubled, 2)
+    assert (_states(service), _notes()) == (["told"] * 3, [])
+
+
+def test_run_that_meets_its_stop_rule_runs_no_more_of_what_it_took_up(experiment, service):
+    service.experiments[str(experiment.exp_uuid)]["stop"] = {"budget": 1}
+    _leave_behind_together(experiment, 3)
+    experiment.run(objectives.doubled, 3)
+    assert sorted(_states(service)) == ["leased", "leased", "told"]
+
+
+def test_run_that_took_up_what_is_lost_while_it_waits_does_not_run_it(experiment, service):
+    left = _leave_behind_together(experiment, 2)
+
+    with Holding(experiment, Ask(lease_s=60)) as holding:
+        holding.take(1)
+        for uuid in left:
+            service.suggestions[uuid]["worker"] = "another"
+        assert holding._heartbeat.beat()
+        [taken] = holding.take(1)
+    assert str(taken.suggestion_uuid) not in left
+
+
+def test_run_removes_notes_that_are_older_than_any_lease_but_no_note_of_a_run_that_goes_on(experiment):
+    _leave_behind(experiment, fixed={"x": 0.25})
+    [old] = _notes()
+    new = old.with_name(".new-1")
+    new.touch()
+
+    def function(_configuration):
+        for note in _notes():
+            os.utime(note, (0, 0))
+        experiment.run(objectives.doubled, 1, fixed={"x": 0.5})
+        assert not old.exists()
+        assert not new.exists()
+        assert len(_notes()) == 1
+        return 1.0
+
+    experiment.run(function, 1)
+    assert _notes() == []
 
 
 def test_run_takes_up_nothing_of_another_experiment(client, experiment, service):
