@@ -36,8 +36,8 @@ class Client:
     """A logged-in user of one service.
 
     A client may be used from any thread and in forked children. A client or an experiment may also be pickled, as for a
-    worker of a process pool. The pickle holds no secrets: in another process, the client logs in with the credentials of
-    the environment, which must be the same user's.
+    worker of a process pool. The pickle holds no secrets: in another process, the client logs in with the credentials
+    of the environment, which must be the same user's.
     """
 
     def __init__(self, connection: Connection) -> None:

@@ -30,8 +30,8 @@ class Holding:
     """The suggestions that one call of ``run`` holds.
 
     If an earlier call on this machine was killed or interrupted, the first suggestions are those that the earlier call
-    held, all of them, however few are taken at a time. A call that ends with suggestions in hand leaves them to the next call, and soon to everybody. A forked child
-    holds nothing.
+    held, all of them, however few are taken at a time. A call that ends with suggestions in hand leaves them to the
+    next call, and soon to everybody. A forked child holds nothing.
 
     Args:
         experiment: The experiment.

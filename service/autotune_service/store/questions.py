@@ -23,7 +23,9 @@ _WAITING = questions.c.state == sa.literal_column("'waiting'")
 # Longer than any request waits, so the request that asked the question has read its reply by then.
 _READ_WITHIN = sa.cast(timedelta(minutes=2), sa.Interval)
 _KEPT = sa.cast(timedelta(hours=1), sa.Interval)
-_IS_DUE_AGAIN = sa.and_(questions.c.retry_at.is_not(None), is_over(questions.c.retry_at))
+_IS_DUE_AGAIN = sa.and_(
+    questions.c.state == sa.literal_column("'failed'"), questions.c.retry_at.is_not(None), is_over(questions.c.retry_at)
+)
 _CLAIM = claim_of(questions.c.question_uuid, _WAITING, first=questions.c.created_at)
 
 
