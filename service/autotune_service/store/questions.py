@@ -23,9 +23,10 @@ _WAITING = questions.c.state == sa.literal_column("'waiting'")
 # Longer than any request waits, so the request that asked the question has read its reply by then.
 _READ_WITHIN = sa.cast(timedelta(minutes=2), sa.Interval)
 _KEPT = sa.cast(timedelta(hours=1), sa.Interval)
-_IS_DUE_AGAIN = sa.and_(
-    questions.c.state == sa.literal_column("'failed'"), questions.c.retry_at.is_not(None), is_over(questions.c.retry_at)
-)
+_FAILED = questions.c.state == sa.literal_column("'failed'")
+# A failed question has no claim: until a moment in its column no worker is to try again.
+_RETRY_AT = questions.c.claim_until
+_IS_DUE_AGAIN = sa.and_(_FAILED, _RETRY_AT.is_not(None), is_over(_RETRY_AT))
 _CLAIM = claim_of(questions.c.question_uuid, _WAITING, first=questions.c.created_at)
 
 
@@ -58,7 +59,7 @@ async def add_question(
     If the same question is waiting already, or its reply is from ``data_rev`` or newer data, nothing changes. An older
     reply is dropped, and so is a failure that is worth another try now.
     """
-    settled = dict.fromkeys(("reply", "failure", "answered_at", "retry_at"))
+    settled = dict.fromkeys(("reply", "failure", "answered_at", "claim_until"))
     values = {"state": "waiting", "data_rev": data_rev, **settled}
     query = insert(questions).values(
         question_uuid=uuid4(),
@@ -79,7 +80,7 @@ async def add_question(
 
 async def get_question(work: Work, exp_uuid: UUID, kind: QuestionKind, body_key: str) -> QuestionRow | None:
     """Find a question by its kind and key, unless the engine failed on it and another try is worth it now."""
-    query = sa.select(questions, seconds_to(questions.c.retry_at).label("retry_in_s")).where(
+    query = sa.select(questions, sa.case((_FAILED, seconds_to(_RETRY_AT))).label("retry_in_s")).where(
         questions.c.exp_uuid == exp_uuid,
         questions.c.kind == kind,
         questions.c.body_key == body_key,
@@ -125,10 +126,9 @@ async def update_reply(
             reply=sa.null() if reply is None else reply,
             failure=failure,
             answered_at=NOW,
-            retry_at=None if retry_in is None else NOW + retry_in,
             claim_token=None,
             claim_by=None,
-            claim_until=None,
+            claim_until=None if retry_in is None else NOW + retry_in,
         )
     )
     return await work.one(query.returning(questions.c.question_uuid)) is not None

@@ -221,7 +221,6 @@ questions = sa.Table(
     *_claim(),
     _moment("created_at"),
     _moment("answered_at", nullable=True),
-    _moment("retry_at", nullable=True),
     sa.UniqueConstraint("exp_uuid", "kind", "body_key"),
     sa.Index("questions_waiting", "created_at", postgresql_where=sa.text("state = 'waiting'")),
 )
