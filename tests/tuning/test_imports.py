@@ -1,6 +1,7 @@
 """Long imports of several processes on one database: one of them stores, and who was silent has given up."""
 
 import asyncio
+import gc
 import json
 import tempfile
 from hashlib import sha256
@@ -8,11 +9,12 @@ from uuid import uuid4
 
 import pytest
 
-from autotune_service.domain.errors import KeyReusedError
+from autotune_service.domain.errors import KeyReusedError, UnavailableError
 from autotune_service.domain.limits import DEFAULT_LIMITS
 from autotune_service.store import imports as rows
+from autotune_service.tuning.imports import process as reading
 from autotune_service.tuning.imports import running
-from autotune_service.tuning.imports.messages import Rows
+from autotune_service.tuning.imports.messages import Checked, Rows
 from autotune_service.tuning.imports.rows import rows_of
 from autotune_service.tuning.imports.running import Imports
 from autotune_service.tuning.once import Once
@@ -115,9 +117,11 @@ async def test_process_that_was_silent_for_too_long_gives_up(store, user_uuid, p
     assert (await process().over(begun.exp_uuid)).state == "failed"
 
 
-async def test_process_that_hears_it_was_replaced_stops_at_once(store, process, monkeypatch):
+async def test_process_that_hears_it_was_replaced_stops_at_once_and_in_silence(store, process, monkeypatch):
     monkeypatch.setattr(running, "_SAY_S", 0.01)
     monkeypatch.setattr(running, "_QUIET_S", -1.0)
+    failed = []
+    monkeypatch.setattr(running._LongImport, "fail", lambda _, error: asyncio.sleep(0, failed.append(error)))
     one, other = process(), process()
     first = await one.begin()
     replaced = one._tasks[first.exp_uuid]
@@ -125,7 +129,52 @@ async def test_process_that_hears_it_was_replaced_stops_at_once(store, process, 
     async with asyncio.timeout(10):
         await asyncio.wait([replaced])
     assert replaced.cancelled()
+    assert failed == []  # it was not stopped: it has nothing to say
     assert (await other.over(first.exp_uuid)).state == "done"
+
+
+async def test_fault_in_telling_how_far_an_import_is_is_told_and_logged(process, monkeypatch, caplog):
+    """As with any fault, the user gets an id, and the log has the cause under it."""
+
+    async def faulty(*given, is_over=False):
+        if is_over:
+            return await rows.say(*given, is_over=True)
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setattr(running, "_SAY_S", 0.0)
+    monkeypatch.setattr(running, "say", faulty)
+    one = process()
+    state = await one.over((await one.begin()).exp_uuid)
+    assert (state.state, state.problem.code) == ("failed", "internal")
+    assert "no such luck" in caplog.text
+
+
+async def test_user_whose_imports_are_over_is_forgotten(process):
+    one = process()
+    await one.over((await one.begin()).exp_uuid)
+    gc.collect()
+    assert not one._turns
+
+
+async def test_time_to_read_a_document_does_not_run_while_its_rows_are_written(user_uuid, stored, monkeypatch):
+    monkeypatch.setattr(reading, "_DEADLINE_S", 10.0)
+    with tempfile.TemporaryFile() as file:
+        file.write(stored)
+        file.flush()
+        messages = reading.read_apart(file, user_uuid, uuid4())
+        assert isinstance(await anext(messages), Checked)
+        clock = asyncio.get_running_loop().time
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: clock() + 3600)
+        assert [message async for message in messages]
+
+
+async def test_document_that_takes_too_long_to_read_is_given_up(user_uuid, stored, monkeypatch):
+    monkeypatch.setattr(reading, "_DEADLINE_S", 0.001)
+    with tempfile.TemporaryFile() as file:
+        file.write(stored)
+        file.flush()
+        with pytest.raises(UnavailableError, match=r"not read within 0\.001 s"):
+            await anext(reading.read_apart(file, user_uuid, uuid4()))
 
 
 async def test_child_that_is_killed_fails_the_import(store, process, monkeypatch):

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
@@ -36,8 +36,11 @@ class Spooled:
     asked: bytes
 
 
-async def spooled_body() -> Spooled:
+async def spooled_body(on_large: Callable[[], object]) -> Spooled:
     """Write the body of the current request to a file while it comes.
+
+    Args:
+        on_large: Called when the body turns out not to be small; what it raises ends the request.
 
     Raises:
         RequestEntityTooLarge: If the body is larger than this request's may be.
@@ -54,6 +57,8 @@ async def spooled_body() -> Spooled:
     try:
         async with asyncio.timeout(request.body_timeout):
             async for piece in request.body:
+                if n_bytes <= SMALL < n_bytes + len(piece):
+                    on_large()
                 n_bytes += len(piece)
                 if request.max_content_length is not None and n_bytes > request.max_content_length:
                     raise RequestEntityTooLarge

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from tempfile import SpooledTemporaryFile
 from uuid import UUID, uuid4
 
@@ -146,6 +146,67 @@ async def test_no_user_has_more_than_four_at_a_time(client, headers, stranger, l
     assert (await over(client, stranger, others["exp_uuid"]))["state"] == "done"
 
 
+async def test_imports_that_come_at_once_are_no_more_than_four(client, headers, large, hold):
+    async with hold():
+        begun = await asyncio.gather(*(send(client, headers, large) for _ in range(12)))
+        assert sorted(status for status, _, _ in begun) == [202] * 4 + [503] * 8
+    for status, state, _ in begun:
+        if status == 202:
+            assert (await over(client, headers, state["exp_uuid"]))["state"] == "done"
+    assert len(await experiments(client, headers)) == 4
+
+
+async def test_documents_that_come_at_once_are_no_more_than_four(client, headers, stranger, large):
+    """Each is a file of the service, before anything is known of the import."""
+    more = {"Content-Type": "application/json"}
+    async with AsyncExitStack() as stack:
+        slow = []
+        for _ in range(4):
+            sending = client.request("/experiment/import", method="POST", headers={**headers, **more})
+            slow.append(await stack.enter_async_context(sending))
+            await slow[-1].send(PAD.encode())
+        async with asyncio.timeout(30):
+            while client.app.extensions["autotune"].imports._coming._taken.total() < 4:
+                await asyncio.sleep(0.01)
+        for key in (None, "k"):
+            status, problem, _ = await send(client, headers, large, key)
+            assert (status, problem["code"]) == (503, "busy")
+        assert (await send(client, headers, large.strip()))[0] == 201  # kept in memory
+        assert (await send(client, stranger, large, Prefer="wait=60"))[0] == 201
+        for connection in slow:
+            await connection.send(b"x")
+            await connection.send_complete()
+    for connection in slow:
+        reply = await connection.as_response()
+        state = await over(client, headers, (await reply.get_json())["exp_uuid"])
+        assert state["problem"]["code"] == "malformed"
+    assert (await send(client, headers, large, Prefer="wait=60"))[0] == 201
+
+
+async def test_import_too_many_is_refused_before_it_has_come_unless_it_may_be_running(client, headers, large, hold):
+    async with hold():
+        begun = [await send(client, headers, large, f"k{number}") for number in range(4)]
+        status, again, _ = await send(client, headers, large, "k0")
+        assert (status, again["exp_uuid"]) == (202, begun[0][1]["exp_uuid"])
+        assert (await send(client, headers, large, "k4"))[1]["code"] == "busy"
+        own = {**headers, "Content-Type": "application/json"}
+        connection = client.request("/experiment/import", method="POST", headers=own)
+        async with asyncio.timeout(10), connection:  # which ends with the reply
+            await connection.send(PAD.encode())
+        reply = await connection.as_response()
+        assert (reply.status_code, (await reply.get_json())["code"]) == (503, "busy")
+    for _, state, _ in begun:
+        await over(client, headers, state["exp_uuid"])
+
+
+async def test_import_of_who_has_as_many_experiments_as_allowed_is_refused_at_once(client, headers, large, app):
+    """And as often as it is sent: what is refused takes no place from those that run."""
+    object.__setattr__(app.extensions["autotune"], "limits", Limits(experiments=0))
+    for _ in range(5):
+        status, problem, _ = await send(client, headers, large)
+        assert (status, problem["code"]) == (409, "limit_reached")
+
+
 async def test_users_take_turns(client, headers, stranger, large, hold, database_url):
     async with hold():
         _, first, _ = await send(client, headers, large)
@@ -185,6 +246,10 @@ async def test_post_is_unaffected_by_a_preference_that_is_no_number(client, head
     status, begun, _ = await send(client, headers, large, Prefer="wait=soon")
     assert status == 202
     await over(client, headers, begun["exp_uuid"])
+
+
+async def test_preference_for_the_longest_wait_may_have_any_number_of_digits(client, headers, large):
+    assert (await send(client, headers, large, Prefer=f"wait={'9' * 5000}"))[0] == 201
 
 
 async def test_document_that_comes_in_pieces_is_read_whole(client, headers, large):

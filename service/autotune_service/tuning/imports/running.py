@@ -2,17 +2,19 @@
 
 import asyncio
 import logging
-from collections import Counter, defaultdict
-from collections.abc import Callable
-from contextlib import ExitStack, aclosing
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import IO
 from uuid import UUID, uuid4
+from weakref import WeakValueDictionary
 
 from autotune_service.domain.errors import BusyError, NotFoundError, UnavailableError
 from autotune_service.domain.limits import Limits
 from autotune_service.store.database import Store, Work
 from autotune_service.store.imports import SILENT_FOR, get_import, say, set_begun
+from autotune_service.tuning.experiments import require_room
 from autotune_service.tuning.imports.process import read_apart
 from autotune_service.tuning.imports.storing import store_import
 from autotune_service.tuning.once import Once
@@ -27,14 +29,14 @@ _log = logging.getLogger(__name__)
 _SAY_S = 1.0
 _QUIET_S = 3.0  # where its process has said nothing for so long, the same request may take an import over
 _FAREWELL_S = 2.0
-_MOST = 4  # imports of one user that run or wait in a process
+_MOST = 4  # long documents of one user that come, and as many that are worked on or wait, in a process
 _RETRY_AFTER_S = 5
 _STOPPED = "the service was stopped before the import was done, and stored nothing of it: send the document again"
 _SILENT = "the process that worked on the import has ended, and stored nothing of it: send the document again"
 
 
 @dataclass(eq=False)
-class _Import:
+class _LongImport:
     """A long import at work.
 
     Attributes:
@@ -83,14 +85,50 @@ class _Import:
                 _log.warning("the progress of the import %s could not be stored: %s", self.exp_uuid, error.detail)
 
 
+class _Places:
+    """Four places for each user."""
+
+    def __init__(self) -> None:
+        self._taken: Counter[UUID] = Counter()
+
+    def require(self, user_uuid: UUID) -> None:
+        if self._taken[user_uuid] >= _MOST:
+            raise BusyError(f"{_MOST} imports of yours are under way: send the next when one is done")
+
+    @contextmanager
+    def taken(self, user_uuid: UUID) -> Iterator[None]:
+        self.require(user_uuid)
+        self._taken[user_uuid] += 1
+        try:
+            yield
+        finally:
+            self._taken -= Counter([user_uuid])
+
+
 class Imports:
     """The long imports of one process: one of them runs at a time, and users take turns."""
 
     def __init__(self) -> None:
         self._tasks: dict[UUID, asyncio.Task[Experiment]] = {}
-        self._counts: Counter[UUID] = Counter()
+        self._coming, self._begun = _Places(), _Places()
         self._turn = asyncio.Semaphore(1)
-        self._turns: defaultdict[UUID, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(1))
+        self._turns: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
+
+    @contextmanager
+    def coming(self, user_uuid: UUID, *, has_key: bool) -> Iterator[None]:
+        """Take one of the user's places for a long document while it comes.
+
+        Args:
+            has_key: Whether the request has a key: its import may be one of those that are under way, which only the
+                whole document tells.
+
+        Raises:
+            BusyError: If too many documents of the user come, or too many of the user's imports run or wait.
+        """
+        if not has_key:
+            self._begun.require(user_uuid)
+        with self._coming.taken(user_uuid):
+            yield
 
     async def start(
         self, store: Store, user_uuid: UUID, file: IO[bytes], once: Once, limits: Limits, describe: Describe
@@ -103,6 +141,7 @@ class Imports:
 
         Raises:
             BusyError: If too many imports of the user run or wait already.
+            LimitReachedError: If the user has as many experiments as are allowed.
             RequestRunningError: As ``Once.begin``.
             KeyReusedError: As ``Once.begin``.
         """
@@ -110,22 +149,21 @@ class Imports:
             stack.callback(file.close)
             async with store.work() as work:
                 noted = await once.begin(work)
-                importing = _Import(store, user_uuid, noted[-1] if noted else uuid4(), describe)
+                importing = _LongImport(store, user_uuid, noted[-1] if noted else uuid4(), describe)
                 row = await get_import(work, user_uuid, importing.exp_uuid)
                 if row is not None and not row.is_over and row.silent_for.total_seconds() < _QUIET_S:
                     return ImportState.model_validate_json(row.reply)
-                if self._counts[user_uuid] >= _MOST:
-                    raise BusyError(f"{_MOST} imports of yours are running or waiting: send the next when one is done")
+                stack.enter_context(self._begun.taken(user_uuid))
+                await require_room(work, user_uuid, limits)
                 for query in [] if noted else once.note([importing.exp_uuid]):
                     await work.run(query)
                 begun = importing.state
                 await work.run(set_begun(user_uuid, importing.exp_uuid, importing.token, begun.model_dump_json()))
             task = asyncio.create_task(self._run(importing, file, once, limits))
-            self._counts[user_uuid] += 1
             self._tasks[importing.exp_uuid] = task
+            held = stack.pop_all()
+            task.add_done_callback(lambda _: held.close())
             task.add_done_callback(lambda _: self._forget(task, importing))
-            task.add_done_callback(lambda _: file.close())
-            stack.pop_all()
         return begun
 
     async def finished(self, exp_uuid: UUID, wait_s: float) -> Experiment | None:
@@ -163,16 +201,20 @@ class Imports:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _run(self, importing: _Import, file: IO[bytes], once: Once, limits: Limits) -> Experiment:
+    async def _run(self, importing: _LongImport, file: IO[bytes], once: Once, limits: Limits) -> Experiment:
         saying, own = asyncio.create_task(importing.keep_saying()), asyncio.current_task()
         assert own is not None
         saying.add_done_callback(lambda ended: ended.cancelled() or own.cancel())
+        users_turn = self._turns.setdefault(importing.user_uuid, asyncio.Semaphore(1))
         try:
-            async with self._turns[importing.user_uuid], self._turn:
+            async with users_turn, self._turn:
                 return await self._stored(importing, file, once, limits)
         except asyncio.CancelledError:
-            await importing.fail(UnavailableError(_STOPPED, _RETRY_AFTER_S))
-            raise
+            if not saying.done() or saying.cancelled():
+                await importing.fail(UnavailableError(_STOPPED, _RETRY_AFTER_S))
+            elif isinstance(error := saying.exception(), Exception):
+                await importing.fail(error)
+            raise  # else the import is another process's, or was given up
         except Exception as error:
             await importing.fail(error)
             raise
@@ -181,7 +223,7 @@ class Imports:
             await asyncio.wait([saying])
 
     @staticmethod
-    async def _stored(importing: _Import, file: IO[bytes], once: Once, limits: Limits) -> Experiment:
+    async def _stored(importing: _LongImport, file: IO[bytes], once: Once, limits: Limits) -> Experiment:
         user_uuid, exp_uuid = importing.user_uuid, importing.exp_uuid
 
         def advance(progress: float) -> None:
@@ -200,8 +242,7 @@ class Imports:
             )
             return await once.reply(Experiment, storing)
 
-    def _forget(self, task: "asyncio.Task[Experiment]", importing: _Import) -> None:
-        self._counts[importing.user_uuid] -= 1
+    def _forget(self, task: "asyncio.Task[Experiment]", importing: _LongImport) -> None:
         if self._tasks.get(importing.exp_uuid) is task:
             del self._tasks[importing.exp_uuid]
         if not task.cancelled():

@@ -1,7 +1,7 @@
 """Export and import of an experiment as one document, over HTTP."""
 
 import asyncio
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from uuid import UUID
 
 from quart import Blueprint, Response, request
@@ -53,15 +53,17 @@ async def import_() -> tuple[Experiment, int] | tuple[ImportState, int, dict[str
     user_uuid = await signed_in()
     key = request_key()
     require_json(request)
-    body = await spooled_body()
-    once = Once(user_uuid, key, body.asked)
-    if body.n_bytes <= SMALL:
-        return await once.reply(Experiment, _import_now(user_uuid, body, once)), 201
-    starting = services().imports.start(services().store, user_uuid, body.file, once, services().limits, problem_of)
-    state = await once.reply(Experiment, starting)
+    imports = services().imports
+    with ExitStack() as place:
+        body = await spooled_body(lambda: place.enter_context(imports.coming(user_uuid, has_key=key is not None)))
+        once = Once(user_uuid, key, body.asked)
+        if body.n_bytes <= SMALL:
+            return await once.reply(Experiment, _import_now(user_uuid, body, once)), 201
+        starting = imports.start(services().store, user_uuid, body.file, once, services().limits, problem_of)
+        state = await once.reply(Experiment, starting)
     if isinstance(state, Experiment):
         return state, 201
-    imported = await services().imports.finished(state.exp_uuid, _wait_s())
+    imported = await imports.finished(state.exp_uuid, _wait_s())
     if imported is not None:
         return imported, 201
     where = paths.EXPERIMENT_IMPORT_STATE.format(exp_uuid=state.exp_uuid)
@@ -86,4 +88,5 @@ async def _import_now(user_uuid: UUID, body: Spooled, once: Once) -> Experiment:
 def _wait_s() -> float:
     """Return how long the sender of the current request wants to wait at most (RFC 7240)."""
     given = parse_dict_header(", ".join(request.headers.getlist("Prefer"))).get("wait")
-    return min(int(given), _LONGEST_WAIT_S) if given is not None and given.isdecimal() else 0
+    # int() refuses numbers of more than 4,300 digits.
+    return min(float(given), _LONGEST_WAIT_S) if given is not None and given.isdecimal() else 0
