@@ -47,7 +47,7 @@ INSERT INTO autotune.suggestions
 SELECT copied.*
 FROM (SELECT * FROM autotune.suggestions WHERE exp_uuid = $1 ORDER BY seq DESC LIMIT 1) AS guess,
     generate_series(1, $2) AS n,
-    jsonb_populate_record(guess::suggestions, jsonb_build_object(
+    jsonb_populate_record(guess::autotune.suggestions, jsonb_build_object(
         'suggestion_uuid', gen_random_uuid(), 'seq', guess.seq + n, 'state', 'leased', 'lease_by', 'bench'
     )) AS copied
 RETURNING suggestion_uuid
