@@ -33,7 +33,7 @@ class Once:
 
     A use case calls ``begin`` first in its transaction and ``keep`` last, or runs the queries of ``kept`` with its last
     change: its changes and its reply are then stored together or not at all. A use case of several transactions calls
-    ``begin`` first in each of them, and runs the queries of ``note`` where it leases the suggestions of its reply.
+    ``begin`` first in each of them, and runs the queries of ``note`` where it makes or leases what its reply is about.
 
     Args:
         user_uuid: The user who sends the request.
@@ -65,7 +65,7 @@ class Once:
         If the request was done before, the use case ends here, and ``reply`` returns the stored reply.
 
         Returns:
-            The suggestions that ``note`` has stored, if the request was begun before and interrupted.
+            The uuids that ``note`` has stored, if the request was begun before and interrupted.
 
         Raises:
             RequestRunningError: If the same request, sent a second time, is still being worked on.
@@ -84,7 +84,7 @@ class Once:
         if self._noted is None:
             self._noted = noted
         elif noted != self._noted:
-            raise RequestRunningError(_RUNNING)  # the other one has leased suggestions since
+            raise RequestRunningError(_RUNNING)  # the other one has gone on since
         return noted
 
     async def begin_alone(self, store: Store) -> list[UUID]:
@@ -106,7 +106,7 @@ class Once:
         """Build the queries that store how far a request of several transactions came.
 
         Args:
-            uuids: The suggestions that this transaction leases for the request.
+            uuids: Those of what this transaction makes or leases for the request.
         """
         if not self.has_key:
             return []

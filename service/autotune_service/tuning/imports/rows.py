@@ -43,7 +43,7 @@ def rows_of(text: Buffer, owner_uuid: UUID, exp_uuid: UUID) -> Iterator[Checked 
         n_rows=1 + sum(len(records) for records in lists),
         last_seq=document.experiment.last_seq,
     )
-    building = _Import(document, owner_uuid, exp_uuid)
+    building = _RowBuilder(document, owner_uuid, exp_uuid)
     for table, rows in building.tables().items():
         yield from _chunks(table, rows)
 
@@ -55,7 +55,7 @@ def _chunks(table: str, rows: Iterable[_Row]) -> Iterator[Rows]:
         yield Rows(table, list(first), len(chunk), msgspec.json.encode(chunk).decode())
 
 
-class _Import:
+class _RowBuilder:
     """Builds the rows of a checked document's experiment, under new uuids."""
 
     def __init__(self, document: PortableDocument, owner_uuid: UUID, exp_uuid: UUID) -> None:
