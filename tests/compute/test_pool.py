@@ -2,6 +2,7 @@ import asyncio
 import os
 import signal
 
+import psutil
 import pytest
 from pydantic import TypeAdapter
 
@@ -35,6 +36,22 @@ async def process():
     await process.warm()
     yield process
     await process.stop()
+
+
+async def test_process_gets_no_secret_of_the_service(monkeypatch):
+    secrets = {
+        "AUTOTUNE_DATABASE_URL": "postgresql://a:b@c/d",
+        "PGPASSWORD": "b",
+        "OTEL_EXPORTER_OTLP_HEADERS": "key=b",
+    }
+    for name, value in (secrets | {"LD_BIND_NOW": "1"}).items():
+        monkeypatch.setenv(name, value)
+    process = EngineProcess()
+    await process.warm()
+    given = psutil.Process(process._process.pid).environ()
+    await process.stop()
+    assert given["LD_BIND_NOW"] == "1"
+    assert not secrets.keys() & given.keys()
 
 
 async def test_process_solves_a_problem(process):

@@ -168,6 +168,25 @@ async def test_time_to_read_a_document_does_not_run_while_its_rows_are_written(u
         assert [message async for message in messages]
 
 
+async def test_process_that_reads_gets_no_secret_of_the_service(user_uuid, stored, monkeypatch):
+    """The document is anybody's."""
+    create, given = asyncio.create_subprocess_exec, {}
+
+    async def recorded(*arguments, env, **options):
+        given.update(env)
+        return await create(*arguments, env=env, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", recorded)
+    monkeypatch.setenv("AUTOTUNE_SECRET", "a")
+    monkeypatch.setenv("PGPASSWORD", "b")
+    with tempfile.TemporaryFile() as file:
+        file.write(stored)
+        file.flush()
+        assert [message async for message in reading.read_apart(file, user_uuid, uuid4())]
+    assert "PATH" in given
+    assert not {"AUTOTUNE_SECRET", "PGPASSWORD"} & given.keys()
+
+
 async def test_document_that_takes_too_long_to_read_is_given_up(user_uuid, stored, monkeypatch):
     monkeypatch.setattr(reading, "_DEADLINE_S", 0.001)
     with tempfile.TemporaryFile() as file:

@@ -6,7 +6,6 @@ comes after a longer pause, and until then every job is refused with the reason.
 
 import asyncio
 import logging
-import os
 import signal
 import sys
 import time
@@ -16,6 +15,7 @@ from dataclasses import replace
 
 from pydantic import ValidationError
 
+from autotune_service.children import environment_of_child
 from autotune_service.compute.child import LENGTH
 from autotune_service.compute.messages import RUNS, Job, Result
 
@@ -128,7 +128,7 @@ class EngineProcess:
             "autotune_service.compute.child",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env=os.environ | _ONE_THREAD,
+            env=environment_of_child() | _ONE_THREAD,
             # The terminal's Ctrl-C is for the service, which then ends its processes itself.
             start_new_session=True,
         )

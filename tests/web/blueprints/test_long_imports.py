@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from tempfile import SpooledTemporaryFile
 from uuid import UUID, uuid4
 
@@ -156,18 +156,30 @@ async def test_imports_that_come_at_once_are_no_more_than_four(client, headers, 
     assert len(await experiments(client, headers)) == 4
 
 
-async def test_documents_that_come_at_once_are_no_more_than_four(client, headers, stranger, large):
+async def test_documents_that_come_at_once_are_no_more_than_four(client, headers, stranger, large, app, monkeypatch):
     """Each is a file of the service, before anything is known of the import."""
-    more = {"Content-Type": "application/json"}
+    more, arrived, imports = (
+        {"Content-Type": "application/json"},
+        asyncio.Semaphore(0),
+        app.extensions["autotune"].imports,
+    )
+    coming = imports.coming
+
+    @contextmanager
+    def told(*given, **named):
+        with coming(*given, **named):
+            arrived.release()
+            yield
+
+    monkeypatch.setattr(imports, "coming", told)
     async with AsyncExitStack() as stack:
         slow = []
         for _ in range(4):
             sending = client.request("/experiment/import", method="POST", headers={**headers, **more})
             slow.append(await stack.enter_async_context(sending))
             await slow[-1].send(PAD.encode())
-        async with asyncio.timeout(30):
-            while client.app.extensions["autotune"].imports._coming._taken.total() < 4:
-                await asyncio.sleep(0.01)
+            async with asyncio.timeout(30):
+                await arrived.acquire()
         for key in (None, "k"):
             status, problem, _ = await send(client, headers, large, key)
             assert (status, problem["code"]) == (503, "busy")

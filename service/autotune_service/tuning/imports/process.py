@@ -1,7 +1,6 @@
 """Have a document read by a process of its own: reading takes a processor for seconds, and much memory."""
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import suppress
@@ -10,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from autotune_service.children import environment_of_child
 from autotune_service.domain.errors import InvalidError, MalformedError, UnavailableError
 from autotune_service.tuning.imports.child import LENGTH
 from autotune_service.tuning.imports.messages import Checked, Ended, Message, Refused, Rows
@@ -39,7 +39,7 @@ async def read_apart(file: IO[bytes], owner_uuid: UUID, exp_uuid: UUID) -> Async
             *("-m", "autotune_service.tuning.imports.child", str(owner_uuid), str(exp_uuid)),
             stdin=file,
             stdout=asyncio.subprocess.PIPE,
-            env={name: value for name, value in os.environ.items() if not name.startswith("AUTOTUNE_")},  # no secrets
+            env=environment_of_child(),
             # The terminal's Ctrl-C is for the service, which then ends its processes itself.
             start_new_session=True,
         )
