@@ -53,7 +53,7 @@ class PortTakenError(Exception):
     """Something else listens on the port."""
 
 
-class AddressError(Exception):
+class CannotListenError(Exception):
     """The address is none that this machine can listen on; the message says why and what to do."""
 
 
@@ -62,7 +62,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
     Raises:
         PortTakenError: If something else listens on the port.
-        AddressError: If this machine cannot listen on the address.
+        CannotListenError: If this machine cannot listen on the address.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -80,13 +80,13 @@ def listening_socket(host: str, port: int) -> socket.socket:
     return sock
 
 
-def _cannot_listen(host: str, port: int, error: OSError) -> PortTakenError | AddressError:
+def _cannot_listen(host: str, port: int, error: OSError) -> PortTakenError | CannotListenError:
     problem = f"cannot listen on {address_of(host, port)}: {error.strerror}"
     if error.errno == errno.EADDRINUSE:
         return PortTakenError(problem)
     if error.errno == errno.EACCES:
-        return AddressError(f"{problem}. Ports below 1024 are for root alone: choose another one")
-    return AddressError(
+        return CannotListenError(f"{problem}. Ports below 1024 are for root alone: choose another one")
+    return CannotListenError(
         f"{problem}. The host must be a name or an address of this machine: 127.0.0.1 to be reached from this machine "
         "alone, 0.0.0.0 from all its networks"
     )

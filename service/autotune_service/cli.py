@@ -10,7 +10,7 @@ import click
 
 from autotune_service import interrupts
 from autotune_service.app import (
-    AddressError,
+    CannotListenError,
     PortTakenError,
     back_up,
     check_backup,
@@ -59,7 +59,7 @@ def serve_command(host: str | None, port: int | None, data: Path | None, no_work
         sock = listening_socket(settings.host, settings.port)
     except PortTakenError as error:
         raise click.ClickException(f"{error}. Stop what listens there, or choose another port: --port 8018") from None
-    except AddressError as error:
+    except CannotListenError as error:
         raise click.ClickException(str(error)) from None
     address = f"http://{address_of(settings.host, sock.getsockname()[1])}"
 
@@ -158,7 +158,7 @@ def _run(coroutine: Coroutine[Any, Any, None]) -> None:
         raise (_OtherVersion if isinstance(error, VersionError) else click.ClickException)(str(error)) from None
     except PortTakenError as error:
         raise click.ClickException(f"{error}. Stop what listens there, or set AUTOTUNE_METRICS_PORT") from None
-    except AddressError as error:
+    except CannotListenError as error:
         raise click.ClickException(str(error)) from None
     finally:
         stop_traces()

@@ -152,7 +152,7 @@ class UnavailableError(AutotuneError):
     code = "unavailable"
     title = "Not available now"
 
-    def __init__(self, detail: str, retry_after_s: int) -> None:
+    def __init__(self, detail: str, retry_after_s: int = 5) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
 
@@ -161,9 +161,6 @@ class BusyError(UnavailableError):
     """Too many requests or questions are waiting already."""
 
     code = "busy"
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail, retry_after_s=5)
 
 
 class TooManySocketsError(BusyError):

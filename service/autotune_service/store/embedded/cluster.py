@@ -18,7 +18,6 @@ HALF_MADE, _MADE = ".half-made", ".made"
 _OURS = frozenset({OWNER_LOCK, SERVER_LOCK, "log", "lost+found"})
 _KEPT_VARIABLES = ("PATH", "TZ", "TZDIR", "TMPDIR", "HOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _REASON = re.compile(r"(?:error|FATAL|PANIC):\s+(.*)")
-_RETRY_AFTER_S = 5
 
 Wait = Callable[["subprocess.Popen[bytes]"], int]  # waits for a program and returns its exit status
 
@@ -109,7 +108,6 @@ def _initdb(half_made: Path, folder: Path, programs: Path, account: Account, loc
             reason = _REASON.search(said)
             raise UnavailableError(
                 f"no Postgres can be started in {folder}: {reason[1] if reason else said or 'initdb failed'}",
-                _RETRY_AFTER_S,
             )
 
 
@@ -119,7 +117,6 @@ def _require_empty(folder: Path) -> None:
         raise UnavailableError(
             f"no Postgres can be started in {folder}: it holds files that are no database, {others[0]!r} among them; "
             "choose an empty folder with --data, or move them away",
-            _RETRY_AFTER_S,
         )
 
 
@@ -129,7 +126,6 @@ def _require_name(account: Account) -> None:
             f"user {account.uid} has no name on this machine, and Postgres makes a new database only for a user with "
             "one: add the user to /etc/passwd, run the command (`docker run --user`) as a user who is in it, or set "
             "AUTOTUNE_DATABASE_URL",
-            _RETRY_AFTER_S,
         )
 
 

@@ -20,7 +20,6 @@ _TAKEN = (errno.EAGAIN, errno.EACCES)
 _UNKNOWN = (errno.EINVAL, errno.ENOSYS)
 _WHOLE_FILE = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_RETRY_AFTER_S = 5
 
 
 class FileLock:
@@ -69,7 +68,6 @@ class FileLock:
             raise UnavailableError(
                 f"{self._path} cannot be locked ({error.strerror}), and without a lock a second service could damage "
                 "the data: choose a folder on another file system with --data",
-                _RETRY_AFTER_S,
             ) from None
         return True
 

@@ -18,7 +18,6 @@ from autotune_service.store.embedded.processes import PidFile, postmaster_in, se
 _log = logging.getLogger(__name__)
 _POLL_S = 0.01
 _GONE_WITHIN_S = 5.0
-_RETRY_AFTER_S = 5
 
 
 def take_from_others(lock: FileLock, folder: Path, cancelled: Event) -> None:
@@ -56,7 +55,6 @@ def take_from_others(lock: FileLock, folder: Path, cancelled: Event) -> None:
         raise UnavailableError(
             f"a Postgres that was started by an earlier service still works in {folder}, in another container or on "
             "another machine that shares the folder: end it there, or choose another folder with --data",
-            _RETRY_AFTER_S,
         )
 
 
@@ -70,7 +68,6 @@ def _require_none(folder: Path) -> None:
         raise UnavailableError(
             f"{folder} is in use by a Postgres that this AutoTune did not start{name}: stop that one, or choose "
             "another folder with --data",
-            _RETRY_AFTER_S,
         )
 
 

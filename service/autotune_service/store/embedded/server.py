@@ -25,7 +25,6 @@ _POLL_S = 0.2
 _JOIN_WITHIN_S = 30.0
 _MOST_DEATHS, _WITHIN_S = 5, 60.0
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
-_RETRY_AFTER_S = 5
 
 
 class EmbeddedPostgres:
@@ -65,9 +64,7 @@ class EmbeddedPostgres:
                     return self._postmaster.url
                 return self._start()
             except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
-                raise UnavailableError(
-                    f"no Postgres can be started in {self._folder}: {_reason(error)}", _RETRY_AFTER_S
-                ) from error
+                raise UnavailableError(f"no Postgres can be started in {self._folder}: {_reason(error)}") from error
 
     def cancel(self) -> None:
         """Give up a start that is under way in another thread."""
@@ -105,7 +102,6 @@ class EmbeddedPostgres:
                     raise UnavailableError(
                         f"the Postgres in {self._folder} has ended {len(deaths)} times within {_WITHIN_S:.0f} s; its "
                         f"log is {self._folder / 'log'}",
-                        _RETRY_AFTER_S,
                     )
 
     def _start(self) -> str:
@@ -136,7 +132,6 @@ class EmbeddedPostgres:
                     raise UnavailableError(
                         f"{folder} is in use by {holder or 'another process'}; stop that one, or choose another folder "
                         "with --data",
-                        _RETRY_AFTER_S,
                     )
                 url = join(folder)
                 if url is not None:

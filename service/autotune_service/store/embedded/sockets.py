@@ -16,7 +16,6 @@ PORT = 5432
 _NAME = f".s.PGSQL.{PORT}"
 _MOST_BYTES = 100  # macOS takes 103 bytes, Linux 107
 _PLAIN = re.compile(r"[\w./@+=~-]+", re.ASCII)  # Postgres and libpq split a list of folders at commas
-_RETRY_AFTER_S = 5
 
 
 def socket_folder(cluster: Path, account: Account) -> Path:
@@ -37,7 +36,7 @@ def socket_folder(cluster: Path, account: Account) -> Path:
             folder = Path(tempfile.mkdtemp(prefix="autotune-", dir=base))
             account.give(folder)
         return folder
-    raise UnavailableError("no folder for temporary files takes a socket: set TMPDIR to one that does", _RETRY_AFTER_S)
+    raise UnavailableError("no folder for temporary files takes a socket: set TMPDIR to one that does")
 
 
 def clear_socket_folder(folder: Path, cluster: Path) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 from autotune_service.domain.errors import UnavailableError
 
 SYSTEM_USER = "pgserver"
-_RETRY_AFTER_S = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,6 @@ def account_for(folder: Path) -> Account:
             raise UnavailableError(
                 f"{folder} belongs to user {_name_of(status.st_uid)}, and this is user {_name_of(uid)}: run the "
                 "command as the owner, or choose another folder with --data",
-                _RETRY_AFTER_S,
             )
         return Account(uid, os.getegid(), is_other=False)
     if status.st_uid != 0:
@@ -78,7 +76,6 @@ def account_for(folder: Path) -> Account:
         raise UnavailableError(
             f"{folder} belongs to root, and Postgres does not run as root: `chown -R {SYSTEM_USER} {folder}` gives it "
             "to the user that AutoTune runs Postgres as",
-            _RETRY_AFTER_S,
         )
     entry = _system_entry()
     return Account(entry.pw_uid, entry.pw_gid, is_other=True)
@@ -102,7 +99,6 @@ def _system_entry() -> pwd.struct_passwd:
         raise UnavailableError(
             f"Postgres does not run as root, and the user {SYSTEM_USER} that it would run as cannot be created: create "
             "that user, run the command as a user other than root, or set AUTOTUNE_DATABASE_URL",
-            _RETRY_AFTER_S,
         ) from None
 
 
