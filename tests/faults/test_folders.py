@@ -11,7 +11,6 @@ import psutil
 import pytest
 from rounds import history, make, until_answered
 
-from autotune_service.store.embedded.users import account_for
 from processes import environment, is_gone, run_autotune, wait_until
 from support import GUESS
 
@@ -109,7 +108,8 @@ def test_promise_41_reused_pid_of_another_service_stops_nobody(start_service, tm
     run_autotune("migrate", "--data", str(tmp_path / "data"))
     file = tmp_path / "data" / "postgres" / "postmaster.pid"
     shutil.copy(tmp_path / "other" / "postgres" / "postmaster.pid", file)
-    account_for(file.parent).give(file)
+    owner = file.parent.stat()
+    os.chown(file, owner.st_uid, owner.st_gid)
     cut = start_service("--no-worker")
     assert cut.stop() == 0
     assert not is_gone(server.pid)

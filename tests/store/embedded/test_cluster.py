@@ -1,11 +1,14 @@
 """What makes the files of a cluster, with a program that does so in no time."""
 
+import os
+
 import pytest
 
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.embedded import cluster
 from autotune_service.store.embedded.cluster import environment, make_cluster, make_folder
 from autotune_service.store.embedded.postmaster import StartCancelledError
+from autotune_service.store.embedded.users import Account
 
 MAKES = "#!/bin/sh\nmkdir base && echo data > base/1 && echo 18 > PG_VERSION"
 
@@ -51,6 +54,40 @@ def test_cluster_that_was_half_moved_is_moved_to_its_end(make):
     (make.folder / ".made" / "global").mkdir()
     (make.folder / ".made" / "PG_VERSION").write_text("18\n")
     assert make("#!/bin/sh\nexit 1") == {"PG_VERSION", "base", "global"}
+
+
+def test_link_in_the_place_of_a_finished_cluster_moves_nothing(make, tmp_path):
+    """Root would otherwise move the files of any folder that the owner of the data folder names."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "precious").touch()
+    (make.folder / ".made").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match=r"Not a directory|symbolic links"):
+        make(MAKES)
+    assert (tmp_path / "elsewhere" / "precious").exists()
+
+
+@pytest.mark.parametrize("has_link", [True, False])
+def test_folder_that_its_owner_replaces_while_it_is_made_is_given_to_nobody(tmp_path, monkeypatch, has_link):
+    """The owner of the data folder is quicker than root, who has made a folder in it and gives it away."""
+    make_folder_of_the_system = os.mkdir
+    given = []
+
+    def replaced(name, *arguments, **options):
+        make_folder_of_the_system(name, *arguments, **options)
+        (tmp_path / "data").rename(tmp_path / "away")
+        if has_link:
+            (tmp_path / "data").symlink_to(tmp_path / "precious")
+        else:
+            (tmp_path / "precious").rename(tmp_path / "data")
+
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").touch()
+    monkeypatch.setattr(os, "mkdir", replaced)
+    monkeypatch.setattr(os, "chown", lambda *_, **__: given.append("a path"))
+    monkeypatch.setattr(os, "fchown", lambda *_: given.append("a folder"))
+    with pytest.raises(OSError, match=r"Not a directory|symbolic links|somebody has replaced"):
+        make_folder(tmp_path / "data", Account(54_321, 54_321, is_other=True))
+    assert given == []
 
 
 def test_start_that_is_cancelled_leaves_nothing(make):

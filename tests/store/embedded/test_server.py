@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 from pathlib import Path
+from urllib.parse import unquote
 
 import asyncpg
 import psutil
@@ -16,6 +17,8 @@ import pytest
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.embedded import EmbeddedPostgres, StartCancelledError
 from autotune_service.store.embedded.joining import join
+from autotune_service.store.embedded.postmaster import Postmaster
+from autotune_service.store.embedded.processes import PidFile
 from processes import is_gone, wait_until
 
 ODD = "it's ours, [R&D] $HOME\n#1 100% données"
@@ -163,12 +166,65 @@ async def test_server_that_dies_is_started_again(make, folder):
     kill(server)
 
     def is_new():
-        return (folder / "postmaster.pid").read_text().endswith("ready   \n") and pid_of(folder) != server.pid
+        file = PidFile.read(folder)
+        return file is not None and file.status == "ready" and file.pid != server.pid
 
     await asyncio.to_thread(wait_until, is_new)
     assert await ask(url, "SELECT 1") == 1
     keeping.cancel()
     await asyncio.wait([keeping])
+
+
+def start_again(postgres, folder):
+    """Kill the server of an owner, and start it again as the watch does; return the URLs before and after."""
+    url = postgres.start()
+    server = psutil.Process(pid_of(folder))
+    kill(server)
+    wait_until(lambda: is_gone(server.pid))
+    return url, postgres.start()
+
+
+def test_server_that_is_started_again_keeps_its_url(make, folder, open_folder, monkeypatch):
+    """As on a disk that is full meanwhile, whose folder takes no socket for a while."""
+    postgres = make()
+    postgres.start()
+    monkeypatch.setattr("autotune_service.store.embedded.sockets._takes_sockets", lambda _: False)
+    monkeypatch.setattr("autotune_service.store.embedded.sockets._bases", lambda _: [open_folder])
+    before, after = start_again(postgres, folder)
+    assert after == before
+
+
+def test_server_whose_socket_folder_is_taken_is_not_started_elsewhere(make, folder, monkeypatch):
+    monkeypatch.setattr("autotune_service.store.embedded.sockets._takes_sockets", lambda _: False)
+    postgres = make()
+    url = postgres.start()
+    sockets = Path(unquote(url.partition("host=")[2].partition("&")[0]))
+    assert sockets != folder
+    sockets.chmod(0o755)
+    with pytest.raises(UnavailableError, match=f"{sockets}, the folder of its socket, has been replaced"):
+        start_again(postgres, folder)
+    sockets.chmod(0o700)
+    assert postgres.start() == url
+
+
+async def test_stop_gives_up_a_start_that_is_under_way(make, monkeypatch):
+    """As a service that is stopped while its Postgres replays a long log."""
+    has_begun, is_ready = threading.Event(), threading.Event()
+    postgres = make()
+
+    def wait_until_ready(self, cancelled):
+        has_begun.set()
+        if cancelled.wait(20):
+            raise StartCancelledError
+        is_ready.set()
+
+    monkeypatch.setattr(Postmaster, "wait_until_ready", wait_until_ready)
+    starting = asyncio.create_task(asyncio.to_thread(postgres.start))
+    await asyncio.to_thread(has_begun.wait)
+    await asyncio.to_thread(postgres.stop)
+    with pytest.raises(StartCancelledError):
+        await starting
+    assert not is_ready.is_set()
 
 
 async def test_server_that_cannot_be_started_again_ends_the_watch(make, folder, monkeypatch):
@@ -210,7 +266,7 @@ async def test_reused_pid_of_a_power_cut_stops_nobody_and_the_folder_starts(make
         file = folder / "postmaster.pid"
         file.write_text("\n".join([str(other.pid), *left_behind[1:]]))
         file.chmod(0o600)
-        runner.give(file)
+        os.chown(file, runner.uid, runner.gid)
         assert await ask(await asyncio.to_thread(make().start), "SELECT 1") == 1
         assert other.poll() is None
 

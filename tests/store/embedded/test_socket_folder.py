@@ -2,25 +2,25 @@ import socket
 
 import pytest
 
-from autotune_service.store.embedded.sockets import clear_socket_folder, remove_socket_folder, socket_folder
+from autotune_service.store.embedded.sockets import choose_socket_folder, clear_socket_folder, remove_socket_folder
 
 NAME = ".s.PGSQL.5432"
 
 
 def test_plain_folder_takes_its_own_socket(open_folder, me):
-    assert socket_folder(open_folder, me) == open_folder
+    assert choose_socket_folder(open_folder, me) == open_folder
 
 
 @pytest.mark.parametrize("name", ["a,b", "it's", 'a"b', "my data", "a\nb", "a&b", "a#b", "é", "x" * 90])
 def test_name_that_does_not_fit_a_socket_leads_to_a_private_folder_that_stays_the_same(open_folder, me, name):
     folder = open_folder / name
     folder.mkdir()
-    sockets = socket_folder(folder, me)
+    sockets = choose_socket_folder(folder, me)
     assert sockets not in {folder, open_folder}
     assert sockets.stat().st_mode & 0o777 == 0o700
     with socket.socket(socket.AF_UNIX) as sock:
         sock.bind(str(sockets / NAME))
-    assert socket_folder(folder, me) == sockets
+    assert choose_socket_folder(folder, me) == sockets
     clear_socket_folder(sockets, folder)
     assert list(sockets.iterdir()) == []
     remove_socket_folder(sockets, folder)
@@ -30,9 +30,9 @@ def test_name_that_does_not_fit_a_socket_leads_to_a_private_folder_that_stays_th
 def test_private_folder_that_others_may_enter_is_not_used(open_folder, me):
     folder = open_folder / "a,b"
     folder.mkdir()
-    taken = socket_folder(folder, me)
+    taken = choose_socket_folder(folder, me)
     taken.chmod(0o755)
-    other = socket_folder(folder, me)
+    other = choose_socket_folder(folder, me)
     assert other != taken
     assert other.stat().st_mode & 0o777 == 0o700
     other.rmdir()

@@ -1,17 +1,19 @@
 """The files of a cluster: made in a folder of their own and moved into place when they are whole."""
 
+import errno
 import os
 import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.embedded.lock import OWNER_LOCK, SERVER_LOCK
 from autotune_service.store.embedded.processes import OWN_FOLDER
-from autotune_service.store.embedded.users import Account, has_name
+from autotune_service.store.embedded.users import Account, has_name, opened_folder
 
 VERSION_FILE = "PG_VERSION"
 HALF_MADE, _MADE = ".half-made", ".made"
@@ -27,6 +29,17 @@ def environment() -> dict[str, str]:
     return {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ} | {"LC_ALL": "C"}
 
 
+def has_no_cluster(folder: Path) -> bool:
+    """Return whether a folder surely has no cluster; one that this user may not look into may have one."""
+    try:
+        (folder / VERSION_FILE).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        pass
+    return False
+
+
 def make_folder(folder: Path, account: Account) -> None:
     """Create the folder of a cluster, and those above it, unless they are there.
 
@@ -39,10 +52,14 @@ def make_folder(folder: Path, account: Account) -> None:
     while not missing[-1].parent.exists():
         missing.append(missing[-1].parent)
     is_users = account.is_other and missing[-1].parent.stat().st_uid == account.uid
-    for path in reversed(missing):
-        path.mkdir(mode=0o700 if path == folder else 0o777, exist_ok=True)
-        if path == folder or is_users:
-            account.give(path)
+    with ExitStack() as stack:
+        above = stack.enter_context(opened_folder(missing[-1].parent))
+        for path in reversed(missing):
+            with suppress(FileExistsError):
+                os.mkdir(path.name, 0o700 if path == folder else 0o777, dir_fd=above)
+            above = stack.enter_context(opened_folder(path.name, above))
+            if path == folder or is_users:
+                account.give(above)
 
 
 def make_cluster(folder: Path, programs: Path, account: Account, lock: int, wait: Wait) -> None:
@@ -60,33 +77,38 @@ def make_cluster(folder: Path, programs: Path, account: Account, lock: int, wait
     """
     if (folder / VERSION_FILE).exists():
         return
-    half_made, made = folder / HALF_MADE, folder / _MADE
-    if not made.exists():
-        _require_empty(folder)
-        _require_name(account)
-        if half_made.exists():
-            shutil.rmtree(half_made)
-        half_made.mkdir(mode=0o700)
-        account.give(half_made)
-        try:
-            _initdb(half_made, folder, programs, account, lock, wait)
-        except BaseException:
-            shutil.rmtree(half_made, ignore_errors=True)
-            raise
-        half_made.rename(made)
-    folder.chmod(0o700)
-    if folder.stat().st_uid != account.uid:
-        account.give(folder)
-    # The version comes last: a folder that has it is whole.
-    for path in sorted(made.iterdir(), key=lambda path: path.name == VERSION_FILE):
-        if path.name == VERSION_FILE:
-            _sync(folder)
-        path.rename(folder / path.name)
-    made.rmdir()
-    _sync(folder)
+    with opened_folder(folder) as place:
+        _require_owner(place, {account.uid, os.geteuid()})
+        if _MADE not in _names_in(place):
+            _require_empty(folder)
+            _require_name(account)
+            if HALF_MADE in _names_in(place):
+                shutil.rmtree(HALF_MADE, dir_fd=place)
+            os.mkdir(HALF_MADE, 0o700, dir_fd=place)
+            try:
+                with opened_folder(HALF_MADE, place) as half_made:
+                    account.give(half_made)
+                _initdb(folder, programs, account, lock, wait)
+            except BaseException:
+                shutil.rmtree(HALF_MADE, ignore_errors=True, dir_fd=place)
+                raise
+            os.rename(HALF_MADE, _MADE, src_dir_fd=place, dst_dir_fd=place)
+        with opened_folder(_MADE, place) as made:
+            _require_owner(made, {account.uid})
+            os.fchmod(place, 0o700)
+            if account.is_other:
+                os.fchown(place, account.uid, account.gid)
+            # The version comes last: a folder that has it is whole.
+            for name in sorted(_names_in(made), key=lambda name: name == VERSION_FILE):
+                if name == VERSION_FILE:
+                    os.fsync(place)
+                os.rename(name, name, src_dir_fd=made, dst_dir_fd=place)
+        os.rmdir(_MADE, dir_fd=place)
+        os.fsync(place)
 
 
-def _initdb(half_made: Path, folder: Path, programs: Path, account: Account, lock: int, wait: Wait) -> None:
+def _initdb(folder: Path, programs: Path, account: Account, lock: int, wait: Wait) -> None:
+    half_made = folder / HALF_MADE
     # Postgres compares texts by its own rules, not by the machine's, so that the folder starts on any other machine.
     locale = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8")
     data = OWN_FOLDER if Path(OWN_FOLDER).exists() else str(half_made)
@@ -129,9 +151,10 @@ def _require_name(account: Account) -> None:
         )
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _names_in(descriptor: int) -> list[str]:
+    return os.listdir(descriptor)
+
+
+def _require_owner(descriptor: int, uids: set[int]) -> None:
+    if os.fstat(descriptor).st_uid not in uids:
+        raise PermissionError(errno.EPERM, "somebody has replaced a folder of the database by another user's")

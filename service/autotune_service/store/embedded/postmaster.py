@@ -12,7 +12,7 @@ from urllib.parse import quote
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.embedded.cluster import environment
 from autotune_service.store.embedded.processes import OWN_FOLDER, PidFile
-from autotune_service.store.embedded.sockets import PORT, clear_socket_folder, remove_socket_folder, socket_folder
+from autotune_service.store.embedded.sockets import PORT, clear_socket_folder, remove_socket_folder
 from autotune_service.store.embedded.users import Account
 
 _LOG = "log"
@@ -20,6 +20,7 @@ _POLL_S = 0.01
 # In order; at once, as Postgres 18 never ends in order if it is asked to while it replays its log; and by force. What
 # was committed is kept each time: the next start replays the log.
 STOPS = ((signal.SIGINT, 8.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
+STOPPED_WITHIN_S = sum(within_s for _, within_s in STOPS)
 _LEVEL = re.compile(r"\b(FATAL|PANIC|ERROR|LOG|WARNING|DETAIL|HINT):\s+(.*)")
 
 
@@ -32,16 +33,17 @@ class Postmaster:
 
     Args:
         folder: The cluster.
+        sockets: The folder of the server's socket.
         programs: The folder of Postgres' programs.
         account: Who runs the server.
         lock: The descriptor of the server's lock, which every process of the server inherits.
     """
 
-    def __init__(self, folder: Path, programs: Path, account: Account, lock: int) -> None:
+    def __init__(self, folder: Path, sockets: Path, programs: Path, account: Account, lock: int) -> None:
         self._folder = folder
         self._is_ready = False
-        self._sockets = socket_folder(folder, account)
-        clear_socket_folder(self._sockets, folder)
+        self._sockets = sockets
+        clear_socket_folder(sockets, folder)
         log = _open_log(folder, account)
         try:
             self._log_begin = os.fstat(log).st_size
@@ -138,10 +140,12 @@ def _path_for(folder: Path, account: Account) -> str:
 
 
 def _open_log(folder: Path, account: Account) -> int:
-    path = folder / _LOG
-    is_new = not path.exists()
-    log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    if is_new and account.is_other:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        log = os.open(folder / _LOG, flags | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return os.open(folder / _LOG, flags)
+    if account.is_other:
         os.fchown(log, account.uid, account.gid)
     return log
 

@@ -18,6 +18,7 @@ from autotune_service.store.embedded.lock import OWNER_LOCK, SERVER_LOCK, FileLo
 from autotune_service.store.embedded.orphans import take_from_others
 from autotune_service.store.embedded.postmaster import Postmaster, StartCancelledError
 from autotune_service.store.embedded.programs import programs_for
+from autotune_service.store.embedded.sockets import choose_socket_folder, keep_socket_folder
 from autotune_service.store.embedded.users import Account, account_for
 
 _log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class EmbeddedPostgres:
         self._cancelled = Event()
         self._owner: FileLock | None = None
         self._postmaster: Postmaster | None = None
+        self._sockets: Path | None = None
 
     def start(self) -> str:
         """Start the server if it is not running, and return its URL.
@@ -71,7 +73,11 @@ class EmbeddedPostgres:
         self._cancelled.set()
 
     def stop(self) -> None:
-        """Stop the server and give up the folder, or do nothing if the server is another process's."""
+        """Stop the server and give up the folder, or do nothing if the server is another process's.
+
+        A start that is under way in another thread is given up.
+        """
+        self.cancel()
         with self._busy:
             self._give_up()
             self._cancelled.clear()
@@ -152,7 +158,11 @@ class EmbeddedPostgres:
         try:
             take_from_others(lock, folder, self._cancelled)
             make_cluster(folder, programs, account, lock.descriptor, self._wait)
-            postmaster = Postmaster(folder, programs, account, lock.descriptor)
+            if self._sockets is None:
+                self._sockets = choose_socket_folder(folder, account)
+            else:  # those who use the server know no other place
+                keep_socket_folder(self._sockets, folder, account)
+            postmaster = Postmaster(folder, self._sockets, programs, account, lock.descriptor)
         finally:
             lock.close()  # from here on it is the server's alone
         try:
@@ -178,6 +188,7 @@ class EmbeddedPostgres:
         if self._owner is not None:
             self._owner.close()
             self._owner = None
+        self._sockets = None
 
 
 def _reason(error: Exception) -> str:

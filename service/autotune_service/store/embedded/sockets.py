@@ -18,7 +18,7 @@ _MOST_BYTES = 100  # macOS takes 103 bytes, Linux 107
 _PLAIN = re.compile(r"[\w./@+=~-]+", re.ASCII)  # Postgres and libpq split a list of folders at commas
 
 
-def socket_folder(cluster: Path, account: Account) -> Path:
+def choose_socket_folder(cluster: Path, account: Account) -> Path:
     """Return a folder that takes the socket of a cluster's server, and that its user alone may enter.
 
     Raises:
@@ -34,9 +34,22 @@ def socket_folder(cluster: Path, account: Account) -> Path:
         folder = base / f"autotune-{account.uid}-{name}"
         if not _make_private(folder, account):
             folder = Path(tempfile.mkdtemp(prefix="autotune-", dir=base))
-            account.give(folder)
+            account.give_folder(folder)
         return folder
     raise UnavailableError("no folder for temporary files takes a socket: set TMPDIR to one that does")
+
+
+def keep_socket_folder(folder: Path, cluster: Path, account: Account) -> None:
+    """Make sure that the folder of a server's socket is there for the next server.
+
+    Raises:
+        UnavailableError: If it is not its user's alone any more.
+    """
+    if folder != cluster and not _make_private(folder, account):
+        raise UnavailableError(
+            f"no Postgres can be started in {cluster}: {folder}, the folder of its socket, has been replaced by "
+            "somebody else's: stop the service and start it again"
+        )
 
 
 def clear_socket_folder(folder: Path, cluster: Path) -> None:
@@ -72,8 +85,8 @@ def _takes_sockets(folder: Path) -> bool:
 
 
 def _bases(account: Account) -> list[Path]:
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    bases = [*([Path(runtime)] if runtime and not account.is_other else []), Path(tempfile.gettempdir()), Path("/tmp")]  # noqa: S108 -- a private folder is made in it
+    runtime = os.environ.get("XDG_RUNTIME_DIR")  # last, as the system deletes it when the user logs out
+    bases = [Path(tempfile.gettempdir()), Path("/tmp"), *([Path(runtime)] if runtime and not account.is_other else [])]  # noqa: S108 -- a private folder is made in it
     return [
         base
         for base in bases
@@ -88,5 +101,5 @@ def _make_private(folder: Path, account: Account) -> bool:
     except FileExistsError:
         status = folder.lstat()
         return stat.S_ISDIR(status.st_mode) and status.st_uid == account.uid and not status.st_mode & 0o077
-    account.give(folder)
+    account.give_folder(folder)
     return True

@@ -1,8 +1,11 @@
 """Which user of the machine runs the Postgres of a folder, as Postgres never runs as root."""
 
+import errno
 import os
 import pwd
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,10 +45,43 @@ class Account:
             return os.access(path, os.X_OK if what == "-x" else os.R_OK)
         return subprocess.run(["test", what, str(path)], cwd="/", **self.switch, check=False).returncode == 0  # noqa: S603, S607 -- the system's `test`, as the system says where it is
 
-    def give(self, path: Path) -> None:
-        """Make a file or folder that this process has just created belong to the user."""
+    def give_folder(self, folder: Path) -> None:
+        """Make a folder that this process has just created belong to the user.
+
+        Raises:
+            OSError: If somebody has put something else in its place.
+        """
         if self.is_other:
-            os.chown(path, self.uid, self.gid)
+            with opened_folder(folder) as descriptor:
+                self.give(descriptor)
+
+    def give(self, descriptor: int) -> None:
+        """Make an open folder that this process has just created belong to the user.
+
+        Raises:
+            PermissionError: If it is another one: a folder of somebody else's, or one that holds something.
+        """
+        if self.is_other and (owner := os.fstat(descriptor).st_uid) != self.uid:
+            if owner != os.geteuid() or os.listdir(descriptor):
+                raise PermissionError(errno.EPERM, "somebody has replaced a new folder by another one")
+            os.fchown(descriptor, self.uid, self.gid)
+
+
+@contextmanager
+def opened_folder(folder: Path | str, parent: int | None = None) -> Iterator[int]:
+    """Open a folder, and no link to one, so that what is done with the descriptor is done with this very folder.
+
+    Root works in folders that belong to users, who may put a link to any other folder in their place at any time.
+
+    Args:
+        folder: The folder's path, or its name in ``parent``.
+        parent: The descriptor of the folder that it is in.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def account_for(folder: Path) -> Account:
