@@ -8,13 +8,13 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from hypercorn.asyncio import serve as hypercorn_serve
@@ -24,19 +24,21 @@ from quart import Quart
 from autotune_service.compute.pool import Pool
 from autotune_service.compute.worker import Worker
 from autotune_service.domain.limits import Limits
+from autotune_service.interrupts import ENDINGS
 from autotune_service.live.hub import Hub
 from autotune_service.observing.metrics import Load, serve_metrics
 from autotune_service.security.passwords import Passwords
 from autotune_service.security.tokens import AccessTokens
-from autotune_service.settings import DEV_EMAIL, DEV_PASSWORD, Settings, address_of
+from autotune_service.settings import DEV_EMAIL, DEV_PASSWORD, GRACE_S, Settings, address_of
 from autotune_service.store import backup
 from autotune_service.store import restore as backup_restore
 from autotune_service.store.backup_file import Say, read_contents
 from autotune_service.store.database import Store
-from autotune_service.store.embedded import EmbeddedPostgres
+from autotune_service.store.embedded import EmbeddedPostgres, StartCancelledError, has_no_cluster
 from autotune_service.store.inspection import Reached, inspect_database
 from autotune_service.store.load import read_load
 from autotune_service.store.migrate import upgrade
+from autotune_service.store.postgres_tools import BackupError
 from autotune_service.tuning.accounts import Accounts
 from autotune_service.web.descriptors import AcceptFailures, SocketRoom, descriptor_limit, most_sockets, raise_limit
 from autotune_service.web.hypercorn import guard, one_write
@@ -44,9 +46,9 @@ from autotune_service.web.quart_app import create_app
 from autotune_service.web.services import Services
 
 _log = logging.getLogger(__name__)
-_GRACE_S = 5.0
 _UNREAD_MS = 20_000
 _SCRAPE_S = 5.0
+_T = TypeVar("_T")
 
 
 class PortTakenError(Exception):
@@ -93,7 +95,7 @@ def _cannot_listen(host: str, port: int, error: OSError) -> PortTakenError | Can
 
 
 async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Serve on a socket until SIGINT or SIGTERM.
+    """Serve on a socket until SIGINT, SIGTERM or SIGHUP.
 
     Args:
         settings: The settings.
@@ -104,8 +106,7 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
     stopping = _stop_signal()
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(database(settings, "autotune serve", stopping))
-        reached = await inspect_database(url, _direct_url(settings))
-        await upgrade(reached.direct_url)
+        reached = await _unless(stopping, _migrated(settings, url))
         store = await stack.enter_async_context(_connected(settings, reached))
         await stack.enter_async_context(_metrics_port(settings, store))
         services = await _services(stack, settings, store, reached.direct_url, stopping)
@@ -126,13 +127,12 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
 
 
 async def work(settings: Settings) -> None:
-    """Run the worker alone until SIGINT or SIGTERM."""
+    """Run the worker alone until SIGINT, SIGTERM or SIGHUP."""
     raise_limit()
     stopping = _stop_signal()
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(database(settings, "autotune worker", stopping))
-        reached = await inspect_database(url, _direct_url(settings))
-        await upgrade(reached.direct_url)
+        reached = await _unless(stopping, _migrated(settings, url))
         store = await stack.enter_async_context(_connected(settings, reached))
         await stack.enter_async_context(_metrics_port(settings, store))
         worker = _worker(stack, settings, store, reached.direct_url)
@@ -142,9 +142,15 @@ async def work(settings: Settings) -> None:
 
 async def migrate(settings: Settings) -> None:
     """Migrate the database to the newest schema."""
+    _cancel_on_signals()
     async with database(settings, "autotune migrate") as url:
-        reached = await inspect_database(url, _direct_url(settings))
-        await upgrade(reached.direct_url)
+        await _migrated(settings, url)
+
+
+async def _migrated(settings: Settings, url: str) -> Reached:
+    reached = await inspect_database(url, _direct_url(settings))
+    await upgrade(reached.direct_url)
+    return reached
 
 
 async def check_backup(file: Path) -> None:
@@ -163,6 +169,8 @@ async def back_up(settings: Settings, file: Path, say: Say) -> None:
     Raises:
         BackupError: If the backup cannot be made; the message says why.
     """
+    _cancel_on_signals()
+    _require_data(settings)
     async with database(settings, "autotune backup") as url:
         await backup.back_up(_direct_url(settings) or url, file, say)
 
@@ -173,6 +181,7 @@ async def restore(settings: Settings, file: Path, say: Say, *, replace: bool) ->
     Raises:
         BackupError: If the backup cannot be restored; the message says why.
     """
+    _cancel_on_signals()
     async with database(settings, "autotune restore") as url:
         await backup_restore.restore(_direct_url(settings) or url, file, say, replace=replace)
 
@@ -195,26 +204,55 @@ async def database(settings: Settings, command: str, stopping: asyncio.Event | N
         yield settings.database_url.get_secret_value()
         return
     stopping = stopping or asyncio.Event()
-    postgres = EmbeddedPostgres(settings.data / "postgres", command, shares=command != "autotune serve")
+    postgres = EmbeddedPostgres(_cluster_of(settings), command, shares=command != "autotune serve")
     try:
-        url = await _started(postgres, stopping)
+        url = await _unless(stopping, asyncio.to_thread(postgres.start), postgres.cancel)
         async with _background(postgres.keep_running(), stopping):
             yield url
     finally:
         await asyncio.to_thread(postgres.stop)
 
 
-async def _started(postgres: EmbeddedPostgres, stopping: asyncio.Event) -> str:
-    starting = asyncio.create_task(asyncio.to_thread(postgres.start))
+async def _unless(
+    stopping: asyncio.Event, coroutine: Coroutine[Any, Any, _T], cancel: Callable[[], object] | None = None
+) -> _T:
+    """Return what a step of the start returns; cancel the step if the process is to stop before its end.
+
+    Args:
+        stopping: Set when the process is to stop.
+        coroutine: The step.
+        cancel: What ends a step that its own cancellation would not end, as one in another thread.
+
+    Raises:
+        StartCancelledError: If the process is to stop.
+    """
+    starting = asyncio.create_task(coroutine)
     stopped = asyncio.create_task(stopping.wait())
     try:
         await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopped.cancel()
         if not starting.done():
-            postgres.cancel()
+            (cancel or starting.cancel)()
             await asyncio.wait([starting])
+            if not starting.cancelled():
+                starting.exception()  # else asyncio would log it where this task is cancelled too
+    if starting.cancelled():
+        raise StartCancelledError
     return starting.result()
+
+
+def _cluster_of(settings: Settings) -> Path:
+    return settings.data / "postgres"
+
+
+def _require_data(settings: Settings) -> None:
+    """Refuse an embedded Postgres that is still to be made, as for a mistyped folder."""
+    if settings.database_url is None and has_no_cluster(_cluster_of(settings)):
+        raise BackupError(
+            f"{settings.data} has no database of AutoTune, so there is nothing to back up: choose the folder of a "
+            "service with --data, or set AUTOTUNE_DATABASE_URL"
+        )
 
 
 def _direct_url(settings: Settings) -> str | None:
@@ -355,7 +393,7 @@ async def _serve_http(
     # The guard pings websockets, as hypercorn's own pings keep each closed socket until the next ping is due.
     guard.install(settings.ping_s, settings.silent_s, settings.max_body_bytes)
     one_write.install()
-    config.graceful_timeout = _GRACE_S
+    config.graceful_timeout = GRACE_S
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")
 
@@ -385,7 +423,19 @@ def _report(accepting: AcceptFailures, loop: asyncio.AbstractEventLoop, context:
 
 def _stop_signal() -> asyncio.Event:
     stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
+    _on_signals((signal.SIGINT, *ENDINGS), stopping.set)
     return stopping
+
+
+def _cancel_on_signals() -> None:
+    """Cancel this task on a signal that would end the process at once, and leave a Postgres behind."""
+    task = asyncio.current_task()
+    assert task is not None, "only a coroutine calls this"
+    _on_signals(ENDINGS, task.cancel)
+
+
+def _on_signals(numbers: Iterable[signal.Signals], call: Callable[[], object]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in numbers:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as by nohup
+            loop.add_signal_handler(number, call)

@@ -154,6 +154,8 @@ def _run(coroutine: Coroutine[Any, Any, None]) -> None:
         raise click.ClickException(error.detail) from None
     except StartCancelledError:
         click.echo("Stopped before the database had started.")
+    except asyncio.CancelledError:  # by a signal
+        raise click.Abort from None
     except (BackupError, SchemaError) as error:
         raise (_OtherVersion if isinstance(error, VersionError) else click.ClickException)(str(error)) from None
     except PortTakenError as error:

@@ -16,11 +16,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from autotune_service.settings import DEV_EMAIL, DEV_PASSWORD, Settings, address_of
+from autotune_service.interrupts import ENDINGS
+from autotune_service.settings import DEV_EMAIL, DEV_PASSWORD, GRACE_S, Settings, address_of
+from autotune_service.store.embedded import STOPPED_WITHIN_S
 
 _READY_WITHIN_S = 120.0
 _POLL_S = 0.1
-_STOP_WITHIN_S = 15.0
+# What the service may need for requests under way and for its Postgres, and some time for the rest.
+_STOP_WITHIN_S = GRACE_S + STOPPED_WITHIN_S + 5.0
 
 
 class LabError(Exception):
@@ -53,7 +56,8 @@ def run_lab(settings: Settings, notebook: Path, lab_port: int, say: Callable[[st
     token = secrets.token_urlsafe(24)
     lab_url = f"http://127.0.0.1:{lab_port}"
     with ExitStack() as stack:
-        stack.enter_context(_interrupted_by(signal.SIGTERM))
+        for number in ENDINGS:
+            stack.enter_context(_interrupted_by(number))
         say("Starting the service ...")
         service = stack.enter_context(_running(_serve_command(settings), dict(os.environ)))
         _wait_until(service, f"{url}/health/ready", "the service")
@@ -140,12 +144,14 @@ def _running(command: list[str], environment: dict[str, str]) -> Iterator[subpro
 
 @contextmanager
 def _interrupted_by(number: signal.Signals) -> Iterator[None]:
-    """Raise KeyboardInterrupt on a signal, as on Ctrl-C, while the block runs."""
+    """Raise KeyboardInterrupt on a signal, as on Ctrl-C, while the block runs; an ignored signal stays ignored."""
 
     def interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(number, interrupt)
+    before = signal.getsignal(number)
+    if before is not signal.SIG_IGN:  # as by nohup
+        signal.signal(number, interrupt)
     try:
         yield
     finally:

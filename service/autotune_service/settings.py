@@ -15,6 +15,8 @@ from autotune_wire.problems import field_problems
 MIN_SECRET_BYTES = 32
 DEV_EMAIL = "test@test.com"
 DEV_PASSWORD = "CHANGEME"  # noqa: S105 -- documented, and exists in dev mode alone
+GRACE_S = 5.0
+"""How long requests under way may still take when the service stops."""
 _SAMPLE_SECRETS = ("changeme", "secret", "replace-me")
 
 

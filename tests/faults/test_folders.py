@@ -27,7 +27,7 @@ def tell(client, exp_uuid, response, within_s=15):
     return until_answered(client, f"/experiment/tell/{exp_uuid}", body, uuid4().hex, within_s).status_code
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_first_start_that_is_stopped_ends_quietly_and_the_folder_starts_the_next_time(start_service, tmp_path, number):
     command = [sys.executable, "-m", "autotune_service.cli", "serve", "--no-worker", "--port", "0"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -41,6 +41,20 @@ def test_first_start_that_is_stopped_ends_quietly_and_the_folder_starts_the_next
         start_service("--no-worker")
     else:
         assert (process.returncode, said, errors) == (0, "Stopped before the database had started.\n", "")
+
+
+def test_command_that_is_stopped_leaves_no_postgres_behind(tmp_path):
+    """As by `timeout` or a supervisor."""
+    command = [sys.executable, "-m", "autotune_service.cli", "migrate", "--data", str(tmp_path / "data")]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command, env=environment(), text=True, **pipes)
+    file = tmp_path / "data" / "postgres" / "postmaster.pid"
+    wait_until(lambda: file.exists() and file.read_text())
+    server = server_of(tmp_path / "data")
+    process.terminate()
+    said, errors = process.communicate(timeout=30)
+    assert is_gone(server.pid)
+    assert (process.returncode, said, errors) == (1, "", "Aborted!\n")
 
 
 def test_promise_33_killed_postgres_comes_back_without_a_hand(start_service, tmp_path, times):

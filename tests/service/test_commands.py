@@ -1,3 +1,4 @@
+import asyncio
 import contextlib
 import json
 import os
@@ -13,7 +14,8 @@ import httpx2
 import psutil
 import pytest
 
-from autotune_service.settings import SettingsError, load_settings
+from autotune_service import app, lab
+from autotune_service.settings import GRACE_S, SettingsError, load_settings
 from processes import DEV_USER, environment, is_gone, run_autotune, wait_until
 from support import GUESS, SPACE
 
@@ -60,6 +62,47 @@ def test_database_that_does_not_answer_stops_the_start_with_a_sentence(tmp_path)
     assert "database" in ended.stderr
     assert "hunter2" not in ended.stderr + ended.stdout
     assert "Traceback" not in ended.stderr
+
+
+def test_start_that_waits_for_a_silent_database_is_stopped_at_once(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://user:secret@127.0.0.1:{silent.getsockname()[1]}/db"
+        command = [sys.executable, "-m", "autotune_service.cli", "serve", "--port", "0", "--data", str(tmp_path)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        starting = subprocess.Popen(command, env=environment(AUTOTUNE_DATABASE_URL=url), text=True, **pipes)
+        silent.settimeout(30)
+        connection, _ = silent.accept()
+        starting.send_signal(signal.SIGTERM)
+        said, errors = starting.communicate(timeout=30)
+        connection.close()
+    assert (starting.returncode, said, errors) == (0, "Stopped before the database had started.\n", "")
+
+
+async def test_hangup_that_the_user_has_had_ignored_stops_nothing(monkeypatch):
+    """As by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        stopping = app._stop_signal()
+        with lab._interrupted_by(signal.SIGHUP):
+            os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await stopping.wait()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().remove_signal_handler(number)
+
+
+def test_lab_leaves_the_service_time_to_stop_its_postgres():
+    assert lab._STOP_WITHIN_S > GRACE_S + 8 + 5 + 5  # in order, at once and by force
+
+
+def test_backup_of_a_folder_without_a_database_makes_none(tmp_path):
+    ended = run_autotune("backup", str(tmp_path / "one.backup"), "--data", str(tmp_path / "typo"))
+    assert ended.returncode == 1
+    assert f"{tmp_path / 'typo'} has no database of AutoTune" in ended.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_dev_user_is_not_there_in_prod(start_service, database_url):
