@@ -18,7 +18,8 @@ from deploy_files import (
     variables_in,
 )
 
-from autotune_service.settings import Settings
+from autotune_service.settings import GRACE_S, Settings
+from autotune_service.store.embedded import STOPPED_WITHIN_S
 
 SERVICES = compose()["services"]
 LABELS: dict[str, str] = SERVICES["web"]["labels"]
@@ -55,6 +56,11 @@ def test_compose_file_with_an_unknown_key_is_refused():
 
 def test_stack_has_its_five_services():
     assert set(SERVICES) == {"web", "worker", "db", "pgadmin", "traefik"}
+
+
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_container_is_not_killed_while_it_stops(name):
+    assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) >= GRACE_S + STOPPED_WITHIN_S
 
 
 def test_every_variable_is_in_the_example_and_back():
