@@ -1,6 +1,6 @@
 import pytest
 
-from autotune_service.store.address import Address, AddressError
+from autotune_service.store.address import Address, UrlError
 from autotune_service.store.postgres_tools import libpq_environment
 
 PASSWORD = "hunter2hunter2"
@@ -21,6 +21,8 @@ PASSWORD = "hunter2hunter2"
         ("postgresql://u:@/db?host=/run/sockets", [("/run/sockets", 5432)]),
         ("postgresql://%2Frun%2Fsockets/db", [("/run/sockets", 5432)]),
         ("postgresql://u@/db?hostaddr=10.0.0.1&host=h", [("10.0.0.1", 5432)]),
+        ("postgresql://u@/db?hostaddr=10.0.0.1&sslmode=verify-full", [("10.0.0.1", 5432)]),
+        ("postgresql://u@h/db?hostaddr=10.0.0.1&sslmode=verify-ca", [("10.0.0.1", 5432)]),
         ("postgresql:///db", []),
     ],
 )
@@ -36,6 +38,8 @@ def test_hosts_are_read_as_postgres_programs_read_them(monkeypatch, url, hosts):
         ("postgresql://a%40b:p%3Aw%2Fd@h/na%20me", {"user": "a@b", "password": "p:w/d", "database": "na me"}),
         ("postgresql://u:p@ss#1@h/db", {"user": "u", "password": "p@ss#1", "database": "db"}),
         ("postgresql://h/?user=u&password=p%26+q&dbname=d", {"user": "u", "password": "p&+q", "database": "d"}),
+        ("postgresql://h:5432/db?user=me@here", {"user": "me@here", "password": None, "database": "db"}),
+        ("postgresql://u@h/me%40here", {"user": "u", "password": None, "database": "me@here"}),
         ("postgresql://h", {"user": None, "password": None, "database": None}),
     ],
 )
@@ -75,14 +79,23 @@ def test_what_only_the_server_knows_is_a_setting():
         ("postgresql://h/db?sslmode=loud", "has sslmode='loud'"),
         ("postgresql://h/db?target_session_attrs=standby", "has target_session_attrs='standby'"),
         ("postgresql://h/db?connect_timeout=soon", "has connect_timeout='soon'"),
+        ("postgresql://h/db?keepalives_idle=32768", "has keepalives_idle='32768'.*at most 32767"),
+        ("postgresql://h/db?keepalives_interval=40000", "has keepalives_interval='40000'.*at most 32767"),
+        ("postgresql://h/db?keepalives_count=128", "has keepalives_count='128'.*at most 127"),
+        ("postgresql://h/db?hostaddr=10.0.0.1&sslmode=verify-full", "leave hostaddr out"),
+        ("postgresql:///db?host=h&hostaddr=10.0.0.1&sslmode=verify-full", "leave hostaddr out"),
         ("postgresql://h/db?sslcrldir=/x", "has the parameter sslcrldir"),
         ("postgresql://h/db?sslmode", "name=value"),
         ("postgresql://u:pa/ss@h/db", "must be written as %2F"),
         ("postgresql://u:pa?ss@h/db", "must be written as %2F"),
+        ("postgresql://u:12/ss@h/db", "must be written as %2F"),
+        ("postgresql://u:12?s=s@h/db", "must be written as %2F"),
+        ("postgresql://u:12/s?s=s@h/db", "must be written as %2F"),
+        ("postgresql://u:p@12/ss@h/db", "must be written as %2F"),
     ],
 )
 def test_url_that_cannot_be_used_is_refused_with_what_is_wrong(url, said):
-    with pytest.raises(AddressError, match=said):
+    with pytest.raises(UrlError, match=said):
         Address.of(url)
 
 
@@ -97,7 +110,7 @@ def test_url_that_cannot_be_used_is_refused_with_what_is_wrong(url, said):
     ],
 )
 def test_error_shows_no_password(url):
-    with pytest.raises(AddressError) as caught:
+    with pytest.raises(UrlError) as caught:
         Address.of(url)
     assert "hunter2" not in str(caught.value)
 

@@ -18,8 +18,8 @@ _SEARCHED = "/run/postgresql,/var/run/postgresql,/tmp,localhost"
 _FORM = "must start with postgresql://, as in postgresql://user:password@host:5432/name"
 _PORT = "must have a port from 0 to 65535, or none, after each host"
 _ENCODED = (
-    "cannot be read: a character such as / ? # @ or % in the user or the password must be written as %2F %3F %23 %40 "
-    "or %25"
+    "cannot be read: a character such as / ? # @ or % in the user, the password or another part must be written as %2F "
+    "%3F %23 %40 or %25"
 )
 _VARIABLES = {
     "user": "PGUSER",
@@ -47,7 +47,15 @@ _VARIABLES = {
     "application_name": "PGAPPNAME",
 }
 """The parameters that Postgres' programs take from the environment, too."""
-_NUMBERS = ("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout")
+_NUMBERS = {
+    "connect_timeout": 999_999_999,
+    "keepalives": 999_999_999,
+    "keepalives_idle": 32_767,
+    "keepalives_interval": 32_767,
+    "keepalives_count": 127,
+    "tcp_user_timeout": 999_999_999,
+}
+"""The parameters that are whole numbers, and the most that Linux takes for each."""
 _FOR_ASYNCPG = (
     "passfile",
     "sslmode",
@@ -89,7 +97,7 @@ _KNOWN = {
 }  # fmt: skip
 
 
-class AddressError(ValueError):
+class UrlError(ValueError):
     """A URL cannot be used; the message says why, begins with its verb and shows neither password nor URL."""
 
 
@@ -135,20 +143,16 @@ class Address:
         """Read a URL.
 
         Raises:
-            AddressError: If the URL cannot be used.
+            UrlError: If the URL cannot be used.
         """
         parts = _URL.fullmatch(url)
         if parts is None:
-            raise AddressError(_FORM)
-        login, has_login, servers = parts["authority"].rpartition("@")
-        try:
-            given = _query_of(parts["query"] or "")
-            hosts = _hosts_of(given, servers)
-        except AddressError:
-            # Then parts of a password may stand where a host, a port or a parameter is expected.
-            if not has_login and "@" in f"{parts['database']}{parts['query']}":
-                raise AddressError(_ENCODED) from None
-            raise
+            raise UrlError(_FORM)
+        if _is_cut(parts["database"] or "", parts["query"] or ""):
+            raise UrlError(_ENCODED)
+        login, _, servers = parts["authority"].rpartition("@")
+        given = _query_of(parts["query"] or "")
+        hosts = _hosts_of(given, servers)
         user, _, password = login.partition(":")
         own = {"user": user, "password": password, "dbname": parts["database"] or ""}
         given = {name: unquote(value) for name, value in own.items() if value} | given
@@ -230,13 +234,23 @@ class Address:
         return variables
 
 
+def _is_cut(database: str, query: str) -> bool:
+    """Return whether an @ stands where a character of the password may have ended the part with the login.
+
+    Then parts of a password stand where a host, a port or a parameter is expected, and would be shown.
+    """
+    named = {*_KNOWN, "database", "host", "hostaddr"}
+    pairs = [pair.partition("=") for pair in query.split("&")]
+    return "@" in database or any("@" in f"{name}{value}" and name not in named for name, _, value in pairs)
+
+
 def _query_of(query: str) -> dict[str, str]:
     given: dict[str, str] = {}
     for pair in query.split("&") if query else ():
         name, sign, value = pair.partition("=")
         name = unquote(name)
         if not sign or _NAME.fullmatch(name) is None:
-            raise AddressError("must have parameters of the form name=value, separated by &, after the ?")
+            raise UrlError("must have parameters of the form name=value, separated by &, after the ?")
         if value:
             given["dbname" if name == "database" else name] = unquote(value)
     if given.pop("ssl", "") in {"true", "require"} or given.pop("requiressl", "") == "1":
@@ -246,13 +260,18 @@ def _query_of(query: str) -> dict[str, str]:
 
 def _hosts_of(given: dict[str, str], servers: str) -> tuple[Host, ...]:
     """Read the hosts; those of the parameters come before those in front of the path, as in Postgres' programs."""
+    if "hostaddr" in given and (given.get("host") or servers) and given.get("sslmode") == "verify-full":
+        raise UrlError(
+            "has hostaddr beside a host with sslmode=verify-full, and AutoTune's driver would look for the address in "
+            "the server's certificate: leave hostaddr out"
+        )
     named, ports = given.pop("hostaddr", given.get("host")), given.pop("port", None)
     given.pop("host", None)
     hosts = [_host_of(text) for text in (named or servers).split(",")] if named or servers else []
     if ports is not None:
         numbers = [_port_of(text) for text in ports.split(",")]
         if len(numbers) not in {1, len(hosts)}:
-            raise AddressError(
+            raise UrlError(
                 f"names {len(hosts)} hosts and {len(numbers)} ports: give one port, or one for each host"
             )
         if not hosts:
@@ -268,7 +287,7 @@ def _host_of(text: str) -> Host:
         return Host(unquote(bracketed[1]), _port_of(bracketed[2] or ""))
     name, _, port = (text, "", "") if text.startswith("/") or text.count(":") > 1 else text.partition(":")
     if not name:
-        raise AddressError("must have a name for each host between the commas")
+        raise UrlError("must have a name for each host between the commas")
     return Host(unquote(name), _port_of(port))
 
 
@@ -276,7 +295,7 @@ def _port_of(text: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdecimal()) or int(text) > 65535:
-        raise AddressError(_PORT)
+        raise UrlError(_PORT)
     return int(text)
 
 
@@ -284,11 +303,11 @@ def _check(given: Mapping[str, str]) -> None:
     for name, value in given.items():
         if name in _CHOICES and value not in _CHOICES[name]:
             allowed = ", ".join(_CHOICES[name])
-            raise AddressError(f"has {name}={value!r}, and AutoTune can use only: {allowed}")
+            raise UrlError(f"has {name}={value!r}, and AutoTune can use only: {allowed}")
         if name in _UNUSABLE or name.startswith("oauth_"):
-            raise AddressError(f"has the parameter {name}, which AutoTune's driver cannot use: leave it out")
-        if name in {*_NUMBERS, "connect_timeout"} and re.fullmatch(r"-?[0-9]{1,9}", value) is None:
-            raise AddressError(f"has {name}={value!r}, which must be a whole number")
+            raise UrlError(f"has the parameter {name}, which AutoTune's driver cannot use: leave it out")
+        if name in _NUMBERS and (re.fullmatch(r"-?[0-9]{1,9}", value) is None or int(value) > _NUMBERS[name]):
+            raise UrlError(f"has {name}={value!r}, which must be a whole number of at most {_NUMBERS[name]}")
 
 
 def _escaped(value: str) -> str:

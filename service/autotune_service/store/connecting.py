@@ -52,10 +52,14 @@ async def connect(address: Address, *, timeout_s: float, **options: Any) -> asyn
         try:
             arguments = options | address.arguments(host) | _own_tls(address)
             connection = await asyncpg.connect(**arguments, timeout=share_s)
+            try:
+                _keep_alive(connection, address.parameters)
+            except OSError:  # the system takes less than Linux
+                connection.terminate()
+                raise
         except (*DATABASE_ERRORS, UnicodeError) as error:
             failed.append((host, error))
         else:
-            _keep_alive(connection, address.parameters)
             return connection
     raise _not_connected(address, failed, share_s) from failed[-1][1]
 
