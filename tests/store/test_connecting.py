@@ -15,6 +15,18 @@ from pooler import pooled
 from raw_database import execute
 
 
+async def test_connection_whose_settings_the_system_refuses_is_ended(database_url, monkeypatch):
+    refused = []
+
+    def refuse(connection, _given):
+        refused.append(connection)
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr("autotune_service.store.connecting._keep_alive", refuse)
+    assert "Invalid argument" in await said_by(database_url)
+    assert [connection.is_closed() for connection in refused] == [True]
+
+
 async def said_by(url):
     with pytest.raises(NotConnectedError) as caught:
         await connect(Address.of(url), timeout_s=5)
@@ -111,6 +123,24 @@ async def test_pooler_of_transactions_is_found_and_refused_without_a_direct_url(
             await inspect_database(database_url, pooler.url)
         with pytest.raises(UnavailableError, match="another database"):
             await inspect_database(pooler.url, cluster.url)
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+async def test_work_on_a_snapshot_sees_no_later_change_and_makes_none(database_url, is_shared):
+    await execute(database_url, "CREATE TABLE public.kept (n int)")
+    with pooled(database_url, is_shared=True) as pooler:
+        store = Store(pooler.url if is_shared else database_url, pool_size=4, timeout_s=7, is_shared=is_shared)
+        await store.connect()
+        count = sa.text("SELECT count(*) AS n FROM kept")
+        async with store.work(is_snapshot=True) as work:
+            before = await work.one(count)
+            await execute(database_url, "INSERT INTO public.kept VALUES (1)")
+            assert await work.one(count) == before == {"n": 0}
+        with pytest.raises(UnavailableError, match="read-only"):
+            async with store.work(is_snapshot=True) as work:
+                await work.run(sa.text("INSERT INTO kept VALUES (2)"))
+        assert await store.one(count) == {"n": 1}
+        await store.disconnect()
 
 
 async def test_store_behind_a_pooler_of_transactions_keeps_nothing_between_them(database_url):

@@ -83,6 +83,34 @@ async def test_cancellation_is_not_lost_where_the_rollback_fails(small_store):
     assert await idle_of(small_store) == SMALL
 
 
+async def test_cancelled_work_on_a_server_that_hangs_gives_its_connection_back_at_once(database_url, monkeypatch):
+    monkeypatch.setattr("autotune_service.store.database._UNDO_S", 0.1)
+    store = Store(database_url, pool_size=SMALL, timeout_s=30)
+    await store.connect()
+    execute_one = asyncpg.Connection.execute
+
+    async def hang(self, query, *arguments, **options):
+        return await execute_one(self, "SELECT pg_sleep(30)" if query == "ROLLBACK" else query, *arguments, **options)
+
+    monkeypatch.setattr("asyncpg.Connection.execute", hang)
+    begun = asyncio.Event()
+
+    async def work():
+        async with store.work():
+            begun.set()
+            await asyncio.sleep(30)
+
+    task = asyncio.create_task(work())
+    await begun.wait()
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=5)
+    assert done == {task}
+    assert task.cancelled()
+    await store.check()
+    assert await idle_of(store) == SMALL
+    await store.disconnect()
+
+
 async def test_failing_commit_gives_its_connection_back(small_store):
     async with small_store.work() as work:
         await work.run(sa.text("CREATE TABLE one (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)"))

@@ -33,8 +33,11 @@ from autotune_service.store.refusals import (
 from autotune_service.store.statements import Filled, Row, Statement, filled, together
 
 _NAME = "autotune"
+_BEGIN = "BEGIN"
+_BEGIN_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _STATEMENTS = 100  # prepared statements that a connection keeps
 _IDLE_FACTOR = 5  # times the timeout: a transaction that idles longer than that belongs to a client that is gone
+_UNDO_S = 1.0
 _REFUSED_S = 10.0
 """How long a refused change makes the store say that it is not ready, unless another change succeeds."""
 
@@ -132,7 +135,6 @@ class Store:
             "lock_timeout": timeout_ms,
             "idle_in_transaction_session_timeout": str(int(timeout_s * _IDLE_FACTOR * 1000)),
         }
-        self._begin = f"BEGIN; {session_query(self._address, _NAME, self._settings, is_local=True)}"
         self._database = Database(
             "postgresql:///",  # databases cannot read addresses of several hosts; connect knows the real one
             connect=self._connect,
@@ -183,15 +185,19 @@ class Store:
         return n_open - n_idle, n_idle, self._pool_size
 
     @asynccontextmanager
-    async def work(self) -> AsyncIterator[Work]:
+    async def work(self, *, is_snapshot: bool = False) -> AsyncIterator[Work]:
         """Open a transaction.
+
+        Args:
+            is_snapshot: Whether all queries read the database as it is at the first of them, without locks; the
+                transaction then changes nothing.
 
         Raises:
             UnavailableError: If the database is down, refuses or has no connection free in time.
         """
         async with self._connected() as connection:
             work = Work(connection)
-            async with self._transaction(connection):
+            async with self._transaction(connection, _BEGIN_SNAPSHOT if is_snapshot else _BEGIN):
                 yield work
                 await work.change()  # sends the remaining notices
         if work.has_changed:
@@ -226,10 +232,11 @@ class Store:
             await self.log.greet(connection)
 
     @asynccontextmanager
-    async def _transaction(self, connection: asyncpg.Connection) -> AsyncIterator[None]:
+    async def _transaction(self, connection: asyncpg.Connection, begin: str = _BEGIN) -> AsyncIterator[None]:
         """Open a transaction, behind a pooler together with its settings in one round trip."""
+        settings = f"; {session_query(self._address, _NAME, self._settings, is_local=True)}" if self._is_shared else ""
         try:
-            await connection.execute(self._begin if self._is_shared else "BEGIN")
+            await connection.execute(f"{begin}{settings}")
             yield
             await connection.execute("COMMIT")
         except BaseException:
@@ -279,10 +286,12 @@ class Store:
 async def _undo(connection: asyncpg.Connection) -> None:
     """Roll back, or end the connection if that fails.
 
-    An error of the rollback must not take the place of what ended the block: a cancellation would be lost with it.
+    An error of the rollback must not take the place of what ended the block: a cancellation would be lost with it. A
+    server that hangs would keep the connections of all whose clients have gone.
     """
     try:
-        await connection.execute("ROLLBACK")
+        async with asyncio.timeout(_UNDO_S):
+            await connection.execute("ROLLBACK")
     except DATABASE_ERRORS:
         _end(connection)
 

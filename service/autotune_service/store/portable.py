@@ -56,11 +56,6 @@ _LISTS: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
 _IMPORTED = {table.name: table for table in (experiments, *(table for table, _ in _LISTS.values()))}
 
 
-async def hold_still(work: Work) -> None:
-    """Make all queries of a transaction read the same snapshot, without locks; must be its first query."""
-    await work.run(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-
-
 async def read_experiment_json(work: Work, exp_uuid: UUID, user_uuid: UUID) -> str:
     """Read the fields of a user's experiment as a JSON object.
 

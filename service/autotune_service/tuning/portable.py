@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.store.database import Store
-from autotune_service.store.portable import hold_still, read_experiment_json, read_lists_json
+from autotune_service.store.portable import read_experiment_json, read_lists_json
 from autotune_service.tuning.imports.messages import Checked, Rows
 from autotune_service.tuning.imports.rows import rows_of
 from autotune_service.tuning.imports.storing import store_import
@@ -26,8 +26,7 @@ async def export_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID) -> As
     Raises:
         NotFoundError: If the user has no such experiment.
     """
-    async with store.work() as work:
-        await hold_still(work)
+    async with store.work(is_snapshot=True) as work:
         experiment = await read_experiment_json(work, exp_uuid, user_uuid)
         made = {
             "format": FORMAT,
