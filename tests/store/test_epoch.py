@@ -2,9 +2,10 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 
-from autotune_service.store.epoch import Log
+from autotune_service.store.epoch import Connection, Log
 from raw_database import epoch_of, execute, greeted, value_of
 
 ROW = "SELECT epoch::text FROM log_epoch"
@@ -165,6 +166,16 @@ async def test_server_that_does_not_tell_its_timeline_gets_an_epoch(feigned):
         found.add(await feigned("pg_walfile_name(pg_lsn)", "text", refuse))
     assert len(found) == 1
     assert await feigned.on_timeline(1) not in found
+
+
+async def test_question_that_is_refused_within_a_transaction_costs_no_other_answer(database_url, feigned):
+    refuse = "RAISE 'not here' USING ERRCODE = '0A000';"
+    expected = await feigned("pg_control_system()", "TABLE (system_identifier bigint)", refuse)
+    connection = await asyncpg.connect(database_url, connection_class=Connection, server_settings=FEIGNED)
+    async with connection.transaction():
+        await Log().greet(connection)
+    assert connection.epoch == expected
+    await connection.close()
 
 
 async def test_connections_to_the_log_before_are_ended_and_whoever_cares_is_told(cluster, template, database_url):

@@ -229,7 +229,7 @@ class Store:
         if not self._is_shared:
             await connection.execute(session_query(self._address, _NAME, self._settings, is_local=False))
         async with self._transaction(connection) if self._is_shared else nullcontext():
-            await self.log.greet(connection)
+            await self.log.greet(connection, is_pooled=True)
 
     @asynccontextmanager
     async def _transaction(self, connection: asyncpg.Connection, begin: str = _BEGIN) -> AsyncIterator[None]:

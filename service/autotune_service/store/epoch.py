@@ -6,7 +6,7 @@ may be missing, and the same seqs are given to other events. Postgres counts suc
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from uuid import uuid4
 from weakref import WeakSet
@@ -15,6 +15,7 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.sql import ClauseElement
 
+from autotune_service.observing.repeats import Repeats
 from autotune_service.store.statements import Filled, Row, Statement, filled
 from autotune_service.store.tables import log_epoch
 
@@ -25,7 +26,6 @@ _TIMELINE_DIGITS = 8
 _STANDBY = "standby"
 _NO_ANSWER = (
     asyncpg.FeatureNotSupportedError,
-    asyncpg.InFailedSQLTransactionError,
     asyncpg.InsufficientPrivilegeError,
     asyncpg.InternalServerError,
     asyncpg.ObjectNotInPrerequisiteStateError,
@@ -86,7 +86,8 @@ class Log:
     """The log that this process reads: the one of the server to which its newest connection leads.
 
     Every connection is greeted before it is used. If its server has another log than the connections before, these are
-    ended at once, as they may lead to a server that was replaced and lives on.
+    ended at once, as they may lead to a server that was replaced and lives on. Where the process listens, the address
+    that it listens on decides: if the pool's address led to another server, the two would replace the log in turn.
 
     Attributes:
         epoch: The name of the log; empty before the first connection.
@@ -95,6 +96,8 @@ class Log:
     def __init__(self) -> None:
         self.epoch = ""
         self._on_change: list[Callable[[], None]] = []
+        self._look: Callable[[], Awaitable[None]] | None = None
+        self._repeats = Repeats(_log)
         self._greeted: WeakSet[Connection] = WeakSet()
         self._n_greetings = 0
         self._newest = 0
@@ -105,20 +108,38 @@ class Log:
         """Have a function called whenever the log has become another one."""
         self._on_change.append(call)
 
+    def decide_by(self, look: Callable[[], Awaitable[None]]) -> None:
+        """Have a function called where the pool meets another log; it greets a connection to the address that decides."""
+        self._look = look
+
     @property
     def age_s(self) -> float:
         """The seconds since a server was last asked for its epoch."""
         return time.monotonic() - self._asked_at
 
-    async def greet(self, connection: Connection) -> None:
+    async def greet(self, connection: Connection, *, is_pooled: bool = False) -> None:
         """Ask the server of a new connection for the epoch of its log.
 
+        Args:
+            connection: The connection.
+            is_pooled: Whether its address is that of the pool, which does not decide.
+
         Raises:
-            ConnectionResetError: If a newer connection has led to another log meanwhile.
+            ConnectionResetError: If a newer connection has led to another log meanwhile, or the address that decides
+                leads to another one.
         """
         self._n_greetings += 1
         number = self._n_greetings
         connection.epoch, connection.is_standby = await self._read(connection)
+        if is_pooled and self._look is not None and self.epoch not in {"", connection.epoch}:
+            await self._look()
+            if connection.epoch != self.epoch:
+                self._repeats.warning(
+                    "the pool's connections lead to a server with another event log than the one that is listened to, "
+                    "and are not used until both are the same: look at AUTOTUNE_DATABASE_URL, and at "
+                    "AUTOTUNE_DATABASE_DIRECT_URL if it is set"
+                )
+                raise ConnectionResetError("the address of the database leads to another server than the one listened to")
         self._asked_at = time.monotonic()
         if connection.epoch != self.epoch:
             if number < self._newest:
@@ -177,9 +198,14 @@ async def _marked(connection: Connection, timeline: str) -> str | None:
 
 
 async def _answer(connection: Connection, query: Filled) -> str | None:
+    is_within = connection.is_in_transaction()  # where an error would be the reply to all further questions
+    if is_within:
+        await connection.execute("SAVEPOINT question")
     try:
         row = await _row(connection, query)
     except _NO_ANSWER:
+        if is_within:
+            await connection.execute("ROLLBACK TO question")
         return None
     return None if row is None else row["found"]
 

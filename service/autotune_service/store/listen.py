@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 _RECONNECT_S = (0.1, 0.3, 1.0, 2.0)
 _KEEPALIVE_S = 2.0
 _ANSWER_S = 3.0
-_CONNECT_S = 5.0
+"""How long the servers of the address may take together, so that one that answers is found beside those that vanished."""
 
 
 class Listener:
@@ -46,6 +46,9 @@ class Listener:
         self._on_notify = on_notify
         self._on_connect = on_connect
         self._log = log
+        self._log.decide_by(self.look)
+        self._looking = asyncio.Lock()
+        self._n_looks = 0
 
     async def run(self) -> None:
         """Listen until cancelled; connect again whenever the connection is lost."""
@@ -74,7 +77,17 @@ class Listener:
             connection.terminate()
 
     async def look(self) -> None:
-        """Ask the server to which the address leads now for its log; where no server answers, nothing is known."""
+        """Ask the server to which the address leads now for its log; where no server answers, nothing is known.
+
+        All who ask at once, as clients do after a failover, share a look that began after they came.
+        """
+        n_looks = self._n_looks
+        async with self._looking:
+            if self._n_looks == n_looks:
+                self._n_looks += 1
+                await self._look()
+
+    async def _look(self) -> None:
         try:
             async with asyncio.timeout(_ANSWER_S):
                 connection = await self._connect()
@@ -87,7 +100,7 @@ class Listener:
 
     async def _connect(self) -> Connection:
         connection: Connection = await connect_session(
-            self._address, "autotune-listen", timeout_s=_CONNECT_S, connection_class=Connection
+            self._address, "autotune-listen", timeout_s=_ANSWER_S, connection_class=Connection
         )
         return connection
 
