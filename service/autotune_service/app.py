@@ -35,7 +35,7 @@ from autotune_service.store import restore as backup_restore
 from autotune_service.store.backup_file import Say, read_contents
 from autotune_service.store.database import Store
 from autotune_service.store.embedded import EmbeddedPostgres, StartCancelledError, has_no_cluster
-from autotune_service.store.inspection import Reached, inspect_database
+from autotune_service.store.inspection import Reached, inspect_database, inspect_session
 from autotune_service.store.load import read_load
 from autotune_service.store.migrate import upgrade
 from autotune_service.store.postgres_tools import BackupError
@@ -148,7 +148,7 @@ async def migrate(settings: Settings) -> None:
 
 
 async def _migrated(settings: Settings, url: str) -> Reached:
-    reached = await inspect_database(url, _direct_url(settings))
+    reached = await inspect_database(url, *_other_url(settings))
     await upgrade(reached.direct_url)
     return reached
 
@@ -172,7 +172,7 @@ async def back_up(settings: Settings, file: Path, say: Say) -> None:
     _cancel_on_signals()
     _require_data(settings)
     async with database(settings, "autotune backup") as url:
-        await backup.back_up(_direct_url(settings) or url, file, say)
+        await backup.back_up(await inspect_session(url, *_other_url(settings)), file, say)
 
 
 async def restore(settings: Settings, file: Path, say: Say, *, replace: bool) -> None:
@@ -183,7 +183,8 @@ async def restore(settings: Settings, file: Path, say: Say, *, replace: bool) ->
     """
     _cancel_on_signals()
     async with database(settings, "autotune restore") as url:
-        await backup_restore.restore(_direct_url(settings) or url, file, say, replace=replace)
+        session_url = await inspect_session(url, *_other_url(settings))
+        await backup_restore.restore(session_url, file, say, replace=replace)
 
 
 @asynccontextmanager
@@ -255,8 +256,11 @@ def _require_data(settings: Settings) -> None:
         )
 
 
-def _direct_url(settings: Settings) -> str | None:
-    return None if settings.database_direct_url is None else settings.database_direct_url.get_secret_value()
+def _other_url(settings: Settings) -> tuple[str | None, str]:
+    """Return the direct URL, if there is one, and where the URL of the database stands."""
+    direct = settings.database_direct_url
+    source = "the embedded Postgres's URL" if settings.database_url is None else "AUTOTUNE_DATABASE_URL"
+    return None if direct is None else direct.get_secret_value(), source
 
 
 def secret_of(settings: Settings) -> str:

@@ -4,14 +4,18 @@ import asyncio
 import errno
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from autotune_service.domain.errors import UnavailableError
 from autotune_service.store import backup, postgres_tools, schema
+from autotune_service.store.address import Address
 from autotune_service.store.backup import back_up
 from autotune_service.store.migrate import upgrade
 from autotune_service.store.postgres_tools import BackupError, find_newest_tools, find_tools, libpq_environment
 from autotune_service.store.restore import restore
 from autotune_service.store.schema import SchemaError, VersionError, known_revisions
+from pooler import pooled
 from processes import run_autotune
 from raw_database import epoch_of, execute, fetch, value_of
 from released import counts_of, dump_of, released
@@ -342,3 +346,27 @@ def test_other_version_has_an_exit_code_of_its_own(file, database_url, tmp_path)
         assert ended.returncode == 3, ended.stderr
         assert ended.stderr.startswith("Error: the database's tables are of a newer version of AutoTune")
         assert ended.stderr.count("\n") == 1
+
+
+async def test_backup_that_the_server_ends_says_so_in_a_sentence(database_url, tmp_path):
+    """The role's own timeouts end no backup: the one here waits for a lock until it is ended."""
+    await execute(database_url, f"ALTER DATABASE {Address.of(database_url).database} SET statement_timeout = '100ms'")
+    holding = await asyncpg.connect(database_url)
+    async with holding.transaction():
+        await holding.execute("LOCK TABLE autotune.autotune_version")
+        backing_up = asyncio.create_task(back_up(database_url, tmp_path / "x.backup", print))
+        done, _ = await asyncio.wait([backing_up], timeout=1)
+        assert done == set()
+        await holding.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'autotune-backup'"
+        )
+        with pytest.raises(UnavailableError, match=r"cannot use the database: .*administrator command"):
+            await backing_up
+    await holding.close()
+
+
+def test_pooler_of_transactions_is_refused_without_a_direct_url(database_url, tmp_path):
+    with pooled(database_url, is_shared=True) as pooler:
+        ended = run_autotune("backup", str(tmp_path / "x"), AUTOTUNE_DATABASE_URL=pooler.url)
+        assert ended.returncode == 1
+        assert "set AUTOTUNE_DATABASE_DIRECT_URL" in ended.stderr

@@ -10,7 +10,7 @@ from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.address import Address
 from autotune_service.store.connecting import NotConnectedError, connect
 from autotune_service.store.database import Store
-from autotune_service.store.inspection import inspect_database
+from autotune_service.store.inspection import inspect_database, inspect_session
 from pooler import pooled
 from raw_database import execute
 
@@ -105,6 +105,33 @@ async def test_warning_of_the_url_is_logged_once(database_url, caplog):
     with caplog.at_level(logging.WARNING):
         await inspect_database(f"{database_url}&channel_binding=require")
     assert caplog.text.count("channel_binding=require") == 1
+
+
+async def test_warning_of_the_direct_url_is_logged_with_its_name(database_url, caplog):
+    with caplog.at_level(logging.WARNING):
+        await inspect_database(database_url, f"{database_url}&channel_binding=require")
+    assert "AUTOTUNE_DATABASE_DIRECT_URL asks for channel_binding=require" in caplog.text
+
+
+async def test_url_that_cannot_be_used_is_named_by_where_it_stands(database_url):
+    bad = "postgresql://u@127.0.0.1:1/db"
+    with pytest.raises(UnavailableError, match=r"correct the host and port in AUTOTUNE_DATABASE_DIRECT_URL$"):
+        await inspect_database(database_url, bad)
+    with pytest.raises(UnavailableError, match=r"correct the host and port in AUTOTUNE_DATABASE_DIRECT_URL$"):
+        await inspect_session(database_url, bad)
+    with pytest.raises(UnavailableError, match=r"correct the host and port in AUTOTUNE_DATABASE_URL$"):
+        await inspect_database(bad)
+    with pytest.raises(UnavailableError, match=r"correct the host and port in the other$"):
+        await inspect_database(bad, source="the other")
+
+
+async def test_session_is_had_on_a_server_that_only_reads_and_past_a_pooler(database_url):
+    reading = f"{database_url}&default_transaction_read_only=on"
+    assert await inspect_session(reading) == reading
+    with pooled(database_url, is_shared=True) as pooler:
+        assert await inspect_session(pooler.url, database_url) == database_url
+        with pytest.raises(UnavailableError, match="is no direct one"):
+            await inspect_session(database_url, pooler.url)
 
 
 async def test_direct_database_and_pooler_of_sessions_share_no_session(database_url):

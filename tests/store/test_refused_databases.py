@@ -1,7 +1,9 @@
 """What is said where a database cannot hold AutoTune's tables, or has those of another version."""
 
+import asyncpg
 import pytest
 
+from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.migrate import downgrade, upgrade
 from autotune_service.store.schema import SchemaError, VersionError, known_revisions
 from raw_database import a_role, execute, value_of
@@ -79,3 +81,15 @@ async def test_tables_of_a_newer_version_are_refused(empty_database_url, table):
     with pytest.raises(VersionError, match=rf"revision 9999.*up to {known_revisions()[-1]}. Update AutoTune first"):
         await upgrade(empty_database_url)
     assert await value_of(empty_database_url, f"SELECT version_num FROM {table}") == "9999"
+
+
+@pytest.mark.parametrize(
+    "error", [asyncpg.InterfaceError("connection is closed"), asyncpg.InternalClientError("unexpected state")]
+)
+async def test_connection_that_ends_during_a_migration_is_unavailable(empty_database_url, monkeypatch, error):
+    async def find_tables(_connection):
+        raise error
+
+    monkeypatch.setattr("autotune_service.store.migrate.find_tables", find_tables)
+    with pytest.raises(UnavailableError, match=str(error)):
+        await upgrade(empty_database_url)

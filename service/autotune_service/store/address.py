@@ -132,15 +132,21 @@ class Address:
         hosts: The servers to try, in this order; none for Postgres' usual places on this machine.
         parameters: What the URL says besides, by the names of Postgres' programs.
         settings: Settings of the server for each session.
+        source: Where the URL stands, for messages.
     """
 
     hosts: tuple[Host, ...]
     parameters: Mapping[str, str] = field(repr=False)
     settings: dict[str, str] = field(default_factory=dict, repr=False)
+    source: str = "the database's URL"
 
     @classmethod
-    def of(cls, url: str) -> "Address":
+    def of(cls, url: str, source: str = source) -> "Address":
         """Read a URL.
+
+        Args:
+            url: The URL.
+            source: Where it stands, such as the name of a variable, for messages.
 
         Raises:
             UrlError: If the URL cannot be used.
@@ -160,7 +166,7 @@ class Address:
         if len(hosts) > 1:
             given.setdefault("target_session_attrs", "read-write")
         known = {name: value for name, value in given.items() if name in _KNOWN}
-        return cls(hosts, known, {name: value for name, value in given.items() if name not in _KNOWN})
+        return cls(hosts, known, {name: value for name, value in given.items() if name not in _KNOWN}, source)
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.hosts)) or os.environ.get("PGHOST") or "the local socket"
@@ -195,7 +201,7 @@ class Address:
             if self.parameters.get(name) not in {None, "disable", "prefer"}
         ]
         return [
-            f"the database's URL asks for {text}, which AutoTune's driver cannot enforce: connections are made without "
+            f"{self.source} asks for {text}, which AutoTune's driver cannot enforce: connections are made without "
             "it; sslmode=verify-full makes sure that the server is the right one"
             for text in asked
         ]
@@ -271,9 +277,7 @@ def _hosts_of(given: dict[str, str], servers: str) -> tuple[Host, ...]:
     if ports is not None:
         numbers = [_port_of(text) for text in ports.split(",")]
         if len(numbers) not in {1, len(hosts)}:
-            raise UrlError(
-                f"names {len(hosts)} hosts and {len(numbers)} ports: give one port, or one for each host"
-            )
+            raise UrlError(f"names {len(hosts)} hosts and {len(numbers)} ports: give one port, or one for each host")
         if not hosts:
             given["port"] = ports  # of the usual places
         numbers = numbers * len(hosts) if len(numbers) == 1 else numbers

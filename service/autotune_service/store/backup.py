@@ -10,15 +10,16 @@ from uuid import uuid4
 
 import asyncpg
 
-from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.address import Address
 from autotune_service.store.backup_file import Say, opened, read_contents, run, size_of
-from autotune_service.store.connecting import NotConnectedError, connect_session
+from autotune_service.store.connecting import NO_TIMEOUTS, connect_session, unavailable_of
 from autotune_service.store.postgres_tools import BackupError, find_tools, libpq_environment
+from autotune_service.store.refusals import DATABASE_ERRORS
 from autotune_service.store.schema import Held, find_tables, list_tables, quoted
 from autotune_service.store.tables import SCHEMA
 
 _PARTIAL = ".partial"
+_CONNECT_S = 10.0
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
@@ -42,7 +43,8 @@ async def back_up(url: str, file: Path, say: Say) -> None:
         names = [] if held is None else await list_tables(connection, held.schema)
         if held is None or not names:
             raise BackupError("the database has no tables of AutoTune: there is nothing to back up")
-        tools = await find_tools(_major(connection))
+        major = int(connection.get_server_version().major)
+    tools = await find_tools(major)
     partial = file.with_name(f"{file.name}.{uuid4().hex[:8]}{_PARTIAL}")
     say(f"Backing up the schema {held.schema} with {tools.name} ...")
     try:
@@ -89,18 +91,15 @@ async def _require_restorable(partial: Path, file: Path, names: Sequence[str]) -
 
 @asynccontextmanager
 async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    address = Address.of(url)
     try:
-        connection = await connect_session(Address.of(url), "autotune-backup", timeout_s=10)
-    except NotConnectedError as error:
-        raise UnavailableError(str(error), 5) from error
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
-def _major(connection: asyncpg.Connection) -> int:
-    return int(connection.get_server_version().major)
+        connection = await connect_session(address, "autotune-backup", NO_TIMEOUTS, timeout_s=_CONNECT_S)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+    except DATABASE_ERRORS as error:
+        raise unavailable_of(address, error, _CONNECT_S) from error
 
 
 def _require_new(file: Path) -> None:

@@ -8,9 +8,12 @@ from typing import Any
 
 import asyncpg
 
+from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.address import Address, Host
-from autotune_service.store.refusals import DATABASE_ERRORS, refusal_of
+from autotune_service.store.refusals import DATABASE_ERRORS, RETRY_AFTER_S, refusal_of
 
+NO_TIMEOUTS = {"statement_timeout": "0", "lock_timeout": "0", "idle_in_transaction_session_timeout": "0"}
+"""Settings of a session that may take long: a role's own timeouts are meant for queries."""
 READ_ONLY = "takes no changes, as it is a standby or read-only; AutoTune needs the primary"
 _SYSTEM_ROOTS = "system"
 
@@ -64,7 +67,9 @@ async def connect(address: Address, *, timeout_s: float, **options: Any) -> asyn
     raise _not_connected(address, failed, share_s) from failed[-1][1]
 
 
-async def connect_session(address: Address, name: str, *, timeout_s: float, **options: Any) -> asyncpg.Connection:
+async def connect_session(
+    address: Address, name: str, settings: Mapping[str, str] | None = None, *, timeout_s: float, **options: Any
+) -> asyncpg.Connection:
     """Connect as ``connect``, with the settings of a session under a name.
 
     Raises:
@@ -72,7 +77,7 @@ async def connect_session(address: Address, name: str, *, timeout_s: float, **op
     """
     connection = await connect(address, timeout_s=timeout_s, **options)
     try:
-        await connection.execute(session_query(address, name, is_local=False), timeout=timeout_s)
+        await connection.execute(session_query(address, name, settings, is_local=False), timeout=timeout_s)
     except DATABASE_ERRORS as error:
         connection.terminate()
         raise _not_connected(address, [(None, error)], timeout_s) from error
@@ -161,13 +166,20 @@ def _not_connected(address: Address, failed: list[tuple[Host | None, Exception]]
     )
 
 
+def unavailable_of(address: Address, error: BaseException, within_s: float) -> UnavailableError:
+    """Build the error for an operator whose database cannot be used: what is wrong, and what to do."""
+    is_told = isinstance(error, NotConnectedError)
+    said = str(error) if is_told else f"cannot use the database: {cause_of(address, error, within_s)}"
+    return UnavailableError(said, RETRY_AFTER_S)
+
+
 def cause_of(address: Address, error: BaseException, within_s: float, host: Host | None = None) -> str:
     """Return why a host of an address, or all of it, cannot be used, and what to do, as a part of a sentence."""
     return f"Postgres at {host or address} {_cause(address, host, error, within_s)}"
 
 
 def _cause(address: Address, host: Host | None, error: BaseException, within_s: float) -> str:
-    url = "AUTOTUNE_DATABASE_URL"
+    url = address.source
     match error:
         case asyncpg.PostgresError():
             return f"refuses: {said(error)}; {_remedy(address, error)}"
@@ -197,15 +209,15 @@ def _remedy(address: Address, error: asyncpg.PostgresError) -> str:
     user, database = address.user, address.database
     match error.sqlstate:
         case "28P01":
-            return f"correct the password of user {user!r} in AUTOTUNE_DATABASE_URL"
+            return f"correct the password of user {user!r} in {address.source}"
         case "3D000":
-            return f"make it with: createdb {database}, or correct the name in AUTOTUNE_DATABASE_URL"
+            return f"make it with: createdb {database}, or correct the name in {address.source}"
         case "53300":
             return "raise max_connections there or the role's limit, or lower AUTOTUNE_DATABASE_POOL_SIZE"
         case "57P03":
             return "wait until it has started"
         case "42704" | "22023" | "08P01" | "55P02":
-            return "correct the parameters in AUTOTUNE_DATABASE_URL, and what the pooler lets pass if there is one"
+            return f"correct the parameters in {address.source}, and what the pooler lets pass if there is one"
     if error.sqlstate[:2] == "28":
         return f"let user {user!r} log in there: ALTER ROLE ... LOGIN, and a line in pg_hba.conf for this host"
     return "look at the server's log"

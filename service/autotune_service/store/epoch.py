@@ -109,7 +109,7 @@ class Log:
         self._on_change.append(call)
 
     def decide_by(self, look: Callable[[], Awaitable[None]]) -> None:
-        """Have a function called where the pool meets another log; it greets a connection to the address that decides."""
+        """Have a function called where the pool meets another log; it greets a connection by the deciding address."""
         self._look = look
 
     @property
@@ -139,7 +139,9 @@ class Log:
                     "and are not used until both are the same: look at AUTOTUNE_DATABASE_URL, and at "
                     "AUTOTUNE_DATABASE_DIRECT_URL if it is set"
                 )
-                raise ConnectionResetError("the address of the database leads to another server than the one listened to")
+                raise ConnectionResetError(
+                    "the address of the database leads to another server than the one listened to"
+                )
         self._asked_at = time.monotonic()
         if connection.epoch != self.epoch:
             if number < self._newest:

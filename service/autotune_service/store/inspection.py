@@ -10,7 +10,7 @@ import asyncpg
 
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.address import Address
-from autotune_service.store.connecting import READ_ONLY, NotConnectedError, cause_of, connect, session_query
+from autotune_service.store.connecting import READ_ONLY, NotConnectedError, connect, session_query, unavailable_of
 from autotune_service.store.refusals import DATABASE_ERRORS, RETRY_AFTER_S
 
 _log = logging.getLogger(__name__)
@@ -18,11 +18,14 @@ _CONNECT_S = 10.0
 _STARTING_S = 30.0
 _PAUSE_S = 0.5
 _PROBES = 4
+_URL = "AUTOTUNE_DATABASE_URL"
+_DIRECT_URL = "AUTOTUNE_DATABASE_DIRECT_URL"
 _POOLED = (
     "the database's URL leads to a pooler that gives each transaction another session (pgbouncer's pool_mode = "
     "transaction), and AutoTune must listen in a session of its own: set AUTOTUNE_DATABASE_DIRECT_URL to an address of "
     "the same database without that pooler, or use pool_mode = session"
 )
+_NOT_DIRECT = f"{_DIRECT_URL} is no direct one: {_POOLED}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +43,19 @@ class Reached:
     is_shared: bool
 
 
-async def inspect_database(url: str, direct_url: str | None = None) -> Reached:
+async def inspect_database(url: str, direct_url: str | None = None, source: str = _URL) -> Reached:
     """Find out whether and how a database can be used; wait for a server that is starting.
+
+    Args:
+        url: Where transactions go.
+        direct_url: Where sessions go that must last, if elsewhere.
+        source: Where ``url`` stands, for messages.
 
     Raises:
         UnavailableError: If it cannot be used; the message names host and remedy.
     """
-    address = Address.of(url)
+    address = Address.of(url, source)
+    warnings = address.warnings
     async with _connected(address) as first:
         identity = await _require_writable(first, address)
         async with _connected(address) as second:
@@ -54,19 +63,41 @@ async def inspect_database(url: str, direct_url: str | None = None) -> Reached:
     if is_shared and direct_url is None:
         raise UnavailableError(_POOLED, RETRY_AFTER_S)
     if direct_url is not None:
-        direct = Address.of(direct_url)
+        direct = Address.of(direct_url, _DIRECT_URL)
+        warnings += direct.warnings
         async with _connected(direct) as first, _connected(direct) as second:
             if await _require_writable(first, direct) != identity:
                 raise UnavailableError(
-                    f"AUTOTUNE_DATABASE_DIRECT_URL leads to another database ({direct}) than AUTOTUNE_DATABASE_URL "
-                    f"({address}): both must lead to the same",
+                    f"{_DIRECT_URL} leads to another database ({direct}) than {source} ({address}): both must lead to "
+                    "the same",
                     RETRY_AFTER_S,
                 )
             if await _is_shared(first, second):
-                raise UnavailableError(f"AUTOTUNE_DATABASE_DIRECT_URL is no direct one: {_POOLED}", RETRY_AFTER_S)
-    for warning in address.warnings:
+                raise UnavailableError(_NOT_DIRECT, RETRY_AFTER_S)
+    for warning in warnings:
         _log.warning("%s", warning)
     return Reached(url, direct_url or url, is_shared)
+
+
+async def inspect_session(url: str, direct_url: str | None = None, source: str = _URL) -> str:
+    """Find out where a session can be had that lasts, also on a standby; wait for a server that is starting.
+
+    Args:
+        url: Where transactions go.
+        direct_url: Where sessions go that must last, if elsewhere.
+        source: Where ``url`` stands, for messages.
+
+    Returns:
+        The URL for such a session.
+
+    Raises:
+        UnavailableError: If there is none; the message names host and remedy.
+    """
+    address = Address.of(url, source) if direct_url is None else Address.of(direct_url, _DIRECT_URL)
+    async with _connected(address) as first, _connected(address) as second:
+        if await _is_shared(first, second):
+            raise UnavailableError(_POOLED if direct_url is None else _NOT_DIRECT, RETRY_AFTER_S)
+    return direct_url or url
 
 
 @asynccontextmanager
@@ -77,12 +108,8 @@ async def _connected(address: Address) -> AsyncIterator[asyncpg.Connection]:
             yield connection
         finally:
             connection.terminate()
-    except NotConnectedError as error:
-        raise UnavailableError(str(error), RETRY_AFTER_S) from error
     except DATABASE_ERRORS as error:
-        raise UnavailableError(
-            f"cannot use the database: {cause_of(address, error, _CONNECT_S)}", RETRY_AFTER_S
-        ) from error
+        raise unavailable_of(address, error, _CONNECT_S) from error
 
 
 async def _patiently(address: Address) -> asyncpg.Connection:

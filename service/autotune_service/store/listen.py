@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 _RECONNECT_S = (0.1, 0.3, 1.0, 2.0)
 _KEEPALIVE_S = 2.0
 _ANSWER_S = 3.0
-"""How long the servers of the address may take together, so that one that answers is found beside those that vanished."""
+"""How long all servers of the address may take together: one that answers is found beside those that vanished."""
 
 
 class Listener:

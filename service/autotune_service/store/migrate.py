@@ -15,7 +15,8 @@ from sqlalchemy.pool import NullPool
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.address import Address
 from autotune_service.store.adoption import drop_views, lock_tables, make_views, move_tables
-from autotune_service.store.connecting import connect_session, said
+from autotune_service.store.connecting import NO_TIMEOUTS, connect_session, said
+from autotune_service.store.refusals import DATABASE_ERRORS, RETRY_AFTER_S
 from autotune_service.store.schema import (
     Held,
     SchemaError,
@@ -29,8 +30,6 @@ from autotune_service.store.schema import (
 from autotune_service.store.tables import SCHEMA
 
 _LOCK = 0x6175746F74756E65  # "autotune" in ASCII; keeps two replicas that start together from creating the same table
-_TIMEOUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
-_RETRY_AFTER_S = 2
 _CONNECT_S = 10.0
 
 
@@ -71,8 +70,8 @@ async def _migrate(url: str, run: Callable[[Config], None], *, is_newest: bool) 
             held = await find_tables(raw)  # another process may have migrated meanwhile
             if not (is_newest and held is not None and held.is_current):
                 await _change(connection, held, run)
-    except (OSError, asyncpg.PostgresError, DBAPIError) as error:
-        raise _explained(cause_of(error), held) from error
+    except (*DATABASE_ERRORS, DBAPIError) as error:
+        raise _explained(driver_error_of(error), held) from error
 
 
 async def _change(connection: AsyncConnection, held: Held | None, run: Callable[[Config], None]) -> None:
@@ -96,12 +95,10 @@ async def transaction(url: str) -> AsyncIterator[AsyncConnection]:
     engine = create_async_engine(
         "postgresql+asyncpg://",
         poolclass=NullPool,
-        async_creator=partial(connect_session, Address.of(url), "autotune-migrate", timeout_s=_CONNECT_S),
+        async_creator=partial(connect_session, Address.of(url), "autotune-migrate", NO_TIMEOUTS, timeout_s=_CONNECT_S),
     )
     try:
         async with engine.begin() as connection:
-            for name in _TIMEOUTS:  # a role's own timeouts are meant for queries
-                await connection.execute(text(f"SET LOCAL {name} = 0"))
             yield connection
     finally:
         await engine.dispose()
@@ -129,7 +126,7 @@ def _run_on(connection: Connection, run: Callable[[Config], None]) -> None:
     run(config)
 
 
-def cause_of(error: Exception) -> Exception:
+def driver_error_of(error: Exception) -> Exception:
     """Return the driver's error within one of SQLAlchemy, whose text has the whole statement."""
     cause = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig is not None else error
     return cause if isinstance(cause, Exception) else error
@@ -150,4 +147,4 @@ def _explained(error: Exception, held: Held | None) -> Exception:
             f"role {held.owner}, which owns the tables"
         )
     # The messages of these errors contain host and user, never the password.
-    return UnavailableError(f"cannot bring the database up to date: {message}", _RETRY_AFTER_S)
+    return UnavailableError(f"cannot bring the database up to date: {message}", RETRY_AFTER_S)

@@ -14,8 +14,9 @@ from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.adoption import drop_views, make_views
 from autotune_service.store.backup_file import Contents, Say, TableData, opened, read_contents, size_of, size_text
 from autotune_service.store.connecting import NotConnectedError
-from autotune_service.store.migrate import cause_of, driver_of, lock_migrations, run_revisions, transaction
+from autotune_service.store.migrate import driver_error_of, driver_of, lock_migrations, run_revisions, transaction
 from autotune_service.store.postgres_tools import BackupError
+from autotune_service.store.refusals import DATABASE_ERRORS, RETRY_AFTER_S
 from autotune_service.store.schema import (
     Held,
     find_tables,
@@ -81,11 +82,13 @@ async def restore(url: str, file: Path, say: Say, *, replace: bool = False) -> N
             await run_revisions(connection, partial(_upgrade, "head"))
             for schema in with_views:
                 await make_views(raw, schema)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError) as error:
-        cause = cause_of(error)
+    except (*DATABASE_ERRORS, DBAPIError) as error:
+        cause = driver_error_of(error)
         if not is_connected or isinstance(cause, (OSError, asyncpg.PostgresConnectionError)):
             is_told = isinstance(cause, NotConnectedError)
-            raise UnavailableError(f"{'' if is_told else 'the database does not answer: '}{cause}", 5) from error
+            raise UnavailableError(
+                f"{'' if is_told else 'the database does not answer: '}{cause}", RETRY_AFTER_S
+            ) from error
         raise BackupError(f"the backup was not restored, nothing is changed: {_reason(cause)}") from error
     say("Restored.")
 
