@@ -95,10 +95,13 @@ async def transaction(url: str) -> AsyncIterator[AsyncConnection]:
     engine = create_async_engine(
         "postgresql+asyncpg://",
         poolclass=NullPool,
-        async_creator=partial(connect_session, Address.of(url), "autotune-migrate", NO_TIMEOUTS, timeout_s=_CONNECT_S),
+        async_creator=partial(connect_session, Address.of(url), "autotune-migrate", timeout_s=_CONNECT_S),
     )
     try:
         async with engine.begin() as connection:
+            # The transaction begins with the first statement here, and not with one on the driver's connection.
+            for name, value in NO_TIMEOUTS.items():
+                await connection.execute(text(f"SET LOCAL {name} = {value}"))
             yield connection
     finally:
         await engine.dispose()
