@@ -8,6 +8,8 @@ import os
 from typing import Protocol
 from weakref import WeakSet
 
+import pydantic.main
+
 
 class Forked(Protocol):
     """An object that holds locks, threads or sockets."""
@@ -29,5 +31,13 @@ def _renew_all() -> None:
         holder.after_fork()
 
 
+# pydantic completes some models at their first use, under a lock of its own: a child that is forked meanwhile would
+# wait for that lock for ever. Former versions of pydantic have no such lock.
+_completing = getattr(pydantic.main, "_rebuild_lock", None)
+
 if hasattr(os, "register_at_fork"):  # Windows has no fork
     os.register_at_fork(after_in_child=_renew_all)
+    if _completing is not None:
+        os.register_at_fork(
+            before=_completing.acquire, after_in_parent=_completing.release, after_in_child=_completing.release
+        )

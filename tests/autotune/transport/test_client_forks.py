@@ -1,13 +1,15 @@
 import asyncio
 import os
-from threading import Event, Thread
+from threading import Event, Thread, Timer
 
+import pydantic.main
 import pytest
 from fake_service import SPACE
 from served import serving
 
 from autotune.calls.leasing import Heartbeat
 from autotune.panel.live import Panel
+from autotune_wire.experiments import Experiment
 from children import in_child
 
 
@@ -34,6 +36,24 @@ def test_child_opens_a_connection_of_its_own_and_the_parent_keeps_its_own(experi
     experiment.state()
     before, child, after = served.ports[-3:]
     assert before == after != child
+
+
+def test_child_that_is_forked_while_a_model_is_completed_completes_it_too():
+    """pydantic holds a lock meanwhile, which a child would find locked for ever."""
+    is_held, may_go = Event(), Event()
+
+    def complete():
+        with pydantic.main._rebuild_lock:
+            is_held.set()
+            may_go.wait(20)
+
+    thread = Thread(target=complete)
+    thread.start()
+    is_held.wait(20)
+    Timer(0.1, may_go.set).start()
+    assert in_child(lambda: Experiment.model_rebuild(force=True)) is True
+    thread.join()
+    assert Experiment.model_rebuild(force=True) is True
 
 
 def test_child_of_a_child_opens_a_connection_of_its_own_too(experiment, served):
