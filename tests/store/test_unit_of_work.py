@@ -1,4 +1,6 @@
 import asyncio
+import os
+import signal
 from pathlib import Path
 
 import asyncpg
@@ -109,6 +111,17 @@ async def test_cancelled_work_on_a_server_that_hangs_gives_its_connection_back_a
     await store.check()
     assert await idle_of(store) == SMALL
     await store.disconnect()
+
+
+async def test_store_of_a_server_that_is_silent_is_closed_all_the_same(small_store):
+    async with small_store.work() as work:
+        backend = (await work.one(sa.select(sa.func.pg_backend_pid().label("pid"))))["pid"]
+    os.kill(backend, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(20):
+            await small_store.disconnect()
+    finally:
+        os.kill(backend, signal.SIGCONT)
 
 
 async def test_failing_commit_gives_its_connection_back(small_store):

@@ -38,6 +38,7 @@ _BEGIN_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _STATEMENTS = 100  # prepared statements that a connection keeps
 _IDLE_FACTOR = 5  # times the timeout: a transaction that idles longer than that belongs to a client that is gone
 _UNDO_S = 1.0
+_CLOSE_S = 3.0
 _REFUSED_S = 10.0
 """How long a refused change makes the store say that it is not ready, unless another change succeeds."""
 
@@ -157,8 +158,13 @@ class Store:
             pass
 
     async def disconnect(self) -> None:
-        """Close the pool after the running queries have ended."""
-        await self._database.disconnect()
+        """Close the pool after the running queries have ended, or after some seconds where the server is silent."""
+        pool = self._pool
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                await self._database.disconnect()
+        except DATABASE_ERRORS:
+            pool.terminate()
 
     async def check(self) -> None:
         """Check with one query that the database answers and takes changes.
