@@ -1,4 +1,6 @@
+import dataclasses
 import os
+import signal
 import subprocess
 import sys
 
@@ -88,6 +90,40 @@ def test_holder_is_read_as_it_was_written(make_lock):
     assert Holder.read(make_lock().read()) == holder
     assert holder.is_here
     assert f"`autotune serve`, process {os.getpid()} on host {os.uname().nodename} since " in str(holder)
+
+
+def test_holder_of_a_former_version_is_read():
+    text = '{"command": "autotune serve", "pid": 7, "host": "here", "boot_id": "1", "since": "noon"}'
+    assert Holder.read(text) == Holder("autotune serve", 7, "here", "1", "noon")
+
+
+def test_holder_lives_as_long_as_its_own_process():
+    code = """
+from autotune_service.store.embedded.lock import Holder
+print(Holder.of_this_process("autotune serve").text.encode().hex(), flush=True)
+input()
+"""
+    me = Holder.of_this_process("autotune serve")
+    assert me.lives
+    assert not dataclasses.replace(me, started="1").lives, "the number is another process's now"
+    assert dataclasses.replace(me, pid_namespace="pid:[1]").lives is None
+    assert dataclasses.replace(me, boot_id="another boot").lives is None
+    with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1) as process:
+        other = Holder.read(bytes.fromhex(process.stdout.readline().decode()).decode())
+        assert other.lives
+        process.send_signal(signal.SIGKILL)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert not other.lives, "its parent has not waited for it yet"
+    assert not other.lives
+
+
+def test_file_is_in_place_until_it_is_deleted_or_replaced(make_lock, tmp_path):
+    lock = make_lock()
+    assert lock.is_in_place
+    (tmp_path / "lock").unlink()
+    assert not lock.is_in_place
+    (tmp_path / "lock").touch()
+    assert not lock.is_in_place
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"command": "autotune serve"}'])

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.embedded import EmbeddedPostgres, StartCancelledError
 from autotune_service.store.embedded.joining import join
+from autotune_service.store.embedded.lock import Holder
 from autotune_service.store.embedded.postmaster import Postmaster
 from autotune_service.store.embedded.processes import PidFile
 from processes import is_gone, wait_until
@@ -156,6 +158,65 @@ async def test_server_of_a_killed_owner_is_ended_before_a_new_one_starts(make, f
     assert await ask(await asyncio.to_thread(make().start), "SELECT 1") == 1
     assert is_gone(orphan)
     assert pid_of(folder) != orphan
+
+
+@pytest.mark.parametrize("shares", [False, True])
+def test_owner_whose_lock_was_deleted_keeps_its_server(make, folder, shares):
+    """As by a program that cleans up; the next one can take the lock, and the server's lock says whose server it is."""
+    make("autotune serve").start()
+    server = pid_of(folder)
+    (folder / "autotune.lock").unlink()
+    with pytest.raises(UnavailableError, match=f"in use by `autotune serve`, process {os.getpid()} on host "):
+        make("autotune serve", shares=shares).start()
+    assert pid_of(folder) == server
+    assert not is_gone(server)
+
+
+def test_server_whose_owner_cannot_be_seen_is_left_alone(make, folder, monkeypatch):
+    """The number of a process in another container says nothing here."""
+    monkeypatch.setattr("autotune_service.store.embedded.orphans._GONE_WITHIN_S", 0.1)
+    make("autotune serve").start()
+    server = pid_of(folder)
+    (folder / "autotune.lock").unlink()
+    told = json.loads((folder / "autotune-postgres.lock").read_text())
+    (folder / "autotune-postgres.lock").write_text(json.dumps(told | {"pid_namespace": "pid:[1]"}))
+    with pytest.raises(UnavailableError, match=r"started by `autotune serve`, .* in another container or on another"):
+        make("autotune serve").start()
+    assert not is_gone(server)
+
+
+async def test_lock_that_was_deleted_is_made_again(make, folder):
+    owner = make("autotune serve")
+    await asyncio.to_thread(owner.start)
+    keeping = asyncio.create_task(owner.keep_running())
+    lock = folder / "autotune.lock"
+    for _ in range(2):
+        lock.unlink()
+        await asyncio.to_thread(wait_until, lambda: lock.exists() and Holder.read(lock.read_text()) is not None)
+    with pytest.raises(UnavailableError, match="in use by `autotune serve`"):
+        await asyncio.to_thread(make("autotune backup").start)
+    assert Holder.read(lock.read_text()).command == "autotune serve", "it is locked again, not only there again"
+    keeping.cancel()
+    await asyncio.wait([keeping])
+
+
+def test_server_that_is_frozen_is_told_so(make, folder, monkeypatch):
+    monkeypatch.setattr("autotune_service.store.embedded.joining._ANSWER_WITHIN_S", 0.5)
+    make("autotune serve").start()
+    server = psutil.Process(pid_of(folder))
+    server.suspend()
+    try:
+        with pytest.raises(UnavailableError, match=f"process {server.pid}, did not answer within 0.5 s: it is frozen"):
+            make("autotune backup", shares=True).start()
+    finally:
+        server.resume()
+
+
+@pytest.mark.parametrize("place", ["file/data", "a" * 300])
+def test_folder_that_cannot_be_made_is_told_with_a_remedy(tmp_path, place):
+    (tmp_path / "file").touch()
+    with pytest.raises(UnavailableError, match="; choose a folder that this user may enter and write to, with --data"):
+        EmbeddedPostgres(tmp_path / place / "postgres").start()
 
 
 async def test_server_that_dies_is_started_again(make, folder):

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 
@@ -46,6 +47,16 @@ class FileLock:
         else:
             if os.geteuid() == 0:
                 os.fchown(self.descriptor, uid, gid)
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file is still the one at its path; others would lock another one after it was deleted."""
+        try:
+            return os.path.samestat(os.fstat(self.descriptor), self._path.lstat())
+        except FileNotFoundError:
+            return False
+        except OSError:  # as over a network that is away for a while
+            return True
 
     def take(self) -> bool:
         """Take the lock unless another one excludes it, and return whether it is held now.
@@ -87,26 +98,49 @@ class FileLock:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds the data folder, as the holder wrote it into the lock's file."""
+    """Who holds the data folder, as the holder wrote it into the locks' files.
+
+    Attributes:
+        command: What the user runs.
+        pid: The holder's process.
+        host: The name of its machine or container.
+        boot_id: Which run of which machine it belongs to.
+        since: When it began, for people.
+        started: When its process started, as the system counts, which tells it from a later one of the same number.
+        pid_namespace: Among which processes the number is its own; containers count by themselves.
+        key: What tells it from other holders in the same process.
+    """
 
     command: str
     pid: int
     host: str
     boot_id: str
     since: str
+    started: str = ""
+    pid_namespace: str = ""
+    key: str = ""
 
     @classmethod
     def of_this_process(cls, command: str) -> "Holder":
         """Describe this process, which runs ``command``."""
         since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        return cls(command, os.getpid(), socket.gethostname(), boot_id(), since)
+        return cls(
+            command=command,
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            boot_id=boot_id(),
+            since=since,
+            started=_start_of(os.getpid()) or "",
+            pid_namespace=_pid_namespace(),
+            key=uuid4().hex,
+        )
 
     @classmethod
     def read(cls, text: str) -> "Holder | None":
         """Read a holder's text; None if it is not whole, as while it is being written."""
         with suppress(ValueError, TypeError, KeyError):
             told = json.loads(text)
-            return cls(**{field.name: told[field.name] for field in fields(cls)})
+            return cls(**{field.name: told[field.name] for field in fields(cls) if field.name in told})
         return None
 
     @property
@@ -119,8 +153,22 @@ class Holder:
         """Whether the holder runs on this machine, in this container or another one."""
         return self.boot_id == boot_id()
 
+    @property
+    def lives(self) -> bool | None:
+        """Whether the holder's process lives; None if it cannot be seen from here, as in a container."""
+        if not self.is_here or self.pid_namespace != _pid_namespace():
+            return None
+        return _start_of(self.pid) == self.started
+
     def __str__(self) -> str:
         return f"`{self.command}`, process {self.pid} on host {self.host} since {self.since}"
+
+
+def in_use(folder: Path, holder: Holder | None) -> UnavailableError:
+    """Build the error for a folder that somebody else holds."""
+    return UnavailableError(
+        f"{folder} is in use by {holder or 'another process'}; stop that one, or choose another folder with --data"
+    )
 
 
 def boot_id() -> str:
@@ -129,3 +177,22 @@ def boot_id() -> str:
         return _BOOT_ID.read_text().strip()
     except OSError:
         return f"{socket.gethostname()} {psutil.boot_time():.0f}"
+
+
+def _pid_namespace() -> str:
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:  # not Linux
+        return ""
+
+
+def _start_of(pid: int) -> str | None:
+    """Return when a process started; None if it has ended, even if its parent does not know that yet."""
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        if process.status() != psutil.STATUS_ZOMBIE:
+            with suppress(FileNotFoundError):  # not Linux
+                # Counted from the machine's start, as the clock may be set meanwhile.
+                return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+            return str(process.create_time())
+    return None

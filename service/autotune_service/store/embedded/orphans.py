@@ -11,7 +11,7 @@ import psutil
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.embedded.cluster import HALF_MADE
 from autotune_service.store.embedded.joining import join
-from autotune_service.store.embedded.lock import FileLock
+from autotune_service.store.embedded.lock import FileLock, Holder, in_use
 from autotune_service.store.embedded.postmaster import STOPS, StartCancelledError
 from autotune_service.store.embedded.processes import PidFile, postmaster_in, servers_in
 
@@ -20,11 +20,18 @@ _POLL_S = 0.01
 _GONE_WITHIN_S = 5.0
 
 
-def take_from_others(lock: FileLock, folder: Path, cancelled: Event) -> None:
+def take_from_others(lock: FileLock, folder: Path, owner: Holder, cancelled: Event) -> None:
     """Take the server's lock of a folder that this process owns, after the end of what a killed owner has left.
 
     Processes of Postgres hold the lock as long as they live. So while it is taken they still write; and where it is
-    free, no server that AutoTune has started lives, wherever it ran. Only processes that work in the folder are ended.
+    free, no server that AutoTune has started lives, wherever it ran. Only processes that work in the folder are ended,
+    and only if whoever started them is known to have ended: the owner's own lock may have been deleted.
+
+    Args:
+        lock: The server's lock, whose file names the owner of the server.
+        folder: The folder.
+        owner: This process as the owner.
+        cancelled: Set when the start is to be given up.
 
     Raises:
         UnavailableError: If a server lives that this process must not or cannot end.
@@ -33,7 +40,11 @@ def take_from_others(lock: FileLock, folder: Path, cancelled: Event) -> None:
     if lock.take():
         _require_none(folder)
         return
-    postmaster = postmaster_in(folder)
+    former = Holder.read(lock.read())
+    lives = False if former is None or former == owner else former.lives
+    if lives:
+        raise in_use(folder, former)
+    postmaster = None if lives is None else postmaster_in(folder)
     if postmaster is None:
         if _is_taken_within(lock, _GONE_WITHIN_S, cancelled):
             return
@@ -45,16 +56,18 @@ def take_from_others(lock: FileLock, folder: Path, cancelled: Event) -> None:
                 postmaster.send_signal(number)
             if _is_taken_within(lock, within_s, cancelled):
                 return
-    for process in [
-        *servers_in(folder),
-        *servers_in(folder / HALF_MADE),
-    ]:  # as a power cut would, which loses nothing that was committed
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    if not _is_taken_within(lock, _GONE_WITHIN_S, cancelled):
+    if lives is not None:
+        for process in [
+            *servers_in(folder),
+            *servers_in(folder / HALF_MADE),
+        ]:  # as a power cut would, which loses nothing that was committed
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+    if lives is None or not _is_taken_within(lock, _GONE_WITHIN_S, cancelled):
         raise UnavailableError(
-            f"a Postgres that was started by an earlier service still works in {folder}, in another container or on "
-            "another machine that shares the folder: end it there, or choose another folder with --data",
+            f"a Postgres that was started by {former or 'an earlier service'} still works in {folder}, in another "
+            "container or on another machine that shares the folder: end it there, or choose another folder with "
+            "--data",
         )
 
 

@@ -8,13 +8,14 @@ import signal
 import subprocess
 import time
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Lock
 
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.embedded.cluster import make_cluster, make_folder
 from autotune_service.store.embedded.joining import join
-from autotune_service.store.embedded.lock import OWNER_LOCK, SERVER_LOCK, FileLock, Holder
+from autotune_service.store.embedded.lock import OWNER_LOCK, SERVER_LOCK, FileLock, Holder, in_use
 from autotune_service.store.embedded.orphans import take_from_others
 from autotune_service.store.embedded.postmaster import Postmaster, StartCancelledError
 from autotune_service.store.embedded.programs import programs_for
@@ -26,6 +27,7 @@ _POLL_S = 0.2
 _JOIN_WITHIN_S = 30.0
 _MOST_DEATHS, _WITHIN_S = 5, 60.0
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_IMPOSSIBLE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 
 class EmbeddedPostgres:
@@ -43,11 +45,12 @@ class EmbeddedPostgres:
 
     def __init__(self, folder: Path, command: str = "another program", *, shares: bool = False) -> None:
         self._folder = folder
-        self._command = command
+        self._holder = Holder.of_this_process(command)
         self._shares = shares
         self._busy = Lock()
         self._cancelled = Event()
         self._owner: FileLock | None = None
+        self._misses_lock = False
         self._postmaster: Postmaster | None = None
         self._sockets: Path | None = None
 
@@ -83,7 +86,7 @@ class EmbeddedPostgres:
             self._cancelled.clear()
 
     async def keep_running(self) -> None:
-        """Start the server again whenever it dies, until the task is cancelled.
+        """Start the server again whenever it dies, and keep the folder's lock in place, until the task is cancelled.
 
         Raises:
             UnavailableError: If it cannot be started again, or dies again and again.
@@ -91,6 +94,7 @@ class EmbeddedPostgres:
         deaths: deque[float] = deque(maxlen=_MOST_DEATHS)
         while True:
             await asyncio.sleep(_POLL_S)
+            await asyncio.to_thread(self._keep_lock)
             is_running = self._postmaster is not None and not self._postmaster.has_ended
             if self._owner is None or is_running:
                 continue
@@ -135,28 +139,55 @@ class EmbeddedPostgres:
                 holder = Holder.read(lock.read())
                 is_here = holder is None or holder.is_here
                 if not self._shares or not is_here or time.monotonic() > deadline:
-                    raise UnavailableError(
-                        f"{folder} is in use by {holder or 'another process'}; stop that one, or choose another folder "
-                        "with --data",
-                    )
+                    raise in_use(folder, holder)
                 url = join(folder)
                 if url is not None:
                     lock.close()
                     return url
                 if self._cancelled.wait(_POLL_S):
                     raise StartCancelledError
-            lock.write(Holder.of_this_process(self._command).text)
+            lock.write(self._holder.text)
         except BaseException:
             lock.close()
             raise
         self._owner = lock
         return None
 
+    def _keep_lock(self) -> None:
+        """Make the owner's lock again if its file was deleted or replaced, as by a program that cleans up."""
+        with self._busy:
+            if self._owner is None or self._owner.is_in_place:
+                return
+            folder = Path(os.path.realpath(self._folder))
+            if not self._misses_lock:
+                _log.warning(
+                    "%s has been deleted or replaced while it was in use: it is made again", folder / OWNER_LOCK
+                )
+            self._misses_lock = True
+            with suppress(OSError, UnavailableError):
+                account = account_for(folder)
+                lock = FileLock(folder / OWNER_LOCK, account.uid, account.gid)
+                try:
+                    is_taken = lock.take()
+                    if is_taken:
+                        lock.write(self._holder.text)
+                except BaseException:
+                    lock.close()
+                    raise
+                if is_taken:
+                    self._owner.close()
+                    self._owner = lock
+                    self._misses_lock = False
+                else:  # held by one that is about to be refused
+                    lock.close()
+
     def _launch(self, folder: Path, account: Account) -> str:
         programs = programs_for(folder, account)
         lock = FileLock(folder / SERVER_LOCK, account.uid, account.gid)
         try:
-            take_from_others(lock, folder, self._cancelled)
+            take_from_others(lock, folder, self._holder, self._cancelled)
+            if lock.read() != self._holder.text:  # a disk that is full takes no text, and needs none for a new start
+                lock.write(self._holder.text)
             make_cluster(folder, programs, account, lock.descriptor, self._wait)
             if self._sockets is None:
                 self._sockets = choose_socket_folder(folder, account)
@@ -196,7 +227,7 @@ def _reason(error: Exception) -> str:
         return str(error)
     place = "" if error.filename is None else f" ({os.fsdecode(error.filename)})"
     remedy = "; choose a folder that this user may enter and write to, with --data"
-    return f"{error.strerror}{place}{remedy if error.errno in _FORBIDDEN else ''}"
+    return f"{error.strerror}{place}{remedy if error.errno in (*_FORBIDDEN, *_IMPOSSIBLE) else ''}"
 
 
 def _is_hopeless(deaths: deque[float]) -> bool:
