@@ -29,8 +29,17 @@ from autotune_service.store.embedded import StartCancelledError
 from autotune_service.store.postgres_tools import BackupError
 from autotune_service.store.schema import SchemaError, VersionError
 
+
+class _Folder(click.Path):
+    """A folder; an empty text, as of a shell's variable that is not set, is none and not the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the folder's path, or None."""
+        return None if value == "" else super().convert(value, param, ctx)
+
+
 _DATA = click.option(
-    "--data", type=click.Path(path_type=Path, file_okay=False), help="Folder of the embedded Postgres. [AUTOTUNE_DATA]"
+    "--data", type=_Folder(path_type=Path, file_okay=False), help="Folder of the embedded Postgres. [AUTOTUNE_DATA]"
 )
 
 

@@ -160,13 +160,13 @@ class Settings(BaseSettings):
 
 
 def load_settings(**options: Any) -> Settings:
-    """Read the settings; an option that is not None overrides its variable.
+    """Read the settings; an option that is neither None nor empty overrides its variable.
 
     Raises:
         SettingsError: If a value is not allowed. The message does not repeat secrets.
     """
     try:
-        return Settings(**{name: value for name, value in options.items() if value is not None})
+        return Settings(**{name: value for name, value in options.items() if value not in (None, "")})
     except ValidationError as error:
         lines = []
         for problem in field_problems(error):

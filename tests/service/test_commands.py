@@ -152,6 +152,14 @@ def test_tilde_that_no_shell_has_read_is_the_home_folder(monkeypatch):
     assert load_settings(data=Path("~/tuning")).data == Path("/home/ada/tuning")
 
 
+def test_option_that_is_empty_is_not_given(tmp_path, monkeypatch):
+    """As of a shell's variable that is not set: the folder is not the current one, and the host not every address."""
+    monkeypatch.delenv("AUTOTUNE_HOST", raising=False)
+    assert load_settings(host="").host == "127.0.0.1"
+    ended = run_autotune("backup", "--data", "", str(tmp_path / "file"), AUTOTUNE_DATA=str(tmp_path / "of-service"))
+    assert f"{tmp_path / 'of-service'} has no database of AutoTune" in ended.stderr
+
+
 def test_tilde_of_a_user_who_is_not_there_is_said(monkeypatch):
     monkeypatch.setenv("AUTOTUNE_DATA", "~nobody-of-this-name/tuning")
     with pytest.raises(SettingsError, match=r"AUTOTUNE_DATA .*give the folder's full path"):
