@@ -303,6 +303,13 @@ async def test_backup_that_the_disk_cut_short_is_not_kept(database_url, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("part", [0, 0.001, 0.3, 0.9])
+async def test_file_that_is_cut_short_is_told_with_a_remedy(file, empty_database_url, part):
+    file.write_bytes(file.read_bytes()[: int(file.stat().st_size * part)])
+    with pytest.raises(BackupError, match=f"{file} is cut short or damaged .*copy it again from where it was made"):
+        await restore(empty_database_url, file, print)
+
+
 async def test_replacing_leaves_tables_of_others(file, database_url):
     await execute(database_url, OTHERS + "CREATE TABLE autotune.notes (note text)")
     await restore(database_url, file, print, replace=True)

@@ -69,7 +69,10 @@ async def read_contents(file: Path) -> Contents:
     """
     _require_dump(file)
     tools = await find_newest_tools()
-    listing = await run([tools.pg_restore, "--list", str(file)], None)
+    try:
+        listing = await run([tools.pg_restore, "--list", str(file)], None)
+    except BackupError as error:
+        raise _unreadable(file, str(error)) from None
     found: dict[str, dict[str, str]] = {}
     for number, schema, name in _ENTRY.findall(listing):
         found.setdefault(schema, {})[name] = number
@@ -90,8 +93,19 @@ def _require_dump(file: Path) -> None:
             start = opened.read(len(_MAGIC))
     except OSError as error:
         raise BackupError(f"cannot read {file}: {error.strerror}") from None
+    if start != _MAGIC and _MAGIC.startswith(start):
+        raise _unreadable(file, f"it ends after {len(start)} bytes")
     if start != _MAGIC:
         raise BackupError(f"{file} is no backup: it was not written by `autotune backup`")
+
+
+def _unreadable(file: Path, reason: str) -> BackupError:
+    if "unsupported version" in reason:
+        return BackupError(f"{file} cannot be read ({reason}): install the pg_restore of the Postgres that wrote it")
+    return BackupError(
+        f"{file} is cut short or damaged and cannot be restored ({reason}): copy it again from where it was made, or "
+        "take another backup"
+    )
 
 
 async def _revision_in(file: Path, entry: str) -> str:
@@ -157,7 +171,7 @@ class _Script:
                 columns = [name.strip('"') for name in copy[2].decode().split(", ")]
                 yield TableData(copy[1].decode(), columns, encoding, self._rows(file))
         if await process.wait() != 0:
-            raise BackupError(f"{file} cannot be read: {tail(await errors)}")
+            raise _unreadable(file, tail(await errors))
 
     async def _line(self) -> bytes | None:
         while b"\n" not in self._unread:
@@ -176,7 +190,7 @@ class _Script:
                 yield ready
                 unread, is_first = unread[1 - len(_END) :], False
             if not (block := await self._source.read(_BLOCK)):
-                raise BackupError(f"{file} cannot be read: it ends in the middle of a table")
+                raise _unreadable(file, "it ends in the middle of a table")
             unread += block
         self._unread = unread[end + len(_END) :]
         if last := unread[is_first : end + 1]:
