@@ -34,8 +34,14 @@ async def test_role_that_may_not_use_the_schema_is_told_so(empty_database_url):
         with pytest.raises(SchemaError, match=f'GRANT USAGE, CREATE ON SCHEMA autotune TO "{role}"'):
             await upgrade(url)
         await upgrade(empty_database_url)
-        with pytest.raises(SchemaError, match="may not read AutoTune's tables"):
-            await upgrade(url)
+        async with a_role(empty_database_url) as (other, _):
+            await execute(empty_database_url, f'ALTER SCHEMA autotune OWNER TO "{other}"')
+            said = f"may not read AutoTune's tables: the owner of their schema, {other}, must .* owner, postgres, GRANT"
+            try:
+                with pytest.raises(SchemaError, match=said):
+                    await upgrade(url)
+            finally:
+                await execute(empty_database_url, "ALTER SCHEMA autotune OWNER TO postgres")
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])

@@ -65,6 +65,7 @@ def alembic_config() -> Config:
 
 _VERSION_TABLES = """
 SELECT n.nspname AS schema, c.relname AS name, pg_get_userbyid(c.relowner) AS owner,
+        pg_get_userbyid(n.nspowner) AS owner_of_schema,
         has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS may_read
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND (
@@ -90,9 +91,10 @@ async def find_tables(connection: asyncpg.Connection) -> Held | None:
         if not row["may_read"]:
             role = await connection.fetchval("SELECT current_user")
             raise SchemaError(
-                f"the role {role} may not read AutoTune's tables: their owner {row['owner']} must run GRANT USAGE ON "
-                f"SCHEMA {quoted(row['schema'])} TO {quoted(role)}, and GRANT SELECT, INSERT, UPDATE, DELETE ON ALL "
-                f"TABLES IN SCHEMA {quoted(row['schema'])} TO {quoted(role)}"
+                f"the role {role} may not read AutoTune's tables: the owner of their schema, {row['owner_of_schema']}, "
+                f"must run GRANT USAGE ON SCHEMA {quoted(row['schema'])} TO {quoted(role)}, and the tables' owner, "
+                f"{row['owner']}, GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {quoted(row['schema'])} "
+                f"TO {quoted(role)}"
             )
         found = await connection.fetch(f"SELECT version_num FROM {quoted(row['schema'], row['name'])}")  # noqa: S608 -- quoted
         revisions = [version["version_num"] for version in found] or ["base"]
