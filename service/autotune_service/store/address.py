@@ -17,6 +17,7 @@ _DEFAULT_PORT = 5432
 _SEARCHED = "/run/postgresql,/var/run/postgresql,/tmp,localhost"
 _FORM = "must start with postgresql://, as in postgresql://user:password@host:5432/name"
 _PORT = "must have a port from 0 to 65535, or none, after each host"
+_BRACKETS = "must have an IPv6 address between two brackets, as in [::1]:5432, and no other brackets in a host"
 _ENCODED = (
     "cannot be read: a character such as / ? # @ or % in the user, the password or another part must be written as %2F "
     "%3F %23 %40 or %25"
@@ -288,11 +289,18 @@ def _hosts_of(given: dict[str, str], servers: str) -> tuple[Host, ...]:
 def _host_of(text: str) -> Host:
     bracketed = re.fullmatch(r"\[([^\]]+)\](?::(.*))?", text)
     if bracketed is not None:
-        return Host(unquote(bracketed[1]), _port_of(bracketed[2] or ""))
+        return Host(_name_of(bracketed[1]), _port_of(bracketed[2] or ""))
     name, _, port = (text, "", "") if text.startswith("/") or text.count(":") > 1 else text.partition(":")
     if not name:
         raise UrlError("must have a name for each host between the commas")
-    return Host(unquote(name), _port_of(port))
+    return Host(_name_of(name), _port_of(port))
+
+
+def _name_of(text: str) -> str:
+    name = unquote(text)
+    if not name.startswith("/") and set("[]") & set(name):
+        raise UrlError(_BRACKETS)
+    return name
 
 
 def _port_of(text: str) -> int | None:
