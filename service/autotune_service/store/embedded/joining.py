@@ -31,8 +31,8 @@ def join(folder: Path) -> str | None:
         asked = subprocess.run(command, env=variables, capture_output=True, timeout=_ANSWER_WITHIN_S, check=True)  # noqa: S603 -- the package's program
     except subprocess.TimeoutExpired:
         raise UnavailableError(
-            f"the Postgres in {folder}, process {file.pid}, did not answer within {_ANSWER_WITHIN_S} s: it is frozen or "
-            f"has too much to do; let it go on (`kill -CONT {file.pid}`), or stop its service and start that again"
+            f"the Postgres in {folder}, process {file.pid}, did not answer within {_ANSWER_WITHIN_S} s: it is frozen "
+            f"or has too much to do; let it go on (`kill -CONT {file.pid}`), or stop its service and start that again"
         ) from None
     except subprocess.CalledProcessError:
         return None
