@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import asyncpg
 
-from autotune_service.store.epoch import Connection, Log
+from autotune_service.store.server.epoch import Connection, Log
 
 
 async def connect(url):

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 from autotune_service.store.migrate import upgrade
-from autotune_service.store.observations import list_observations
-from autotune_service.store.questions import add_question
+from autotune_service.store.rows.observations import list_observations
+from autotune_service.store.rows.questions import add_question
 from autotune_service.store.schema import known_revisions
 from autotune_service.store.tables import VERSION_TABLE, metadata
 from autotune_service.tuning.correct import correct

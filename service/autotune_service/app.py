@@ -30,15 +30,15 @@ from autotune_service.observing.metrics import Load, serve_metrics
 from autotune_service.security.passwords import Passwords
 from autotune_service.security.tokens import AccessTokens
 from autotune_service.settings import DEV_EMAIL, DEV_PASSWORD, GRACE_S, Settings, address_of
-from autotune_service.store import backup
-from autotune_service.store import restore as backup_restore
-from autotune_service.store.backup_file import Say, read_contents
+from autotune_service.store.backups import backup
+from autotune_service.store.backups import restore as backup_restore
+from autotune_service.store.backups.backup_file import Say, read_contents
+from autotune_service.store.backups.postgres_tools import BackupError
 from autotune_service.store.database import Store
 from autotune_service.store.embedded import EmbeddedPostgres, StartCancelledError, has_no_cluster
-from autotune_service.store.inspection import Reached, inspect_database, inspect_session
-from autotune_service.store.load import read_load
 from autotune_service.store.migrate import upgrade
-from autotune_service.store.postgres_tools import BackupError
+from autotune_service.store.rows.load import read_load
+from autotune_service.store.server.inspection import Reached, inspect_database, inspect_session
 from autotune_service.tuning.accounts import Accounts
 from autotune_service.web.descriptors import AcceptFailures, SocketRoom, descriptor_limit, most_sockets, raise_limit
 from autotune_service.web.hypercorn import guard, one_write

@@ -25,8 +25,8 @@ from autotune_service.lab import LabError, run_lab
 from autotune_service.observing.logs import configure_logs
 from autotune_service.observing.traces import start_traces, stop_traces
 from autotune_service.settings import Settings, SettingsError, address_of, load_settings
+from autotune_service.store.backups.postgres_tools import BackupError
 from autotune_service.store.embedded import StartCancelledError
-from autotune_service.store.postgres_tools import BackupError
 from autotune_service.store.schema import SchemaError, VersionError
 
 

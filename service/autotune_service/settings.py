@@ -8,7 +8,7 @@ from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from autotune_service.store.address import Address
+from autotune_service.store.server.address import Address
 from autotune_wire.observations import MAX_TELL
 from autotune_wire.problems import field_problems
 

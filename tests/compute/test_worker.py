@@ -10,7 +10,7 @@ from autotune_service.compute.worker import Worker
 from autotune_service.domain.errors import EngineFailedError, EngineFailingError
 from autotune_service.engine.interface import Run
 from autotune_service.live.subscription import subscribe
-from autotune_service.store.events import list_events
+from autotune_service.store.rows.events import list_events
 from autotune_service.tuning.ask import current_suggestion, lease_suggestions
 from autotune_service.tuning.conditional import current_conditional
 from autotune_service.tuning.experiments import create_experiment, read_experiment

@@ -9,7 +9,7 @@ import pytest
 from autotune_service.domain.errors import NotFoundError, UnavailableError
 from autotune_service.live import tail as tail_module
 from autotune_service.live.subscription import Following, subscribe
-from autotune_service.store.events import OtherLogError
+from autotune_service.store.rows.events import OtherLogError
 from autotune_service.tuning.experiments import create_experiment
 from autotune_service.tuning.tell import tell
 from autotune_wire.experiments import NewExperiment

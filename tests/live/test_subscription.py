@@ -8,7 +8,7 @@ from autotune_service.domain.errors import NotFoundError, UnavailableError
 from autotune_service.live.hub import Hub
 from autotune_service.live.subscription import subscribe
 from autotune_service.live.tail import Tail
-from autotune_service.store.epoch import Log
+from autotune_service.store.server.epoch import Log
 from autotune_service.tuning.experiments import create_experiment
 from autotune_service.tuning.lifecycle import delete
 from autotune_service.tuning.tell import tell

@@ -8,13 +8,14 @@ import asyncpg
 import pytest
 
 from autotune_service.domain.errors import UnavailableError
-from autotune_service.store import backup, postgres_tools, schema
-from autotune_service.store.address import Address
-from autotune_service.store.backup import back_up
+from autotune_service.store import schema
+from autotune_service.store.backups import backup, postgres_tools
+from autotune_service.store.backups.backup import back_up
+from autotune_service.store.backups.postgres_tools import BackupError, find_newest_tools, find_tools, libpq_environment
+from autotune_service.store.backups.restore import restore
 from autotune_service.store.migrate import upgrade
-from autotune_service.store.postgres_tools import BackupError, find_newest_tools, find_tools, libpq_environment
-from autotune_service.store.restore import restore
 from autotune_service.store.schema import SchemaError, VersionError, known_revisions
+from autotune_service.store.server.address import Address
 from pooler import pooled
 from processes import run_autotune
 from raw_database import epoch_of, execute, fetch, value_of

@@ -1,7 +1,7 @@
 import pytest
 
-from autotune_service.store.address import Address, UrlError
-from autotune_service.store.postgres_tools import libpq_environment
+from autotune_service.store.backups.postgres_tools import libpq_environment
+from autotune_service.store.server.address import Address, UrlError
 
 PASSWORD = "hunter2hunter2"
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from autotune_service.store import backup_file
-from autotune_service.store.postgres_tools import BackupError
+from autotune_service.store.backups import backup_file
+from autotune_service.store.backups.postgres_tools import BackupError
 
 SCRIPT = b"""--
 SET client_encoding = 'LATIN1';

@@ -7,10 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from autotune_service.domain.errors import UnavailableError
-from autotune_service.store.address import Address
-from autotune_service.store.connecting import NotConnectedError, connect
 from autotune_service.store.database import Store
-from autotune_service.store.inspection import inspect_database, inspect_session
+from autotune_service.store.server.address import Address
+from autotune_service.store.server.connecting import NotConnectedError, connect
+from autotune_service.store.server.inspection import inspect_database, inspect_session
 from pooler import pooled
 from raw_database import execute
 
@@ -22,7 +22,7 @@ async def test_connection_whose_settings_the_system_refuses_is_ended(database_ur
         refused.append(connection)
         raise OSError(22, "Invalid argument")
 
-    monkeypatch.setattr("autotune_service.store.connecting._keep_alive", refuse)
+    monkeypatch.setattr("autotune_service.store.server.connecting._keep_alive", refuse)
     assert "Invalid argument" in await said_by(database_url)
     assert [connection.is_closed() for connection in refused] == [True]
 

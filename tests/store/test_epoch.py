@@ -5,7 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
-from autotune_service.store.epoch import Connection, Log
+from autotune_service.store.server.epoch import Connection, Log
 from raw_database import epoch_of, execute, greeted, value_of
 
 ROW = "SELECT epoch::text FROM log_epoch"

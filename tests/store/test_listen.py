@@ -7,10 +7,10 @@ import asyncpg
 import pytest
 
 from autotune_service.domain.errors import UnavailableError
-from autotune_service.store.address import Address
 from autotune_service.store.database import Store
-from autotune_service.store.epoch import Log
-from autotune_service.store.listen import Listener
+from autotune_service.store.server.address import Address
+from autotune_service.store.server.epoch import Log
+from autotune_service.store.server.listen import Listener
 from raw_database import execute, greeted
 from support import running
 
@@ -116,7 +116,7 @@ async def test_pool_that_meets_a_new_log_first_goes_on_with_it(database_url):
 
 
 async def test_server_is_found_beside_two_that_vanished(database_url, monkeypatch):
-    monkeypatch.setattr("autotune_service.store.listen._ANSWER_S", 1.5)
+    monkeypatch.setattr("autotune_service.store.server.listen._ANSWER_S", 1.5)
     silent = await asyncio.start_server(lambda *_: asyncio.sleep(60), "127.0.0.1", 0)
     vanished = f"127.0.0.1:{silent.sockets[0].getsockname()[1]}"
     address, log = Address.of(database_url), Log()

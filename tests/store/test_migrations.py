@@ -5,11 +5,11 @@ from sqlalchemy import inspect
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from autotune_service.store.database import Store
-from autotune_service.store.experiments import get_experiment
 from autotune_service.store.migrate import downgrade, driver_of, transaction, upgrade
-from autotune_service.store.observations import list_observations
-from autotune_service.store.spaces import list_spaces
-from autotune_service.store.suggestions import list_pending
+from autotune_service.store.rows.experiments import get_experiment
+from autotune_service.store.rows.observations import list_observations
+from autotune_service.store.rows.spaces import list_spaces
+from autotune_service.store.rows.suggestions import list_pending
 from autotune_service.store.tables import SCHEMA, VERSION_TABLE, metadata
 from autotune_wire.responses import Objective
 from raw_database import connect, execute

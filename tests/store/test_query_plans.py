@@ -7,13 +7,18 @@ from uuid import UUID
 import pytest
 
 from autotune_service.domain.errors import NotFoundError
-from autotune_service.store.due import claim_due_experiment, count_due
-from autotune_service.store.events import has_event, list_events
-from autotune_service.store.experiments import get_shown_experiment, list_stamped, list_stamps
-from autotune_service.store.observations import get_numbered, list_newest_of, list_observations
-from autotune_service.store.questions import claim_waiting_question, count_waiting, delete_old_replies, get_question
+from autotune_service.store.rows.due import claim_due_experiment, count_due
+from autotune_service.store.rows.events import has_event, list_events
+from autotune_service.store.rows.experiments import get_shown_experiment, list_stamped, list_stamps
+from autotune_service.store.rows.observations import get_numbered, list_newest_of, list_observations
+from autotune_service.store.rows.questions import (
+    claim_waiting_question,
+    count_waiting,
+    delete_old_replies,
+    get_question,
+)
+from autotune_service.store.rows.suggestions import list_pending, list_suggestions
 from autotune_service.store.statements import filled
-from autotune_service.store.suggestions import list_pending, list_suggestions
 from raw_database import connect
 
 OWNER = LARGE = UUID(int=1)

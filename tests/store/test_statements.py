@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from databases.backends.postgres import PostgresBackend
 from sqlalchemy.dialects.postgresql import insert
 
-from autotune_service.store.bulk import insert_rows
+from autotune_service.store.rows.bulk import insert_rows
 from autotune_service.store.statements import Statement, filled, json_text, together
 from autotune_service.store.tables import events, experiments, requests, suggestions
 

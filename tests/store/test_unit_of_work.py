@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from autotune_service.domain.errors import UnavailableError
-from autotune_service.store.address import Address
 from autotune_service.store.database import Store
+from autotune_service.store.server.address import Address
 from raw_database import execute
 
 SMALL = 2

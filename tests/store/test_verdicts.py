@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from autotune_service.store.refusals import (
+from autotune_service.store.server.refusals import (
     Verdict,
     is_seen_by_changes_alone,
     is_settled_elsewhere,

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from autotune_service.domain.errors import AutotuneError
 from autotune_service.store.database import Store
-from autotune_service.store.experiments import get_experiment
+from autotune_service.store.rows.experiments import get_experiment
 from autotune_service.tuning.correct import read_versions
 from autotune_service.tuning.experiments import history_page
 from autotune_service.tuning.once import Once

@@ -10,7 +10,7 @@ import pytest
 
 import autotune_service
 from autotune_service.domain.errors import UnauthenticatedError
-from autotune_service.store.events import list_events
+from autotune_service.store.rows.events import list_events
 from autotune_service.tuning import accounts as accounts_module
 from autotune_service.tuning.ask import lease_suggestions
 from autotune_service.tuning.correct import correct

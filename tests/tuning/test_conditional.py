@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from autotune_service.domain.errors import EngineFailedError, EngineFailingError, InvalidError, NotFoundError
-from autotune_service.store.events import list_events
+from autotune_service.store.rows.events import list_events
 from autotune_service.tuning.ask import current_suggestion, lease_suggestions
 from autotune_service.tuning.claimed_questions import (
     claim_question,

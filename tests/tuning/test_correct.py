@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from autotune_service.domain.errors import InvalidError, NotFoundError, VersionConflictError
-from autotune_service.store.events import list_events
+from autotune_service.store.rows.events import list_events
 from autotune_service.tuning.correct import correct, read_versions
 from autotune_service.tuning.experiments import create_experiment, read_experiment
 from autotune_service.tuning.fit import claim_fit

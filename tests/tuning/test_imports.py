@@ -11,7 +11,7 @@ import pytest
 
 from autotune_service.domain.errors import KeyReusedError, UnavailableError
 from autotune_service.domain.limits import DEFAULT_LIMITS
-from autotune_service.store import imports as rows
+from autotune_service.store.rows import imports as rows
 from autotune_service.tuning.imports import process as reading
 from autotune_service.tuning.imports import running
 from autotune_service.tuning.imports.messages import Checked, Rows

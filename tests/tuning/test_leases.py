@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from autotune_service.domain.errors import AlreadyToldError, InvalidError, NotPendingError
-from autotune_service.store.events import list_events
+from autotune_service.store.rows.events import list_events
 from autotune_service.tuning.ask import Terms, current_suggestion, lease_suggestions
 from autotune_service.tuning.experiments import create_experiment, read_experiment
 from autotune_service.tuning.fit import claim_fit, commit_fit

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from autotune_service.domain.errors import ExperimentStoppedError, InvalidError, NotFoundError
-from autotune_service.store.deletion import delete_experiment
-from autotune_service.store.events import list_events
+from autotune_service.store.rows.deletion import delete_experiment
+from autotune_service.store.rows.events import list_events
 from autotune_service.store.tables import metadata
 from autotune_service.tuning.ask import current_suggestion
 from autotune_service.tuning.correct import correct
@@ -144,7 +144,7 @@ async def test_delete_that_is_sent_again_has_its_reply(full, store, user_uuid):
 
 async def test_experiment_is_deleted_in_steps(full, store, user_uuid, monkeypatch):
     """The rows of a large experiment are more than one statement can delete before it times out."""
-    monkeypatch.setattr("autotune_service.store.deletion._STEP", 2)
+    monkeypatch.setattr("autotune_service.store.rows.deletion._STEP", 2)
     async with store.work() as work:
         await delete_experiment(work, full, (await read_experiment(store, user_uuid, full)).last_seq)
     assert set((await rows_of(store, full)).values()) == {0}

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from autotune_service.domain.errors import AlreadyToldError, InvalidError
-from autotune_service.store.suggestions import LEASED, insert_suggestions, list_pending
+from autotune_service.store.rows.suggestions import LEASED, insert_suggestions, list_pending
 from autotune_service.tuning.experiments import create_experiment
 from autotune_service.tuning.tell import tell
 from autotune_wire.experiments import NewExperiment

@@ -13,7 +13,7 @@ from autotune_service.domain.errors import (
     InvalidError,
     NotFoundError,
 )
-from autotune_service.store.events import list_events
+from autotune_service.store.rows.events import list_events
 from autotune_service.tuning.ask import current_suggestion, lease_suggestions, may_take_more
 from autotune_service.tuning.experiments import close_experiment, create_experiment, read_experiment
 from autotune_service.tuning.fit import claim_fit, commit_fit, fail_fit, keep_fit

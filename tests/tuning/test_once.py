@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 from autotune_service.domain.errors import InvalidError, KeyReusedError, RequestRunningError
-from autotune_service.store.experiments import update_experiment
-from autotune_service.store.suggestions import update_reopened
+from autotune_service.store.rows.experiments import update_experiment
+from autotune_service.store.rows.suggestions import update_reopened
 from autotune_service.tuning.ask import Terms, lease_suggestions, taken_before
 from autotune_service.tuning.experiments import create_experiment, read_experiment
 from autotune_service.tuning.leases import expire_leases

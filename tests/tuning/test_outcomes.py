@@ -5,7 +5,7 @@ import json
 import pytest
 
 from autotune_service.domain.errors import AlreadyToldError, InvalidError
-from autotune_service.store.events import list_events
+from autotune_service.store.rows.events import list_events
 from autotune_service.tuning.ask import current_suggestion
 from autotune_service.tuning.correct import correct
 from autotune_service.tuning.experiments import (

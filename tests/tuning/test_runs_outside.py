@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from autotune_service.domain.errors import InvalidError, VersionConflictError
-from autotune_service.store.events import list_events
-from autotune_service.store.suggestions import list_pending
+from autotune_service.store.rows.events import list_events
+from autotune_service.store.rows.suggestions import list_pending
 from autotune_service.tuning.conditional import current_conditional
 from autotune_service.tuning.correct import correct
 from autotune_service.tuning.experiments import create_experiment, history_page

@@ -7,7 +7,7 @@ import pytest
 
 from autotune_service.compute.translation import engine_input_of
 from autotune_service.domain.errors import ExperimentClosedError, InvalidError, NotFoundError
-from autotune_service.store.events import list_events
+from autotune_service.store.rows.events import list_events
 from autotune_service.tuning.ask import current_suggestion, lease_suggestions
 from autotune_service.tuning.experiments import close_experiment, create_experiment, read_experiment
 from autotune_service.tuning.fit import claim_fit, commit_fit

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from autotune_service.domain.errors import ExperimentStoppedError, InvalidError, NotFoundError
-from autotune_service.store.events import list_events
+from autotune_service.store.rows.events import list_events
 from autotune_service.tuning.ask import current_suggestion, lease_suggestions
 from autotune_service.tuning.conditional import current_conditional
 from autotune_service.tuning.correct import correct

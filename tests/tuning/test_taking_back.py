@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from autotune_service.domain.errors import ExperimentClosedError, NothingToUndoError
-from autotune_service.store.events import list_events
-from autotune_service.store.observations import list_observations
-from autotune_service.store.suggestions import get_suggestion
+from autotune_service.store.rows.events import list_events
+from autotune_service.store.rows.observations import list_observations
+from autotune_service.store.rows.suggestions import get_suggestion
 from autotune_service.tuning.ask import current_suggestion
 from autotune_service.tuning.correct import correct, read_versions
 from autotune_service.tuning.experiments import (

@@ -8,7 +8,7 @@ from autotune_service.domain.configuration import is_feasible
 from autotune_service.domain.constraints import why_not_suggested
 from autotune_service.domain.revision import retired_values
 from autotune_service.engine.interface import EngineInput, Insights, Prediction, Run
-from autotune_service.store.observations import ObservationRow
+from autotune_service.store.rows.observations import ObservationRow
 from autotune_service.tuning.new_suggestions import EngineRun, NewSuggestion
 from autotune_service.tuning.snapshot import Snapshot
 from autotune_wire.base import Configuration

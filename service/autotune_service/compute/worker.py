@@ -18,8 +18,8 @@ from autotune_service.observing import logs, metrics
 from autotune_service.observing.repeats import Repeats
 from autotune_service.observing.traces import span
 from autotune_service.store.database import Store
-from autotune_service.store.events import WORK_CHANNEL
-from autotune_service.store.listen import Listener
+from autotune_service.store.rows.events import WORK_CHANNEL
+from autotune_service.store.server.listen import Listener
 from autotune_service.tuning.claimed_questions import (
     ClaimedQuestion,
     claim_question,

@@ -11,9 +11,9 @@ from autotune_service.domain.errors import BusyError, UnavailableError
 from autotune_service.domain.limits import DEFAULT_LIMITS
 from autotune_service.live.tail import Tail
 from autotune_service.store.database import Store
-from autotune_service.store.epoch import Log
-from autotune_service.store.events import EVENTS_CHANNEL
-from autotune_service.store.listen import Listener
+from autotune_service.store.rows.events import EVENTS_CHANNEL
+from autotune_service.store.server.epoch import Log
+from autotune_service.store.server.listen import Listener
 
 _T = TypeVar("_T")
 

@@ -12,8 +12,8 @@ from autotune_service.domain.errors import NotFoundError, UnavailableError
 from autotune_service.live.hub import Hub, UserWatch, wait_for_wake
 from autotune_service.live.tail import EventFrame
 from autotune_service.store.database import Store
-from autotune_service.store.events import OtherLogError, get_time
-from autotune_service.store.experiments import ExperimentRow, get_shown_experiment, list_positions
+from autotune_service.store.rows.events import OtherLogError, get_time
+from autotune_service.store.rows.experiments import ExperimentRow, get_shown_experiment, list_positions
 from autotune_wire.frames import Event, Positions
 
 _T = TypeVar("_T")

@@ -11,7 +11,7 @@ from itertools import islice
 from uuid import UUID
 
 from autotune_service.store.database import Store
-from autotune_service.store.events import OtherLogError, list_events
+from autotune_service.store.rows.events import OtherLogError, list_events
 
 _BATCH = 500
 _MAX_CHARACTERS = 2**20

@@ -18,10 +18,10 @@ from databases import Database
 from sqlalchemy.sql import ClauseElement
 
 from autotune_service.domain.errors import UnavailableError
-from autotune_service.store.address import Address
-from autotune_service.store.connecting import NotConnectedError, connect, session_query
-from autotune_service.store.epoch import Connection, Log
-from autotune_service.store.refusals import (
+from autotune_service.store.server.address import Address
+from autotune_service.store.server.connecting import NotConnectedError, connect, session_query
+from autotune_service.store.server.epoch import Connection, Log
+from autotune_service.store.server.refusals import (
     DATABASE_ERRORS,
     RETRY_AFTER_S,
     is_read_only,

@@ -13,10 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from autotune_service.domain.errors import UnavailableError
-from autotune_service.store.address import Address
 from autotune_service.store.adoption import drop_views, lock_tables, make_views, move_tables
-from autotune_service.store.connecting import NO_TIMEOUTS, connect_session, said
-from autotune_service.store.refusals import DATABASE_ERRORS, RETRY_AFTER_S
 from autotune_service.store.schema import (
     Held,
     SchemaError,
@@ -27,6 +24,9 @@ from autotune_service.store.schema import (
     make_schema,
     require_utf8,
 )
+from autotune_service.store.server.address import Address
+from autotune_service.store.server.connecting import NO_TIMEOUTS, connect_session, said
+from autotune_service.store.server.refusals import DATABASE_ERRORS, RETRY_AFTER_S
 from autotune_service.store.tables import SCHEMA
 
 _LOCK = 0x6175746F74756E65  # "autotune" in ASCII; keeps two replicas that start together from creating the same table

@@ -9,7 +9,7 @@ from autotune_service.domain.errors import EmailTakenError, UnauthenticatedError
 from autotune_service.security.passwords import Passwords
 from autotune_service.security.tokens import AccessTokens, new_refresh_token, refresh_token_hash
 from autotune_service.store.database import Store
-from autotune_service.store.users import (
+from autotune_service.store.rows.users import (
     UserRow,
     add_refresh_token,
     add_session,

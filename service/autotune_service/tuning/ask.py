@@ -8,9 +8,9 @@ from uuid import UUID
 
 from autotune_service.domain.errors import EngineFailingError
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import NewEvent, call_worker, get_engine_failure, record
-from autotune_service.store.experiments import ExperimentRow, get_experiment, get_standing, update_experiment
-from autotune_service.store.suggestions import LEASED, SuggestionRow, list_pending, list_suggestions, update_leased
+from autotune_service.store.rows.events import NewEvent, call_worker, get_engine_failure, record
+from autotune_service.store.rows.experiments import ExperimentRow, get_experiment, get_standing, update_experiment
+from autotune_service.store.rows.suggestions import LEASED, SuggestionRow, list_pending, list_suggestions, update_leased
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.stopping import require_asking
 from autotune_wire.suggestions import DEFAULT_LEASE_S

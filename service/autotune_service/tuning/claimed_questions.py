@@ -9,16 +9,16 @@ from typing import Any
 
 from autotune_service.domain.stored import key_of
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import record, wake_watchers
-from autotune_service.store.experiments import ExperimentRow, get_experiment_for_worker
-from autotune_service.store.questions import (
+from autotune_service.store.rows.events import record, wake_watchers
+from autotune_service.store.rows.experiments import ExperimentRow, get_experiment_for_worker
+from autotune_service.store.rows.questions import (
     QuestionRow,
     claim_waiting_question,
     delete_question,
     renew_question,
     update_reply,
 )
-from autotune_service.store.suggestions import list_pending, replace_suggestions
+from autotune_service.store.rows.suggestions import list_pending, replace_suggestions
 from autotune_service.tuning.fit import MAX_BATCH
 from autotune_service.tuning.new_suggestions import (
     EngineRun,

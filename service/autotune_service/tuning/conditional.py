@@ -8,16 +8,16 @@ from autotune_service.domain.feasibility import check_feasible
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.domain.stored import key_of
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import call_worker, has_event, record
-from autotune_service.store.experiments import ExperimentRow, get_experiment
-from autotune_service.store.questions import (
+from autotune_service.store.rows.events import call_worker, has_event, record
+from autotune_service.store.rows.experiments import ExperimentRow, get_experiment
+from autotune_service.store.rows.questions import (
     QuestionRow,
     add_question,
     delete_old_replies,
     delete_question,
     get_question,
 )
-from autotune_service.store.suggestions import (
+from autotune_service.store.rows.suggestions import (
     SuggestionRow,
     insert_suggestions,
     list_pending,

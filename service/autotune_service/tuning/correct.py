@@ -8,9 +8,9 @@ from autotune_service.domain.configuration import checked_run
 from autotune_service.domain.errors import NotFoundError, VersionConflictError
 from autotune_service.domain.incumbent import is_better, meets_thresholds
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import NewEvent, call_worker, record
-from autotune_service.store.experiments import ExperimentRow, get_experiment
-from autotune_service.store.observations import (
+from autotune_service.store.rows.events import NewEvent, call_worker, record
+from autotune_service.store.rows.experiments import ExperimentRow, get_experiment
+from autotune_service.store.rows.observations import (
     ObservationRow,
     add_version,
     get_observation,
@@ -18,7 +18,7 @@ from autotune_service.store.observations import (
     list_observation_versions,
     update_observation,
 )
-from autotune_service.store.spaces import list_spaces
+from autotune_service.store.rows.spaces import list_spaces
 from autotune_service.store.statements import Filled
 from autotune_service.tuning.experiments import best_changed, observation_data, require_active, with_new_data
 from autotune_service.tuning.once import ALWAYS, Once

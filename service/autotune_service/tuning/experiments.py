@@ -13,8 +13,8 @@ from autotune_service.domain.experiment import check_new
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.domain.stored import stored_constraints, stored_space
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import NewEvent, record, record_first
-from autotune_service.store.experiments import (
+from autotune_service.store.rows.events import NewEvent, record, record_first
+from autotune_service.store.rows.experiments import (
     BestOne,
     ExperimentRow,
     add_experiment,
@@ -22,10 +22,10 @@ from autotune_service.store.experiments import (
     get_experiment,
     get_shown_experiment,
 )
-from autotune_service.store.observations import ObservationRow, get_numbered, list_observations
-from autotune_service.store.spaces import SpaceRow, add_space
-from autotune_service.store.suggestions import OPEN, SuggestionRow, insert_suggestions
-from autotune_service.store.users import hold_user, list_emails
+from autotune_service.store.rows.observations import ObservationRow, get_numbered, list_observations
+from autotune_service.store.rows.spaces import SpaceRow, add_space
+from autotune_service.store.rows.suggestions import OPEN, SuggestionRow, insert_suggestions
+from autotune_service.store.rows.users import hold_user, list_emails
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.base import Configuration
 from autotune_wire.experiments import Experiment, NewExperiment, PageQuery, direction_of

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from autotune_service.store.database import Store, Work
-from autotune_service.store.due import (
+from autotune_service.store.rows.due import (
     Claim,
     claim_due_experiment,
     lock_claimed_experiment,
@@ -18,10 +18,10 @@ from autotune_service.store.due import (
     renew_claim,
     seconds_until_due,
 )
-from autotune_service.store.events import NewEvent, call_workers, get_event, get_traceparent, record, wake_watchers
-from autotune_service.store.experiments import ExperimentRow
-from autotune_service.store.observations import ObservationRow
-from autotune_service.store.suggestions import SuggestionRow, list_pending, replace_suggestions
+from autotune_service.store.rows.events import NewEvent, call_workers, get_event, get_traceparent, record, wake_watchers
+from autotune_service.store.rows.experiments import ExperimentRow
+from autotune_service.store.rows.observations import ObservationRow
+from autotune_service.store.rows.suggestions import SuggestionRow, list_pending, replace_suggestions
 from autotune_service.tuning.new_suggestions import (
     EngineRun,
     best_predicted_of,

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from autotune_service.domain.errors import AlreadyToldError, InvalidError, NotPendingError, UnavailableError
 from autotune_service.store.database import Store
-from autotune_service.store.events import NewEvent, call_worker, record
-from autotune_service.store.experiments import get_experiment, get_experiment_for_worker
-from autotune_service.store.suggestions import (
+from autotune_service.store.rows.events import NewEvent, call_worker, record
+from autotune_service.store.rows.experiments import get_experiment, get_experiment_for_worker
+from autotune_service.store.rows.suggestions import (
     ABANDONED,
     EXPIRED,
     LEASED,

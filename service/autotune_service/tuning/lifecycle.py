@@ -4,9 +4,9 @@ from uuid import UUID
 
 from autotune_service.domain.errors import InvalidError
 from autotune_service.store.database import Store
-from autotune_service.store.deletion import delete_experiment
-from autotune_service.store.events import NewEvent, call_worker, record, wake_watchers
-from autotune_service.store.experiments import get_experiment, get_shown_experiment
+from autotune_service.store.rows.deletion import delete_experiment
+from autotune_service.store.rows.events import NewEvent, call_worker, record, wake_watchers
+from autotune_service.store.rows.experiments import get_experiment, get_shown_experiment
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.stopping import resumed_by
 from autotune_wire.changes import Delete, Deleted, Rename

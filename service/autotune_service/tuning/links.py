@@ -7,10 +7,10 @@ from uuid import UUID
 from autotune_service.domain.configuration import checked_run, is_same
 from autotune_service.domain.errors import AlreadyToldError, InvalidError
 from autotune_service.store.database import Work
-from autotune_service.store.experiments import ExperimentRow
-from autotune_service.store.observations import ObservationRow, get_observation_of
-from autotune_service.store.spaces import list_spaces
-from autotune_service.store.suggestions import TOLD, SuggestionRow, get_suggestion, list_pending, list_suggestions
+from autotune_service.store.rows.experiments import ExperimentRow
+from autotune_service.store.rows.observations import ObservationRow, get_observation_of
+from autotune_service.store.rows.spaces import list_spaces
+from autotune_service.store.rows.suggestions import TOLD, SuggestionRow, get_suggestion, list_pending, list_suggestions
 from autotune_service.tuning.outcomes import Outcome, beside, outcome_of
 from autotune_service.tuning.snapshot import backfill_of
 from autotune_wire.base import Configuration

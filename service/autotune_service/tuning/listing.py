@@ -6,7 +6,7 @@ from uuid import UUID
 from cachetools import LRUCache
 
 from autotune_service.store.database import Store
-from autotune_service.store.experiments import Stamp, list_stamped, list_stamps
+from autotune_service.store.rows.experiments import Stamp, list_stamped, list_stamps
 from autotune_service.tuning.experiments import cursor_of
 from autotune_wire.experiments import PageQuery
 

@@ -8,10 +8,10 @@ from uuid import uuid4
 
 from autotune_service.domain.configuration import is_same
 from autotune_service.store.database import Work
-from autotune_service.store.events import NewEvent
-from autotune_service.store.experiments import ExperimentRow
-from autotune_service.store.observations import list_counted
-from autotune_service.store.suggestions import OPEN, SuggestionRow
+from autotune_service.store.rows.events import NewEvent
+from autotune_service.store.rows.experiments import ExperimentRow
+from autotune_service.store.rows.observations import list_counted
+from autotune_service.store.rows.suggestions import OPEN, SuggestionRow
 from autotune_service.tuning.snapshot import Snapshot
 from autotune_wire.base import Configuration
 from autotune_wire.responses import primary_of

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from autotune_service.domain.errors import KeyReusedError, RequestRunningError
 from autotune_service.store.database import Store, Work
-from autotune_service.store.once import RequestRow, get_request, insert_request, lock_request
+from autotune_service.store.rows.once import RequestRow, get_request, insert_request, lock_request
 from autotune_service.store.statements import Filled
 from autotune_wire.base import Reply
 

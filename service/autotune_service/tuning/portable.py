@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.store.database import Store
-from autotune_service.store.portable import read_experiment_json, read_lists_json
+from autotune_service.store.rows.portable import read_experiment_json, read_lists_json
 from autotune_service.tuning.imports.messages import Checked, Rows
 from autotune_service.tuning.imports.rows import rows_of
 from autotune_service.tuning.imports.storing import store_import

@@ -11,9 +11,9 @@ from autotune_service.domain.errors import BusyError, EngineFailedError, EngineF
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.domain.stored import key_of
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import call_worker
-from autotune_service.store.experiments import ExperimentRow, get_experiment
-from autotune_service.store.questions import (
+from autotune_service.store.rows.events import call_worker
+from autotune_service.store.rows.experiments import ExperimentRow, get_experiment
+from autotune_service.store.rows.questions import (
     QuestionKind,
     QuestionRow,
     add_question,

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from autotune_service.domain.outside import modelled_in
 from autotune_service.store.database import Work
-from autotune_service.store.experiments import ExperimentRow
-from autotune_service.store.observations import ObservationRow, list_counted
-from autotune_service.store.spaces import SpaceRow, list_spaces
-from autotune_service.store.suggestions import SuggestionRow, list_abandoned, list_pending
+from autotune_service.store.rows.experiments import ExperimentRow
+from autotune_service.store.rows.observations import ObservationRow, list_counted
+from autotune_service.store.rows.spaces import SpaceRow, list_spaces
+from autotune_service.store.rows.suggestions import SuggestionRow, list_abandoned, list_pending
 from autotune_wire.base import Configuration
 from autotune_wire.space import Space, backfilled
 

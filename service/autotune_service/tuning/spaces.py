@@ -9,14 +9,14 @@ from autotune_service.domain.models import EngineDemand, check_models
 from autotune_service.domain.revision import revised
 from autotune_service.domain.stored import stored_constraints, stored_space
 from autotune_service.store.database import Store
-from autotune_service.store.events import call_worker, record
-from autotune_service.store.experiments import (
+from autotune_service.store.rows.events import call_worker, record
+from autotune_service.store.rows.experiments import (
     ExperimentRow,
     get_experiment,
     get_shown_experiment,
 )
-from autotune_service.store.spaces import SpaceRow, add_space, list_spaces
-from autotune_service.store.suggestions import SUPERSEDED, list_pending, set_state
+from autotune_service.store.rows.spaces import SpaceRow, add_space, list_spaces
+from autotune_service.store.rows.suggestions import SUPERSEDED, list_pending, set_state
 from autotune_service.tuning.experiments import require_active
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.changes import SpaceRevisions

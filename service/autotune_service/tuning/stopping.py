@@ -12,10 +12,10 @@ from autotune_service.domain.incumbent import meets_thresholds
 from autotune_service.domain.models import EngineDemand, check_models
 from autotune_service.domain.stopping import Fired, fired
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import NewEvent, call_worker, record
-from autotune_service.store.experiments import ExperimentRow, get_experiment, get_shown_experiment
-from autotune_service.store.observations import ObservationRow, list_counted, list_measured
-from autotune_service.store.spaces import list_spaces
+from autotune_service.store.rows.events import NewEvent, call_worker, record
+from autotune_service.store.rows.experiments import ExperimentRow, get_experiment, get_shown_experiment
+from autotune_service.store.rows.observations import ObservationRow, list_counted, list_measured
+from autotune_service.store.rows.spaces import list_spaces
 from autotune_service.tuning.experiments import require_active
 from autotune_service.tuning.new_suggestions import NewSuggestion
 from autotune_service.tuning.once import ALWAYS, Once

@@ -12,11 +12,11 @@ from autotune_service.domain.incumbent import is_better, meets_thresholds
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.domain.outside import notes_on
 from autotune_service.store.database import Store
-from autotune_service.store.events import NewEvent, call_worker, record
-from autotune_service.store.experiments import ExperimentRow, get_experiment
-from autotune_service.store.observations import ObservationRow, insert_observations
+from autotune_service.store.rows.events import NewEvent, call_worker, record
+from autotune_service.store.rows.experiments import ExperimentRow, get_experiment
+from autotune_service.store.rows.observations import ObservationRow, insert_observations
+from autotune_service.store.rows.suggestions import TOLD, set_state
 from autotune_service.store.statements import json_text
-from autotune_service.store.suggestions import TOLD, set_state
 from autotune_service.tuning.experiments import best_changed, observation_data, require_active, with_new_data
 from autotune_service.tuning.links import Linked, link
 from autotune_service.tuning.once import ALWAYS, Once

@@ -5,15 +5,15 @@ from uuid import UUID
 
 from autotune_service.domain.errors import NothingToUndoError
 from autotune_service.store.database import Store
-from autotune_service.store.events import NewEvent
-from autotune_service.store.experiments import ExperimentRow, get_experiment
-from autotune_service.store.observations import (
+from autotune_service.store.rows.events import NewEvent
+from autotune_service.store.rows.experiments import ExperimentRow, get_experiment
+from autotune_service.store.rows.observations import (
     ObservationRow,
     insert_taken_back,
     list_newest_of,
     set_taken_back,
 )
-from autotune_service.store.suggestions import SUPERSEDED, list_suggestions, set_state
+from autotune_service.store.rows.suggestions import SUPERSEDED, list_suggestions, set_state
 from autotune_service.tuning.correct import settle
 from autotune_service.tuning.experiments import require_active
 from autotune_service.tuning.once import ALWAYS, Once

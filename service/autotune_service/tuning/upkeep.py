@@ -1,9 +1,9 @@
 """Delete what nobody can use any more: old replies, sessions that have ended and expired refresh tokens."""
 
 from autotune_service.store.database import Store
-from autotune_service.store.once import delete_requests
-from autotune_service.store.questions import delete_unasked_replies
-from autotune_service.store.users import delete_ended_sign_ins
+from autotune_service.store.rows.once import delete_requests
+from autotune_service.store.rows.questions import delete_unasked_replies
+from autotune_service.store.rows.users import delete_ended_sign_ins
 from autotune_service.tuning.once import KEPT_FOR
 
 

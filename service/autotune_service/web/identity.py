@@ -7,7 +7,7 @@ from quart import Request, Websocket, request, websocket
 from quart_auth import current_user
 
 from autotune_service.domain.errors import ForbiddenError, MalformedError, UnauthenticatedError
-from autotune_service.store.users import UserRow
+from autotune_service.store.rows.users import UserRow
 from autotune_service.web.services import services
 from autotune_wire.accounts import PasswordForm
 

@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from autotune_service.store.experiments import ExperimentRow
-from autotune_service.store.suggestions import SuggestionRow
+from autotune_service.store.rows.experiments import ExperimentRow
+from autotune_service.store.rows.suggestions import SuggestionRow
 from autotune_service.tuning import ask, conditional
 from autotune_service.web.services import Services
 from autotune_wire.base import Configuration

@@ -21,13 +21,13 @@ class Bug:
 BUGS = (
     Bug(
         "a change does not lock its experiment's row",
-        "autotune_service/store/experiments.py",
+        "autotune_service/store/rows/experiments.py",
         "Statement(_OWNED.with_for_update())",
         "Statement(_OWNED)",
     ),
     Bug(
         "seqs are taken in one transaction and the events written in the next",
-        "autotune_service/store/events.py",
+        "autotune_service/store/rows/events.py",
         "row.last_seq + 1, row.changed_at, new))\n    await work.change(*changes)",
         "row.last_seq + 1, row.changed_at, new))\n    await work.change(*changes[:-1])\n"
         '    await work._connection.execute("COMMIT")\n'
@@ -61,13 +61,13 @@ BUGS = (
     ),
     Bug(
         "a lease that ended is reopened without another look at its suggestion",
-        "autotune_service/store/suggestions.py",
+        "autotune_service/store/rows/suggestions.py",
         ".where(suggestions.c.exp_uuid == exp_uuid, _IS_LEASED, suggestions.c.lease_until < _NOW)",
         ".where(suggestions.c.exp_uuid == exp_uuid, suggestions.c.lease_until < _NOW)",
     ),
     Bug(
         "a lease is renewed by whoever asks",
-        "autotune_service/store/suggestions.py",
+        "autotune_service/store/rows/suggestions.py",
         "            suggestions.c.lease_by.is_not_distinct_from(worker),\n",
         "",
     ),
@@ -91,14 +91,14 @@ BUGS = (
     ),
     Bug(
         "the fit of a worker that lost its claim is stored",
-        "autotune_service/store/due.py",
+        "autotune_service/store/rows/due.py",
         "_LOCK = Statement(sa.select(experiments, CHANGED_AT).where(_IS_HELD).with_for_update())",
         "_LOCK = Statement(sa.select(experiments, CHANGED_AT).where(sa.or_(_IS_HELD, sa.and_("
         'experiments.c.exp_uuid == sa.bindparam("of_uuid"), sa.text("true")))).with_for_update())',
     ),
     Bug(
         "excluded observations count for the best",
-        "autotune_service/store/observations.py",
+        "autotune_service/store/rows/observations.py",
         "_COUNTS = sa.not_(observations.c.is_excluded)",
         "_COUNTS = sa.true()",
     ),

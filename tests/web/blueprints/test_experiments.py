@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pandas as pd
 import pytest
 
-from autotune_service.store.experiments import get_standing
+from autotune_service.store.rows.experiments import get_standing
 from autotune_service.tuning.fit import claim_fit, commit_fit
 from autotune_service.tuning.new_suggestions import EngineRun, NewSuggestion
 from calling import get, post

@@ -12,8 +12,8 @@ from autotune_service.observing.metrics import Load, exposition, serve_metrics
 from autotune_service.observing.pushes import Pushes
 from autotune_service.store.database import Store
 from autotune_service.store.embedded import EmbeddedPostgres
-from autotune_service.store.load import read_load
 from autotune_service.store.migrate import upgrade
+from autotune_service.store.rows.load import read_load
 from autotune_service.web.quart_app import create_app
 from fake_pool import FakePool
 from support import GUESS, PASSWORD, SECRET, make_experiment, running

@@ -15,7 +15,7 @@ import pytest
 
 from autotune_service.compute.worker import Worker
 from autotune_service.domain.limits import DEFAULT_LIMITS
-from autotune_service.store.events import EVENTS_CHANNEL, WORK_CHANNEL
+from autotune_service.store.rows.events import EVENTS_CHANNEL, WORK_CHANNEL
 from autotune_service.tuning.fit import claim_fit
 from autotune_service.tuning.imports.running import Imports
 from autotune_service.tuning.once import ALWAYS

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from autotune_service.domain.errors import BusyError, NotFoundError, UnavailableError
 from autotune_service.domain.limits import Limits
 from autotune_service.store.database import Store, Work
-from autotune_service.store.imports import SILENT_FOR, get_import, say, set_begun
+from autotune_service.store.rows.imports import SILENT_FOR, get_import, say, set_begun
 from autotune_service.tuning.experiments import require_room
 from autotune_service.tuning.imports.process import read_apart
 from autotune_service.tuning.imports.storing import store_import

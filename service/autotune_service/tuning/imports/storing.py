@@ -7,9 +7,9 @@ from uuid import UUID
 from autotune_service.domain.errors import LimitReachedError, RequestRunningError
 from autotune_service.domain.limits import Limits
 from autotune_service.store.database import Store, Work
-from autotune_service.store.events import call_worker, wake_watchers
-from autotune_service.store.experiments import get_shown_experiment
-from autotune_service.store.portable import add_written
+from autotune_service.store.rows.events import call_worker, wake_watchers
+from autotune_service.store.rows.experiments import get_shown_experiment
+from autotune_service.store.rows.portable import add_written
 from autotune_service.tuning.experiments import require_room
 from autotune_service.tuning.imports.messages import Checked, Rows
 from autotune_service.tuning.once import Once

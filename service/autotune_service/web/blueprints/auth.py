@@ -7,7 +7,7 @@ from quart_auth import AuthUser, current_user, login_user, logout_user
 from quart_schema import DataSource, tag, validate_request, validate_response
 
 from autotune_service.domain.errors import UnauthenticatedError
-from autotune_service.store.users import UserRow
+from autotune_service.store.rows.users import UserRow
 from autotune_service.web.identity import basic_credentials, bearer_token, session_user
 from autotune_service.web.services import services
 from autotune_wire import paths

@@ -6,7 +6,7 @@ from uuid import UUID
 from quart import Blueprint
 from quart_schema import tag, validate_request, validate_response
 
-from autotune_service.store.experiments import ExperimentRow
+from autotune_service.store.rows.experiments import ExperimentRow
 from autotune_service.tuning.experiments import read_experiment
 from autotune_service.tuning.questions import Question, ReplyAtRev, insights_question, predict_question, reply_to
 from autotune_service.tuning.spaces import list_revisions

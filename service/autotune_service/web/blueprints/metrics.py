@@ -5,7 +5,7 @@ from quart import Blueprint, Response
 from quart_schema import hide
 
 from autotune_service.observing.metrics import exposition
-from autotune_service.store.load import read_load
+from autotune_service.store.rows.load import read_load
 from autotune_service.web.services import services
 
 METRICS = "/metrics"  # for the service's operator, so not part of the contract with clients

@@ -7,8 +7,8 @@ import asyncpg
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.observing.metrics import Load
 from autotune_service.store.database import Store
-from autotune_service.store.due import count_due
-from autotune_service.store.questions import count_waiting
+from autotune_service.store.rows.due import count_due
+from autotune_service.store.rows.questions import count_waiting
 
 _WITHIN_S = 2.0  # a scrape has ten seconds by default, and needs a reply even if the database is down
 

@@ -7,8 +7,8 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from autotune_service.domain.errors import NotFoundError
-from autotune_service.store.bulk import insert_written
 from autotune_service.store.database import Work
+from autotune_service.store.rows.bulk import insert_written
 from autotune_service.store.tables import (
     events,
     experiments,

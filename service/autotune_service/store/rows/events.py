@@ -10,9 +10,9 @@ from pydantic import Field
 
 from autotune_service.domain.errors import NotFoundError
 from autotune_service.observing.traces import current_traceparent
-from autotune_service.store.bulk import insert_rows
 from autotune_service.store.database import Store, Work
-from autotune_service.store.experiments import ExperimentRow, set_experiment
+from autotune_service.store.rows.bulk import insert_rows
+from autotune_service.store.rows.experiments import ExperimentRow, set_experiment
 from autotune_service.store.statements import Filled, Statement
 from autotune_service.store.tables import events, experiments
 from autotune_wire.frames import Event, EventType

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from autotune_service.domain.outside import outside
-from autotune_service.store.bulk import insert_rows
 from autotune_service.store.database import Work
+from autotune_service.store.rows.bulk import insert_rows
 from autotune_service.store.statements import Filled, Row, Statement
 from autotune_service.store.tables import observation_versions, observations
 from autotune_wire.base import Configuration

@@ -9,8 +9,8 @@ from typing import Any
 import asyncpg
 
 from autotune_service.domain.errors import UnavailableError
-from autotune_service.store.address import Address, Host
-from autotune_service.store.refusals import DATABASE_ERRORS, RETRY_AFTER_S, refusal_of
+from autotune_service.store.server.address import Address, Host
+from autotune_service.store.server.refusals import DATABASE_ERRORS, RETRY_AFTER_S, refusal_of
 
 NO_TIMEOUTS = {"statement_timeout": "0", "lock_timeout": "0", "idle_in_transaction_session_timeout": "0"}
 """Settings of a session that may take long: a role's own timeouts are meant for queries."""

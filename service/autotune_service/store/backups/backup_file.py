@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-from autotune_service.store.postgres_tools import BackupError, find_newest_tools
+from autotune_service.store.backups.postgres_tools import BackupError, find_newest_tools
 from autotune_service.store.schema import FORMER_VERSION_TABLE, require_known
 from autotune_service.store.tables import SCHEMA, VERSION_TABLE, metadata
 

@@ -9,9 +9,15 @@ from dataclasses import dataclass
 import asyncpg
 
 from autotune_service.domain.errors import UnavailableError
-from autotune_service.store.address import Address
-from autotune_service.store.connecting import READ_ONLY, NotConnectedError, connect, session_query, unavailable_of
-from autotune_service.store.refusals import DATABASE_ERRORS, RETRY_AFTER_S
+from autotune_service.store.server.address import Address
+from autotune_service.store.server.connecting import (
+    READ_ONLY,
+    NotConnectedError,
+    connect,
+    session_query,
+    unavailable_of,
+)
+from autotune_service.store.server.refusals import DATABASE_ERRORS, RETRY_AFTER_S
 
 _log = logging.getLogger(__name__)
 _CONNECT_S = 10.0

@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from autotune_service.store.claims import NOW, claim_of, is_over, seconds_to
 from autotune_service.store.database import Work
+from autotune_service.store.rows.claims import NOW, claim_of, is_over, seconds_to
 from autotune_service.store.statements import Row
 from autotune_service.store.tables import questions
 

@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 
-from autotune_service.store.claims import NOW, claim_of, is_over
 from autotune_service.store.database import Work
-from autotune_service.store.experiments import CHANGED_AT, ExperimentRow, experiment_of
+from autotune_service.store.rows.claims import NOW, claim_of, is_over
+from autotune_service.store.rows.experiments import CHANGED_AT, ExperimentRow, experiment_of
 from autotune_service.store.statements import Statement
 from autotune_service.store.tables import experiments, questions
 

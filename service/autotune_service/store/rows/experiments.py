@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from autotune_service.domain.errors import NotFoundError
-from autotune_service.store.claims import NOW, is_over, seconds_to
 from autotune_service.store.database import Work
+from autotune_service.store.rows.claims import NOW, is_over, seconds_to
 from autotune_service.store.statements import Filled, Row, Statement
 from autotune_service.store.tables import experiments, observations
 from autotune_wire.base import Configuration

@@ -13,10 +13,10 @@ import asyncpg
 
 from autotune_service.observing.metrics import listener_lost
 from autotune_service.observing.repeats import Repeats
-from autotune_service.store.address import Address
-from autotune_service.store.connecting import connect_session
-from autotune_service.store.epoch import Connection, Log
-from autotune_service.store.refusals import DATABASE_ERRORS
+from autotune_service.store.server.address import Address
+from autotune_service.store.server.connecting import connect_session
+from autotune_service.store.server.epoch import Connection, Log
+from autotune_service.store.server.refusals import DATABASE_ERRORS
 
 _log = logging.getLogger(__name__)
 _RECONNECT_S = (0.1, 0.3, 1.0, 2.0)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from autotune_service.domain.stored import stored_constraints, stored_space
 from autotune_service.store.database import Work
-from autotune_service.store.experiments import constraints_of, space_of
+from autotune_service.store.rows.experiments import constraints_of, space_of
 from autotune_service.store.statements import Statement
 from autotune_service.store.tables import spaces
 from autotune_wire.base import Configuration

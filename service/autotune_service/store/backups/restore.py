@@ -12,11 +12,17 @@ from sqlalchemy.exc import DBAPIError
 
 from autotune_service.domain.errors import UnavailableError
 from autotune_service.store.adoption import drop_views, make_views
-from autotune_service.store.backup_file import Contents, Say, TableData, opened, read_contents, size_of, size_text
-from autotune_service.store.connecting import NotConnectedError
+from autotune_service.store.backups.backup_file import (
+    Contents,
+    Say,
+    TableData,
+    opened,
+    read_contents,
+    size_of,
+    size_text,
+)
+from autotune_service.store.backups.postgres_tools import BackupError
 from autotune_service.store.migrate import driver_error_of, driver_of, lock_migrations, run_revisions, transaction
-from autotune_service.store.postgres_tools import BackupError
-from autotune_service.store.refusals import DATABASE_ERRORS, RETRY_AFTER_S
 from autotune_service.store.schema import (
     Held,
     find_tables,
@@ -25,6 +31,8 @@ from autotune_service.store.schema import (
     quoted,
     require_utf8,
 )
+from autotune_service.store.server.connecting import NotConnectedError
+from autotune_service.store.server.refusals import DATABASE_ERRORS, RETRY_AFTER_S
 from autotune_service.store.tables import SCHEMA, experiments
 
 # Sessions and tokens stay behind, so that a restore does not sign in users who had signed out after the backup. The

@@ -10,12 +10,12 @@ from uuid import uuid4
 
 import asyncpg
 
-from autotune_service.store.address import Address
-from autotune_service.store.backup_file import Say, opened, read_contents, run, size_of
-from autotune_service.store.connecting import NO_TIMEOUTS, connect_session, unavailable_of
-from autotune_service.store.postgres_tools import BackupError, find_tools, libpq_environment
-from autotune_service.store.refusals import DATABASE_ERRORS
+from autotune_service.store.backups.backup_file import Say, opened, read_contents, run, size_of
+from autotune_service.store.backups.postgres_tools import BackupError, find_tools, libpq_environment
 from autotune_service.store.schema import Held, find_tables, list_tables, quoted
+from autotune_service.store.server.address import Address
+from autotune_service.store.server.connecting import NO_TIMEOUTS, connect_session, unavailable_of
+from autotune_service.store.server.refusals import DATABASE_ERRORS
 from autotune_service.store.tables import SCHEMA
 
 _PARTIAL = ".partial"

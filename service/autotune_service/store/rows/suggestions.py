@@ -9,8 +9,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from autotune_service.store.bulk import insert_rows
 from autotune_service.store.database import Work
+from autotune_service.store.rows.bulk import insert_rows
 from autotune_service.store.statements import Filled, Row, Statement
 from autotune_service.store.tables import suggestions
 from autotune_wire.base import Configuration

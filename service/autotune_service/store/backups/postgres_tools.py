@@ -7,8 +7,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from autotune_service.store.address import Address
 from autotune_service.store.embedded.programs import packaged_folders
+from autotune_service.store.server.address import Address
 
 _PROGRAMS = ("pg_dump", "pg_restore")
 

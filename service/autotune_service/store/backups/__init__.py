@@ -1,0 +1,1 @@
+"""Backups: writing, reading and restoring them with Postgres' own programs."""

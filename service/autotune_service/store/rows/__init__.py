@@ -1,0 +1,1 @@
+"""The SQL of each kind of row: reading, adding and changing them."""
