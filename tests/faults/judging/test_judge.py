@@ -40,7 +40,7 @@ def healthy():
     kinds = [
         ("experiment_created", {}),
         ("suggestion_created", suggested(S1, 0, None)),
-        ("suggestion_leased", {"suggestion_uuid": S1, "worker": "ada"}),
+        ("suggestion_leased", {"suggestion_uuid": S1, "worker": "ada", "lease_until": at(33)}),
         ("observation_added", {**first, "n_observations": 1}),
         ("best_changed", {"observation_uuid": O1, "response": 5.0}),
         ("suggestion_created", suggested(S2, 1, 5)),
@@ -202,8 +202,16 @@ def more_is_undone_than_anybody_undid(history):
 
 @shows("doubled")
 def ask_holds_more_than_it_asked_for(history):
-    event = {"seq": 12, "type": "suggestion_leased", "data": {"suggestion_uuid": S3, "worker": "ada"}}
+    lease = {"suggestion_uuid": S3, "worker": "ada", "lease_until": at(40)}
+    event = {"seq": 12, "type": "suggestion_leased", "data": lease}
     history.tables[EXP].events.append({**event, "created_at": at(12)})
+
+
+def test_ask_that_is_repeated_after_its_lease_may_hold_another_suggestion():
+    history = healthy()
+    history.tables[EXP].events[2]["data"]["lease_until"] = at(5)
+    ask_holds_more_than_it_asked_for(history)
+    assert "doubled" not in kinds_in(history)
 
 
 @shows("phantom")
@@ -267,7 +275,7 @@ def read_knows_less_than_an_earlier_one(history):
 
 @shows("leased_twice")
 def log_leases_what_is_leased(history):
-    history.tables[EXP].events[3]["type"] = "suggestion_leased"
+    history.tables[EXP].events[3] |= {"type": "suggestion_leased", "data": {**history.tables[EXP].events[2]["data"]}}
     history.tables[EXP].events[3]["data"]["worker"] = "ben"
 
 

@@ -1,6 +1,6 @@
 """What the judge knows of leases: one holder at a time, for no longer than the holder asked."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
@@ -91,12 +91,13 @@ def more_than_asked(history: History) -> Found:
     """Find asks that held more suggestions at a time than they asked for: such an ask was done twice."""
     wanted = {one.sent["worker"]: one.sent["n"] for one in history.operations if one.kind == "ask"}
     for tables in history.tables.values():
-        holders: dict[str, str] = {}
+        holders: dict[str, tuple[str, float]] = {}
         for event in tables.events:
             uuid, worker = event["data"].get("suggestion_uuid"), event["data"].get("worker")
             if event["type"] == "suggestion_leased":
-                holders[uuid] = worker
-                n = Counter(holders.values())[worker]
+                # A lease whose time is over is no longer held, though its end is told only when a worker notices.
+                at, holders[uuid] = _seconds(event["created_at"]), (worker, _seconds(event["data"]["lease_until"]))
+                n = sum(holder == worker and until > at for holder, until in holders.values())
                 if n > wanted.get(worker, n):
                     yield "doubled", f"{worker} asked for {wanted[worker]} and holds {n} at seq {event['seq']}"
             elif event["type"] == "suggestion_expired":
