@@ -201,16 +201,23 @@ def more_is_undone_than_anybody_undid(history):
 
 
 @shows("doubled")
-def ask_holds_more_than_it_asked_for(history):
-    lease = {"suggestion_uuid": S3, "worker": "ada", "lease_until": at(40)}
-    event = {"seq": 12, "type": "suggestion_leased", "data": lease}
-    history.tables[EXP].events.append({**event, "created_at": at(12)})
+def ask_holds_more_than_it_asked_for(history, until=40):
+    for seq, uuid in ((12, S2), (13, S3)):
+        lease = {"suggestion_uuid": uuid, "worker": "ada", "lease_until": at(until)}
+        event = {"seq": seq, "type": "suggestion_leased", "data": lease, "created_at": at(seq)}
+        history.tables[EXP].events.append(event)
 
 
 def test_ask_that_is_repeated_after_its_lease_may_hold_another_suggestion():
     history = healthy()
-    history.tables[EXP].events[2]["data"]["lease_until"] = at(5)
-    ask_holds_more_than_it_asked_for(history)
+    ask_holds_more_than_it_asked_for(history, until=12)
+    assert "doubled" not in kinds_in(history)
+
+
+def test_ask_that_is_repeated_after_its_suggestion_was_told_may_hold_another():
+    history = healthy()
+    lease = {"suggestion_uuid": S3, "worker": "ada", "lease_until": at(40)}
+    history.tables[EXP].events.append({"seq": 12, "type": "suggestion_leased", "data": lease, "created_at": at(12)})
     assert "doubled" not in kinds_in(history)
 
 

@@ -100,5 +100,5 @@ def more_than_asked(history: History) -> Found:
                 n = sum(holder == worker and until > at for holder, until in holders.values())
                 if n > wanted.get(worker, n):
                     yield "doubled", f"{worker} asked for {wanted[worker]} and holds {n} at seq {event['seq']}"
-            elif event["type"] == "suggestion_expired":
-                holders.pop(uuid, None)
+            elif event["type"] in {"suggestion_expired", "suggestion_abandoned", "observation_added"}:
+                holders.pop(uuid, None)  # whoever told or abandoned it
