@@ -75,6 +75,10 @@ async def test_epoch_is_another_one_on_another_server(database_url, feigned):
     assert await feigned("pg_control_system()", "TABLE (system_identifier bigint)", elsewhere) != here
 
 
+async def test_epoch_stays_on_a_timeline_whose_number_has_letters(feigned):
+    assert await feigned.on_timeline(10) == await feigned.on_timeline(10)
+
+
 async def test_new_epoch_is_another_one(database_url):
     before = await epoch_of(database_url)
     await execute(database_url, "UPDATE log_epoch SET epoch = gen_random_uuid()")

@@ -61,7 +61,8 @@ _SYSTEM = sa.func.pg_control_system().table_valued(sa.column("system_identifier"
 _SERVER = Statement(sa.select(sa.cast(_SYSTEM.c.system_identifier, sa.Text).label("found")))
 # The timeline in the control file is that of the last checkpoint, so it is the old one for a while after a promotion.
 _WAL_FILE = sa.func.pg_walfile_name(sa.func.pg_current_wal_insert_lsn(), type_=sa.Text())
-_TIMELINE = Statement(sa.select(sa.func.left(_WAL_FILE, _TIMELINE_DIGITS).label("found")))
+# From the tenth timeline on its digits have letters: capital ones here, and small ones in a uuid.
+_TIMELINE = Statement(sa.select(sa.func.lower(sa.func.left(_WAL_FILE, _TIMELINE_DIGITS)).label("found")))
 _MARK = Statement(
     sa.update(log_epoch)
     .where(sa.func.left(_EPOCH_TEXT, _TIMELINE_DIGITS) != sa.bindparam("timeline", type_=sa.Text()))
