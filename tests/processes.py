@@ -28,7 +28,7 @@ def run_autotune(*arguments: str, **variables: str) -> subprocess.CompletedProce
     """Run a command to its end."""
     command = [sys.executable, "-m", "autotune_service.cli", *arguments]
     return subprocess.run(
-        command, env=environment(**variables), capture_output=True, text=True, timeout=60, check=False
+        command, env=environment(**variables), capture_output=True, text=True, timeout=180, check=False
     )
 
 
