@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from threading import Event, Lock, Thread
 from typing import Any, Self
 from uuid import UUID
@@ -71,7 +71,26 @@ def renew(
     Raises:
         InvalidInputError: If ``worker`` or ``lease_s`` is not valid.
     """
-    lost: list[Suggestion] = []
+    renewed = _renewed(send, exp_uuid, suggestion_uuids, worker, lease_s)
+    return [suggestion for suggestion, is_held in renewed if not is_held]
+
+
+def held_still(
+    connection: Connection, exp_uuid: UUID, suggestion_uuids: Sequence[UUID], worker: str, lease_s: float
+) -> list[Suggestion]:
+    """Renew the leases that a worker may still hold, and return the suggestions that it does hold."""
+    renewed = _renewed(connection.post, exp_uuid, suggestion_uuids, worker, lease_s)
+    return [suggestion for suggestion, is_held in renewed if is_held]
+
+
+def _renewed(
+    send: Callable[[str, type[wire.Leases], wire.Renew], wire.Leases],
+    exp_uuid: UUID,
+    suggestion_uuids: Sequence[UUID],
+    worker: str | None,
+    lease_s: float | None,
+) -> Iterator[tuple[Suggestion, bool]]:
+    """Renew leases, and yield each suggestion as it is stored now, and whether the worker holds it."""
     given = {"worker": worker, "lease_s": plain(lease_s)}
     for start in range(0, len(suggestion_uuids), wire.MAX_ASK):
         part = list(suggestion_uuids[start : start + wire.MAX_ASK])
@@ -80,29 +99,8 @@ def renew(
                 {"suggestion_uuids": part, **{name: value for name, value in given.items() if value is not None}}
             )
         reply = send(EXPERIMENT_RENEW.format(exp_uuid=exp_uuid), wire.Leases, body)
-        lost += [
-            Suggestion(**dict(suggestion))
-            for suggestion in reply.suggestions
-            if suggestion.suggestion_uuid in reply.lost
-        ]
-    return lost
-
-
-def held_still(
-    connection: Connection, exp_uuid: UUID, suggestion_uuids: Sequence[UUID], worker: str, lease_s: float
-) -> list[Suggestion]:
-    """Renew the leases that a worker may still hold, and return the suggestions that it does hold."""
-    held: list[Suggestion] = []
-    for start in range(0, len(suggestion_uuids), wire.MAX_ASK):
-        part = list(suggestion_uuids[start : start + wire.MAX_ASK])
-        body = wire.Renew(suggestion_uuids=part, worker=worker, lease_s=lease_s)
-        reply = connection.post(EXPERIMENT_RENEW.format(exp_uuid=exp_uuid), wire.Leases, body)
-        held += [
-            Suggestion(**dict(suggestion))
-            for suggestion in reply.suggestions
-            if suggestion.suggestion_uuid not in reply.lost
-        ]
-    return held
+        for suggestion in reply.suggestions:
+            yield Suggestion(**dict(suggestion)), suggestion.suggestion_uuid not in reply.lost
 
 
 def renew_all(

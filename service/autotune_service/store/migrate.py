@@ -118,7 +118,7 @@ async def lock_migrations(connection: asyncpg.Connection) -> None:
 
 
 async def run_revisions(connection: AsyncConnection, run: Callable[[Config], None]) -> None:
-    """Have alembic run revisions in the transaction; what they name without a schema is in AutoTune's."""
+    """Run revisions with alembic in the transaction; what they name without a schema is in AutoTune's."""
     await connection.execute(text(f"SET LOCAL search_path = {SCHEMA}"))
     await connection.run_sync(_run_on, run)
 

@@ -6,6 +6,7 @@ The process that works on an import says every few seconds that it still does. O
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -22,25 +23,16 @@ _NOW = sa.func.clock_timestamp()
 _OWN = sa.and_(requests.c.user_uuid == sa.bindparam("user_uuid"), requests.c.key == sa.bindparam("name"))
 _SILENT = sa.cast(_NOW - requests.c.created_at, sa.Interval)
 _GET = Statement(sa.select(requests.c.status, requests.c.reply, _SILENT.label("silent_for")).where(_OWN))
+_BEGUN: dict[str, Any] = {
+    "body_hash": sa.bindparam("token"),
+    "status": None,
+    "created_at": _NOW,
+    "reply": sa.bindparam("reply"),
+}
 _BEGIN = Statement(
     insert(requests)
-    .values(
-        user_uuid=sa.bindparam("user_uuid"),
-        key=sa.bindparam("name"),
-        body_hash=sa.bindparam("token"),
-        status=None,
-        created_at=_NOW,
-        reply=sa.bindparam("reply"),
-    )
-    .on_conflict_do_update(
-        index_elements=["user_uuid", "key"],
-        set_={
-            "body_hash": sa.bindparam("token"),
-            "status": None,
-            "created_at": _NOW,
-            "reply": sa.bindparam("reply"),
-        },
-    )
+    .values(user_uuid=sa.bindparam("user_uuid"), key=sa.bindparam("name"), **_BEGUN)
+    .on_conflict_do_update(index_elements=["user_uuid", "key"], set_=_BEGUN)
 )
 _SAY = Statement(
     sa.update(requests)
@@ -76,7 +68,7 @@ def set_begun(user_uuid: UUID, exp_uuid: UUID, token: bytes, reply: str) -> Fill
 
 
 async def say(work: Work, user_uuid: UUID, exp_uuid: UUID, token: bytes, reply: str, *, is_over: bool = False) -> bool:
-    """Tell how far an import has come; return False if it was given up or another process has taken it."""
+    """Store how far an import has come; return False if it was given up or another process has taken it."""
     status = _OVER if is_over else None
     query = _SAY(user_uuid=user_uuid, name=_name(exp_uuid), token=token, new_status=status, reply=reply)
     return await work.one(query) is not None

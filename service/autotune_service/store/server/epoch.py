@@ -106,11 +106,11 @@ class Log:
         self._may_ask_timeline = True
 
     def on_change(self, call: Callable[[], None]) -> None:
-        """Have a function called whenever the log has become another one."""
+        """Call a function whenever the log has become another one."""
         self._on_change.append(call)
 
     def decide_by(self, look: Callable[[], Awaitable[None]]) -> None:
-        """Have a function called where the pool meets another log; it greets a connection by the deciding address."""
+        """Call a function where the pool meets another log; it greets a connection by the deciding address."""
         self._look = look
 
     @property

@@ -1,4 +1,4 @@
-"""Have a document read by a process of its own: reading takes a processor for seconds, and much memory."""
+"""Read a document in a process of its own: reading takes a processor for seconds, and much memory."""
 
 import asyncio
 import sys
