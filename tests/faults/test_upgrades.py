@@ -165,18 +165,19 @@ def test_promise_28_former_service_goes_on_while_its_tables_are_moved(
     try:
         with former.start().client() as client:
             exp_uuid = make(client)
-            tellers = [Teller(client, exp_uuid, number, times(30, 1000)) for number in range(N_TELLERS)]
-            asyncio.run(moved_once(empty_database_url, tellers))
-            for teller in tellers:
-                teller.join()
-            assert [teller.n_told for teller in tellers] == [times(30, 1000)] * N_TELLERS
+            tellers = [Teller(client, exp_uuid, number) for number in range(N_TELLERS)]
+            n_each = times(15, 500)
+            wait_until(lambda: all(teller.n_told >= n_each for teller in tellers), 120)
+            asyncio.run(upgrade(empty_database_url))
+            n_moved = [teller.n_told for teller in tellers]
+            wait_until(lambda: all(one.n_told >= n + n_each for one, n in zip(tellers, n_moved, strict=True)), 120)
+            n_told = sum(teller.end() for teller in tellers) + 1
             newest = start_service("--no-worker", AUTOTUNE_DATABASE_URL=empty_database_url)
             with newest.client() as other:
                 assert (
                     until_answered(other, f"/experiment/tell/{exp_uuid}", RUN | {"response": -1.0}, "new").status_code
                     == 202
                 )
-                n_told = N_TELLERS * times(30, 1000) + 1
                 # The worker is the former service's; it knows the newest one's tell as well.
                 wait_until(lambda: asked(other, exp_uuid)["data_rev"] == n_told, 60)
                 told = [run["response"] for run in history(client, exp_uuid)]
@@ -202,29 +203,26 @@ async def make_former(url):
 
 
 class Teller(threading.Thread):
-    """Tells through the service until enough is told; counts what was taken."""
+    """Tells through the service until it is ended, or something is not taken; counts what was taken."""
 
-    def __init__(self, client, exp_uuid, number, n):
+    def __init__(self, client, exp_uuid, number):
         super().__init__(daemon=True)
-        self.client, self.exp_uuid, self.number, self.n = client, exp_uuid, number, n
-        self.n_told = 0
+        self.client, self.exp_uuid, self.number = client, exp_uuid, number
+        self.n_told, self.is_ended = 0, False
         self.start()
 
     def run(self):
-        for n in range(self.n):
-            value = float(1000 * self.number + n)
-            url, key = f"/experiment/tell/{self.exp_uuid}", f"{self.number}-{n}"
+        while not self.is_ended:
+            value = float(10_000 * self.number + self.n_told)
+            url, key = f"/experiment/tell/{self.exp_uuid}", f"{self.number}-{self.n_told}"
             if until_answered(self.client, url, RUN | {"response": value}, key).status_code != 202:
                 return
             self.n_told += 1
 
-
-async def moved_once(url, tellers):
-    """Migrate when some is told and more is to come."""
-    while min(teller.n_told for teller in tellers) < 3:  # noqa: ASYNC110 -- the tellers are threads
-        await asyncio.sleep(0.01)
-    await upgrade(url)
-    assert any(teller.is_alive() for teller in tellers)
+    def end(self):
+        self.is_ended = True
+        self.join()
+        return self.n_told
 
 
 def asked(client, exp_uuid):

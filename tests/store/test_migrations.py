@@ -5,7 +5,7 @@ from sqlalchemy import inspect
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from autotune_service.store.database import Store
-from autotune_service.store.migrate import downgrade, driver_of, transaction, upgrade
+from autotune_service.store.migrate import downgrade, driver_of, lock_migrations, transaction, upgrade
 from autotune_service.store.rows.experiments import get_experiment
 from autotune_service.store.rows.observations import list_observations
 from autotune_service.store.rows.spaces import list_spaces
@@ -13,6 +13,7 @@ from autotune_service.store.rows.suggestions import list_pending
 from autotune_service.store.tables import SCHEMA, VERSION_TABLE, metadata
 from autotune_wire.responses import Objective
 from raw_database import connect, execute
+from released import dump_of, released
 
 
 async def columns_of(url):
@@ -55,6 +56,24 @@ async def test_services_that_start_together_migrate_once(empty_database_url):
         assert await connection.fetchval("SELECT count(*) FROM autotune.autotune_version") == 1
     finally:
         await connection.close()
+
+
+_WAITING = """
+SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+    WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()
+"""
+
+
+async def test_who_waits_for_another_to_migrate_keeps_no_table_from_it(empty_database_url):
+    await execute(empty_database_url, dump_of(released()[-1]))
+    async with transaction(empty_database_url) as first:
+        one = await driver_of(first)
+        await lock_migrations(one)
+        second = asyncio.create_task(upgrade(empty_database_url))
+        while not await one.fetchval(_WAITING):  # noqa: ASYNC110 -- the other process tells nothing
+            await asyncio.sleep(0.01)
+        await one.execute("LOCK TABLE public.alembic_version, public.events IN ACCESS EXCLUSIVE MODE NOWAIT")
+    await second
 
 
 async def test_migrating_again_keeps_the_data(database_url):

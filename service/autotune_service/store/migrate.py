@@ -60,12 +60,16 @@ async def downgrade(url: str, revision: str) -> None:
 async def _migrate(url: str, run: Callable[[Config], None], *, is_newest: bool) -> None:
     held = None
     try:
+        # The first look has a transaction of its own: the locks of its reading are not kept while another process,
+        # which needs these tables for itself, is waited for.
         async with transaction(url) as connection:
             raw = await driver_of(connection)
             await require_utf8(raw)
             held = await find_tables(raw)
-            if is_newest and held is not None and held.is_current:
-                return  # needs no lock, and no right to change anything
+        if is_newest and held is not None and held.is_current:
+            return  # needs no lock, and no right to change anything
+        async with transaction(url) as connection:
+            raw = await driver_of(connection)
             await lock_migrations(raw)
             held = await find_tables(raw)  # another process may have migrated meanwhile
             if not (is_newest and held is not None and held.is_current):
