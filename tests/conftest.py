@@ -9,7 +9,7 @@ import pytest
 # Read when numpy loads: threads over matrices of fifty rows cost more than they gain, and the service uses one too.
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
-# Under `nohup`, and behind a shell's `&`, these are ignored, and the services that the tests start would ignore them too.
+# Under `nohup` and behind a shell's `&` these are ignored, and the services that the tests start would ignore them too.
 for number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
