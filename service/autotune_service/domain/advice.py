@@ -23,20 +23,18 @@ def advice_on(space: Mapping[str, Covariate]) -> list[str]:
 
 
 def _on_unordered(name: str, covariate: CatCovariate) -> Iterator[str]:
-    # The value of a context is given, so there is nothing to choose among its options.
-    if covariate.role == "design" and covariate.n_values > _MANY_OPTIONS:
-        yield (
-            f"{name} has {covariate.n_values} options without order: the model cannot tell options apart before each "
-            "was tried, so with fewer runs than options the choice among them is hardly better than chance; split "
-            f"{name} into the factors that it is made of (such as metal, ligand and solvent), or make it ordered if "
-            "its options are steps of a scale"
-        )
-    elif _FEWEST_STEPS <= covariate.n_values <= _MANY_OPTIONS and all(map(_is_number, covariate.options)):
+    n = covariate.n_values
+    if n > _MANY_OPTIONS:
+        # The value of a context is given, so there is nothing to choose among its options.
+        if covariate.role == "design":
+            yield (
+                f"{name} has {n} options without order: the model cannot tell options apart before each was tried, so "
+                f"with fewer runs than options the choice among them is hardly better than chance; split {name} into "
+                "the factors that it is made of (such as metal, ligand and solvent), or make it ordered if its options "
+                "are steps of a scale"
+            )
+    elif n >= _FEWEST_STEPS and all(number_of(str(option), ".") is not None for option in covariate.options):
         yield (
             f"the options of {name} are numbers, but without order the model does not know which of them lie between "
             f"others; if they are amounts and not names, make {name} ordered, or an int or cont with a step"
         )
-
-
-def _is_number(option: object) -> bool:
-    return number_of(str(option), ".") is not None
