@@ -18,6 +18,7 @@ SPACE = {
     "color": {"vtype": "cat", "guess": "red", "options": ["red", "green", "blue"]},
     "weight": {"vtype": "cont", "guess": 6.6, "min": -3.0, "max": 200.0},
 }
+MANY_OPTIONS = {"vtype": "cat", "guess": "c0", "options": [f"c{k}" for k in range(72)]}
 GUESS = {"v1": 2, "color": "red", "weight": 6.6}
 
 

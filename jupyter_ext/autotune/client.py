@@ -1,10 +1,11 @@
 """The client: one user's experiments on one service."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
+from autotune.calls.telling import to_stderr
 from autotune.experiment import Experiment
 from autotune.inputs.checks import parsed_uuid
 from autotune.inputs.descriptions import Constraints, new_experiment
@@ -62,6 +63,7 @@ class Client:
         model_type: ModelType = "SingleTaskGP",
         acq_func: AcqFunc = "auto",
         seed: int | None = None,
+        say: Callable[[str], Any] | None = to_stderr,
     ) -> Experiment:
         """Create an experiment.
 
@@ -88,6 +90,8 @@ class Client:
             model_type: The surrogate model.
             acq_func: The acquisition function; ``"auto"`` chooses the acquisition function that fits the problem.
             seed: A seed that makes the suggestions repeatable; if not given, the service draws a seed.
+            say: Called with a line of text for each covariate that had better be described in another way; None reports
+                nothing. The experiment's ``advice`` has these lines, too.
 
         Raises:
             InvalidInputError: If an argument is not valid; the message names the field.
@@ -105,7 +109,11 @@ class Client:
             acq_func=acq_func,
             seed=plain(seed),
         )
-        return Experiment(self._connection, self._connection.post(EXPERIMENT_NEW, experiments.Experiment, body))
+        experiment = Experiment(self._connection, self._connection.post(EXPERIMENT_NEW, experiments.Experiment, body))
+        if say is not None:
+            for sentence in experiment.advice:
+                say(f"{sentence}\n")
+        return experiment
 
     def experiment(self, exp_uuid: UUID | str) -> Experiment:
         """Fetch the experiment with this uuid.

@@ -182,6 +182,11 @@ class Experiment(Reply):
     constraints: list[Constraint] = Field(
         default_factory=list, description="The constraints that every suggestion meets."
     )
+    advice: list[str] = Field(
+        default_factory=list,
+        description="What makes the space as it is now hard to search, and how to describe it better: a sentence for "
+        "each covariate that this is said of.",
+    )
     direction: Direction = Field(
         description="Whether the first objective is maximized or minimized; of a response to match, `minimize`, as its "
         "distance is."

@@ -41,6 +41,7 @@ class FakeService:
         n_given: How many suggestions an ask gets at most.
         troubles: Answers or errors that the next requests meet, by method and the path's start; each once.
         holding: The access tokens that hold.
+        advice: What the next new experiments are told of their spaces.
         spaces: What the revisions of a space are.
         learnt: What insights are.
         teller: The uuid of the user who tells, None for a service that does not say so.
@@ -65,6 +66,7 @@ class FakeService:
         self.refresh_tokens: set[str] = set()
         self.experiments: dict[str, dict[str, Any]] = {}
         self.runs: list[dict[str, Any]] = []
+        self.advice: list[str] = []
         self.spaces: list[dict[str, Any]] = []
         self.learnt = insights()
         self.teller: str | None = None
@@ -236,8 +238,8 @@ class FakeService:
         uuid = str(uuid4())
         self.experiments[uuid] = {
             "description": "", "model_type": "SingleTaskGP", "acq_func": "ExpectedImprovement", "seed": 1,
-            "direction": "maximize", "stop": None, **body, "exp_uuid": uuid, "state": "active", "n_observations": 0,
-            "best": None, "stopped": None, "last_seq": 1, "time_created": NOW, "time_updated": NOW,
+            "direction": "maximize", "stop": None, "advice": self.advice, **body, "exp_uuid": uuid, "state": "active",
+            "n_observations": 0, "best": None, "stopped": None, "last_seq": 1, "time_created": NOW, "time_updated": NOW,
         }  # fmt: skip
         return self.experiments[uuid]
 

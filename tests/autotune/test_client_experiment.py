@@ -50,6 +50,22 @@ def test_new_takes_numpy_s_numbers(client, service):
     assert json.loads(service.bodies[-1])["covars"]["k"] == {"vtype": "int", "guess": 2, "min": 1, "max": 3}
 
 
+def test_new_says_once_how_to_describe_the_space_better(client, service, capsys):
+    service.advice = ["x has many options", "y has many options"]
+    made = client.new("n", SPACE)
+    assert capsys.readouterr() == ("", "x has many options\ny has many options\n")
+    made.tell(made.ask(), 0.5)
+    assert client.experiment(made.exp_uuid).advice == made.advice == service.advice
+    assert capsys.readouterr() == ("", "")
+
+
+def test_new_says_nothing_where_there_is_nothing_to_say_or_nobody_to_listen(client, service, capsys):
+    assert client.new("n", SPACE).advice == []
+    service.advice = ["x has many options"]
+    client.new("n", SPACE, say=None)
+    assert capsys.readouterr() == ("", "")
+
+
 def test_list_gives_every_page_newest_first(client, service):
     service.page = 2
     for name in "abcde":

@@ -111,7 +111,9 @@ def test_experiment_of_an_older_or_newer_service_is_read():
     }
     older = Experiment.model_validate(reply)
     assert older.responses == {"Response": Objective(goal="minimize")}
-    assert (older.constraints, older.stop, older.stopped, older.best_predicted) == ([], None, None, None)
+    assert (older.constraints, older.advice, older.stop, older.stopped, older.best_predicted) == (
+        [], [], None, None, None,
+    )  # fmt: skip
     stopped = {"rule": "moon", "reason": "it is full", "at": moment, "phase": 1}
     newer = Experiment.model_validate(reply | {"engine": "quantum", "stopped": stopped, "colour": 1})
     assert newer.stopped.rule == "moon"

@@ -84,7 +84,7 @@ class Session:
 
     def new(self, name: str, covars: Mapping[str, Any], **options: Any) -> Experiment:
         """Create an experiment and use it; the options are those of ``Client.new``."""
-        return self._use(self.client.new(name, covars, **options))
+        return self._use(self.client.new(name, covars, say=self._say, **options))
 
     def list(self) -> Experiments:
         """Fetch the user's experiments, newest first."""

@@ -38,6 +38,11 @@ class Seen:
         return self._seen.constraints
 
     @property
+    def advice(self) -> list[str]:
+        """What makes the space hard to search, and how to describe it better: a sentence for each covariate."""
+        return self._seen.advice
+
+    @property
     def responses(self) -> Responses:
         """The measured responses with their goals, by name."""
         return self._seen.responses

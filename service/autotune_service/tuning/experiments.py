@@ -56,7 +56,9 @@ async def create_experiment(
             work, SpaceRow(row.exp_uuid, 0, row.space, row.constraints, {}, seq=1, created_at=row.created_at)
         )
         experiment = row.to_wire()
-        events: list[NewEvent] = [("experiment_created", experiment.model_dump(mode="json"))]
+        # Advice follows from the space by the rules of the service that is asked: the log, and so an export, has none.
+        created = experiment.model_dump(mode="json", exclude={"advice"})
+        events: list[NewEvent] = [("experiment_created", created)]
         guesses = []
         if row.n_open:
             guess = guess_row(row, guess_of(row.space), seq=2, now=row.created_at)

@@ -56,6 +56,12 @@ def test_magic_new_takes_a_variable_of_the_notebook(shell):
     assert _run(shell, "new brownies space").name == "brownies"
 
 
+def test_magic_new_prints_how_to_describe_the_space_better(shell, service, capsys):
+    service.advice = ["x has many options"]
+    _run(shell, "new brownies space")
+    assert capsys.readouterr() == ("x has many options\n", "")
+
+
 def test_magic_new_takes_its_options(shell, service):
     _run(shell, "new 'dark brownies' space --minimize --seed 7 --description 'with nuts'")
     [made] = service.experiments.values()

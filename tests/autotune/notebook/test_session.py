@@ -72,6 +72,13 @@ def test_new_is_used(in_use):
     assert in_use.experiment.name == "brownies"
 
 
+def test_new_says_once_how_to_describe_the_space_better(in_use, service, said):
+    service.advice = ["x has many options"]
+    in_use.new("cookies", SPACE)
+    in_use.use("cookies")
+    assert said == ["x has many options\n"]
+
+
 def test_use_takes_a_name(in_use):
     in_use.new("cookies", SPACE)
     assert in_use.use("brownies").name == "brownies"

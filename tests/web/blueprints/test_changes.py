@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from calling import get, post
-from support import GUESS, SPACE, make_experiment
+from support import GUESS, MANY_OPTIONS, SPACE, make_experiment
 
 TIME = {"time": {"vtype": "int", "guess": 30, "min": 10, "max": 60}}
 
@@ -22,6 +22,17 @@ async def test_changed_space_is_told_and_listed(client, headers, exp_uuid):
     status, listed = await get(client, f"/experiment/{exp_uuid}/spaces", headers)
     assert status == 200
     assert [(one["revision"], one["backfill"]) for one in listed["spaces"]] == [(0, {}), (1, {"time": 20})]
+
+
+async def test_advice_follows_the_space_as_it_is_now(client, headers):
+    made = await make_experiment(client, headers, covars=SPACE | {"catalyst": MANY_OPTIONS})
+    path = f"/experiment/{made['exp_uuid']}"
+    for n, starts in ((50, ["catalyst has 50 options"]), (40, [])):
+        fewer = MANY_OPTIONS | {"options": MANY_OPTIONS["options"][:n]}
+        _, edited = await post(client, f"{path}/space", headers, {"covars": SPACE | {"catalyst": fewer}})
+        assert [sentence.split(" without")[0] for sentence in edited["advice"]] == starts
+        assert (await get(client, path, headers))[1]["advice"] == edited["advice"]
+        assert (await get(client, "/experiment/all", headers))[1]["experiments"][0]["advice"] == edited["advice"]
 
 
 async def test_suggestion_after_a_change_knows_the_new_space(client, headers, fake_pool, exp_uuid):

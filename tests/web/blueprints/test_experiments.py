@@ -10,7 +10,7 @@ from autotune_service.store.rows.experiments import get_standing
 from autotune_service.tuning.fit import claim_fit, commit_fit
 from autotune_service.tuning.new_suggestions import EngineRun, NewSuggestion
 from calling import get, post
-from support import GUESS, SPACE, make_experiment
+from support import GUESS, MANY_OPTIONS, SPACE, make_experiment
 
 
 @pytest.fixture
@@ -38,6 +38,18 @@ async def test_new_echoes_the_experiment_with_its_covariates_in_order(experiment
 
 async def test_new_draws_a_seed_and_tells_it(client, headers):
     assert isinstance((await make_experiment(client, headers, seed=None))["seed"], int)
+
+
+async def test_new_advises_on_a_space_that_is_hard_to_search(client, headers):
+    made = await make_experiment(client, headers, covars=SPACE | {"catalyst": MANY_OPTIONS})
+    (sentence,) = made["advice"]
+    assert sentence.startswith("catalyst has 72 options without order")
+    assert (await get(client, f"/experiment/{made['exp_uuid']}", headers))[1] == made
+    assert (await get(client, "/experiment/all", headers))[1]["experiments"] == [made]
+
+
+async def test_space_that_is_easy_to_search_needs_no_advice(experiment):
+    assert experiment["advice"] == []
 
 
 async def test_direction_of_a_target_is_one_that_every_client_knows(client, headers):

@@ -24,7 +24,7 @@ from autotune_service.web.errors import problem_of
 from autotune_service.web.spooled import spooled
 from calling import get, post
 from histories import HistoryPool, make_history, next_suggestion, settle, without_uuids
-from support import SPACE, make_experiment, running
+from support import MANY_OPTIONS, SPACE, make_experiment, running
 
 
 @pytest.fixture
@@ -84,6 +84,14 @@ async def test_export_is_imported_without_loss(client, headers, stranger, histor
     assert not uuids_of(again) & uuids_of(text)
     _, before = await get(client, f"/experiment/{exp_uuid}", headers)
     assert without_uuids(json.dumps(made)) == without_uuids(json.dumps(before))
+
+
+async def test_export_leaves_advice_to_the_service_that_imports_it(client, headers):
+    made = await make_experiment(client, headers, covars={"catalyst": MANY_OPTIONS})
+    text = await exported(client, headers, made["exp_uuid"])
+    assert '"advice"' not in text
+    _, again = await imported(client, headers, text)
+    assert again["advice"] == made["advice"] != []
 
 
 def uuids_of(text):

@@ -10,6 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
+from autotune_service.domain.advice import advice_on
 from autotune_service.domain.errors import NotFoundError
 from autotune_service.store.database import Work
 from autotune_service.store.rows.claims import NOW, is_over, seconds_to
@@ -183,6 +184,7 @@ class ExperimentRow:
             covars=self.space,
             space_revision=self.space_revision,
             constraints=self.constraints,
+            advice=advice_on(self.space),
             responses=self.responses,
             engine=self.engine,
             model_type=self.model_type,
