@@ -70,7 +70,8 @@ def _joint(rng: np.random.Generator, factors: list[Rows], chosen: NDArray[np.int
             effect -= effect.mean(axis=tuple(j for j in range(len(sizes)) if j != axis), keepdims=True)
     shape = np.ones(len(factors), int)
     shape[chosen] = sizes
-    return (effect / effect.std()).reshape(shape)
+    effect /= effect.std()
+    return effect.reshape(shape)
 
 
 def forests(rng: np.random.Generator, index: int) -> Draft:
@@ -118,6 +119,8 @@ def many_options(rng: np.random.Generator, index: int) -> Draft:
     def surface(rows: Rows) -> Rows:
         options = rows[:, :n_cats].astype(int)
         total = path(np.hstack([places[options[:, 0]], rows[:, n_cats:]]))
-        return total + sum(effect[options[:, j]] for j, effect in enumerate(effects))
+        for j, effect in enumerate(effects):
+            total = total + effect[options[:, j]]
+        return total
 
     return shuffled(rng, Draft(columns, surface))
