@@ -31,9 +31,9 @@ def comparison_table(records: list[Record], ours: str, groups: list[str]) -> lis
     """Write a row for each class and peer, with the scores at half and at the whole of the budget.
 
     A difference is ours less the peer's over the runs that both have made with the same test problem and seed. Its
-    standard error is that over instances, or over seeds if the class has one instance. Rows at the end have all classes
-    together, each with the same weight, less those that only some of the peers are able to play. A dagger marks a peer
-    that lacks runs that ours has made.
+    standard error is that over instances, or over seeds if the class has one instance. The last rows are over the runs
+    of all classes, less those that only some of the peers are able to play; their difference is the mean of those of
+    the classes. A dagger marks a peer that lacks runs that ours has made.
     """
     runs: dict[tuple[str, str], dict[Key, Record]] = defaultdict(dict)
     for record in records:
@@ -50,8 +50,8 @@ def comparison_table(records: list[Record], ours: str, groups: list[str]) -> lis
         if title == "all" and len(groups) == 1:
             break
         for peer in peers:
-            pairs = [(runs[group, ours], runs[group, peer]) for group in members if runs[group, peer]]
-            if pairs:
+            pairs = [(runs[group, ours], runs[group, peer]) for group in members]
+            if any(theirs for _, theirs in pairs):
                 lines.append(table_line([title, peer, *_cells(pairs, is_ours=peer == ours)]))
     return lines
 

@@ -96,7 +96,7 @@ class Slot(threading.Thread):
             with self.lock, self.out.open("a") as file:
                 file.write(json.dumps(record, separators=(",", ":")) + "\n")
                 print(
-                    f"{record['peer']:16s}{record['problem']:18s}{match.seed}  {record['stop']:8s}"
+                    f"{record['peer']:20s} {record['problem']:20s}{match.seed}  {record['stop']:8s}"
                     f"{record['wall_s']:7.1f} s  score {record['score']:.2f}",
                     flush=True,
                 )
