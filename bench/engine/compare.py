@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from functions import CLASSES, NEEDS, make
 from real import TABLES
-from summary import Record, step_seconds, unique
+from summary import Record, step_seconds
 
 Key = tuple[str, int, int]
 """What two runs that are compared have in common: the test problem, the seed and the number of workers."""
@@ -38,7 +38,7 @@ def comparison_table(records: list[Record], ours: str, groups: list[str]) -> lis
     runs: dict[tuple[str, str], dict[Key, Record]] = defaultdict(dict)
     for record in records:
         runs[record["cls"], record["peer"]][_key(record)] = record
-    peers = [ours, *sorted(unique([record["peer"] for record in records if record["peer"] != ours]))]
+    peers = _peers_of(records, ours)
     lines = table_head([
         *("", "peer", "runs"),
         *(f"half the budget: {title}" for title in ("mean", "median", "worst fifth", f"{ours} less it")),
@@ -62,7 +62,7 @@ def reach_table(records: list[Record], ours: str) -> list[str]:
     The Iron Mind board of reaction optimization compares by this share. The last column is the chance that random
     search has.
     """
-    peers = [ours, *sorted(unique([record["peer"] for record in records if record["peer"] != ours]))]
+    peers = _peers_of(records, ours)
     lines = table_head(["", *peers, "random search, computed"])
     for name in TABLES:
         cells = _values_of(name)
@@ -87,6 +87,10 @@ def table_line(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def _peers_of(records: list[Record], ours: str) -> list[str]:
+    return [ours, *sorted({record["peer"] for record in records} - {ours})]
+
+
 def _key(record: Record) -> Key:
     return record["problem"], record["seed"], record["workers"]
 
@@ -100,7 +104,7 @@ def _values_of(name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
 
 def _cells(pairs: list[tuple[dict[Key, Record], dict[Key, Record]]], is_ours: bool) -> list[str]:
     """Write what a row has after its title and peer, from the runs of ours and of the peer in each class."""
-    mine = [record for ours, _ in pairs for record in ours.values()]
+    mine = [record for ours, peers in pairs if peers for record in ours.values()]
     theirs = [record for _, peers in pairs for record in peers.values()]
     is_partial = any(ours.keys() - peers.keys() for ours, peers in pairs)
     cells = [f"{len(theirs)}{'†' if is_partial else ''}"]
