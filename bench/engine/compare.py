@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from functions import CLASSES, NEEDS, make
 from real import TABLES
+from shapes import Rows
 from summary import Record, step_seconds
 
 Key = tuple[str, int, int]
 """What two runs that are compared have in common: the test problem, the seed and the number of workers."""
+Runs = dict[Key, Record]
+"""The runs of one peer in one class."""
 HALF, WHOLE = "score_half", "score"
 NEAR, N_EARLY = 0.95, 20
 """The share of the best value that counts as reached, and the number of evaluations in which to reach it."""
@@ -35,7 +38,7 @@ def comparison_table(records: list[Record], ours: str, groups: list[str]) -> lis
     of all classes, less those that only some of the peers are able to play; their difference is the mean of those of
     the classes. A dagger marks a peer that lacks runs that ours has made.
     """
-    runs: dict[tuple[str, str], dict[Key, Record]] = defaultdict(dict)
+    runs: dict[tuple[str, str], Runs] = defaultdict(dict)
     for record in records:
         runs[record["cls"], record["peer"]][_key(record)] = record
     peers = _peers_of(records, ours)
@@ -95,43 +98,44 @@ def _key(record: Record) -> Key:
     return record["problem"], record["seed"], record["workers"]
 
 
-def _values_of(name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _values_of(name: str) -> Rows:
     test_problem = make(name, 0)
     cells = test_problem.cells()
     assert cells is not None
     return test_problem.surface(cells)
 
 
-def _cells(pairs: list[tuple[dict[Key, Record], dict[Key, Record]]], is_ours: bool) -> list[str]:
+def _cells(pairs: list[tuple[Runs, Runs]], is_ours: bool) -> list[str]:
     """Write what a row has after its title and peer, from the runs of ours and of the peer in each class."""
-    mine = [record for ours, peers in pairs if peers for record in ours.values()]
-    theirs = [record for _, peers in pairs for record in peers.values()]
-    is_partial = any(ours.keys() - peers.keys() for ours, peers in pairs)
-    cells = [f"{len(theirs)}{'†' if is_partial else ''}"]
+    played = [record for _, theirs in pairs for record in theirs.values()]
+    is_partial = any(ours.keys() - theirs.keys() for ours, theirs in pairs)
+    cells = [f"{len(played)}{'†' if is_partial else ''}"]
     for score in (HALF, WHOLE):
-        scores = [record[score] for record in theirs]
+        scores = [record[score] for record in played]
         cells += [f"{average(scores):.2f}" for average in AVERAGES]
         cells.append("" if is_ours else str(_gap(pairs, score)))
-    seconds, own = step_seconds(theirs)[0], step_seconds(mine)[0]
-    cells += [str(sum(record[WHOLE] < 0 for record in theirs)), f"{seconds:.2g}"]
+    cells.append(str(sum(record[WHOLE] < 0 for record in played)))
+    seconds = step_seconds(played)[0]
+    own = step_seconds([record for ours, theirs in pairs if theirs for record in ours.values()])[0]
+    cells.append(f"{seconds:.2g}")
     return [*cells, "" if is_ours else f"{own / seconds:.2g}"]
 
 
-def _gap(pairs: list[tuple[dict[Key, Record], dict[Key, Record]]], score: str) -> Gap:
+def _gap(pairs: list[tuple[Runs, Runs]], score: str) -> Gap:
     """Return the mean of the classes' differences, of which each has an error of its own."""
-    gaps = [_gap_in_class(ours, peers, score) for ours, peers in pairs if ours.keys() & peers.keys()]
+    gaps = [_gap_in_class(ours, theirs, score) for ours, theirs in pairs if ours.keys() & theirs.keys()]
     if not gaps:
         return Gap(np.nan, np.nan)
     error = np.linalg.norm([gap.error for gap in gaps]) / len(gaps)
     return Gap(float(np.mean([gap.mean for gap in gaps])), float(error))
 
 
-def _gap_in_class(ours: dict[Key, Record], peers: dict[Key, Record], score: str) -> Gap:
+def _gap_in_class(ours: Runs, theirs: Runs, score: str) -> Gap:
     differences = defaultdict(list)
-    for key in ours.keys() & peers.keys():
+    for key in ours.keys() & theirs.keys():
         problem, seed, _ = key
         case = problem if ours[key]["cls"] in CLASSES else seed
-        differences[case].append(ours[key][score] - peers[key][score])
+        differences[case].append(ours[key][score] - theirs[key][score])
     means = np.array([np.mean(of_case) for of_case in differences.values()])
     error = means.std(ddof=1) / len(means) ** 0.5 if len(means) > 1 else np.nan
     return Gap(float(means.mean()), float(error))
