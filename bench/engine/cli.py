@@ -7,6 +7,10 @@ from pathlib import Path
 
 from functions import CLASSES, TestProblem, make
 from published import PUBLISHED
+from real import REAL
+
+GROUPS = {"all": CLASSES, "published": PUBLISHED, "real": REAL}
+"""Words for several classes; ``all`` are the generated ones."""
 
 
 def indices(text: str) -> list[int]:
@@ -19,13 +23,11 @@ def test_problems(classes: str, instances: str) -> list[TestProblem]:
     """Make the test problems of some classes.
 
     Args:
-        classes: Names with commas between them, or ``all`` generated classes, or ``published``.
-        instances: The indices of a generated class, as `indices` reads them.
+        classes: Names of classes or words of `GROUPS`, with commas between them.
+        instances: The indices of a generated class, as `indices` reads them; other classes have one instance.
     """
-    if classes == "published":
-        return [make(name, 0) for name in PUBLISHED]
-    names = list(CLASSES) if classes == "all" else classes.split(",")
-    return [make(name, i) for name in names for i in indices(instances)]
+    names = [name for word in classes.split(",") for name in GROUPS.get(word, [word])]
+    return [make(name, i) for name in names for i in (indices(instances) if name in CLASSES else [0])]
 
 
 @cache

@@ -1,6 +1,7 @@
-"""Generated test problems to maximise; each follows from its class and its index alone.
+"""Test problems to maximise; a generated one follows from its class and its index alone.
 
-Indices below 1000 are for tuning an engine. Indices from 1000 on are for reporting, and no engine is tuned to them.
+Indices below 1000 are for tuning an engine. Indices from 1000 on are for reporting, and no engine is tuned to them. Nor
+is it to published functions or to real data, whose classes have one instance each, of index 0.
 """
 
 import zlib
@@ -9,15 +10,19 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
+import laboratories
 import numpy as np
 import recipes
+from drafts import CONTEXT, Draft
 from numpy.typing import NDArray
 from published import PUBLISHED
-from recipes import CONTEXT, Draft
+from real import REAL
 from shapes import Rows, Surface
 
 REPORT = 1000
 """The first index of the instances that are for reporting."""
+MOST_CELLS = 50_000
+"""A space with at most so many configurations is listed."""
 
 CLASSES: dict[str, Callable[[np.random.Generator, int], Draft]] = {
     "smooth": recipes.smooth,
@@ -34,6 +39,9 @@ CLASSES: dict[str, Callable[[np.random.Generator, int], Draft]] = {
     "parallel": recipes.parallel,
     "contexts": recipes.contexts,
     "narrowed": recipes.narrowed,
+    "reactions": laboratories.reactions,
+    "forests": laboratories.forests,
+    "many_options": laboratories.many_options,
 }
 BUDGETS = {"multimodal20": 100, "highdim": 100, "contexts": 48}
 WORKERS = {"parallel": 8}
@@ -95,6 +103,7 @@ class TestProblem:
         contexts: The values of the covariate `CONTEXT` among which each ask fixes one; their number divides half the
             budget.
         edit: The change of the space in the course of a run; None if the space stays as it is.
+        is_measured: Whether the surface is real data, which has one instance; then the guess follows from the seed.
     """
 
     name: str
@@ -108,6 +117,7 @@ class TestProblem:
     is_exact: bool = False
     contexts: list[Any] = field(default_factory=list)
     edit: Edit | None = None
+    is_measured: bool = False
     parts: list[Part] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -122,6 +132,13 @@ class TestProblem:
     def _part_of(self, value: Any) -> Part:
         column, place = list(self.space).index(CONTEXT), _place(self.space[CONTEXT], value)
         return Part(f" at {value}", lambda rows: np.isclose(rows[:, column], place, atol=1e-9), {column: place})
+
+    def space_of_run(self, seed: int) -> dict[str, dict[str, Any]]:
+        """Return the space with the guess of a run: that of the instance, or a random one if the data are real."""
+        if not self.is_measured:
+            return self.space
+        rng = np.random.default_rng([seed, zlib.crc32(f"{self.name} guess".encode())])
+        return {name: covariate | {"guess": _guess(rng, covariate)} for name, covariate in self.space.items()}
 
     def f(self, configuration: dict[str, Any]) -> float:
         """Return the noiseless value of a configuration."""
@@ -182,6 +199,14 @@ class TestProblem:
                 rows[is_wrong] = self.sample(rng, int(is_wrong.sum()))
         return rows
 
+    def cells(self) -> Rows | None:
+        """Return the rows of all configurations; None if they are more than `MOST_CELLS`."""
+        levels = self.levels()
+        if 0 in levels or np.prod(levels, dtype=float) > MOST_CELLS:
+            return None
+        steps = [1 if self.is_cat(j) else n - 1 for j, n in enumerate(levels)]
+        return np.indices(levels).reshape(len(levels), -1).T / steps
+
     def levels(self) -> list[int]:
         """Count the values of each covariate; a continuous one counts 0."""
         return [_n_levels(covariate) for covariate in self.space.values()]
@@ -194,9 +219,11 @@ class TestProblem:
 def make(cls: str, index: int) -> TestProblem:
     """Make one instance of a class, without references."""
     rng = np.random.default_rng([zlib.crc32(cls.encode()), index])
-    draft = (CLASSES | PUBLISHED)[cls](rng, index)
+    draft = (CLASSES | PUBLISHED | REAL)[cls](rng, index)
     scale = 10 ** rng.uniform(-1, 2)
     offset = scale * rng.normal(0, 2)
+    if draft.is_measured:
+        scale, offset = 1.0, 0.0
     budget = BUDGETS.get(cls, 50)
     test_problem = TestProblem(
         name=f"{cls}-{index}",
@@ -209,6 +236,7 @@ def make(cls: str, index: int) -> TestProblem:
         is_exact=draft.is_exact,
         contexts=draft.contexts,
         edit=_edit(rng, draft, budget),
+        is_measured=draft.is_measured,
     )
     if draft.noise:
         seen = test_problem.surface(test_problem.sample(np.random.default_rng(index), 4000))

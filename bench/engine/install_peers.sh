@@ -14,12 +14,13 @@ make_env() {
     echo "$name: $("$home/$name/bin/pip" list --format freeze | grep -iE "^(${wanted})=" | tr '\n' ' ')"
 }
 
-for env in ${*:-optuna nevergrad skopt ax smac}; do
-    wanted="torch|numpy|scipy|scikit-learn|botorch|optuna|nevergrad|scikit-optimize|ax-platform|smac"
+for env in ${*:-optuna nevergrad skopt ax smac baybe}; do
+    wanted="torch|numpy|scipy|scikit-learn|botorch|optuna|nevergrad|scikit-optimize|ax-platform|smac|baybe"
     case "$env" in
     # torch first, from the index that has it without CUDA, so that nothing pulls the larger one
     optuna) make_env optuna torch==2.13.0 --extra-index-url "$torch_index" && make_env optuna optuna==5.0.0 scipy==1.17.1 ;;
     ax) make_env ax torch==2.13.0 --extra-index-url "$torch_index" && make_env ax ax-platform==1.3.1 botorch==0.18.1 ;;
+    baybe) make_env baybe torch==2.13.0 --extra-index-url "$torch_index" && make_env baybe baybe==0.15.0 ;;
     # numpy 2.4 no longer turns an array of one element into a float, which nevergrad's metamodel relies on
     nevergrad) make_env nevergrad nevergrad==1.0.12 "numpy<2.4" ;;
     skopt) make_env skopt scikit-optimize==0.10.2 ;;

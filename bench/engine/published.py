@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from recipes import Draft
+from drafts import Draft
 from shapes import Rows
 
 _ALPHA = np.array([1.0, 1.2, 3.0, 3.2])

@@ -1,85 +1,24 @@
 """One maker for each class of test problems; each draws the covariates and a surface over them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import shapes
-from numpy.typing import NDArray
+from drafts import CONTEXT, Draft, Narrowing, box, cat_column, cont_column, int_column, shuffled
 from shapes import Rows, Surface
-
-CONTEXT = "context"
-"""The name of the covariate that has the role ``context``."""
-
-
-@dataclass
-class Narrowing:
-    """What is taken from the space in the course of a run.
-
-    Args:
-        is_left: Tells which rows remain in the space.
-        columns: The covariates that change, as they are afterwards.
-        constraints: The constraints that are added, in wire form.
-    """
-
-    is_left: Callable[[Rows], NDArray[np.bool_]]
-    columns: dict[str, dict[str, Any]] = field(default_factory=dict)
-    constraints: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass
-class Draft:
-    """Covariates without a guess, and a surface over their rows.
-
-    Args:
-        columns: The covariates, in column order.
-        surface: Maps rows to values.
-        hints: Rows that are good.
-        is_exact: Whether the first hint is the optimum.
-        noise: Standard deviation of an observation, as a share of the surface's range.
-        contexts: The values of the covariate `CONTEXT` among which each ask fixes one.
-        narrowing: How the space is narrowed; None if it stays as it is.
-    """
-
-    columns: dict[str, dict[str, Any]]
-    surface: Surface
-    hints: list[Rows] = field(default_factory=list)
-    is_exact: bool = False
-    noise: float = 0.0
-    contexts: list[Any] = field(default_factory=list)
-    narrowing: Narrowing | None = None
-
-
-def _cont(rng: np.random.Generator) -> dict[str, Any]:
-    low, width = round(rng.uniform(-10, 5), 1), float(f"{shapes.log_uniform(rng, 0.1, 200):.2g}")
-    return {"vtype": "cont", "min": low, "max": low + width}
-
-
-def _int(rng: np.random.Generator, n_levels: int) -> dict[str, Any]:
-    low = int(rng.integers(-5, 6))
-    return {"vtype": "int", "min": low, "max": low + n_levels - 1}
-
-
-def _cat(n_options: int) -> dict[str, Any]:
-    return {"vtype": "cat", "options": [f"option{i}" for i in range(n_options)]}
-
-
-def _box(rng: np.random.Generator, d: int) -> dict[str, dict[str, Any]]:
-    return {f"x{j}": _cont(rng) for j in range(d)}
 
 
 def smooth(rng: np.random.Generator, index: int) -> Draft:
     """Draw a path of a Gaussian process, every other time with a trend."""
     d = int(rng.integers(2, 7))
-    return Draft(_box(rng, d), shapes.with_trend(rng, d, shapes.gp_path(rng, d)))
+    return Draft(box(rng, d), shapes.with_trend(rng, d, shapes.gp_path(rng, d)))
 
 
 def hills(rng: np.random.Generator, index: int) -> Draft:
     """Draw three to eight rotated bumps."""
     d = int(rng.integers(2, 7))
     surface, centres = shapes.bumps(rng, d, int(rng.integers(3, 9)), is_rotated=True)
-    return Draft(_box(rng, d), surface, list(centres))
+    return Draft(box(rng, d), surface, list(centres))
 
 
 def valley(rng: np.random.Generator, index: int) -> Draft:
@@ -87,36 +26,36 @@ def valley(rng: np.random.Generator, index: int) -> Draft:
     d, kind = int(rng.integers(2, 7)), rng.random()
     if kind < 0.5:
         surface, best = shapes.curved_valley(rng, d)
-        return Draft(_box(rng, d), surface, [best], is_exact=True)
-    return Draft(_box(rng, d), shapes.waved_valley(rng, d) if kind < 0.8 else shapes.bilinear(rng, d))
+        return Draft(box(rng, d), surface, [best], is_exact=True)
+    return Draft(box(rng, d), shapes.waved_valley(rng, d) if kind < 0.8 else shapes.bilinear(rng, d))
 
 
 def multimodal(rng: np.random.Generator, index: int) -> Draft:
     """Draw a funnel with ripples, of five to ten inputs."""
     d = int(rng.integers(5, 11))
     surface, best, is_exact = shapes.rippled(rng, d)
-    return Draft(_box(rng, d), surface, [best], is_exact)
+    return Draft(box(rng, d), surface, [best], is_exact)
 
 
 def multimodal20(rng: np.random.Generator, index: int) -> Draft:
     """Draw a funnel with ripples, of 20 inputs."""
     surface, best, is_exact = shapes.rippled(rng, 20)
-    return Draft(_box(rng, 20), surface, [best], is_exact)
+    return Draft(box(rng, 20), surface, [best], is_exact)
 
 
 def highdim(rng: np.random.Generator, index: int) -> Draft:
     """Draw a smooth surface of 20 inputs of which four to eight matter."""
     used = rng.permutation(20)[: rng.integers(4, 9)]
     path = shapes.with_trend(rng, len(used), shapes.gp_path(rng, len(used), (0.3, 1.5)))
-    return Draft(_box(rng, 20), lambda u: path(u[:, used]))
+    return Draft(box(rng, 20), lambda u: path(u[:, used]))
 
 
 def mixed(rng: np.random.Generator, index: int) -> Draft:
     """Draw a process recipe: each option has its own best place, height and width, and there is a ripple."""
     n_ints, n_conts, sizes = int(rng.integers(1, 4)), int(rng.integers(2, 5)), rng.integers(2, 7, rng.integers(1, 3))
     d = n_ints + n_conts
-    columns = {f"n{j}": _int(rng, int(rng.integers(4, 22))) for j in range(n_ints)} | _box(rng, n_conts)
-    columns |= {f"c{j}": _cat(int(n)) for j, n in enumerate(sizes)}
+    columns = {f"n{j}": int_column(rng, int(rng.integers(4, 22))) for j in range(n_ints)} | box(rng, n_conts)
+    columns |= {f"c{j}": cat_column(int(n)) for j, n in enumerate(sizes)}
     base, shifts = rng.uniform(0.2, 0.8, d), [rng.uniform(-0.5, 0.5, (n, d)) for n in sizes]
     heights = [rng.permutation(np.append(1, rng.uniform(0.4, 0.9, n - 1))) for n in sizes]
     widths = [shapes.log_uniform(rng, 0.7, 1.5, n) for n in sizes]
@@ -134,7 +73,7 @@ def mixed(rng: np.random.Generator, index: int) -> Draft:
         bump = height * np.exp(-0.5 * (away**2).sum(1))
         return bump + ripple * np.sin(2 * np.pi * turns * u + phases).mean(1) + ((u @ product) * u).sum(1) / d
 
-    return _shuffled(rng, Draft(columns, surface))
+    return shuffled(rng, Draft(columns, surface))
 
 
 def categories(rng: np.random.Generator, index: int) -> Draft:
@@ -144,7 +83,7 @@ def categories(rng: np.random.Generator, index: int) -> Draft:
     """
     sizes, n_conts = rng.integers(3, 7, rng.integers(5, 9)), int(rng.integers(0, 3))
     n, share = len(sizes), rng.uniform(0.3, 1)
-    columns = {f"c{j}": _cat(int(size)) for j, size in enumerate(sizes)} | _box(rng, n_conts)
+    columns = {f"c{j}": cat_column(int(size)) for j, size in enumerate(sizes)} | box(rng, n_conts)
     mains = [rng.normal(size=size) for size in sizes]
     couples = [(i, j) for i in range(n) for j in range(i) if rng.random() < 2 / n]
     tables = [share * rng.normal(size=(sizes[i], sizes[j])) for i, j in couples]
@@ -157,7 +96,7 @@ def categories(rng: np.random.Generator, index: int) -> Draft:
             total = total + table[options[:, i], options[:, j]]
         return total - (rows[:, n:] - best[options[:, 0]]) ** 2 @ weights
 
-    return _shuffled(rng, Draft(columns, surface))
+    return shuffled(rng, Draft(columns, surface))
 
 
 def ints(rng: np.random.Generator, index: int) -> Draft:
@@ -167,7 +106,7 @@ def ints(rng: np.random.Generator, index: int) -> Draft:
     for j in range(3):
         low = round(rng.uniform(-10, 0), 1)
         columns[f"x{j}"] = {"vtype": "cont", "min": low, "max": low + round(rng.uniform(6, 16), 1)}
-    columns |= {f"n{j}": _int(rng, int(rng.integers(8, 21))) for j in range(n_ints)}
+    columns |= {f"n{j}": int_column(rng, int(rng.integers(8, 21))) for j in range(n_ints)}
     widths = np.array([c["max"] - c["min"] for c in columns.values()])
     best = rng.uniform(0.12, 0.88, 3 + n_ints)
     best[3:] = np.rint(best[3:] * widths[3:]) / widths[3:]
@@ -183,7 +122,7 @@ def ints(rng: np.random.Generator, index: int) -> Draft:
             return -((r / 4) ** power) - depth * (1 - np.cos(turn)).mean(1)
         return -np.log1p(r) - depth * (1 - np.cos(turn).prod(1))
 
-    return _shuffled(rng, Draft(columns, surface, [best], is_exact=True))
+    return shuffled(rng, Draft(columns, surface, [best], is_exact=True))
 
 
 def noisy(rng: np.random.Generator, index: int) -> Draft:
@@ -191,9 +130,9 @@ def noisy(rng: np.random.Generator, index: int) -> Draft:
     d, kind = int(rng.integers(4, 7)), rng.integers(3)
     noise = rng.uniform(0.03, 0.1)
     if kind == 0:
-        return Draft(_box(rng, d), shapes.with_trend(rng, d, shapes.gp_path(rng, d, (0.25, 1.5))), noise=noise)
+        return Draft(box(rng, d), shapes.with_trend(rng, d, shapes.gp_path(rng, d, (0.25, 1.5))), noise=noise)
     surface, centres = shapes.bumps(rng, d, int(rng.integers(3, 7)), is_rotated=bool(kind == 1))
-    return Draft(_box(rng, d), surface, list(centres), noise=noise)
+    return Draft(box(rng, d), surface, list(centres), noise=noise)
 
 
 def logscale(rng: np.random.Generator, index: int) -> Draft:
@@ -204,7 +143,9 @@ def logscale(rng: np.random.Generator, index: int) -> Draft:
     columns = {}
     for j in range(d):
         low = float(f"{10 ** rng.uniform(-5, 0):.2g}")
-        columns[f"x{j}"] = {"vtype": "cont", "min": low, "max": low * 10 ** decades[j]} if is_log[j] else _cont(rng)
+        columns[f"x{j}"] = (
+            {"vtype": "cont", "min": low, "max": low * 10 ** decades[j]} if is_log[j] else cont_column(rng)
+        )
         if is_log[j] and is_told:
             columns[f"x{j}"]["log"] = True
     ratio = np.where(is_log, 10**decades - 1, 1)
@@ -234,21 +175,21 @@ def contexts(rng: np.random.Generator, index: int) -> Draft:
     path = shapes.with_trend(rng, d + 1, shapes.gp_path(rng, d + 1, (0.3, 1.5)))
     apart = rng.uniform(1.5, 4) * rng.choice([-1, 1]) * _spread(rng, path, d, places)
     if index % 2:
-        context = _cont(rng)
+        context = cont_column(rng)
         slope = apart / np.diff(places).min()
         values = [float(f"{context['min'] + place * (context['max'] - context['min']):.6g}") for place in places]
-        draft = Draft(_box(rng, d), lambda rows: path(rows) + slope * rows[:, d], contexts=values)
+        draft = Draft(box(rng, d), lambda rows: path(rows) + slope * rows[:, d], contexts=values)
     else:
         places, levels = rng.permutation(places), apart * rng.permutation(n)
-        context = _cat(n)
+        context = cat_column(n)
 
         def surface(rows: Rows) -> Rows:
             options = rows[:, d].astype(int)
             return path(np.column_stack([rows[:, :d], places[options]])) + levels[options]
 
-        draft = Draft(_box(rng, d), surface, contexts=context["options"])
+        draft = Draft(box(rng, d), surface, contexts=context["options"])
     draft.columns[CONTEXT] = context | {"role": "context"}
-    return _shuffled(rng, draft)
+    return shuffled(rng, draft)
 
 
 def narrowed(rng: np.random.Generator, index: int) -> Draft:
@@ -258,8 +199,8 @@ def narrowed(rng: np.random.Generator, index: int) -> Draft:
     """
     d = int(rng.integers(2, 6))
     if index % 3 == 0:
-        return _shuffled(rng, _without_options(rng, d))
-    columns, path = _box(rng, d), shapes.with_trend(rng, d, shapes.gp_path(rng, d))
+        return shuffled(rng, _without_options(rng, d))
+    columns, path = box(rng, d), shapes.with_trend(rng, d, shapes.gp_path(rng, d))
     n_used = 1 if index % 3 == 1 else int(rng.integers(2, min(d, 4) + 1))
     along = np.zeros(d)
     along[rng.permutation(d)[:n_used]] = rng.uniform(0.3, 1, n_used) * rng.choice([-1, 1], n_used)
@@ -288,7 +229,7 @@ def _without_options(rng: np.random.Generator, d: int) -> Draft:
     n = int(rng.integers(3, 6))
     n_left = int(rng.integers(2, n))
     path, places = shapes.with_trend(rng, d + 1, shapes.gp_path(rng, d + 1, (0.3, 1.5))), rng.random(n)
-    height, options = rng.uniform(1.5, 3) * _spread(rng, path, d, places), _cat(n)["options"]
+    height, options = rng.uniform(1.5, 3) * _spread(rng, path, d, places), cat_column(n)["options"]
     is_kept = rng.permutation(n) < n_left
 
     def surface(rows: Rows) -> Rows:
@@ -297,21 +238,9 @@ def _without_options(rng: np.random.Generator, d: int) -> Draft:
 
     kept = [option for option, is_option_kept in zip(options, is_kept, strict=True) if is_option_kept]
     narrowing = Narrowing(lambda rows: is_kept[rows[:, d].astype(int)], {"c0": {"vtype": "cat", "options": kept}})
-    return Draft(_box(rng, d) | {"c0": _cat(n)}, surface, narrowing=narrowing)
+    return Draft(box(rng, d) | {"c0": cat_column(n)}, surface, narrowing=narrowing)
 
 
 def _spread(rng: np.random.Generator, path: Surface, d: int, places: Rows) -> float:
     """Measure the range of a path over d inputs and an input that has some places only."""
     return float(np.ptp(path(np.column_stack([rng.random((4000, d)), rng.choice(places, 4000)]))))
-
-
-def _shuffled(rng: np.random.Generator, draft: Draft) -> Draft:
-    order = rng.permutation(len(draft.columns))
-    names, back, surface = list(draft.columns), np.argsort(order), draft.surface
-    draft.columns = {names[j]: draft.columns[names[j]] for j in order}
-    draft.hints = [hint[order] for hint in draft.hints]
-    draft.surface = lambda rows: surface(rows[:, back])
-    if draft.narrowing is not None:
-        is_left = draft.narrowing.is_left
-        draft.narrowing.is_left = lambda rows: is_left(rows[:, back])
-    return draft

@@ -50,6 +50,7 @@ PEERS = {
     "nevergrad": Entry("peers/nevergrad_.py", "Nevergrad", "nevergrad"),
     "skopt": Entry("peers/skopt_.py", "Skopt", "skopt"),
     "ax": Entry("peers/ax_.py", "Ax", "ax"),
+    "baybe": Entry("peers/baybe_.py", "Baybe", "baybe"),
     "botorch": Entry("peers/botorch_.py", "BoTorch", "ax"),
     "smac": Entry("peers/smac_.py", "Smac", "smac"),
 }

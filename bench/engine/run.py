@@ -96,7 +96,7 @@ class Slot(threading.Thread):
             with self.lock, self.out.open("a") as file:
                 file.write(json.dumps(record, separators=(",", ":")) + "\n")
                 print(
-                    f"{record['peer']:16s}{record['problem']:18s}{match.seed}  {record['stop']:8s}"
+                    f"{record['peer']:20s} {record['problem']:20s}{match.seed}  {record['stop']:8s}"
                     f"{record['wall_s']:7.1f} s  score {record['score']:.2f}",
                     flush=True,
                 )
@@ -122,7 +122,8 @@ class Slot(threading.Thread):
         start = time.monotonic()
         peer = self.get_peer(match.peer, match.label)
         try:
-            peer.new(self.limit_s, space=match.test_problem.space, seed=match.seed, n_init=N_INIT, **_known(match))
+            space = match.test_problem.space_of_run(match.seed)
+            peer.new(self.limit_s, space=space, seed=match.seed, n_init=N_INIT, **_known(match))
             play(peer, match.test_problem, match.seed, match.workers, record)
         except PeerError as error:
             record["stop"] = str(error)
@@ -167,7 +168,9 @@ def _arguments() -> argparse.Namespace:
         help=f"with commas between them: {', '.join(PEERS)}; or autotune@FOLDER, as AutoTune is in that source tree",
     )
     parser.add_argument("--label", help="what to call the one peer in the results, to tell its versions apart")
-    parser.add_argument("--classes", default="all", help="with commas between them; all; or published")
+    parser.add_argument(
+        "--classes", default="all", help="with commas between them; all (of the generated ones), published, or real"
+    )
     parser.add_argument("--instances", default="0-2", help="below 1000 for tuning, from 1000 on for reporting")
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--workers", type=int, help="configurations out at any time; by default as the class says")

@@ -56,23 +56,24 @@ def print_summary(records: list[Record]) -> None:
     peers = unique([record["peer"] for record in records])
     classes = unique([record["cls"] for record in records])
     width = max([15, *(len(peer) + 2 for peer in peers)])
+    margin = max(len(title) + 1 for title in ["tell+ask n=50", *classes])
     print("\nmean score (half the budget), 0 is random search, 1 the optimum; over runs")
-    print(" " * 14 + "".join(f"{peer:>{width}s}" for peer in peers))
+    print(" " * margin + "".join(f"{peer:>{width}s}" for peer in peers))
     whole, half = mean_scores(records), mean_scores(records, "score_half")
     for cls in classes:
         cells = [
             f"{whole[peer, cls][0]:.3f} ({half[peer, cls][0]:.2f})" if (peer, cls) in whole else "-" for peer in peers
         ]
-        print(f"{cls:14s}" + "".join(f"{cell:>{width}s}" for cell in cells))
+        print(f"{cls:{margin}s}" + "".join(f"{cell:>{width}s}" for cell in cells))
     means = [np.mean([whole[peer, cls][0] if (peer, cls) in whole else np.nan for cls in classes]) for peer in peers]
-    print(f"{'all':14s}" + "".join(f"{mean:>{width}.3f}" for mean in means))
+    print(f"{'all':{margin}s}" + "".join(f"{mean:>{width}.3f}" for mean in means))
     for title, row in (
         ("tell+ask n=50", [step_seconds([r for r in records if r["peer"] == p])[0] for p in peers]),
         ("runs", [sum(r["peer"] == p for r in records) for p in peers]),
         ("cut short", [sum(r["peer"] == p and r["stop"] != "done" for r in records) for p in peers]),
         ("outside", [sum(r["n_outside"] for r in records if r["peer"] == p) for p in peers]),
     ):
-        print(f"{title:14s}" + "".join(f"{value:>{width}.3g}" for value in row))
+        print(f"{title:{margin}s}" + "".join(f"{value:>{width}.3g}" for value in row))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Write the markdown tables of docs/engine.md from the lines that run.py wrote.
 
-``tables.py RUNS...`` writes the tables of the generated test problems. ``tables.py --published RUNS...`` writes those
-of the published ones, where a cell is the median over the seeds. ``tables.py --pairs RUNS...`` compares each peer with
-ours on the instances that both have, which is fair to a slow peer that has few.
+``tables.py RUNS...`` writes the tables of the generated test problems. With ``--published`` it writes those of the
+published ones and with ``--real`` those of real data, where a cell is the median over the seeds. ``tables.py --pairs
+RUNS...`` compares each peer with ours on the instances that both have, which is fair to a slow peer that has few. The
+last table is always that of `compare`.
 """
 
 import argparse
@@ -10,8 +11,10 @@ from collections import defaultdict
 from collections.abc import Callable
 
 import numpy as np
+from compare import comparison_table, reach_table, table_head, table_line
 from functions import CLASSES, NEEDS, REPORT
 from published import PUBLISHED
+from real import REAL
 from summary import Record, read, step_seconds, unique
 
 Scores = dict[tuple[str, str], dict[str, float]]
@@ -29,7 +32,7 @@ def generated_scores(records: list[Record]) -> Scores:
     return scores
 
 
-def published_scores(records: list[Record]) -> Scores:
+def single_scores(records: list[Record]) -> Scores:
     """Return the scores by peer and class; a case is a seed."""
     scores: Scores = defaultdict(dict)
     for record in records:
@@ -44,7 +47,7 @@ def quality_table(scores: Scores, ours: str, groups: list[str], average: Callabl
     error of the mean difference. A cell with a dagger lacks cases that ours has.
     """
     peers = [ours, *sorted({peer for peer, _ in scores} - {ours})]
-    lines = _head(["", *peers, f"{ours} less the best other"])
+    lines = table_head(["", *peers, f"{ours} less the best other"])
     cells = {key: average(list(cases.values())) for key, cases in scores.items()}
     for group in groups:
         present = [peer for peer in peers if (peer, group) in cells]
@@ -52,7 +55,7 @@ def quality_table(scores: Scores, ours: str, groups: list[str], average: Callabl
             continue
         top = max(round(cells[peer, group], 2) for peer in present)
         row = [_cell(scores, cells, ours, peer, group, top) for peer in peers]
-        lines.append(_line([group, *row, _lead(scores, cells, ours, present, group)]))
+        lines.append(table_line([group, *row, _lead(scores, cells, ours, present, group)]))
     lines.append(_means("mean", cells, peers, groups))
     if average is not _mean:
         of_all = {key: _mean(list(cases.values())) for key, cases in scores.items()}
@@ -66,7 +69,7 @@ def pairs_table(scores: Scores, ours: str, groups: list[str]) -> list[str]:
     The last column is our lead over the strongest peer.
     """
     peers = sorted({peer for peer, _ in scores} - {ours})
-    lines = _head(["", *peers, f"{ours} less the strongest of these"])
+    lines = table_head(["", *peers, f"{ours} less the strongest of these"])
     for group in groups:
         mine, cells, leads = scores[ours, group], [], []
         for peer in peers:
@@ -79,19 +82,19 @@ def pairs_table(scores: Scores, ours: str, groups: list[str]) -> list[str]:
                 leads.append((_mean([mine[case] - theirs[case] for case in both]), peer))
         if leads:
             strongest = min(leads)[1]
-            lines.append(_line([group, *cells, _gap(mine, scores[strongest, group], strongest)]))
+            lines.append(table_line([group, *cells, _gap(mine, scores[strongest, group], strongest)]))
     return lines
 
 
 def speed_table(records: list[Record], ours: str) -> list[str]:
     """Write the table of processor seconds of a tell and an ask at the 50th observation, and of runs cut short."""
     peers = [ours, *sorted({record["peer"] for record in records} - {ours})]
-    lines = _head(["", "tell and ask at n = 50, median, s", "95th percentile, s", "runs", "cut short"])
+    lines = table_head(["", "tell and ask at n = 50, median, s", "95th percentile, s", "runs", "cut short"])
     for peer in peers:
         runs: list[Record] = [{"workers": 1} | record for record in records if record["peer"] == peer]
         middle, high = step_seconds(runs)
         n_cut = sum(run["stop"] != "done" for run in runs)
-        lines.append(_line([peer, f"{middle:.2g}", f"{high:.2g}", str(len(runs)), str(n_cut)]))
+        lines.append(table_line([peer, f"{middle:.2g}", f"{high:.2g}", str(len(runs)), str(n_cut)]))
     return lines
 
 
@@ -136,7 +139,7 @@ def _means(title: str, cells: dict[tuple[str, str], float], peers: list[str], gr
     shared = [group for group in groups if group not in NEEDS or all((peer, group) in cells for peer in peers)]
     means = [_mean_over(cells, peer, shared) for peer in peers]
     best = np.nanmax(means)
-    return _line([title, *(_bold(mean, mean == best) if mean == mean else "-" for mean in means), ""])
+    return table_line([title, *(_bold(mean, mean == best) if mean == mean else "-" for mean in means), ""])
 
 
 def _mean_over(cells: dict[tuple[str, str], float], peer: str, groups: list[str]) -> float:
@@ -148,12 +151,8 @@ def _bold(value: float, is_bold: bool) -> str:
     return f"**{value:.2f}**" if is_bold else f"{value:.2f}"
 
 
-def _head(titles: list[str]) -> list[str]:
-    return [_line(titles), "|" + "---|" * len(titles)]
-
-
-def _line(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+def _is_for_tuning(record: Record) -> bool:
+    return int(record["problem"].rpartition("-")[2]) < REPORT
 
 
 def _median(values: list[float]) -> float:
@@ -170,23 +169,28 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", help="files of JSON lines")
     parser.add_argument("--ours", default="autotune", help="the peer that the others are compared with")
     parser.add_argument("--published", action="store_true", help="the published test problems, not the generated ones")
+    parser.add_argument("--real", action="store_true", help="the real data, not the generated test problems")
     parser.add_argument("--pairs", action="store_true", help="each peer beside ours, on the instances that both have")
     parser.add_argument("--tuning", action="store_true", help="the instances for tuning, not those for reporting")
     options = parser.parse_args()
     records = read(options.runs)
-    if options.published:
-        records = [record for record in records if record["cls"] in PUBLISHED]
-        scores, average, groups = published_scores(records), _median, list(PUBLISHED)
+    single = PUBLISHED if options.published else REAL if options.real else {}
+    if single:
+        records = [record for record in records if record["cls"] in single]
+        scores, average, groups = single_scores(records), _median, list(single)
     else:
-        records = [r for r in records if (int(r["problem"].rpartition("-")[2]) < REPORT) == options.tuning]
-        scores, average = generated_scores(records), _mean
-        groups = [cls for cls in CLASSES if (options.ours, cls) in scores]
+        records = [r for r in records if r["cls"] in CLASSES and _is_for_tuning(r) == options.tuning]
+        scores, average, groups = generated_scores(records), _mean, list(CLASSES)
+    groups = [cls for cls in groups if (options.ours, cls) in scores]
     if options.pairs:
         print("\n".join(pairs_table(scores, options.ours, groups)))
-        return
-    print("\n".join(quality_table(scores, options.ours, groups, average)))
-    print("\n" + "\n".join(speed_table(records, options.ours)))
-    print(f"\nWhere {options.ours} is behind:\n\n" + "\n".join(losses(scores, options.ours, groups, average)))
+    else:
+        print("\n".join(quality_table(scores, options.ours, groups, average)))
+        print("\n" + "\n".join(speed_table(records, options.ours)))
+        print(f"\nWhere {options.ours} is behind:\n\n" + "\n".join(losses(scores, options.ours, groups, average)))
+    if options.real:
+        print("\n" + "\n".join(reach_table(records, options.ours)))
+    print("\n" + "\n".join(comparison_table(records, options.ours, groups)))
     n_cases = max(len(cases) for cases in scores.values())
     machines = unique([record["machine"] for record in records if "machine" in record])
     print(f"\n{len(records)} runs, up to {n_cases} cases a cell. {'; '.join(machines)}")
