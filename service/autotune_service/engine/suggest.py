@@ -134,7 +134,8 @@ class _Suggesting:
             return SumOfLogs(acquisitions_for(self.given.acq_func, named, self.feasibility))
         if len(incumbents):
             incumbents = np.concatenate([incumbents, self.pending[self.region.contains(self.pending)]])
-        improvement = expected_improvement_of(objective.process, self.pending, incumbents, rng, aim)
+        processes = objective.alternatives if self.given.acq_func == "auto" else [objective.process]
+        improvement = expected_improvement_of(processes, self.pending, incumbents, rng, aim)
         return SumOfLogs([aimed_higher(improvement) if self._is_exploring else improvement, *log_probabilities])
 
     def _front_scene(self, log_probabilities: list[LogProbability]) -> FrontScene:

@@ -13,6 +13,7 @@ from autotune_service.engine.acquisition.functions import LogExpectedImprovement
 from autotune_service.engine.acquisition.named.bridge import ProcessModel, TorchAcquisition, tensor
 from autotune_service.engine.acquisition.named.noisy import improvement_over
 from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters
+from autotune_service.engine.model.sampled import SampledProcess
 
 IS_CODE = np.array([False, True, False])
 N_CODES = 4
@@ -114,15 +115,9 @@ def test_option_that_no_run_had_is_as_far_as_any_other():
     assert found.variance.flatten().numpy() == pytest.approx(variances, abs=NEAR)
 
 
-def alternatives(process):
-    return GaussianProcess(
-        process.rows, process.targets[:, None], process.noises, process.hyperparameters, IS_CODE, mean=process.mean
-    )
-
-
 @pytest.mark.parametrize("best", [-1.0, 0.5, 1.5, 4.0])  # of all rows better, of some, of none by far
 def test_expected_improvement_and_its_gradient_are_botorchs(theirs, best):
-    values, gradients = LogExpectedImprovement(alternatives(OWN), np.array([best])).values_with_gradients(NEW)
+    values, gradients = LogExpectedImprovement(SampledProcess([OWN]), np.array([[best]])).values_with_gradients(NEW)
     given = tensor(NEW).requires_grad_()
     expected = analytic.LogExpectedImprovement(theirs, best_f=best)(features(given).unsqueeze(-2))
     (by_row,) = torch.autograd.grad(expected.sum(), given)

@@ -254,7 +254,7 @@ def input_of(space, **fields):
 def acquisition_of(problem, incumbents=None):
     process = fitted_to(problem)["r"].process
     incumbents = process.rows if incumbents is None else incumbents
-    return expected_improvement_of(process, np.empty((0, 2)), incumbents, np.random.default_rng(0))
+    return expected_improvement_of([process], np.empty((0, 2)), incumbents, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("role", ["design", "context"])

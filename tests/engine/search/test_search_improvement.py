@@ -75,13 +75,14 @@ def surrogate():
     rows[:, 2] = rng.integers(3, size=8)
     own = Hyperparameters(np.array([4.0, 0.5, 1.2]), 1.7, 0.05)
     process = GaussianProcess(rows, rng.normal(size=8), np.full(8, 0.05), own, np.array([False, False, True]))
-    return Surrogate(process, ResponseScale(1.0, 1.0, 0.0, 1.0, -np.inf, 1.0), np.arange(8))
+    scale = ResponseScale(1.0, 1.0, 0.0, 1.0, -np.inf, 1.0)
+    return Surrogate(process, scale, np.arange(8), "SingleTaskGP", np.full(8, np.nan))
 
 
 def improvement(surrogate, n_pending):
     pending = np.random.default_rng(4).random((n_pending, 3)).round(1)
     incumbents = np.concatenate([surrogate.process.rows, pending])
-    return expected_improvement_of(surrogate.process, pending, incumbents, np.random.default_rng(5))
+    return expected_improvement_of([surrogate.process], pending, incumbents, np.random.default_rng(5))
 
 
 @pytest.mark.parametrize("n_pending", [0, 2])
@@ -132,8 +133,8 @@ def test_fantasies_spread_as_measurements_would():
 def test_pending_point_has_a_lower_value_than_before(surrogate):
     row = np.array([[0.2, 0.3, 0.0]])
     process = surrogate.process
-    free = expected_improvement_of(process, np.empty((0, 3)), process.rows, np.random.default_rng(5))
-    busy = expected_improvement_of(process, row, np.concatenate([process.rows, row]), np.random.default_rng(5))
+    free = expected_improvement_of([process], np.empty((0, 3)), process.rows, np.random.default_rng(5))
+    busy = expected_improvement_of([process], row, np.concatenate([process.rows, row]), np.random.default_rng(5))
     assert busy.values(row)[0] < free.values(row)[0] - 1.0
 
 
@@ -151,5 +152,5 @@ def test_higher_aim_is_a_standard_deviation_of_the_prior_above_the_best(surrogat
 def test_without_a_row_to_improve_on_anything_above_the_worst_is_a_gain(surrogate):
     means, _ = surrogate.process.predict(surrogate.process.rows)
     none = np.empty((0, 3))
-    found = expected_improvement_of(surrogate.process, none, none, np.random.default_rng(5))
+    found = expected_improvement_of([surrogate.process], none, none, np.random.default_rng(5))
     assert found.best == pytest.approx(means.min())

@@ -12,6 +12,7 @@ from autotune_service.engine.acquisition.aims import MORE, Aim
 from autotune_service.engine.acquisition.log_improvement import log_probability
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.model.gaussian_process import GaussianProcess
+from autotune_service.engine.model.sampled import SampledProcess
 from autotune_service.engine.model.surrogate import Surrogate
 from autotune_service.engine.search.ascent import Acquisition
 from autotune_wire.responses import Response, thresholds_of
@@ -23,36 +24,37 @@ _PENALTY = 1e3  # more than merits differ, on the models' scales
 
 @dataclass(frozen=True, slots=True)
 class LogExpectedImprovement:
-    """The logarithm of the expected improvement, averaged over k alternative responses of the pending runs.
+    """The logarithm of the expected improvement, averaged over alternatives.
+
+    There are s alternatives of the hyperparameters, and of each k alternative responses of the pending runs.
 
     Args:
-        process: The objective's model, conditioned on the observations and on the k alternatives. Without pending runs
-            k is 1, and the model is conditioned on the observations alone.
-        best: The merit to improve on, for each alternative, shape (k,).
+        process: The objective's model under each alternative. Without pending runs k is 1, and the model is conditioned
+            on the observations alone.
+        best: The merit to improve on under each alternative, shape (s, k).
         aim: What makes a response better.
     """
 
-    process: GaussianProcess
+    process: SampledProcess
     best: Array
     aim: Aim = MORE
 
     def values(self, rows: Array) -> Array:
         """Compute the value, shape (n,), at each of n rows, shape (n, d)."""
         means, variances = self.process.predict(rows)
-        logs, _, _ = self.aim.log_improvement(means.reshape(len(rows), -1), np.sqrt(variances)[:, None], self.best)
-        return np.asarray(np.logaddexp.reduce(logs, axis=1) - np.log(len(self.best)))
+        logs, _, _ = self.aim.log_improvement(means, np.sqrt(variances)[..., None], self.best[:, None])
+        return np.asarray(np.logaddexp.reduce(logs, axis=(0, 2)) - np.log(self.best.size))
 
     def values_with_gradients(self, rows: Array) -> tuple[Array, Array]:
         """Compute the values, shape (n,), and their derivatives by the rows, shape (n, d)."""
         means, variances, mean_gradients, variance_gradients = self.process.predict_with_gradients(rows)
-        sds = np.sqrt(variances)[:, None]
-        logs, by_mean, by_sd = self.aim.log_improvement(means.reshape(len(rows), -1), sds, self.best)
-        mean_gradients = mean_gradients.reshape(len(rows), -1, rows.shape[1])
-        values = np.logaddexp.reduce(logs, axis=1)
+        sds = np.sqrt(variances)[..., None]
+        logs, by_mean, by_sd = self.aim.log_improvement(means, sds, self.best[:, None])
+        values = np.logaddexp.reduce(logs, axis=(0, 2))
         shares = np.exp(logs - values[:, None])
-        gradients = np.einsum("nk,nkd->nd", shares * by_mean, mean_gradients)
-        gradients += ((shares * by_sd).sum(axis=1) / (2.0 * sds[:, 0]))[:, None] * variance_gradients
-        return values - np.log(len(self.best)), gradients
+        gradients = np.einsum("snk,snkd->nd", shares * by_mean, mean_gradients)
+        gradients += np.einsum("sn,snd->nd", (shares * by_sd / (2.0 * sds)).sum(axis=2), variance_gradients)
+        return values - np.log(self.best.size), gradients
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,11 @@ def log_probabilities_of(
 
 
 def expected_improvement_of(
-    process: GaussianProcess, pending: Array, incumbents: Array, rng: np.random.Generator, aim: Aim = MORE
+    processes: Sequence[GaussianProcess],
+    pending: Array,
+    incumbents: Array,
+    rng: np.random.Generator,
+    aim: Aim = MORE,
 ) -> LogExpectedImprovement:
     """Build the expected improvement over the best of some rows, such as the acceptable runs and the pending ones.
 
@@ -152,7 +158,7 @@ def expected_improvement_of(
     section 3.2). The best is the highest predicted mean, because noise misleads the highest observation more.
 
     Args:
-        process: The objective's model.
+        processes: The objective's model under each alternative of its hyperparameters, s of them.
         pending: Rows that are suggested but not told, shape (p, d).
         incumbents: The rows to improve on, shape (m, d). If there are none, finding an acceptable row comes first: over
             the worst mean, every row has some improvement, and the probability to be acceptable decides.
@@ -160,10 +166,11 @@ def expected_improvement_of(
         aim: What makes a response better.
     """
     if len(pending):
-        process = with_fantasies(process, pending, _FANTASIES, rng)
+        k = max(_FANTASIES // len(processes), 2)
+        processes = [with_fantasies(process, pending, k, rng) for process in processes]
+    process = SampledProcess(processes)
     merits = aim.merits(process.expect(incumbents if len(incumbents) else process.rows))
-    merits = merits.reshape(len(merits), -1)
-    return LogExpectedImprovement(process, merits.max(axis=0) if len(incumbents) else merits.min(axis=0), aim)
+    return LogExpectedImprovement(process, merits.max(axis=1) if len(incumbents) else merits.min(axis=1), aim)
 
 
 def aimed_higher(improvement: LogExpectedImprovement) -> LogExpectedImprovement:
@@ -172,8 +179,8 @@ def aimed_higher(improvement: LogExpectedImprovement) -> LogExpectedImprovement:
     A run that is only a little above the best adds almost nothing to this expectation, so that rows with an uncertain
     prediction have the highest values.
     """
-    step = np.sqrt(improvement.process.hyperparameters.variance)
-    return LogExpectedImprovement(improvement.process, improvement.best + step)
+    steps = np.array([one.hyperparameters.variance for one in improvement.process.processes]) ** 0.5
+    return LogExpectedImprovement(improvement.process, improvement.best + steps[:, None], improvement.aim)
 
 
 def with_fantasies(process: GaussianProcess, pending: Array, k: int, rng: np.random.Generator) -> GaussianProcess:

@@ -14,7 +14,7 @@ from scipy.linalg.lapack import dpotrf, dtrtri
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.model.kernel import matern, scaled_distances
 
-_MIN_VARIANCE = 1e-12  # share of the prior's variance: rounding can make a posterior variance negative
+MIN_VARIANCE = 1e-12  # share of the prior's variance: rounding can make a posterior variance negative
 _BLOCK = 128  # rows whose mean is computed at a time: their covariances stay in the processor's cache
 
 
@@ -71,7 +71,7 @@ class GaussianProcess:
         covariance[np.diag_indices_from(covariance)] += noises
         self._factor = cholesky(covariance)
         self.mean = self._estimated_mean() if mean is None else mean
-        self._weights = cho_solve((self._factor, True), targets - self.mean, check_finite=False)
+        self.weights = cho_solve((self._factor, True), targets - self.mean, check_finite=False)
 
     def covariance(self, a: Array, b: Array) -> Array:
         """Return the prior covariance of the noiseless values at rows a and b, shape (n, m)."""
@@ -81,7 +81,7 @@ class GaussianProcess:
     def expect(self, rows: Array) -> Array:
         """Return the means that ``predict`` returns, without the variances, which cost more."""
         blocks = [rows[i : i + _BLOCK] for i in range(0, len(rows), _BLOCK)] or [rows]
-        return self.mean + np.concatenate([self.covariance(block, self.rows) @ self._weights for block in blocks])
+        return self.mean + np.concatenate([self.covariance(block, self.rows) @ self.weights for block in blocks])
 
     def predict(self, rows: Array) -> tuple[Array, Array]:
         """Return mean and variance of the noiseless value at m rows.
@@ -90,9 +90,9 @@ class GaussianProcess:
             The means, shape (m,) or (m, k), and the variances, shape (m,).
         """
         covariance = self.covariance(rows, self.rows)
-        spread = covariance @ self._inverse_factor.T
+        spread = covariance @ self.inverse_factor.T
         variance = self.hyperparameters.variance - np.einsum("ij,ij->i", spread, spread)
-        return self.mean + covariance @ self._weights, self._bounded(variance)
+        return self.mean + covariance @ self.weights, self._bounded(variance)
 
     def predict_with_gradients(self, rows: Array) -> tuple[Array, Array, Array, Array]:
         """Return the means and variances that ``predict`` returns, and their derivatives by the rows.
@@ -111,23 +111,23 @@ class GaussianProcess:
             differences[..., self.is_code] = 0.0
         correlation, slope = matern(squares @ own.precisions)
         covariance = own.variance * correlation
-        means = self.mean + covariance @ self._weights
-        solved = covariance @ self._inverse
+        means = self.mean + covariance @ self.weights
+        solved = covariance @ self.inverse
         variance = own.variance - np.einsum("ij,ij->i", solved, covariance)
         directions = differences * (2.0 * own.precisions)
         slope *= own.variance
-        weights = self._weights.T if self._weights.ndim == 2 else self._weights[None]
+        weights = self.weights.T if self.weights.ndim == 2 else self.weights[None]
         mean_gradients = np.matmul(slope[:, None, :] * weights, directions)
         variance_gradients = np.matmul((-2.0 * slope * solved)[:, None, :], directions)[:, 0]
-        if self._weights.ndim == 1:
+        if self.weights.ndim == 1:
             mean_gradients = mean_gradients[:, 0]
         return means, self._bounded(variance), mean_gradients, variance_gradients
 
     def joint(self, rows: Array) -> tuple[Array, Array]:
         """Return the joint posterior of the noiseless values at m rows: means, shape (m,), and covariance, (m, m)."""
         covariance = self.covariance(rows, self.rows)
-        spread = covariance @ self._inverse_factor.T
-        return self.mean + covariance @ self._weights, self.covariance(rows, rows) - spread @ spread.T
+        spread = covariance @ self.inverse_factor.T
+        return self.mean + covariance @ self.weights, self.covariance(rows, rows) - spread @ spread.T
 
     def leave_one_out(self) -> tuple[Array, Array]:
         """Predict each observation, its noise included, from all others, with the same hyperparameters.
@@ -137,23 +137,23 @@ class GaussianProcess:
         Returns:
             Means and variances, each of shape (n,).
         """
-        variance = 1.0 / np.diag(self._inverse)
-        return self.targets - self._weights * variance, variance
+        variance = 1.0 / np.diag(self.inverse)
+        return self.targets - self.weights * variance, variance
 
     @property
     def log_likelihood(self) -> float:
         """The log marginal likelihood of the targets (Rasmussen and Williams 2006, equation 2.30)."""
         residual = self.targets - self.mean
-        fit = -0.5 * residual @ self._weights - np.log(np.diag(self._factor)).sum()
+        fit = -0.5 * residual @ self.weights - np.log(np.diag(self._factor)).sum()
         return float(fit - 0.5 * len(residual) * np.log(2.0 * np.pi))
 
     @cached_property
-    def _inverse_factor(self) -> Array:
+    def inverse_factor(self) -> Array:
         return np.asarray(dtrtri(self._factor, lower=1)[0])
 
     @cached_property
-    def _inverse(self) -> Array:
-        return self._inverse_factor.T @ self._inverse_factor
+    def inverse(self) -> Array:
+        return self.inverse_factor.T @ self.inverse_factor
 
     def _estimated_mean(self) -> float:
         targets = self.targets if self.targets.ndim == 1 else self.targets[:, 0]
@@ -161,7 +161,7 @@ class GaussianProcess:
         return float(solved @ targets / solved.sum())
 
     def _bounded(self, variance: Array) -> Array:
-        return np.maximum(variance, _MIN_VARIANCE * self.hyperparameters.variance)
+        return np.maximum(variance, MIN_VARIANCE * self.hyperparameters.variance)
 
 
 def cholesky(covariance: Array) -> Array:

@@ -5,14 +5,16 @@ Every fit takes n observations, as rows of shape (n, d) and targets of shape (n,
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from math import log
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma
 
 from autotune_service.engine.arrays import Array
-from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters
+from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters, NotPositiveDefiniteError
 from autotune_service.engine.model.likelihood import LogPosterior, Prior
 from autotune_wire.experiments import ModelType
 
@@ -125,6 +127,34 @@ def _fit(
     precisions = np.broadcast_to(found.precisions, (rows.shape[1],)).copy()
     noise = found.noise if is_unknown.any() else float(np.median(known_noises))
     return GaussianProcess(rows, targets, noises, Hyperparameters(precisions, found.variance, noise), is_code)
+
+
+def sample_alternatives(
+    model_type: ModelType, process: GaussianProcess, known_noises: Array, n: int
+) -> list[GaussianProcess]:
+    """Return the process under n samples of its hyperparameters, from their posterior.
+
+    The samples follow from the data alone. Noises that differ from run to run stay as they were predicted.
+
+    Args:
+        model_type: The model that the process was fitted by.
+        process: The process, at the most probable hyperparameters.
+        known_noises: The variance of each observation's noise; NaN where it is not known.
+        n: The number of samples.
+    """
+    if model_type == "FixedNoiseGP":
+        known_noises = np.where(np.isnan(known_noises), UNKNOWN_NOISE, known_noises)
+    if model_type == "HeteroskedasticSingleTaskGP":
+        known_noises = process.noises - Prior().noise_floor
+    kind = IsotropicLogPosterior if model_type == "SimpleCustomMaternGP" else LogPosterior
+    rows, targets, is_code = process.rows, process.targets, process.is_code
+    posterior = kind(rows, targets, known_noises, is_code, Prior())
+    rng = np.random.default_rng(crc32(rows.tobytes() + targets.tobytes()))
+    alternatives = []
+    for one in posterior.sample(process.hyperparameters, n, rng):
+        with suppress(NotPositiveDefiniteError):  # rounding decides at the edge of what has a Cholesky factor
+            alternatives.append(GaussianProcess(rows, targets, posterior.noises(one.noise), one, is_code))
+    return alternatives or [process]
 
 
 Fit = Callable[[Array, Array, Array, NDArray[np.bool_], Subset], GaussianProcess]

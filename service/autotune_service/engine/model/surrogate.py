@@ -11,7 +11,7 @@ from autotune_service.engine.arrays import Array
 from autotune_service.engine.interface import EngineInput, Prediction, Run
 from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters
 from autotune_service.engine.model.likelihood import LogPosterior, Prior
-from autotune_service.engine.model.named import FITS
+from autotune_service.engine.model.named import FITS, sample_alternatives
 from autotune_service.engine.model.scale import ResponseScale
 from autotune_service.engine.model.subset import MAX_CONDITIONED, max_fitted, representatives
 from autotune_wire.experiments import ModelType
@@ -19,6 +19,8 @@ from autotune_wire.responses import MAX_RESPONSES, Objective, Response, Target
 
 _COVERAGE, _HALF_WIDTH = 0.95, 1.96  # a band of so many standard deviations covers that share of a normal distribution
 _MOST_WIDENING = 3.0
+_SAMPLES = 8  # of the hyperparameters' posterior
+_SAMPLED_FROM, _SAMPLED_UNTIL = 16, 150  # observations: fewer say little of them, more leave little doubt
 _LABEL_NOISE = 0.05  # variance of the labels 1 and -1: whether a run works is seldom a matter of chance
 
 
@@ -34,18 +36,28 @@ class Surrogate:
         process: The Gaussian process on the model's scale, where more is better.
         scale: The map between that scale and the response's own unit.
         index: The indices of the runs that the process is conditioned on, shape (n,).
-        is_noise_inferred: Whether the standard deviation of some measurements was not told, but is inferred.
+        model_type: The name of the model that the process was fitted by.
+        known_noises: The variance of each measurement's noise on the model's scale, shape (n,); NaN where it was not
+            told.
     """
 
     process: GaussianProcess
     scale: ResponseScale
     index: NDArray[np.int64]
-    is_noise_inferred: bool = True
+    model_type: ModelType
+    known_noises: Array
 
     @property
     def noise_sd(self) -> float:
         """The standard deviation of a measurement's noise in the response's own unit."""
         return self.scale.noise_from_model(float(np.sqrt(self._noise)))
+
+    @cached_property
+    def alternatives(self) -> list[GaussianProcess]:
+        """The process under several samples of its hyperparameters, where few data leave them uncertain; else alone."""
+        if not _SAMPLED_FROM <= len(self.index) <= _SAMPLED_UNTIL:
+            return [self.process]
+        return sample_alternatives(self.model_type, self.process, self.known_noises, _SAMPLES)
 
     def predict(self, rows: Array, *, is_measured: bool = False) -> list[Prediction]:
         """Predict the response at rows, shape (m, d), in the response's own unit.
@@ -70,7 +82,8 @@ class Surrogate:
     @property
     def _noise(self) -> float:
         """The noise variance of the next measurement; if all standard deviations were told, the median of these."""
-        return self.process.hyperparameters.noise if self.is_noise_inferred else float(np.median(self.process.noises))
+        is_inferred = bool(np.isnan(self.known_noises).any())
+        return self.process.hyperparameters.noise if is_inferred else float(np.median(self.process.noises))
 
     @cached_property
     def _widening(self) -> float:
@@ -120,7 +133,7 @@ def _fit_response(
     kept = representatives(rows, merits, n_conditioned, is_code)
     subset = representatives(rows[kept], merits[kept], n_fitted, is_code)
     data = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes(), is_code.tobytes(), subset.tobytes())
-    return Surrogate(_fit(given.model_type, *data), scale, index[kept], bool(np.isnan(noises).any()))
+    return Surrogate(_fit(given.model_type, *data), scale, index[kept], given.model_type, noises[kept])
 
 
 @lru_cache(maxsize=MAX_RESPONSES)

@@ -7,6 +7,7 @@ from autotune_service.engine.acquisition.functions import LogExpectedImprovement
 from autotune_service.engine.acquisition.named.scene import Scene
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.model.gaussian_process import GaussianProcess
+from autotune_service.engine.model.sampled import SampledProcess
 from autotune_service.engine.model.subset import representatives
 
 _ALTERNATIVES = 20  # as many as BoTorch's LogNoisyExpectedImprovement takes
@@ -49,4 +50,4 @@ def improvement_over(
     """
     noises = np.full(len(rows), _NOISELESS)
     noiseless = GaussianProcess(rows, values, noises, process.hyperparameters, process.is_code, mean=process.mean)
-    return LogExpectedImprovement(noiseless, values[is_incumbent].max(axis=0))
+    return LogExpectedImprovement(SampledProcess([noiseless]), values[is_incumbent].max(axis=0)[None])

@@ -1,0 +1,82 @@
+"""A Gaussian process under several alternatives of its hyperparameters, all computed together.
+
+With few observations the most probable hyperparameters are often wrong, and a model that takes them for true is too
+sure of itself. An average over their posterior is not.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autotune_service.engine.arrays import Array
+from autotune_service.engine.model.gaussian_process import MIN_VARIANCE, GaussianProcess, Hyperparameters
+from autotune_service.engine.model.kernel import matern, scaled_distances
+
+
+class SampledProcess:
+    """s Gaussian processes over the same n rows, each with hyperparameters and targets of its own.
+
+    Args:
+        processes: The processes; all have the same rows, and k alternatives of the targets each.
+    """
+
+    def __init__(self, processes: Sequence[GaussianProcess]) -> None:
+        self.processes = processes
+        first = processes[0]
+        self.rows, self.is_code = first.rows, first.is_code
+        self._precisions = np.stack([one.hyperparameters.precisions for one in processes])
+        self._variances = np.array([one.hyperparameters.variance for one in processes])
+        self._means = np.array([one.mean for one in processes])
+        self._weights = np.stack([one.weights.reshape(len(first.rows), -1) for one in processes])  # (s, n, k)
+        self._factors = np.stack([one.inverse_factor.T for one in processes])
+        self._inverses = np.stack([one.inverse for one in processes])
+
+    def expect(self, rows: Array) -> Array:
+        """Return the means that ``predict`` returns, without the variances, which cost more."""
+        covariances = self._variances[:, None, None] * matern(self._distances(rows))[0]
+        return self._means[:, None, None] + covariances @ self._weights
+
+    def predict(self, rows: Array) -> tuple[Array, Array]:
+        """Return means, shape (s, m, k), and variances, shape (s, m), of the noiseless values at m rows."""
+        covariances = self._variances[:, None, None] * matern(self._distances(rows))[0]
+        means = self._means[:, None, None] + covariances @ self._weights
+        spread = covariances @ self._factors
+        return means, self._bounded(self._variances[:, None] - np.einsum("smn,smn->sm", spread, spread))
+
+    def predict_with_gradients(self, rows: Array) -> tuple[Array, Array, Array, Array]:
+        """Return the means and variances that ``predict`` returns, and their derivatives by the rows.
+
+        The derivative by an option code is 0.
+
+        Returns:
+            Means, shape (s, m, k), variances, (s, m), the means' gradients, (s, m, k, d), and the variances' gradients,
+            (s, m, d).
+        """
+        differences = rows[:, None, :] - self.rows[None, :, :]
+        squares = differences * differences
+        if self.is_code.any():
+            squares[..., self.is_code] = differences[..., self.is_code] != 0
+            differences[..., self.is_code] = 0.0
+        distances = np.moveaxis(squares @ self._precisions.T, 2, 0)
+        correlations, slopes = matern(np.ascontiguousarray(distances))
+        scale = self._variances[:, None, None]
+        covariances = scale * correlations
+        slopes *= scale
+        means = self._means[:, None, None] + covariances @ self._weights
+        solved = covariances @ self._inverses
+        variances = self._variances[:, None] - (solved * covariances).sum(axis=2)
+        by_mean = slopes[:, :, None, :] * np.swapaxes(self._weights, 1, 2)[:, None]  # (s, m, k, n)
+        by_variance = -2.0 * slopes * solved
+        factors = 2.0 * self._precisions[:, None, :]
+        mean_gradients = np.matmul(by_mean, differences) * factors[:, :, None]
+        variance_gradients = np.matmul(np.swapaxes(by_variance, 0, 1), differences).swapaxes(0, 1) * factors
+        return means, self._bounded(variances), mean_gradients, variance_gradients
+
+    def _distances(self, rows: Array) -> Array:
+        """Return the scaled squared distances of m rows to the observed ones, shape (s, m, n)."""
+        pairs = [scaled_distances(rows, self.rows, one, self.is_code) for one in self._precisions]
+        return np.stack(pairs)
+
+    def _bounded(self, variances: Array) -> Array:
+        return np.maximum(variances, MIN_VARIANCE * self._variances[:, None])
