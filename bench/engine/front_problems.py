@@ -17,6 +17,7 @@ import numpy as np
 import recipes
 import shapes
 from functions import TestProblem
+from numpy.typing import NDArray
 from shapes import Rows, Surface
 
 BUDGET = 50
@@ -169,7 +170,7 @@ def mixed(rng: np.random.Generator, index: int) -> Draft:
 CLASSES = {"options": options, "numbers": numbers, "three": three, "recipes": mixed}
 
 
-def _table(rng: np.random.Generator, sizes: Rows, n_levels: int, mains: list[Rows]) -> Surface:
+def _table(rng: np.random.Generator, sizes: NDArray[np.int64], n_levels: int, mains: list[Rows]) -> Surface:
     """Draw a sum of tables over single options, pairs of options, and an option's best place of each level."""
     n, share = len(sizes), rng.uniform(0.2, 0.8)
     couples = [(i, j) for i in range(n) for j in range(i) if rng.random() < 0.6]
@@ -254,7 +255,7 @@ def _real_table(
         table = [row for row in csv.reader(lines) if "" not in row and row[0] != "new_index"]
     names = {name: sorted({row[at] for row in table}) for name, at in cats.items()}
     steps = {name: sorted({float(row[at]) for row in table}) for name, at in levels.items()}
-    shape = [len(one) for one in (*names.values(), *steps.values())]
+    shape = [*map(len, names.values()), *map(len, steps.values())]
     merits = np.zeros((*shape, 2))
     if cost is None:
         prices = np.random.default_rng(zlib.crc32(file.name.encode()))

@@ -33,13 +33,13 @@ class Engine:
 
         from autotune_service.engine.interface import EngineInput
         from autotune_service.engine.suggest import suggest
-        from autotune_wire.responses import Objective
+        from autotune_wire.responses import Objective, Response
         from autotune_wire.space import Space
 
         self.space = TypeAdapter(Space).validate_python(problem.columns.space)
         self.guess = {name: column["guess"] for name, column in problem.columns.space.items()}
         told = (problem.reference * problem.signs).tolist() if is_reference_told else [None] * len(problem.goals)
-        objectives = {
+        objectives: dict[str, Response] = {
             name: Objective(goal=goal, reference=reference)
             for (name, goal), reference in zip(problem.goals.items(), told, strict=True)
         }
@@ -61,8 +61,9 @@ class OptunaGp:
     """Optuna's sampler of Gaussian processes, with as many random configurations as the engine's design has."""
 
     def __init__(self, problem: FrontProblem, seed: int, _: bool) -> None:
+        sys.path.append(str(Path(__file__).resolve().parent / "peers"))
         import optuna
-        from peers.optuna_ import _distribution
+        from optuna_ import _distribution
 
         sampler = optuna.samplers.GPSampler(seed=seed, n_startup_trials=N_INIT)
         self.study = optuna.create_study(directions=list(problem.goals.values()), sampler=sampler)
@@ -100,10 +101,11 @@ class Random:
         """Take the values of a configuration, from which random search learns nothing."""
 
 
-PEERS = {"autotune": Engine, "optuna_gp": OptunaGp, "random": Random}
+Peer = Engine | OptunaGp | Random
+PEERS: dict[str, type[Peer]] = {"autotune": Engine, "optuna_gp": OptunaGp, "random": Random}
 
 
-def play(peer: Engine | OptunaGp | Random, problem: FrontProblem) -> dict[str, Any]:
+def play(peer: Peer, problem: FrontProblem) -> dict[str, Any]:
     """Play one run and measure it."""
     merits, seconds = [], []
     for _ in range(BUDGET):
