@@ -28,7 +28,8 @@ AcquisitionKind = Literal[
 
 _KINDS = """The meaning of `acquisition`:
 
-- expected_improvement: the expected gain of the run over the best so far, in the primary response's unit.
+- expected_improvement: the expected gain of the run over the best so far, in the primary response's unit. With several
+  objectives it is the gain in the one that the reason names, in its unit.
 - aimed_higher: the expected gain of the run over a level above the best so far, in the same unit; it is used now and
   then to give options another try.
 - expected_hypervolume_improvement: the expected gain in dominated volume, in the product of the objectives' units.

@@ -38,8 +38,10 @@ _OUTSIDE, _UNACCEPTABLE = 1e3, 1e4  # more than predictions differ, on the model
 _GOLDEN = (5**0.5 - 1) / 2
 _EXPLORING_SHARE = 0.5
 _EXPLORES_UNTIL = 100
-"""Until so many configurations are known, half of the suggestions aim higher if there are options without order:
-see docs/engine.md."""
+"""Until so many configurations are known, half of the suggestions for one objective aim higher if there are options
+without order: see docs/engine.md."""
+_ENDS_SHARE = 1 / 3
+"""With several objectives, this share of the suggestions looks for the ends of the front: see docs/engine.md."""
 
 
 def suggest(given: EngineInput) -> list[Suggestion]:
@@ -111,21 +113,25 @@ class _Suggesting:
         # Not the row that was found: a later job has the configuration alone, whose row can differ in the last bit.
         row = self.encoding.encode([covars])
         reason, kind = self._reason(found), self._kind
+        maximized = self._objectives() if self._alone is None else [self._objectives()[self._alone]]
         self.pending = np.concatenate([self.pending, row])
         self.taken.add(self.encoding.keys(row)[0])
         predictions = {name: surrogate.predict(row, is_measured=True)[0] for name, surrogate in self.surrogates.items()}
-        value = value_in_units(found.value, kind, [surrogate.scale for surrogate in self._objectives()])
+        value = value_in_units(found.value, kind, [surrogate.scale for surrogate in maximized])
         return Suggestion(covars, "model", reason, predictions, value, kind)
 
     def _acquisition(self, rng: np.random.Generator) -> SumOfLogs:
         log_probabilities = self._log_probabilities()
-        objective = self._objective()
-        if objective is None:
+        if not self.n_objectives:
             return SumOfLogs(log_probabilities)
-        if self.n_objectives > 1:
+        if self._alone is None:
             scene = self._front_scene(log_probabilities)
             return SumOfLogs([hypervolume_improvement_of(scene, rng), *log_probabilities])
-        aim, is_acceptable = self._aims()[0], self._is_acceptable(objective)
+        objective, aim, limits = self._objectives()[self._alone], self._aims()[self._alone], self._limits()
+        is_acceptable = self._is_acceptable(objective)
+        for limit in limits:
+            is_acceptable &= limit.process.expect(objective.process.rows) > limit.bound
+        log_probabilities += limits
         incumbents = incumbents_of(objective.process, self.region, is_acceptable, log_probabilities, rng, aim)
         if is_named(self.given.acq_func):
             from autotune_service.engine.acquisition.named.serving import acquisitions_for  # loads torch
@@ -152,23 +158,62 @@ class _Suggesting:
         )
 
     @property
+    def _alone(self) -> int | None:
+        """The index of the objective whose improvement alone decides on the next suggestion, None if all decide.
+
+        Near an end of the front little volume is left to gain, however much one objective would gain there. So an end
+        that the model does not see yet might never be looked for. Now and then each objective takes its turn alone.
+        """
+        if self.n_objectives < 2:
+            return 0 if self.n_objectives else None
+        return int(self._turn) if self._turn < self.n_objectives else None
+
+    @property
+    def _turn(self) -> float:
+        """A place among the kinds of suggestions, in [k, k + 1) at the turn of objective k, of which there may be one.
+
+        Multiples of the golden ratio: all kinds come, also where runs are told two or three at a time.
+        """
+        known = len(self.run_rows) + len(self.pending)
+        return known * _GOLDEN % 1.0 * self.n_objectives / (1.0 if self.n_objectives == 1 else _ENDS_SHARE)
+
+    @property
     def _is_exploring(self) -> bool:
         """Whether the next suggestion aims higher than the best, to give options without order another try.
 
         Expected improvement alone explores numbers, because runs nearby inform the model about them. An option without
         order has no such neighbours: after a bad first run the option might never be tried again.
         """
-        is_ours = self.given.acq_func == "auto" and self.n_objectives == 1 and self._aims()[0].target is None
-        known = len(self.run_rows) + len(self.pending)
-        # Multiples of the golden ratio: half of them, also where runs are told two or three at a time.
-        is_turn = known < _EXPLORES_UNTIL and known * _GOLDEN % 1.0 < _EXPLORING_SHARE
+        alone = self._alone
+        if alone is None or self._aims()[alone].target is not None or self.given.acq_func != "auto":
+            return False
+        # Over a value that is hardly reached, expectations differ by more than probabilities: those would not count.
+        if self.n_objectives > 1 and (self._log_probabilities() or self._limits()):
+            return False
+        is_turn = len(self.run_rows) + len(self.pending) < _EXPLORES_UNTIL and self._turn % 1.0 < _EXPLORING_SHARE
         free = [self.encoding.columns[j] for j in self.region.free]
-        return is_ours and is_turn and any(column.is_code and column.covariate.n_values != 1 for column in free)
+        return is_turn and any(column.is_code and column.covariate.n_values != 1 for column in free)
+
+    def _limits(self) -> list[LogProbability]:
+        """Return the log probabilities that the objectives beside one alone are better than the references told."""
+        return [
+            LogProbability(surrogate.process, float(surrogate.scale.to_model(np.array([reference]))[0]))
+            for k, (surrogate, reference) in enumerate(zip(self._objectives(), self._references(), strict=True))
+            if k != self._alone and reference is not None
+        ]
+
+    def _references(self) -> list[float | None]:
+        """Return the worst value still of interest of each objective that was measured, None where none was told."""
+        objectives = objectives_of(self.given.responses)
+        return [objectives[name].reference for name in self._names()]
 
     def _objectives(self) -> list[Surrogate]:
         """Return the models of the objectives that were measured, in the experiment's order."""
-        names = objectives_of(self.given.responses)
-        return [self.surrogates[name] for name in names if name in self.surrogates]
+        return [self.surrogates[name] for name in self._names()]
+
+    def _names(self) -> list[str]:
+        """Return the names of the objectives that were measured."""
+        return [name for name in objectives_of(self.given.responses) if name in self.surrogates]
 
     def _aims(self) -> list[Aim]:
         """Return what makes each objective that was measured better."""
@@ -178,10 +223,6 @@ class _Suggesting:
             for name, objective in objectives.items()
             if name in self.surrogates
         ]
-
-    def _objective(self) -> Surrogate | None:
-        """Return the model of the first objective that was measured, None if no objective was measured."""
-        return next(iter(self._objectives()), None)
 
     def _log_probabilities(self) -> list[LogProbability]:
         return log_probabilities_of(self.given.responses, self.surrogates, self.feasibility)
@@ -194,16 +235,16 @@ class _Suggesting:
 
         Runs outside the region come after those in it, and unacceptable runs at the end.
         """
-        objective = self._objective()
-        if objective is None:
+        if not self.n_objectives:
             return self.run_rows[np.argsort(-SumOfLogs(self._log_probabilities()).values(self.run_rows), kind="stable")]
-        if self.n_objectives > 1:
+        if self._alone is None:
             is_acceptable = are_acceptable(self.given, self.surrogates, self.run_rows, range(len(self.run_rows)))
             behind = _OUTSIDE * ~self.is_inside + _UNACCEPTABLE * ~is_acceptable
             return self.run_rows[best_first(self._expected - behind[:, None], _BEST_KNOWN)]
+        objective, aim = self._objectives()[self._alone], self._aims()[self._alone]
         rows = objective.process.rows
         behind = _OUTSIDE * ~self.is_inside[objective.index] + _UNACCEPTABLE * ~self._is_acceptable(objective)
-        return rows[np.argsort(behind - self._aims()[0].merits(objective.process.expect(rows)), kind="stable")]
+        return rows[np.argsort(behind - aim.merits(objective.process.expect(rows)), kind="stable")]
 
     @cached_property
     def _expected(self) -> Array:
@@ -215,7 +256,7 @@ class _Suggesting:
     def _kind(self) -> AcquisitionKind:
         if not self.n_objectives:
             return "probability_of_success"
-        if self.n_objectives > 1:
+        if self._alone is None:
             return "expected_hypervolume_improvement"
         if self._is_exploring:
             return "aimed_higher"
@@ -223,9 +264,15 @@ class _Suggesting:
         return kind if self.feasibility is None or not is_level(kind) else "above_worst"
 
     def _reason(self, found: Found) -> str:
-        title = title_of(self.given.acq_func, self.n_objectives)
+        title = title_of(self.given.acq_func, self.n_objectives if self._alone is None else 1)
+        purposes = []
+        if self._alone is not None and self.n_objectives > 1:
+            title += f" of {self._names()[self._alone]} alone"
+            purposes.append("find that end of the front")
         if self._is_exploring:
-            title += " over a value above the best so far, to give options another try"
+            title += " over a value above the best so far"
+            purposes.append("give options another try")
+        title += f", to {' and '.join(purposes)}" if purposes else ""
         basis = f"the highest {title}, after {len(self.run_rows)} observations"
         n_measured = max(sum(name in run.responses for run in self.given.runs) for name in self.given.responses)
         if n_measured > MAX_CONDITIONED:
@@ -233,7 +280,7 @@ class _Suggesting:
         n_fitted = max_fitted(len(self.given.responses))
         if n_measured > n_fitted:
             basis += f", with hyperparameters learnt from {n_fitted} of them"
-        if self._objective() is None:
+        if not self.n_objectives:
             objective = primary_of(self.given.responses)[0]
             basis = f"the most likely to work, after {len(self.run_rows)} runs of which none has measured {objective}"
         if len(self.pending):
