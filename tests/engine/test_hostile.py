@@ -39,13 +39,13 @@ def test_hostile_history_has_insights(name):
 def test_few_runs_get_initial_points_that_say_so():
     for runs in ([], told([1.0]), [Run(places(1)[0], is_failed=True)]):
         (one,) = suggest(problem(runs))
-        assert (one.source, one.reason) == ("sobol", "initial design, until 5 configurations are known")
+        assert (one.source, one.reason) == ("sobol", "initial design, until 8 configurations are known")
 
 
 def test_runs_without_any_response_get_a_point_that_says_so():
-    (one,) = suggest(problem([Run(covars) for covars in places(6)]))
+    (one,) = suggest(problem([Run(covars) for covars in places(9)]))
     assert one.source == "sobol"
-    assert "none of 6 runs has given a response" in one.reason
+    assert "none of 9 runs has given a response" in one.reason
 
 
 def test_one_point_left_by_linear_constraints_is_repeated_and_says_so():

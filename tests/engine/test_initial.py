@@ -1,8 +1,11 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 
-from autotune_service.engine.initial import initial_design
+from autotune_service.engine.initial import design_length, initial_design
 from autotune_service.engine.interface import EngineInput, Run
+from autotune_service.engine.space.encoding import Encoding
 from autotune_service.engine.space.region import EmptyRegionError
 from generated import constraints_of, responses_of, space_of
 from support import GUESS, SPACE
@@ -87,3 +90,34 @@ def test_constraints_no_configuration_meets_are_named():
     )
     with pytest.raises(EmptyRegionError):
         points(input_of(of={"x": X}, constraints=limits))
+
+
+def options(n):
+    return {"vtype": "cat", "guess": "o0", "options": [f"o{k}" for k in range(n)]}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_options_come_about_equally_often(seed):
+    of = {"base": options(4), "solvent": options(6), "additive": options(24), "x": X}
+    guess = {name: "o0" for name in of} | {"x": 0.5}
+    found = [guess, *points(input_of([guess], of, n=11, seed=seed))]
+    counts = {name: Counter(one[name] for one in found) for name in of}
+    assert set(counts["base"].values()) <= {2, 3, 4}
+    assert set(counts["solvent"].values()) <= {1, 2, 3}
+    assert len(counts["solvent"]) == 6
+    assert len(counts["additive"]) >= 11
+
+
+def test_options_that_were_run_with_another_context_come_later():
+    of = {"additive": options(6), "oven": options(2) | {"role": "context"}}
+    known = [{"additive": f"o{k}", "oven": "o0"} for k in range(3)]
+    found = points(input_of(known, of, n=3, fixed={"oven": "o1"}))
+    assert {one["additive"] for one in found} == {"o3", "o4", "o5"}
+
+
+@pytest.mark.parametrize(
+    ("of", "n"),
+    [({"x": X, "y": X}, 5), ({"x": X, "c": options(2)}, 8), ({"x": X, "c": options(1)}, 5), ({"c": options(3)}, 3)],
+)
+def test_design_is_longer_with_options_and_never_longer_than_what_there_is(of, n):
+    assert design_length(Encoding(space_of(of))) == n

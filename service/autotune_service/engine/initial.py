@@ -1,5 +1,6 @@
 """The initial design: points spread over the region, suggested until enough configurations are known to fit a model."""
 
+import math
 from collections.abc import Set
 
 import numpy as np
@@ -13,17 +14,29 @@ from autotune_service.engine.space.encoding import Encoding, Key
 from autotune_service.engine.space.region import Region
 
 N_INITIAL = 5
-"""The number of configurations, the guess included, that are suggested before the model chooses."""
+"""The number of configurations, the guess included, that are suggested before the model chooses, among numbers."""
+
+_N_WITH_OPTIONS = 8
+"""The same where there are options without order: what is known of one option says little of another."""
 
 _TRIES = 256  # points that are checked for one suggestion
+
+
+def design_length(encoding: Encoding) -> int:
+    """Return how many configurations, the guess included, are suggested before the model chooses."""
+    counts = [column.covariate.n_values for column in encoding.columns]
+    has_options = any(column.is_code and n != 1 for column, n in zip(encoding.columns, counts, strict=True))
+    length = _N_WITH_OPTIONS if has_options else N_INITIAL
+    return min(length, math.prod(n or length for n in counts))
 
 
 def initial_design(given: EngineInput, reason: str) -> list[Suggestion]:
     """Return n points that are neither told nor pending, of low discrepancy in the covariates that are free.
 
-    Without constraints they are Sobol points. A point's position in the sequence is the number of configurations told,
-    pending or chosen before it, so that the same data give the same points, and asks with other fixed values go on in
-    the sequence. Inside constraints each point is the one that spreads all points best. A point is repeated only if no
+    Numbers without constraints are Sobol points. A point's position in the sequence is the number of configurations
+    told, pending or chosen before it, so that the same data give the same points, and asks with other fixed values go
+    on in the sequence. Inside constraints, and with options without order, each point is the one of the sequence's next
+    that spreads all points best: so the options of a list come about equally often. A point is repeated only if no
     other one is found; its reason then says so.
 
     Args:
@@ -41,7 +54,7 @@ def initial_design(given: EngineInput, reason: str) -> list[Suggestion]:
     chosen: list[Suggestion] = []
     for _ in range(given.n):
         rows = _points(region, len(known), given.seed)
-        if region.constraints:
+        if region.constraints or encoding.is_code[region.free].any():
             rows = rows[_most_spreading_first(rows, known, region)]
         row = _first_new(rows, encoding, taken)
         if row is None and region.is_listed:

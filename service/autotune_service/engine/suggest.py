@@ -12,7 +12,6 @@ from autotune_service.engine.acquisition.aims import Aim
 from autotune_service.engine.acquisition.functions import (
     LogProbability,
     SumOfLogs,
-    aimed_higher,
     expected_improvement_of,
     log_probabilities_of,
 )
@@ -23,7 +22,7 @@ from autotune_service.engine.acquisition.named.scene import Scene
 from autotune_service.engine.acquisition.pareto import best_first
 from autotune_service.engine.acquisition.units import is_level, value_in_units
 from autotune_service.engine.arrays import Array
-from autotune_service.engine.initial import N_INITIAL, initial_design
+from autotune_service.engine.initial import design_length, initial_design
 from autotune_service.engine.interface import EngineInput, Suggestion
 from autotune_service.engine.model.subset import MAX_CONDITIONED, max_fitted
 from autotune_service.engine.model.surrogate import Surrogate, fit_feasibility, fit_responses
@@ -36,10 +35,6 @@ from autotune_wire.suggestions import AcquisitionKind
 _BEST_KNOWN = 16  # runs that are ordered by front; the search samples more rows near the first of these
 _OUTSIDE, _UNACCEPTABLE = 1e3, 1e4  # more than predictions differ, on the models' scales
 _GOLDEN = (5**0.5 - 1) / 2
-_EXPLORING_SHARE = 0.5
-_EXPLORES_UNTIL = 100
-"""Until so many configurations are known, half of the suggestions for one objective aim higher if there are options
-without order: see docs/engine.md."""
 _ENDS_SHARE = 1 / 3
 """With several objectives, this share of the suggestions looks for the ends of the front: see docs/engine.md."""
 
@@ -58,9 +53,9 @@ def suggest(given: EngineInput) -> list[Suggestion]:
 
         return suggest_with_greattunes(given)
     encoding = Encoding(given.space, given.retired)
-    known = len(given.runs) + len(given.pending)
-    n_initial = min(max(N_INITIAL - known, 0), given.n) if given.runs else given.n
-    reason = f"initial design, until {N_INITIAL} configurations are known"
+    length, n_known = design_length(encoding), len(given.runs) + len(given.pending)
+    n_initial = min(max(length - n_known, 0), given.n) if given.runs else given.n
+    reason = f"initial design, until {length} configurations are known"
     initial = initial_design(replace(given, n=n_initial), reason) if n_initial else []
     if n_initial == given.n:
         return initial
@@ -142,7 +137,7 @@ class _Suggesting:
             incumbents = np.concatenate([incumbents, self.pending[self.region.contains(self.pending)]])
         processes = objective.alternatives if self.given.acq_func == "auto" else [objective.process]
         improvement = expected_improvement_of(processes, self.pending, incumbents, rng, aim)
-        return SumOfLogs([aimed_higher(improvement) if self._is_exploring else improvement, *log_probabilities])
+        return SumOfLogs([improvement, *log_probabilities])
 
     def _front_scene(self, log_probabilities: list[LogProbability]) -> FrontScene:
         worked = [i for i, run in enumerate(self.given.runs) if not run.is_failed]
@@ -166,33 +161,10 @@ class _Suggesting:
         """
         if self.n_objectives < 2:
             return 0 if self.n_objectives else None
-        return int(self._turn) if self._turn < self.n_objectives else None
-
-    @property
-    def _turn(self) -> float:
-        """A place among the kinds of suggestions, in [k, k + 1) at the turn of objective k, of which there may be one.
-
-        Multiples of the golden ratio: all kinds come, also where runs are told two or three at a time.
-        """
         known = len(self.run_rows) + len(self.pending)
-        return known * _GOLDEN % 1.0 * self.n_objectives / (1.0 if self.n_objectives == 1 else _ENDS_SHARE)
-
-    @property
-    def _is_exploring(self) -> bool:
-        """Whether the next suggestion aims higher than the best, to give options without order another try.
-
-        Expected improvement alone explores numbers, because runs nearby inform the model about them. An option without
-        order has no such neighbours: after a bad first run the option might never be tried again.
-        """
-        alone = self._alone
-        if alone is None or self._aims()[alone].target is not None or self.given.acq_func != "auto":
-            return False
-        # Over a value that is hardly reached, expectations differ by more than probabilities: those would not count.
-        if self.n_objectives > 1 and (self._log_probabilities() or self._limits()):
-            return False
-        is_turn = len(self.run_rows) + len(self.pending) < _EXPLORES_UNTIL and self._turn % 1.0 < _EXPLORING_SHARE
-        free = [self.encoding.columns[j] for j in self.region.free]
-        return is_turn and any(column.is_code and column.covariate.n_values != 1 for column in free)
+        # Multiples of the golden ratio: all turns come, also where runs are told two or three at a time.
+        turn = int(known * _GOLDEN % 1.0 * self.n_objectives / _ENDS_SHARE)
+        return turn if turn < self.n_objectives else None
 
     def _limits(self) -> list[LogProbability]:
         """Return the log probabilities that the objectives beside one alone are better than the references told."""
@@ -258,21 +230,13 @@ class _Suggesting:
             return "probability_of_success"
         if self._alone is None:
             return "expected_hypervolume_improvement"
-        if self._is_exploring:
-            return "aimed_higher"
         kind = KINDS[self.given.acq_func]
         return kind if self.feasibility is None or not is_level(kind) else "above_worst"
 
     def _reason(self, found: Found) -> str:
         title = title_of(self.given.acq_func, self.n_objectives if self._alone is None else 1)
-        purposes = []
         if self._alone is not None and self.n_objectives > 1:
-            title += f" of {self._names()[self._alone]} alone"
-            purposes.append("find that end of the front")
-        if self._is_exploring:
-            title += " over a value above the best so far"
-            purposes.append("give options another try")
-        title += f", to {' and '.join(purposes)}" if purposes else ""
+            title += f" of {self._names()[self._alone]} alone, to find that end of the front"
         basis = f"the highest {title}, after {len(self.run_rows)} observations"
         n_measured = max(sum(name in run.responses for run in self.given.runs) for name in self.given.responses)
         if n_measured > MAX_CONDITIONED:

@@ -49,7 +49,7 @@ def objective_alone(suggestion):
         assert suggestion.acquisition_kind == "expected_hypervolume_improvement"
         assert "the highest expected hypervolume improvement," in suggestion.reason
         return None
-    assert suggestion.acquisition_kind in {"expected_improvement", "aimed_higher"}
+    assert suggestion.acquisition_kind == "expected_improvement"
     return suggestion.reason.removeprefix("the highest expected improvement of ").partition(" alone")[0]
 
 
@@ -152,19 +152,7 @@ def test_dear_end_of_a_table_is_found(seed):
     assert best_gain(seed) > 0.95
 
 
-def test_options_are_given_another_try_at_some_of_the_turns():
-    rng, values = np.random.default_rng(3), table(0)
-    drawn = [dict(zip("abc", list(values)[k], strict=True)) for k in rng.permutation(len(values))[:9]]
-    runs = [Run(one, dict(zip(TWO, values[tuple(one.values())], strict=True))) for one in drawn]
-    batch = suggest(EngineInput(OPTIONS, TWO, runs, 1, n=24))
-    tries = [one for one in batch if "give options another try" in one.reason]
-    assert {objective_alone(one) for one in tries} == {"gain", "cost"}
-    assert all((one.acquisition_kind == "aimed_higher") == (one in tries) for one in batch)
-    assert len(tries) < sum(objective_alone(one) is not None for one in batch)
-
-
-def test_options_are_given_no_other_try_where_runs_may_fail():
-    """Another try would go to options of which all runs failed."""
+def test_ends_are_not_looked_for_where_all_runs_failed():
     rng, values = np.random.default_rng(3), table(0)
     drawn = [dict(zip("abc", list(values)[k], strict=True)) for k in rng.permutation(len(values))[:60]]
     runs = [

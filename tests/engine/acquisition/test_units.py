@@ -46,7 +46,6 @@ def input_of(acq_func="auto", n=7, n_failed=0, measure=loss):
         ("mean", 1.0, [SCALE], -7.0),  # 0.2 and half of 1, ten times that, and less is better
         ("confidence_bound", -1.0, [SCALE], 3.0),
         ("expected_improvement", np.log(0.5), [SCALE], 2.5),
-        ("aimed_higher", np.log(0.5), [SCALE], 2.5),
         ("above_worst", np.log(2.0), [SCALE], 10.0),
         ("knowledge_gradient", np.log(0.5), [SCALE], 2.5),
         ("expected_hypervolume_improvement", np.log(0.5), [SCALE, replace(SCALE, unit=2.0)], 2.5),
@@ -90,17 +89,6 @@ def test_level_is_counted_from_the_worst_where_runs_failed():
 def test_probability_is_one():
     (one,) = suggest(input_of("ProbabilityOfImprovement"))
     assert 0 < one.acquisition < 1
-
-
-def test_value_says_where_the_engine_aimed_higher():
-    space = space_of({"c": {"vtype": "cat", "guess": "a", "options": ["a", "b", "c", "d"]}}) | SPACE
-    encoding = Encoding(space)
-    runs = [
-        Run(covars, {"loss": loss(covars)})
-        for covars in map(encoding.decode, encoding.from_unit(np.random.default_rng(4).random((7, 3))))
-    ]
-    kinds = [suggest(EngineInput(space, LESS, runs[:n], 1))[0].acquisition_kind for n in (6, 7)]
-    assert kinds == ["expected_improvement", "aimed_higher"]
 
 
 def test_value_is_the_chance_of_success_where_nothing_was_measured():

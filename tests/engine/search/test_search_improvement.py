@@ -8,7 +8,6 @@ from scipy.stats import norm
 from autotune_service.engine.acquisition.functions import (
     LogProbability,
     SumOfLogs,
-    aimed_higher,
     expected_improvement_of,
     with_fantasies,
 )
@@ -136,17 +135,6 @@ def test_pending_point_has_a_lower_value_than_before(surrogate):
     free = expected_improvement_of([process], np.empty((0, 3)), process.rows, np.random.default_rng(5))
     busy = expected_improvement_of([process], row, np.concatenate([process.rows, row]), np.random.default_rng(5))
     assert busy.values(row)[0] < free.values(row)[0] - 1.0
-
-
-def test_higher_aim_is_a_standard_deviation_of_the_prior_above_the_best(surrogate):
-    aimed = aimed_higher(improvement(surrogate, 0))
-    row = np.array([[0.3, 0.8, 1.0]])
-    mean, variance = surrogate.process.predict(row)
-    aim = surrogate.process.predict(surrogate.process.rows)[0].max() + np.sqrt(1.7)
-    # The expected improvement as an integral over what the value may be.
-    values = mean + np.sqrt(variance) * np.linspace(-10, 10, 200_001)
-    gain = np.trapezoid(norm.pdf(values, mean, np.sqrt(variance)) * np.maximum(values - aim, 0.0), values)
-    assert aimed.values(row)[0] == pytest.approx(np.log(gain), rel=1e-6)
 
 
 def test_without_a_row_to_improve_on_anything_above_the_worst_is_a_gain(surrogate):

@@ -173,16 +173,6 @@ def expected_improvement_of(
     return LogExpectedImprovement(process, merits.max(axis=1) if len(incumbents) else merits.min(axis=1), aim)
 
 
-def aimed_higher(improvement: LogExpectedImprovement) -> LogExpectedImprovement:
-    """Return the expected improvement over the best plus one standard deviation of the prior.
-
-    A run that is only a little above the best adds almost nothing to this expectation, so that rows with an uncertain
-    prediction have the highest values.
-    """
-    steps = np.array([one.hyperparameters.variance for one in improvement.process.processes]) ** 0.5
-    return LogExpectedImprovement(improvement.process, improvement.best + steps[:, None], improvement.aim)
-
-
 def with_fantasies(process: GaussianProcess, pending: Array, k: int, rng: np.random.Generator) -> GaussianProcess:
     """Condition a process on k alternative responses at m pending rows, drawn jointly from its posterior."""
     means, covariance = process.joint(pending)

@@ -12,7 +12,6 @@ _LEVELS: frozenset[AcquisitionKind] = frozenset({"mean", "confidence_bound"})
 _AMOUNTS: frozenset[AcquisitionKind] = frozenset(
     {
         "expected_improvement",
-        "aimed_higher",
         "above_worst",
         "knowledge_gradient",
         "expected_hypervolume_improvement",
