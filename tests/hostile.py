@@ -73,7 +73,9 @@ HOSTILE = {
     "100 covariates": many(),
     "a thin region": thin(),
     "noiseless": problem(told([1.0, 2.0, 0.5, 0.2, 0.3, 0.4, 0.6, 0.1], [{"y": 0.0}] * 8)),
-    "noiseless and contradictory": problem(told([1.0, -1.0, 0.5, 0.2, 0.3, 0.4, 0.6, 0.1], [{"y": 0.0}] * 8, places(4) * 2)),
+    "noiseless and contradictory": problem(
+        told([1.0, -1.0, 0.5, 0.2, 0.3, 0.4, 0.6, 0.1], [{"y": 0.0}] * 8, places(4) * 2)
+    ),
     "drowned in noise": problem(told([1.0, 2.0, 0.5, 0.2, 0.3, 0.4, 0.6, 0.1], [{"y": 1e300}] * 8)),
     "noise of every size": problem(
         told([1.0, 2.0, 0.5, 0.2, 0.3, 0.4, 0.6, 0.1], [{"y": 10.0**k} for k in (-300, -8, 0, 3, 150, 308, -1, 1)])

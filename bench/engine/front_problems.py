@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import drafts
 import numpy as np
-import recipes
 import shapes
 from functions import TestProblem
 from numpy.typing import NDArray
@@ -203,7 +203,7 @@ def _paths(rng: np.random.Generator, d: int, m: int) -> Draft:
         values[:, 1] = (1 - against**2) ** 0.5 * values[:, 1] - against * values[:, 0]
         return values
 
-    return recipes._box(rng, d), surface
+    return drafts.box(rng, d), surface
 
 
 def make(cls: str, index: int) -> FrontProblem:

@@ -99,7 +99,7 @@ def options(n):
 @pytest.mark.parametrize("seed", range(4))
 def test_options_come_about_equally_often(seed):
     of = {"base": options(4), "solvent": options(6), "additive": options(24), "x": X}
-    guess = {name: "o0" for name in of} | {"x": 0.5}
+    guess = dict.fromkeys(of, "o0") | {"x": 0.5}
     found = [guess, *points(input_of([guess], of, n=11, seed=seed))]
     counts = {name: Counter(one[name] for one in found) for name in of}
     assert set(counts["base"].values()) <= {2, 3, 4}

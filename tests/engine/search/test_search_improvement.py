@@ -42,7 +42,6 @@ def test_log_improvement_is_exact(score):
 
 def test_log_improvement_is_the_integral_over_the_normal_density():
     from scipy.integrate import quad
-    from scipy.stats import norm
 
     integral = quad(lambda value: (value - BEST) * norm.pdf(value, -0.4, SD), BEST, BEST + 20)[0]
     assert np.exp(log_improvement(np.array([-0.4]), np.array([SD]), BEST)[0][0]) == pytest.approx(integral, rel=1e-8)

@@ -149,10 +149,12 @@ class GaussianProcess:
 
     @cached_property
     def inverse_factor(self) -> Array:
+        """The inverse of the Cholesky factor of the observations' covariance, shape (n, n)."""
         return np.asarray(dtrtri(self._factor, lower=1)[0])
 
     @cached_property
     def inverse(self) -> Array:
+        """The inverse of the observations' covariance, noises included, shape (n, n)."""
         return self.inverse_factor.T @ self.inverse_factor
 
     def _estimated_mean(self) -> float:

@@ -188,4 +188,4 @@ class LogPosterior:
     def _logs(self, of: Hyperparameters) -> Array:
         """Return the logarithms of hyperparameters, in the order of ``location``."""
         noise = max(of.noise, self.prior.noise_floor)  # the known noise can be 0, and has no logarithm then
-        return np.log(np.append(of.precisions[: len(self.location) - 2], [of.variance, noise]))
+        return np.asarray(np.log(np.append(of.precisions[: len(self.location) - 2], [of.variance, noise])))

@@ -7,10 +7,9 @@ sure of itself. An average over their posterior is not.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autotune_service.engine.arrays import Array
-from autotune_service.engine.model.gaussian_process import MIN_VARIANCE, GaussianProcess, Hyperparameters
+from autotune_service.engine.model.gaussian_process import MIN_VARIANCE, GaussianProcess
 from autotune_service.engine.model.kernel import matern, scaled_distances
 
 
@@ -35,7 +34,7 @@ class SampledProcess:
     def expect(self, rows: Array) -> Array:
         """Return the means that ``predict`` returns, without the variances, which cost more."""
         covariances = self._variances[:, None, None] * matern(self._distances(rows))[0]
-        return self._means[:, None, None] + covariances @ self._weights
+        return np.asarray(self._means[:, None, None] + covariances @ self._weights)
 
     def predict(self, rows: Array) -> tuple[Array, Array]:
         """Return means, shape (s, m, k), and variances, shape (s, m), of the noiseless values at m rows."""

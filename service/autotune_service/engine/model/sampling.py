@@ -49,11 +49,14 @@ def sample(energy: Energy, peak: Array, scale: Array, n: int, rng: np.random.Gen
 def _widths(energy: Energy, peak: Array, scale: Array) -> Array:
     """Return a matrix, shape (p, p), that maps steps of standard size to steps of the parameters."""
     steps = _DIFFERENCE * scale
-    curvature = np.stack(
-        [
-            (energy(peak + step * one)[1] - energy(peak - step * one)[1]) / (2.0 * step) * scale
-            for one, step in zip(np.eye(len(peak)), steps, strict=True)
-        ]
-    ) * scale[:, None]
+    curvature = (
+        np.stack(
+            [
+                (energy(peak + step * one)[1] - energy(peak - step * one)[1]) / (2.0 * step) * scale
+                for one, step in zip(np.eye(len(peak)), steps, strict=True)
+            ]
+        )
+        * scale[:, None]
+    )
     roots, directions = np.linalg.eigh(0.5 * (curvature + curvature.T))
     return np.asarray(scale[:, None] * directions / np.sqrt(np.maximum(roots, _LEAST_CURVATURE)))
