@@ -30,8 +30,8 @@ _KINDS = """The meaning of `acquisition`:
 
 - expected_improvement: the expected gain of the run over the best so far, in the primary response's unit. With several
   objectives it is the gain in the one that the reason names, in its unit.
-- aimed_higher: the expected gain of the run over a level above the best so far, in the same unit; it is used now and
-  then to give options another try.
+- aimed_higher: the expected gain of the run over a level above the best so far, in the same unit; a former engine used
+  it now and then where there are options.
 - expected_hypervolume_improvement: the expected gain in dominated volume, in the product of the objectives' units.
   Responses far worse than the median count less.
 - probability_of_improvement: the probability that the run is better than the best so far, 0 to 1.
