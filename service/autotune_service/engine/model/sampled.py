@@ -5,6 +5,7 @@ sure of itself. An average over their posterior is not.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -29,7 +30,6 @@ class SampledProcess:
         self._means = np.array([one.mean for one in processes])
         self._weights = np.stack([one.weights.reshape(len(first.rows), -1) for one in processes])  # (s, n, k)
         self._factors = np.stack([one.inverse_factor.T for one in processes])
-        self._inverses = np.stack([one.inverse for one in processes])
 
     def expect(self, rows: Array) -> Array:
         """Return the means that ``predict`` returns, without the variances, which cost more."""
@@ -71,6 +71,10 @@ class SampledProcess:
         mean_gradients = np.matmul(by_mean, differences) * factors[:, :, None]
         variance_gradients = np.matmul(np.swapaxes(by_variance, 0, 1), differences).swapaxes(0, 1) * factors
         return means, self._bounded(variances), mean_gradients, variance_gradients
+
+    @cached_property
+    def _inverses(self) -> Array:
+        return np.stack([one.inverse for one in self.processes])  # where there is nothing to climb, it is not needed
 
     def _distances(self, rows: Array) -> Array:
         """Return the scaled squared distances of m rows to the observed ones, shape (s, m, n)."""
