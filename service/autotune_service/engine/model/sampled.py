@@ -29,7 +29,7 @@ class SampledProcess:
         self._variances = np.array([one.hyperparameters.variance for one in processes])
         self._means = np.array([one.mean for one in processes])
         self._weights = np.stack([one.weights.reshape(len(first.rows), -1) for one in processes])  # (s, n, k)
-        self._factors = np.stack([one.inverse_factor.T for one in processes])
+        self._factors = _stacked([one.inverse_factor.T for one in processes])
 
     def expect(self, rows: Array) -> Array:
         """Return the means that ``predict`` returns, without the variances, which cost more."""
@@ -74,7 +74,7 @@ class SampledProcess:
 
     @cached_property
     def _inverses(self) -> Array:
-        return np.stack([one.inverse for one in self.processes])  # where there is nothing to climb, it is not needed
+        return _stacked([one.inverse for one in self.processes])  # where there is nothing to climb, it is not needed
 
     def _distances(self, rows: Array) -> Array:
         """Return the scaled squared distances of m rows to the observed ones, shape (s, m, n)."""
@@ -83,3 +83,8 @@ class SampledProcess:
 
     def _bounded(self, variances: Array) -> Array:
         return np.maximum(variances, MIN_VARIANCE * self._variances[:, None])
+
+
+def _stacked(matrices: Sequence[Array]) -> Array:
+    """Stack matrices without a copy of one that is alone: with thousands of observations it is large."""
+    return matrices[0][None] if len(matrices) == 1 else np.stack(matrices)
