@@ -13,7 +13,7 @@ from raw_database import epoch_of
 
 RUNS = [
     {"covars": {"v1": n % 6, "color": color, "weight": 20.0 * n}, "response": float(n * (7 - n))}
-    for n, color in enumerate(["red", "green", "blue", "red", "green", "blue"])
+    for n, color in enumerate(["red", "green", "blue", "red", "green", "blue", "red", "green"])
 ]
 LATER = {"covars": {"v1": 3, "color": "red", "weight": 150.0}, "response": 20.0}
 

@@ -211,7 +211,7 @@ async def test_ask_after_a_tell_waits_for_the_engine(client, headers, worker, as
 
 
 async def test_loop_reaches_the_model(client, headers, worker, ask_url, tell_url):
-    for n in range(6):
+    for n in range(8):
         _, asked = await get(client, ask_url, headers)
         covars = asked["suggestions"][0]["covars"]
         await post(client, tell_url, headers, {"covars": covars, "response": float(n)})
