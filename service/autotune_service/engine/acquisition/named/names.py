@@ -15,9 +15,8 @@ MODELS_SERVED_BY: dict[ModelType, str] = {
 """What computes each surrogate of engine autotune."""
 
 SERVED_BY: dict[AcqFunc, str] = {
-    "auto": "ExpectedImprovement; with options that have no order, half of the time over a value above the best. With "
-    "several objectives the expected hypervolume improvement, our own too; a third of the time the ExpectedImprovement "
-    "of one objective alone",
+    "auto": "ExpectedImprovement, averaged over samples of the hyperparameters. With several objectives the expected "
+    "hypervolume improvement, our own too, and at a third of the suggestions the improvement of one objective alone",
     "ExpectedImprovement": "our own, its logarithm; equal to BoTorch's LogExpectedImprovement",
     "NoisyExpectedImprovement": "our own, its logarithm; equal to BoTorch's LogNoisyExpectedImprovement",
     "PosteriorMean": "botorch.acquisition.PosteriorMean",
