@@ -37,6 +37,8 @@ _OUTSIDE, _UNACCEPTABLE = 1e3, 1e4  # more than predictions differ, on the model
 _GOLDEN = (5**0.5 - 1) / 2
 _ENDS_SHARE = 1 / 3
 """With several objectives, this share of the suggestions looks for the ends of the front: see docs/engine.md."""
+_NOTHING_TO_GAIN = float(np.log(1e-6))
+"""The logarithm of an expected improvement, in standard deviations, below which an end of the front is known."""
 
 
 def suggest(given: EngineInput) -> list[Suggestion]:
@@ -85,6 +87,8 @@ class _Suggesting:
         self.feasibility = fit_feasibility(given.runs, self.run_rows, encoding.is_code)
         self.pending = encoding.encode(given.pending)
         self.taken = set(encoding.keys(np.concatenate([self.run_rows, self.pending])))
+        self.alone: int | None = None
+        """The index of the objective whose improvement alone decides on the next suggestion, None if all decide."""
 
     @property
     def has_model(self) -> bool:
@@ -103,26 +107,33 @@ class _Suggesting:
     def _suggestion(self) -> Suggestion:
         seed = crc32(f"{self.given.seed}:{len(self.run_rows)}:{len(self.pending)}".encode())
         rng = np.random.default_rng(seed)
-        found = find_best(self._acquisition(rng), self.region, self._best_known(), self.taken, rng)
+        self.alone = self._whose_turn()
+        found = self._search(rng)
+        if self.alone is not None and self.n_objectives > 1 and found.value < _NOTHING_TO_GAIN:
+            self.alone = None
+            found = self._search(rng)
         covars = self.region.decode(found.row)
         # Not the row that was found: a later job has the configuration alone, whose row can differ in the last bit.
         row = self.encoding.encode([covars])
         reason, kind = self._reason(found), self._kind
-        maximized = self._objectives() if self._alone is None else [self._objectives()[self._alone]]
+        maximized = self._objectives() if self.alone is None else [self._objectives()[self.alone]]
         self.pending = np.concatenate([self.pending, row])
         self.taken.add(self.encoding.keys(row)[0])
         predictions = {name: surrogate.predict(row, is_measured=True)[0] for name, surrogate in self.surrogates.items()}
         value = value_in_units(found.value, kind, [surrogate.scale for surrogate in maximized])
         return Suggestion(covars, "model", reason, predictions, value, kind)
 
+    def _search(self, rng: np.random.Generator) -> Found:
+        return find_best(self._acquisition(rng), self.region, self._best_known(), self.taken, rng)
+
     def _acquisition(self, rng: np.random.Generator) -> SumOfLogs:
         log_probabilities = self._log_probabilities()
         if not self.n_objectives:
             return SumOfLogs(log_probabilities)
-        if self._alone is None:
+        if self.alone is None:
             scene = self._front_scene(log_probabilities)
             return SumOfLogs([hypervolume_improvement_of(scene, rng), *log_probabilities])
-        objective, aim, limits = self._objectives()[self._alone], self._aims()[self._alone], self._limits()
+        objective, aim, limits = self._objectives()[self.alone], self._aims()[self.alone], self._limits()
         is_acceptable = self._is_acceptable(objective)
         for limit in limits:
             is_acceptable &= limit.process.expect(objective.process.rows) > limit.bound
@@ -152,9 +163,8 @@ class _Suggesting:
             log_probabilities=log_probabilities,
         )
 
-    @property
-    def _alone(self) -> int | None:
-        """The index of the objective whose improvement alone decides on the next suggestion, None if all decide.
+    def _whose_turn(self) -> int | None:
+        """Return the index of the objective whose improvement alone is to decide, None if all are.
 
         Near an end of the front little volume is left to gain, however much one objective would gain there. So an end
         that the model does not see yet might never be looked for. Now and then each objective takes its turn alone.
@@ -171,7 +181,7 @@ class _Suggesting:
         return [
             LogProbability(surrogate.process, float(surrogate.scale.to_model(np.array([reference]))[0]))
             for k, (surrogate, reference) in enumerate(zip(self._objectives(), self._references(), strict=True))
-            if k != self._alone and reference is not None
+            if k != self.alone and reference is not None
         ]
 
     def _references(self) -> list[float | None]:
@@ -209,11 +219,11 @@ class _Suggesting:
         """
         if not self.n_objectives:
             return self.run_rows[np.argsort(-SumOfLogs(self._log_probabilities()).values(self.run_rows), kind="stable")]
-        if self._alone is None:
+        if self.alone is None:
             is_acceptable = are_acceptable(self.given, self.surrogates, self.run_rows, range(len(self.run_rows)))
             behind = _OUTSIDE * ~self.is_inside + _UNACCEPTABLE * ~is_acceptable
             return self.run_rows[best_first(self._expected - behind[:, None], _BEST_KNOWN)]
-        objective, aim = self._objectives()[self._alone], self._aims()[self._alone]
+        objective, aim = self._objectives()[self.alone], self._aims()[self.alone]
         rows = objective.process.rows
         behind = _OUTSIDE * ~self.is_inside[objective.index] + _UNACCEPTABLE * ~self._is_acceptable(objective)
         return rows[np.argsort(behind - aim.merits(objective.process.expect(rows)), kind="stable")]
@@ -228,15 +238,15 @@ class _Suggesting:
     def _kind(self) -> AcquisitionKind:
         if not self.n_objectives:
             return "probability_of_success"
-        if self._alone is None:
+        if self.alone is None:
             return "expected_hypervolume_improvement"
         kind = KINDS[self.given.acq_func]
         return kind if self.feasibility is None or not is_level(kind) else "above_worst"
 
     def _reason(self, found: Found) -> str:
-        title = title_of(self.given.acq_func, self.n_objectives if self._alone is None else 1)
-        if self._alone is not None and self.n_objectives > 1:
-            title += f" of {self._names()[self._alone]} alone, to find that end of the front"
+        title = title_of(self.given.acq_func, self.n_objectives if self.alone is None else 1)
+        if self.alone is not None and self.n_objectives > 1:
+            title += f" of {self._names()[self.alone]} alone, to find that end of the front"
         basis = f"the highest {title}, after {len(self.run_rows)} observations"
         n_measured = max(sum(name in run.responses for run in self.given.runs) for name in self.given.responses)
         if n_measured > MAX_CONDITIONED:

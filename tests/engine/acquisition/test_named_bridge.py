@@ -6,7 +6,7 @@ import torch
 from botorch.acquisition import analytic
 from botorch.models import SingleTaskGP
 from gpytorch import ExactMarginalLogLikelihood
-from gpytorch.kernels import MaternKernel, ScaleKernel
+from gpytorch.kernels import LinearKernel, MaternKernel, ScaleKernel
 from gpytorch.means import ConstantMean
 
 from autotune_service.engine.acquisition.functions import LogExpectedImprovement
@@ -27,7 +27,9 @@ def rows(n, seed):
 KNOWN = rows(12, seed=1)
 TARGETS = np.sin(5 * KNOWN[:, 0]) + KNOWN[:, 1] / 3 - KNOWN[:, 2] ** 2
 NOISES = np.random.default_rng(2).uniform(1e-4, 1e-1, size=12)
-OWN = GaussianProcess(KNOWN, TARGETS, NOISES, Hyperparameters(np.array([3.0, 0.4, 0.7]), 1.3, 0.01), IS_CODE)
+OWN = GaussianProcess(
+    KNOWN, TARGETS, NOISES, Hyperparameters(np.array([3.0, 0.4, 0.7]), 1.3, 0.01, np.array([0.6])), IS_CODE
+)
 NEW = rows(9, seed=3)
 NEAR = 1e-6  # both are exact but for rounding, which the condition of the covariance raises
 
@@ -42,17 +44,19 @@ def features(at):
 @pytest.fixture(scope="module")
 def theirs():
     precisions = torch.tensor(np.repeat(OWN.hyperparameters.precisions, [1, N_CODES, 1]))
-    kernel = ScaleKernel(MaternKernel(nu=2.5, ard_num_dims=len(precisions))).double()
+    together = ScaleKernel(MaternKernel(nu=2.5, ard_num_dims=len(precisions))).double()
+    alone = LinearKernel(active_dims=tuple(range(1, 1 + N_CODES))).double()  # one-hot codes: 1/2 if equal, else 0
     mean = ConstantMean().double()
     model = SingleTaskGP(
         features(KNOWN),
         tensor(TARGETS)[:, None],
         tensor(NOISES)[:, None],
-        covar_module=kernel,
+        covar_module=together + alone,
         mean_module=mean,
         outcome_transform=None,
     )
-    kernel.base_kernel.lengthscale, kernel.outputscale = precisions**-0.5, OWN.hyperparameters.variance
+    together.base_kernel.lengthscale, together.outputscale = precisions**-0.5, OWN.hyperparameters.variance
+    alone.variance = 2.0 * OWN.hyperparameters.effects[0]
     mean.constant = OWN.mean
     return model.eval()
 

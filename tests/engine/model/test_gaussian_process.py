@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters, NotPositiveDefiniteError
-from autotune_service.engine.model.kernel import matern, scaled_distances
+from autotune_service.engine.model.kernel import matern, patterns_of, scaled_distances, shared_effects
 from autotune_service.engine.model.likelihood import LogPosterior, Prior
 
 NO_CODE = np.array([False, False])
@@ -21,7 +21,7 @@ def process_of(rng, n=9, k=None, noises=0.01):
     rows = rng.random((n, 3))
     rows[:, 2] = rng.integers(3, size=n)
     targets = rng.normal(size=n if k is None else (n, k))
-    own = Hyperparameters(np.array([4.0, 0.5, 1.2]), 1.7, 0.01)
+    own = Hyperparameters(np.array([4.0, 0.5, 1.2]), 1.7, 0.01, np.array([0.8]))
     return GaussianProcess(rows, targets, np.full(n, noises), own, np.array([False, False, True]))
 
 
@@ -47,6 +47,39 @@ def test_option_codes_differ_by_one_or_not_at_all():
     rows = np.array([[0.2, 3.0], [0.5, 0.0], [0.2, 0.0], [0.9, 7.0]])
     distances = scaled_distances(rows[:1], rows, np.array([2.0, 5.0]), np.array([False, True]))
     assert distances[0].tolist() == pytest.approx([0.0, 2 * 0.09 + 5, 5.0, 2 * 0.49 + 5])
+
+
+def test_equal_options_share_their_effects():
+    rows = np.array([[3.0, 0.2, 1.0], [3.0, 0.5, 2.0], [4.0, 0.2, 1.0], [5.0, 0.2, 0.0]])
+    shared = shared_effects(rows[:1], rows, np.array([0.3, 2.0]), np.array([True, False, True]))
+    assert shared[0].tolist() == [0.3 + 2.0, 0.3, 2.0, 0.0]
+
+
+def test_patterns_are_the_squared_differences_of_every_pair(rng):
+    is_code = np.array([True, False, True])
+    a, b = (
+        np.column_stack([rng.integers(9, size=n), rng.integers(4, size=n) / 3, rng.integers(2, size=n)])
+        for n in (60, 30)
+    )
+    patterns = patterns_of(a, b, is_code)
+    expected = (a[:, None] - b) ** 2
+    expected[..., is_code] = a[:, None, is_code] != b[:, is_code]
+    np.testing.assert_allclose(patterns.squares[patterns.index], expected, atol=1e-15)
+    assert len(patterns.squares) == 2 * 4 * 2  # equal or not, 0 to 3 thirds apart, equal or not
+
+
+def test_numbers_that_are_all_different_have_no_patterns(rng):
+    assert patterns_of(rng.random((60, 1)), rng.random((30, 1)), np.array([False])) is None
+
+
+def test_an_option_s_effect_is_seen_where_nothing_else_is_alike(rng):
+    # With length scales next to 0, two runs share nothing but the effect of their option: 1.5 of a variance of 2.
+    own = Hyperparameters(np.array([1e9, 1e9]), 0.5, 0.0, np.array([1.5]))
+    rows = np.array([[0.1, 0.0], [0.9, 1.0]])
+    process = GaussianProcess(rows, np.array([3.0, -3.0]), np.zeros(2), own, np.array([False, True]), mean=0.0)
+    means, variances = process.predict(np.array([[0.5, 0.0], [0.5, 1.0], [0.5, 2.0]]))
+    assert means.tolist() == pytest.approx([0.75 * 3.0, -0.75 * 3.0, 0.0])
+    assert variances.tolist() == pytest.approx([2.0 - 1.5**2 / 2.0, 2.0 - 1.5**2 / 2.0, 2.0])
 
 
 def test_posterior_of_two_points_is_the_hand_formula():
@@ -82,7 +115,7 @@ def test_posterior_goes_through_noiseless_observations(rng):
 def test_posterior_far_from_all_is_the_prior(rng):
     process = process_of(rng)
     mean, variance = process.predict(np.full((1, 3), 1e3))
-    assert (mean[0], variance[0]) == pytest.approx((process.mean, 1.7))
+    assert (mean[0], variance[0]) == pytest.approx((process.mean, 1.7 + 0.8))
 
 
 def test_joint_posterior_agrees_with_the_single_one(rng):
@@ -146,28 +179,34 @@ def test_covariance_without_a_factor_is_named(rng):
 
 
 @pytest.mark.parametrize("known", [np.nan, 0.2])
-def test_log_posterior_gradient_is_the_difference_quotient(rng, known):
+@pytest.mark.parametrize("is_code", [[False, False], [False, True], [True, True]])
+def test_log_posterior_gradient_is_the_difference_quotient(rng, known, is_code):
     rows, targets = rng.random((7, 2)), rng.normal(size=7)
-    posterior = LogPosterior(rows, targets, np.where(np.arange(7) < 4, known, np.nan), NO_CODE, Prior())
-    logs = rng.normal(size=4)
+    rows[:, is_code] = rng.integers(3, size=(7, sum(is_code)))
+    known_noises = np.where(np.arange(7) < 4, known, np.nan)
+    posterior = LogPosterior(rows, targets, known_noises, np.array(is_code), Prior())
+    logs = rng.normal(size=4 + sum(is_code))
     quotient = differences(lambda at: np.array(posterior.negative(at)[0]), logs)
     np.testing.assert_allclose(posterior.negative(logs)[1], quotient, rtol=1e-6, atol=1e-7)
 
 
-def test_log_posterior_is_likelihood_plus_prior_up_to_a_constant(rng):
-    rows, targets = rng.random((7, 2)), rng.normal(size=7)
-    posterior = LogPosterior(rows, targets, np.full(7, np.nan), NO_CODE, Prior())
+@pytest.mark.parametrize("is_code", [[False, False], [False, False, True]])
+def test_log_posterior_is_likelihood_plus_prior_up_to_a_constant(rng, is_code):
+    rows, targets = rng.random((7, len(is_code))), rng.normal(size=7)
+    rows[:, is_code] = rng.integers(3, size=(7, sum(is_code)))
+    d, n = len(is_code), len(is_code) + sum(is_code) + 2
+    posterior = LogPosterior(rows, targets, np.full(7, np.nan), np.array(is_code), Prior())
+    least = -10.0 / d  # the tail of a number's precision begins ten by the number of columns below the mean
 
     def by_hand(logs):
-        own = Hyperparameters(np.exp(logs[:2]), math.exp(logs[2]), math.exp(logs[3]))
-        likelihood = GaussianProcess(rows, targets, posterior.noises(own.noise), own, NO_CODE).log_likelihood
+        own = Hyperparameters(np.exp(logs[:d]), math.exp(logs[-2]), math.exp(logs[-1]), np.exp(logs[d:-2]))
+        likelihood = GaussianProcess(rows, targets, posterior.noises(own.noise), own, np.array(is_code)).log_likelihood
         off = (logs - posterior.location) / posterior.scale
         penalty = [0.5 * one**2 for one in off]
-        # The tail of a precision goes on straight from five standard deviations below on: ten by the number of columns.
-        penalty[:2] = [5.0 * -one - 12.5 if one < -5.0 else 0.5 * one**2 for one in off[:2]]
+        penalty[:2] = [least * one - 0.5 * least**2 if one < least else 0.5 * one**2 for one in off[:2]]
         return -likelihood + sum(penalty)
 
-    first, second = rng.normal(size=4), rng.normal(size=4)
+    first, second = rng.normal(size=n), rng.normal(size=n)
     first[:2] = posterior.location[:2] + np.array([-7.0, 2.0])
     difference = posterior.negative(first)[0] - posterior.negative(second)[0]
     assert difference == pytest.approx(by_hand(first) - by_hand(second), rel=1e-9)
@@ -176,7 +215,7 @@ def test_log_posterior_is_likelihood_plus_prior_up_to_a_constant(rng):
 def test_option_codes_have_no_tail(rng):
     rows = np.stack([rng.random(9), np.arange(9) % 3], axis=1)
     posterior = LogPosterior(rows, rng.normal(size=9), np.full(9, np.nan), np.array([False, True]), Prior())
-    assert posterior.tail.tolist() == [5.0, np.inf, np.inf, np.inf]
+    assert posterior.tail.tolist() == [5.0, np.inf, np.inf, np.inf, np.inf]  # then the effect, the variance, the noise
 
 
 def test_found_hyperparameters_are_a_maximum(rng):

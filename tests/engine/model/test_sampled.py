@@ -26,10 +26,12 @@ def data():
 @pytest.fixture
 def processes(data):
     rows, targets = data
-    own = [([4.0, 0.5, 1.2], 1.7, 0.01), ([0.3, 6.0, 0.1], 0.8, 0.1), ([1.0, 1.0, 3.0], 2.5, 1e-4)]
+    own = [([4.0, 0.5, 1.2], 1.7, 0.01, 0.9), ([0.3, 6.0, 0.1], 0.8, 0.1, 0.1), ([1.0, 1.0, 3.0], 2.5, 1e-4, 2.0)]
     return [
-        GaussianProcess(rows, targets, np.full(12, noise), Hyperparameters(np.array(ps), v, noise), IS_CODE)
-        for ps, v, noise in own
+        GaussianProcess(
+            rows, targets, np.full(12, noise), Hyperparameters(np.array(ps), v, noise, np.array([e])), IS_CODE
+        )
+        for ps, v, noise, e in own
     ]
 
 
@@ -49,6 +51,21 @@ def test_each_process_predicts_what_it_predicts_alone(processes, k):
     np.testing.assert_allclose(together.predict(NEW)[0], means, rtol=1e-9)
     np.testing.assert_allclose(together.predict(NEW)[1], variances, rtol=1e-6)
     np.testing.assert_allclose(together.expect(NEW), means, rtol=1e-9)
+
+
+def test_predictions_of_many_rows_on_few_levels_are_those_of_each_row(processes):
+    rows = np.array([[x / 4, y / 2, code] for x in range(5) for y in range(3) for code in range(4)])
+    on_levels = [
+        GaussianProcess(
+            rows[::7], one.targets[: len(rows[::7])], one.noises[: len(rows[::7])], one.hyperparameters, IS_CODE
+        )
+        for one in processes
+    ]
+    together = SampledProcess(on_levels)
+    means, variances = together.predict(rows)  # by the patterns of differences, which are few beside 540 pairs
+    for s, one in enumerate(on_levels):
+        np.testing.assert_allclose(means[s, :, 0], one.predict(rows)[0], rtol=1e-9)
+        np.testing.assert_allclose(variances[s], one.predict(rows)[1], rtol=1e-6)
 
 
 def test_improvement_is_the_mean_of_those_under_each_alternative(processes):

@@ -3,7 +3,7 @@
 With fifty observations the arithmetic takes microseconds. Automatic differentiation takes a hundred times as long.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.linalg import cho_solve
 from scipy.linalg.lapack import dpotrf, dtrtri
 
 from autotune_service.engine.arrays import Array
-from autotune_service.engine.model.kernel import matern, scaled_distances
+from autotune_service.engine.model.kernel import matern, scaled_distances, shared_effects
 
 MIN_VARIANCE = 1e-12  # share of the prior's variance: rounding can make a posterior variance negative
 _BLOCK = 128  # rows whose mean is computed at a time: their covariances stay in the processor's cache
@@ -28,13 +28,21 @@ class Hyperparameters:
 
     Args:
         precisions: One over the squared length scale of each column, shape (d,).
-        variance: The prior's variance.
+        variance: The prior's variance of what the covariates do together.
         noise: The noise variance of the observations whose own noise variance is not known.
+        effects: The prior's variance of what each option does by itself, for each of the c columns of codes, shape
+            (c,); empty where options have no such effects.
     """
 
     precisions: Array
     variance: float
     noise: float
+    effects: Array = field(default_factory=lambda: np.empty(0))
+
+    @property
+    def total_variance(self) -> float:
+        """The prior's variance of a noiseless value."""
+        return self.variance + float(self.effects.sum())
 
 
 class GaussianProcess:
@@ -76,7 +84,8 @@ class GaussianProcess:
     def covariance(self, a: Array, b: Array) -> Array:
         """Return the prior covariance of the noiseless values at rows a and b, shape (n, m)."""
         own = self.hyperparameters
-        return own.variance * matern(scaled_distances(a, b, own.precisions, self.is_code))[0]
+        together = own.variance * matern(scaled_distances(a, b, own.precisions, self.is_code))[0]
+        return together + shared_effects(a, b, own.effects, self.is_code) if len(own.effects) else together
 
     def expect(self, rows: Array) -> Array:
         """Return the means that ``predict`` returns, without the variances, which cost more."""
@@ -91,7 +100,7 @@ class GaussianProcess:
         """
         covariance = self.covariance(rows, self.rows)
         spread = covariance @ self.inverse_factor.T
-        variance = self.hyperparameters.variance - np.einsum("ij,ij->i", spread, spread)
+        variance = self.hyperparameters.total_variance - np.einsum("ij,ij->i", spread, spread)
         return self.mean + covariance @ self.weights, self._bounded(variance)
 
     def predict_with_gradients(self, rows: Array) -> tuple[Array, Array, Array, Array]:
@@ -111,9 +120,11 @@ class GaussianProcess:
             differences[..., self.is_code] = 0.0
         correlation, slope = matern(squares @ own.precisions)
         covariance = own.variance * correlation
+        if len(own.effects):
+            covariance += shared_effects(rows, self.rows, own.effects, self.is_code)
         means = self.mean + covariance @ self.weights
         solved = covariance @ self.inverse
-        variance = own.variance - np.einsum("ij,ij->i", solved, covariance)
+        variance = own.total_variance - np.einsum("ij,ij->i", solved, covariance)
         directions = differences * (2.0 * own.precisions)
         slope *= own.variance
         weights = self.weights.T if self.weights.ndim == 2 else self.weights[None]
@@ -163,7 +174,7 @@ class GaussianProcess:
         return float(solved @ targets / solved.sum())
 
     def _bounded(self, variance: Array) -> Array:
-        return np.maximum(variance, MIN_VARIANCE * self.hyperparameters.variance)
+        return np.maximum(variance, MIN_VARIANCE * self.hyperparameters.total_variance)
 
 
 def cholesky(covariance: Array) -> Array:

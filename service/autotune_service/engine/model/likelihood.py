@@ -35,30 +35,43 @@ class Prior:
     precision_tail: float = 10.0
     code_precision: float = -1.0
     code_precision_sd: float = 1.5
+    effect: float = -1.0
+    effect_sd: float = 1.5
     variance: float = 0.0
+    variance_beside_effects: float = -0.5
     variance_sd: float = 1.0
     noise: float = -12.0
     noise_sd: float = 2.0
     noise_floor: float = 1e-6
 
     def location(self, is_code: NDArray[np.bool_]) -> Array:
-        """Return the priors' means, shape (d + 2,): of the d columns' precisions, the variance and the noise.
+        """Return the priors' means: of the d columns' precisions, the c effects, the variance and the noise.
+
+        Each of the c columns of codes has effects, except one that is the only column: there the variance is all.
 
         The more covariates, the longer the length scales. Otherwise any two points of a space of many covariates would
         be almost uncorrelated (Hvarfner et al. 2024, "Vanilla Bayesian Optimization Performs Great in High
         Dimensions").
         """
         numbers = self.precision - 0.25 * np.log(len(is_code))
-        return np.append(np.where(is_code, self.code_precision, numbers), [self.variance, self.noise])
+        effects = np.full(_n_effects(is_code), self.effect)
+        variance = self.variance_beside_effects if len(effects) else self.variance
+        return np.concatenate([np.where(is_code, self.code_precision, numbers), effects, [variance, self.noise]])
 
     def scale(self, is_code: NDArray[np.bool_]) -> Array:
         """Return the priors' standard deviations, in the order of ``location``."""
         precisions = np.where(is_code, self.code_precision_sd, self.precision_sd)
-        return np.append(precisions, [self.variance_sd, self.noise_sd])
+        effects = np.full(_n_effects(is_code), self.effect_sd)
+        return np.concatenate([precisions, effects, [self.variance_sd, self.noise_sd]])
 
     def tail(self, is_code: NDArray[np.bool_]) -> Array:
         """Return how many standard deviations below the mean each prior's tail begins, in the order of ``location``."""
-        return np.append(np.where(is_code, np.inf, self.precision_tail / len(is_code)), [np.inf, np.inf])
+        precisions = np.where(is_code, np.inf, self.precision_tail / len(is_code))
+        return np.append(precisions, np.full(_n_effects(is_code) + 2, np.inf))
+
+
+def _n_effects(is_code: NDArray[np.bool_]) -> int:
+    return int(is_code.sum()) if len(is_code) > 1 else 0
 
 
 class LogPosterior:
@@ -97,34 +110,43 @@ class LogPosterior:
         return np.where(self._is_inferred, noise, self._known) + self.prior.noise_floor
 
     def negative(self, logs: Array) -> tuple[float, Array]:
-        """Return minus the log posterior, up to a constant, and its gradient at parameters of shape (d + 2,).
+        """Return minus the log posterior, up to a constant, and its gradient at parameters in the prior's order.
 
         The likelihood's gradient is that of Rasmussen and Williams 2006, equation 5.9.
         """
-        k = len(logs) - 2
-        precisions, variance, noise = np.exp(logs[:k]), np.exp(logs[k]), np.exp(logs[k + 1])
+        precisions, effects, variance, noise = self._split(np.exp(logs))
+        k = len(precisions)
         correlation, slope = matern(self._distances(precisions[self._owners]))
         correlation *= variance
         covariance = correlation.copy()
+        if len(effects):
+            covariance += (effects.sum() - effects @ self._differs).reshape(covariance.shape)
         covariance.reshape(-1)[self._diagonal] += self.noises(noise)
         try:
             factor = cholesky(covariance)
         except NotPositiveDefiniteError:
-            return _NO_POSTERIOR, np.zeros(k + 2)
+            return _NO_POSTERIOR, np.zeros(len(logs))
         sides = dtrtrs(factor, self._sides, lower=1)[0]
         mean = (sides[:, 0] @ sides[:, 1]) / (sides[:, 1] @ sides[:, 1])
         residual = sides[:, 0] - mean * sides[:, 1]
         weights = dtrtrs(factor, residual, lower=1, trans=1)[0]
         inner = dsyr(-1.0, weights, lower=1, a=dpotri(factor, lower=1)[0], overwrite_a=1).T  # zero below the diagonal
         own = np.diag(inner)
-        gradient = np.empty(k + 2)
+        gradient = np.empty(len(logs))
         gradient[:k] = -variance * precisions * self._weighted_squares(inner * slope, k)
-        gradient[k] = 0.5 * variance * own.sum() - inner.reshape(-1) @ correlation.reshape(-1)
-        gradient[k + 1] = -0.5 * noise * own[self._is_inferred].sum()
+        if len(effects):
+            gradient[k:-2] = effects * (0.5 * own.sum() - inner.sum() + self._differs @ inner.reshape(-1))
+        gradient[-2] = 0.5 * variance * own.sum() - inner.reshape(-1) @ correlation.reshape(-1)
+        gradient[-1] = -0.5 * noise * own[self._is_inferred].sum()
         deviation = (logs - self.location) / self.scale
         within = np.maximum(deviation, -self.tail)  # minus the log prior's slope: constant in a tail
         value = -0.5 * (residual @ residual) - np.log(np.diag(factor)).sum() - within @ (deviation - 0.5 * within)
         return -float(value), within / self.scale - gradient
+
+    def _split(self, parameters: Array) -> tuple[Array, Array, float, float]:
+        """Return the precisions, the effects, the variance and the noise out of parameters in the prior's order."""
+        k = self._owners.max() + 1
+        return parameters[:k], parameters[k:-2], float(parameters[-2]), float(parameters[-1])
 
     def _distances(self, precisions: Array) -> Array:
         """Return the scaled squared distances between all rows, shape (n, n), with a precision for each column."""
@@ -157,8 +179,8 @@ class LogPosterior:
         """
         begun = [self._climbed(start, _FIRST_ITERATIONS) for start in self._starts(near)]
         best = min(begun, key=lambda result: float(result.fun))
-        logs = np.exp(self._climbed(best.x, _MAX_ITERATIONS).x)
-        return Hyperparameters(logs[:-2], float(logs[-2]), float(logs[-1]))
+        precisions, effects, variance, noise = self._split(np.exp(self._climbed(best.x, _MAX_ITERATIONS).x))
+        return Hyperparameters(precisions, variance, noise, effects)
 
     def _climbed(self, start: Array, n_iterations: int) -> OptimizeResult:
         bounds = list(zip(self.location - _REACH * self.scale, self.location + _REACH * self.scale, strict=True))
@@ -167,8 +189,11 @@ class LogPosterior:
 
     def sample(self, peak: Hyperparameters, n: int, rng: np.random.Generator) -> list[Hyperparameters]:
         """Draw n samples of the hyperparameters from their posterior, of which ``peak`` is the most probable."""
-        samples = np.exp(sample(self._bounded, self._logs(peak), self.scale, n, rng))
-        return [Hyperparameters(one[:-2][self._owners], float(one[-2]), float(one[-1])) for one in samples]
+        samples = map(self._split, np.exp(sample(self._bounded, self._logs(peak), self.scale, n, rng)))
+        return [
+            Hyperparameters(precisions[self._owners], variance, noise, effects)
+            for precisions, effects, variance, noise in samples
+        ]
 
     def _bounded(self, logs: Array) -> tuple[float, Array]:
         """Return what ``negative`` does within the bounds of the search, and no density outside them."""
@@ -181,11 +206,12 @@ class LogPosterior:
             return [self._logs(near)]
         smooth = self.location
         rough = smooth.copy()  # short length scales and some noise: the other explanation of wiggly data
-        rough[:-2] += 1.5
+        rough[self._owners] += 1.5
         rough[-1] = np.log(1e-2)
         return [smooth, rough]
 
     def _logs(self, of: Hyperparameters) -> Array:
         """Return the logarithms of hyperparameters, in the order of ``location``."""
         noise = max(of.noise, self.prior.noise_floor)  # the known noise can be 0, and has no logarithm then
-        return np.asarray(np.log(np.append(of.precisions[: len(self.location) - 2], [of.variance, noise])))
+        precisions = of.precisions[: self._owners.max() + 1]
+        return np.asarray(np.log(np.concatenate([precisions, of.effects, [of.variance, noise]])))

@@ -126,7 +126,9 @@ def _fit(
     noises = np.where(is_unknown, found.noise, known_noises) + Prior().noise_floor
     precisions = np.broadcast_to(found.precisions, (rows.shape[1],)).copy()
     noise = found.noise if is_unknown.any() else float(np.median(known_noises))
-    return GaussianProcess(rows, targets, noises, Hyperparameters(precisions, found.variance, noise), is_code)
+    return GaussianProcess(
+        rows, targets, noises, Hyperparameters(precisions, found.variance, noise, found.effects), is_code
+    )
 
 
 def sample_alternatives(

@@ -11,7 +11,7 @@ import numpy as np
 
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.model.gaussian_process import MIN_VARIANCE, GaussianProcess
-from autotune_service.engine.model.kernel import matern, scaled_distances
+from autotune_service.engine.model.kernel import matern, patterns_of, scaled_distances, shared_effects
 
 
 class SampledProcess:
@@ -27,21 +27,23 @@ class SampledProcess:
         self.rows, self.is_code = first.rows, first.is_code
         self._precisions = np.stack([one.hyperparameters.precisions for one in processes])
         self._variances = np.array([one.hyperparameters.variance for one in processes])
+        self._effects = np.stack([one.hyperparameters.effects for one in processes])
+        self._totals = np.array([one.hyperparameters.total_variance for one in processes])
         self._means = np.array([one.mean for one in processes])
         self._weights = np.stack([one.weights.reshape(len(first.rows), -1) for one in processes])  # (s, n, k)
         self._factors = _stacked([one.inverse_factor.T for one in processes])
 
     def expect(self, rows: Array) -> Array:
         """Return the means that ``predict`` returns, without the variances, which cost more."""
-        covariances = self._variances[:, None, None] * matern(self._distances(rows))[0]
+        covariances = self._covariances(rows)
         return np.asarray(self._means[:, None, None] + covariances @ self._weights)
 
     def predict(self, rows: Array) -> tuple[Array, Array]:
         """Return means, shape (s, m, k), and variances, shape (s, m), of the noiseless values at m rows."""
-        covariances = self._variances[:, None, None] * matern(self._distances(rows))[0]
+        covariances = self._covariances(rows)
         means = self._means[:, None, None] + covariances @ self._weights
         spread = covariances @ self._factors
-        return means, self._bounded(self._variances[:, None] - np.einsum("smn,smn->sm", spread, spread))
+        return means, self._bounded(self._totals[:, None] - np.einsum("smn,smn->sm", spread, spread))
 
     def predict_with_gradients(self, rows: Array) -> tuple[Array, Array, Array, Array]:
         """Return the means and variances that ``predict`` returns, and their derivatives by the rows.
@@ -61,10 +63,12 @@ class SampledProcess:
         correlations, slopes = matern(np.ascontiguousarray(distances))
         scale = self._variances[:, None, None]
         covariances = scale * correlations
+        if self._effects.size:
+            covariances += self._shared(rows)
         slopes *= scale
         means = self._means[:, None, None] + covariances @ self._weights
         solved = covariances @ self._inverses
-        variances = self._variances[:, None] - (solved * covariances).sum(axis=2)
+        variances = self._totals[:, None] - (solved * covariances).sum(axis=2)
         by_mean = slopes[:, :, None, :] * np.swapaxes(self._weights, 1, 2)[:, None]  # (s, m, k, n)
         by_variance = -2.0 * slopes * solved
         factors = 2.0 * self._precisions[:, None, :]
@@ -76,13 +80,30 @@ class SampledProcess:
     def _inverses(self) -> Array:
         return _stacked([one.inverse for one in self.processes])  # where there is nothing to climb, it is not needed
 
+    def _covariances(self, rows: Array) -> Array:
+        """Return the covariances of m rows with the observed ones, shape (s, m, n)."""
+        patterns = patterns_of(rows, self.rows, self.is_code)
+        if patterns is not None:
+            return self._covariances_of(patterns.squares)[:, patterns.index]
+        together = self._variances[:, None, None] * matern(self._distances(rows))[0]
+        return together + self._shared(rows) if self._effects.size else together
+
+    def _covariances_of(self, squares: Array) -> Array:
+        """Return the covariances of p pairs of rows, shape (s, p), from their squared differences, shape (p, d)."""
+        together = self._variances[:, None] * matern(self._precisions @ squares.T)[0]
+        return together + self._effects @ (1.0 - squares[:, self.is_code].T) if self._effects.size else together
+
+    def _shared(self, rows: Array) -> Array:
+        """Return what equal options add to the covariances, shape (s, m, n)."""
+        return np.stack([shared_effects(rows, self.rows, one, self.is_code) for one in self._effects])
+
     def _distances(self, rows: Array) -> Array:
         """Return the scaled squared distances of m rows to the observed ones, shape (s, m, n)."""
         pairs = [scaled_distances(rows, self.rows, one, self.is_code) for one in self._precisions]
         return np.stack(pairs)
 
     def _bounded(self, variances: Array) -> Array:
-        return np.maximum(variances, MIN_VARIANCE * self._variances[:, None])
+        return np.maximum(variances, MIN_VARIANCE * self._totals[:, None])
 
 
 def _stacked(matrices: Sequence[Array]) -> Array:

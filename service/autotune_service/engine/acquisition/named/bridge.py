@@ -68,7 +68,9 @@ class _Posterior:
         self._numbers = [int(j) for j in np.flatnonzero(~process.is_code)]
         self._precisions = own.precisions
         self._roots = tensor(np.sqrt(own.precisions[self._numbers]))
-        self._variance, self._mean, self._noise = own.variance, process.mean, float(np.median(process.noises))
+        self._effects = own.effects if len(own.effects) else np.zeros(len(self._codes))
+        self._variance, self._total_variance = own.variance, own.total_variance
+        self._mean, self._noise = process.mean, float(np.median(process.noises))
         self._rows = tensor(process.rows)
         factor = torch.linalg.cholesky(self._kernel(self._rows, self._rows) + torch.diag(tensor(process.noises)))
         residual = tensor(process.targets - process.mean).unsqueeze(-1)
@@ -119,8 +121,8 @@ class _Posterior:
         return mean[:, order], covariance[:, order][:, :, order]
 
     def _bounded(self, spread: Tensor) -> Tensor:
-        variance: Tensor = self._variance - spread.square().sum(dim=-1)
-        return variance.clamp_min(_LEAST_VARIANCE * self._variance)
+        variance: Tensor = self._total_variance - spread.square().sum(dim=-1)
+        return variance.clamp_min(_LEAST_VARIANCE * self._total_variance)
 
     def _kernel(self, a: Tensor, b: Tensor) -> Tensor:
         """Compute the prior covariance, shape (..., n, m), between rows (..., n, d) and (..., m, d)."""
@@ -128,11 +130,13 @@ class _Posterior:
         products = scaled_a @ scaled_b.mT
         sums = scaled_a.square().sum(dim=-1).unsqueeze(-1) + scaled_b.square().sum(dim=-1).unsqueeze(-2)
         squares = (sums - 2.0 * products).clamp_min(0.0)
-        for j in self._codes:
+        shared = torch.zeros_like(squares)
+        for j, effect in zip(self._codes, self._effects, strict=True):
             differ = a[..., j].detach().unsqueeze(-1) != b[..., j].unsqueeze(-2)
             squares = squares + float(self._precisions[j]) * differ
+            shared = shared + float(effect) * ~differ
         distances = _SQRT5 * squares.clamp_min(_LEAST_SQUARE).sqrt()
-        return self._variance * (1.0 + distances + (5.0 / 3.0) * squares) * torch.exp(-distances)
+        return self._variance * (1.0 + distances + (5.0 / 3.0) * squares) * torch.exp(-distances) + shared
 
 
 class TorchAcquisition:
