@@ -3,7 +3,8 @@
 The Matérn kernel says that configurations are alike where all of their covariates are. An option often has an effect
 of its own beside that, whatever the other covariates are: one base is better than another with most ligands. So each
 covariate with options adds a covariance that all runs with the same option share, and few runs show which options are
-good (an additive kernel: Duvenaud et al. 2011, "Additive Gaussian Processes", of first order over options).
+good (an additive kernel of first order over options, after Duvenaud et al. 2011, "Additive Gaussian Processes"; the
+abstract was read).
 """
 
 from dataclasses import dataclass
