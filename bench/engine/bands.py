@@ -20,7 +20,7 @@ _HALF_WIDTH = 1.96  # a band of so many standard deviations covers 95 % of a nor
 
 
 def main() -> None:
-    """Print a row per class: the covered share of runs after half and after the whole budget, with the number of runs."""
+    """Print a row per class: the covered share of runs after half and the whole budget, and how many were predicted."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--classes", default="published,all,real", help="with commas between them; all, published, real"
