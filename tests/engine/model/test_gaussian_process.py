@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters, NotPositiveDefiniteError
-from autotune_service.engine.model.kernel import matern, patterns_of, scaled_distances, shared_effects
+from autotune_service.engine.model.kernel import compared, matern, patterns_of, scaled_distances
 from autotune_service.engine.model.likelihood import LogPosterior, Prior
 
 NO_CODE = np.array([False, False])
@@ -51,8 +51,8 @@ def test_option_codes_differ_by_one_or_not_at_all():
 
 def test_equal_options_share_their_effects():
     rows = np.array([[3.0, 0.2, 1.0], [3.0, 0.5, 2.0], [4.0, 0.2, 1.0], [5.0, 0.2, 0.0]])
-    shared = shared_effects(rows[:1], rows, np.array([0.3, 2.0]), np.array([True, False, True]))
-    assert shared[0].tolist() == [0.3 + 2.0, 0.3, 2.0, 0.0]
+    shared = compared(rows[:1], rows, np.ones((1, 3)), np.array([[0.3, 2.0]]), np.array([True, False, True]))[1]
+    assert shared[0, 0].tolist() == pytest.approx([0.3 + 2.0, 0.3, 2.0, 0.0])
 
 
 def test_patterns_are_the_squared_differences_of_every_pair(rng):

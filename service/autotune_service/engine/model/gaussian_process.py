@@ -12,7 +12,7 @@ from scipy.linalg import cho_solve
 from scipy.linalg.lapack import dpotrf, dtrtri
 
 from autotune_service.engine.arrays import Array
-from autotune_service.engine.model.kernel import matern, scaled_distances, shared_effects
+from autotune_service.engine.model.kernel import compared, matern
 
 MIN_VARIANCE = 1e-12  # share of the prior's variance: rounding can make a posterior variance negative
 _BLOCK = 128  # rows whose mean is computed at a time: their covariances stay in the processor's cache
@@ -84,8 +84,9 @@ class GaussianProcess:
     def covariance(self, a: Array, b: Array) -> Array:
         """Return the prior covariance of the noiseless values at rows a and b, shape (n, m)."""
         own = self.hyperparameters
-        together = own.variance * matern(scaled_distances(a, b, own.precisions, self.is_code))[0]
-        return together + shared_effects(a, b, own.effects, self.is_code) if len(own.effects) else together
+        distances, shared = compared(a, b, own.precisions[None], own.effects[None], self.is_code)
+        together = own.variance * matern(distances[0])[0]
+        return together if shared is None else together + shared[0]
 
     def expect(self, rows: Array) -> Array:
         """Return the means that ``predict`` returns, without the variances, which cost more."""
@@ -113,15 +114,13 @@ class GaussianProcess:
             gradients, (m, d).
         """
         own = self.hyperparameters
+        distances, shared = compared(rows, self.rows, own.precisions[None], own.effects[None], self.is_code)
         differences = rows[:, None, :] - self.rows[None, :, :]
-        squares = differences * differences
-        if self.is_code.any():
-            squares[..., self.is_code] = differences[..., self.is_code] != 0
-            differences[..., self.is_code] = 0.0
-        correlation, slope = matern(squares @ own.precisions)
+        differences[..., self.is_code] = 0.0
+        correlation, slope = matern(distances[0])
         covariance = own.variance * correlation
-        if len(own.effects):
-            covariance += shared_effects(rows, self.rows, own.effects, self.is_code)
+        if shared is not None:
+            covariance += shared[0]
         means = self.mean + covariance @ self.weights
         solved = covariance @ self.inverse
         variance = own.total_variance - np.einsum("ij,ij->i", solved, covariance)

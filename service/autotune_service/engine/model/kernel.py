@@ -24,26 +24,54 @@ def scaled_distances(a: Array, b: Array, precisions: Array, is_code: NDArray[np.
 
     Each column's squared difference is multiplied by its precision. Two different option codes are at distance 1.
     """
-    roots = np.sqrt(precisions[~is_code])
-    distances = cdist(a[:, ~is_code] * roots, b[:, ~is_code] * roots, "sqeuclidean")
-    for j in np.flatnonzero(is_code):
-        distances += precisions[j] * (a[:, j, None] != b[:, j])
-    return np.asarray(distances)
+    return compared(a, b, precisions[None], np.empty((1, 0)), is_code)[0][0]
 
 
-def shared_effects(a: Array, b: Array, effects: Array, is_code: NDArray[np.bool_]) -> Array:
-    """Return the covariance that rows a, shape (n, d), and b, shape (m, d), have by equal options, shape (n, m).
+def compared(
+    a: Array, b: Array, precisions: Array, effects: Array, is_code: NDArray[np.bool_]
+) -> tuple[Array, Array | None]:
+    """Compare rows a, shape (n, d), with rows b, shape (m, d), by s kernels.
 
     Args:
         a: Rows.
         b: Rows.
-        effects: The variance of each of the c columns of codes, shape (c,).
+        precisions: One over the squared length scale of each column, shape (s, d).
+        effects: The variance of each of the c columns of codes, shape (s, c); shape (s, 0) if options have no effects.
         is_code: Which columns hold option codes, shape (d,).
+
+    Returns:
+        The scaled squared distances, shape (s, n, m), in which two different codes are at distance 1; and the
+        covariances by equal options, shape (s, n, m), None without effects.
     """
-    shared = np.zeros((len(a), len(b)))
-    for j, effect in zip(np.flatnonzero(is_code), effects, strict=True):
-        shared += effect * (a[:, j, None] == b[:, j])
-    return shared
+    roots = np.sqrt(precisions[:, ~is_code])
+    numbers_a, numbers_b = a[:, ~is_code], b[:, ~is_code]
+    distances = np.stack([cdist(numbers_a * root, numbers_b * root, "sqeuclidean") for root in roots])
+    if not is_code.any():
+        return distances, None
+    weights = np.concatenate([precisions[:, is_code], effects]) if effects.size else precisions[:, is_code]
+    apart = _differing(a[:, is_code], b[:, is_code], weights)
+    distances += apart[: len(precisions)]
+    return distances, effects.sum(axis=1)[:, None, None] - apart[len(precisions) :] if effects.size else None
+
+
+def _differing(a: Array, b: Array, weights: Array) -> Array:
+    """Sum the weights of the columns in which codes a, shape (n, c), and b, shape (m, c), differ.
+
+    Args:
+        a: Codes.
+        b: Codes.
+        weights: Weights of the columns, shape (w, c).
+
+    Returns:
+        Array of shape (w, n, m).
+    """
+    sums = np.zeros((len(weights), len(a), len(b)))
+    for j in range(a.shape[1]):
+        own, places = np.unique(a[:, j], return_inverse=True)  # rows with the same option differ from the same rows
+        differs = own[:, None] != b[:, j]
+        for total, weight in zip(sums, weights[:, j], strict=True):
+            total += (weight * differs)[places]
+    return sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +92,8 @@ class Patterns:
 def patterns_of(a: Array, b: Array, is_code: NDArray[np.bool_]) -> Patterns | None:
     """Find the patterns of rows a, shape (n, d), and b, shape (m, d); None if they are not few beside the pairs."""
     most = len(a) * len(b) // _PAIRS_PER_PATTERN
+    if 2.0 ** np.count_nonzero(is_code) > most:
+        return None
     squares, index = np.zeros((1, 0)), np.zeros((len(a), len(b)), dtype=np.int32)
     for j, has_codes in enumerate(is_code):
         (own_a, place_a), (own_b, place_b) = (np.unique(rows[:, j], return_inverse=True) for rows in (a, b))

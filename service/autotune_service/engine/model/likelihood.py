@@ -116,11 +116,10 @@ class LogPosterior:
         """
         precisions, effects, variance, noise = self._split(np.exp(logs))
         k = len(precisions)
-        correlation, slope = matern(self._distances(precisions[self._owners]))
+        distances, shared = self._compared(precisions[self._owners], effects)
+        correlation, slope = matern(distances)
         correlation *= variance
-        covariance = correlation.copy()
-        if len(effects):
-            covariance += (effects.sum() - effects @ self._differs).reshape(covariance.shape)
+        covariance = correlation.copy() if shared is None else correlation + shared
         covariance.reshape(-1)[self._diagonal] += self.noises(noise)
         try:
             factor = cholesky(covariance)
@@ -133,9 +132,9 @@ class LogPosterior:
         inner = dsyr(-1.0, weights, lower=1, a=dpotri(factor, lower=1)[0], overwrite_a=1).T  # zero below the diagonal
         own = np.diag(inner)
         gradient = np.empty(len(logs))
-        gradient[:k] = -variance * precisions * self._weighted_squares(inner * slope, k)
-        if len(effects):
-            gradient[k:-2] = effects * (0.5 * own.sum() - inner.sum() + self._differs @ inner.reshape(-1))
+        by_column, differing = self._weighted_squares(inner * slope, inner)
+        gradient[:k] = -variance * precisions * np.bincount(self._owners, by_column, minlength=k)
+        gradient[k:-2] = effects * (0.5 * own.sum() - inner.sum() + differing[: len(effects)])
         gradient[-2] = 0.5 * variance * own.sum() - inner.reshape(-1) @ correlation.reshape(-1)
         gradient[-1] = -0.5 * noise * own[self._is_inferred].sum()
         deviation = (logs - self.location) / self.scale
@@ -148,26 +147,44 @@ class LogPosterior:
         k = self._owners.max() + 1
         return parameters[:k], parameters[k:-2], float(parameters[-2]), float(parameters[-1])
 
-    def _distances(self, precisions: Array) -> Array:
-        """Return the scaled squared distances between all rows, shape (n, n), with a precision for each column."""
+    def _compared(self, precisions: Array, effects: Array) -> tuple[Array, Array | None]:
+        """Compare all rows: the scaled squared distances, and the covariances by equal options, both shape (n, n).
+
+        Without effects there are no covariances by equal options.
+
+        Args:
+            precisions: The precision of each column, shape (d,).
+            effects: The effects, shape (c,) or (0,).
+        """
         scaled = self._numbers * np.sqrt(precisions[~self._is_code])
         distances = cdist(scaled, scaled, "sqeuclidean")
-        if len(self._differs):
-            distances += (precisions[self._is_code] @ self._differs).reshape(distances.shape)
-        return np.asarray(distances)
+        if not len(self._differs):
+            return distances, None
+        own = precisions[self._is_code]
+        apart = (np.stack([own, effects]) if len(effects) else own[None]) @ self._differs
+        distances += apart[0].reshape(distances.shape)
+        return distances, (effects.sum() - apart[1]).reshape(distances.shape) if len(effects) else None
 
-    def _weighted_squares(self, weights: Array, k: int) -> Array:
-        """Sum the squared differences of all pairs of rows, each times the pair's weight, by precision, shape (k,).
+    def _weighted_squares(self, weights: Array, code_weights: Array) -> tuple[Array, Array]:
+        """Sum the squared differences of all pairs of rows, each times the pair's weight.
 
         The squared difference of two numbers is the sum of their squares less twice their product. So for numbers the
         sum is a product of matrices, and no array of all pairs and columns is needed.
+
+        Args:
+            weights: The weight of each pair, shape (n, n).
+            code_weights: Other weights, shape (n, n), for the second of the results.
+
+        Returns:
+            The sum of each column, shape (d,), and the sum of the other weights of each column of codes, shape (c,).
         """
         sums = weights.sum(axis=0) + weights.sum(axis=1)
-        by_column = np.empty(len(self._owners))
+        by_column = np.empty(len(self._is_code))
         products = np.einsum("ij,ij->j", self._numbers, weights @ self._numbers)
         by_column[~self._is_code] = sums @ self._squares - 2.0 * products
-        by_column[self._is_code] = self._differs @ weights.reshape(-1)
-        return np.asarray(np.bincount(self._owners, by_column, minlength=k), dtype=np.float64)
+        differing = np.stack([weights.reshape(-1), code_weights.reshape(-1)]) @ self._differs.T
+        by_column[self._is_code] = differing[0]
+        return by_column, differing[1]
 
     def maximize(self, near: Hyperparameters | None = None) -> Hyperparameters:
         """Find the most probable hyperparameters, from two starts that depend on nothing but the prior.

@@ -11,7 +11,7 @@ import numpy as np
 
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.model.gaussian_process import MIN_VARIANCE, GaussianProcess
-from autotune_service.engine.model.kernel import matern, patterns_of, scaled_distances, shared_effects
+from autotune_service.engine.model.kernel import compared, matern, patterns_of
 
 
 class SampledProcess:
@@ -54,18 +54,15 @@ class SampledProcess:
             Means, shape (s, m, k), variances, (s, m), the means' gradients, (s, m, k, d), and the variances' gradients,
             (s, m, d).
         """
+        distances, shared = compared(rows, self.rows, self._precisions, self._effects, self.is_code)
         differences = rows[:, None, :] - self.rows[None, :, :]
-        squares = differences * differences
-        if self.is_code.any():
-            squares[..., self.is_code] = differences[..., self.is_code] != 0
-            differences[..., self.is_code] = 0.0
-        distances = np.moveaxis(squares @ self._precisions.T, 2, 0)
-        correlations, slopes = matern(np.ascontiguousarray(distances))
+        differences[..., self.is_code] = 0.0
+        correlations, slopes = matern(distances)
         scale = self._variances[:, None, None]
         covariances = scale * correlations
-        if self._effects.size:
-            covariances += self._shared(rows)
         slopes *= scale
+        if shared is not None:
+            covariances += shared
         means = self._means[:, None, None] + covariances @ self._weights
         solved = covariances @ self._inverses
         variances = self._totals[:, None] - (solved * covariances).sum(axis=2)
@@ -85,22 +82,14 @@ class SampledProcess:
         patterns = patterns_of(rows, self.rows, self.is_code)
         if patterns is not None:
             return self._covariances_of(patterns.squares)[:, patterns.index]
-        together = self._variances[:, None, None] * matern(self._distances(rows))[0]
-        return together + self._shared(rows) if self._effects.size else together
+        distances, shared = compared(rows, self.rows, self._precisions, self._effects, self.is_code)
+        together = self._variances[:, None, None] * matern(distances)[0]
+        return together if shared is None else together + shared
 
     def _covariances_of(self, squares: Array) -> Array:
         """Return the covariances of p pairs of rows, shape (s, p), from their squared differences, shape (p, d)."""
         together = self._variances[:, None] * matern(self._precisions @ squares.T)[0]
         return together + self._effects @ (1.0 - squares[:, self.is_code].T) if self._effects.size else together
-
-    def _shared(self, rows: Array) -> Array:
-        """Return what equal options add to the covariances, shape (s, m, n)."""
-        return np.stack([shared_effects(rows, self.rows, one, self.is_code) for one in self._effects])
-
-    def _distances(self, rows: Array) -> Array:
-        """Return the scaled squared distances of m rows to the observed ones, shape (s, m, n)."""
-        pairs = [scaled_distances(rows, self.rows, one, self.is_code) for one in self._precisions]
-        return np.stack(pairs)
 
     def _bounded(self, variances: Array) -> Array:
         return np.maximum(variances, MIN_VARIANCE * self._totals[:, None])
