@@ -24,7 +24,7 @@ def scaled_distances(a: Array, b: Array, precisions: Array, is_code: NDArray[np.
 
     Each column's squared difference is multiplied by its precision. Two different option codes are at distance 1.
     """
-    return compared(a, b, precisions[None], np.empty((1, 0)), is_code)[0][0]
+    return np.asarray(compared(a, b, precisions[None], np.empty((1, 0)), is_code)[0][0])
 
 
 def compared(
