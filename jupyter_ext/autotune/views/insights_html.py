@@ -5,14 +5,12 @@ from math import hypot
 
 from autotune.values import spread_text, value_text
 from autotune.views.bests import context_table
-from autotune.views.dominance import gains_of
 from autotune.views.fronts import MAX_ROWS, Front, FrontRun, front_caption, front_table
 from autotune.views.goals import (
     expected_text,
     goal_text,
     label_of,
     measured_text,
-    meets_thresholds,
     response_name,
 )
 from autotune.views.pictures.bars import draw_importance, ranked
@@ -21,6 +19,8 @@ from autotune.views.pictures.leave_one_out import draw_leave_one_out, leave_one_
 from autotune.views.pictures.slices import draw_slice, lies_beyond, refusals, response_axis
 from autotune.views.pictures.style import figure, framed, grid, head, part
 from autotune.views.shown import counted
+from autotune_pictures.parts.dominance import gains_of
+from autotune_pictures.parts.goals import meets_thresholds
 from autotune_wire.base import Configuration
 from autotune_wire.insights import InsightsReply
 from autotune_wire.responses import Responses, objectives_of, primary_of

@@ -14,10 +14,11 @@ from autotune.views.fronts import Front, FrontRun
 from autotune.views.insights import Insights
 from autotune.views.insights_html import MAX_REFUSALS, MAX_SLICES
 from autotune.views.pictures.bars import MAX_ROWS, draw_importance
-from autotune.views.pictures.chart import Axis, axis_of, draw_axes, usual_range
+from autotune.views.pictures.chart import Axis, axis_of, draw_axes
 from autotune.views.pictures.front import draw_front
 from autotune.views.pictures.leave_one_out import MAX_DOTS, draw_leave_one_out, explained, leave_one_out_text
 from autotune.views.pictures.slices import draw_slice, refusals, response_axis
+from autotune_pictures.parts.ranges import usual_range
 from autotune_wire.insights import LeftOut, SlicePoint
 from autotune_wire.responses import Objective
 from autotune_wire.space import Covariate

@@ -5,21 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-LARGEST = 1e150
-"""Larger numbers are drawn at this value, because the width of an axis that holds them may not be finite."""
+from autotune_pictures.parts.ranges import clamped, widened
+
 _MARGIN = 0.06
 _FINE = (1, 2, 5)
 _RELATIVE_SLACK = 1e-9
-"""A range narrower than this share of its values is widened: labels of about six digits cannot show it.
-
-Ticks may miss a multiple of their step by the same share, which is rounding.
-"""
-_CORE = 0.8
-"""The share of the values whose shortest range decides what lies far out, see ``usual_range``."""
-_FAR = 2.0
-"""A value lies far out if it is farther from that range than this multiple of the range's width."""
-_TINY = 1e-280
-"""A narrower range is widened: a fifth of it may round to 0, which has no logarithm."""
+"""Ticks may miss a multiple of their step by this share, which is rounding."""
 
 
 @dataclass(frozen=True)
@@ -78,32 +69,6 @@ def axis_between(low: float, high: float, start: float, end: float) -> Axis:
     low, high = widened(low, high)
     margin = (high - low) * _MARGIN
     return Axis(low - margin, high + margin, start, end)
-
-
-def usual_range(values: Iterable[float], kept: Iterable[float] = ()) -> tuple[float, float]:
-    """Return the range of the values without those that lie far out, so that a few cannot flatten all others.
-
-    A value lies far out if it is farther from the shortest range that holds four fifths of the values than twice the
-    width of that range. At most a fifth of the values lies far out, and none of fewer than five values.
-
-    Args:
-        values: One or more values.
-        kept: Values that the range holds wherever they lie.
-    """
-    ordered = sorted(clamped(value) for value in values)
-    n_core = math.ceil(_CORE * len(ordered))
-    widths = [(ordered[start + n_core - 1] - ordered[start], start) for start in range(len(ordered) - n_core + 1)]
-    width, start = min(widths)
-    low, high = ordered[start] - _FAR * width, ordered[start + n_core - 1] + _FAR * width
-    # Where most values are the same, the others are all there is to see.
-    inside = [value for value in ordered if low <= value <= high] if width > 0 else ordered
-    inside += [clamped(value) for value in kept]
-    return min(inside), max(inside)
-
-
-def clamped(value: float) -> float:
-    """Limit a number to the range that can be drawn."""
-    return min(max(value, -LARGEST), LARGEST)
 
 
 def draw_axes(x: Axis, y: Axis, x_label: str = "", y_label: str = "", n_ticks: tuple[int, int] = (5, 5)) -> str:
@@ -168,15 +133,6 @@ def svg(width: int, height: int, parts: Sequence[str], description: str) -> str:
 def short(shown: str, n_characters: int) -> str:
     """Cut a text to a number of characters, the last one an ellipsis."""
     return shown if len(shown) <= n_characters else f"{shown[: n_characters - 1]}\N{HORIZONTAL ELLIPSIS}"
-
-
-def widened(low: float, high: float) -> tuple[float, float]:
-    """Return the range itself, or a wider one around it where both ends are nearly the same."""
-    size = max(abs(low), abs(high))
-    if high - low > max(_RELATIVE_SLACK * size, _TINY):
-        return low, high
-    pad = size / 10 if size > _TINY else 1.0
-    return low - pad, high + pad
 
 
 def ticks(low: float, high: float, n_about: int) -> list[float]:

@@ -7,14 +7,13 @@ from autotune.views.pictures.chart import (
     Axis,
     axis_between,
     beyond,
-    clamped,
     dot,
     draw_axes,
     svg,
     text,
-    usual_range,
     whisker,
 )
+from autotune_pictures.parts.ranges import clamped, usual_range
 from autotune_wire.insights import LeftOut
 
 WIDTH, HEIGHT = 380, 300

@@ -10,15 +10,14 @@ from autotune.views.pictures.chart import (
     Axis,
     axis_between,
     beyond,
-    clamped,
     dot,
     draw_axes,
     short,
     svg,
     text,
-    usual_range,
     whisker,
 )
+from autotune_pictures.parts.ranges import clamped, usual_range
 from autotune_wire.base import Value
 from autotune_wire.insights import SlicePoint
 from autotune_wire.space import CatCovariate, Covariate
