@@ -10,7 +10,7 @@ from autotune_pictures.parts.isolines import round_levels
 from autotune_pictures.parts.plane import SIZE, Plane
 from autotune_pictures.parts.ranges import usual_range, widened
 from autotune_pictures.parts.runs import marked
-from autotune_pictures.parts.texts import counted, lines_of, number_text, value_text
+from autotune_pictures.parts.texts import counted, number_text, title_lines, value_text
 from autotune_wire.experiments import Experiment
 from autotune_wire.insights import PredictReply
 from autotune_wire.observations import Observation
@@ -56,7 +56,7 @@ def contour(
     notes = [] if means else [f"There is no model of {label_of(name)} yet: it needs more runs"]
     notes += ["Brighter is better"] if means and is_reversed(goal) else []
     body = {"layer": layers, "width": SIZE, "height": SIZE}
-    return framed(body, title, notes + plane.notes(), _description(title, plane, means))
+    return framed(body, title, notes + plane.notes(), _description(title, plane, means), runs=plane.rows())
 
 
 def is_reversed(goal: Response) -> bool:
@@ -67,7 +67,7 @@ def is_reversed(goal: Response) -> bool:
 def response_colour(name: str, goal: Response, values: Sequence[float], room: int) -> tuple[Spec, list[float]]:
     """Return the colour channel of a predicted response, and the levels of its lines."""
     domain = widened(*usual_range(values)) if values else (0.0, 1.0)
-    title = lines_of(goal_text(name, goal), 18)
+    title = title_lines(goal_text(name, goal), 18)
     legend = {"title": title, "labelExpr": PLAIN_LABELS, "gradientLength": room - 140}
     scale = {"scheme": COLOURS, "domain": list(domain), "clamp": True, "reverse": is_reversed(goal)}
     channel = {"field": "value", "type": "quantitative", "scale": scale, "legend": legend}

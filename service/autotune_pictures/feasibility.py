@@ -7,7 +7,7 @@ from autotune_pictures.parts.frame import COLOURS, Spec, framed
 from autotune_pictures.parts.grids import Grid
 from autotune_pictures.parts.plane import SIZE, Plane
 from autotune_pictures.parts.runs import BROKEN, FAILED, marked
-from autotune_pictures.parts.texts import counted, lines_of
+from autotune_pictures.parts.texts import counted, title_lines
 from autotune_wire.experiments import Experiment
 from autotune_wire.insights import PredictReply
 from autotune_wire.observations import Observation
@@ -42,7 +42,7 @@ def feasibility(experiment: Experiment, observations: Sequence[Observation], gri
     }
     texts = {cell: f"{share:.0%}" for cell, share in shares.items()}
     title = "Probability that every threshold is met"
-    legend = {"title": lines_of(title, 18), "format": ".0%", "gradientLength": SIZE - 140}
+    legend = {"title": title_lines(title, 18), "format": ".0%", "gradientLength": SIZE - 140}
     scale = {"scheme": COLOURS, "domain": [0, 1]}
     colour = {"field": "value", "type": "quantitative", "scale": scale, "legend": legend}
     layers = [
@@ -57,7 +57,7 @@ def feasibility(experiment: Experiment, observations: Sequence[Observation], gri
     body = {"layer": layers, "width": SIZE, "height": SIZE}
     counts = [f"{sum(run.mark == mark for run in runs)} {mark}" for mark in (BROKEN, FAILED)]
     description = f"{heading}, over {' and '.join(grid.names)}: {counted(len(runs), 'run')}, {', '.join(counts)}."
-    return framed(body, heading, notes + plane.notes(), description)
+    return framed(body, heading, notes + plane.notes(), description, runs=plane.rows())
 
 
 def probability_met(responses: Responses, predicted: Mapping[str, Predicted]) -> float | None:

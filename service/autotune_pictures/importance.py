@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from autotune_pictures.parts.frame import BLUE, GREY, WIDTH, Spec, framed, message
 from autotune_pictures.parts.goals import goal_text, label_of, response_of
 from autotune_pictures.parts.runs import hovered
-from autotune_pictures.parts.texts import label_expression, label_lines
+from autotune_pictures.parts.texts import label_expression, label_lines, title_lines
 from autotune_wire.experiments import Experiment
 from autotune_wire.insights import InsightsReply
 
@@ -76,7 +76,7 @@ def _panel(experiment: Experiment, response: str, shares: Mapping[str, float], n
         "type": "quantitative",
         "scale": {"domain": [0, longest]},
         "axis": {"format": ".0%", "tickCount": 4},
-        "title": goal_text(response, experiment.responses[response]),
+        "title": title_lines(goal_text(response, experiment.responses[response]), 50),
     }
     labels = {"labelExpr": label_expression(texts, _CHARACTERS), "labelLimit": 180, "grid": False, "ticks": False}
     y = {"field": "row", "type": "ordinal", "axis": labels | {"domain": False}, "title": None}

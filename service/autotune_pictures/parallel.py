@@ -10,7 +10,7 @@ from autotune_pictures.parts.frame import BLUE, GREY, ORANGE, RED, Spec, framed,
 from autotune_pictures.parts.goals import goal_text, label_of, response_of
 from autotune_pictures.parts.ranges import Span, span_of
 from autotune_pictures.parts.runs import EXCLUDED, FAILED, TOPS, Run, drawn, drawn_note, hover_of, marked
-from autotune_pictures.parts.texts import counted, lines_of, number_text, value_text
+from autotune_pictures.parts.texts import counted, lines_of, number_text, title_lines, value_text
 from autotune_wire.experiments import Experiment
 from autotune_wire.insights import InsightsReply
 from autotune_wire.observations import Observation
@@ -122,7 +122,7 @@ def _lines(experiment: Experiment, runs: Sequence[Run], columns: Sequence[_Colum
     scale: Spec = {"domain": domain, "range": [BLUE, ORANGE], "clamp": True}
     if isinstance(goal, Objective) and goal.goal == "minimize":
         scale["reverse"] = True
-    legend = {"title": lines_of(goal_text(response, goal), 18), "labelExpr": PLAIN_LABELS, "gradientLength": 160}
+    legend = {"title": title_lines(goal_text(response, goal), 18), "labelExpr": PLAIN_LABELS, "gradientLength": 160}
     colour = {"field": "value", "type": "quantitative", "scale": scale, "legend": legend}
     fields = [f"a{place}" for place in range(len(columns))]
     base = {

@@ -6,7 +6,7 @@ from typing import Any
 
 from autotune_pictures.contour import is_reversed, response_colour
 from autotune_pictures.parts.errors import PictureError
-from autotune_pictures.parts.frame import GREY, Spec, framed, mark_legend, points
+from autotune_pictures.parts.frame import GREY, RUNS, Spec, framed, mark_legend, points
 from autotune_pictures.parts.goals import label_of, response_of
 from autotune_pictures.parts.grids import Triangle
 from autotune_pictures.parts.runs import Run, drawn, drawn_note, hover_of, hovered, marked
@@ -51,7 +51,8 @@ def ternary(
         raise PictureError(f"reply has {len(reply.predictions)} predictions; it must have {len(triangle.shares)}")
     runs = marked(experiment, observations, name, triangle.at or None)
     cells = _cell_rows(triangle, reply, name)
-    layers = _cells(experiment, triangle, cells, name) + _scaffold(triangle) + _points(experiment, triangle, runs)
+    shown = drawn(runs)
+    layers = _cells(experiment, triangle, cells, name) + _scaffold(triangle) + _points(experiment, shown)
     title = f"{label_of(name)} over {', '.join(triangle.names)}: {experiment.name}"
     notes = [] if cells else [f"There is no model of {label_of(name)} yet: it needs more runs"]
     notes += ["Brighter is better"] if cells and is_reversed(experiment.responses[name]) else []
@@ -59,10 +60,12 @@ def ternary(
     notes += [f"The others: {configuration_text(others)}"] if others else []
     reason = next((reason for reason in reply.why_not if reason is not None), None)
     notes += [f"Veiled: would not be suggested, as {reason}"] if reason else []
-    notes += drawn_note(len(drawn(runs)), len(runs))
+    notes += drawn_note(len(shown), len(runs))
     size = round(SIDE * (1 + 2 * _MARGIN))
     body = {"layer": layers, "width": size, "height": round(SIDE * (_HEIGHT + 2 * _MARGIN))}
-    return framed(body, title, notes, _description(title, triangle, runs, cells))
+    return framed(
+        body, title, notes, _description(title, triangle, runs, cells), runs=_run_rows(experiment, triangle, shown)
+    )
 
 
 def _cell_rows(triangle: Triangle, reply: PredictReply, response: str) -> list[dict[str, Any]]:
@@ -74,7 +77,7 @@ def _cell_rows(triangle: Triangle, reply: PredictReply, response: str) -> list[d
             row = _place(share) | {"value": float(f"{point.mean:.5g}")}
             row["text"] = f"{number_text(point.mean)} ± {number_text(point.sd)}"
             row |= {f"s{index}": number_text(amount) for index, amount in enumerate(_amounts(triangle, share))}
-            rows.append(row | ({} if reason is None else {"why": reason}))
+            rows.append(row | ({"why": "may be"} if reason is None else {"why": f"no: {reason}", "refused": True}))
     return rows
 
 
@@ -84,17 +87,17 @@ def _cells(experiment: Experiment, triangle: Triangle, rows: list[dict[str, Any]
     goal = experiment.responses[response]
     colour, _ = response_colour(response, goal, [row["value"] for row in rows], SIDE)
     titles = {f"s{index}": name for index, name in enumerate(triangle.names)}
-    titles |= {"text": f"predicted {label_of(response)}", "why": "not suggested"}
+    titles |= {"text": f"predicted {label_of(response)}", "why": "suggested"}
     n_steps = round(1 / min((part for share in triangle.shares for part in share if part > 1e-9), default=1.0))
     radius = SIDE / n_steps / sqrt(3)
     # A little larger than a cell, as seams would show between two of them.
     mark = {"type": "point", "filled": True, "shape": _HEXAGON, "size": (2 * radius * 1.1) ** 2, "opacity": 1}
     x, y = _channels()
     cells: list[Spec] = [{"mark": mark, "encoding": {"color": colour, "tooltip": hovered(titles)}}]
-    if any("why" in row for row in rows):
+    if any("refused" in row for row in rows):
         # Two veils that lap over each other would show.
         veil = mark | {"size": (2 * radius) ** 2, "color": "#ffffff", "opacity": 0.55, "tooltip": None}
-        cells.append({"transform": [{"filter": "datum.why"}], "mark": veil})
+        cells.append({"transform": [{"filter": "datum.refused"}], "mark": veil})
     return [{"data": {"values": rows}, "encoding": {"x": x, "y": y}, "layer": cells}]
 
 
@@ -129,17 +132,20 @@ def _scaffold(triangle: Triangle) -> list[Spec]:
     return layers
 
 
-def _points(experiment: Experiment, triangle: Triangle, runs: Sequence[Run]) -> list[Spec]:
-    hover, shown = hover_of(experiment), drawn(runs)
-    rows = [hover.row(run) | _place(share) for run in shown if (share := _share_of(triangle, run)) is not None]
-    if not rows:
+def _run_rows(experiment: Experiment, triangle: Triangle, runs: Sequence[Run]) -> list[dict[str, Any]]:
+    hover = hover_of(experiment)
+    return [hover.row(run) | _place(share) for run in runs if (share := _share_of(triangle, run)) is not None]
+
+
+def _points(experiment: Experiment, runs: Sequence[Run]) -> list[Spec]:
+    if not runs:
         return []
     x, y = _channels()
-    data = {"values": rows}
+    legend, tooltip = mark_legend(run.mark for run in runs), hover_of(experiment).tooltip(runs)
     disc = {"type": "point", "filled": True, "color": "#ffffff", "size": 120, "opacity": 0.85}
     return [
-        {"data": data, "mark": disc, "encoding": {"x": x, "y": y}},
-        points(x, y, mark_legend(run.mark for run in shown), hover.tooltip(shown), data, size=40),
+        {"data": RUNS, "mark": disc, "encoding": {"x": x, "y": y}},
+        points(x, y, legend, tooltip, size=40),
     ]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autotune_pictures.parts.ranges import RELATIVE_SLACK, Span, clamped, widened
-from autotune_pictures.parts.texts import label_expression, lines_of, value_text
+from autotune_pictures.parts.texts import label_expression, title_lines, value_text
 from autotune_wire.base import Value
 from autotune_wire.space import CatCovariate, Covariate
 
@@ -101,7 +101,7 @@ class CovariateAxis:
         elif self.is_log:
             scale["type"] = "log"
             axis = {"labelExpr": LOG_LABELS, "tickCount": max(2, room // 70)} | self._powers(max(2, room // 40))
-        title = lines_of(self.name, max(12, room // 7))
+        title = title_lines(self.name, max(12, room // 7))
         return {"field": field, "type": "quantitative", "scale": scale, "axis": axis, "title": title}
 
     def _powers(self, most: int) -> dict[str, Any]:
@@ -140,5 +140,5 @@ def response_axis(field: str, span: Span, title: str) -> dict[str, Any]:
         "type": "quantitative",
         "scale": {"domain": [span.low, span.high], "nice": False, "zero": False},
         "axis": {"labelExpr": PLAIN_LABELS, "tickCount": 5},
-        "title": lines_of(title, 34),
+        "title": title_lines(title, 34),
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 from autotune_pictures.parts.axes import CovariateAxis, covariate_axis
 from autotune_pictures.parts.errors import PictureError
-from autotune_pictures.parts.frame import PINK, Spec, beyond, mark_legend, points
+from autotune_pictures.parts.frame import PINK, RUNS, Spec, beyond, mark_legend, points
 from autotune_pictures.parts.goals import label_of
 from autotune_pictures.parts.grids import Grid, Step
 from autotune_pictures.parts.isolines import isoline
@@ -68,13 +68,13 @@ class Plane:
             title: The title of these texts.
         """
         names = self.grid.names
-        titles = {"at": names[0], "and": names[1], "text": title} | ({"why": "not suggested"} if self.refusal() else {})
+        titles = {"at": names[0], "and": names[1], "text": title} | {"why": "suggested"}
         x, y = self.channels()
         layers: list[Spec] = [{"mark": {"type": "rect"}, "encoding": {"color": colour, "tooltip": hovered(titles)}}]
         if self.refusal():
             veil = {"type": "rect", "color": "#ffffff", "opacity": 0.55, "tooltip": None}
             ends = {"x2": {"field": "end"}, "y2": {"field": "top"}}
-            layers.append({"transform": [{"filter": "datum.why"}], "mark": veil, "encoding": ends})
+            layers.append({"transform": [{"filter": "datum.end"}], "mark": veil, "encoding": ends})
         layers[0]["encoding"] |= {"x2": {"field": "x2"}, "y2": {"field": "y2"}}
         return [{"data": {"values": self._cell_rows(values, texts)}, "encoding": {"x": x, "y": y}, "layer": layers}]
 
@@ -112,10 +112,8 @@ class Plane:
     def points(self) -> list[Spec]:
         """Return the layers of the runs, each on a white disc that sets it off from the colours, and of ``grid.at``."""
         shown = drawn(self.runs, MAX_RUNS)
-        rows = [row for run in shown if (row := self._row(run)) is not None]
         x, y = self.channels()
         tooltip = hover_of(self.experiment).tooltip(shown)
-        data = {"values": rows}
         disc = {"type": "point", "filled": True, "color": "#ffffff", "size": 120, "opacity": 0.85}
         inside = [{"filter": "!datum.beyond"}]
         here = self._row_of_at()
@@ -124,13 +122,17 @@ class Plane:
         layers: list[Spec] = []
         if here is not None:
             layers.append({"data": {"values": [here]}, "mark": ring, "encoding": {"x": x, "y": y, "tooltip": tip}})
-        if rows:
+        if shown:
             layers += [
-                {"data": data, "transform": inside, "mark": disc, "encoding": {"x": x, "y": y}},
-                points(x, y, mark_legend(run.mark for run in shown), tooltip, data, size=40),
-                *beyond(x, y, tooltip, data),
+                {"data": RUNS, "transform": inside, "mark": disc, "encoding": {"x": x, "y": y}},
+                points(x, y, mark_legend(run.mark for run in shown), tooltip, size=40),
+                *beyond(x, y, tooltip),
             ]
         return layers
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the rows of the runs that have a place on the plane, for ``framed``."""
+        return [row for run in drawn(self.runs, MAX_RUNS) if (row := self._row(run)) is not None]
 
     def notes(self) -> list[str]:
         """Say what the picture fixes, and what its marks are."""
@@ -162,11 +164,11 @@ class Plane:
                 {"x": x.rounded(across.low), "x2": _lapped(x, self.grid.x, cell[0])}
                 | {"y": y.rounded(up.low), "y2": _lapped(y, self.grid.y, cell[1])}
                 | {"value": float(f"{value:.5g}"), "text": texts[cell]}
-                | {"at": value_text(across.value), "and": value_text(up.value)}
+                | {"at": value_text(across.value), "and": value_text(up.value), "why": "may be"}
             )
             if reason is not None:
                 # Two veils that lap over each other would show.
-                rows[-1] |= {"why": reason, "end": x.rounded(across.high), "top": y.rounded(up.high)}
+                rows[-1] |= {"why": f"no: {reason}", "end": x.rounded(across.high), "top": y.rounded(up.high)}
         return rows
 
     def _place(self, column: float, row: float) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from autotune_pictures.parts.goals import label_of, meets_thresholds
-from autotune_pictures.parts.texts import SECONDS, number_text, value_text
+from autotune_pictures.parts.texts import SECONDS, number_text, spoken, value_text
 from autotune_wire.base import Configuration, Value
 from autotune_wire.experiments import Experiment
 from autotune_wire.observations import Observation
@@ -17,6 +17,9 @@ MAX_RUNS = 1000
 """Most runs that a picture draws, so that it stays small; of more, every so many are drawn, and those that matter."""
 MAX_HOVERED = 24
 """Most covariates whose values a run shows when the mouse points at it."""
+
+NOTHING = "\N{EN DASH}"
+"""What is shown of a value that a run lacks: of a field that is missing, Vega shows the word undefined."""
 
 MEASURED, BEST, FRONT, BROKEN = "measured", "best", "on the front", "breaks a threshold"
 ELSEWHERE, UNMEASURED = "in another context", "not measured"
@@ -108,19 +111,18 @@ class Hover:
         """Return the fields of a run: its number, its mark, and its values as texts."""
         row: dict[str, Any] = {"run": run.number, "mark": run.mark}
         row |= {
-            f"c{place}": value_text(run.covars[name])
+            f"c{place}": value_text(run.covars[name]) if name in run.covars else NOTHING
             for place, name in enumerate(self.covariates)
-            if name in run.covars
         }
-        sds = run.observation.sds
-        for place, name in enumerate(self.responses):
-            value = run.value(name)
-            if value is not None:
-                spread = f" ± {number_text(sds[name])}" if name in sds else ""
-                row[f"r{place}"] = number_text(value) + spread
-        if run.observation.outside:
-            row["outside"] = ", ".join(run.observation.outside)
+        row |= {f"r{place}": self._measured(run, name) for place, name in enumerate(self.responses)}
+        row["outside"] = ", ".join(run.observation.outside) or NOTHING
         return row | {"told": run.observation.time_created.strftime(SECONDS)}
+
+    def _measured(self, run: Run, response: str) -> str:
+        value, sd = run.value(response), run.observation.sds.get(response)
+        if value is None:
+            return NOTHING
+        return number_text(value) if sd is None else f"{number_text(value)} ± {number_text(sd)}"
 
     def tooltip(self, runs: Iterable[Run], more: Mapping[str, str] | None = None) -> list[dict[str, str]]:
         """Return the tooltip channel of Vega-Lite.
@@ -152,7 +154,7 @@ def hovered(titles: Mapping[str, str]) -> list[dict[str, str]]:
     seen: set[str] = set()
     channel = []
     for field, title in titles.items():
-        shown = title if len(title) <= 40 else f"{title[:39]}\N{HORIZONTAL ELLIPSIS}"
+        shown = spoken(title if len(title) <= 40 else f"{title[:39]}\N{HORIZONTAL ELLIPSIS}")
         while shown in seen:
             shown += " "
         seen.add(shown)

@@ -12,6 +12,8 @@ LONGEST = 72
 """Most characters of a name that a picture shows; longer names end in an ellipsis."""
 SECONDS = "%Y-%m-%d %H:%M:%S UTC"
 
+_LOOK_ALIKES = {ord('"'): "\N{RIGHT DOUBLE QUOTATION MARK}", ord("\\"): "\N{BIG REVERSE SOLIDUS}"}
+
 
 def number_text(value: float) -> str:
     """Write a number with three significant digits, and all digits before the decimal point: 0.123, 81.3, 1013."""
@@ -39,6 +41,20 @@ def configuration_text(configuration: Configuration) -> str:
 def counted(n: int, noun: str) -> str:
     """Write a number with its noun, which takes an ``s`` unless the number is 1."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def spoken(name: str) -> str:
+    """Return a name for the title of an axis, a legend or a tooltip.
+
+    Vega-Lite writes these titles into expressions as they are, so that a quote in one would end the expression and
+    there would be no picture. Look-alikes take the places of what has a meaning there.
+    """
+    return " ".join(name.translate(_LOOK_ALIKES).split()) or " "
+
+
+def title_lines(name: str, width: int) -> list[str]:
+    """Break the title of an axis or a legend into lines."""
+    return lines_of(spoken(name), width)
 
 
 def lines_of(text: str, width: int, longest: int = LONGEST) -> list[str]:
