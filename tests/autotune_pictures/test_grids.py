@@ -73,7 +73,7 @@ def test_mixture_is_a_sum_of_three_or_more_shares_that_is_held():
 
 @pytest.mark.parametrize("names", [["flour", "sugar"], ["flour", "flour", "sugar"], ["flour", "sugar", "salt"]])
 def test_triangle_of_other_than_three_shares_is_refused(names):
-    with pytest.raises(PictureError, match="shares is .*'butter'"):
+    with pytest.raises(PictureError, match=r"shares is .*'butter'"):
         triangle_of(mixture(), names, {})
 
 

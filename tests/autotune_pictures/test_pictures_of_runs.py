@@ -84,7 +84,7 @@ def test_pareto_of_three_objectives_has_a_frame_for_each_pair_and_distances_of_a
     spec = valid(pictures.pareto(experiment(ONE, goals), runs))
     assert len(spec["concat"]) == 3
     assert sorted(row["y"] for row in rows_of(spec, "runs of pair 1")) == [1.0, 2.0]
-    assert not [layer for layer in marks_of(spec, "line")]
+    assert marks_of(spec, "line") == []
 
 
 def test_hypervolume_rises_with_each_run_on_the_front_and_never_falls():

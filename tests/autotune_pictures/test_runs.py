@@ -8,6 +8,7 @@ from autotune_pictures.parts.runs import (
     EXCLUDED,
     FAILED,
     MEASURED,
+    NOTHING,
     UNMEASURED,
     drawn,
     hover_of,
@@ -72,7 +73,7 @@ def test_row_of_a_run_has_all_its_values_as_texts():
         "c0": "1040",
         "c1": "0.00123",
         "r0": "81.2 ± 0.5",
-        "r1": "–",
+        "r1": NOTHING,
         "outside": "temperature",
         "told": "2026-01-05 12:00:00 UTC",
     }
