@@ -1,13 +1,14 @@
 """How well the model predicts: each run's response against its prediction from the other runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from autotune_pictures.parts.axes import response_axis
 from autotune_pictures.parts.frame import GREY, HEIGHT, RUNS, Spec, beyond, framed, mark_legend, message, points
 from autotune_pictures.parts.goals import goal_text, label_of, response_of
 from autotune_pictures.parts.ranges import Span, clamped, span_of
-from autotune_pictures.parts.runs import Run, drawn, drawn_note, hover_of, marked
+from autotune_pictures.parts.runs import MAX_RUNS, MEASURED, TOPS, Run, drawn_note, hover_of, hovered, marked
 from autotune_pictures.parts.texts import counted, number_text
 from autotune_wire.experiments import Experiment
 from autotune_wire.insights import InsightsReply, LeftOut
@@ -17,7 +18,10 @@ SIZE = HEIGHT + 20
 
 
 def crossval(
-    experiment: Experiment, observations: Sequence[Observation], insights: InsightsReply, response: str | None = None
+    experiment: Experiment,
+    observations: Sequence[Observation] | None,
+    insights: InsightsReply,
+    response: str | None = None,
 ) -> Spec:
     """Draw the response that each run was predicted to have from the other runs, against what was observed.
 
@@ -25,7 +29,7 @@ def crossval(
 
     Args:
         experiment: The experiment.
-        observations: All its observations, oldest first.
+        observations: All its observations, oldest first; None draws points without marks and values of their own.
         insights: The insights into the experiment.
         response: The response; the first objective if not given.
 
@@ -34,25 +38,27 @@ def crossval(
     """
     name = response_of(experiment, response)
     title = f"Each run of {experiment.name} predicted from the other runs"
-    by_uuid = {run.observation.observation_uuid: run for run in marked(experiment, observations, name)}
-    left_out = {
-        run.number: (run, point)
-        for point in insights.leave_one_out.get(name, [])
-        if (run := by_uuid.get(point.observation_uuid)) is not None
-    }
+    left_out = insights.leave_one_out.get(name, [])
     if not left_out:
         return message(title, f"There is no model of {label_of(name)} yet: it needs more runs.")
-    pairs = list(left_out.values())
-    span = _span([point for _, point in pairs])
-    shown = [left_out[run.number] for run in drawn([run for run, _ in pairs])]
-    rows = [_row(experiment, run, point, span) for run, point in shown]
-    quality = quality_text([point for _, point in pairs])
-    notes = [f"{quality}; bars: \N{PLUS-MINUS SIGN} 1 sd of a measurement"]
-    notes += drawn_note(len(shown), len(pairs))
+    span = _span(left_out)
+    every = -(-len(left_out) // MAX_RUNS)
+    runs = {run.observation.observation_uuid: run for run in marked(experiment, observations or [], name)}
+    shown = sorted(left_out[::every], key=lambda point: _mark(runs, point) in TOPS)
+    rows = [_row(experiment, runs.get(point.observation_uuid), point, span) for point in shown]
+    quality = quality_text(left_out)
+    notes = [f"{quality}; bars: \N{PLUS-MINUS SIGN} 1 sd of a measurement", *drawn_note(len(shown), len(left_out))]
     notes += ["\N{BLACK UP-POINTING TRIANGLE} beyond the edge"] if any("beyond" in row for row in rows) else []
-    body = {"layer": _layers(experiment, [run for run, _ in shown], span, name), "width": SIZE, "height": SIZE}
-    description = f"{title}: {label_of(name)} of {counted(len(pairs), 'run')}, {quality}."
+    found = [run for point in shown if (run := runs.get(point.observation_uuid)) is not None]
+    marks = [_mark(runs, point) for point in shown]
+    body = {"layer": _layers(experiment, found, marks, span, name), "width": SIZE, "height": SIZE}
+    description = f"{title}: {label_of(name)} of {counted(len(left_out), 'run')}, {quality}."
     return framed(body, title, notes, description, runs=rows)
+
+
+def _mark(runs: Mapping[UUID, Run], point: LeftOut) -> str:
+    run = runs.get(point.observation_uuid)
+    return MEASURED if run is None else run.mark
 
 
 def quality_text(points: Sequence[LeftOut]) -> str:
@@ -82,13 +88,14 @@ def _span(points: Sequence[LeftOut]) -> Span:
     return Span(min(observed.low, predicted.low), max(observed.high, predicted.high))
 
 
-def _row(experiment: Experiment, run: Run, point: LeftOut, span: Span) -> dict[str, Any]:
-    ends = span.place(point.mean - point.sd), span.place(point.mean + point.sd)
-    row = hover_of(experiment).row(run) | {
+def _row(experiment: Experiment, run: Run | None, point: LeftOut, span: Span) -> dict[str, Any]:
+    row = {"mark": MEASURED} if run is None else hover_of(experiment).row(run)
+    row |= {
         "x": span.place(point.observed),
         "y": span.place(point.mean),
-        "low": ends[0],
-        "high": ends[1],
+        "low": span.place(point.mean - point.sd),
+        "high": span.place(point.mean + point.sd),
+        "observed": number_text(point.observed),
         "predicted": f"{number_text(point.mean)} ± {number_text(point.sd)}",
     }
     if side := span.side(point.mean):
@@ -98,10 +105,11 @@ def _row(experiment: Experiment, run: Run, point: LeftOut, span: Span) -> dict[s
     return row
 
 
-def _layers(experiment: Experiment, runs: Sequence[Run], span: Span, response: str) -> list[Spec]:
+def _layers(experiment: Experiment, runs: Sequence[Run], marks: Sequence[str], span: Span, response: str) -> list[Spec]:
     y = response_axis("y", span, f"{label_of(response)}, predicted")
     x = response_axis("x", span, f"{goal_text(response, experiment.responses[response])}, observed")
-    tooltip = hover_of(experiment).tooltip(runs, {"predicted": "predicted from the others"})
+    titles = {"predicted": "predicted from the others"}
+    tooltip = hover_of(experiment).tooltip(runs, titles) if runs else hovered({"observed": "observed"} | titles)
     diagonal = {"values": [{"x": span.low, "y": span.low}, {"x": span.high, "y": span.high}]}
     bars = {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}}
     return [
@@ -111,6 +119,6 @@ def _layers(experiment: Experiment, runs: Sequence[Run], span: Span, response: s
             "encoding": {"x": x, "y": y},
         },
         {"data": RUNS, "mark": {"type": "rule", "color": GREY, "opacity": 0.55}, "encoding": bars},
-        points(x, y, mark_legend(run.mark for run in runs), tooltip),
+        points(x, y, mark_legend(marks), tooltip),
         *beyond(x, y, tooltip),
     ]

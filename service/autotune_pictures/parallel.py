@@ -8,6 +8,7 @@ from autotune_pictures.importance import by_importance
 from autotune_pictures.parts.axes import PLAIN_LABELS, CovariateAxis, covariate_axis
 from autotune_pictures.parts.frame import BLUE, GREY, ORANGE, RED, Spec, framed, message
 from autotune_pictures.parts.goals import goal_text, label_of, response_of
+from autotune_pictures.parts.isolines import round_levels
 from autotune_pictures.parts.ranges import Span, span_of
 from autotune_pictures.parts.runs import EXCLUDED, FAILED, TOPS, Run, drawn, drawn_note, hover_of, marked
 from autotune_pictures.parts.texts import counted, lines_of, number_text, title_lines, value_text
@@ -19,7 +20,9 @@ from autotune_wire.responses import Objective
 MAX_AXES = 10
 MAX_LINES = 300
 _AXIS_WIDTH, _HEIGHT = 110, 300
-_TICKS = 4
+_TICKS = 5
+_APART = 0.07
+"""The share of an axis that two labels must lie apart."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,16 @@ class _Column:
     def ticks(self) -> list[tuple[float, str]]:
         """Return the heights with a label, from 0 to 1, and the labels."""
         if isinstance(self.axis, Span):
-            ends = (self.axis.low + index / _TICKS * (self.axis.high - self.axis.low) for index in range(_TICKS + 1))
-            return [(index / _TICKS, number_text(value)) for index, value in enumerate(ends)]
+            levels = round_levels(self.axis.low, self.axis.high, _TICKS)
+            return [(_share(self.axis, level), number_text(level)) for level in levels]
         if self.axis.options:
             return [
                 (self.axis.share(place), _cut(value_text(option))) for place, option in enumerate(self.axis.options)
             ]
-        shares = [index / _TICKS for index in range(_TICKS + 1)]
-        return [(share, number_text(self.axis.at(share))) for share in shares]
+        low, high = self.axis.low, self.axis.high
+        inner = self.axis.powers(_TICKS) if self.axis.is_log else round_levels(low, high, _TICKS)
+        apart = [level for level in inner if _APART < self.axis.share(level) < 1 - _APART]
+        return [(self.axis.share(value), number_text(value)) for value in (low, *apart, high)]
 
 
 def parallel(
@@ -161,7 +166,8 @@ def _scale_layers(columns: Sequence[_Column]) -> list[Spec]:
     """Return the layers of the upright axes, their names above, and their labels on plates above the lines."""
     x = {"field": "at", "type": "quantitative", "scale": {"domain": [-0.5, len(columns) - 0.5]}, "axis": None}
     y = {"field": "y", "type": "quantitative", "scale": {"domain": [0, 1]}, "axis": None}
-    names = [{"at": place, "text": "\n".join(lines_of(column.name, 15, 42))} for place, column in enumerate(columns)]
+    lines = [lines_of(column.name, 15, 42) for column in columns]
+    names = [{"at": place, "text": "\n".join(shown)} for place, shown in enumerate(lines)]
     plates = [
         {"at": place + 5 / _AXIS_WIDTH, "end": place + (11 + 6.4 * len(text)) / _AXIS_WIDTH, "text": text}
         | {"y": height, "low": height - 8 / _HEIGHT, "high": height + 8 / _HEIGHT}
@@ -169,7 +175,8 @@ def _scale_layers(columns: Sequence[_Column]) -> list[Spec]:
         for height, text in column.ticks()
     ]
     text = {"field": "text", "type": "nominal"}
-    name = {"type": "text", "color": GREY, "fontSize": 12, "lineBreak": "\n", "baseline": "line-bottom", "y": -14}
+    name: Spec = {"type": "text", "color": GREY, "fontSize": 12, "lineBreak": "\n", "baseline": "top"}
+    name["y"] = -12 - 15 * max(map(len, lines))
     plate = {"type": "rect", "color": GREY, "opacity": 0.85, "cornerRadius": 3}
     label = {"type": "text", "align": "left", "dx": 3, "color": "#ffffff", "fontSize": 11, "baseline": "middle"}
     ends = {"x": x, "x2": {"field": "end"}, "y": y | {"field": "low"}, "y2": {"field": "high"}}

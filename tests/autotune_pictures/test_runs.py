@@ -56,7 +56,7 @@ def test_run_in_another_context_than_the_newest_is_elsewhere():
         run(4, {"rate": 0.01, "oven": "b", "humidity": 50.0}, {"yield": 2.0}),
     ]
     # A tenth of the range, ten points of humidity, is near.
-    assert marks_of(of, runs) == [ELSEWHERE, ELSEWHERE, BEST, MEASURED]
+    assert marks_of(of, runs) == [BEST, ELSEWHERE, MEASURED, MEASURED]
     assert marks_of(of, runs, context={"oven": "a", "humidity": 50.0}) == [BEST, ELSEWHERE, ELSEWHERE, ELSEWHERE]
 
 

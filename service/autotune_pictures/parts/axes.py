@@ -100,15 +100,18 @@ class CovariateAxis:
             axis = {"values": list(range(len(texts))), "labelExpr": labels, "grid": False, "labelLimit": 130}
         elif self.is_log:
             scale["type"] = "log"
-            axis = {"labelExpr": LOG_LABELS, "tickCount": max(2, room // 70)} | self._powers(max(2, room // 40))
+            axis = {"labelExpr": LOG_LABELS, "tickCount": max(2, room // 70)} | self._ticks(max(2, room // 40))
         title = title_lines(self.name, max(12, room // 7))
         return {"field": field, "type": "quantitative", "scale": scale, "axis": axis, "title": title}
 
-    def _powers(self, most: int) -> dict[str, Any]:
-        """Return the powers of ten on a logarithmic axis as its ticks, if there are two or more."""
+    def powers(self, most: int) -> list[float]:
+        """Return the powers of ten on a logarithmic axis, about so many at most."""
         first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
         every = max(1, -(-(last - first + 1) // most))
-        powers = [10.0**power for power in range(first, last + 1, every)]
+        return [10.0**power for power in range(first, last + 1, every)]
+
+    def _ticks(self, most: int) -> dict[str, Any]:
+        powers = self.powers(most)
         return {"values": powers} if len(powers) > 1 else {}
 
 

@@ -61,7 +61,7 @@ def marked(
         observations: All its observations, oldest first.
         response: The response that the picture is about.
         context: The context that the picture is about; if not given, that of the newest run.
-        front: The numbers of the runs on the Pareto front, which are marked so; if not given, the best run in this
+        front: The numbers of the runs on the Pareto front, which are marked so; if not given, the best run of any
             context is marked, if the response is the first objective.
     """
     contexts = {name: covariate for name, covariate in experiment.covars.items() if covariate.role == "context"}
@@ -190,7 +190,7 @@ def _best(experiment: Experiment, runs: Sequence[Run], response: str) -> set[int
     primary, objective = primary_of(experiment.responses)
     if response != primary:
         return set()
-    good = [(run.observation.responses[primary], run.number) for run in runs if run.mark == MEASURED]
+    good = [(run.observation.responses[primary], run.number) for run in runs if counts(run)]
     key = partial(merit, objective)
     return {max(good, key=lambda pair: (key(pair[0]), -pair[1]))[1]} if good else set()
 
