@@ -26,8 +26,8 @@ from autotune.errors import (
     VersionConflictError,
 )
 from autotune.experiment import Experiment
+from autotune.plots.insights import Insights
 from autotune.views.bests import Best, BestPredicted
-from autotune.views.insights import Insights
 from autotune.views.pareto import Pareto
 from autotune.views.shown import Observation, Suggestion
 

@@ -27,6 +27,7 @@ from autotune.inputs.known import new_runs
 from autotune.inputs.loading import read_runs
 from autotune.inputs.told import Measured
 from autotune.panel.live import Panel
+from autotune.plots.insights import Insights
 from autotune.plots.plots import Plots
 from autotune.running.holding import LEASE_S
 from autotune.running.in_turn import Function, OnTell, failures_of, require_count, run_in_turn
@@ -35,7 +36,6 @@ from autotune.transport.stream import follow
 from autotune.values import plain
 from autotune.views.bests import Best, BestPredicted
 from autotune.views.goals import response_name
-from autotune.views.insights import Insights
 from autotune.views.pareto import Pareto
 from autotune.views.shown import Observation
 from autotune.views.spaces import SpaceRevisions
@@ -319,7 +319,7 @@ class Experiment(AskTell):
         """Fetch what the model has learnt: which covariates matter, how well it predicts, how each response varies."""
         seen = self.state()
         reply = self.connection.get(self._path(paths.EXPERIMENT_INSIGHTS), InsightsReply)
-        return Insights(**dict(reply), name=seen.name, covars=seen.covars, goals=seen.responses)
+        return Insights(**dict(reply), seen=seen)
 
     def edit_space(
         self,

@@ -11,7 +11,7 @@ from autotune_pictures.parts.axes import CovariateAxis, covariate_axis, response
 from autotune_pictures.parts.frame import BLUE, GREY, RED, Spec, beyond, framed, mark_legend, message, points, rule
 from autotune_pictures.parts.goals import goal_text, label_of, line_of, response_of
 from autotune_pictures.parts.ranges import Span, clamped, span_of
-from autotune_pictures.parts.runs import EXCLUDED, Run, drawn, drawn_note, hover_of, hovered, jitter, marked
+from autotune_pictures.parts.runs import EXCLUDED, TOPS, Run, drawn, drawn_note, hover_of, hovered, jitter, marked
 from autotune_pictures.parts.texts import configuration_text, number_text, value_text
 from autotune_wire.base import Configuration
 from autotune_wire.experiments import Experiment
@@ -87,7 +87,8 @@ def _common(
     means = [clamped(point.mean) for point in chain.from_iterable(curves.values())]
     measured = [value for run in runs if run.mark != EXCLUDED and (value := run.value(response)) is not None]
     line = line_of(experiment.responses[response])
-    span = span_of([*measured, *means], [], [] if line is None else [line[0]])
+    kept = _bests(insights, runs, response)
+    span = span_of([*measured, *means], kept, [] if line is None else [line[0]])
     if any(run.value(response) is None for run in runs):
         span = Span(span.low - _FOOT * (span.high - span.low), span.high)
     y = response_axis("y", span, goal_text(response, experiment.responses[response]))
@@ -97,6 +98,15 @@ def _common(
         drawn_line = rule("y", line[0], f"{line[1]} {number_text(line[0])}", y)
     tooltip = hover_of(experiment).tooltip(shown)
     return _Slices(shown, response, span, y, insights.noise_sds.get(response, 0.0), best, tooltip, drawn_line), runs
+
+
+def _bests(insights: InsightsReply, runs: Sequence[Run], response: str) -> list[float]:
+    """Return the responses of the best run and of the best predicted one, which the axis holds wherever they lie."""
+    found = [value for run in runs if run.mark in TOPS and (value := run.value(response)) is not None]
+    best = insights.best_predicted
+    if best is not None and response in best.predictions:
+        found.append(best.predictions[response].mean)
+    return found
 
 
 def _axis(experiment: Experiment, covariate: str, runs: Sequence[Run]) -> CovariateAxis:
@@ -128,8 +138,9 @@ def _panel(common: _Slices, axis: CovariateAxis, curve: Sequence[SlicePoint], fi
         layers.append({"data": {"values": [{"x": axis.inside(best)}]}, "mark": mark, "encoding": {"x": x}})
     place = x | {"field": field}
     legend = mark_legend(run.mark for run in common.runs)
-    layers += [points(place, y, legend, common.tooltip, size=30, opacity=0.75)]
-    layers += beyond(place, y, common.tooltip)
+    if common.runs:
+        layers += [points(place, y, legend, common.tooltip, size=30, opacity=0.75)]
+        layers += beyond(place, y, common.tooltip)
     data = {"values": list(_curve_rows(common, axis, curve))}
     return {"width": _WIDTH, "height": _HEIGHT, "data": data, "layer": layers}
 
@@ -168,14 +179,13 @@ def _number_layers(x: Spec, y: Spec, has_noise: bool, tip: list[dict[str, str]])
         }
         for low, high, opacity in bands
     ]
-    solid, dashed = {"color": BLUE, "strokeWidth": 2}, {"color": GREY, "strokeDash": [4, 3]}
+    # The dashes run below all of the curve, so that it has no gap where they begin.
+    dashed = {"type": "line", "color": GREY, "strokeDash": [4, 3]}
+    solid = {"type": "line", "color": BLUE, "strokeWidth": 2}
+    stretches = {"x": x, "y": y, "detail": {"field": "stretch"}}
     layers += [
-        {
-            "transform": [{"filter": kept}],
-            "mark": {"type": "line"} | look,
-            "encoding": {"x": x, "y": y, "detail": {"field": "stretch"}},
-        }
-        for kept, look in (("!datum.refused", solid), ("datum.refused", dashed))
+        {"mark": dashed, "encoding": {"x": x, "y": y}},
+        {"transform": [{"filter": "!datum.refused"}], "mark": solid, "encoding": stretches},
     ]
     # A curve itself shows one row's values wherever the mouse points at it.
     hover = {"type": "point", "opacity": 0, "size": 60}
@@ -214,12 +224,18 @@ def _notes(common: _Slices, curves: dict[str, list[SlicePoint]], n_covariates: i
 
 
 def _refusals(curve: Sequence[SlicePoint]) -> Iterator[str]:
-    """Write for each stretch of a slice where a run would not be suggested why."""
-    for is_refused, stretch in groupby(curve, key=lambda point: point.why_not is not None):
+    """Write for each stretch of a slice where a run would not be suggested why, as ``0.7 to 1: a + b is 1.2, ...``."""
+    is_choice = isinstance(curve[0].value, str)
+    # The reason names values that change from point to point: a stretch of numbers is told by the reason at its end.
+    for key, stretch in groupby(curve, key=lambda point: point.why_not if is_choice else point.why_not is not None):
+        if not key:
+            continue
         inner = list(stretch)
-        if is_refused:
-            ends = dict.fromkeys((value_text(inner[0].value), value_text(inner[-1].value)))
-            yield f"{' to '.join(ends)}: {inner[-1].why_not}"
+        values = [value_text(point.value) for point in inner]
+        ends = ", ".join(values) if is_choice else " to ".join(dict.fromkeys((values[0], values[-1])))
+        # The first stretch ends where the curve begins, so that its worst case is its first point.
+        worst = inner[0] if inner[0] is curve[0] and inner[-1] is not curve[-1] else inner[-1]
+        yield f"{ends}: {worst.why_not}"
 
 
 def _effect(name: str, curve: Sequence[SlicePoint]) -> str:

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+import vl_convert
 from pictured import (
     BASE,
     BOUNDED,
@@ -16,6 +17,7 @@ from pictured import (
     valid,
 )
 
+import autotune_pictures as pictures
 from autotune_pictures.parts.frame import BLUE, GREEN, GREY, ORANGE, PINK, RED
 
 HOSTILE = ["a.b[0]", 'it\'s "so"', "datum['x'] + \\", "Ü😀\nline", "</script><b>", "run", "mark", "told"]
@@ -122,6 +124,18 @@ def test_picture_is_vega_lite_5_and_can_be_rendered(case, picture):
     assert "<svg" in svg
     assert "NaN" not in svg
     assert "undefined" not in svg
+
+
+def test_pictures_of_insights_alone_can_be_rendered():
+    case = CASES["two objectives"]
+    for spec in (
+        pictures.slices(case.experiment, [], case.insights()),
+        pictures.crossval(case.experiment, None, case.insights()),
+        Case(case.experiment, []).draw()["contour"](),
+    ):
+        assert 'width="0' not in svg_of(valid(spec))
+        # An empty scale gives a picture without a size, which no PNG can be made of.
+        assert vl_convert.vegalite_to_png(json.dumps(spec), vl_version="5.8").startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("picture", list(CASES["hostile names"].draw()))

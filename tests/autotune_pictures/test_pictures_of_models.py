@@ -18,7 +18,8 @@ from pictured import (
 
 import autotune_pictures as pictures
 from autotune_pictures.feasibility import probability_met
-from autotune_wire.insights import PredictReply
+from autotune_pictures.slices import _refusals
+from autotune_wire.insights import PredictReply, SlicePoint
 from autotune_wire.suggestions import Predicted
 
 RUNS = [
@@ -185,3 +186,82 @@ def test_ternary_has_corners_runs_and_cells_where_they_belong():
 def test_picture_of_a_model_that_is_not_there_says_so(draw):
     spec = valid(draw(OF, RUNS, insights_of(OF, RUNS, slices={}, leave_one_out={})))
     assert "There is no model of yield yet: it needs more runs." in spec["description"]
+
+
+LINE = experiment({"x": {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}})
+
+
+def sliced(means, measured=(), sd=1.0, **more):
+    """Draw a slice of eleven means along x, with runs that measured some values at x = 0.5."""
+    points = [{"value": place / 10, "mean": mean, "sd": sd} for place, mean in enumerate(means)]
+    runs = [run(number, {"x": 0.5}, {"yield": value}) for number, value in enumerate(measured, 1)]
+    spec = valid(pictures.slices(LINE, runs, insights_of(LINE, runs, slices={"yield": {"x": points}}, **more)))
+    layer = next(layer for layer in layers_of(spec) if "y" in layer.get("encoding", {}))
+    return layer["encoding"]["y"]["scale"]["domain"]
+
+
+def test_slice_that_ends_far_beyond_the_data_does_not_flatten_the_rest():
+    low, high = sliced([*range(50, 60), -495.0], [15.0, 40.0, 60.0, 83.0])
+    assert -10 < low < 15
+    assert 83 < high < 90
+
+
+def test_slice_shows_the_slope_beyond_a_cluster_of_runs():
+    low, high = sliced([100.0 - max(0, 5 - x) ** 2 for x in range(11)], [99.0, 99.5, 100.0])
+    assert low < 75 < 100 < high
+
+
+def test_slice_keeps_a_narrow_peak_at_the_best_run():
+    low, high = sliced([9.0 if x == 5 else 0.1 for x in range(11)], [0.0, 0.05, 0.1, 0.15, 0.2, 9.0])
+    assert low < 0.1 < 9 < high
+
+
+def test_slice_keeps_the_best_predicted():
+    best = {
+        "covars": {"x": 0.5},
+        "mean": 9.0,
+        "sd": 1.0,
+        "data_rev": 1,
+        "predictions": {"yield": {"mean": 9.0, "sd": 1.0}},
+    }
+    assert sliced([9.0 if x == 5 else 0.1 + x / 100 for x in range(11)], best_predicted=best)[1] > 9
+    assert sliced([9.0 if x == 5 else 0.1 + x / 100 for x in range(11)])[1] < 1
+
+
+def test_band_far_wider_than_the_data_does_not_flatten_the_curve():
+    low, high = sliced([0.4 + x / 20 for x in range(11)], [0.43, 0.6, 0.8, 1.03], sd=30.0)
+    assert 0.3 < low < high < 1.2
+
+
+def test_slices_of_many_covariates_are_those_that_matter_most():
+    of = experiment({f"x{n}": RATE for n in range(12)})
+    shares = {f"x{n}": n / 66 for n in range(12)}
+    spec = valid(pictures.slices(of, [], insights_of(of, [], importance={"yield": shares})))
+    assert len(spec["concat"]) == 8
+    assert "4 covariates that matter less are not drawn" in subtitle(spec)
+    first = spec["concat"][0]["layer"][-1]["encoding"]["x"]["title"]
+    assert first == ["x11"]
+
+
+def refused(values, reasons):
+    return [SlicePoint(value=value, mean=0, sd=1, why_not=why) for value, why in zip(values, reasons, strict=True)]
+
+
+def test_refusals_name_each_stretch_with_its_worst_reason():
+    numbers = refused((-3, -2, 0, 1, 2, 4), [f"it is {x}" if abs(x) > 1 else None for x in (-3, -2, 0, 1, 2, 4)])
+    assert list(_refusals(numbers)) == ["-3 to -2: it is -3", "2 to 4: it is 4"]
+    assert list(_refusals(refused("abc", (None, "no", "no")))) == ["b, c: no"]
+
+
+def test_crossval_without_the_runs_has_the_points():
+    spec = valid(pictures.crossval(OF, None, insights_of(OF, RUNS)))
+    assert [(row["mark"], row["observed"]) for row in rows_of(spec)] == [("measured", "1"), ("measured", "3")]
+
+
+def test_crossval_is_not_flattened_by_one_bad_run():
+    values = [*map(float, range(10)), -1000.0]
+    runs = [run(number, {"x": 0.5}, {"yield": value}) for number, value in enumerate(values, 1)]
+    spec = valid(pictures.crossval(LINE, runs, insights_of(LINE, runs)))
+    (low, high) = marks_of(spec, "point")[0]["encoding"]["x"]["scale"]["domain"]
+    assert -2 < low < high < 12
+    assert [row["beyond"] for row in rows_of(spec) if "beyond" in row] == ["down"]
