@@ -204,7 +204,7 @@ class Case:
     has_model: bool = True
 
     def insights(self) -> InsightsReply:
-        empty = {"slices": {}, "leave_one_out": {}, "importance": {}}
+        empty: dict[str, Any] = {"slices": {}, "leave_one_out": {}, "importance": {}}
         return insights_of(self.experiment, self.runs, **({} if self.has_model else empty))
 
     def reply(self, configurations: Sequence[Configuration]) -> PredictReply:
