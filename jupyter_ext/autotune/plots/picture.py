@@ -8,10 +8,11 @@ from types import ModuleType
 from typing import Any
 
 from autotune.errors import AutotuneError, InvalidInputError
+from autotune.plots.png import size_of, smaller
 
 VEGA_LITE = "application/vnd.vegalite.v5+json"
 SUFFIXES = (".png", ".svg", ".json")
-SCALE = 2
+SCALE = 1.5
 """How many pixels of a PNG stand for one pixel of the page, so that it is sharp on a fine screen."""
 
 _VERSION = "5.20"  # of Vega-Lite, for vl-convert, which has several
@@ -45,10 +46,9 @@ class Picture:
         if converter is None:
             return data, {}
         png = _png(converter, self.spec)
-        # Of a PNG the fifth and the sixth number of four bytes are its width and its height (RFC 2083, section 4.1.1).
-        width, height = (int.from_bytes(png[start : start + 4]) // SCALE for start in (16, 20))
+        width, height = size_of(png)
         data["image/png"] = b64encode(png).decode()
-        return data, {"image/png": {"width": width, "height": height}}
+        return data, {"image/png": {"width": round(width / SCALE), "height": round(height / SCALE)}}
 
     def save(self, path: str | Path) -> Path:
         """Save the picture as a file: ``.png``, ``.svg``, or ``.json`` for the specification.
@@ -104,7 +104,7 @@ def _converter() -> ModuleType | None:
 
 
 def _png(converter: ModuleType, spec: Mapping[str, Any]) -> bytes:
-    return bytes(converter.vegalite_to_png(_text(spec), vl_version=_VERSION, scale=SCALE))
+    return smaller(converter.vegalite_to_png(_text(spec), vl_version=_VERSION, scale=SCALE))
 
 
 def _text(spec: Mapping[str, Any]) -> str:

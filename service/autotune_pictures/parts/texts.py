@@ -46,8 +46,8 @@ def counted(n: int, noun: str) -> str:
 def spoken(name: str) -> str:
     """Return a name for the title of an axis, a legend or a tooltip.
 
-    Vega-Lite writes these titles into expressions as they are, so that a quote in one would end the expression and
-    there would be no picture. Look-alikes take the places of what has a meaning there.
+    Vega-Lite writes these titles into expressions as they are (its issue 7460): a quote in one ends the expression, and
+    there is no picture. Look-alikes take the places of what has a meaning there.
     """
     return " ".join(name.translate(_LOOK_ALIKES).split()) or " "
 

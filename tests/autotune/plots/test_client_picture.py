@@ -1,12 +1,16 @@
 import json
 import sys
 from base64 import b64decode
+from io import BytesIO
 
 import pytest
+import vl_convert
 from IPython.core.formatters import DisplayFormatter
+from PIL import Image
 
 from autotune.errors import AutotuneError, InvalidInputError
 from autotune.plots.picture import VEGA_LITE, Picture
+from autotune.plots.png import size_of, smaller
 
 SPEC = {
     "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
@@ -48,12 +52,16 @@ def test_notebook_without_the_converter_gets_the_specification_and_a_text(pictur
 
 
 def test_png_has_the_ground_of_the_page(picture):
-    from io import BytesIO
-
-    from PIL import Image
-
     image = Image.open(BytesIO(b64decode(DisplayFormatter().format(picture)[0]["image/png"])))
     assert image.convert("RGBA").getpixel((0, 0))[3] == 0
+
+
+def test_small_png_has_the_same_pixels():
+    png = vl_convert.vegalite_to_png(json.dumps(SPEC), vl_version="5.20", scale=2)
+    small = smaller(png)
+    assert len(small) < 0.7 * len(png)
+    assert size_of(small) == Image.open(BytesIO(png)).size
+    assert Image.open(BytesIO(small)).tobytes() == Image.open(BytesIO(png)).tobytes()
 
 
 @pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".SVG", b"<svg"), (".json", b'{"$schema"')])
