@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import floor
 from typing import Any
 
@@ -11,7 +12,7 @@ from autotune_pictures.parts.frame import PINK, RUNS, Spec, beyond, mark_legend,
 from autotune_pictures.parts.goals import label_of
 from autotune_pictures.parts.grids import Grid, Step
 from autotune_pictures.parts.isolines import isoline
-from autotune_pictures.parts.runs import Run, drawn, drawn_note, hover_of, hovered, jitter
+from autotune_pictures.parts.runs import Hover, Run, drawn, drawn_note, hover_of, hovered, jitter
 from autotune_pictures.parts.texts import configuration_text, number_text, value_text
 from autotune_wire.experiments import Experiment
 from autotune_wire.insights import PredictReply
@@ -40,15 +41,25 @@ class Plane:
                 f"reply has {n_given} predictions; it must have {n_needed}, one for each cell of the grid"
             )
 
-    def axis(self, which: int) -> CovariateAxis:
-        """Return the horizontal axis (0) or the vertical one (1), with room for the runs."""
-        name = self.grid.names[which]
-        values = [run.covars[name] for run in self.runs if name in run.covars]
-        return covariate_axis(name, self.experiment.covars[name], values)
+    @cached_property
+    def axes(self) -> tuple[CovariateAxis, CovariateAxis]:
+        """The horizontal and the vertical axis, with room for the runs."""
+        across, up = (
+            covariate_axis(
+                name, self.experiment.covars[name], [run.covars[name] for run in self.runs if name in run.covars]
+            )
+            for name in self.grid.names
+        )
+        return across, up
+
+    @cached_property
+    def hover(self) -> Hover:
+        """What a run shows to who points at it."""
+        return hover_of(self.experiment)
 
     def channels(self) -> tuple[Spec, Spec]:
         """Return the two channels of places."""
-        encodings = self.axis(0).encoding("x", SIZE), self.axis(1).encoding("y", SIZE)
+        encodings = self.axes[0].encoding("x", SIZE), self.axes[1].encoding("y", SIZE)
         for encoding in encodings:
             encoding["axis"] = {**encoding["axis"], "grid": False}
         return encodings
@@ -81,7 +92,7 @@ class Plane:
     def lines(self, values: Mapping[Cell, float], levels: Sequence[float], *, is_bound: bool = False) -> list[Spec]:
         """Return the layer of lines of equal value; none where a covariate has options or a single value."""
         shape = len(self.grid.x), len(self.grid.y)
-        if self.axis(0).options or self.axis(1).options or min(shape) < 2:
+        if self.axes[0].options or self.axes[1].options or min(shape) < 2:
             return []
         rows = [
             {"x": ends[0][0], "y": ends[0][1], "x2": ends[1][0], "y2": ends[1][1]}
@@ -113,7 +124,7 @@ class Plane:
         """Return the layers of the runs, each on a white disc that sets it off from the colours, and of ``grid.at``."""
         shown = drawn(self.runs, MAX_RUNS)
         x, y = self.channels()
-        tooltip = hover_of(self.experiment).tooltip(shown)
+        tooltip = self.hover.tooltip(shown)
         disc = {"type": "point", "filled": True, "color": "#ffffff", "size": 120, "opacity": 0.85}
         inside = [{"filter": "!datum.beyond"}]
         here = self._row_of_at()
@@ -158,7 +169,7 @@ class Plane:
 
     def _cell_rows(self, values: Mapping[Cell, float], texts: Mapping[Cell, str]) -> list[dict[str, Any]]:
         refusals = dict(zip(self.grid.cells, self.reply.why_not or [None] * len(self.grid.cells), strict=True))
-        x, y = self.axis(0), self.axis(1)
+        x, y = self.axes
         rows: list[dict[str, Any]] = []
         for cell, value in values.items():
             across, up, reason = self.grid.x[cell[0]], self.grid.y[cell[1]], refusals[cell]
@@ -174,13 +185,13 @@ class Plane:
         return rows
 
     def _place(self, column: float, row: float) -> tuple[float, float]:
-        x, y = self.axis(0), self.axis(1)
+        x, y = self.axes
         return x.rounded(_between(self.grid.x, x, column)), y.rounded(_between(self.grid.y, y, row))
 
     def _row(self, run: Run) -> dict[str, Any] | None:
-        row = hover_of(self.experiment).row(run)
+        row = self.hover.row(run)
         for which, field in enumerate("xy"):
-            axis = self.axis(which)
+            axis = self.axes[which]
             place = axis.place(run.covars[axis.name]) if axis.name in run.covars else None
             if place is None:
                 return None
@@ -191,7 +202,7 @@ class Plane:
         return row
 
     def _row_of_at(self) -> dict[str, Any] | None:
-        axes = self.axis(0), self.axis(1)
+        axes = self.axes
         places = [axis.place(self.grid.at[axis.name]) if axis.name in self.grid.at else None for axis in axes]
         if places[0] is None or places[1] is None:
             return None
