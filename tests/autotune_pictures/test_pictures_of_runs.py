@@ -13,8 +13,9 @@ def told(*values):
     return [run(n, X, {"yield": value}) for n, value in enumerate(values, 1)]
 
 
-def stair_of(spec):
-    (line,) = [layer for layer in marks_of(spec, "line") if layer["mark"].get("interpolate")]
+def stair_of(spec, step="step-after"):
+    (line,) = marks_of(spec, "line")
+    assert line["mark"]["interpolate"] == step
     return [(row["x"], row["y"]) for row in line["data"]["values"]]
 
 
@@ -70,7 +71,7 @@ def test_pareto_marks_the_front_and_draws_what_it_dominates():
     spec = valid(pictures.pareto(experiment(ONE, TWO), runs))
     rows = rows_of(spec, "runs of pair 0")
     assert {row["run"]: row["mark"] for row in rows if row["mark"] == "on the front"}.keys() == {1, 2, 4}
-    assert stair_of(spec) == [(2.0, 2.0), (4.0, 4.0), (5.0, 8.0)]
+    assert stair_of(spec, "step-before") == [(2.0, 2.0), (4.0, 4.0), (5.0, 8.0)]
     # Above yield 1 and below cost 9: 1 x 7, then 2 x 5, then 1 x 1.
     assert spec["title"]["subtitle"] == ["3 runs on the front; hypervolume 18"]
     references = [layer["data"]["values"][0]["at"] for layer in marks_of(spec, "rule")]
