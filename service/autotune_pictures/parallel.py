@@ -21,6 +21,7 @@ MAX_AXES = 10
 MAX_LINES = 300
 _AXIS_WIDTH, _HEIGHT = 110, 300
 _TICKS = 5
+_MOST_LABELS = 16
 _APART = 0.07
 """The share of an axis that two labels must lie apart."""
 
@@ -46,9 +47,9 @@ class _Column:
             levels = round_levels(self.axis.low, self.axis.high, _TICKS)
             return [(_share(self.axis, level), number_text(level)) for level in levels]
         if self.axis.options:
-            return [
-                (self.axis.share(place), _cut(value_text(option))) for place, option in enumerate(self.axis.options)
-            ]
+            every = -(-len(self.axis.options) // _MOST_LABELS)
+            texts = [_cut(value_text(option)) for option in self.axis.options]
+            return [(self.axis.share(place), text) for place, text in enumerate(texts) if place % every == 0]
         low, high = self.axis.low, self.axis.high
         inner = self.axis.powers(_TICKS) if self.axis.is_log else round_levels(low, high, _TICKS)
         apart = [level for level in inner if _APART < self.axis.share(level) < 1 - _APART]

@@ -92,7 +92,7 @@ def test_long_name_is_wrapped_and_cut():
 
 
 def test_title_has_nothing_that_ends_an_expression():
-    assert spoken('it\'s "so" \\ \n x') == "it's ”so” ⧹ x"  # noqa: RUF001 -- the look-alikes are what is wanted
+    assert spoken('it\'s "so" \\ \n x') == "it's ”so” / x"
 
 
 def test_label_expression_is_json_of_every_text():

@@ -94,7 +94,8 @@ class CovariateAxis:
         scale: dict[str, Any] = {"domain": [self.low, self.high], "nice": False, "zero": False}
         axis: dict[str, Any] = {"labelExpr": PLAIN_LABELS, "tickCount": max(2, room // 60)}
         if self.options:
-            n_characters = max(4, min(16, room // max(1, len(self.options)) // 7))
+            # Beside an upright axis there is room for all that a label may hold; below a level one, for its share.
+            n_characters = 18 if field.startswith("y") else max(4, min(16, room // len(self.options) // 7))
             texts = [value_text(option) for option in self.options]
             labels = label_expression(texts, n_characters)
             axis = {"values": list(range(len(texts))), "labelExpr": labels, "grid": False, "labelLimit": 130}

@@ -12,7 +12,7 @@ LONGEST = 72
 """Most characters of a name that a picture shows; longer names end in an ellipsis."""
 SECONDS = "%Y-%m-%d %H:%M:%S UTC"
 
-_LOOK_ALIKES = {ord('"'): "\N{RIGHT DOUBLE QUOTATION MARK}", ord("\\"): "\N{BIG REVERSE SOLIDUS}"}
+_LOOK_ALIKES = {ord('"'): "\N{RIGHT DOUBLE QUOTATION MARK}", ord("\\"): "/"}
 
 
 def number_text(value: float) -> str:
