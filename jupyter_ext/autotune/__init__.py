@@ -27,6 +27,7 @@ from autotune.errors import (
 )
 from autotune.experiment import Experiment
 from autotune.plots.insights import Insights
+from autotune.plots.picture import Picture
 from autotune.views.bests import Best, BestPredicted
 from autotune.views.pareto import Pareto
 from autotune.views.shown import Observation, Suggestion
@@ -43,6 +44,7 @@ __all__ = [
     "NotFoundError",
     "Observation",
     "Pareto",
+    "Picture",
     "RunFailed",
     "ServiceError",
     "StreamGapError",
