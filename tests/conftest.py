@@ -15,7 +15,7 @@ for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 _HERE = Path(__file__).parent
-_PURE = {"autotune", "autotune_wire", "domain", "engine"}
+_PURE = {"autotune", "autotune_pictures", "autotune_wire", "domain", "engine"}
 """Folders whose tests need no service: alone they start in a fraction of the time without it."""
 
 

@@ -26,8 +26,9 @@ from autotune.errors import (
     VersionConflictError,
 )
 from autotune.experiment import Experiment
+from autotune.plots.insights import Insights
+from autotune.plots.picture import Picture
 from autotune.views.bests import Best, BestPredicted
-from autotune.views.insights import Insights
 from autotune.views.pareto import Pareto
 from autotune.views.shown import Observation, Suggestion
 
@@ -43,6 +44,7 @@ __all__ = [
     "NotFoundError",
     "Observation",
     "Pareto",
+    "Picture",
     "RunFailed",
     "ServiceError",
     "StreamGapError",

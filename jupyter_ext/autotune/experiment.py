@@ -18,6 +18,7 @@ from autotune.calls.correcting import (
 )
 from autotune.calls.leasing import ask_of
 from autotune.calls.predicting import Configurations, predict
+from autotune.calls.reading import history_pages
 from autotune.calls.telling import add_runs, to_stderr
 from autotune.errors import InvalidInputError
 from autotune.inputs.checks import checked
@@ -26,6 +27,8 @@ from autotune.inputs.known import new_runs
 from autotune.inputs.loading import read_runs
 from autotune.inputs.told import Measured
 from autotune.panel.live import Panel
+from autotune.plots.insights import Insights
+from autotune.plots.plots import Plots
 from autotune.running.holding import LEASE_S
 from autotune.running.in_turn import Function, OnTell, failures_of, require_count, run_in_turn
 from autotune.running.parallel import crew_of, run_parallel
@@ -33,7 +36,6 @@ from autotune.transport.stream import follow
 from autotune.values import plain
 from autotune.views.bests import Best, BestPredicted
 from autotune.views.goals import response_name
-from autotune.views.insights import Insights
 from autotune.views.pareto import Pareto
 from autotune.views.shown import Observation
 from autotune.views.spaces import SpaceRevisions
@@ -47,8 +49,6 @@ from autotune_wire.numerals import DecimalSign
 from autotune_wire.observations import HistoryPage
 from autotune_wire.responses import objectives_of
 from autotune_wire.stopping import Stopped, StopRules
-
-PAGE = 1000
 
 
 class Experiment(AskTell):
@@ -319,7 +319,7 @@ class Experiment(AskTell):
         """Fetch what the model has learnt: which covariates matter, how well it predicts, how each response varies."""
         seen = self.state()
         reply = self.connection.get(self._path(paths.EXPERIMENT_INSIGHTS), InsightsReply)
-        return Insights(**dict(reply), name=seen.name, covars=seen.covars, goals=seen.responses)
+        return Insights(**dict(reply), seen=seen)
 
     def edit_space(
         self,
@@ -395,18 +395,17 @@ class Experiment(AskTell):
         """Return a live picture of the experiment for a notebook; needs ipywidgets."""
         return Panel(self)
 
+    @property
+    def plot(self) -> Plots:
+        """The pictures of the experiment, such as ``plot.history()``; each is drawn from what is fetched then."""
+        return Plots(self.connection, self.exp_uuid)
+
     def close(self) -> None:
         """Close the experiment: the service takes no more observations and suggests nothing more."""
         self._changed(self.connection.post(self._path(paths.EXPERIMENT_CLOSE), experiments.Experiment))
 
     def _history(self) -> Iterator[HistoryPage]:
-        after: str | None = None
-        while True:
-            page = self.connection.get(self._path(paths.EXPERIMENT_HISTORY), HistoryPage, limit=PAGE, after=after)
-            yield page
-            after = page.next
-            if after is None:
-                return
+        return history_pages(self.connection, self.exp_uuid)
 
     def _backfill(self) -> Configuration:
         """Fetch the values that runs had of the covariates that were added after them."""

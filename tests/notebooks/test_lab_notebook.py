@@ -34,7 +34,7 @@ async def test_lab_notebook_finds_a_recipe_that_meets_the_threshold(service, roo
     assert best["response"] > 80
 
     shown = json.dumps(notebook, ensure_ascii=False)
-    for text in ("8 runs told", "Insights: Coupling", "Observed against predicted", "the budget is 30", "at-cross"):
+    for text in ("8 runs told", "Insights: Coupling", "predicted from the other runs", "the budget is 30", "at-cross"):
         assert text in shown
     assert f"{best['response']:.6g}" in json.dumps(notebook.cells[-1]["outputs"])
     assert DEV_USER["password"] not in shown

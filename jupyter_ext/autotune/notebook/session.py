@@ -16,10 +16,10 @@ from autotune.inputs.told import Measured, Run
 from autotune.notebook.far_off import far_off_values
 from autotune.notebook.pending import Pending, Suggestions
 from autotune.panel.live import Panel
+from autotune.plots.insights import Insights
 from autotune.running.in_turn import Function, Returned
 from autotune.transport.credentials import NO_CREDENTIALS, Credentials, find_credentials, find_url
 from autotune.views.bests import Best
-from autotune.views.insights import Insights
 from autotune.views.shown import Observation, Suggestion, configuration_text, counted
 
 T = TypeVar("T")

@@ -11,7 +11,8 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from autotune.panel.state import Change, Dot, PanelState
-from autotune.views.pictures.chart import clamped, label, ticks, widened
+from autotune.views.pictures.chart import label, ticks
+from autotune_pictures.parts.ranges import clamped, widened
 from autotune_wire.responses import RESPONSE, AnyObjective, Target, merit, primary_of
 
 WIDTH, HEIGHT = 560, 260

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from autotune.panel.state import Dot, PanelState
-from autotune.views.dominance import gains_of
 from autotune.views.fronts import Front, FrontRun, front_caption, front_table, named_reference
 from autotune.views.pictures.front import MAX_DOTS, draw_front, front_legend
 from autotune.views.pictures.style import figure, grid, part
+from autotune_pictures.parts.dominance import gains_of
 from autotune_wire.responses import Objective, Responses
 
 VOLUME = "hypervolume"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from autotune.views.dominance import Point, dominates, gains_of, reference_of, volumes
+from autotune_pictures.parts.dominance import Point, dominates, gains_of, reference_of, volumes
 from autotune_wire.responses import AnyObjective
 
 Numbered = tuple[int, Point]

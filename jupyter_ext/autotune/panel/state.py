@@ -6,8 +6,8 @@ from typing import Any, Literal
 from uuid import UUID
 
 from autotune.panel.progress import Progress, progress_of, with_point
-from autotune.views.dominance import gains_of
-from autotune.views.goals import meets_thresholds
+from autotune_pictures.parts.dominance import gains_of
+from autotune_pictures.parts.goals import meets_thresholds
 from autotune_wire.base import Value
 from autotune_wire.experiments import Best, Direction
 from autotune_wire.frames import Event

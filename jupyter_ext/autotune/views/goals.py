@@ -3,16 +3,8 @@
 from collections.abc import Mapping
 
 from autotune.values import number_text, spread_text
-from autotune_wire.responses import (
-    RESPONSE,
-    Objective,
-    Response,
-    Responses,
-    Target,
-    Threshold,
-    primary_of,
-    thresholds_of,
-)
+from autotune_pictures.parts.goals import is_met
+from autotune_wire.responses import RESPONSE, Objective, Response, Target, Threshold, primary_of
 from autotune_wire.suggestions import Predicted
 
 NAMELESS = "response"
@@ -38,18 +30,6 @@ def goal_text(name: str, response: Response) -> str:
     if isinstance(response, Target):
         return f"{name} = {number_text(response.target)}"
     return f"{name} {response.goal} {number_text(response.bound)}"
-
-
-def is_met(threshold: Threshold, value: float) -> bool:
-    """Return whether a value meets a threshold; a value equal to the bound does."""
-    return value >= threshold.bound if threshold.goal == ">=" else value <= threshold.bound
-
-
-def meets_thresholds(responses: Responses, measured: Mapping[str, float]) -> bool:
-    """Return whether a run meets every threshold; a threshold whose response was not measured is not met."""
-    return all(
-        name in measured and is_met(threshold, measured[name]) for name, threshold in thresholds_of(responses).items()
-    )
 
 
 def measured_text(value: float, goal: Response | None, *, with_bound: bool = True) -> str:

@@ -5,42 +5,36 @@ from math import hypot
 
 from autotune.values import spread_text, value_text
 from autotune.views.bests import context_table
-from autotune.views.dominance import gains_of
 from autotune.views.fronts import MAX_ROWS, Front, FrontRun, front_caption, front_table
 from autotune.views.goals import (
     expected_text,
-    goal_text,
     label_of,
     measured_text,
-    meets_thresholds,
     response_name,
 )
-from autotune.views.pictures.bars import draw_importance, ranked
 from autotune.views.pictures.front import draw_front, front_legend
-from autotune.views.pictures.leave_one_out import draw_leave_one_out, leave_one_out_text
-from autotune.views.pictures.slices import draw_slice, lies_beyond, refusals, response_axis
 from autotune.views.pictures.style import figure, framed, grid, head, part
 from autotune.views.shown import counted
+from autotune_pictures.parts.dominance import gains_of
+from autotune_pictures.parts.goals import meets_thresholds
 from autotune_wire.base import Configuration
 from autotune_wire.insights import InsightsReply
 from autotune_wire.responses import Responses, objectives_of, primary_of
 from autotune_wire.space import Space
 from autotune_wire.suggestions import Predicted
 
-MAX_SLICES = 8
-MAX_REFUSALS = 6
 _NOTHING = "\N{EN DASH}"
 
 
 def insights_html(insights: InsightsReply, name: str, space: Space, goals: Responses) -> str:
-    """Draw all insights; parts without data are left out."""
+    """Write the insights that are texts and tables, and draw the front; parts without data are left out."""
     parts = [
         _head(insights, name),
         _verdict(insights),
         _bests(insights, space, goals),
         _by_context(insights, goals),
         _front(insights, space, goals),
-        *(_response(insights, response, space, goals) for response in goals),
+        _without_model(insights, goals),
     ]
     return framed("".join(parts))
 
@@ -115,63 +109,12 @@ def _by_context(insights: InsightsReply, goals: Responses) -> str:
     return part("Best predicted in each context", grid(header, rows))
 
 
-def _response(insights: InsightsReply, response: str, space: Space, goals: Responses) -> str:
-    shares = insights.importance.get(response, {})
-    points = insights.leave_one_out.get(response, [])
-    pictures = []
-    if shares or (points and insights.not_varied):
-        importance = draw_importance(shares, insights.not_varied)
-        pictures.append(figure("How much each covariate matters", importance))
-    if points:
-        caption = f"Each run predicted from the other runs (leave-one-out): {leave_one_out_text(points)}"
-        caption += "; \N{PLUS-MINUS SIGN} 1 sd of a measurement, its noise included"
-        pictures.append(figure(caption, draw_leave_one_out(points, _kept(insights, response, goals))))
-    slices = _slices(insights, response, space, _kept(insights, response, goals))
-    body = f'<div class="at-row">{"".join(pictures)}</div>{slices}'
-    if not pictures and not insights.slices.get(response):
-        body = '<div class="at-soft">Too few observations yet to model this response.</div>'
-    return part(goal_text(response, goals[response]), body)
-
-
-def _kept(insights: InsightsReply, response: str, goals: Responses) -> list[float]:
-    """Return the values of the best runs, which no axis leaves out."""
-    observed, predicted = insights.best_observed, insights.best_predicted
-    is_primary = response == primary_of(goals)[0]
-    found = []
-    if observed is not None and (is_primary or response in observed.responses):
-        found.append(observed.response if is_primary else observed.responses[response])
-    if predicted is not None and (is_primary or response in predicted.predictions):
-        found.append(predicted.mean if is_primary else predicted.predictions[response].mean)
-    return found
-
-
-def _slices(insights: InsightsReply, response: str, space: Space, kept: list[float]) -> str:
-    slices = insights.slices.get(response, {})
-    if not slices:
+def _without_model(insights: InsightsReply, goals: Responses) -> str:
+    """Name the responses that have no model yet, and so no picture."""
+    missing = [name for name in goals if not insights.leave_one_out.get(name) and not insights.slices.get(name)]
+    if not missing:
         return ""
-    rank = {name: place for place, (name, _) in enumerate(ranked(insights.importance.get(response, {})))}
-    names = sorted((name for name in slices if name in space), key=lambda name: rank.get(name, len(rank)))
-    shown = names[:MAX_SLICES]
-    # The others are as in this configuration, so that the curves go through its prediction.
-    best = {} if insights.best_predicted is None else insights.best_predicted.covars
-    noise_sd = insights.noise_sds.get(response, 0.0)
-    measured = [point.observed for point in insights.leave_one_out.get(response, [])]
-    y = response_axis((slices[name] for name in names), measured, kept, noise_sd)
-    drawn = "".join(draw_slice(name, space[name], slices[name], y, best.get(name), noise_sd) for name in shown)
-    others = "at their guesses" if insights.best_predicted is None else "as in the best predicted configuration"
-    caption = f"Predicted response \N{PLUS-MINUS SIGN} 1 sd along one covariate at a time, the others {others}"
-    caption += "; the paler band: a next measurement, its noise included" if noise_sd > 0 else ""
-    caption += "; dashed line or orange dot: this configuration" if best else ""
-    caption += "; triangle: beyond the axis" if any(lies_beyond(slices[name], y) for name in shown) else ""
-    n_hidden = len(names) - MAX_SLICES
-    caption += f"; {n_hidden} that matter less are not drawn" if n_hidden > 0 else ""
-    reasons = [f"{name} {reason}" for name in shown for reason in refusals(space[name], slices[name])]
-    notes = ""
-    if reasons:
-        lines = ["Grey dashes or a hollow dot: a run there would not be suggested.", *reasons[:MAX_REFUSALS]]
-        lines += [f"and {len(reasons) - MAX_REFUSALS} more reasons"] if len(reasons) > MAX_REFUSALS else []
-        notes = f'<div class="at-soft at-notes">{"".join(f"<div>{escape(line)}</div>" for line in lines)}</div>'
-    return figure(caption, f'<div class="at-row at-slices">{drawn}</div>{notes}')
+    return f'<div class="at-soft">Too few observations yet to model {escape(", ".join(missing))}.</div>'
 
 
 def _front(insights: InsightsReply, space: Space, goals: Responses) -> str:

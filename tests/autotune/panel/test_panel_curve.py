@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from autotune.panel.curve import BOTTOM, HEIGHT, LEFT, MAX_DOTS, RIGHT, TOP, WIDTH, best_so_far, draw_curve
 from autotune.panel.state import Change, Dot, PanelState
-from autotune.views.pictures.chart import label, ticks, widened
+from autotune.views.pictures.chart import label, ticks
+from autotune_pictures.parts.ranges import widened
 from autotune_wire.responses import Objective, Target
 from autotune_wire.suggestions import Suggestion
 

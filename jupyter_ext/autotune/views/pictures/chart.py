@@ -1,25 +1,15 @@
 """Axes, ticks, dots and texts of the small pictures, as inline SVG."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-LARGEST = 1e150
-"""Larger numbers are drawn at this value, because the width of an axis that holds them may not be finite."""
-_MARGIN = 0.06
-_FINE = (1, 2, 5)
-_RELATIVE_SLACK = 1e-9
-"""A range narrower than this share of its values is widened: labels of about six digits cannot show it.
+from autotune_pictures.parts.ranges import widened
 
-Ticks may miss a multiple of their step by the same share, which is rounding.
-"""
-_CORE = 0.8
-"""The share of the values whose shortest range decides what lies far out, see ``usual_range``."""
-_FAR = 2.0
-"""A value lies far out if it is farther from that range than this multiple of the range's width."""
-_TINY = 1e-280
-"""A narrower range is widened: a fifth of it may round to 0, which has no logarithm."""
+_MARGIN = 0.06
+_RELATIVE_SLACK = 1e-9
+"""Ticks may miss a multiple of their step by this share, which is rounding."""
 
 
 @dataclass(frozen=True)
@@ -27,24 +17,20 @@ class Axis:
     """One axis of a picture.
 
     Attributes:
-        low: The smallest value, in the unit of the data; positive on a logarithmic axis.
+        low: The smallest value, in the unit of the data.
         high: The largest value.
         start: The pixel of the smallest value.
         end: The pixel of the largest value; below ``start`` on an axis that points up.
-        is_log: Whether equal ratios have equal distances.
     """
 
     low: float
     high: float
     start: float
     end: float
-    is_log: bool = False
 
     def place(self, value: float) -> float:
         """Return the pixel of a value; a value outside the axis is placed at its edge."""
-        values = (self.low, self.high, value)
-        low, high, inner = (math.log10(max(number, self.low)) if self.is_log else number for number in values)
-        share = min(max((inner - low) / (high - low), 0.0), 1.0)
+        share = min(max((value - self.low) / (self.high - self.low), 0.0), 1.0)
         return self.start + share * (self.end - self.start)
 
     def side(self, value: float) -> int:
@@ -53,57 +39,16 @@ class Axis:
 
     def ticks(self, n_about: int) -> list[tuple[float, str]]:
         """Return about ``n_about`` round values with their labels; ``n_about`` is at least 2."""
-        if self.is_log and self.high / self.low >= 10:
-            return [(value, f"{value:g}") for value in self._powers(n_about)]
         found = ticks(self.low, self.high, n_about)
         step = found[1] - found[0] if len(found) > 1 else self.high - self.low
         return [(value, label(value, step)) for value in found]
 
-    def _powers(self, n_about: int) -> list[float]:
-        first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
-        factors = _FINE if (last - first) * len(_FINE) <= n_about else (1,)
-        every = max(1, -(-(last - first) // (n_about + 1)))
-        found = [factor * 10.0**power for power in range(first, last + 1, every) for factor in factors]
-        return [value for value in found if self.low * (1 - 1e-9) <= value <= self.high * (1 + 1e-9)]
-
-
-def axis_of(values: Iterable[float], start: float, end: float) -> Axis:
-    """Return a linear axis with room for all values; there must be one or more."""
-    finite = [clamped(value) for value in values]
-    return axis_between(min(finite), max(finite), start, end)
-
 
 def axis_between(low: float, high: float, start: float, end: float) -> Axis:
-    """Return a linear axis with room for a range, and some room around the range."""
+    """Return an axis with room for a range, and some room around the range."""
     low, high = widened(low, high)
     margin = (high - low) * _MARGIN
     return Axis(low - margin, high + margin, start, end)
-
-
-def usual_range(values: Iterable[float], kept: Iterable[float] = ()) -> tuple[float, float]:
-    """Return the range of the values without those that lie far out, so that a few cannot flatten all others.
-
-    A value lies far out if it is farther from the shortest range that holds four fifths of the values than twice the
-    width of that range. At most a fifth of the values lies far out, and none of fewer than five values.
-
-    Args:
-        values: One or more values.
-        kept: Values that the range holds wherever they lie.
-    """
-    ordered = sorted(clamped(value) for value in values)
-    n_core = math.ceil(_CORE * len(ordered))
-    widths = [(ordered[start + n_core - 1] - ordered[start], start) for start in range(len(ordered) - n_core + 1)]
-    width, start = min(widths)
-    low, high = ordered[start] - _FAR * width, ordered[start + n_core - 1] + _FAR * width
-    # Where most values are the same, the others are all there is to see.
-    inside = [value for value in ordered if low <= value <= high] if width > 0 else ordered
-    inside += [clamped(value) for value in kept]
-    return min(inside), max(inside)
-
-
-def clamped(value: float) -> float:
-    """Limit a number to the range that can be drawn."""
-    return min(max(value, -LARGEST), LARGEST)
 
 
 def draw_axes(x: Axis, y: Axis, x_label: str = "", y_label: str = "", n_ticks: tuple[int, int] = (5, 5)) -> str:
@@ -127,11 +72,6 @@ def draw_axes(x: Axis, y: Axis, x_label: str = "", y_label: str = "", n_ticks: t
 def text(x: float, y: float, shown: str, anchor: str = "middle") -> str:
     """Draw a small text at a point, in pixels."""
     return f'<text class="at-tick" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(shown)}</text>'
-
-
-def whisker(x: float, low: float, high: float, kind: str = "at-whisker") -> str:
-    """Draw a vertical bar at ``x`` between two pixels: one standard deviation below and above the mean."""
-    return f'<path class="{kind}" d="M{x:.1f} {low:.1f}V{high:.1f}"/>'
 
 
 def dot(x: float, y: float, title: str, kind: str = "at-model", radius: float = 3.2) -> str:
@@ -163,20 +103,6 @@ def svg(width: int, height: int, parts: Sequence[str], description: str) -> str:
         f'<svg class="at-chart" viewBox="0 0 {width} {height}" style="max-width:{width}px" role="img" '
         f'aria-label="{escape(description)}">{"".join(parts)}</svg>'
     )
-
-
-def short(shown: str, n_characters: int) -> str:
-    """Cut a text to a number of characters, the last one an ellipsis."""
-    return shown if len(shown) <= n_characters else f"{shown[: n_characters - 1]}\N{HORIZONTAL ELLIPSIS}"
-
-
-def widened(low: float, high: float) -> tuple[float, float]:
-    """Return the range itself, or a wider one around it where both ends are nearly the same."""
-    size = max(abs(low), abs(high))
-    if high - low > max(_RELATIVE_SLACK * size, _TINY):
-        return low, high
-    pad = size / 10 if size > _TINY else 1.0
-    return low - pad, high + pad
 
 
 def ticks(low: float, high: float, n_about: int) -> list[float]:

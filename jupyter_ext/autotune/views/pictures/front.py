@@ -11,13 +11,12 @@ from autotune.views.pictures.chart import (
     Axis,
     axis_between,
     beyond,
-    clamped,
     dot,
     draw_axes,
     svg,
-    usual_range,
 )
 from autotune.views.shown import configuration_text, counted
+from autotune_pictures.parts.ranges import clamped, usual_range
 from autotune_wire.responses import AnyObjective, Target, merit
 
 WIDTH, HEIGHT = 460, 300

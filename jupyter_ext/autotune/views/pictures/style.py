@@ -44,20 +44,14 @@ font-variant-numeric:tabular-nums}
 .at-mark{fill:none;stroke:currentColor;stroke-opacity:.4;stroke-width:1;stroke-dasharray:3 3}
 .at-part{margin-top:16px;padding-top:10px;border-top:1px solid var(--at-line)}
 .at-title{font-weight:600;margin-bottom:6px;overflow-wrap:anywhere}
-.at-row{display:flex;flex-wrap:wrap;gap:10px 24px;align-items:flex-start}.at-slices{gap:6px 4px}
+.at-row{display:flex;flex-wrap:wrap;gap:10px 24px;align-items:flex-start}
 .at-figure{margin:4px 0 8px;min-width:0}.at-figure>.at-soft{margin-bottom:4px}
-.at-chart{width:100%;height:auto;display:block}.at-row>.at-figure{flex:1 1 300px}.at-slices>svg{flex:1 1 200px}
-.at-bar{fill:var(--at-blue);fill-opacity:.75}.at-band{fill:var(--at-blue);fill-opacity:.18;stroke:none}
-.at-mean{fill:none;stroke:var(--at-blue);stroke-width:2}.at-whisker{stroke:var(--at-blue);stroke-opacity:.5}
-.at-noise{fill:var(--at-blue);fill-opacity:.09;stroke:none}.at-thin{stroke:var(--at-blue);stroke-opacity:.22;stroke-width:3}
-.at-mean.at-refused{stroke:var(--at-grey);stroke-width:1.6;stroke-dasharray:4 3}
+.at-chart{width:100%;height:auto;display:block}.at-row>.at-figure{flex:1 1 300px}
 .at-pale{fill:var(--at-grey);stroke:none;fill-opacity:.5}
 .at-ring{fill:none;stroke:var(--at-orange);stroke-opacity:.7;stroke-width:1.2}
 .at-verdict{font-size:15px;line-height:1.4;margin-bottom:10px;overflow-wrap:anywhere}
 .at-health{margin-bottom:12px}.at-health>div{margin:6px 0;padding:4px 10px;border-left:3px solid #d29922;
 overflow-wrap:anywhere}
-.at-notes>div{overflow-wrap:anywhere}
-.at-even{stroke:currentColor;stroke-opacity:.4;stroke-dasharray:4 3}
 </style>"""
 
 

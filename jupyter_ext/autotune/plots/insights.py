@@ -1,12 +1,17 @@
-"""The insights into an experiment, shown as text and as HTML."""
+"""The insights into an experiment, shown as text, as HTML and as pictures."""
 
+from typing import Any
+
+from autotune.plots.picture import Picture
 from autotune.values import number_text
 from autotune.views.bests import context_lines, expected_rows, measured_rows
 from autotune.views.goals import response_name
 from autotune.views.insights_html import insights_html, used_text
-from autotune.views.pictures.bars import NOT_VARIED, ranked
-from autotune.views.pictures.leave_one_out import leave_one_out_text
 from autotune.views.shown import configuration_text, counted
+from autotune_pictures.crossval import crossval, quality_text
+from autotune_pictures.importance import NOT_VARIED, importance, varied
+from autotune_pictures.slices import slices
+from autotune_wire.experiments import Experiment
 from autotune_wire.insights import InsightsReply
 from autotune_wire.responses import Responses, primary_of
 from autotune_wire.space import Space
@@ -19,14 +24,25 @@ class Insights(InsightsReply):
     """What the model has learnt: importance of covariates, quality of predictions, response curves and best runs.
 
     Attributes:
-        name: The name of the experiment.
-        covars: The covariates of the experiment, by name.
-        goals: The responses of the experiment with their goals, by name.
+        seen: The experiment as it was when the insights were fetched.
     """
 
-    name: str
-    covars: Space
-    goals: Responses
+    seen: Experiment
+
+    @property
+    def name(self) -> str:
+        """The name of the experiment."""
+        return self.seen.name
+
+    @property
+    def covars(self) -> Space:
+        """The covariates of the experiment, by name."""
+        return self.seen.covars
+
+    @property
+    def goals(self) -> Responses:
+        """The responses of the experiment with their goals, by name."""
+        return self.seen.responses
 
     def __repr__(self) -> str:
         lines = [f"Insights({self.name!r}, {counted(self.n_observations, 'observation')})"]
@@ -51,11 +67,11 @@ class Insights(InsightsReply):
         return primary_of(self.goals)[0]
 
     def _learnt(self, response: str) -> str:
-        shares = ranked(self.importance.get(response, {}))[:N_NAMED]
+        shares = list(varied(self, response).items())[:N_NAMED]
         points = self.leave_one_out.get(response, [])
-        matters = ", ".join(f"{name} {share:.0%}" for name, share in shares if name not in self.not_varied)
+        matters = ", ".join(f"{name} {share:.0%}" for name, share in shares)
         parts = [f"matters most: {matters}"] if matters else []
-        return "; ".join([*parts, *([leave_one_out_text(points)] if points else [])]) or "too few observations"
+        return "; ".join([*parts, *([quality_text(points)] if points else [])]) or "too few observations"
 
     def _bests(self) -> list[str]:
         lines = []
@@ -75,5 +91,25 @@ class Insights(InsightsReply):
     def _values(self, rows: list[tuple[str, str]]) -> str:
         return rows[0][1] if len(rows) == 1 else ", ".join(f"{name} {text}" for name, text in rows)
 
+    def pictures(self) -> list[Picture]:
+        """Draw how much each covariate matters and, of each response with a model, its slices and its quality.
+
+        The runs themselves are not on these pictures: they are on those of ``Experiment.plot``.
+        """
+        drawn = [importance(self.seen, self)] if any(varied(self, name) for name in self.goals) else []
+        for name in self.goals:
+            drawn += [slices(self.seen, [], self, name)] if self.slices.get(name) else []
+            drawn += [crossval(self.seen, None, self, name)] if self.leave_one_out.get(name) else []
+        return [Picture(spec) for spec in drawn]
+
     def _repr_html_(self) -> str:
         return insights_html(self, self.name, self.covars, self.goals)
+
+    def _ipython_display_(self) -> None:
+        # An output is drawn from one of its forms, so that the text and each picture are outputs of their own.
+        from IPython.display import display
+
+        forms: dict[str, Any] = {"text/html": self._repr_html_(), "text/plain": repr(self)}
+        display(forms, raw=True)
+        for picture in self.pictures():
+            display(picture)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autotune.panel.progress import progress_of
-from autotune.views.dominance import front_of, gains_of, hypervolume, reference_of, volumes
+from autotune_pictures.parts.dominance import front_of, gains_of, hypervolume, reference_of, volumes
 from autotune_wire.responses import Objective
 
 SHARE = st.floats(0, 1, allow_nan=False)

@@ -1,0 +1,1 @@
+"""The pictures of an experiment in a notebook and as files."""
