@@ -35,7 +35,7 @@ from autotune.views.bests import Best, BestPredicted
 from autotune.views.goals import response_name
 from autotune.views.insights import Insights
 from autotune.views.pareto import Pareto
-from autotune.views.shown import Observation
+from autotune.views.shown import Observation, with_units
 from autotune.views.spaces import SpaceRevisions
 from autotune.views.tables import prediction_table, run_table
 from autotune_wire import changes, experiments, paths
@@ -231,7 +231,9 @@ class Experiment(AskTell):
         Raises:
             ServiceError: If fewer observations of yours count.
         """
-        return undo(self.connection, self.exp_uuid, n)
+        undone = undo(self.connection, self.exp_uuid, n)
+        undone.suggestions = with_units(undone.suggestions, self.covars)
+        return undone
 
     def correct(
         self,
