@@ -1,5 +1,6 @@
 """The client: one user's experiments on one service."""
 
+import builtins
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -43,6 +44,11 @@ class Client:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    @property
+    def connection(self) -> Connection:
+        """The connection to the service, shared with the client's experiments."""
+        return self._connection
 
     @property
     def username(self) -> str:
@@ -145,6 +151,11 @@ class Client:
             if after is None:
                 break
         return found
+
+    def names(self, timeout_s: float) -> builtins.list[str]:
+        """Fetch the names of the newest experiments, a page of them; not repeated, and within ``timeout_s`` seconds."""
+        page = self._connection.get_once(EXPERIMENT_ALL, ExperimentPage, timeout_s, limit=PAGE)
+        return [experiment.name for experiment in page.experiments]
 
     def close(self) -> None:
         """Stop the streams and close the connections; the experiments of this client cannot be used any more."""

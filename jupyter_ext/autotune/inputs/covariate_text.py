@@ -55,6 +55,23 @@ def covariate_of_text(text: str) -> dict[str, Any]:
     return with_guess({**covariate, **bounds, **fields})
 
 
+def guess_of_text(text: str) -> dict[str, float | str]:
+    """Read values such as ``t=80, base=KOH`` by the names of their covariates.
+
+    Raises:
+        ValueError: If a part of the text has no equals sign.
+    """
+    values: dict[str, float | str] = {}
+    for part in re.split(r",(?=[^,=]*=)", text):
+        name, sign, written = (piece.strip() for piece in part.partition("="))
+        if not (name and sign and written):
+            raise ValueError(f"{part.strip()!r} is no value of a covariate; write values such as t=80, base=KOH")
+        with_comma = typed_number(written)
+        number = number_of(written, ".") if with_comma is None else with_comma
+        values[name] = written if number is None else int(number) if number == int(number) else number
+    return values
+
+
 def _options(text: str) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     left = text.strip()

@@ -25,6 +25,7 @@ Constraints = str | Mapping[str, Any] | Constraint | Sequence[str | Mapping[str,
 
 _BOUNDS = dict.fromkeys(AT_MOST, "<=") | dict.fromkeys(AT_LEAST, ">=")
 _VALUE = re.compile(rf"\s*(?P<goal>{'|'.join(_BOUNDS)}|==?)\s*(?P<value>\S+)\s*")
+_RESPONSE = re.compile(rf"(?P<name>.+?)\s*(?P<wanted>(?:{'|'.join(_BOUNDS)}|==?).+)")
 _GOALS = {"max": "maximize", "min": "minimize"}
 
 
@@ -77,6 +78,18 @@ def space_edit(
         body["constraints"] = _constraints(constraints, covariates)
     with checked("this change of the space"):
         return SpaceEdit.model_validate(body)
+
+
+def response_of_text(text: str) -> tuple[str, str]:
+    """Split ``cost <= 5`` or ``pH = 7.4`` into the name of a response and its goal.
+
+    Raises:
+        InvalidInputError: If the text is no bound and no target.
+    """
+    found = _RESPONSE.fullmatch(text.strip())
+    if found is None:
+        raise InvalidInputError(f'{text!r} is no bound and no target of a response\nwrite "cost <= 5" or "pH = 7.4"')
+    return found["name"], found["wanted"]
 
 
 def _covariates(covars: Any, responses: Any = None) -> dict[str, Any]:

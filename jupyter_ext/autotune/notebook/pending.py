@@ -95,7 +95,7 @@ class Pending:
             return self._current or next(iter(self._taken.values()), None)
         if number not in self._taken:
             waiting = f"those that wait are {self._numbers()}" if self._taken else "`%autotune ask N` takes suggestions"
-            raise InvalidInputError(f"no suggestion with the number {number} waits for its result; {waiting}")
+            raise InvalidInputError(f"no suggestion with the number {number} waits for its result\n{waiting}")
         return self._taken[number]
 
     def end(self, suggestion_uuid: UUID | None) -> str | None:
