@@ -1,14 +1,19 @@
 """What the tab key offers on a line of ``%autotune``, in a terminal and in JupyterLab."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from IPython.core.completer import SimpleCompletion, context_matcher
 
 from autotune.notebook.command import Command
 from autotune.notebook.expressions import Expressions
 from autotune.notebook.line import Option
 from autotune.notebook.session import Session
 
+_ID = "autotune"
+_LINE = re.compile(r"\s*%{0,2}autotune\s+(?P<rest>.*)")
 _SUFFIXES = {".csv", ".tsv", ".txt", ".json"}
 
 
@@ -26,18 +31,31 @@ class Completer:
         self._session = session
         self._python = python
 
-    def __call__(self, _shell: Any, event: Any) -> list[str]:
-        """Offer what can follow; IPython keeps what begins with ``event.symbol``.
+    def register(self, shell: Any) -> None:
+        """Have a shell ask this completer, in place of one that the extension registered before."""
+
+        @context_matcher(identifier=_ID)  # type: ignore[untyped-decorator] # IPython has no types here
+        def match(context: Any) -> dict[str, Any]:
+            typed, offered = self.offered(context.text_until_cursor)
+            completions = [SimpleCompletion(text=word) for word in offered]
+            # Python's names are no words of a command; where nothing is offered, they are.
+            return {"completions": completions, "matched_fragment": typed, "suppress": True, "ordered": True}
+
+        others = [one for one in shell.Completer.custom_matchers if getattr(one, "matcher_identifier", "") != _ID]
+        shell.Completer.custom_matchers = [*others, match]
+
+    def offered(self, line: str) -> tuple[str, list[str]]:
+        """Return the part of a line that is being typed, and what it can become.
 
         Args:
-            event: IPython's: ``text_until_cursor`` is the line up to the cursor, ``symbol`` its part that is completed.
+            line: The line, up to the cursor.
         """
-        _, _, line = event.text_until_cursor.lstrip().partition(" ")
-        offered = self._offered(line.lstrip())
-        typed = line.lstrip().rpartition(" ")[2]
-        # IPython begins to complete after a dash, as in a difference.
-        kept = len(typed) - len(event.symbol) if typed.endswith(event.symbol) else 0
-        return [word[kept:] for word in offered if word.lower().startswith(typed.lower()[:kept])]
+        found = _LINE.fullmatch(line)
+        if found is None:
+            return "", []
+        written = found["rest"]
+        typed = written.rpartition(" ")[2]
+        return typed, [word for word in self._offered(written) if word.lower().startswith(typed.lower())]
 
     def _offered(self, line: str) -> Iterable[str]:
         name, blank, rest = line.partition(" ")

@@ -39,9 +39,7 @@ class AutotuneMagics(Magics):  # type: ignore[misc] # IPython is not a dependenc
         # sys.stdout is looked up for each text, because %%capture replaces it.
         self.session = Session(say=lambda text: sys.stdout.write(text))
         self._python = Expressions(shell)
-        completer = Completer(COMMANDS, self.session, self._python)
-        for magic in ("%autotune", "%%autotune"):
-            shell.set_hook("complete_command", completer, str_key=magic)
+        Completer(COMMANDS, self.session, self._python).register(shell)
 
     @no_var_expand  # type: ignore[untyped-decorator] # as above
     @line_cell_magic  # type: ignore[untyped-decorator] # as above

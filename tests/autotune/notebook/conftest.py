@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from fake_service import PASSWORD, SPACE
 from IPython.core.interactiveshell import InteractiveShell
@@ -34,6 +36,6 @@ def cell(shell, capsys):
     def run_cell(text):
         result = shell.run_cell(text)
         shown = capsys.readouterr()
-        return shown.out + shown.err, result.success
+        return re.sub(r"\x1b\[[\d;]*m", "", shown.out + shown.err), result.success
 
     return run_cell

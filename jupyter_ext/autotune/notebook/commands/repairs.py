@@ -53,7 +53,7 @@ COMMANDS = (
         "correct an observation",
         _correct,
         (SD, _REASON),
-        f"RESPONSE may be the word failed. {_ID}",
+        f"RESPONSE may be the word failed.\n{_ID}",
         "variable",
     ),
     Command("exclude", "ID [REASON]", "leave an observation out of the model", _exclude, (), _ID),
