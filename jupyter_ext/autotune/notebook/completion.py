@@ -53,9 +53,12 @@ class Completer:
         found = _LINE.fullmatch(line)
         if found is None:
             return "", []
-        written = found["rest"]
-        typed = written.rpartition(" ")[2]
-        return typed, [word for word in self._offered(written) if word.lower().startswith(typed.lower())]
+        name, _, written = found["rest"].partition(" ")
+        command = self._commands.get(name)
+        if command is not None and command.completes == "experiment" and not written.startswith("-"):
+            return written, _names_like(self._session.known_names(), written)
+        typed = found["rest"].rpartition(" ")[2]
+        return typed, [word for word in self._offered(found["rest"]) if word.lower().startswith(typed.lower())]
 
     def _offered(self, line: str) -> Iterable[str]:
         name, blank, rest = line.partition(" ")
@@ -70,24 +73,21 @@ class Completer:
         last = next((option for option in command.options if before and option.name == before[-1]), None)
         if typed.startswith("-"):
             return [option.name for option in command.options]
-        return self._values(command, last, rest)
+        return self._values(command, last)
 
-    def _values(self, command: Command, last: Option | None, rest: str) -> Sequence[str]:
+    def _values(self, command: Command, last: Option | None) -> Sequence[str]:
         if last is not None and last.choices:
             return last.choices
-        if last is None and command.completes == "experiment":
-            return _names_after(self._session.known_names(), rest)
         names = self._python.variables()
         if last is None and command.completes == "file":
             return [*_files(), *names]
         return names
 
 
-def _names_after(names: Iterable[str], written: str) -> list[str]:
-    """Return what is still to be typed of the names of experiments, which may have blanks; in quotes if they have."""
-    offered = [f'"{name}"' if " " in name else name for name in names]
-    done = len(written) - len(written.rpartition(" ")[2])
-    return [name[done:] for name in offered if name.startswith(written[:done])]
+def _names_like(names: Iterable[str], written: str) -> list[str]:
+    """Return the names of experiments that begin as it is written, in quotes if they have blanks."""
+    begun = written.lstrip("\"'").lower()
+    return [f'"{name}"' if " " in name else name for name in dict.fromkeys(names) if name.lower().startswith(begun)]
 
 
 def _files() -> list[str]:

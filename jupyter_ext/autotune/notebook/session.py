@@ -243,8 +243,9 @@ class Session:
 
     def edit(self, covars: Mapping[str, Any], **options: Any) -> Experiment:
         """Change the space of the experiment in use; the options are those of ``Experiment.edit_space``."""
+        edited = self.experiment.edit_space(covars, **options)
         self._pending.forget()
-        return self.experiment.edit_space(covars, **options)
+        return edited
 
     def close_experiment(self) -> None:
         """Close the experiment in use: it takes no more results and suggests nothing more, until it is reopened."""

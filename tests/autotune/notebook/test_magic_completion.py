@@ -47,7 +47,9 @@ def test_tab_completes_names_of_experiments(run, offered):
     run("new cookies space")
     assert offered("%autotune use coo") == ["%autotune use cookies"]
     assert offered("%autotune use ") == ["%autotune use cookies", '%autotune use "dark brownies"']
-    assert offered('%autotune use "dark br') == ['%autotune use "dark brownies"']
+    for written in ('"dark br', "'dark br", "dark br", "Dark"):
+        assert offered(f"%autotune use {written}") == ['%autotune use "dark brownies"']
+    assert offered("%autotune delete --y") == ["%autotune delete --yes"]
 
 
 def test_tab_asks_the_service_once_in_a_while_and_never_long(run, offered, service):
