@@ -10,7 +10,7 @@ from autotune.notebook.expressions import Expressions
 from autotune.notebook.line import Option, Split, unquoted, words
 from autotune.notebook.session import Session
 
-Completes = Literal["", "command", "experiment", "variable", "file"]
+Completes = Literal["", "experiment", "variable", "file", "picture"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,8 @@ class Completer:
     def _values(self, command: Command, last: Option | None) -> Sequence[str]:
         if last is not None and last.choices:
             return last.choices
+        if last is None and command.completes == "picture":
+            return self._session.known_pictures()
         names = self._python.variables()
         if last is None and command.completes == "file":
             return [*_files(), *names]

@@ -101,11 +101,25 @@ class Session:
 
     def use(self, uuid_or_name: str) -> Experiment:
         """Use the experiment with this uuid, or the only experiment with this name."""
+        return self._use(self.found(uuid_or_name))
+
+    def found(self, uuid_or_name: str) -> Experiment:
+        """Fetch the experiment with this uuid, or the only experiment with this name."""
         try:
             uuid = UUID(uuid_or_name)
         except ValueError:
-            return self._use(self._named(uuid_or_name))
-        return self._use(self.client.experiment(uuid))
+            return self._named(uuid_or_name)
+        return self.client.experiment(uuid)
+
+    def pictures(self) -> dict[str, Callable[..., Any]]:
+        """Return the pictures of the experiment in use, by name; each is drawn when it is called."""
+        experiment: Any = self.experiment
+        plot = experiment.plot  # its methods are found by their names
+        return {name: getattr(plot, name) for name in dir(plot) if not name.startswith("_")}
+
+    def known_pictures(self) -> Sequence[str]:
+        """Return the names of the pictures; none while no experiment is in use."""
+        return [] if self._experiment is None else list(self.pictures())
 
     def ask(self, fixed: Mapping[str, Any] | None = None, n: int | None = None) -> Suggestion | Suggestions:
         """Fetch the current suggestion, which the next ``tell`` is about; with ``n``, take ``n`` suggestions.
