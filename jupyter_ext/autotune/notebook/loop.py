@@ -15,8 +15,8 @@ from autotune.views.shown import Observation, configuration_text, counted
 from autotune_wire.responses import objectives_of
 from autotune_wire.space import units_of
 
-_MISTAKES = (NameError, ImportError)
-"""Errors that are never the outcome of a run, whatever ``--on-error`` says."""
+_MISTAKES = (NameError, ImportError, AutotuneError)
+"""Errors that are never the outcome of a run, whatever ``--on-error`` says, such as a response that is None."""
 
 
 class Interrupted(KeyboardInterrupt):

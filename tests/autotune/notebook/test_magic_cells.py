@@ -97,10 +97,14 @@ def test_errors_can_be_told_as_failed_runs(new, cell, service):
     assert "failed at x=0.5: ValueError: too hot\n" in shown
 
 
-def test_misspelt_name_is_never_told_as_a_failed_run(new, cell, service):
-    shown, is_right = cell("%%autotune run -n 3 --on-error fail\nxx")
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [("xx", "NameError: name 'xx' is not defined"), ("print(x)", "the last line of the cell gave None")],
+)
+def test_mistake_is_never_told_as_a_failed_run(new, cell, service, body, error):
+    shown, is_right = cell(f"%%autotune run -n 3 --on-error fail\n{body}")
     assert (is_right, service.runs) == (False, [])
-    assert "NameError: name 'xx' is not defined" in shown
+    assert error in shown
     assert "mend the cell and run it again\n" in shown
 
 

@@ -1,6 +1,7 @@
 import pytest
 from IPython.core.error import UsageError
 
+from autotune.errors import ConnectionFailedError
 from autotune.notebook.completion import Completer
 from autotune.notebook.expressions import Expressions
 from autotune.notebook.magics import COMMANDS
@@ -18,6 +19,9 @@ def drawn(run, monkeypatch):
 
         def pareto(self):
             calls.append(("pareto",))
+
+        def timeline(self):
+            raise ConnectionFailedError("cannot reach the service at http://there")
 
         def compare(self, other):
             calls.append(("compare", other.name))
@@ -38,7 +42,7 @@ def test_show_draws_a_picture_by_name(run, drawn):
     [
         (
             "show",
-            "the name of the picture is missing: %autotune show PICTURE\nthe pictures are compare, history, pareto",
+            "the name of the picture is missing: %autotune show PICTURE\nthe pictures are compare, history, pareto, timeline",
         ),
         ("show histroy", "there is no picture 'histroy'; did you mean history?\nthe pictures are compare"),
         ("show _private", "there is no picture '_private'"),
@@ -53,6 +57,14 @@ def test_show_says_which_pictures_there_are(run, drawn, line, message):
         run(line)
     assert message in str(caught.value)
     assert drawn == []
+
+
+def test_show_names_a_service_that_is_gone(cell, drawn):
+    shown, is_right = cell("%autotune show timeline")
+    assert not is_right
+    [error, advice] = shown.splitlines()
+    assert error == "ConnectionFailedError: cannot reach the service at http://there"
+    assert advice.startswith("run the command again once the service is up")
 
 
 def test_tab_completes_pictures(shell, drawn):

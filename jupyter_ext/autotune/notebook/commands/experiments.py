@@ -159,6 +159,7 @@ below %%autotune new NAME:
   t: 40..120 int step 5 °C      a range of whole numbers; the rest is the unit
   lr: 1e-5..1e-1 log            a range of real numbers; ratios matter
   base: K2CO3|K3PO4|Et3N        options; low|mid|high ordered for a scale
+  humidity: 20..70 % context    known when asking, and not chosen
 COVARIATES is a dict of such texts or of dicts, such as
   {"t": {"vtype": "int", "guess": 80, "min": 40, "max": 120}}
 or param_distributions of scikit-learn, Optuna's distributions, or a DataFrame
