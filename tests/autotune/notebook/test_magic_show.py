@@ -42,7 +42,7 @@ def test_show_draws_a_picture_by_name(run, drawn):
     [
         (
             "show",
-            "the name of the picture is missing: %autotune show PICTURE\nthe pictures are compare, history, pareto, timeline",
+            "of the picture is missing: %autotune show PICTURE\nthe pictures are compare, history, pareto, timeline",
         ),
         ("show histroy", "there is no picture 'histroy'; did you mean history?\nthe pictures are compare"),
         ("show _private", "there is no picture '_private'"),
