@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx2
@@ -138,6 +139,14 @@ def test_address_of_version_6_is_printed_as_a_browser_reads_it(start_service, da
         pytest.skip("this machine has no IPv6")
     service = start_service("--no-worker", "--host", "::1", AUTOTUNE_DATABASE_URL=database_url)
     assert httpx2.get(f"{service.url}/health/live").status_code == 200
+
+
+def test_live_tells_the_version_and_the_mode(start_service, database_url):
+    service = start_service(
+        "--no-worker", AUTOTUNE_DATABASE_URL=database_url, AUTOTUNE_MODE="prod", AUTOTUNE_SECRET="0123456789" * 4
+    )
+    live = httpx2.get(f"{service.url}/health/live").json()
+    assert live == {"status": "live", "version": version("autotune-bo"), "mode": "prod"}
 
 
 def has_ipv6():

@@ -1,0 +1,164 @@
+"""Every command of ``%autotune`` in a real shell: on a real service, and when the service is gone."""
+
+import re
+
+import pandas as pd
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from autotune.notebook.magics import COMMANDS
+from processes import DEV_USER, ServiceProcess
+
+NEW = '--max yield --x "t: 40..120 int step 5 °C" --x "base: KOH|NaOH" --guess "t=60, base=NaOH" --seed 1'
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    service = ServiceProcess(tmp_path_factory.mktemp("magics") / "data").start()
+    yield service
+    service.close()
+
+
+@pytest.fixture(scope="module")
+def shell(service):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUTOTUNE_URL", service.url)
+        patch.setenv("AUTOTUNE_USERNAME", DEV_USER["username"])
+        patch.setenv("AUTOTUNE_PASSWORD", DEV_USER["password"])
+        shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
+        shell.run_line_magic("load_ext", "autotune")
+        yield shell
+        shell.magics_manager.registry["AutotuneMagics"].session.close()
+
+
+@pytest.fixture
+def run(shell, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return lambda line: shell.run_line_magic("autotune", line)
+
+
+@pytest.fixture
+def new(run, request):
+    """An experiment of the test's own, with the test's name."""
+    return run(f"new {request.node.name} {NEW}")
+
+
+@pytest.fixture
+def cell(shell, capsys):
+    def run_cell(text):
+        result = shell.run_cell(text)
+        shown = capsys.readouterr()
+        return re.sub(r"\x1b\[[\d;]*m", "", shown.out + shown.err), result.success
+
+    return run_cell
+
+
+def test_experiment_is_made_chosen_changed_closed_and_deleted(run, new, capsys):
+    assert "40 to 120 °C in steps of 5" in new._repr_html_()
+    assert run(f"use {new.name}").exp_uuid == new.exp_uuid
+    assert run("edit {'t': {'unit': 'K', 'max': 130}}").covars["t"].unit == "K"
+    run("rename 'another name'")
+    run("close")
+    assert run("reopen").state().name == "another name"
+    assert [one.name for one in run("list")][0] == "another name"
+    run("delete 'another name'")
+    assert "deleted another name with 0 observations" in capsys.readouterr().out
+
+
+def test_round_by_hand_with_repairs(run, new):
+    assert repr(run("ask")).startswith("Suggestion(t=60 °C, base=NaOH, guess")
+    assert run("tell 0,5 --sd 0.1").sds == {"yield": 0.1}
+    run("ask")
+    assert run("fail").status == "failed"
+    run("ask")
+    assert run("skip out of NaOH").state == "abandoned"
+    assert run("correct 1 80 --reason a comma").response == 80
+    assert run("exclude 1").is_excluded
+    assert not run("restore 1").is_excluded
+    assert len(run("undo")) == 1
+    assert [len(run("ask 2 --fixed {'t': 45}")), run("tell 0.7 --of 1").covars["t"]] == [2, 45]
+
+
+def test_many_runs_are_run_saved_and_loaded_and_looked_at(run, new, cell, shell):
+    shown, is_right = cell("%%autotune run -n 6 --patience 6\ngain = {'KOH': 1, 'NaOH': 2}[base]\ngain - (t / 100 - 0.8) ** 2")
+    assert (is_right, shown.count("Observation(")) == (True, 6)
+    assert cell("%%autotune run -n 2 --parallel 2\nt / 1000")[1]
+    shell.user_ns["measure"] = lambda configuration: configuration["t"] / 1000
+    assert run("run measure 1").responses["yield"] > 1
+    assert len(run("history")) == 9
+    assert run("best").covars["base"] == "NaOH"
+    assert 0 < run("predict {'t': 80, 'base': 'NaOH'}")["mean"][0] < 3
+    assert run("insights").n_observations == 9
+    run("export runs.csv")
+    run("export all.json")
+    run(f"new copy {NEW}")
+    run("load runs.csv")
+    assert run("history")["yield"].tolist() == pd.read_csv("runs.csv")["yield"].tolist()
+
+
+def test_exported_experiment_is_what_the_service_imports(run, new, service, tmp_path):
+    run("ask")
+    run("tell 0.25")
+    run("export all.json")
+    with service.client() as api:
+        text = (tmp_path / "all.json").read_text()
+        made = api.post("/experiment/import", content=text, headers={"Content-Type": "application/json"})
+    assert (made.status_code, made.json()["n_observations"], made.json()["covars"]["t"]["unit"]) == (201, 1, "°C")
+
+
+def test_stop_rule_is_lifted_by_resume(run, cell):
+    run(f"new stopping {NEW} --stop {{'budget': 1}}")
+    assert "stopped after 1 of 3 runs: " in cell("%%autotune run -n 3\nt")[0]
+    shown, is_right = cell("%autotune ask")
+    assert not is_right
+    assert "`%autotune resume` goes on" in shown.splitlines()[-1]
+    assert run("resume None").state().stopped is None
+
+
+def test_status_knows_the_service_and_the_engine(run, new, service):
+    facts = dict(run("status"))
+    assert re.fullmatch(rf"{service.url}, version 0\.\S+, dev mode, replied in \d+ ms", facts["service"])
+    assert facts["user"] == DEV_USER["username"]
+    assert facts["engine"] == "autotune, SingleTaskGP, auto: ready, with a suggestion by guess, at data revision 0"
+    assert DEV_USER["password"] not in repr(run("status"))
+
+
+NOT_ASKED = ("status", "panel", "show")
+"""Commands that say themselves that the service is gone; what `show` says has a test beside its others."""
+ARGUMENTS = {
+    "new": f"another {NEW}",
+    "use": "another",
+    "edit": "{'t': {'max': 130}}",
+    "rename": "another",
+    "delete": "--yes",
+    "tell": "1 {'t': 60, 'base': 'KOH'}",
+    "fail": "{'t': 60, 'base': 'KOH'}",
+    "run": "len 2",
+    "load": "rows",
+    "export": "runs.csv",
+    "correct": "1 2",
+    "exclude": "1",
+    "restore": "1",
+    "predict": "{'t': 60, 'base': 'KOH'}",
+}
+
+
+def test_service_that_is_gone_is_named_by_every_command(run, new, cell, shell, service, tmp_path):
+    run("ask")  # for skip
+    shell.user_ns["rows"] = [{"t": 60, "base": "KOH", "yield": 1}]
+    service.kill()
+    shell.magics_manager.registry["AutotuneMagics"].session.client.connection._timeout_s = 0.1
+    try:
+        for name in [name for name in COMMANDS if name not in NOT_ASKED]:
+            shown, is_right = cell(f"%autotune {name} {ARGUMENTS.get(name, '')}")
+            assert not is_right, name
+            assert "Traceback" not in shown, name
+            lines = [line for line in shown.splitlines() if "trying again" not in line]
+            assert lines[0].startswith(f"ConnectionFailedError: cannot reach the service at {service.url}"), name
+            assert lines[-1].startswith("run the command again once the service is up"), name
+            assert len(lines) <= 3, name
+        assert dict(run("status"))["service"].startswith(f"cannot reach the service at {service.url}")
+    finally:
+        service.start()
+    assert not list(tmp_path.iterdir())
