@@ -16,6 +16,16 @@ _LIMITS = httpx2.Limits(max_connections=20, max_keepalive_connections=5, keepali
 _HEADERS = {"Accept": "application/json"}
 
 
+def open_http(url: str) -> httpx2.Client:
+    """Open a pool of connections to a service."""
+    return httpx2.Client(base_url=url, limits=_LIMITS, headers=_HEADERS)
+
+
+def open_async_http(url: str) -> httpx2.AsyncClient:
+    """Open a pool of connections to a service, for an event loop."""
+    return httpx2.AsyncClient(base_url=url, limits=_LIMITS, headers=_HEADERS)
+
+
 class AnyHttp(Protocol):
     """A pool of connections to one service."""
 
@@ -48,7 +58,7 @@ class Http:
         """The open pool; one that was closed stays closed."""
         with self._lock:
             if self._pool is None:
-                self._pool = httpx2.Client(base_url=self.url, limits=_LIMITS, headers=_HEADERS)
+                self._pool = open_http(self.url)
             return self._pool
 
     @property
@@ -84,7 +94,7 @@ class AsyncHttp:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._pool = httpx2.AsyncClient(base_url=url, limits=_LIMITS, headers=_HEADERS)
+        self._pool = open_async_http(url)
 
     async def request(self, method: str, path: str, **content: Any) -> httpx2.Response:
         """Send a request, and return the reply of any status; a call that is cancelled gives its connection back."""
