@@ -11,6 +11,8 @@ In a notebook, ``%load_ext autotune`` adds the magic ``%autotune``, which does t
 
 from typing import Any
 
+from autotune.asynchronous.client import AsyncClient, aconnect
+from autotune.asynchronous.experiment import AsyncExperiment
 from autotune.client import Client, connect
 from autotune.errors import (
     AutotuneError,
@@ -32,6 +34,8 @@ from autotune.views.pareto import Pareto
 from autotune.views.shown import Observation, Suggestion
 
 __all__ = [
+    "AsyncClient",
+    "AsyncExperiment",
     "AutotuneError",
     "Best",
     "BestPredicted",
@@ -51,6 +55,7 @@ __all__ = [
     "UnavailableError",
     "UnexpectedReplyError",
     "VersionConflictError",
+    "aconnect",
     "connect",
 ]
 

@@ -73,7 +73,7 @@ class Seen:
 
     def __repr__(self) -> str:
         facts = ", ".join(f"{label} {text}" for label, text in self.facts())
-        return f"Experiment({self.name!r}, {facts})"
+        return f"{type(self).__name__}({self.name!r}, {facts})"
 
     def _repr_html_(self) -> str:
         return html_table(f"Experiment {self.name}", [*self.facts(), *more_facts_of(self._seen)])
