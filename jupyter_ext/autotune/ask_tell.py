@@ -4,7 +4,7 @@ import json
 from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, TypeVar, overload
 
-from autotune.calls.leasing import abandon, ask_of, renew_all, take
+from autotune.calls.leasing import abandon, ask_of, renew_all
 from autotune.calls.of_experiment import ExperimentCalls
 from autotune.calls.telling import tell_all, tell_one
 from autotune.errors import InvalidInputError
@@ -59,7 +59,7 @@ class AskTell(ExperimentCalls[Connection]):
         """
         ask = ask_of(self.covars, n, fixed, worker, lease_s)
         if n is not None:
-            return self._do(take(self.connection, self.exp_uuid, ask))
+            return self._do(self._take(ask))
         if worker is not None or lease_s is not None:
             raise InvalidInputError("worker and lease_s need n: only suggestions that are taken with n have a lease")
         return self._do(self._look(json.dumps(ask.fixed) if ask.fixed else None))

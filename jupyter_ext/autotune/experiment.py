@@ -11,7 +11,6 @@ from autotune.calls.correcting import (
     Undone,
     changes_of,
     observation_of,
-    undo,
 )
 from autotune.calls.leasing import ask_of
 from autotune.calls.predicting import Configurations
@@ -201,7 +200,7 @@ class Experiment(AskTell):
         Raises:
             ServiceError: If fewer observations of yours count.
         """
-        return self._do(undo(self.connection, self.exp_uuid, n))
+        return self._do(self._undo(n))
 
     def correct(
         self,

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from autotune.calls.correcting import ObservationVersions, correct, observation_of, versions
+from autotune.calls.correcting import ObservationVersions, Undone, correct, observation_of, undo, versions
+from autotune.calls.leasing import take
 from autotune.calls.predicting import Configurations, predict
 from autotune.calls.telling import add_runs
 from autotune.inputs.descriptions import Constraints, space_edit
@@ -19,7 +20,7 @@ from autotune.views.goals import response_name
 from autotune.views.insights import Insights
 from autotune.views.pareto import Pareto
 from autotune.views.seen import Seen
-from autotune.views.shown import Observation, Suggestion
+from autotune.views.shown import Observation, Suggestion, with_units
 from autotune.views.spaces import SpaceRevisions
 from autotune.views.tables import prediction_table, run_table
 from autotune_wire import changes, experiments, paths
@@ -30,7 +31,7 @@ from autotune_wire.insights import InsightsReply
 from autotune_wire.observations import HistoryPage
 from autotune_wire.responses import objectives_of
 from autotune_wire.stopping import Stopped
-from autotune_wire.suggestions import AskReply
+from autotune_wire.suggestions import Ask, AskReply
 
 PAGE = 1000
 
@@ -66,7 +67,15 @@ class ExperimentCalls(Seen, Generic[C]):
 
     async def _look(self, fixed: str | None) -> Suggestion:
         reply = await self.connection.fetch(self._path(paths.EXPERIMENT_ASK), AskReply, fixed=fixed)
-        return Suggestion(**dict(reply.suggestions[0]))
+        return with_units([Suggestion(**dict(reply.suggestions[0]))], self.covars)[0]
+
+    async def _take(self, ask: Ask) -> list[Suggestion]:
+        return with_units(await take(self.connection, self.exp_uuid, ask), self.covars)
+
+    async def _undo(self, n: int) -> Undone:
+        undone = await undo(self.connection, self.exp_uuid, n)
+        undone.suggestions = with_units(undone.suggestions, self.covars)
+        return undone
 
     async def _best(self) -> Best | None:
         best = (await self._state()).best

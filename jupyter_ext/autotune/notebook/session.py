@@ -153,7 +153,9 @@ class Session:
         if len(undone.suggestions) == 1:
             (suggestion,) = undone.suggestions
             number = self._pending.show_again(suggestion)
-            which = configuration_text(suggestion.covars) + ("" if number is None else f" (--of {number})")
+            which = configuration_text(suggestion.covars, suggestion.units) + (
+                "" if number is None else f" (--of {number})"
+            )
             self._say(f"the next `%autotune tell` is about this suggestion again: {which}\n")
         elif undone.suggestions:
             self._say(f"these suggestions wait for their results again:\n{self._pending.take(undone.suggestions)}\n")
