@@ -10,6 +10,7 @@ from autotune.calls.telling import to_stderr
 from autotune.experiment import Experiment
 from autotune.inputs.checks import parsed_uuid
 from autotune.inputs.descriptions import Constraints, new_experiment
+from autotune.neighbours.optuna_import import read_study
 from autotune.transport.connection import Connection
 from autotune.transport.coroutines import result_of
 from autotune.transport.credentials import Credentials, find_credentials, find_url, secret
@@ -107,6 +108,33 @@ class Client(ClientCalls[Connection, Experiment]):
             seed=plain(seed),
         )
         return self._do(self._new(body, say))
+
+    def from_optuna(
+        self,
+        study: Any,
+        *,
+        study_name: str | None = None,
+        name: str | None = None,
+        say: Callable[[str], Any] | None = to_stderr,
+    ) -> Experiment:
+        """Create an experiment that goes on from an Optuna study, with its finished trials as observations.
+
+        Trials that are pruned, running or waiting are left out. A parameter that only some trials have is active where
+        a choice of theirs says so. Constraints become thresholds.
+
+        Args:
+            study: The ``optuna.Study``, or the storage that has it: its URL, such as ``"sqlite:///study.db"``, or an
+                object.
+            study_name: The name of the study; needed only where the storage has several.
+            name: The name of the experiment; if not given, that of the study.
+            say: Called with a line of text for what was left out; None reports nothing.
+
+        Raises:
+            InvalidInputError: If the study cannot be read as an experiment; the message says why.
+            ImportError: If Optuna is not installed.
+        """
+        body, runs = read_study(study, study_name, name)
+        return self._do(self._with_runs(body, runs, say))
 
     def experiment(self, exp_uuid: UUID | str) -> Experiment:
         """Fetch the experiment with this uuid.

@@ -281,6 +281,24 @@ class Experiment(AskTell):
         """Fetch what the model has learnt: which covariates matter, how well it predicts, how each response varies."""
         return self._do(self._insights())
 
+    def to_optuna(self, storage: Any = None, study_name: str | None = None) -> Any:
+        """Build an Optuna study with all observations, for Optuna's own pictures and dashboard.
+
+        Failed and excluded runs are failed trials. A response to match a target is the distance from the target, which
+        is minimized; thresholds are constraints. Values outside the space are kept: the distributions are widened.
+
+        Args:
+            storage: Where Optuna keeps the study, as for ``optuna.create_study``; in memory if not given.
+            study_name: The name of the study; if not given, Optuna makes one.
+
+        Returns:
+            The ``optuna.Study``.
+
+        Raises:
+            ImportError: If Optuna is not installed.
+        """
+        return self._do(self._to_optuna(storage, study_name))
+
     def edit_space(
         self,
         covars: Mapping[str, Any],

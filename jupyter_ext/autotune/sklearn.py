@@ -22,7 +22,7 @@ from sklearn.utils import check_random_state
 from autotune.client import Client, connect
 from autotune.errors import AutotuneError, InvalidInputError
 from autotune.experiment import Experiment
-from autotune.inputs.param_distributions import ParamSpace
+from autotune.neighbours.param_space import ParamSpace
 from autotune.views.shown import Suggestion
 
 Evaluate = Callable[..., Mapping[str, Any]]

@@ -119,6 +119,7 @@ class AsyncExperiment(ExperimentCalls[AsyncConnection]):
     history = awaited(Experiment.history)
     predict = awaited(Experiment.predict)
     insights = awaited(Experiment.insights)
+    to_optuna = awaited(Experiment.to_optuna)
     edit_space = AwaitedSelf(Experiment.edit_space)
     spaces = awaited(Experiment.spaces)
     resume = AwaitedSelf(Experiment.resume)

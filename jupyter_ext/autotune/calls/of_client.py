@@ -5,6 +5,8 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from autotune.calls.of_experiment import ExperimentCalls
+from autotune.calls.telling import add_runs
+from autotune.inputs.loading import Runs
 from autotune.transport.caller import Caller
 from autotune.views.tables import html_table
 from autotune_wire import experiments
@@ -45,6 +47,15 @@ class ClientCalls(Generic[C, E]):
             for sentence in seen.advice:
                 say(f"{sentence}\n")
         return self._experiment_type(self._connection, seen)
+
+    async def _with_runs(self, body: NewExperiment, runs: Runs, say: Callable[[str], Any] | None) -> E:
+        experiment = await self._new(body, say)
+        if say is not None:
+            for notice in runs.notices:
+                say(f"{runs.subject}: {notice}\n")
+        await add_runs(self._connection, experiment.exp_uuid, runs, say)
+        await experiment._state()
+        return experiment
 
     async def _experiment(self, exp_uuid: UUID) -> E:
         path = EXPERIMENT.format(exp_uuid=exp_uuid)

@@ -13,6 +13,7 @@ from autotune.calls.telling import add_runs
 from autotune.inputs.descriptions import Constraints, space_edit
 from autotune.inputs.known import new_runs
 from autotune.inputs.loading import read_runs
+from autotune.neighbours.optuna_study import study_of
 from autotune.transport.caller import Caller
 from autotune.transport.stream import follow
 from autotune.views.bests import Best, BestPredicted
@@ -136,6 +137,10 @@ class ExperimentCalls(Seen, Generic[C]):
         seen = await self._state()
         reply = await self.connection.fetch(self._path(paths.EXPERIMENT_INSIGHTS), InsightsReply)
         return Insights(**dict(reply), name=seen.name, covars=seen.covars, goals=seen.responses)
+
+    async def _to_optuna(self, storage: Any, study_name: str | None) -> Any:
+        observations = await self._observations()
+        return study_of(await self._state(), observations, storage, study_name)
 
     async def _edit_space(
         self, covars: Mapping[str, Any], constraints: Constraints | None, backfill: Mapping[str, Any]

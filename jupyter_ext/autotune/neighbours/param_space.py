@@ -1,7 +1,8 @@
-"""scikit-learn's ``param_distributions`` as covariates, and a suggestion's values as parameters of an estimator."""
+"""Spaces of scikit-learn and Optuna as covariates, and the values of a suggestion as their parameters."""
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from autotune.errors import InvalidInputError
@@ -17,27 +18,33 @@ _TAIL = 0.001
 
 
 class ParamSpace:
-    """The space that ``param_distributions`` describe.
+    """The space that distributions of parameters describe.
 
-    A distribution of ``scipy.stats`` becomes a range; one without bounds, such as ``expon``, the range between its
-    quantiles 0.001 and 0.999. A list becomes options: numbers are steps of a scale, and anything else is shown as a
-    text. Of several dicts, a covariate chooses one, and only its parameters are active then.
+    Optuna's distributions are taken as they are. A distribution of ``scipy.stats`` becomes a range; one without bounds,
+    such as ``expon``, the range between its quantiles 0.001 and 0.999. A list becomes options: numbers are steps of a
+    scale, and anything else is shown as a text. Of several dicts, a covariate chooses one, and only its parameters are
+    active then.
 
     Attributes:
         covars: The covariates, as ``Client.new`` takes them.
+        params: The parameter of each covariate.
 
     Args:
-        distributions: What ``RandomizedSearchCV`` takes: a dict, or a list of dicts.
-        current: The parameters that the estimator has now; where they lie in the space, they are tried first.
+        distributions: What ``RandomizedSearchCV`` takes: a dict, or a list of dicts; or Optuna's distributions.
+        current: Values of parameters that are tried first, where they lie in the space.
+        name: What the distributions are called in messages.
 
     Raises:
         InvalidInputError: If a parameter has neither a distribution nor a list of values; the message names it.
     """
 
-    def __init__(self, distributions: Any, current: Mapping[str, Any]) -> None:
+    def __init__(
+        self, distributions: Any, current: Mapping[str, Any] = MappingProxyType({}), name: str = "param_distributions"
+    ) -> None:
         parts = [distributions] if isinstance(distributions, Mapping) else list(distributions)
+        self._name = name
         self.covars: dict[str, Any] = {}
-        self._params: dict[str, str] = {}  # of each covariate
+        self.params: dict[str, str] = {}
         self._values: dict[str, dict[Any, Any]] = {}  # behind the options of each covariate that is a choice
         self._fixed: list[dict[str, Any]] = [{} for _ in parts]
         if len(parts) > 1:
@@ -51,20 +58,37 @@ class ParamSpace:
         """Return the parameters of the estimator that a configuration stands for."""
         params = dict(self._fixed[int(configuration.get(WHICH, 0))])
         for name, value in configuration.items():
-            if name in self._params:
-                params[self._params[name]] = self._values[name][value] if name in self._values else value
+            if name in self.params:
+                params[self.params[name]] = self._values[name][value] if name in self._values else value
         return params
+
+    def covars_of(self, params: Mapping[str, Any]) -> Configuration:
+        """Return the configuration that stands for parameters, for a space of a single dict.
+
+        Raises:
+            KeyError: If a parameter has no value among its options, or no parameter of this name is known.
+        """
+        return {name: self._option_of(name, params[param]) for name, param in self.params.items() if param in params}
+
+    def _option_of(self, name: str, value: Any) -> Any:
+        if name not in self._values:
+            return plain(value)
+        for option, own in self._values[name].items():
+            # 1 is equal to True, and is another option.
+            if own is value or (type(own) is type(value) and own == value):
+                return option
+        raise KeyError(f"{value!r} is no option of {name}")
 
     def _add(self, param: str, distribution: Any, index: int | None, current: Mapping[str, Any]) -> None:
         try:
             covariate, values = _covariate(distribution)
         except (TypeError, ValueError) as error:
-            raise InvalidInputError(f"param_distributions: the values of {param}: {error}") from None
+            raise InvalidInputError(f"{self._name}: the values of {param}: {error}") from None
         if values is not None and len(values) == 1:
             self._fixed[index or 0] |= dict.fromkeys([param], *values.values())
             return
         name = param if index is None else f"{param} [{index}]"
-        self._params[name] = param
+        self.params[name] = param
         if values is not None:
             self._values[name] = values
         guess = _guess(current.get(param), covariate, values)
@@ -74,6 +98,12 @@ class ParamSpace:
 
 def _covariate(distribution: Any) -> tuple[dict[str, Any], dict[Any, Any] | None]:
     """Describe the covariate of a parameter, and the values behind its options if it is a choice."""
+    if type(distribution).__name__ in {"FloatDistribution", "IntDistribution"}:
+        covariate = covariate_of_distribution(distribution) or {}
+        single = covariate["min"] == covariate["max"]
+        return covariate, {covariate["min"]: covariate["min"]} if single else None
+    if type(distribution).__name__ == "CategoricalDistribution":
+        distribution = distribution.choices
     if hasattr(distribution, "dist") and callable(getattr(distribution, "support", None)):
         try:
             return covariate_of_distribution(distribution) or {}, None

@@ -5,7 +5,7 @@ from sklearn.svm import SVC
 
 from autotune.errors import InvalidInputError
 from autotune.inputs.descriptions import new_experiment
-from autotune.inputs.param_distributions import ParamSpace
+from autotune.neighbours.param_space import ParamSpace
 
 
 def _space(distributions, **current):
