@@ -1,6 +1,7 @@
 """The client: one user's experiments on one service."""
 
 from collections.abc import Callable, Coroutine, Mapping
+from os import PathLike
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from uuid import UUID
@@ -10,6 +11,7 @@ from autotune.calls.telling import to_stderr
 from autotune.experiment import Experiment
 from autotune.inputs.checks import parsed_uuid
 from autotune.inputs.descriptions import Constraints, new_experiment
+from autotune.neighbours.ax_snapshot import read_ax
 from autotune.neighbours.optuna_import import read_study
 from autotune.transport.connection import Connection
 from autotune.transport.coroutines import result_of
@@ -134,6 +136,25 @@ class Client(ClientCalls[Connection, Experiment]):
             ImportError: If Optuna is not installed.
         """
         body, runs = read_study(study, study_name, name)
+        return self._do(self._with_runs(body, runs, say))
+
+    def from_ax(
+        self, path: str | PathLike[str], *, name: str | None = None, say: Callable[[str], Any] | None = to_stderr
+    ) -> Experiment:
+        """Create an experiment that goes on from a JSON snapshot of Ax, with its finished trials as observations.
+
+        Each arm of a trial that is completed or failed becomes an observation, with its standard errors; other trials
+        are left out. Ax need not be installed.
+
+        Args:
+            path: The file that ``save_to_json_file`` or ``save_experiment`` of Ax wrote.
+            name: The name of the experiment; if not given, that of the one in the snapshot.
+            say: Called with a line of text for what was left out; None reports nothing.
+
+        Raises:
+            InvalidInputError: If the file cannot be read as an experiment; the message says why.
+        """
+        body, runs = read_ax(path, name)
         return self._do(self._with_runs(body, runs, say))
 
     def experiment(self, exp_uuid: UUID | str) -> Experiment:

@@ -28,6 +28,7 @@ class AsyncClient(ClientCalls[AsyncConnection, AsyncExperiment]):
     _experiment_type = AsyncExperiment
 
     new = awaited_as(AsyncExperiment, Client.new)
+    from_ax = awaited_as(AsyncExperiment, Client.from_ax)
     from_optuna = awaited_as(AsyncExperiment, Client.from_optuna)
 
     async def experiment(self, exp_uuid: UUID | str) -> AsyncExperiment:
