@@ -6,6 +6,7 @@ The form is that of Ax 1.0 to 1.3, by ``save_to_json_file`` of both of its clien
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from autotune.inputs.told import failed_run, told_run
 from autotune.views.shown import counted
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.observations import Told
+
+_Measured = dict[str, tuple[float, float | None]]
+"""The mean and the standard error of each metric."""
 
 _OPERATORS = {"LEQ": "<=", "GEQ": ">="}
 _METRIC = re.compile(r"\s*(?P<sign>[+-]?)\s*(?P<name>[^\s*+,()-][^*+,()]*?)\s*")
@@ -88,10 +92,9 @@ class _Space:
         for parameter in search_space["parameters"]:
             for value, names in (parameter.get("dependents") or {}).items():
                 for name in names:
-                    condition = self.covars[name].setdefault(
-                        "active_if", {"covariate": parameter["name"], "values": []}
-                    )
-                    condition["values"].append(self._option(parameter["name"], value))
+                    none_yet = {"covariate": parameter["name"], "values": []}
+                    values = self.covars[name].setdefault("active_if", none_yet)["values"]
+                    values.append(self._option(parameter["name"], value))
         self.constraints = [_constraint(given) for given in search_space.get("parameter_constraints") or ()]
 
     def configuration(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,7 +119,7 @@ def _covariate(parameter: Mapping[str, Any]) -> dict[str, Any]:
     values = parameter["values"]
     if values_type in {"BOOL", "STRING"}:
         return {"vtype": "cat", "options": [str(value) for value in values]}
-    steps = {round(after - before, 9) for before, after in zip(values, values[1:], strict=False)}
+    steps = {round(after - before, 9) for before, after in pairwise(values)}
     if len(steps) == 1 and len(values) > 2 and not parameter.get("log_scale") and min(steps) > 0:
         # A range with a step, as constraints may name; Ax keeps it as the list of its values.
         covariate = {"vtype": "int" if is_whole else "cont", "min": values[0], "max": values[-1]}
@@ -196,9 +199,7 @@ class _Trials:
         notices = [f"{counted(n, 'arm')} left out: {status}, without data" for status, n in left_out.items()]
         return Runs(subject, told, places, notices)
 
-    def _told(
-        self, arm: Mapping[str, Any], status: str, measured: Mapping[str, tuple[float, float | None]]
-    ) -> Told | None:
+    def _told(self, arm: Mapping[str, Any], status: str, measured: _Measured) -> Told | None:
         covars, responses = self._body.covars, self._body.responses_or_default()
         run = self._space.configuration(arm["parameters"])
         if status == "FAILED":
@@ -208,9 +209,9 @@ class _Trials:
         sds = {name: sd for name, (_, sd) in measured.items() if sd is not None}
         return told_run(run, {name: mean for name, (mean, _) in measured.items()}, covars, responses, sds)
 
-    def _measured(self, index: str) -> dict[str, dict[str, tuple[float, float | None]]]:
+    def _measured(self, index: str) -> dict[str, _Measured]:
         """Return the mean and standard error of each metric of the optimization, by arm; later data replace earlier."""
-        found: dict[str, dict[str, tuple[float, float | None]]] = {}
+        found: dict[str, _Measured] = {}
         for _, data in (self._data.get(index) or {"value": ()})["value"]:
             columns = from_json(data["df"]["value"])
             for row in columns.get("mean", {}):

@@ -92,16 +92,16 @@ def _changed(tmp_path, change):
     ("change", "says"),
     [
         (
-            lambda snapshot: snapshot["optimization_config"]["objective"].update(expression="2*a + b"),
+            lambda given: given["optimization_config"]["objective"].update(expression="2*a + b"),
             "no single metric",
         ),
         (
-            lambda snapshot: snapshot["search_space"]["parameters"][0].update(__type="DerivedParameter"),
+            lambda given: given["search_space"]["parameters"][0].update(__type="DerivedParameter"),
             "x is a Derived",
         ),
-        (lambda snapshot: snapshot.update(optimization_config=None), "has no optimization_config"),
-        (lambda snapshot: snapshot.pop("search_space"), "KeyError 'search_space'"),
-        (lambda snapshot: snapshot.update(__type="Trial"), "no snapshot of an Ax experiment"),
+        (lambda given: given.update(optimization_config=None), "has no optimization_config"),
+        (lambda given: given.pop("search_space"), "KeyError 'search_space'"),
+        (lambda given: given.update(__type="Trial"), "no snapshot of an Ax experiment"),
     ],
 )
 def test_what_cannot_be_read_is_said(client, service, tmp_path, change, says):
