@@ -23,6 +23,7 @@ from autotune.panel.live import Panel
 from autotune.running.holding import LEASE_S
 from autotune.running.in_turn import Function, OnTell, failures_of, require_count, run_in_turn
 from autotune.running.parallel import crew_of, run_parallel
+from autotune.running.progress import progress_of
 from autotune.values import plain
 from autotune.views.bests import Best, BestPredicted
 from autotune.views.insights import Insights
@@ -117,6 +118,7 @@ class Experiment(AskTell):
         worker: str | None = None,
         lease_s: float = LEASE_S,
         on_error: type[Exception] | tuple[type[Exception], ...] = (),
+        progress: bool | None = None,
     ) -> Best | None:
         """Ask, run and tell, until ``n`` new observations are told, failed runs included, or a stop rule is met.
 
@@ -145,6 +147,8 @@ class Experiment(AskTell):
                 the program was killed on one machine, other machines get its suggestions.
             on_error: A class of exceptions, or a tuple of such classes, that mean that the run failed, as ``RunFailed``
                 does.
+            progress: Whether the progress is shown on stderr, with rich where that is installed. If not given, it is
+                shown in a terminal outside of IPython.
 
         Returns:
             The best observation of the experiment, as ``best`` returns it; None if no observation counts as best.
@@ -160,10 +164,11 @@ class Experiment(AskTell):
         if executor is None and (n_workers is not None or worker is not None):
             raise InvalidInputError("n_workers and worker need an executor")
         ask = ask_of(self.covars, 1, fixed, worker, lease_s)
-        if executor is None:
-            run_in_turn(self, function, n, on_tell, ask, failures)
-        else:
-            run_parallel(self, function, n, on_tell, ask, crew_of(executor, plain(n_workers)), failures)
+        with progress_of(self, n, on_tell, progress) as report:
+            if executor is None:
+                run_in_turn(self, function, n, report, ask, failures)
+            else:
+                run_parallel(self, function, n, report, ask, crew_of(executor, plain(n_workers)), failures)
         return self.best
 
     def pareto(self) -> Pareto:

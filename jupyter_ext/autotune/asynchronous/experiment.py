@@ -10,6 +10,7 @@ from autotune.calls.of_experiment import ExperimentCalls
 from autotune.experiment import Experiment
 from autotune.running.holding import LEASE_S
 from autotune.running.in_turn import OnTell, failures_of, require_count
+from autotune.running.progress import progress_of
 from autotune.transport.connection import AsyncConnection
 from autotune.transport.coroutines import AwaitedSelf, awaited
 from autotune.values import plain
@@ -69,6 +70,7 @@ class AsyncExperiment(ExperimentCalls[AsyncConnection]):
         worker: str | None = None,
         lease_s: float = LEASE_S,
         on_error: type[Exception] | tuple[type[Exception], ...] = (),
+        progress: bool | None = None,
     ) -> Best | None:
         """Ask, run and tell, until ``n`` new observations are told, failed runs included, or a stop rule is met.
 
@@ -86,6 +88,8 @@ class AsyncExperiment(ExperimentCalls[AsyncConnection]):
             lease_s: How long a lease lasts, in seconds; leases are renewed after a third of this time.
             on_error: A class of exceptions, or a tuple of such classes, that mean that the run failed, as ``RunFailed``
                 does.
+            progress: Whether the progress is shown on stderr, with rich where that is installed. If not given, it is
+                shown in a terminal outside of IPython.
 
         Returns:
             The best observation of the experiment; None if no observation counts as best.
@@ -98,7 +102,8 @@ class AsyncExperiment(ExperimentCalls[AsyncConnection]):
         """
         ask = ask_of(self.covars, 1, fixed, worker, lease_s)
         n, n_workers = require_count("n", plain(n)), require_count("n_workers", plain(n_workers))
-        await run(self, function, n, on_tell, ask, n_workers, failures_of(on_error))
+        with progress_of(self, n, on_tell, progress) as report:
+            await run(self, function, n, report, ask, n_workers, failures_of(on_error))
         return await self._best()
 
     state = awaited(Experiment.state)

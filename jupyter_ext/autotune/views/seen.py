@@ -63,6 +63,11 @@ class Seen:
         return self._seen.n_observations
 
     @property
+    def best_seen(self) -> experiments.Best | None:
+        """The best observation when the service last sent the experiment."""
+        return self._seen.best
+
+    @property
     def time_created(self) -> datetime:
         """When the experiment was created, in UTC."""
         return self._seen.time_created
