@@ -108,7 +108,7 @@ def test_scoring_function_of_several_metrics_needs_a_name(client):
         AutotuneSearchCV(SVC(), SPACE, refit=False, **arguments).fit(X, Y)
 
 
-class Picky(BaseEstimator):
+class Picky(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     def __init__(self, level=1):
         self.level = level
 
