@@ -84,10 +84,30 @@ async def test_call_is_repeated_with_its_key_after_a_lost_reply(experiment, serv
     assert len(service.runs) == 1
 
 
-async def test_tasks_share_one_renewal_of_a_token(client, service):
-    service.holding.clear()
-    await asyncio.gather(*(client.list() for _ in range(8)))
+async def test_wait_before_a_repeat_leaves_the_loop_to_others(experiment, service, monkeypatch):
+    waits = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    service.trouble(ASK, problem(503, "suggestion_pending", "not ready", retry_after=2))
+    await experiment.ask()
+    assert waits == [2]
+
+
+async def test_tasks_share_one_renewal_of_a_token(service, monkeypatch):
+    async def handle(request: httpx2.Request) -> httpx2.Response:
+        await asyncio.sleep(0)  # lets the other tasks go on, as a network does
+        return service.handle(request)
+
+    pool = httpx2.AsyncClient(base_url=URL, transport=httpx2.MockTransport(handle))
+    monkeypatch.setattr("autotune.transport.http.open_async_http", lambda _url: pool)
+    async with autotune.aconnect(URL, username="a@b.c", password=PASSWORD) as client:
+        service.holding.clear()
+        await asyncio.gather(*(client.list() for _ in range(8)))
     assert service.n_calls(REFRESH) == 1
+    assert service.n_calls("POST /auth/token") == 1
 
 
 async def test_invalid_input_is_raised_when_the_call_is_awaited(experiment, service):

@@ -85,6 +85,31 @@ async def test_mistake_in_the_function_ends_the_loop_after_the_runs_at_work(expe
     assert 1 <= len(service.runs) < 50
 
 
+async def test_suggestion_that_comes_after_a_mistake_is_given_back(service, monkeypatch):
+    asks_again, has_failed = asyncio.Event(), asyncio.Event()
+
+    async def handle(request: httpx2.Request) -> httpx2.Response:
+        if service.n_calls(ASK) == 1 and request.url.path.startswith("/experiment/ask"):
+            asks_again.set()
+            await has_failed.wait()
+        return service.handle(request)
+
+    async def measure(_configuration):
+        await asks_again.wait()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("autotune.asynchronous.running.explain", lambda *_: has_failed.set())
+    pool = httpx2.AsyncClient(base_url=URL, transport=httpx2.MockTransport(handle))
+    monkeypatch.setattr("autotune.transport.http.open_async_http", lambda _url: pool)
+    async with autotune.aconnect(URL, username="a@b.c", password=PASSWORD) as client:
+        experiment = await client.new("brownies", SPACE)
+        with pytest.raises(ZeroDivisionError):
+            await experiment.run(measure, 9, n_workers=2)
+    first, late = service.suggestions.values()
+    assert first["state"] == "abandoned"
+    assert service.renewals.get_nowait()["suggestion_uuids"] == [late["suggestion_uuid"]]
+
+
 async def test_plain_function_is_refused_and_its_suggestion_abandoned(experiment, service):
     with pytest.raises(autotune.InvalidInputError, match=r"asyncio\.to_thread"):
         await experiment.run(lambda configuration: configuration["x"], 2)

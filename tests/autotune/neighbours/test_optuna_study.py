@@ -136,7 +136,7 @@ def test_parameter_that_nothing_explains_is_refused(client, service):
 
 def test_ranges_that_changed_are_joined(client):
     narrow = create_trial(value=1.0, params={"a": 5.0}, distributions={"a": FloatDistribution(2, 8)})
-    experiment = client.from_optuna(_study(_trial(a=0.5), narrow))
+    experiment = client.from_optuna(_study(narrow, _trial(a=0.5)))
     assert (experiment.covars["a"].min, experiment.covars["a"].max) == (0, 8)
 
 

@@ -46,6 +46,13 @@ def test_option_stands_for_the_value_behind_it(values):
     assert {id(space.params_of({"p": option})["p"]) for option in options} == {id(value) for value in values}
 
 
+def test_option_is_found_by_its_value_and_type():
+    space = _space({"p": [1, True, None]})
+    assert [space.covars_of({"p": value})["p"] for value in (1, True, None)] == ["1", "True", "None"]
+    with pytest.raises(KeyError, match=r"1\.0 is no option of p"):
+        space.covars_of({"p": 1.0})
+
+
 @pytest.mark.parametrize(
     ("distribution", "own", "guess"),
     [
