@@ -67,7 +67,7 @@ def _emulator(file: str, inputs: list[str]) -> Draft:
 def _fitted(points: Rows, outcomes: Rows) -> Forest:
     """Fit scikit-learn's forest; it rounds its inputs to single precision, and so must who walks down its trees."""
     try:
-        from sklearn.ensemble import RandomForestRegressor  # type: ignore[import-untyped]  # it has no types
+        from sklearn.ensemble import RandomForestRegressor
     except ImportError:
         raise ImportError("hplc and suzuki_flow are emulated by scikit-learn: pip install scikit-learn") from None
     fitted = [one.tree_ for one in RandomForestRegressor(100, random_state=0).fit(points, outcomes).estimators_]

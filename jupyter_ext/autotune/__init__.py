@@ -6,33 +6,39 @@
     experiment = client.new("brownies", {"minutes": {"vtype": "int", "guess": 30, "min": 20, "max": 50}})
     best = experiment.run(lambda configuration: bake(**configuration), n=20)
 
-In a notebook, ``%load_ext autotune`` adds the magic ``%autotune``, which does the same.
+``aconnect`` does the same for programs that await. In a notebook, ``%load_ext autotune`` adds the magic ``%autotune``.
 """
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from autotune.client import Client, connect
-from autotune.errors import (
-    AutotuneError,
-    ConnectionFailedError,
-    InvalidInputError,
-    NotFoundError,
-    RunFailed,
-    ServiceError,
-    StreamGapError,
-    UnauthenticatedError,
-    UnavailableError,
-    UnexpectedReplyError,
-    VersionConflictError,
-)
-from autotune.experiment import Experiment
-from autotune.plots.insights import Insights
-from autotune.plots.picture import Picture
-from autotune.views.bests import Best, BestPredicted
-from autotune.views.pareto import Pareto
-from autotune.views.shown import Observation, Suggestion
+if TYPE_CHECKING:
+    from autotune.asynchronous.client import AsyncClient, aconnect
+    from autotune.asynchronous.experiment import AsyncExperiment
+    from autotune.client import Client, connect
+    from autotune.errors import (
+        AutotuneError,
+        ConnectionFailedError,
+        InvalidInputError,
+        NotFoundError,
+        RunFailed,
+        ServiceError,
+        StreamGapError,
+        UnauthenticatedError,
+        UnavailableError,
+        UnexpectedReplyError,
+        VersionConflictError,
+    )
+    from autotune.experiment import Experiment
+    from autotune.pictures.insights import Insights
+    from autotune.pictures.picture import Picture
+    from autotune.views.bests import Best, BestPredicted
+    from autotune.views.pareto import Pareto
+    from autotune.views.shown import Observation, Suggestion
 
 __all__ = [
+    "AsyncClient",
+    "AsyncExperiment",
     "AutotuneError",
     "Best",
     "BestPredicted",
@@ -53,8 +59,35 @@ __all__ = [
     "UnavailableError",
     "UnexpectedReplyError",
     "VersionConflictError",
+    "aconnect",
     "connect",
 ]
+
+_HOMES = {
+    "asynchronous.client": ("AsyncClient", "aconnect"),
+    "asynchronous.experiment": ("AsyncExperiment",),
+    "client": ("Client", "connect"),
+    "experiment": ("Experiment",),
+    "views.bests": ("Best", "BestPredicted"),
+    "views.insights": ("Insights",),
+    "views.pareto": ("Pareto",),
+    "views.shown": ("Observation", "Suggestion"),
+}
+"""Where the public names are; the others are errors."""
+
+
+def __getattr__(name: str) -> Any:
+    # The models of the contract take some tenths of a second to build: a program that imports AutoTune and does not
+    # use it, as in one of its commands, does not wait for them.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = next((home for home, names in _HOMES.items() if name in names), "errors")
+    found = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -1,31 +1,24 @@
 """The two calls that everything else is built on: ask for suggestions, tell observations."""
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any, overload
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import Any, TypeVar, overload
 
-from autotune.calls.leasing import abandon, ask_of, renew_all, take
+from autotune.calls.leasing import abandon, ask_of, renew_all
+from autotune.calls.of_experiment import ExperimentCalls
 from autotune.calls.telling import tell_all, tell_one
 from autotune.errors import InvalidInputError
 from autotune.inputs.told import Measured, Run, failed_run, told_run
 from autotune.transport.connection import Connection
-from autotune.views.seen import Seen
-from autotune.views.shown import Observation, Suggestion, with_units
-from autotune_wire import experiments, paths
+from autotune.transport.coroutines import result_of
+from autotune.views.shown import Observation, Suggestion
 from autotune_wire.observations import MAX_TELL
-from autotune_wire.suggestions import AskReply
+
+T = TypeVar("T")
 
 
-class AskTell(Seen):
-    """An experiment, with the calls that ask for suggestions and tell observations.
-
-    Attributes:
-        connection: The connection to the service, shared with the client.
-    """
-
-    def __init__(self, connection: Connection, seen: experiments.Experiment) -> None:
-        super().__init__(seen)
-        self.connection = connection
+class AskTell(ExperimentCalls[Connection]):
+    """An experiment, with the calls that ask for suggestions and tell observations."""
 
     @overload
     def ask(self, *, fixed: Mapping[str, Any] | None = None) -> Suggestion: ...
@@ -66,12 +59,10 @@ class AskTell(Seen):
         """
         ask = ask_of(self.covars, n, fixed, worker, lease_s)
         if n is not None:
-            return with_units(take(self.connection, self.exp_uuid, ask), self.covars)
+            return self._do(self._take(ask))
         if worker is not None or lease_s is not None:
             raise InvalidInputError("worker and lease_s need n: only suggestions that are taken with n have a lease")
-        query = json.dumps(ask.fixed) if ask.fixed else None
-        [current, *_] = self.connection.get(self._path(paths.EXPERIMENT_ASK), AskReply, fixed=query).suggestions
-        return with_units([Suggestion(**dict(current))], self.covars)[0]
+        return self._do(self._look(json.dumps(ask.fixed) if ask.fixed else None))
 
     def renew(
         self, suggestions: Suggestion | Iterable[Suggestion], *, worker: str | None = None, lease_s: float | None = None
@@ -87,7 +78,7 @@ class AskTell(Seen):
             The suggestions whose leases are lost, as they are stored now: already told or abandoned, or offered again
             after their leases had ended. Observations of these suggestions can be told all the same.
         """
-        return renew_all(self.connection, self.exp_uuid, suggestions, worker, lease_s)
+        return self._do(renew_all(self.connection, self.exp_uuid, suggestions, worker, lease_s))
 
     def abandon(self, suggestion: Suggestion, reason: str = "") -> Suggestion:
         """Abandon a suggestion that will not be run; another suggestion takes its place.
@@ -99,7 +90,7 @@ class AskTell(Seen):
             ServiceError: If the suggestion already has an observation, or newer suggestions have replaced it; the
                 error's ``code`` says which.
         """
-        return abandon(self.connection, self.exp_uuid, suggestion, reason)
+        return self._do(abandon(self.connection, self.exp_uuid, suggestion, reason))
 
     def tell(self, run: Run, response: Measured, *, sd: Measured | None = None) -> Observation:
         """Tell the response of one run; tell a run that gave no response with ``fail``.
@@ -120,7 +111,8 @@ class AskTell(Seen):
             ConnectionFailedError: If the service was not reached for the client's whole time. However often the tell
                 was repeated in that time, the observation is stored once or not at all.
         """
-        return tell_one(self.connection, self.exp_uuid, told_run(run, response, self.covars, self.responses, sd))
+        told = told_run(run, response, self.covars, self.responses, sd)
+        return self._do(tell_one(self.connection, self.exp_uuid, told))
 
     def fail(self, run: Run) -> Observation:
         """Tell that a run failed: the run gave no response, and the model learns where runs fail.
@@ -133,14 +125,14 @@ class AskTell(Seen):
             ServiceError: As for ``tell``.
             ConnectionFailedError: As for ``tell``.
         """
-        return tell_one(self.connection, self.exp_uuid, failed_run(run, self.covars))
+        return self._do(tell_one(self.connection, self.exp_uuid, failed_run(run, self.covars)))
 
     def tell_many(self, runs: Iterable[tuple[Run, Measured]]) -> list[Observation]:
         """Tell up to 1000 runs at once, each as ``(run, response)``; either all of them are stored, or none."""
         told = [told_run(run, response, self.covars, self.responses) for run, response in runs]
         if not 1 <= len(told) <= MAX_TELL:
             raise InvalidInputError(f"between 1 and {MAX_TELL} runs can be told at once, not {len(told)}")
-        return tell_all(self.connection, self.exp_uuid, told)
+        return self._do(tell_all(self.connection, self.exp_uuid, told))
 
-    def _path(self, path: str) -> str:
-        return path.format(exp_uuid=self.exp_uuid)
+    def _do(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return result_of(coroutine)

@@ -1,40 +1,39 @@
 """The client: one user's experiments on one service."""
 
 import builtins
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from os import PathLike
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
+from autotune.calls.of_client import PAGE, ClientCalls, ExperimentList, check_login
 from autotune.calls.telling import to_stderr
 from autotune.experiment import Experiment
 from autotune.inputs.checks import parsed_uuid
 from autotune.inputs.descriptions import Constraints, new_experiment
+from autotune.neighbours.ax_snapshot import read_ax
+from autotune.neighbours.optuna_import import read_study
 from autotune.transport.connection import Connection
+from autotune.transport.coroutines import result_of
 from autotune.transport.credentials import Credentials, find_credentials, find_url, secret
 from autotune.transport.http import Http
 from autotune.transport.tokens import TokenSource
 from autotune.values import plain
-from autotune.views.tables import html_table
-from autotune_wire import experiments
-from autotune_wire.accounts import HeaderMe
 from autotune_wire.experiments import AcqFunc, Direction, EngineName, ExperimentPage, ModelType
-from autotune_wire.paths import AUTH_HEADER_ME, EXPERIMENT, EXPERIMENT_ALL, EXPERIMENT_NEW
+from autotune_wire.paths import EXPERIMENT_ALL
 from autotune_wire.stopping import StopRules
 
 TIMEOUT_S = 60.0
-PAGE = 100
+
+T = TypeVar("T")
 
 
-class Experiments(list[Experiment]):
+class Experiments(ExperimentList[Experiment]):
     """Experiments, newest first."""
 
-    def _repr_html_(self) -> str:
-        rows = [(experiment.name, *(text for _, text in experiment.facts())) for experiment in self]
-        return html_table("Experiments", rows, header=("name", "state", "observations", "best response", "exp_uuid"))
 
-
-class Client:
+class Client(ClientCalls[Connection, Experiment]):
     """A logged-in user of one service.
 
     A client may be used from any thread and in forked children. A client or an experiment may also be pickled, as for a
@@ -42,18 +41,12 @@ class Client:
     of the environment, which must be the same user's.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    _experiment_type = Experiment
 
     @property
     def connection(self) -> Connection:
         """The connection to the service, shared with the client's experiments."""
         return self._connection
-
-    @property
-    def username(self) -> str:
-        """The name of the user who is logged in."""
-        return self._connection.username
 
     def new(
         self,
@@ -123,11 +116,53 @@ class Client:
             acq_func=acq_func,
             seed=plain(seed),
         )
-        experiment = Experiment(self._connection, self._connection.post(EXPERIMENT_NEW, experiments.Experiment, body))
-        if say is not None:
-            for sentence in experiment.advice:
-                say(f"{sentence}\n")
-        return experiment
+        return self._do(self._new(body, say))
+
+    def from_optuna(
+        self,
+        study: Any,
+        *,
+        study_name: str | None = None,
+        name: str | None = None,
+        say: Callable[[str], Any] | None = to_stderr,
+    ) -> Experiment:
+        """Create an experiment that goes on from an Optuna study, with its finished trials as observations.
+
+        Trials that are pruned, running or waiting are left out. A parameter that only some trials have is active where
+        a choice of theirs says so. Constraints become thresholds.
+
+        Args:
+            study: The ``optuna.Study``, or the storage that has it: its URL, such as ``"sqlite:///study.db"``, or an
+                object.
+            study_name: The name of the study; needed only where the storage has several.
+            name: The name of the experiment; if not given, that of the study.
+            say: Called with a line of text for what was left out; None reports nothing.
+
+        Raises:
+            InvalidInputError: If the study cannot be read as an experiment; the message says why.
+            ImportError: If Optuna is not installed.
+        """
+        body, runs = read_study(study, study_name, name)
+        return self._do(self._with_runs(body, runs, say))
+
+    def from_ax(
+        self, path: str | PathLike[str], *, name: str | None = None, say: Callable[[str], Any] | None = to_stderr
+    ) -> Experiment:
+        """Create an experiment that goes on from a JSON snapshot of Ax, with its finished trials as observations.
+
+        Each arm of a trial that is completed or failed becomes an observation, with its standard errors; other trials
+        are left out. Ax need not be installed.
+
+        Args:
+            path: The file that ``save_to_json_file`` or ``save_experiment`` of Ax wrote.
+            name: The name of the experiment; if not given, that of the one in the snapshot.
+            say: Called with a line of text for what was left out; None reports nothing.
+
+        Raises:
+            InvalidInputError: If the file cannot be read as an experiment; the message says why.
+        """
+        body, runs = read_ax(path, name)
+        return self._do(self._with_runs(body, runs, say))
 
     def experiment(self, exp_uuid: UUID | str) -> Experiment:
         """Fetch the experiment with this uuid.
@@ -136,21 +171,11 @@ class Client:
             InvalidInputError: If ``exp_uuid`` is not a uuid.
             NotFoundError: If the experiment does not exist or belongs to another user.
         """
-        path = EXPERIMENT.format(exp_uuid=parsed_uuid(exp_uuid))
-        return Experiment(self._connection, self._connection.get(path, experiments.Experiment))
+        return self._do(self._experiment(parsed_uuid(exp_uuid)))
 
     def list(self, limit: int | None = None) -> Experiments:
         """Fetch the user's experiments, newest first: all, or the ``limit`` newest."""
-        found = Experiments()
-        after: str | None = None
-        while limit is None or len(found) < limit:
-            size = PAGE if limit is None else min(PAGE, limit - len(found))
-            page = self._connection.get(EXPERIMENT_ALL, ExperimentPage, limit=size, after=after)
-            found += [Experiment(self._connection, experiment) for experiment in page.experiments]
-            after = page.next
-            if after is None:
-                break
-        return found
+        return Experiments(self._do(self._list(limit)))
 
     def names(self, timeout_s: float) -> builtins.list[str]:
         """Fetch the names of the newest experiments, a page of them; not repeated, and within ``timeout_s`` seconds."""
@@ -169,8 +194,8 @@ class Client:
     ) -> None:
         self.close()
 
-    def __repr__(self) -> str:
-        return f"Client({self.username} at {self._connection.url})"
+    def _do(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return result_of(coroutine)
 
 
 def connect(
@@ -214,7 +239,7 @@ def open_client(url: str, credentials: Credentials, timeout_s: float = TIMEOUT_S
 def logged_in(connection: Connection) -> Client:
     """Check the credentials of a connection and return its client; close the connection if that fails."""
     try:
-        connection.username = connection.post_once(AUTH_HEADER_ME, HeaderMe).username
+        result_of(check_login(connection))
         return Client(connection)
     except BaseException:
         connection.close()

@@ -1,56 +1,42 @@
 """One experiment and all that can be done with it."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from os import PathLike
 from pathlib import Path
 from types import EllipsisType
 from typing import Any, Self
-from uuid import UUID
 
 from autotune.ask_tell import AskTell
 from autotune.calls.correcting import (
     ObservationVersions,
     Undone,
     changes_of,
-    correct,
     observation_of,
-    undo,
-    versions,
 )
 from autotune.calls.exporting import TABLE, Document, checked_path, write_table
 from autotune.calls.leasing import ask_of
-from autotune.calls.predicting import Configurations, predict
-from autotune.calls.reading import history_pages
-from autotune.calls.telling import add_runs, to_stderr
+from autotune.calls.predicting import Configurations
+from autotune.calls.telling import to_stderr
 from autotune.errors import InvalidInputError
 from autotune.inputs.checks import checked
-from autotune.inputs.descriptions import Constraints, space_edit
-from autotune.inputs.known import new_runs
-from autotune.inputs.loading import read_runs
+from autotune.inputs.descriptions import Constraints
 from autotune.inputs.told import Measured
 from autotune.panel.live import Panel
-from autotune.plots.insights import Insights
-from autotune.plots.plots import Plots
+from autotune.pictures.insights import Insights
+from autotune.plots import Plots
 from autotune.running.holding import LEASE_S
 from autotune.running.in_turn import Function, OnTell, failures_of, require_count, run_in_turn
 from autotune.running.parallel import crew_of, run_parallel
-from autotune.transport.stream import follow
+from autotune.running.progress import progress_of
 from autotune.values import plain
 from autotune.views.bests import Best, BestPredicted
-from autotune.views.goals import response_name
 from autotune.views.pareto import Pareto
-from autotune.views.shown import Observation, with_units
+from autotune.views.shown import Observation
 from autotune.views.spaces import SpaceRevisions
-from autotune.views.tables import prediction_table, run_table
 from autotune_wire import changes, experiments, paths
-from autotune_wire import observations as wire
-from autotune_wire.base import Configuration
 from autotune_wire.frames import Event
-from autotune_wire.insights import InsightsReply
 from autotune_wire.numerals import DecimalSign
-from autotune_wire.observations import HistoryPage
-from autotune_wire.responses import objectives_of
 from autotune_wire.stopping import Stopped, StopRules
 
 
@@ -68,29 +54,21 @@ class Experiment(AskTell):
         With several objectives this is the best observation in the first one. Its ``front`` is that of ``pareto()``,
         for which all observations are fetched.
         """
-        best = self.state().best
-        if best is None:
-            return None
-        front = self.pareto() if len(objectives_of(self.responses)) > 1 else None
-        return Best(**dict(best), name=response_name(self.responses), goals=self.responses, front=front)
+        return self._do(self._best())
 
     @property
     def best_predicted(self) -> BestPredicted | None:
         """The configuration with the best predicted response, fetched now; None while no model exists."""
-        best = self.state().best_predicted
-        if best is None:
-            return None
-        return BestPredicted(**dict(best), name=response_name(self.responses), goals=self.responses)
+        return self._do(self._best_predicted())
 
     @property
     def stopped(self) -> Stopped | None:
         """The stop rule that was met, fetched now; None while no stop rule is met."""
-        return self.state().stopped
+        return self._do(self._stopped())
 
     def state(self) -> experiments.Experiment:
         """Fetch the experiment as it stands now."""
-        self._seen = self.connection.get(self._path(paths.EXPERIMENT), experiments.Experiment)
-        return self._seen
+        return self._do(self._state())
 
     def add_history(
         self,
@@ -130,14 +108,7 @@ class Experiment(AskTell):
                 column.
             AutotuneError: If a part was not told; the error's note says which runs are stored.
         """
-        runs = read_runs(data, self.state().covars, self.responses, ignore=ignore, decimal=decimal)
-        if runs.told and not again:
-            stored, backfill = self.observations(), self._backfill()
-            runs = new_runs(runs, stored, self.versions, self.covars, self.responses, backfill)
-        if say is not None:
-            for notice in runs.notices:
-                say(f"{runs.subject}: {notice}\n")
-        return add_runs(self.connection, self.exp_uuid, runs, say)
+        return self._do(self._add_history(data, again, say, ignore=ignore, decimal=decimal))
 
     def run(
         self,
@@ -151,6 +122,7 @@ class Experiment(AskTell):
         worker: str | None = None,
         lease_s: float = LEASE_S,
         on_error: type[Exception] | tuple[type[Exception], ...] = (),
+        progress: bool | None = None,
     ) -> Best | None:
         """Ask, run and tell, until ``n`` new observations are told, failed runs included, or a stop rule is met.
 
@@ -179,6 +151,8 @@ class Experiment(AskTell):
                 the program was killed on one machine, other machines get its suggestions.
             on_error: A class of exceptions, or a tuple of such classes, that mean that the run failed, as ``RunFailed``
                 does.
+            progress: Whether the progress is shown on stderr, with rich where that is installed. If not given, it is
+                shown in a terminal outside of IPython.
 
         Returns:
             The best observation of the experiment, as ``best`` returns it; None if no observation counts as best.
@@ -194,10 +168,11 @@ class Experiment(AskTell):
         if executor is None and (n_workers is not None or worker is not None):
             raise InvalidInputError("n_workers and worker need an executor")
         ask = ask_of(self.covars, 1, fixed, worker, lease_s)
-        if executor is None:
-            run_in_turn(self, function, n, on_tell, ask, failures)
-        else:
-            run_parallel(self, function, n, on_tell, ask, crew_of(executor, plain(n_workers)), failures)
+        with progress_of(self, n, on_tell, progress) as report:
+            if executor is None:
+                run_in_turn(self, function, n, report, ask, failures)
+            else:
+                run_parallel(self, function, n, report, ask, crew_of(executor, plain(n_workers)), failures)
         return self.best
 
     def pareto(self) -> Pareto:
@@ -206,11 +181,11 @@ class Experiment(AskTell):
         The front is found among the observations, so it needs no model. Shown in a notebook it is a table and a picture
         with the other observations.
         """
-        return Pareto(self.observations(), self.name, self.state().covars, self.responses)
+        return self._do(self._pareto())
 
     def observations(self) -> list[Observation]:
         """Fetch all observations, oldest first."""
-        return [Observation(**dict(observation)) for page in self._history() for observation in page.observations]
+        return self._do(self._observations())
 
     def observation(self, observation_id: int) -> Observation:
         """Fetch the observation with this id: 1 for the oldest, as in ``history``.
@@ -218,7 +193,7 @@ class Experiment(AskTell):
         Raises:
             InvalidInputError: If the experiment has no observation with this id.
         """
-        return observation_of(self.connection, self.exp_uuid, observation_id)
+        return self._do(observation_of(self.connection, self.exp_uuid, observation_id))
 
     def undo(self, n: int = 1) -> Undone:
         """Take back the newest observations that you told and that still count, as if they had not been told.
@@ -234,9 +209,7 @@ class Experiment(AskTell):
         Raises:
             ServiceError: If fewer observations of yours count.
         """
-        undone = undo(self.connection, self.exp_uuid, n)
-        undone.suggestions = with_units(undone.suggestions, self.covars)
-        return undone
+        return self._do(self._undo(n))
 
     def correct(
         self,
@@ -269,20 +242,19 @@ class Experiment(AskTell):
             ServiceError: As for ``tell``.
         """
         changes = changes_of(self.covars, self.responses, response, sd, covars, failed)
-        return self._correct(observation, reason, changes)
+        return self._do(self._correct(observation, reason, changes))
 
     def exclude(self, observation: Observation | int, reason: str) -> Observation:
         """Exclude an observation from the model and from the search for the best; takes and raises as ``correct``."""
-        return self._correct(observation, reason, {"is_excluded": True})
+        return self._do(self._correct(observation, reason, {"is_excluded": True}))
 
     def restore(self, observation: Observation | int, reason: str) -> Observation:
         """Restore an excluded observation, so that it counts again; takes and raises as ``correct``."""
-        return self._correct(observation, reason, {"is_excluded": False})
+        return self._do(self._correct(observation, reason, {"is_excluded": False}))
 
     def versions(self, observation: Observation | int) -> ObservationVersions:
         """Fetch all versions of an observation, oldest first, each with the reason for the correction."""
-        found = observation_of(self.connection, self.exp_uuid, observation)
-        return versions(self.connection, self.exp_uuid, found)
+        return self._do(self._versions(observation))
 
     def history(self) -> Any:
         """Fetch all observations as a table, oldest first.
@@ -295,12 +267,7 @@ class Experiment(AskTell):
             excluded, or a value lies outside the space. A covariate that was added later has its backfill value in the
             runs before. ``add_history`` takes this table.
         """
-        runs: list[wire.Observation] = []
-        tellers: dict[UUID, str] = {}
-        for page in self._history():
-            runs += page.observations
-            tellers |= page.tellers
-        return run_table(runs, self.state().covars, self.responses, tellers, self._backfill())
+        return self._do(self._history())
 
     def export(self, path: str | PathLike[str], *, replace: bool = False) -> Path:
         """Save the experiment to a file.
@@ -339,14 +306,29 @@ class Experiment(AskTell):
             InvalidInputError: If ``configurations`` holds anything else than configurations.
             ServiceError: If a configuration has a value that no run can have.
         """
-        found, predictions, why_not = predict(self.connection, self.state(), configurations)
-        return prediction_table(found, predictions, self.covars, self.responses, why_not)
+        return self._do(self._predict(configurations))
 
     def insights(self) -> Insights:
         """Fetch what the model has learnt: which covariates matter, how well it predicts, how each response varies."""
-        seen = self.state()
-        reply = self.connection.get(self._path(paths.EXPERIMENT_INSIGHTS), InsightsReply)
-        return Insights(**dict(reply), seen=seen)
+        return self._do(self._insights())
+
+    def to_optuna(self, storage: Any = None, study_name: str | None = None) -> Any:
+        """Build an Optuna study with all observations, for Optuna's own pictures and dashboard.
+
+        Failed and excluded runs are failed trials. A response to match a target is the distance from the target, which
+        is minimized; thresholds are constraints. Values outside the space are kept: the distributions are widened.
+
+        Args:
+            storage: Where Optuna keeps the study, as for ``optuna.create_study``; in memory if not given.
+            study_name: The name of the study; if not given, Optuna makes one.
+
+        Returns:
+            The ``optuna.Study``.
+
+        Raises:
+            ImportError: If Optuna is not installed.
+        """
+        return self._do(self._to_optuna(storage, study_name))
 
     def edit_space(
         self,
@@ -367,13 +349,11 @@ class Experiment(AskTell):
             InvalidInputError: If an argument is not valid; the message names the field.
             ServiceError: If the runs so far do not allow the change.
         """
-        body = space_edit(self.state().covars, covars, constraints, backfill or {})
-        return self._changed(self.connection.post(self._path(paths.EXPERIMENT_SPACE), experiments.Experiment, body))
+        return self._do(self._edit_space(covars, constraints, backfill or {}))
 
     def spaces(self) -> SpaceRevisions:
         """Fetch the revisions of the space, oldest first."""
-        reply = self.connection.get(self._path(paths.EXPERIMENT_SPACES), changes.SpaceRevisions)
-        return SpaceRevisions(reply.spaces)
+        return self._do(self._spaces())
 
     def resume(self, stop: StopRules | Mapping[str, Any] | EllipsisType | None = ...) -> Self:
         """Resume the experiment after a stop rule was met.
@@ -384,18 +364,17 @@ class Experiment(AskTell):
         """
         with checked("the argument stop"):
             body = changes.Resume.model_validate({} if stop is ... else {"stop": plain(stop)})
-        reply = self.connection.post(self._path(paths.EXPERIMENT_RESUME), experiments.Experiment, body)
-        return self._changed(reply)
+        return self._do(self._change(paths.EXPERIMENT_RESUME, body))
 
     def reopen(self) -> Self:
         """Reopen the experiment after it was closed or has stopped; its stop rules stay as they are."""
-        return self._changed(self.connection.post(self._path(paths.EXPERIMENT_REOPEN), experiments.Experiment))
+        return self._do(self._change(paths.EXPERIMENT_REOPEN))
 
     def rename(self, name: str) -> Self:
         """Rename the experiment; the name need not be unique."""
         with checked("the argument name"):
             body = changes.Rename.model_validate({"name": name})
-        return self._changed(self.connection.post(self._path(paths.EXPERIMENT_RENAME), experiments.Experiment, body))
+        return self._do(self._change(paths.EXPERIMENT_RENAME, body))
 
     def delete(self, name: str) -> None:
         """Delete the experiment for good, with its observations, suggestions and events.
@@ -408,15 +387,11 @@ class Experiment(AskTell):
         """
         with checked("the argument name"):
             body = changes.Delete.model_validate({"name": name})
-        self.connection.post(self._path(paths.EXPERIMENT_DELETE), changes.Deleted, body)
+        self._do(self._delete(body))
 
     def stream(self, after: int = 0) -> AsyncGenerator[Event, None]:
-        """Follow the experiment's events: those after the seq ``after``, then each new event as it happens.
-
-        Use the stream with ``async for``. The stream reconnects by itself, continues after the last event that was
-        read, and never ends by itself.
-        """
-        return follow(self.connection, self.exp_uuid, after)
+        """Follow the experiment's events; the former name of ``events``."""
+        return self.events(after)
 
     def panel(self) -> Panel:
         """Return a live picture of the experiment for a notebook; needs ipywidgets."""
@@ -429,20 +404,4 @@ class Experiment(AskTell):
 
     def close(self) -> None:
         """Close the experiment: the service takes no more observations and suggests nothing more."""
-        self._changed(self.connection.post(self._path(paths.EXPERIMENT_CLOSE), experiments.Experiment))
-
-    def _history(self) -> Iterator[HistoryPage]:
-        return history_pages(self.connection, self.exp_uuid)
-
-    def _backfill(self) -> Configuration:
-        """Fetch the values that runs had of the covariates that were added after them."""
-        revisions = self.spaces() if self._seen.space_revision > 0 else []
-        return {name: value for revision in revisions for name, value in revision.backfill.items()}
-
-    def _correct(self, observation: Observation | int, reason: str, changes: Mapping[str, Any]) -> Observation:
-        found = observation_of(self.connection, self.exp_uuid, observation)
-        return correct(self.connection, self.exp_uuid, found, reason, changes)
-
-    def _changed(self, seen: experiments.Experiment) -> Self:
-        self._seen = seen
-        return self
+        self._do(self._close())

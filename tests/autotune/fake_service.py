@@ -1,6 +1,8 @@
 """A service in memory, for tests of the client: it answers like the real one and does what a test asks of it."""
 
 import json
+import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from queue import SimpleQueue
@@ -76,6 +78,7 @@ class FakeService:
         self.now = 0.0
         self.waits: list[float] = []
         self.n_tokens = 0
+        self.n_proposed: Counter[str] = Counter()
 
     def connection(self, credentials: Credentials | None = None, url: str = URL, timeout_s: float = 60) -> Connection:
         http = Http(url)
@@ -216,10 +219,24 @@ class FakeService:
         body = json.loads(request.content) if request.method == "POST" else {"fixed": json.loads(query or "{}")}
         lease: dict[str, Any] = {"worker": body.get("worker"), "state": "leased"} if request.method == "POST" else {}
         n = min(body.get("n", 1), self.n_given)
-        proposed = [suggestion(**body.get("fixed", {}), **lease) for _ in range(n)]
+        proposed = [suggestion(**lease) | self._configuration(found, body.get("fixed", {})) for _ in range(n)]
         self.suggestions |= {one["suggestion_uuid"]: one for one in proposed}
         reply = {"exp_uuid": found["exp_uuid"], "time_updated": NOW, "covars_next_exp": "[]"}
         return httpx2.Response(200, json={**reply, "suggestions": proposed})
+
+    def _configuration(self, found: dict[str, Any], fixed: dict[str, Any]) -> dict[str, Any]:
+        """Propose x as it is fixed, or else 0.5; in another space the guess, and random values after it."""
+        covars = found["covars"]
+        if "x" in covars:
+            return {"covars": {"x": 0.5, **fixed}}
+        n = self.n_proposed[found["exp_uuid"]] = self.n_proposed[found["exp_uuid"]] + 1
+        draw = random.Random(n)
+        values = {name: covar["guess"] if n == 1 else drawn(covar, draw) for name, covar in covars.items()}
+        for name, covar in covars.items():
+            condition = covar.get("active_if")
+            if condition and values[condition["covariate"]] not in condition["values"]:
+                del values[name]
+        return {"covars": {**values, **fixed}}
 
     def _abandon(self, body: dict[str, Any]) -> dict[str, Any]:
         abandoned = self.suggestions[body["suggestion_uuid"]]
@@ -312,6 +329,15 @@ class FakeService:
         end = start + min(int(request.url.params["limit"]), self.page)
         page = {field: items[start:end], "next": str(end) if end < len(items) else None}
         return httpx2.Response(200, json={**page, **more})
+
+
+def drawn(covar: dict[str, Any], draw: random.Random) -> int | float | str:
+    """Draw a value of a covariate."""
+    if covar["vtype"] == "cat":
+        option: int | float | str = draw.choice(covar["options"])
+        return option
+    low, high = covar["min"], covar["max"]
+    return draw.randint(low, high) if covar["vtype"] == "int" else draw.uniform(low, high)
 
 
 def problem(status: int, code: str, detail: str, retry_after: int | None = None, **more: Any) -> httpx2.Response:

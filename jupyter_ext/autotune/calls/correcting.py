@@ -7,7 +7,7 @@ from uuid import UUID
 from autotune.errors import InvalidInputError
 from autotune.inputs.checks import checked
 from autotune.inputs.told import Measured, configuration_of, response_fields
-from autotune.transport.connection import Connection
+from autotune.transport.caller import Caller
 from autotune.values import plain
 from autotune.views.shown import Observation, Suggestion, configuration_text, outcome_texts
 from autotune.views.tables import html_table
@@ -69,7 +69,7 @@ def changes_of(
     return changes
 
 
-def observation_of(connection: Connection, exp_uuid: UUID, given: Observation | int) -> Observation:
+async def observation_of(connection: Caller, exp_uuid: UUID, given: Observation | int) -> Observation:
     """Return an observation as it is given, or fetch the observation with a given id.
 
     Raises:
@@ -79,24 +79,25 @@ def observation_of(connection: Connection, exp_uuid: UUID, given: Observation | 
     if isinstance(number, bool) or not isinstance(number, int):
         return _required(given)
     if 0 < number <= MAX_WHOLE:
-        page = connection.get(EXPERIMENT_HISTORY.format(exp_uuid=exp_uuid), wire.HistoryPage, number=number)
+        path = EXPERIMENT_HISTORY.format(exp_uuid=exp_uuid)
+        page = await connection.fetch(path, wire.HistoryPage, number=number)
         if page.observations:
             return Observation(**dict(page.observations[0]))
     raise InvalidInputError(f"this experiment has no observation with the id {number}; history() shows the ids")
 
 
-def undo(connection: Connection, exp_uuid: UUID, n: int) -> Undone:
+async def undo(connection: Caller, exp_uuid: UUID, n: int) -> Undone:
     """Take back the ``n`` newest observations that this user told and that still count."""
     with checked("the number of observations to undo"):
         body = changes.Undo.model_validate({"n": plain(n)})
-    undone = Undone(connection.post(EXPERIMENT_UNDO.format(exp_uuid=exp_uuid), changes.Undone, body))
+    undone = Undone(await connection.send(EXPERIMENT_UNDO.format(exp_uuid=exp_uuid), changes.Undone, body))
     for observation in undone:
         connection.newer_versions[observation.observation_uuid, observation.version - 1] = observation.version
     return undone
 
 
-def correct(
-    connection: Connection, exp_uuid: UUID, observation: Observation, reason: str, changes: Mapping[str, Any]
+async def correct(
+    connection: Caller, exp_uuid: UUID, observation: Observation, reason: str, changes: Mapping[str, Any]
 ) -> Observation:
     """Store a new version of an observation.
 
@@ -121,16 +122,16 @@ def correct(
     with checked("this correction"):
         body = wire.Correction.model_validate({"version": version, "reason": reason, **changes})
     path = EXPERIMENT_OBSERVATION.format(exp_uuid=exp_uuid, observation_uuid=uuid)
-    stored = Observation(**dict(connection.post(path, wire.Observation, body)))
+    stored = Observation(**dict(await connection.send(path, wire.Observation, body)))
     if stored.version > version:
         connection.newer_versions[uuid, version] = stored.version
     return stored
 
 
-def versions(connection: Connection, exp_uuid: UUID, observation: Observation) -> ObservationVersions:
+async def versions(connection: Caller, exp_uuid: UUID, observation: Observation) -> ObservationVersions:
     """Fetch the versions of an observation, oldest first."""
     path = EXPERIMENT_VERSIONS.format(exp_uuid=exp_uuid, observation_uuid=_required(observation).observation_uuid)
-    return ObservationVersions(connection.get(path, wire.ObservationVersions).versions)
+    return ObservationVersions((await connection.fetch(path, wire.ObservationVersions)).versions)
 
 
 def _required(given: Any) -> Observation:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from threading import Event, Lock, Thread
 from typing import Any, Self
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 from autotune.errors import AutotuneError, InvalidInputError
 from autotune.inputs.checks import checked
 from autotune.inputs.told import configuration_of
-from autotune.transport.connection import Connection
+from autotune.transport.caller import Caller
 from autotune.transport.forks import renew_after_fork
 from autotune.values import plain
 from autotune.views.shown import Suggestion
@@ -22,6 +22,9 @@ STOP_S = 5.0
 """How long the end of a heartbeat waits for a renewal that is under way, in seconds."""
 LOOK_S = 1.0
 """How often a heartbeat that waits looks at the clock, in seconds, so that it notices that the computer slept."""
+
+Send = Callable[[str, type[wire.Leases], wire.Renew], Awaitable[wire.Leases]]
+"""A call of a connection that posts one renewal."""
 
 logger = logging.getLogger("autotune")
 
@@ -43,14 +46,14 @@ def ask_of(
         return wire.Ask.model_validate({name: value for name, value in given.items() if value is not None})
 
 
-def take(connection: Connection, exp_uuid: UUID, ask: wire.Ask) -> list[Suggestion]:
+async def take(connection: Caller, exp_uuid: UUID, ask: wire.Ask) -> list[Suggestion]:
     """Take ``ask.n`` suggestions, or as many as come in time; nobody else gets them while their leases last."""
-    reply = connection.post(EXPERIMENT_ASK.format(exp_uuid=exp_uuid), wire.AskReply, ask)
+    reply = await connection.send(EXPERIMENT_ASK.format(exp_uuid=exp_uuid), wire.AskReply, ask)
     return [Suggestion(**dict(suggestion)) for suggestion in reply.suggestions]
 
 
-def renew(
-    send: Callable[[str, type[wire.Leases], wire.Renew], wire.Leases],
+async def renew(
+    send: Send,
     exp_uuid: UUID,
     suggestion_uuids: Sequence[UUID],
     worker: str | None,
@@ -72,24 +75,24 @@ def renew(
         InvalidInputError: If ``worker`` or ``lease_s`` is not valid.
     """
     renewed = _renewed(send, exp_uuid, suggestion_uuids, worker, lease_s)
-    return [suggestion for suggestion, is_held in renewed if not is_held]
+    return [suggestion async for suggestion, is_held in renewed if not is_held]
 
 
-def held_still(
-    connection: Connection, exp_uuid: UUID, suggestion_uuids: Sequence[UUID], worker: str, lease_s: float
+async def held_still(
+    connection: Caller, exp_uuid: UUID, suggestion_uuids: Sequence[UUID], worker: str, lease_s: float
 ) -> list[Suggestion]:
     """Renew the leases that a worker may still hold, and return the suggestions that it does hold."""
-    renewed = _renewed(connection.post, exp_uuid, suggestion_uuids, worker, lease_s)
-    return [suggestion for suggestion, is_held in renewed if is_held]
+    renewed = _renewed(connection.send, exp_uuid, suggestion_uuids, worker, lease_s)
+    return [suggestion async for suggestion, is_held in renewed if is_held]
 
 
-def _renewed(
-    send: Callable[[str, type[wire.Leases], wire.Renew], wire.Leases],
+async def _renewed(
+    send: Send,
     exp_uuid: UUID,
     suggestion_uuids: Sequence[UUID],
     worker: str | None,
     lease_s: float | None,
-) -> Iterator[tuple[Suggestion, bool]]:
+) -> AsyncIterator[tuple[Suggestion, bool]]:
     """Renew leases, and yield each suggestion as it is stored now, and whether the worker holds it."""
     given = {"worker": worker, "lease_s": plain(lease_s)}
     for start in range(0, len(suggestion_uuids), wire.MAX_ASK):
@@ -98,13 +101,13 @@ def _renewed(
             body = wire.Renew.model_validate(
                 {"suggestion_uuids": part, **{name: value for name, value in given.items() if value is not None}}
             )
-        reply = send(EXPERIMENT_RENEW.format(exp_uuid=exp_uuid), wire.Leases, body)
+        reply = await send(EXPERIMENT_RENEW.format(exp_uuid=exp_uuid), wire.Leases, body)
         for suggestion in reply.suggestions:
             yield Suggestion(**dict(suggestion)), suggestion.suggestion_uuid not in reply.lost
 
 
-def renew_all(
-    connection: Connection, exp_uuid: UUID, given: Any, worker: str | None, lease_s: float | None
+async def renew_all(
+    connection: Caller, exp_uuid: UUID, given: Any, worker: str | None, lease_s: float | None
 ) -> list[Suggestion]:
     """Renew one suggestion or several, each under its own ``worker`` if no other name is given; see ``renew``.
 
@@ -120,11 +123,11 @@ def renew_all(
         held.setdefault(suggestion.worker if worker is None else worker, []).append(suggestion.suggestion_uuid)
     lost: list[Suggestion] = []
     for name, uuids in held.items():
-        lost += renew(connection.post, exp_uuid, uuids, name, lease_s)
+        lost += await renew(connection.send, exp_uuid, uuids, name, lease_s)
     return lost
 
 
-def abandon(connection: Connection, exp_uuid: UUID, suggestion: Any, reason: str) -> Suggestion:
+async def abandon(connection: Caller, exp_uuid: UUID, suggestion: Any, reason: str) -> Suggestion:
     """Abandon a suggestion that will not be run, and return the suggestion as it is stored then.
 
     Raises:
@@ -133,7 +136,8 @@ def abandon(connection: Connection, exp_uuid: UUID, suggestion: Any, reason: str
     uuid = _required(suggestion, "abandon").suggestion_uuid
     with checked("this reason"):
         body = wire.Abandon.model_validate({"suggestion_uuid": uuid, "reason": reason})
-    return Suggestion(**dict(connection.post(EXPERIMENT_ABANDON.format(exp_uuid=exp_uuid), wire.Suggestion, body)))
+    path = EXPERIMENT_ABANDON.format(exp_uuid=exp_uuid)
+    return Suggestion(**dict(await connection.send(path, wire.Suggestion, body)))
 
 
 class Heartbeat:

@@ -6,7 +6,7 @@ from typing import Any
 from autotune.errors import InvalidInputError, ServiceError
 from autotune.inputs.checks import check_index, checked
 from autotune.inputs.told import Run, configuration_of
-from autotune.transport.connection import Connection
+from autotune.transport.caller import Caller
 from autotune.values import is_missing
 from autotune.views.shown import Suggestion
 from autotune_wire import experiments
@@ -20,8 +20,8 @@ Configurations = Run | Sequence[Run] | Any
 """One configuration or suggestion, several, or a pandas DataFrame with a column for each covariate."""
 
 
-def predict(
-    connection: Connection, experiment: experiments.Experiment, configurations: Configurations
+async def predict(
+    connection: Caller, experiment: experiments.Experiment, configurations: Configurations
 ) -> tuple[list[Configuration], list[dict[str, Predicted]], list[str | None]]:
     """Fetch predictions, up to 1000 configurations at a time.
 
@@ -40,7 +40,7 @@ def predict(
         with checked(f"the list of configurations from {start} on" if start else "the list of configurations"):
             body = Predict(configurations=found[start : start + MAX_PREDICT])
         try:
-            reply = connection.post(path, PredictReply, body)
+            reply = await connection.send(path, PredictReply, body)
         except ServiceError as error:
             if start:
                 error.add_note(f"configurations.0 is the configuration at index {start} of those given")

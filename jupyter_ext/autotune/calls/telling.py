@@ -7,7 +7,7 @@ from uuid import UUID
 
 from autotune.errors import AutotuneError, ConnectionFailedError, InvalidInputError, ServiceError, UnavailableError
 from autotune.inputs.loading import Runs
-from autotune.transport.connection import Connection
+from autotune.transport.caller import Caller
 from autotune.views.shown import Observation
 from autotune_wire.observations import MAX_TELL, Tell, TellReply, Told
 from autotune_wire.paths import EXPERIMENT_TELL
@@ -18,19 +18,19 @@ _ALREADY_TOLD = "already_told"
 _AGAIN = "As a run of its own: tell(suggestion.covars, response), or %autotune tell RESPONSE CONFIGURATION"
 
 
-def tell_one(connection: Connection, exp_uuid: UUID, told: Told) -> Observation:
+async def tell_one(connection: Caller, exp_uuid: UUID, told: Told) -> Observation:
     """Tell one run."""
     try:
-        return _send(connection, exp_uuid, Tell.model_validate(told.model_dump(exclude_unset=True)))[0]
+        return (await _send(connection, exp_uuid, Tell.model_validate(told.model_dump(exclude_unset=True))))[0]
     except ServiceError as error:
         if error.code == _ALREADY_TOLD:
             error.add_note(_AGAIN)
         raise
 
 
-def tell_all(connection: Connection, exp_uuid: UUID, told: Sequence[Told]) -> list[Observation]:
+async def tell_all(connection: Caller, exp_uuid: UUID, told: Sequence[Told]) -> list[Observation]:
     """Tell several runs at once; either all of them are stored, or none."""
-    return _send(connection, exp_uuid, Tell(observations=list(told)))
+    return await _send(connection, exp_uuid, Tell(observations=list(told)))
 
 
 def to_stderr(text: str) -> None:
@@ -38,7 +38,9 @@ def to_stderr(text: str) -> None:
     sys.stderr.write(text)
 
 
-def add_runs(connection: Connection, exp_uuid: UUID, runs: Runs, say: Callable[[str], Any] | None) -> list[Observation]:
+async def add_runs(
+    connection: Caller, exp_uuid: UUID, runs: Runs, say: Callable[[str], Any] | None
+) -> list[Observation]:
     """Tell runs in order, in parts of up to 1000; each part is stored as a whole or not at all.
 
     Args:
@@ -58,7 +60,7 @@ def add_runs(connection: Connection, exp_uuid: UUID, runs: Runs, say: Callable[[
     while start < n_all:
         part = Runs(runs.subject, runs.told[start : start + size], runs.places[start : start + size])
         try:
-            stored += _add_part(connection, exp_uuid, part)
+            stored += await _add_part(connection, exp_uuid, part)
         except AutotuneError as error:
             if isinstance(error, ServiceError) and error.code == _TOO_LARGE and len(part.told) > 1:
                 size = len(part.told) // 2  # this service has a lower limit than MAX_TELL
@@ -75,9 +77,9 @@ def add_runs(connection: Connection, exp_uuid: UUID, runs: Runs, say: Callable[[
     return stored
 
 
-def _add_part(connection: Connection, exp_uuid: UUID, part: Runs) -> list[Observation]:
+async def _add_part(connection: Caller, exp_uuid: UUID, part: Runs) -> list[Observation]:
     try:
-        return tell_all(connection, exp_uuid, part.told)
+        return await tell_all(connection, exp_uuid, part.told)
     except ServiceError as error:
         if error.code != _INVALID or not error.errors:
             raise
@@ -104,7 +106,7 @@ def _stored_note(n_stored: int, part: Runs, n_all: int, error: AutotuneError) ->
     return f"{stored}The runs from {part.places[0]} on are not stored." if n_stored else "None of the runs is stored."
 
 
-def _send(connection: Connection, exp_uuid: UUID, body: Tell) -> list[Observation]:
-    reply = connection.post(EXPERIMENT_TELL.format(exp_uuid=exp_uuid), TellReply, body)
+async def _send(connection: Caller, exp_uuid: UUID, body: Tell) -> list[Observation]:
+    reply = await connection.send(EXPERIMENT_TELL.format(exp_uuid=exp_uuid), TellReply, body)
     notes = reply.notes if len(reply.observations) == 1 else []
     return [Observation(**dict(observation), notes=notes) for observation in reply.observations]

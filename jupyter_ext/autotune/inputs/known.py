@@ -1,7 +1,7 @@
 """Which runs of a table an experiment has already, so that a table that grows can be loaded again and again."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from autotune.inputs.loading import Runs
@@ -15,10 +15,10 @@ _DIGITS = 12
 """How many digits of two numbers must agree: text with 15 digits, as spreadsheets write, is exact enough."""
 
 
-def new_runs(
+async def new_runs(
     runs: Runs,
     stored: Sequence[Observation],
-    versions_of: Callable[[Observation], Iterable[ObservationVersion]],
+    versions_of: Callable[[Observation], Awaitable[Iterable[ObservationVersion]]],
     space: Space,
     responses: Responses,
     backfill: Mapping[str, Value] = MappingProxyType({}),
@@ -42,7 +42,9 @@ def new_runs(
     rest = [index for index in range(len(keys)) if index not in matches]
     corrected = [i for i in sorted({*range(len(stored))} - {*matches.values()}) if stored[i].version > 1]
     if rest and corrected:
-        former = [[_key(version, space, responses, backfill) for version in versions_of(stored[i])] for i in corrected]
+        former = [
+            [_key(version, space, responses, backfill) for version in await versions_of(stored[i])] for i in corrected
+        ]
         found = _matches([keys[index] for index in rest], former)
         matches |= {rest[index]: corrected[i] for index, i in found.items()}
     if not matches:

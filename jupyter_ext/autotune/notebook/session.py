@@ -20,7 +20,6 @@ from autotune.notebook.near import did_you_mean
 from autotune.notebook.pending import Pending, Suggestions
 from autotune.notebook.status import Status, status
 from autotune.panel.live import Panel
-from autotune.plots.insights import Insights
 from autotune.running.in_turn import Function
 from autotune.transport.credentials import NO_CREDENTIALS, Credentials, find_credentials, find_url
 from autotune.views.bests import Best

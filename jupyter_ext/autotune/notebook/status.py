@@ -8,6 +8,7 @@ from time import monotonic
 from autotune.errors import AutotuneError, ServiceError
 from autotune.experiment import Experiment
 from autotune.transport.connection import Connection
+from autotune.transport.coroutines import result_of
 from autotune.transport.exchange import exchange
 from autotune.transport.http import Http
 from autotune.views.shown import counted
@@ -58,7 +59,7 @@ def _versions() -> str:
 def _service(url: str) -> str:
     http, began = Http(url), monotonic()
     try:
-        live = exchange(http, "GET", HEALTH_LIVE, Live, timeout_s=_WITHIN_S)
+        live = result_of(exchange(http, "GET", HEALTH_LIVE, Live, timeout_s=_WITHIN_S))
     except AutotuneError as error:
         return str(error)
     finally:

@@ -11,6 +11,7 @@ from autotune.ask_tell import AskTell
 from autotune.calls.leasing import Heartbeat, held_still, renew, take
 from autotune.errors import AutotuneError, ServiceError
 from autotune.running.left_behind import Note
+from autotune.transport.coroutines import result_of
 from autotune.transport.forks import renew_after_fork
 from autotune.views.shown import Suggestion
 from autotune_wire.experiments import Experiment
@@ -61,7 +62,7 @@ class Holding:
         if taken:
             return taken
         ask = self._ask.model_copy(update={"n": n, "worker": self._note.worker})
-        return self._hold(take(self._connection, self._exp_uuid, ask))
+        return self._hold(result_of(take(self._connection, self._exp_uuid, ask)))
 
     def holds(self, suggestion: Suggestion) -> bool:
         """Return whether the suggestion is held, by this process."""
@@ -107,7 +108,8 @@ class Holding:
                 if not self._takes_runs():
                     break  # the ask says so
                 uuids = note.suggestion_uuids
-                suggestions = held_still(self._connection, self._exp_uuid, uuids, note.worker, self._ask.lease_s)
+                held = held_still(self._connection, self._exp_uuid, uuids, note.worker, self._ask.lease_s)
+                suggestions = result_of(held)
                 if not suggestions:
                     note.write([])
             except ServiceError as error:
@@ -134,15 +136,15 @@ class Holding:
 
     def _renew(self, suggestion_uuids: Sequence[UUID]) -> list[Suggestion]:
         assert self._note is not None
-        # post_once: a failed renewal is not repeated, as the next beat of the heartbeat comes soon enough.
-        send = self._connection.post_once
-        return renew(send, self._exp_uuid, suggestion_uuids, self._note.worker, self._ask.lease_s)
+        # send_once: a failed renewal is not repeated, as the next beat of the heartbeat comes soon enough.
+        send = self._connection.send_once
+        return result_of(renew(send, self._exp_uuid, suggestion_uuids, self._note.worker, self._ask.lease_s))
 
     def _give_back(self) -> None:
         assert self._note is not None
-        send = partial(self._connection.post_once, timeout_s=GIVE_BACK_WITHIN_S)
+        send = partial(self._connection.send_once, timeout_s=GIVE_BACK_WITHIN_S)
         try:
-            renew(send, self._exp_uuid, sorted(self._held), self._note.worker, GIVEN_BACK_S)
+            result_of(renew(send, self._exp_uuid, sorted(self._held), self._note.worker, GIVEN_BACK_S))
         except AutotuneError as error:
             says = "%d suggestions are offered again only when their leases end, within %g s: %s"
             logger.warning(says, len(self._held), self._ask.lease_s, error)

@@ -6,7 +6,7 @@ import httpx2
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from autotune.errors import ConnectionFailedError, UnexpectedReplyError, refusal
-from autotune.transport.http import Http
+from autotune.transport.http import AnyHttp
 from autotune_wire.base import IDEMPOTENCY_HEADER
 
 CONNECT_S = 5.0
@@ -18,8 +18,8 @@ _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, h
 R = TypeVar("R", bound=BaseModel)
 
 
-def exchange(
-    http: Http,
+async def exchange(
+    http: AnyHttp,
     method: str,
     path: str,
     reply_type: type[R],
@@ -51,7 +51,7 @@ def exchange(
         headers[IDEMPOTENCY_HEADER] = key
     timeout = httpx2.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
     try:
-        response = http.pool.request(method, path, headers=headers, timeout=timeout, **content)
+        response = await http.request(method, path, headers=headers, timeout=timeout, **content)
     except httpx2.RequestError as error:
         # The cause would carry the request, and with it the secrets in its headers and body.
         raise _failure(http.url, error) from None

@@ -27,19 +27,19 @@ class TokensOfEnvironment(TokenSource):
         super().__init__(http, None)
         self._username = username
 
-    def access(self) -> SecretStr:
+    async def access(self) -> SecretStr:
         """Return the access token, as ``TokenSource.access`` does.
 
         Raises:
             InvalidInputError: If the environment has no credentials, those of another user than the one who pickled
                 the client, or the address of another service.
         """
-        with self._lock:
+        async with self._lock:
             if self._credentials is None:
-                self._log_in_anew()
-        return super().access()
+                await self._log_in_anew()
+        return await super().access()
 
-    def _log_in_anew(self) -> None:
+    async def _log_in_anew(self) -> None:
         who = f"the client of {self._username} at {self._http.url} came to this process in a pickle, without secrets"
         # The pickle names the address. A password goes only where its own environment sends it.
         if os.environ.get("AUTOTUNE_URL") and (own_url := find_url(None)) != self._http.url:
@@ -50,8 +50,8 @@ class TokensOfEnvironment(TokenSource):
             credentials = find_credentials(None, None, None)
         except InvalidInputError:
             raise InvalidInputError(f"{who}: {_WHAT_TO_SET}") from None
-        self._access_token = credentials.token or self._log_in(credentials)
-        found = exchange(self._http, "POST", AUTH_HEADER_ME, HeaderMe, token=self._access_token).username
+        self._access_token = credentials.token or await self._log_in(credentials)
+        found = (await exchange(self._http, "POST", AUTH_HEADER_ME, HeaderMe, token=self._access_token)).username
         if found != self._username:
             self._access_token = None
             raise InvalidInputError(f"{who}, and its environment logs in {found}: {_WHAT_TO_SET}, of {self._username}")

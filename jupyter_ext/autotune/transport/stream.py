@@ -25,9 +25,8 @@ from autotune.errors import (
     refusal,
     unauthenticated,
 )
-from autotune.transport.connection import Connection
+from autotune.transport.caller import Caller
 from autotune.transport.stream_state import StreamState
-from autotune.transport.tokens import TokenSource
 from autotune_wire.frames import CLOSE_NOT_FOUND, CLOSE_UNAUTHENTICATED, EPOCH_HEADER, Event
 from autotune_wire.paths import EXPERIMENT_STREAM
 
@@ -47,7 +46,7 @@ def _ignore(_is_live: bool) -> None:
 
 
 async def follow(
-    connection: Connection, exp_uuid: UUID, after: int = 0, on_change: Callable[[bool], None] = _ignore
+    connection: Caller, exp_uuid: UUID, after: int = 0, on_change: Callable[[bool], None] = _ignore
 ) -> AsyncGenerator[Event, None]:
     """Yield every event after ``after`` once and in order, across lost connections and restarts of the service.
 
@@ -68,7 +67,7 @@ async def follow(
     state = StreamState(after)
     while True:
         address = _address(connection.url, exp_uuid, state)
-        attempt = _Attempt(connection.tokens, address)
+        attempt = _Attempt(connection, address)
         try:
             async with attempt:
                 state.opened(attempt.epoch)
@@ -97,15 +96,15 @@ class _Attempt:
     ``follow`` closes it too.
     """
 
-    def __init__(self, tokens: TokenSource, address: str) -> None:
-        self._tokens = tokens
+    def __init__(self, connection: Caller, address: str) -> None:
+        self._connection = connection
         self._address = address
         self._token: SecretStr | None = None
         self._socket: ClientConnection | None = None
         self._opened_at: float | None = None
 
     async def __aenter__(self) -> Self:
-        self._token = await asyncio.to_thread(self._tokens.access)
+        self._token = await self._connection.access_token()
         try:
             self._socket = await connect(
                 self._address,
@@ -146,7 +145,7 @@ class _Attempt:
         """Fetch another token for the next attempt, and return whether the service was there to issue one."""
         assert self._token is not None
         try:
-            await asyncio.to_thread(self._tokens.renew, self._token)
+            await self._connection.renewed_token(self._token)
         except (ConnectionFailedError, UnavailableError):
             return False
         return True

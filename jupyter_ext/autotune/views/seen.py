@@ -63,6 +63,11 @@ class Seen:
         return self._seen.n_observations
 
     @property
+    def best_seen(self) -> experiments.Best | None:
+        """The best observation when the service last sent the experiment."""
+        return self._seen.best
+
+    @property
     def time_created(self) -> datetime:
         """When the experiment was created, in UTC."""
         return self._seen.time_created
@@ -73,7 +78,7 @@ class Seen:
 
     def __repr__(self) -> str:
         facts = ", ".join(f"{label} {text}" for label, text in self.facts())
-        return f"Experiment({self.name!r}, {facts})"
+        return f"{type(self).__name__}({self.name!r}, {facts})"
 
     def _repr_html_(self) -> str:
         return html_table(f"Experiment {self.name}", [*self.facts(), *more_facts_of(self._seen)])

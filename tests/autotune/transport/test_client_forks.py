@@ -1,5 +1,6 @@
 import asyncio
 import os
+from operator import attrgetter
 from threading import Event, Thread, Timer
 
 import pydantic.main
@@ -124,10 +125,10 @@ class _Holder:
         self._thread.join()
 
 
-@pytest.mark.parametrize("locked", ["tokens", "_http", "loop"])
+@pytest.mark.parametrize("locked", ["tokens._lock", "_http", "loop"])
 def test_child_waits_for_no_lock_that_a_thread_of_the_parent_holds(client, locked):
     connection = client._connection
-    with _Holder(getattr(connection, locked)._lock):
+    with _Holder(attrgetter(f"{locked}._lock")(connection)):
         assert in_child(lambda: [client.list(), connection.loop.submit(asyncio.sleep(0)).result(5), client.close()])
 
 

@@ -8,6 +8,7 @@ from fake_service import PASSWORD, SPACE
 from served import serving
 
 from autotune.errors import InvalidInputError, UnauthenticatedError
+from autotune.transport.coroutines import result_of
 from children import in_child
 
 LOGIN = "POST /auth/token"
@@ -47,7 +48,7 @@ def _sent(given):
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_pickle_holds_no_secret(client, experiment, protocol):
     content = pickle.dumps([client, experiment], protocol)
-    tokens = [client._connection.tokens.access().get_secret_value(), "refresh-1"]
+    tokens = [result_of(client._connection.tokens.access()).get_secret_value(), "refresh-1"]
     assert [secret for secret in (PASSWORD, *tokens) if secret.encode() in content] == []
     assert b"a@b.c" in content
 

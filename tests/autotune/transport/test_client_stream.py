@@ -123,10 +123,10 @@ async def test_stream_outlives_a_service_that_goes_while_the_token_is_renewed(se
     connection = service.connection()
     real, failures = connection.tokens.renew, iter([ConnectionFailedError("gone")])
 
-    def renew(refused):
+    async def renew(refused):
         for failure in failures:
             raise failure
-        return real(refused)
+        return await real(refused)
 
     monkeypatch.setattr(connection.tokens, "renew", renew)
     with stream_server(401, 401, sends(event(1))) as server:

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 import autotune
 from autotune.client import open_client
 from autotune.errors import ConnectionFailedError, UnauthenticatedError
+from autotune.transport.coroutines import result_of
 from autotune.transport.credentials import Credentials
 
 LOGIN, REFRESH = "POST /auth/token", "POST /auth/refresh"
@@ -57,9 +58,9 @@ def test_client_with_a_given_token_says_that_it_has_ended(service):
 def test_client_threads_share_one_renewal(client, service):
     # All eight are refused with the same token; the refresh token holds only once.
     connection = client._connection
-    refused = connection.tokens.access()
+    refused = result_of(connection.tokens.access())
     with ThreadPoolExecutor(8) as pool:
-        renewed = set(pool.map(lambda _: connection.tokens.renew(refused).get_secret_value(), range(8)))
+        renewed = set(pool.map(lambda _: result_of(connection.tokens.renew(refused)).get_secret_value(), range(8)))
     assert (renewed, service.n_calls(REFRESH)) == ({"access-2"}, 1)
 
 

@@ -9,8 +9,8 @@ from IPython.core.formatters import DisplayFormatter
 from PIL import Image
 
 from autotune.errors import AutotuneError, InvalidInputError
-from autotune.plots.picture import VEGA_LITE, Picture
-from autotune.plots.png import size_of, smaller
+from autotune.pictures.picture import VEGA_LITE, Picture
+from autotune.pictures.png import size_of, smaller
 
 SPEC = {
     "$schema": "https://vega.github.io/schema/vega-lite/v5.json",

@@ -4,7 +4,7 @@ import pytest
 from fake_service import SPACE, problem
 
 from autotune.errors import InvalidInputError, NotFoundError
-from autotune.plots.picture import Picture
+from autotune.pictures.picture import Picture
 
 TWO = {**SPACE, "y": {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}}
 FRONT = {"yield": "maximize", "cost": "minimize"}

@@ -10,15 +10,16 @@ from autotune.ask_tell import AskTell
 from autotune.calls.reading import history_pages
 from autotune.errors import InvalidInputError
 from autotune.inputs.told import configuration_of
-from autotune.plots.picture import Picture
+from autotune.pictures.picture import Picture
 from autotune.transport.connection import Connection
+from autotune.transport.coroutines import result_of
 from autotune_pictures.parts.grids import BEST_PREDICTED
 from autotune_wire import paths
 from autotune_wire.base import Configuration
 from autotune_wire.changes import SpaceRevisions
 from autotune_wire.experiments import Experiment
 from autotune_wire.insights import InsightsReply, Predict, PredictReply
-from autotune_wire.observations import Observation
+from autotune_wire.observations import HistoryPage, Observation
 from autotune_wire.space import backfilled
 
 Told = list[Observation]
@@ -132,7 +133,7 @@ class Plots:
 
     def timeline(self) -> Picture:
         """Draw when each run was told, and by whom."""
-        pages = list(history_pages(self._connection, self._exp_uuid))
+        pages = self._pages()
         tellers = {uuid: name for page in pages for uuid, name in page.tellers.items()}
         told = [observation for page in pages for observation in page.observations]
         return Picture(pictures.timeline(self._state(), told, tellers))
@@ -151,10 +152,16 @@ class Plots:
     def _insights(self) -> InsightsReply:
         return self._connection.get(paths.EXPERIMENT_INSIGHTS.format(exp_uuid=self._exp_uuid), InsightsReply)
 
+    def _pages(self) -> list[HistoryPage]:
+        async def collected() -> list[HistoryPage]:
+            return [page async for page in history_pages(self._connection, self._exp_uuid)]
+
+        return result_of(collected())
+
     def _told(self) -> tuple[Experiment, Told]:
         """Fetch the experiment and its observations, those of former spaces with the values that they stand for."""
         experiment = self._state()
-        pages = history_pages(self._connection, self._exp_uuid)
+        pages = self._pages()
         told = [observation for page in pages for observation in page.observations]
         if experiment.space_revision == 0:
             return experiment, told

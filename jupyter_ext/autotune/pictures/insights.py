@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from autotune.plots.picture import Picture
+from autotune.pictures.picture import Picture
 from autotune.values import number_text
 from autotune.views.bests import context_lines, expected_rows, measured_rows
 from autotune.views.goals import response_name

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from autotune.errors import AutotuneError, InvalidInputError
-from autotune.plots.png import size_of, smaller
+from autotune.pictures.png import size_of, smaller
 
 VEGA_LITE = "application/vnd.vegalite.v5+json"
 SUFFIXES = (".png", ".svg", ".json")

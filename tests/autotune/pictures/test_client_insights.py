@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 from tags import Tags
 
 from autotune.errors import UnavailableError
-from autotune.plots.insights import Insights
-from autotune.plots.picture import VEGA_LITE
+from autotune.pictures.insights import Insights
+from autotune.pictures.picture import VEGA_LITE
 from autotune.views.fronts import Front, FrontRun
 from autotune.views.pictures.chart import Axis, axis_between, draw_axes
 from autotune.views.pictures.front import draw_front

@@ -1,0 +1,1 @@
+"""The async client: the calls of the blocking one, to be awaited."""

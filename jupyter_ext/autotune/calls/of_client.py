@@ -1,0 +1,87 @@
+"""What the calls of a client do, as coroutines that both clients run."""
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from autotune.calls.of_experiment import ExperimentCalls
+from autotune.calls.telling import add_runs
+from autotune.inputs.loading import Runs
+from autotune.transport.caller import Caller
+from autotune.views.tables import html_table
+from autotune_wire import experiments
+from autotune_wire.accounts import HeaderMe
+from autotune_wire.experiments import ExperimentPage, NewExperiment
+from autotune_wire.paths import AUTH_HEADER_ME, EXPERIMENT, EXPERIMENT_ALL, EXPERIMENT_NEW
+
+PAGE = 100
+
+C = TypeVar("C", bound=Caller)
+E = TypeVar("E", bound=ExperimentCalls[Any])
+
+
+class ExperimentList(list[E]):
+    """Experiments, newest first."""
+
+    def _repr_html_(self) -> str:
+        rows = [(experiment.name, *(text for _, text in experiment.facts())) for experiment in self]
+        return html_table("Experiments", rows, header=("name", "state", "observations", "best response", "exp_uuid"))
+
+
+class ClientCalls(Generic[C, E]):
+    """A logged-in user of one service, with the coroutines behind the calls; ``Client`` describes the calls."""
+
+    _experiment_type: type[E]
+
+    def __init__(self, connection: C) -> None:
+        self._connection = connection
+
+    @property
+    def username(self) -> str:
+        """The name of the user who is logged in."""
+        return self._connection.username
+
+    async def _new(self, body: NewExperiment, say: Callable[[str], Any] | None) -> E:
+        seen = await self._connection.send(EXPERIMENT_NEW, experiments.Experiment, body)
+        if say is not None:
+            for sentence in seen.advice:
+                say(f"{sentence}\n")
+        return self._experiment_type(self._connection, seen)
+
+    async def _with_runs(self, body: NewExperiment, runs: Runs, say: Callable[[str], Any] | None) -> E:
+        experiment = await self._new(body, say)
+        if say is not None:
+            for notice in runs.notices:
+                say(f"{runs.subject}: {notice}\n")
+        await add_runs(self._connection, experiment.exp_uuid, runs, say)
+        await experiment._state()
+        return experiment
+
+    async def _experiment(self, exp_uuid: UUID) -> E:
+        path = EXPERIMENT.format(exp_uuid=exp_uuid)
+        return self._experiment_type(self._connection, await self._connection.fetch(path, experiments.Experiment))
+
+    async def _list(self, limit: int | None) -> ExperimentList[E]:
+        found: ExperimentList[E] = ExperimentList()
+        after: str | None = None
+        while limit is None or len(found) < limit:
+            size = PAGE if limit is None else min(PAGE, limit - len(found))
+            page = await self._connection.fetch(EXPERIMENT_ALL, ExperimentPage, limit=size, after=after)
+            found += [self._experiment_type(self._connection, experiment) for experiment in page.experiments]
+            after = page.next
+            if after is None:
+                break
+        return found
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.username} at {self._connection.url})"
+
+
+async def check_login(connection: Caller) -> None:
+    """Check the credentials of a connection, and find the name of their user.
+
+    Raises:
+        UnauthenticatedError: If the credentials are wrong or have expired.
+        ConnectionFailedError: If no service is reached.
+    """
+    connection.username = (await connection.send_once(AUTH_HEADER_ME, HeaderMe)).username
