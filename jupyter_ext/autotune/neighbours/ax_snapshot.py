@@ -52,14 +52,12 @@ def read_ax(path: str | PathLike[str], name: str | None) -> tuple[NewExperiment,
             description=experiment.get("description") or "",
         )
         return body, _Trials(experiment, space, body).runs(subject)
+    except InvalidInputError:
+        raise
+    except ValueError as error:
+        raise InvalidInputError(f"{subject} cannot be read: {error}") from None
     except (KeyError, TypeError, AttributeError) as error:
         raise InvalidInputError(f"{subject} cannot be read: {type(error).__name__} {error}") from error
-    except _UnreadableError as error:
-        raise InvalidInputError(f"{subject} cannot be read: {error}") from None
-
-
-class _UnreadableError(Exception):
-    """Something in a snapshot that no experiment has."""
 
 
 def _experiment(path: str | PathLike[str], subject: str) -> Mapping[str, Any]:
@@ -115,7 +113,7 @@ def _covariate(parameter: Mapping[str, Any]) -> dict[str, Any]:
         role = {"role": "fidelity"} if parameter.get("is_fidelity") else {}
         return {**covariate, **role, **({"log": True} if parameter.get("log_scale") else {})}
     if kind != "ChoiceParameter":
-        raise _UnreadableError(f"{parameter['name']} is a {kind}")
+        raise ValueError(f"{parameter['name']} is a {kind}")
     values = parameter["values"]
     if values_type in {"BOOL", "STRING"}:
         return {"vtype": "cat", "options": [str(value) for value in values]}
@@ -152,7 +150,7 @@ def _responses(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for constraint in config.get("outcome_constraints") or ():
         name = constraint["metric"]["name"]
         if constraint.get("relative"):
-            raise _UnreadableError(f"the outcome constraint on {name} is relative to a status quo")
+            raise ValueError(f"the outcome constraint on {name} is relative to a status quo")
         yield name, {"goal": _OPERATORS[constraint["op"]["name"]], "bound": constraint["bound"]}
 
 
@@ -161,7 +159,7 @@ def _objectives(objective: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for part in objective["expression"].split(","):
             metric = _METRIC.fullmatch(part)
             if metric is None:
-                raise _UnreadableError(f"the objective {part.strip()} is no single metric")
+                raise ValueError(f"the objective {part.strip()} is no single metric")
             yield metric["name"], "minimize" if metric["sign"] == "-" else "maximize"
     elif objective["__type"] == "MultiObjective":
         for one in objective["objectives"]:
@@ -169,7 +167,7 @@ def _objectives(objective: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     elif objective["__type"] == "Objective":
         yield objective["metric"]["name"], "minimize" if objective["minimize"] else "maximize"
     else:
-        raise _UnreadableError(f"the objective is a {objective['__type']}")
+        raise ValueError(f"the objective is a {objective['__type']}")
 
 
 class _Trials:

@@ -21,6 +21,7 @@ def _terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     found = Terminal()
     monkeypatch.setattr(sys, "stderr", found)
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delattr(builtins, "__IPYTHON__", raising=False)  # other tests leave a shell behind
     return found
 
 
