@@ -10,7 +10,7 @@ from autotune.errors import InvalidInputError
 from autotune.inputs.told import Measured, Run, failed_run, told_run
 from autotune.transport.connection import Connection
 from autotune.views.seen import Seen
-from autotune.views.shown import Observation, Suggestion
+from autotune.views.shown import Observation, Suggestion, with_units
 from autotune_wire import experiments, paths
 from autotune_wire.observations import MAX_TELL
 from autotune_wire.suggestions import AskReply
@@ -66,13 +66,12 @@ class AskTell(Seen):
         """
         ask = ask_of(self.covars, n, fixed, worker, lease_s)
         if n is not None:
-            return take(self.connection, self.exp_uuid, ask)
+            return with_units(take(self.connection, self.exp_uuid, ask), self.covars)
         if worker is not None or lease_s is not None:
             raise InvalidInputError("worker and lease_s need n: only suggestions that are taken with n have a lease")
         query = json.dumps(ask.fixed) if ask.fixed else None
-        return Suggestion(
-            **dict(self.connection.get(self._path(paths.EXPERIMENT_ASK), AskReply, fixed=query).suggestions[0])
-        )
+        [current, *_] = self.connection.get(self._path(paths.EXPERIMENT_ASK), AskReply, fixed=query).suggestions
+        return with_units([Suggestion(**dict(current))], self.covars)[0]
 
     def renew(
         self, suggestions: Suggestion | Iterable[Suggestion], *, worker: str | None = None, lease_s: float | None = None

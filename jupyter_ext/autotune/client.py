@@ -1,5 +1,6 @@
 """The client: one user's experiments on one service."""
 
+import builtins
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -45,6 +46,11 @@ class Client:
         self._connection = connection
 
     @property
+    def connection(self) -> Connection:
+        """The connection to the service, shared with the client's experiments."""
+        return self._connection
+
+    @property
     def username(self) -> str:
         """The name of the user who is logged in."""
         return self._connection.username
@@ -52,8 +58,9 @@ class Client:
     def new(
         self,
         name: str,
-        covars: Mapping[str, Any],
+        covars: Any,
         *,
+        guess: Mapping[str, Any] | None = None,
         responses: Mapping[str, Any] | None = None,
         direction: Direction | None = None,
         constraints: Constraints = (),
@@ -73,7 +80,13 @@ class Client:
                 or ``{"vtype": "cat", "guess": "red", "options": ["red", "blue"]}``. Numbers take ``"step": 2`` or
                 ``"log": True`` (ratios matter). Options take ``"ordered": True`` (the options form a scale and may be
                 numbers). ``"active_if": {"kernel": "rbf"}`` says when a covariate is active. ``"role": "context"``
-                marks a covariate whose value is known when asking.
+                marks a covariate whose value is known when asking, and ``"unit": "°C"`` is shown with the values.
+                In place of a dict stands a text such as ``"40..120 int step 5 °C"``, ``"1e-5..1e-1 log"`` or
+                ``"red|blue"``, a list of options, or a distribution as scikit-learn's ``param_distributions`` and
+                Optuna have them. In place of all of them stands a DataFrame of past runs, whose columns other than the
+                responses become covariates over their own ranges; ``add_history`` then tells the runs.
+            guess: The first value to try, for covariates whose descriptions name none or another one. By default that
+                is the middle of the range, or the first option.
             responses: What is measured, by name; needed for several responses or a response with a name. Each is
                 ``"maximize"``, ``"minimize"``, a target to match such as ``"= 7.4"``, a threshold such as
                 ``"<= 0.05"``, or a dict such as ``{"goal": "minimize", "reference": 3}``. The first that is no
@@ -99,6 +112,7 @@ class Client:
         body = new_experiment(
             name,
             covars,
+            guess=guess,
             responses=responses,
             direction=direction,
             constraints=constraints,
@@ -137,6 +151,11 @@ class Client:
             if after is None:
                 break
         return found
+
+    def names(self, timeout_s: float) -> builtins.list[str]:
+        """Fetch the names of the newest experiments, a page of them; not repeated, and within ``timeout_s`` seconds."""
+        page = self._connection.get_once(EXPERIMENT_ALL, ExperimentPage, timeout_s, limit=PAGE)
+        return [experiment.name for experiment in page.experiments]
 
     def close(self) -> None:
         """Stop the streams and close the connections; the experiments of this client cannot be used any more."""

@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
+from os import PathLike
+from pathlib import Path
 from types import EllipsisType
 from typing import Any, Self
 from uuid import UUID
@@ -16,6 +18,7 @@ from autotune.calls.correcting import (
     undo,
     versions,
 )
+from autotune.calls.exporting import TABLE, Document, checked_path, write_table
 from autotune.calls.leasing import ask_of
 from autotune.calls.predicting import Configurations, predict
 from autotune.calls.telling import add_runs, to_stderr
@@ -35,7 +38,7 @@ from autotune.views.bests import Best, BestPredicted
 from autotune.views.goals import response_name
 from autotune.views.insights import Insights
 from autotune.views.pareto import Pareto
-from autotune.views.shown import Observation
+from autotune.views.shown import Observation, with_units
 from autotune.views.spaces import SpaceRevisions
 from autotune.views.tables import prediction_table, run_table
 from autotune_wire import changes, experiments, paths
@@ -231,7 +234,9 @@ class Experiment(AskTell):
         Raises:
             ServiceError: If fewer observations of yours count.
         """
-        return undo(self.connection, self.exp_uuid, n)
+        undone = undo(self.connection, self.exp_uuid, n)
+        undone.suggestions = with_units(undone.suggestions, self.covars)
+        return undone
 
     def correct(
         self,
@@ -296,6 +301,28 @@ class Experiment(AskTell):
             runs += page.observations
             tellers |= page.tellers
         return run_table(runs, self.state().covars, self.responses, tellers, self._backfill())
+
+    def export(self, path: str | PathLike[str], *, replace: bool = False) -> Path:
+        """Save the experiment to a file.
+
+        Args:
+            path: The file. One that ends in ``.csv`` gets the table of ``history()``, which ``add_history`` reads; one
+                that ends in ``.json`` gets everything that ever happened, for ``POST /experiment/import``.
+            replace: Whether a file that exists is replaced.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            InvalidInputError: If the file cannot be written; nothing is fetched then.
+        """
+        file = checked_path(Path(path), replace=replace)
+        if file.suffix.lower() == TABLE:
+            write_table(file, self.history())
+        else:
+            document = self.connection.get(self._path(paths.EXPERIMENT_EXPORT), Document)
+            file.write_text(document.model_dump_json(), encoding="utf-8")
+        return file
 
     def predict(self, configurations: Configurations) -> Any:
         """Predict the responses of configurations with a model of all observations.

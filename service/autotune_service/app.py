@@ -345,6 +345,7 @@ async def _services(
         hub=hub,
         accounts=accounts,
         ask_wait_s=settings.ask_wait_s,
+        mode=settings.mode,
         sockets_per_user=settings.sockets_per_user,
         room=room,
         limits=Limits(

@@ -14,12 +14,13 @@ def name_problems(space: Mapping[str, Covariate], others: Mapping[str, str]) -> 
     """List the names that would change how a table or a log line is shown around them.
 
     Args:
-        space: The covariates; their names and the options of `cat` covariates are checked.
+        space: The covariates; their names, their units and the options of `cat` covariates are checked.
         others: Further names to check, by their fields.
     """
     fields = list(others.items())
     for name, covariate in space.items():
         fields.append((f"covars.{name}", name))
+        fields.append((f"covars.{name}.unit", covariate.unit or ""))
         if isinstance(covariate, CatCovariate):
             fields += [(f"covars.{name}.options.{i}", str(option)) for i, option in enumerate(covariate.options)]
     return [FieldProblem(field=field, message=message) for field, name in fields if (message := _hidden_in(name))]

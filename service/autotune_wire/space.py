@@ -13,6 +13,7 @@ from autotune_wire.problems import FieldProblem, shown
 
 MAX_COVARIATES = 100
 MAX_OPTIONS = 1000
+MAX_UNIT_LENGTH = 30
 MAX_GRID = 1_000_000
 """Most values of a `cont` covariate with a step; with more, two neighbouring values are practically the same."""
 
@@ -43,6 +44,12 @@ class _Covariate(Request):
     )
     active_if: Condition | None = Field(
         default=None, description="When the covariate is active. If absent, the covariate is active in every run."
+    )
+    # Left out where there is none: a client that does not know the field reads such an experiment all the same.
+    unit: Annotated[Name, Field(max_length=MAX_UNIT_LENGTH)] | None = Field(
+        default=None,
+        exclude_if=lambda unit: unit is None,
+        description="The unit of the values, such as °C or mol/L. It is shown with them and changes nothing else.",
     )
 
 
@@ -255,6 +262,11 @@ def backfilled(
         for name in space
         if name in configuration or (name in backfill and is_active(space, name, filled))
     }
+
+
+def units_of(space: Mapping[str, Covariate]) -> dict[str, str]:
+    """Return the units of the covariates that have one, by name."""
+    return {name: covariate.unit for name, covariate in space.items() if covariate.unit is not None}
 
 
 def listed(values: list[Value] | list[str]) -> str:

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from autotune_wire.problems import field_problems
-from autotune_wire.space import Covariate, Space, is_active, space_problems
+from autotune_wire.space import Covariate, Space, is_active, space_problems, units_of
 
 COVARIATE = TypeAdapter(Covariate)
 
@@ -209,3 +209,14 @@ def test_is_active_follows_the_value_of_the_parent():
     assert not is_active(space, "x", {"layers": 4})
     assert not is_active(space, "x", {})
     assert is_active(space, "layers", {})
+
+
+def test_unit_is_kept_and_left_out_where_there_is_none():
+    space = a_space(x=an_int(unit="°C"), y=an_int())
+    assert units_of(space) == {"x": "°C"}
+    assert ["unit" in COVARIATE.dump_python(covariate) for covariate in space.values()] == [True, False]
+
+
+@pytest.mark.parametrize("unit", ["", " ", "u" * 31, "\x00", 5])
+def test_unit_that_cannot_be_shown_is_refused(unit):
+    assert problems_of(a_cat(unit=unit))[0][0] == "unit"

@@ -161,3 +161,9 @@ def test_retired_values_of_a_number_that_is_held_are_the_ends_of_its_former_rang
     found = retired_values(a_space(held), [a_space(OLD), a_space(wider), a_space(held)])
     assert found == {"layers": [1, 5, 9], "rate": [0.001, 1.0, 0.5]}
     assert retired_values(a_space(OLD), [a_space(wider), a_space(held)]) == {}
+
+
+def test_unit_may_be_added_and_changed():
+    with_unit = changed(rate={"unit": "1/s"})
+    assert revise(with_unit) == ["rate: unit none is now 1/s"]
+    assert revise(changed(rate={"unit": "1/min"}), old=with_unit) == ["rate: unit 1/s is now 1/min"]

@@ -8,6 +8,9 @@ from pydantic import BaseModel
 
 from autotune.errors import InvalidInputError
 from autotune.inputs.checks import checked
+from autotune.inputs.covariate_text import covariate_of_text
+from autotune.inputs.distributions import covariate_of_distribution
+from autotune.inputs.frames import covariates_of_frame, is_frame
 from autotune.inputs.linear_text import AT_LEAST, AT_MOST, parsed_linear
 from autotune.inputs.typed import typed_number
 from autotune.values import plain
@@ -22,15 +25,17 @@ Constraints = str | Mapping[str, Any] | Constraint | Sequence[str | Mapping[str,
 
 _BOUNDS = dict.fromkeys(AT_MOST, "<=") | dict.fromkeys(AT_LEAST, ">=")
 _VALUE = re.compile(rf"\s*(?P<goal>{'|'.join(_BOUNDS)}|==?)\s*(?P<value>\S+)\s*")
+_RESPONSE = re.compile(rf"(?P<name>.+?)\s*(?P<wanted>(?:{'|'.join(_BOUNDS)}|==?).+)")
 _GOALS = {"max": "maximize", "min": "minimize"}
 
 
 def new_experiment(
     name: str,
-    covars: Mapping[str, Any],
+    covars: Any,
     *,
     responses: Mapping[str, Any] | None,
     constraints: Constraints,
+    guess: Mapping[str, Any] | None = None,
     **others: Any,
 ) -> NewExperiment:
     """Build the body that creates an experiment; for an argument that is None, the service's default applies.
@@ -38,7 +43,7 @@ def new_experiment(
     Raises:
         InvalidInputError: If an argument is not valid; the message names the field.
     """
-    covariates = _covariates(covars)
+    covariates = _guessed(_covariates(covars, responses), guess or {})
     body = {
         "name": name,
         "covars": covariates,
@@ -75,11 +80,48 @@ def space_edit(
         return SpaceEdit.model_validate(body)
 
 
-def _covariates(covars: Any) -> dict[str, Any]:
+def response_of_text(text: str) -> tuple[str, str]:
+    """Split ``cost <= 5`` or ``pH = 7.4`` into the name of a response and its goal.
+
+    Raises:
+        InvalidInputError: If the text is no bound and no target.
+    """
+    found = _RESPONSE.fullmatch(text.strip())
+    if found is None:
+        raise InvalidInputError(f'{text!r} is no bound and no target of a response\nwrite "cost <= 5" or "pH = 7.4"')
+    return found["name"], found["wanted"]
+
+
+def _covariates(covars: Any, responses: Any = None) -> dict[str, Any]:
+    if is_frame(covars):
+        try:
+            covars = covariates_of_frame(covars, responses)
+        except ValueError as error:
+            raise _refusal("covars", f"the DataFrame {error}", covars) from None
     if not isinstance(covars, Mapping):
-        raise _refusal("covars", "must be a dict with a covariate for each name", covars)
-    covariates: dict[str, Any] = plain(dict(covars))
+        raise _refusal("covars", "must be a dict with a covariate for each name, or a DataFrame of past runs", covars)
+    covariates = {plain(name): _described(name, covariate) for name, covariate in covars.items()}
     return {name: _with_condition(covariate, covariates) for name, covariate in covariates.items()}
+
+
+def _described(name: str, given: Any) -> Any:
+    """Replace a text, a distribution or a list of options by the dict that the service takes."""
+    try:
+        if isinstance(given, str):
+            return covariate_of_text(given)
+        return plain(covariate_of_distribution(given) or given)
+    except ValueError as error:
+        raise _refusal(f"covars.{name}", str(error), given) from None
+
+
+def _guessed(covariates: dict[str, Any], guess: Mapping[str, Any]) -> dict[str, Any]:
+    for name in guess:
+        if name not in covariates:
+            raise _refusal(f"guess.{name}", f"is not a covariate; the covariates are {', '.join(covariates)}", name)
+    return {
+        name: {**covariate, "guess": plain(guess[name])} if name in guess else covariate
+        for name, covariate in covariates.items()
+    }
 
 
 def _with_condition(covariate: Any, names: Collection[str]) -> Any:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from autotune.errors import InvalidInputError
 from autotune.values import value_text
-from autotune.views.shown import Suggestion, configuration_text
+from autotune.views.shown import Suggestion, configuration_text, labelled
 from autotune.views.tables import Row, html_table
 
 
@@ -29,7 +29,9 @@ class Suggestions(list[Suggestion]):
         for number, suggestion in zip(self.numbers, self, strict=True):
             values = [value_text(suggestion.covars[name]) if name in suggestion.covars else "" for name in names]
             rows.append((str(number), *values, suggestion.prediction()))
-        return html_table("Suggestions, each to tell with --of and its number", rows, ("number", *names, "predicted"))
+        units = {name: unit for suggestion in self for name, unit in suggestion.units.items()}
+        header = ("number", *(labelled(name, units.get(name)) for name in names), "predicted")
+        return html_table("Suggestions, each to tell with --of and its number", rows, header)
 
 
 class Pending:
@@ -93,7 +95,7 @@ class Pending:
             return self._current or next(iter(self._taken.values()), None)
         if number not in self._taken:
             waiting = f"those that wait are {self._numbers()}" if self._taken else "`%autotune ask N` takes suggestions"
-            raise InvalidInputError(f"no suggestion with the number {number} waits for its result; {waiting}")
+            raise InvalidInputError(f"no suggestion with the number {number} waits for its result\n{waiting}")
         return self._taken[number]
 
     def end(self, suggestion_uuid: UUID | None) -> str | None:
@@ -107,7 +109,7 @@ class Pending:
             if suggestion.suggestion_uuid == suggestion_uuid:
                 del self._taken[number]
                 left = f"; {self._numbers()} still wait" if self._taken else ""
-                return f"suggestion {number} ({configuration_text(suggestion.covars)}){left}"
+                return f"suggestion {number} ({configuration_text(suggestion.covars, suggestion.units)}){left}"
         return None
 
     def forget_current(self) -> None:

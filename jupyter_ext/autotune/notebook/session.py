@@ -1,34 +1,40 @@
 """The state of a notebook: its client, the experiment in use and the suggestions that wait for their results."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from getpass import getpass
+from pathlib import Path
+from time import monotonic
 from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import SecretStr
 
 from autotune.calls.correcting import Undone
-from autotune.calls.predicting import Configurations
 from autotune.client import Client, Experiments, open_client
-from autotune.errors import InvalidInputError, UnavailableError
+from autotune.errors import AutotuneError, InvalidInputError, UnavailableError
 from autotune.experiment import Experiment
 from autotune.inputs.told import Measured, Run
 from autotune.notebook.far_off import far_off_values
+from autotune.notebook.loop import Loop, Plan
+from autotune.notebook.near import did_you_mean
 from autotune.notebook.pending import Pending, Suggestions
+from autotune.notebook.status import Status, status
 from autotune.panel.live import Panel
-from autotune.running.in_turn import Function, Returned
+from autotune.running.in_turn import Function
 from autotune.transport.credentials import NO_CREDENTIALS, Credentials, find_credentials, find_url
 from autotune.views.bests import Best
-from autotune.views.insights import Insights
 from autotune.views.shown import Observation, Suggestion, configuration_text, counted
 
 T = TypeVar("T")
 
 MAX_SAME_NAME = 5
+LIST_AGAIN_S = 10.0
+LIST_WITHIN_S = 1.0
+"""How long the tab key waits for the names of experiments, in seconds."""
 
 
 class Session:
-    """Keeps the state behind ``%autotune`` and runs its commands; needs no IPython.
+    """Keeps the state behind ``%autotune`` and runs its commands.
 
     Args:
         say: Called with each line of progress, to write it.
@@ -42,13 +48,16 @@ class Session:
         ask_name: Callable[[str], str] = input,
         ask_secret: Callable[[str], str] = getpass,
     ) -> None:
-        self._say = say
+        self.say = say
         self._ask_name = ask_name
         self._ask_secret = ask_secret
         self._client: Client | None = None
         self._experiment: Experiment | None = None
         self._pending = Pending()
         self._panels: dict[UUID, Panel] = {}
+        self._cut_off: dict[tuple[UUID, int], int] = {}  # how many runs were told, by experiment and by all runs
+        self._names: list[str] = []
+        self._listed_at = -LIST_AGAIN_S
 
     @property
     def client(self) -> Client:
@@ -66,7 +75,7 @@ class Session:
         """
         if self._experiment is None:
             raise InvalidInputError(
-                "no experiment in use: create one with `%autotune new`, or choose one with `%autotune use`"
+                "no experiment in use\ncreate one with `%autotune new`, or choose one with `%autotune use`"
             )
         return self._experiment
 
@@ -82,9 +91,9 @@ class Session:
         self._client = client
         return client
 
-    def new(self, name: str, covars: Mapping[str, Any], **options: Any) -> Experiment:
+    def new(self, name: str, covars: Any, **options: Any) -> Experiment:
         """Create an experiment and use it; the options are those of ``Client.new``."""
-        return self._use(self.client.new(name, covars, say=self._say, **options))
+        return self._use(self.client.new(name, covars, say=self.say, **options))
 
     def list(self) -> Experiments:
         """Fetch the user's experiments, newest first."""
@@ -130,7 +139,7 @@ class Session:
         observation = self._after_tell(self.experiment.tell(run, response, sd=sd))
         predictions = run.predictions if isinstance(run, Suggestion) else {}
         for text in far_off_values(self.experiment, observation, predictions):
-            self._say(f"{text}. If it is a slip: %autotune undo\n")
+            self.say(f"{text}. If it is a slip: %autotune undo\n")
         return observation
 
     def fail(self, configuration: Mapping[str, Any] | None = None, of: int | None = None) -> Observation:
@@ -141,7 +150,7 @@ class Session:
         """Give up the suggestion last asked for or taken, with a reason; the next ``ask`` fetches another one."""
         suggestion = self._pending.find(of)
         if suggestion is None:
-            raise InvalidInputError("there is no suggestion to skip: run `%autotune ask` first")
+            raise InvalidInputError("there is no suggestion to skip\nrun `%autotune ask` first")
         abandoned = self.experiment.abandon(suggestion, reason)
         self._end("skipped", suggestion.suggestion_uuid)
         self._refresh()
@@ -153,10 +162,12 @@ class Session:
         if len(undone.suggestions) == 1:
             (suggestion,) = undone.suggestions
             number = self._pending.show_again(suggestion)
-            which = configuration_text(suggestion.covars) + ("" if number is None else f" (--of {number})")
-            self._say(f"the next `%autotune tell` is about this suggestion again: {which}\n")
+            which = configuration_text(suggestion.covars, suggestion.units) + (
+                "" if number is None else f" (--of {number})"
+            )
+            self.say(f"the next `%autotune tell` is about this suggestion again: {which}\n")
         elif undone.suggestions:
-            self._say(f"these suggestions wait for their results again:\n{self._pending.take(undone.suggestions)}\n")
+            self.say(f"these suggestions wait for their results again:\n{self._pending.take(undone.suggestions)}\n")
         return undone
 
     def correct(self, observation_id: int, reason: str, **changes: Any) -> Observation:
@@ -173,57 +184,73 @@ class Session:
 
     def load(self, data: Any, **options: Any) -> None:
         """Tell earlier runs, from a file, a DataFrame or a list of dicts; the options are those of ``add_history``."""
-        n_told = len(self.experiment.add_history(data, say=self._say, **options))
+        n_told = len(self.experiment.add_history(data, say=self.say, **options))
         self._pending.forget_current()
-        self._say(f"{counted(n_told, 'run')} told\n")
+        self.say(f"{counted(n_told, 'run')} told\n")
         self._refresh()
 
-    def run(self, function: Function, n: int, fixed: Mapping[str, Any] | None = None) -> Best | None:
-        """Ask, run and tell ``n`` times; progress shows in the panel, or as a line for each observation without one."""
-        told = 0
+    def run(self, function: Function, n: int, **options: Any) -> Best | None:
+        """Ask, run and tell ``n`` times; progress shows in the panel, or as a line for each observation without one.
 
-        def watched(configuration: dict[str, Any]) -> Returned:
-            self._refresh()
-            return function(configuration)
+        After an interrupt or an error the same call goes on with the runs that were left.
 
-        def on_tell(observation: Observation) -> None:
-            nonlocal told
-            told += 1
-            if self.experiment.exp_uuid not in self._panels:
-                self._say(f"{told}/{n}  {observation}\n")
-            self._refresh()
-
+        Args:
+            function: The function that is tuned.
+            n: How many runs.
+            **options: The other attributes of ``Plan``.
+        """
+        plan, experiment = Plan(n, **options), self.experiment
+        place = (experiment.exp_uuid, n)
         self._pending.forget_current()  # the first run may be about the suggestion last asked for
-        best = self.experiment.run(watched, n, on_tell, fixed=fixed)
-        if told < n and (stopped := self.experiment.stopped) is not None:
-            self._say(f"stopped after {told} of {n} runs: {stopped.reason}\n")
+        is_told = experiment.exp_uuid not in self._panels
+        loop = Loop(experiment, plan, self._cut_off.pop(place, 0), self.say, self._refresh, is_told)
+        try:
+            best = loop.run(function)
+        except BaseException:
+            if loop.n_told < n:
+                self._cut_off[place] = loop.n_told
+            raise
+        if loop.n_told < n and (stopped := experiment.stopped) is not None:
+            self.say(f"stopped after {loop.n_told} of {n} runs: {stopped.reason}\n")
         self._save()
         return best
 
-    def predict(self, configurations: Configurations) -> Any:
-        """Fetch the predicted responses of configurations, as a table."""
-        return self.experiment.predict(configurations)
+    def export(self, path: Path, *, replace: bool = False) -> None:
+        """Save the experiment in use to a file; see ``Experiment.export``."""
+        file = self.experiment.export(path, replace=replace)
+        self.say(f"saved {self.experiment.name} to {file}\n")
 
-    def insights(self) -> Insights:
-        """Fetch what the model has learnt about the experiment in use."""
-        return self.experiment.insights()
+    def status(self) -> Status:
+        """Collect versions and state, without secrets; a service that is not reached is said to be so."""
+        connection = None if self._client is None else self._client.connection
+        url = find_url(None) if connection is None else connection.url
+        return status(url, connection, self._experiment)
+
+    def known_names(self) -> Sequence[str]:
+        """Return the names of the user's experiments, newest first, fetched at most every few seconds.
+
+        A service that is not reached at once offers none: whoever presses the tab key does not want to wait.
+        """
+        if self._client is None:
+            return []
+        if monotonic() - self._listed_at > LIST_AGAIN_S:
+            self._listed_at = monotonic()
+            try:
+                self._names = self._client.names(LIST_WITHIN_S)
+            except AutotuneError:
+                self._names = []
+        return self._names
 
     def edit(self, covars: Mapping[str, Any], **options: Any) -> Experiment:
         """Change the space of the experiment in use; the options are those of ``Experiment.edit_space``."""
         self._pending.forget()
         return self.experiment.edit_space(covars, **options)
 
-    def resume(self, *stop: Any) -> Experiment:
-        """Continue after a stop rule was met, with the stop rules given, or with the same ones where none are given."""
-        return self.experiment.resume(*stop)
-
-    def reopen(self) -> Experiment:
-        """Reopen the experiment in use after it was closed or has stopped."""
-        return self.experiment.reopen()
-
-    def rename(self, name: str) -> Experiment:
-        """Give the experiment in use another name."""
-        return self.experiment.rename(name)
+    def close_experiment(self) -> None:
+        """Close the experiment in use: it takes no more results and suggests nothing more, until it is reopened."""
+        self.experiment.close()
+        self._pending.forget()
+        self.say(f"closed {self.experiment.name}; `%autotune reopen` opens it again\n")
 
     def delete(self, name: str | None) -> None:
         """Delete the experiment in use for good.
@@ -237,7 +264,7 @@ class Session:
         stored = self.experiment.state()
         if name not in {None, stored.name}:
             raise InvalidInputError(
-                f"the experiment in use is named {stored.name!r}, not {name!r}: nothing was deleted; "
+                f"the experiment in use is named {stored.name!r}, not {name!r}: nothing was deleted\n"
                 "choose the experiment to delete with `%autotune use` first"
             )
         self.experiment.delete(stored.name)
@@ -246,24 +273,20 @@ class Session:
             panel.close()
         self._experiment = None
         self._pending.forget()
-        self._say(f"deleted {stored.name} with {counted(stored.n_observations, 'observation')}\n")
+        self.say(f"deleted {stored.name} with {counted(stored.n_observations, 'observation')}\n")
 
     def best(self) -> Best | None:
         """Fetch the best observation so far, and with contexts also the best predicted run in each context."""
         experiment = self.experiment
         best = experiment.best
         if best is None:
-            self._say("there is no best run yet: no run has measured the objective and met every threshold\n")
+            self.say("there is no best run yet: no run has measured the objective and met every threshold\n")
         elif any(covariate.role == "context" for covariate in experiment.covars.values()):
             try:
                 best.by_context = experiment.insights().best_by_context
             except UnavailableError as error:
-                self._say(f"the best predicted run in each context is not known: {error}\n")
+                self.say(f"the best predicted run in each context is not known: {error}\n")
         return best
-
-    def history(self) -> Any:
-        """Fetch all observations as a table, oldest first."""
-        return self.experiment.history()
 
     def panel(self) -> Panel:
         """Return the live panel of the experiment in use; every call for one experiment returns the same panel.
@@ -300,9 +323,13 @@ class Session:
         return experiment
 
     def _named(self, name: str) -> Experiment:
-        found = [experiment for experiment in self.client.list() if experiment.name == name]
+        listed = self.client.list()
+        found = [experiment for experiment in listed if experiment.name == name]
         if not found:
-            raise InvalidInputError(f"you have no experiment named {name!r}; `%autotune list` shows your experiments")
+            near = did_you_mean(name, [experiment.name for experiment in listed], "`")
+            raise InvalidInputError(
+                f"you have no experiment named {name!r}{near}\n`%autotune list` shows your experiments"
+            )
         if len(found) > 1:
             lines = [
                 f"  {experiment.exp_uuid}  created {experiment.time_created:%Y-%m-%d %H:%M} UTC, "
@@ -316,11 +343,11 @@ class Session:
 
     def _run_to_tell(self, configuration: Mapping[str, Any] | None, of: int | None) -> Run:
         if configuration is not None and of is not None:
-            raise InvalidInputError("give the number of a suggestion or a configuration, not both")
+            raise InvalidInputError("the number of a suggestion and a configuration are given\ngive one of them")
         run = self._pending.find(of) if configuration is None else configuration
         if run is None:
             raise InvalidInputError(
-                "there is no suggestion that this run belongs to: run `%autotune ask` first, "
+                "there is no suggestion that this run belongs to\nrun `%autotune ask` first, "
                 "or give the configuration that was run"
             )
         return run
@@ -328,21 +355,21 @@ class Session:
     def _after_tell(self, observation: Observation) -> Observation:
         self._end("told for", observation.suggestion_uuid)
         for note in observation.notes:
-            self._say(f"{note}\n")
+            self.say(f"{note}\n")
         self._refresh()
         return observation
 
     def _end(self, did: str, suggestion_uuid: UUID | None) -> None:
         taken = self._pending.end(suggestion_uuid)
         if taken is not None:
-            self._say(f"{did} {taken}\n")
+            self.say(f"{did} {taken}\n")
 
     def _changed(self, change: Callable[[], T]) -> T:
         """Change observations, and say so if an experiment that had stopped goes on."""
         before = self.experiment.stopped
         changed = change()
         if before is not None and self.experiment.stopped is None:
-            self._say(f"the experiment goes on: it had stopped, as {before.reason}\n")
+            self.say(f"the experiment goes on: it had stopped, as {before.reason}\n")
         self._refresh()
         return changed
 

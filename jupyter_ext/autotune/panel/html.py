@@ -11,7 +11,7 @@ from autotune.panel.state import PanelState
 from autotune.values import number_text, value_text
 from autotune.views.goals import expected_text, goals_text, label_of, measured_text
 from autotune.views.pictures.style import framed, grid
-from autotune.views.shown import counted, origin_text, prediction_text
+from autotune.views.shown import counted, labelled, origin_text, prediction_text
 from autotune_wire.responses import primary_of
 
 _NOTHING = "\N{EN DASH}"
@@ -101,7 +101,10 @@ def _values(state: PanelState) -> str:
     suggestion = state.suggestion
     next_run = {} if suggestion is None else suggestion.covars
     rows = [
-        (name, *(value_text(column[name]) if name in column else _NOTHING for column in (best, next_run)))
+        (
+            labelled(name, state.units.get(name)),
+            *(value_text(column[name]) if name in column else _NOTHING for column in (best, next_run)),
+        )
         for name in {**next_run, **best}
     ]
     best_title = "newest on the front" if state.has_front else "best so far"

@@ -16,6 +16,7 @@ from autotune.panel.state import PanelState, with_event, with_link
 from autotune.transport.forks import renew_after_fork
 from autotune.transport.stream import follow
 from autotune.transport.stream_state import RESET
+from autotune_wire.space import units_of
 
 REPLAY_S = 2.0
 """How long a cell waits for the events so far, so that the first picture is not empty."""
@@ -120,7 +121,9 @@ class Panel:
                 self._change(partial(with_event, event=event))
 
     def _blank(self) -> PanelState:
-        return PanelState(self._experiment.name, self._experiment.direction, self._experiment.responses)
+        experiment = self._experiment
+        units = units_of(experiment.covars)
+        return PanelState(experiment.name, experiment.direction, experiment.responses, units)
 
     def _link(self, is_live: bool) -> None:
         self._change(lambda state: with_link(state, is_live))

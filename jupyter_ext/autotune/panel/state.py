@@ -68,6 +68,7 @@ class PanelState:
         name: The name of the experiment.
         direction: Whether a higher or a lower response is better, where ``responses`` is empty.
         responses: The responses with their goals, by name; empty stands for a single response.
+        units: The units of the covariates that have one, by name.
         is_closed: Whether the experiment is closed.
         dots: The observations, oldest first.
         best: The best observation so far; None where no observation counts.
@@ -84,6 +85,7 @@ class PanelState:
     name: str
     direction: Direction
     responses: Responses = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
     is_closed: bool = False
     dots: tuple[Dot, ...] = ()
     best: Best | None = None
@@ -219,7 +221,9 @@ def _best_changed(state: PanelState, data: dict[str, Any]) -> PanelState:
 
 def _space_changed(state: PanelState, data: dict[str, Any]) -> PanelState:
     change = Change(len(state.dots), tuple(map(str, data.get("changes", []))))
-    return replace(state, waiting=_not_replaced(state, data), changes=(*state.changes, change))
+    covars = data.get("covars", {})
+    units = {name: covariate["unit"] for name, covariate in covars.items() if covariate.get("unit")}
+    return replace(state, waiting=_not_replaced(state, data), changes=(*state.changes, change), units=units)
 
 
 def _stopped(state: PanelState, data: dict[str, Any]) -> PanelState:

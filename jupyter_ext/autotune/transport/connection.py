@@ -76,6 +76,11 @@ class Connection:
         """
         return self._repeat("POST", path, reply_type, key=uuid4().hex, **_content(body))
 
+    def get_once(self, path: str, reply_type: type[R], timeout_s: float = READ_S, **query: Any) -> R:
+        """Send a GET request like ``get``, but without repeats: a failure is raised at once."""
+        params = {name: value for name, value in query.items() if value is not None}
+        return self._authorized("GET", path, reply_type, min(timeout_s, self._timeout_s), params=params)
+
     def post_once(self, path: str, reply_type: type[R], body: BaseModel | None = None, timeout_s: float = READ_S) -> R:
         """Send a POST request like ``post``, but without a key and without repeats: a failure is raised at once."""
         return self._authorized("POST", path, reply_type, min(timeout_s, self._timeout_s), **_content(body))

@@ -1,23 +1,33 @@
 """Suggestions and observations of the contract, shown as text and as HTML tables."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 from pydantic import Field
 
 from autotune.values import number_text, spread_text, value_text
 from autotune.views.linear import linear_text
-from autotune.views.tables import Row, html_table
+from autotune.views.tables import html_table
 from autotune_wire import observations, suggestions
 from autotune_wire.base import Configuration
 from autotune_wire.constraints import Constraint, LinearConstraint
-from autotune_wire.space import CatCovariate, Covariate
+from autotune_wire.space import CatCovariate, Covariate, units_of
+
+_NO_UNITS: Mapping[str, str] = MappingProxyType({})
 
 
 class Suggestion(suggestions.Suggestion):
-    """A configuration to try next, with its source and the predicted responses."""
+    """A configuration to try next, with its source and the predicted responses.
+
+    Attributes:
+        units: The units of the covariates that have one, by name.
+    """
+
+    units: dict[str, str] = Field(default_factory=dict, exclude=True)
 
     def __repr__(self) -> str:
-        return f"Suggestion({configuration_text(self.covars)}, {self.source}, predicted {self.prediction()})"
+        covars = configuration_text(self.covars, self.units)
+        return f"Suggestion({covars}, {self.source}, predicted {self.prediction()})"
 
     __str__ = __repr__
 
@@ -33,7 +43,7 @@ class Suggestion(suggestions.Suggestion):
             predicted = {"predicted response": self.prediction()}
         return html_table(
             f"Suggestion ({origin_text(self)}): {self.reason}",
-            [*configuration_rows(self.covars), *predicted.items()],
+            [*configuration_rows(self.covars, self.units), *predicted.items()],
         )
 
 
@@ -85,19 +95,20 @@ def origin_text(suggestion: suggestions.Suggestion) -> str:
     return suggestion.source if suggestion.seconds is None else f"{suggestion.source}, {suggestion.seconds:.2g} s"
 
 
-def configuration_text(covars: Configuration) -> str:
-    """Write a configuration on one line."""
-    return ", ".join(f"{name}={value_text(value)}" for name, value in covars.items())
+def configuration_text(covars: Configuration, units: Mapping[str, str] = _NO_UNITS) -> str:
+    """Write a configuration on one line, with the units of the covariates that have one."""
+    return ", ".join(f"{name}={text}" for name, text in configuration_rows(covars, units))
 
 
 def covariate_text(covariate: Covariate) -> str:
-    """Write the values that a covariate can take, its scale, its role and when it is active."""
+    """Write the values that a covariate can take, its unit, its scale, its role and when it is active."""
     if isinstance(covariate, CatCovariate):
-        text = ", ".join(map(value_text, covariate.options)) + (" (in this order)" if covariate.ordered else "")
+        text = _with_unit(", ".join(map(value_text, covariate.options)), covariate.unit)
+        text += " (in this order)" if covariate.ordered else ""
     elif covariate.min == covariate.max:
-        text = f"always {value_text(covariate.min)}"
+        text = _with_unit(f"always {value_text(covariate.min)}", covariate.unit)
     else:
-        text = f"{value_text(covariate.min)} to {value_text(covariate.max)}"
+        text = _with_unit(f"{value_text(covariate.min)} to {value_text(covariate.max)}", covariate.unit)
         text += "" if covariate.step is None else f" in steps of {value_text(covariate.step)}"
         text += ", log scale" if covariate.log else ""
     text += "" if covariate.role == "design" else f"; {covariate.role}"
@@ -130,6 +141,21 @@ def _measured_text(value: float, sd: float | None) -> str:
     return number_text(value) if sd is None else spread_text(value, sd)
 
 
-def configuration_rows(covars: Configuration) -> list[Row]:
-    """Return the rows of a configuration in an HTML table."""
-    return [(name, value_text(value)) for name, value in covars.items()]
+def configuration_rows(covars: Configuration, units: Mapping[str, str] = _NO_UNITS) -> list[tuple[str, str]]:
+    """Return the rows of a configuration in an HTML table: each name with its value, and its unit if it has one."""
+    return [(name, _with_unit(value_text(value), units.get(name))) for name, value in covars.items()]
+
+
+def with_units(suggestions: list[Suggestion], space: Mapping[str, Covariate]) -> list[Suggestion]:
+    """Return suggestions that show the units of a space."""
+    units = units_of(space)
+    return [suggestion.model_copy(update={"units": units}) for suggestion in suggestions]
+
+
+def labelled(name: str, unit: str | None) -> str:
+    """Write the name of a covariate with its unit, as the header of a column: ``t (°C)``."""
+    return name if unit is None else f"{name} ({unit})"
+
+
+def _with_unit(text: str, unit: str | None) -> str:
+    return text if unit is None else f"{text} {unit}"

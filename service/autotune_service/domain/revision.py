@@ -135,6 +135,8 @@ def _changes(old: Mapping[str, Covariate], edit: SpaceEdit, constraints: Sequenc
             yield from _range_changes(name, before, covariate)
         if before is not None and before.guess != covariate.guess:
             yield f"{name}: guess {before.guess} is now {covariate.guess}"
+        if before is not None and before.unit != covariate.unit:
+            yield f"{name}: unit {before.unit or 'none'} is now {covariate.unit or 'none'}"
         if before is not None and covariate.active_if is not None and before.active_if != covariate.active_if:
             yield f"{name}: is active where {covariate.active_if.covariate} is {listed(covariate.active_if.values)}"
     if edit.constraints is not None and list(edit.constraints) != list(constraints):

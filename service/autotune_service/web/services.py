@@ -26,6 +26,7 @@ class Services:
         hub: Wakes requests that wait for an experiment.
         accounts: The users.
         ask_wait_s: How long an ask waits for the engine.
+        mode: The mode that the service was started in, ``dev`` or ``prod``.
         sockets_per_user: The most websockets that a user may have open.
         limits: The limits of the service.
         listing: Writes the pages of experiments.
@@ -39,6 +40,7 @@ class Services:
     hub: Hub
     accounts: Accounts
     ask_wait_s: float
+    mode: str = "dev"
     sockets_per_user: int = 1000
     limits: Limits = DEFAULT_LIMITS
     listing: Listing = field(default_factory=Listing)

@@ -1,5 +1,7 @@
 """Health checks: whether the process runs, and whether it can serve requests."""
 
+from importlib.metadata import version
+
 from quart import Blueprint
 from quart_schema import tag
 
@@ -12,8 +14,8 @@ blueprint = Blueprint("health", __name__)
 @blueprint.get(paths.HEALTH_LIVE)
 @tag(["health"])
 async def live() -> dict[str, str]:
-    """Return 200 as long as the process runs."""
-    return {"status": "live"}
+    """Return 200 as long as the process runs, with the version and the mode of the service."""
+    return {"status": "live", "version": version("autotune-bo"), "mode": services().mode}
 
 
 @blueprint.get(paths.HEALTH_READY)

@@ -1,0 +1,38 @@
+"""What to do about an error, said below it."""
+
+from autotune.errors import (
+    AutotuneError,
+    ConnectionFailedError,
+    NotFoundError,
+    ServiceError,
+    UnauthenticatedError,
+    UnavailableError,
+    UnexpectedReplyError,
+)
+
+_BY_CODE = {
+    "experiment_closed": "`%autotune reopen` opens it again",
+    "experiment_stopped": "`%autotune resume` goes on; with a dict of new stop rules it goes on by these",
+    "already_told": "`%autotune history` shows what is stored, `%autotune correct ID RESPONSE` corrects it",
+    "nothing_to_undo": "`%autotune history` shows what is stored; `%autotune exclude ID` leaves one run out",
+    "not_pending": "`%autotune ask` shows what to try next",
+    "engine_failed": "tell on: the next `%autotune tell` has the engine try again",
+    "engine_failing": "tell on, or ask again in half a minute: the engine tries again",
+    "limit_reached": "`%autotune delete` makes room; the operator of the service sets the limits",
+}
+_BY_CLASS: tuple[tuple[type[AutotuneError], str], ...] = (
+    (ConnectionFailedError, "run the command again once the service is up (`autotune serve`); `%autotune login URL` "
+     "chooses another one"),
+    (UnauthenticatedError, "`%autotune login` logs in again"),
+    (NotFoundError, "`%autotune list` shows your experiments"),
+    (UnavailableError, "run the command again in a moment"),
+    (UnexpectedReplyError, "`%autotune status` shows the address and the versions"),
+)  # fmt: skip
+
+
+def add_advice(error: AutotuneError) -> None:
+    """Add to an error what to do about it, unless that is in the error already."""
+    advice = _BY_CODE.get(error.code) if isinstance(error, ServiceError) else None
+    advice = advice or next((text for kind, text in _BY_CLASS if isinstance(error, kind)), None)
+    if advice is not None:
+        error.add_note(advice)

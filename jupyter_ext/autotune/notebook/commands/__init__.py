@@ -1,0 +1,1 @@
+"""The commands of ``%autotune``, a file for each part of the help."""
