@@ -1,0 +1,13 @@
+"""Forms for a notebook, to use AutoTune without writing code: ``autotune.widgets``.
+
+Each is shown where a cell ends with it, and ``still()`` writes it as HTML that needs no kernel.
+"""
+
+from importlib.util import find_spec
+
+if find_spec("ipywidgets") is None:
+    raise ImportError('the widgets need ipywidgets: pip install "autotune-bo[notebook]"')
+
+from autotune.widgets.card import SuggestionCard
+
+__all__ = ["SuggestionCard"]
