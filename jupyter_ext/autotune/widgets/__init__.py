@@ -9,5 +9,6 @@ if find_spec("ipywidgets") is None:
     raise ImportError('the widgets need ipywidgets: pip install "autotune-bo[notebook]"')
 
 from autotune.widgets.card import SuggestionCard
+from autotune.widgets.space_editor import SpaceEditor
 
-__all__ = ["SuggestionCard"]
+__all__ = ["SpaceEditor", "SuggestionCard"]

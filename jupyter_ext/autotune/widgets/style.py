@@ -22,6 +22,11 @@ border-bottom:1px solid var(--atw-line);font-variant-numeric:tabular-nums}
 .atw-field{color:var(--jp-error-color1,#da3633);font-size:12px;line-height:1.3;padding-left:2px}
 .atw a{color:var(--jp-content-link-color,#2f81f7)}
 .atw a:focus-visible{outline:2px solid currentColor;outline-offset:2px}
+.atw-above.widget-inline-hbox{flex-direction:column;align-items:stretch;height:auto}
+.atw-above .widget-label{text-align:left;width:auto;max-width:none;font-size:12px;line-height:19px;height:19px;
+opacity:.8}
+.atw pre{white-space:pre-wrap;margin:4px 0;padding:6px 10px;border:1px solid var(--atw-line);font-size:12.5px}
+.atw summary{cursor:pointer}
 </style>"""
 
 
