@@ -5,10 +5,11 @@ Each is shown where a cell ends with it, and ``still()`` writes it as HTML that 
 
 from importlib.util import find_spec
 
-if find_spec("ipywidgets") is None:
-    raise ImportError('the widgets need ipywidgets: pip install "autotune-bo[notebook]"')
+if find_spec("ipywidgets") is None or find_spec("anywidget") is None:
+    raise ImportError('the widgets need ipywidgets and anywidget: pip install "autotune-bo[notebook]"')
 
 from autotune.widgets.card import SuggestionCard
+from autotune.widgets.connect import ConnectForm
 from autotune.widgets.space_editor import SpaceEditor
 
-__all__ = ["SpaceEditor", "SuggestionCard"]
+__all__ = ["ConnectForm", "SpaceEditor", "SuggestionCard"]

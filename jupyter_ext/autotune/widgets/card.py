@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ipywidgets import HTML, Accordion, BoundedIntText, Dropdown, Layout, VBox
+from ipywidgets import HTML, Accordion, VBox
 
 from autotune.errors import AutotuneError
 from autotune.experiment import Experiment
 from autotune.values import number_text, value_text
 from autotune.views.shown import Suggestion, configuration_text, counted, labelled, outcome_texts
 from autotune.widgets.card_html import label_of_response, sheet_link, suggestion_html
-from autotune.widgets.form import Field, Form, row, text_field, wrong_field
+from autotune.widgets.form import Field, Form, chosen, counter, lowered, row, typed, wrong_field
 from autotune.widgets.plate import Plate
 from autotune.widgets.style import block, styled, title
 from autotune_wire.base import Value
@@ -39,10 +39,10 @@ class SuggestionCard(Form):
         self.plate: Plate | None = None
         self._shown, self._print = HTML(), HTML()
         self._responses = {
-            name: self.field(f"responses.{name}", text_field(label_of_response(name, goal), hint="0.93 or 0,93"))
+            name: self.field(f"responses.{name}", typed(label_of_response(name, goal), hint="0.93 or 0,93"))
             for name, goal in experiment.responses.items()
         }
-        self._reason = self.field("reason", text_field("Reason", hint="why the suggestion is skipped"))
+        self._reason = self.field("reason", typed("Reason to skip", hint="why it is not run", width="320px"))
         self._fixed = {
             name: self.field(f"fixed.{name}", _fixing(name, covariate, (fixed or {}).get(name)))
             for name, covariate in experiment.covars.items()
@@ -51,7 +51,7 @@ class SuggestionCard(Form):
         self.failed = self.button("Failed", "the run was made and gave no response", self._fail)
         self.skip = self.button("Skip because", "this suggestion will not be run; give a reason", self._skip)
         self.another = self.button("Another with these fixed", "ask with the values typed above", self._another)
-        self._n = self.field("n", BoundedIntText(8, 1, MAX_ASK, description="Runs", layout=Layout(width="150px")))
+        self._n = self.field("n", counter("Runs", 8, MAX_ASK))
         self.take = self.button("Take for a plate", "take several suggestions, which nobody else gets", self._take)
         self._plate_box = VBox()
         self._lay_out()
@@ -76,17 +76,18 @@ class SuggestionCard(Form):
     def _lay_out(self) -> None:
         more = Accordion(
             [
-                VBox([*(field.box for field in self._fixed.values()), self.another]),
-                VBox([row([self._n.box, self.take]), self._plate_box]),
+                VBox([row([field.box for field in self._fixed.values()]), self.another]),
+                VBox([row([self._n.box, lowered(self.take)]), self._plate_box]),
             ],
             titles=("Another with these fixed", "Several for a plate"),
             selected_index=0 if self._needs_context() else None,
         )
         self.show(
             self._shown,
-            *(field.box for field in self._responses.values()),
-            self._reason.box,
-            row([self.told, self.failed, self.skip]),
+            row([field.box for field in self._responses.values()]),
+            row([self.told, self.failed]),
+            row([self._reason.box, lowered(self.skip)]),
+            self.message,
             self._print,
             more,
         )
@@ -158,16 +159,9 @@ def _fixing(name: str, covariate: Covariate, value: Any) -> Any:
     label = labelled(name, covariate.unit)
     if not isinstance(covariate, CatCovariate):
         shown = "" if value is None else value_text(value)
-        return text_field(label, hint=f"any, {number_text(covariate.min)} to {number_text(covariate.max)}", value=shown)
+        return typed(label, shown, hint=f"any, {number_text(covariate.min)} to {number_text(covariate.max)}")
     options = [("any", ""), *((str(option), option) for option in covariate.options)]
-    style = {"description_width": "150px"}
-    return Dropdown(
-        options=options,
-        value="" if value is None else value,
-        description=label,
-        layout=Layout(width="420px"),
-        style=style,
-    )
+    return chosen(label, options, "" if value is None else value, width="200px")
 
 
 def _value(field: Field, covariate: Covariate) -> Value:

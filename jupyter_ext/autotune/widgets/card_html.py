@@ -27,12 +27,13 @@ def label_of_response(name: str, goal: Response) -> str:
 def suggestion_html(experiment: AskTell, suggestion: Suggestion) -> str:
     """Write a suggestion: its values, large, with their units; where it came from; and what is predicted."""
     values = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value_text(value))}{_unit(suggestion.units.get(name))}</dd></div>"
+        f'<div role="listitem"><div class="atw-label">{escape(name)}</div>'
+        f'<div class="atw-big">{escape(value_text(value))}{_unit(suggestion.units.get(name))}</div></div>'
         for name, value in suggestion.covars.items()
     )
     return block(
         f"{title(experiment.name, origin_text(suggestion))}"
-        f'<dl class="atw-values">{values}</dl>{prediction_html(experiment, suggestion)}'
+        f'<div class="atw-values" role="list">{values}</div>{prediction_html(experiment, suggestion)}'
         f'<div class="atw-soft">Why this one: {escape(suggestion.reason)}</div>'
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from typing import Any
 
-from ipywidgets import HTML, Button, HBox, Layout, Text, VBox
+from ipywidgets import HTML, BoundedIntText, Button, Checkbox, Dropdown, HBox, Layout, Text, VBox
 
 from autotune.errors import AutotuneError, InvalidInputError, ServiceError, notes_of
 from autotune.inputs.typed import typed_number
@@ -67,12 +67,13 @@ class Form:
     Attributes:
         box: The widget of ipywidgets.
         fields: The fields, by their names in the errors of the service.
-        said: What was said last, below the form.
+        message: The line that says what happened.
+        said: What was said last in that line.
     """
 
     def __init__(self) -> None:
         self.fields: dict[str, Field] = {}
-        self._said = HTML()
+        self.message = HTML()
         self.box = VBox([], layout=Layout(max_width="940px", padding="8px 12px", overflow="visible"))
         self.said = ""
         self._ended_at = -TWICE_S
@@ -83,16 +84,18 @@ class Form:
         return self.fields[name]
 
     def show(self, *parts: Any) -> None:
-        """Show these parts, and below them the line that says what happened."""
-        self.box.children = [HTML(STYLE, layout=Layout(display="none")), *parts, self._said]
+        """Show these parts, and the line that says what happened: below them, if it is none of them."""
+        last = [] if self.message in parts else [self.message]
+        self.box.children = [HTML(STYLE, layout=Layout(display="none")), *parts, *last]
 
-    def button(
-        self, label: str, help_text: str, action: Callable[[], str | None], *, is_first: bool = False, icon: str = ""
-    ) -> Any:
+    def button(self, label: str, help_text: str, action: Callable[[], str | None], *, is_first: bool = False) -> Any:
         """Make a button that does an action; what the action returns is said below the form."""
         style = "primary" if is_first else ""
         button = Button(
-            description=label, tooltip=help_text, button_style=style, icon=icon, layout=Layout(width="auto")
+            description=label,
+            tooltip=help_text,
+            button_style=style,
+            layout=Layout(width="auto", align_self="flex-start"),
         )
         button.on_click(lambda _clicked: self.do(button, action))
         return button
@@ -127,7 +130,7 @@ class Form:
     def say(self, text: str, *, is_good: bool = False) -> None:
         """Say what happened, below the form."""
         self.said = text
-        self._said.value = alert(text, is_good=is_good)
+        self.message.value = alert(text, is_good=is_good)
 
     def say_error(self, error: AutotuneError) -> None:
         """Show the problems of an error beside their fields, and the rest of the error below the form."""
@@ -158,16 +161,36 @@ class Form:
         return {**self.box._repr_mimebundle_(), "text/html": self.still(), "text/plain": repr(self)}
 
 
-def text_field(label: str, *, hint: str = "", value: str = "", width: str = "420px") -> Any:
-    """Make an input for a line of text, with its label; what is typed counts when the field is left."""
-    return Text(
-        value=value,
-        description=label,
-        placeholder=hint,
-        continuous_update=False,
-        layout=Layout(width=width),
-        style={"description_width": "150px"},
-    )
+def typed(label: str, value: str = "", width: str = "200px", hint: str = "") -> Any:
+    """Make an input for a text with its label above; each key press counts."""
+    return _above(Text(value=value, description=label, placeholder=hint, layout=Layout(width=width)))
+
+
+def chosen(label: str, options: Any, value: Any, width: str = "130px") -> Any:
+    """Make a list to choose from with its label above."""
+    return _above(Dropdown(options=options, value=value, description=label, layout=Layout(width=width)))
+
+
+def ticked(label: str, value: bool = False, width: str = "95px") -> Any:
+    """Make a box to tick, at the height of the inputs beside it."""
+    layout = Layout(width=width, margin="21px 2px 0 6px")
+    return Checkbox(value=value, description=label, indent=False, layout=layout)
+
+
+def counter(label: str, value: int, most: int) -> Any:
+    """Make an input for a whole number from 1 to ``most`` with its label above."""
+    return _above(BoundedIntText(value, 1, most, description=label, layout=Layout(width="90px")))
+
+
+def lowered(button: Any) -> Any:
+    """Put a button at the height of the inputs beside it, whose labels are above."""
+    button.layout.margin = "21px 2px 0 4px"
+    return button
+
+
+def _above(given: Any) -> Any:
+    given.add_class("atw-above")
+    return given
 
 
 def row(parts: Sequence[Any]) -> Any:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from html import escape
 
-from ipywidgets import HTML, Checkbox, Layout, VBox
+from ipywidgets import HTML, VBox
 
 from autotune.errors import AutotuneError
 from autotune.experiment import Experiment
 from autotune.views.shown import Suggestion, configuration_rows, counted
 from autotune.widgets.card_html import label_of_response, sheet_link
-from autotune.widgets.form import Field, Form, row, text_field, wrong_field
+from autotune.widgets.form import Field, Form, row, ticked, typed, wrong_field
 from autotune.widgets.style import block, styled, table
 
 
@@ -28,7 +28,7 @@ class Well:
         self.number = number
         self.suggestion = suggestion
         self.responses = responses
-        self.failed = Checkbox(description=f"run {number} failed", indent=False, layout=Layout(width="130px"))
+        self.failed = ticked(f"run {number} failed", width="130px")
         self.is_told = False
 
     @property
@@ -85,7 +85,7 @@ class Plate(Form):
         responses = {
             name: self.field(
                 f"runs.{number}.{name}",
-                text_field(f"{number}: {label_of_response(name, goal)}", hint="0.93 or 0,93", width="300px"),
+                typed(f"{number}: {label_of_response(name, goal)}", hint="0.93 or 0,93"),
             )
             for name, goal in self.experiment.responses.items()
         }

@@ -11,11 +11,11 @@ from autotune.errors import AutotuneError, InvalidInputError
 from autotune.experiment import Experiment
 from autotune.inputs.descriptions import new_experiment
 from autotune.views.shown import counted
-from autotune.widgets.form import Field, Form, row
+from autotune.widgets.form import Field, Form, row, typed
 from autotune.widgets.magic_line import magic_line
 from autotune.widgets.samples import draw_samples
 from autotune.widgets.space_html import preview_html, space_still
-from autotune.widgets.space_rows import ConstraintRow, CovariateRow, ResponseRow, Row, typed
+from autotune.widgets.space_rows import ConstraintRow, CovariateRow, ResponseRow, Row
 from autotune.widgets.space_start import start_of
 from autotune.widgets.style import block, styled, title
 from autotune_wire.experiments import NewExperiment

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ipywidgets import Button, Checkbox, Dropdown, Layout, Text
+from ipywidgets import Button, Layout, Text
 
 from autotune.inputs.guessing import with_guess
 from autotune.values import value_text
 from autotune.views.goals import goal_text
-from autotune.widgets.form import Field, row
+from autotune.widgets.form import Field, chosen, row, ticked, typed
 from autotune_wire.numerals import number_of
 from autotune_wire.responses import Objective, Response, Target
 from autotune_wire.space import CatCovariate, Covariate
@@ -196,25 +196,6 @@ class ConstraintRow(Row):
     def __init__(self, changed: Callable[[], None], remove: Callable[[Any], None], text: str = "") -> None:
         given = typed("Rule that every suggestion meets", text, "420px", "a + 2*b <= 1")
         super().__init__({"text": given}, changed, remove, "constraint")
-
-
-def typed(label: str, value: str, width: str, hint: str = "") -> Any:
-    """Make an input for a text with its label above; each key press counts."""
-    given = Text(value=value, description=label, placeholder=hint, layout=Layout(width=width))
-    given.add_class("atw-above")
-    return given
-
-
-def chosen(label: str, options: Any, value: str, width: str = "130px") -> Any:
-    """Make a list to choose from with its label above."""
-    given = Dropdown(options=options, value=value, description=label, layout=Layout(width=width))
-    given.add_class("atw-above")
-    return given
-
-
-def ticked(label: str, value: bool) -> Any:
-    """Make a box to tick, at the height of the inputs beside it."""
-    return Checkbox(value=value, description=label, indent=False, layout=Layout(width="95px", margin="21px 2px 0 6px"))
 
 
 def _whole(number: float) -> float | int:

@@ -9,9 +9,9 @@ line-height:1.45;--atw-line:var(--jp-border-color2,rgba(128,128,128,.3));overflo
 .atw-name{font-size:16px;font-weight:600}
 .atw-soft{opacity:.75;font-size:12px}
 .atw-values{display:flex;flex-wrap:wrap;gap:10px 34px;margin:8px 0 10px}
-.atw-values dt{opacity:.75;font-size:13px}
-.atw-values dd{margin:0;font-size:30px;line-height:1.15;font-weight:600;font-variant-numeric:tabular-nums}
-.atw-values dd span{font-size:17px;font-weight:400;margin-left:5px}
+.atw-label{opacity:.75;font-size:13px}
+.atw-big{font-size:30px;line-height:1.15;font-weight:600;font-variant-numeric:tabular-nums}
+.atw-big span{font-size:17px;font-weight:400;margin-left:5px}
 .atw table{border-collapse:collapse;color:inherit;font-size:13px;margin:4px 0}
 .atw th,.atw td{text-align:left;padding:4px 14px 4px 0;font-weight:400;background:none;border:0;
 border-bottom:1px solid var(--atw-line);font-variant-numeric:tabular-nums}
@@ -19,12 +19,14 @@ border-bottom:1px solid var(--atw-line);font-variant-numeric:tabular-nums}
 .atw tr{background:none!important}
 .atw-good,.atw-bad{padding:4px 10px;border-left:3px solid #2da44e;font-size:13px;white-space:pre-line}
 .atw-bad{border-left-color:#da3633}
-.atw-field{color:var(--jp-error-color1,#da3633);font-size:12px;line-height:1.3;padding-left:2px}
+.atw-field{color:var(--jp-error-color1,#da3633);font-size:12px;line-height:1.3;padding-left:2px;
+max-width:230px}
 .atw a{color:var(--jp-content-link-color,#2f81f7)}
 .atw a:focus-visible{outline:2px solid currentColor;outline-offset:2px}
 .atw-above.widget-inline-hbox{flex-direction:column;align-items:stretch;height:auto}
 .atw-above .widget-label{text-align:left;width:auto;max-width:none;font-size:12px;line-height:19px;height:19px;
 opacity:.8}
+.atw-above select{flex:none}
 .atw pre{white-space:pre-wrap;margin:4px 0;padding:6px 10px;border:1px solid var(--atw-line);font-size:12.5px}
 .atw summary{cursor:pointer}
 </style>"""
