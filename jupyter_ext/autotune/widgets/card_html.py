@@ -32,7 +32,7 @@ def suggestion_html(experiment: AskTell, suggestion: Suggestion) -> str:
         for name, value in suggestion.covars.items()
     )
     return block(
-        f"{title(experiment.name, origin_text(suggestion))}"
+        f"{title(experiment.name, f'Suggested by: {origin_text(suggestion)}')}"
         f'<div class="atw-values" role="list">{values}</div>{prediction_html(experiment, suggestion)}'
         f'<div class="atw-soft">Why this one: {escape(suggestion.reason)}</div>'
     )

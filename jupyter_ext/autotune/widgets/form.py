@@ -74,7 +74,7 @@ class Form:
     def __init__(self) -> None:
         self.fields: dict[str, Field] = {}
         self.message = HTML()
-        self.box = VBox([], layout=Layout(max_width="940px", padding="8px 12px", overflow="visible"))
+        self.box = VBox([], layout=Layout(max_width="1080px", padding="8px 12px", overflow="visible"))
         self.said = ""
         self._ended_at = -TWICE_S
 

@@ -15,6 +15,7 @@ _ESM = """
 function render({ model, el }) {
   const id = "atw-" + Math.random().toString(36).slice(2);
   el.classList.add("jupyter-widgets", "widget-text", "widget-inline-hbox", "atw-above");
+  el.style.width = "420px";
   const label = document.createElement("label");
   label.className = "widget-label";
   label.htmlFor = id;

@@ -10,13 +10,13 @@ from autotune.views.shown import constraint_text, covariate_text, labelled
 from autotune.widgets.style import block, styled, table
 from autotune_wire.base import Configuration
 from autotune_wire.experiments import NewExperiment
-from autotune_wire.space import CatCovariate, Covariate
+from autotune_wire.space import CatCovariate, ContCovariate, Covariate, IntCovariate
 
 _WIDTH, _HEIGHT, _EDGE = 260, 22, 8
 
 
 def preview_html(new: NewExperiment, samples: Sequence[Configuration]) -> str:
-    """Write the preview: for each covariate a line with the samples as dots, and the samples as a table."""
+    """Write the preview: the samples as dots on a line for each covariate, or counted by option, and as a table."""
     if not samples:
         return block("No sample was found that meets all constraints: they leave little of the space, or nothing.")
     lines = "".join(_line(name, covariate, samples) for name, covariate in new.covars.items())
@@ -45,12 +45,11 @@ def _sampled(value: float | str) -> str:
 
 
 def _line(name: str, covariate: Covariate, samples: Sequence[Configuration]) -> str:
-    ends = ("", "")
-    if not isinstance(covariate, CatCovariate):
-        ends = (value_text(covariate.min), value_text(covariate.max))
-    elif len(covariate.options) > 1:
-        ends = (value_text(covariate.options[0]), value_text(covariate.options[-1]))
     values = [sample[name] for sample in samples if name in sample]
+    label = escape(labelled(name, covariate.unit))
+    if isinstance(covariate, CatCovariate):
+        counts = ", ".join(f"{value_text(option)} {values.count(option)}" for option in covariate.options)
+        return f'<tr><td>{label}</td><td colspan="3">{escape(counts)}</td></tr>'
     dots = "".join(
         f'<circle cx="{_EDGE + _share(covariate, value) * (_WIDTH - 2 * _EDGE):.1f}" cy="{_HEIGHT / 2}" r="4.5" '
         f'fill="#2f81f7" fill-opacity=".65"/>'
@@ -60,14 +59,12 @@ def _line(name: str, covariate: Covariate, samples: Sequence[Configuration]) -> 
         f'<svg width="{_WIDTH}" height="{_HEIGHT}" role="img" aria-label="{len(values)} samples of {escape(name)}">'
         f'<path d="M{_EDGE} {_HEIGHT / 2}H{_WIDTH - _EDGE}" stroke="currentColor" stroke-opacity=".35"/>{dots}</svg>'
     )
-    cells = (escape(labelled(name, covariate.unit)), escape(ends[0]), picture, escape(ends[1]))
+    cells = (label, value_text(covariate.min), picture, value_text(covariate.max))
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
-def _share(covariate: Covariate, value: float | str) -> float:
+def _share(covariate: IntCovariate | ContCovariate, value: float | str) -> float:
     """Return where a value lies between the ends of its line, from 0 to 1."""
-    if isinstance(covariate, CatCovariate):
-        return 0.5 if len(covariate.options) == 1 else covariate.options.index(value) / (len(covariate.options) - 1)
     low, high, at = covariate.min, covariate.max, float(value)
     if low == high:
         return 0.5

@@ -26,7 +26,8 @@ max-width:230px}
 .atw-above.widget-inline-hbox{flex-direction:column;align-items:stretch;height:auto}
 .atw-above .widget-label{text-align:left;width:auto;max-width:none;font-size:12px;line-height:19px;height:19px;
 opacity:.8}
-.atw-above select{flex:none}
+.atw-above.widget-dropdown select{flex:none;height:28px}
+.atw-above.widget-select select{font-variant-numeric:tabular-nums}
 .atw pre{white-space:pre-wrap;margin:4px 0;padding:6px 10px;border:1px solid var(--atw-line);font-size:12.5px}
 .atw summary{cursor:pointer}
 </style>"""
