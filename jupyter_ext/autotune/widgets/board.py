@@ -21,7 +21,8 @@ N_RUNS = 8
 class Board(Form):
     """The live panel of an experiment, and below it what can be looked after: suggestions, runs, start and stop.
 
-    The board follows the experiment from its first display until ``close``; what a user is typing into the table stays.
+    The board follows the experiment from its first display, or from ``follow``, until ``close``. What a user is typing
+    into the table stays meanwhile.
 
     Args:
         experiment: The experiment.
@@ -164,11 +165,15 @@ class Board(Form):
             raise wrong_field("reason", "is missing: it is kept with the new version of the run")
         return self._reason.text
 
+    def follow(self) -> None:
+        """Follow the experiment from now on, unless the board does already; call this inside a cell."""
+        if self._follower is None:
+            with suppress(RuntimeError):  # a terminal has no loop that draws later: what is shown stays as it is
+                self._follower = Follower(self.experiment, lambda: fetch_view(self.experiment, N_RUNS), self._draw)
+
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
         self.panel.show()
-        if self._follower is None:
-            with suppress(RuntimeError):  # a terminal has no loop that draws later: what is shown stays as it is
-                self._follower = Follower(self.experiment, lambda: fetch_view(self.experiment, N_RUNS), self._draw)
+        self.follow()
         display(self._repr_mimebundle_(), raw=True)

@@ -113,8 +113,14 @@ def grid_of(experiment: Experiment, rows: list[RunRow]) -> Any:
     names = ["run", *covars, *map(_shown, experiment.responses), "state", ""]
     header = [HTML(block(f'<span class="atw-soft">{escape(name)}</span>')) for name in names]
     n_cells = len(names) - 3
-    columns = f"40px repeat({n_cells}, minmax(84px, 130px)) 74px auto"
-    layout = Layout(grid_template_columns=columns, grid_gap="2px 6px", overflow="auto", align_items="center")
+    columns = f"40px repeat({n_cells}, minmax(84px, 130px)) 74px max-content"
+    layout = Layout(
+        grid_template_columns=columns,
+        grid_gap="2px 6px",
+        overflow="auto",
+        align_items="center",
+        justify_content="flex-start",
+    )
     return GridBox([*header, *(part for row in rows for part in row.parts)], layout=layout)
 
 

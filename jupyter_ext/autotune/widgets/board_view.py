@@ -53,10 +53,11 @@ def fetch_view(experiment: Experiment, n_runs: int) -> BoardView:
 
 def head_html(view: BoardView, trouble: str) -> str:
     """Write the state of the experiment and of the engine."""
-    facts = ". ".join(f"{label} {text}" for label, text in facts_of(view.seen)[:3])
+    facts = dict(facts_of(view.seen))
+    n_runs = counted(view.seen.n_observations, "run")
     stopped = "" if view.seen.stopped is None else f"<div>Stopped: {escape(view.seen.stopped.reason)}</div>"
     engine = escape(engine_text(view, trouble))
-    as_of = f"As of {view.at:%H:%M:%S} UTC. {facts}."
+    as_of = f"{facts['state']}; {n_runs}; best response {facts['best response']}; as of {view.at:%H:%M:%S} UTC"
     return block(f"{title(view.seen.name, as_of)}{stopped}<div>Engine: {engine}</div>")
 
 

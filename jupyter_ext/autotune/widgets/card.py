@@ -8,7 +8,7 @@ from ipywidgets import HTML, Accordion, VBox
 from autotune.errors import AutotuneError
 from autotune.experiment import Experiment
 from autotune.values import number_text, value_text
-from autotune.views.shown import Suggestion, configuration_text, counted, labelled, outcome_texts
+from autotune.views.shown import Suggestion, configuration_text, counted, labelled
 from autotune.widgets.card_html import label_of_response, sheet_link, suggestion_html
 from autotune.widgets.form import Field, Form, chosen, counter, lowered, row, typed, wrong_field
 from autotune.widgets.plate import Plate
@@ -113,7 +113,10 @@ class SuggestionCard(Form):
             name = next(iter(measured))
             raise wrong_field(f"responses.{name}", "is missing: type what was measured, or say that the run failed")
         told = self.experiment.tell(suggestion, found)
-        outcome = ", ".join(map(" ".join, outcome_texts(told)))
+        goals = self.experiment.responses
+        outcome = ", ".join(
+            f"{label_of_response(name, goals[name])} {number_text(told.responses[name])}" for name in found
+        )
         return self._next(" ".join([f"Told: {outcome}.", *told.notes]))
 
     def _fail(self) -> str:

@@ -96,7 +96,9 @@ class Experiments(Form):
 
     def _open(self) -> str:
         experiment = self._chosen()
-        self._show(Board(experiment))
+        board = Board(experiment)
+        board.follow()
+        self._show(board)
         self._experiment = experiment
         return f"Opened {experiment.name}; in a cell it is the attribute experiment of this widget."
 

@@ -15,13 +15,13 @@ _ESM = """
 function render({ model, el }) {
   const id = "atw-" + Math.random().toString(36).slice(2);
   el.classList.add("jupyter-widgets", "widget-text", "widget-inline-hbox", "atw-above");
-  el.style.width = "420px";
   const label = document.createElement("label");
   label.className = "widget-label";
   label.htmlFor = id;
   label.textContent = model.get("label");
   const input = document.createElement("input");
   Object.assign(input, { id, type: "password", autocomplete: "current-password" });
+  input.style.width = "420px";
   const buttons = document.createElement("div");
   buttons.style.cssText = "display:flex;margin-top:6px";
   const send = (action) => {

@@ -58,12 +58,8 @@ class SpaceEditor(Form):
         self.covariates: list[CovariateRow] = []
         self.responses: list[ResponseRow] = []
         self.constraints: list[ConstraintRow] = []
-        n_runs = 0 if self._runs is None else len(self._runs)
-        self.tell_runs = Checkbox(
-            value=n_runs > 0, description=f"Also tell the {counted(n_runs, 'past run')}", indent=False
-        )
-        self.tell_runs.layout.display = None if n_runs else "none"
-        self._buttons()
+        self.tell_runs = _tell_runs(0 if self._runs is None else len(self._runs))
+        self._make_buttons()
         for name, covariate in start.covars.items() or [("", None)]:
             self._add(self.covariates, CovariateRow(self._look, self._remove, name, covariate))
         for name, goal in start.responses.items() or [("", None)]:
@@ -104,7 +100,7 @@ class SpaceEditor(Form):
                 field.say(problem.message)
         return left
 
-    def _buttons(self) -> None:
+    def _make_buttons(self) -> None:
         self.add_covariate = self.button(
             "Add a covariate", "another thing that can be set", lambda: self._more(self.covariates, CovariateRow)
         )
@@ -249,6 +245,13 @@ class SpaceEditor(Form):
         return (
             None if response is None else response.field_of(rest.removeprefix(response.name).strip(".").split(".")[0])
         )
+
+
+def _tell_runs(n_runs: int) -> Any:
+    """Make the box to tick if the past runs are to be told too; without runs it is not shown."""
+    display = None if n_runs else "none"
+    label = f"Also tell the {counted(n_runs, 'past run')}"
+    return Checkbox(value=n_runs > 0, description=label, indent=False, layout=Layout(display=display))
 
 
 def _read_rows(rows: Sequence[CovariateRow] | Sequence[ResponseRow]) -> tuple[dict[str, Any], list[Wrong]]:

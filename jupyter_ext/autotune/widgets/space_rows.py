@@ -72,14 +72,13 @@ class CovariateRow(Row):
         numeric = None if isinstance(covariate, CatCovariate) else covariate
         options = covariate if isinstance(covariate, CatCovariate) else None
         texts = [] if options is None else [value_text(option) for option in options.options]
-        known = numeric is not None
         fields = {
             "name": typed("Name", name, "150px", "temperature"),
             "vtype": chosen("Kind", KINDS, "cont" if covariate is None else covariate.vtype),
             "min": typed("From", value_text(numeric.min) if numeric is not None else "", "90px"),
             "max": typed("To", value_text(numeric.max) if numeric is not None else "", "90px"),
             "step": typed("Step", value_text(numeric.step) if numeric is not None and numeric.step else "", "80px"),
-            "log": ticked("Log scale", known and numeric is not None and numeric.log, "85px"),
+            "log": ticked("Log scale", numeric is not None and numeric.log, "85px"),
             "options": typed("Options", " | ".join(texts), "230px", "red | blue"),
             "ordered": ticked("A scale", options is not None and options.ordered),
             "unit": typed("Unit", "" if covariate is None else covariate.unit or "", "70px", "°C"),

@@ -28,7 +28,8 @@ max-width:230px}
 opacity:.8}
 .atw-above.widget-dropdown select{flex:none;height:28px}
 .atw-above.widget-select select{font-variant-numeric:tabular-nums}
-.atw pre{white-space:pre-wrap;margin:4px 0;padding:6px 10px;border:1px solid var(--atw-line);font-size:12.5px}
+.atw pre{white-space:pre;overflow-x:auto;margin:4px 0;padding:6px 10px;border:1px solid var(--atw-line);
+font-size:12.5px}
 .atw summary{cursor:pointer}
 </style>"""
 
