@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from ipywidgets import HTML, Checkbox, VBox
+from ipywidgets import HTML, Checkbox, Layout, VBox
 
 from autotune.client import Client
 from autotune.errors import AutotuneError, InvalidInputError
