@@ -187,7 +187,10 @@ async def test_follower_that_is_refused_says_why(service, told):
         experiment.connection.close()
 
 
-def test_run_that_is_being_typed_over_stays_when_others_come(board, service):
+def test_run_that_is_being_typed_over_stays_when_runs_change(board, service):
     _cell(board, 2).input.value = "0.75"
+    service.runs[1] |= {"version": 2, "is_excluded": True}
+    service.runs[2] |= {"version": 2, "is_excluded": True}
     board.look_again.click()
+    assert board.rows[0].switch.description == "Restore"
     assert _cell(board, 2).text == "0.75"

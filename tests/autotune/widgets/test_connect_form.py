@@ -43,7 +43,7 @@ def test_password_is_in_no_state_that_a_notebook_saves(form):
     assert "Address of the service" in state
     assert PASSWORD not in state
     shown = form._repr_mimebundle_()
-    assert PASSWORD not in str(shown) + form.still() + str(vars(form))
+    assert PASSWORD not in str(shown) + form.still() + str(vars(form)) + str(vars(form.password))
 
 
 def test_wrong_password_is_said_and_nobody_is_signed_in(form):

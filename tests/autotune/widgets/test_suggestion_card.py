@@ -221,3 +221,25 @@ def _request(plate, index):
         "suggestion_uuid": str(plate.wells[index].suggestion.suggestion_uuid),
     }
     return httpx2.Request("POST", "http://autotune.test", content=json.dumps(told))
+
+
+def test_interrupt_says_that_what_was_sent_may_be_done(card, service):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    service.trouble("POST /experiment/tell", interrupt)
+    _type(card, "1")
+    card.told.click()
+    assert "may have been done all the same" in card.said
+    assert (card.told.disabled, card.told.description) == (False, "Told")
+
+
+def test_card_of_an_experiment_with_a_context_asks_for_its_value(client, service):
+    covars = {**MIXED, "oven": {"vtype": "cat", "guess": "A", "options": ["A", "B"], "role": "context"}}
+    missing = [{"field": "fixed.oven", "message": "is missing: the value of a context is needed", "value": None}]
+    service.trouble("GET /experiment/ask", problem(422, "invalid", "no", errors=missing))
+    card = SuggestionCard(client.new("suzuki", covars))
+    assert "the value of a context is needed" in card.fields["fixed.oven"].error.value
+    card.fields["fixed.oven"].input.value = "B"
+    card.another.click()
+    assert card.suggestion.covars["oven"] == "B"
