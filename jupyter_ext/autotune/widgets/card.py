@@ -146,7 +146,11 @@ class SuggestionCard(Form):
         taken = self.experiment.ask(self._n.input.value, fixed=self._fixed_values() or None)
         self.plate = Plate(self.experiment, taken)
         self._plate_box.children = [self.plate.box]
-        return f"Took {counted(len(taken), 'suggestion')}: nobody else gets them for a day."
+        said = f"Took {counted(len(taken), 'suggestion')}: nobody else gets them for a day."
+        is_on_plate = self.suggestion is not None and self.suggestion.suggestion_uuid in {
+            suggestion.suggestion_uuid for suggestion in taken
+        }
+        return self._next(said) if is_on_plate else said
 
     def _fixed_values(self) -> dict[str, Value]:
         covars = self.experiment.covars

@@ -37,8 +37,7 @@ class SpaceEditor(Form):
         responses: With past runs, the columns that are responses, with their goals.
 
     Attributes:
-        experiment: The experiment that was created last; None before.
-        line: The line of ``%autotune`` that does the same; empty before.
+        line: The line of ``%autotune`` that does the same as the last click on Create; empty before.
 
     Raises:
         InvalidInputError: If ``like`` cannot be read.
@@ -47,7 +46,7 @@ class SpaceEditor(Form):
     def __init__(self, client: Client, like: Any = None, responses: Mapping[str, Any] | None = None) -> None:
         super().__init__()
         self.client = client
-        self.experiment: Experiment | None = None
+        self._experiment: Experiment | None = None
         self.line = ""
         start = start_of(like, responses)
         self._runs, self._kept = start.runs, start.kept
@@ -72,8 +71,19 @@ class SpaceEditor(Form):
 
     def __repr__(self) -> str:
         names = ", ".join(row.name for row in self.covariates if row.name)
-        made = "" if self.experiment is None else f", created {self.experiment.exp_uuid}"
+        made = "" if self._experiment is None else f", created {self._experiment.exp_uuid}"
         return f"SpaceEditor({self.name.text!r}, covariates {names or 'none'}{made})"
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment that was created last.
+
+        Raises:
+            InvalidInputError: If none was created yet.
+        """
+        if self._experiment is None:
+            raise InvalidInputError("no experiment was created yet: fill in the form and click Create")
+        return self._experiment
 
     def still(self) -> str:
         """Write the space as HTML that needs no kernel."""
@@ -205,7 +215,7 @@ class SpaceEditor(Form):
             constraints=new.constraints,
             say=said.append,
         )
-        self.experiment, self.line = experiment, magic_line(new)
+        self._experiment, self.line = experiment, magic_line(new)
         self._line.value = block(f"The same as a line to keep:<pre>{escape(self.line)}</pre>")
         said.insert(0, f"Created {experiment.name}.")
         if self._runs is not None and self.tell_runs.value:

@@ -243,3 +243,11 @@ def test_card_of_an_experiment_with_a_context_asks_for_its_value(client, service
     card.fields["fixed.oven"].input.value = "B"
     card.another.click()
     assert card.suggestion.covars["oven"] == "B"
+
+
+def test_suggestion_that_went_to_the_plate_leaves_the_card(card, service):
+    shown = {"suggestions": [service.suggestions[str(card.suggestion.suggestion_uuid)]]}
+    reply = {"exp_uuid": str(card.experiment.exp_uuid), "time_updated": NOW, "covars_next_exp": "[]", **shown}
+    service.trouble("POST /experiment/ask", httpx2.Response(200, json=reply))
+    card.take.click()
+    assert card.suggestion.suggestion_uuid != card.plate.wells[0].suggestion.suggestion_uuid
