@@ -68,8 +68,9 @@ _HOMES = {
     "asynchronous.experiment": ("AsyncExperiment",),
     "client": ("Client", "connect"),
     "experiment": ("Experiment",),
+    "pictures.insights": ("Insights",),
+    "pictures.picture": ("Picture",),
     "views.bests": ("Best", "BestPredicted"),
-    "views.insights": ("Insights",),
     "views.pareto": ("Pareto",),
     "views.shown": ("Observation", "Suggestion"),
 }

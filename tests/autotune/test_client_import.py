@@ -6,7 +6,7 @@ import pytest
 import autotune
 
 NUMERICS = {"numpy", "torch", "pandas", "scipy", "sklearn", "optuna"}
-OTHERS = {"IPython", "ipywidgets", "rich", "autotune_service", "asyncpg"}
+OTHERS = {"IPython", "ipywidgets", "rich", "autotune.widgets", "autotune_service", "asyncpg"}
 
 
 def _imported(code: str, of: set[str]) -> str:

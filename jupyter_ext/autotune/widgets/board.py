@@ -1,0 +1,179 @@
+"""The board of an experiment: what is going on, who holds what, and the last runs, to be corrected in place."""
+
+from contextlib import suppress
+from typing import Any
+
+from ipywidgets import HTML, VBox
+
+from autotune.errors import AutotuneError, InvalidInputError
+from autotune.experiment import Experiment
+from autotune.panel.live import Panel
+from autotune.views.shown import counted
+from autotune.widgets.board_runs import RunRow, grid_of
+from autotune.widgets.board_view import BoardView, board_still, fetch_view, head_html, open_html
+from autotune.widgets.following import Follower
+from autotune.widgets.form import Form, lowered, row, typed, wrong_field
+from autotune.widgets.style import block, styled, title
+
+N_RUNS = 8
+
+
+class Board(Form):
+    """The live panel of an experiment, and below it what can be looked after: suggestions, runs, start and stop.
+
+    The board follows the experiment from its first display, or from ``follow``, until ``close``. What a user is typing
+    into the table stays meanwhile.
+
+    Args:
+        experiment: The experiment.
+
+    Attributes:
+        panel: The live panel.
+        rows: The last runs, newest first.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        super().__init__()
+        self.experiment = experiment
+        self.panel: Panel = experiment.panel()
+        self.rows: list[RunRow] = []
+        self._view: BoardView | None = None
+        self._follower: Follower[BoardView] | None = None
+        self._head, self._open, self._runs = HTML(), HTML(), VBox()
+        self._reason = self.field(
+            "reason", typed("Reason, for a correction, an exclusion or a restoration", "", "420px", "misread the scale")
+        )
+        self.save = self.button("Save corrections", "store what was typed over", self._save, is_first=True)
+        self.stop = self.button("Close the experiment", "no more suggestions, until it is reopened", self._close)
+        self.reopen = self.button("Reopen", "go on after it was closed or has stopped", self._reopen)
+        self.look_again = self.button("Look again", "fetch everything now", self._look)
+        self.show(
+            self._head,
+            row([self.stop, self.reopen, self.look_again]),
+            self._open,
+            self._runs,
+            row([self._reason.box, lowered(self.save)]),
+        )
+        self.do(self.look_again, self._look)
+
+    def __repr__(self) -> str:
+        state = "not fetched" if self._view is None else self._view.seen.state
+        return f"Board({self.experiment.name!r}, {state}, {counted(len(self.rows), 'run')} shown)"
+
+    def still(self) -> str:
+        """Write the board as HTML that needs no kernel."""
+        if self._view is None:
+            return styled(title(self.experiment.name, "not fetched yet"))
+        return board_still(self._view, self.panel.state.trouble)
+
+    def close(self) -> None:
+        """Follow the experiment no more; what is shown stays."""
+        if self._follower is not None:
+            self._follower.close()
+        self.panel.close()
+
+    def refresh(self) -> None:
+        """Show what was fetched last; cells that were typed over stay as they are."""
+        view = self._view
+        if view is None:
+            self._head.value = block(title(self.experiment.name, "Nothing is known of it yet."))
+            return
+        self._head.value = head_html(view, self.panel.state.trouble)
+        self._open.value = open_html(view)
+        self.stop.disabled = view.seen.state == "closed"
+        self.reopen.disabled = view.seen.state == "active" and view.seen.stopped is None
+        self._show_runs(view)
+
+    def _show_runs(self, view: BoardView) -> None:
+        former = {one.number: one for one in self.rows}
+        rows = []
+        for number, run in view.runs.items():
+            known = former.get(number)
+            if known is not None and (known.changed or known.observation == run):
+                rows.append(known)
+            else:
+                rows.append(RunRow(self.experiment, number, run, self._switch))
+        if rows != self.rows:
+            self.rows = rows
+            self._runs.children = [grid_of(self.experiment, rows)]
+        self.save.disabled = not rows
+
+    def _look(self) -> None:
+        self._view = fetch_view(self.experiment, N_RUNS)
+
+    def _draw(self, found: BoardView | AutotuneError) -> None:
+        if isinstance(found, AutotuneError):
+            self.say(str(found))
+            return
+        self._view = found
+        self.refresh()
+
+    def _close(self) -> str:
+        self.experiment.close()
+        self._look()
+        return "Closed: nothing is lost, and Reopen goes on."
+
+    def _reopen(self) -> str:
+        self.experiment.reopen()
+        self._look()
+        return "Reopened."
+
+    def _save(self) -> str:
+        changed = [one for one in self.rows if one.changed]
+        if not changed:
+            return "Nothing was typed over."
+        reason = self._given_reason()
+        corrections = [(one, self._correction(one)) for one in changed]
+        for one, correction in corrections:
+            try:
+                stored = self.experiment.correct(one.observation, reason=reason, **correction)
+            except AutotuneError as error:
+                one.say(str(error))
+                raise
+            self._replace(one, stored)
+        self._reason.input.value = ""
+        self._look()
+        return f"{counted(len(changed), 'run')} corrected; the next suggestion is computed anew."
+
+    def _correction(self, one: RunRow) -> dict[str, Any]:
+        try:
+            return one.correction()
+        except InvalidInputError as error:
+            one.say(error.errors[0].message)
+            raise InvalidInputError(f"Run {one.number} is not corrected yet: see what is said in its cell.") from None
+
+    def _switch(self, one: RunRow) -> None:
+        self.do(one.switch, lambda: self._switched(one))
+
+    def _switched(self, one: RunRow) -> str:
+        is_excluded = one.observation.is_excluded
+        change = self.experiment.restore if is_excluded else self.experiment.exclude
+        stored = change(one.observation, self._given_reason())
+        self._replace(one, stored)
+        self._reason.input.value = ""
+        self._look()
+        return f"Run {one.number} {'counts again' if is_excluded else 'is excluded'}."
+
+    def _replace(self, one: RunRow, stored: Any) -> None:
+        """Show a run as it was stored, also if it cannot be fetched again."""
+        self.rows = [other for other in self.rows if other is not one]
+        if self._view is not None:
+            self._view.runs[one.number] = stored
+
+    def _given_reason(self) -> str:
+        if not self._reason.text:
+            raise wrong_field("reason", "is missing: it is kept with the new version of the run")
+        return self._reason.text
+
+    def follow(self) -> None:
+        """Follow the experiment from now on, unless the board does already; call this inside a cell."""
+        if self._follower is None:
+            with suppress(RuntimeError):  # a terminal has no loop that draws later: what is shown stays as it is
+                self._follower = Follower(self.experiment, lambda: fetch_view(self.experiment, N_RUNS), self._draw)
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        self.panel.show()
+        self.follow()
+        display(self._repr_mimebundle_(), raw=True)

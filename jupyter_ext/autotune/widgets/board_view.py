@@ -1,0 +1,122 @@
+"""What the board shows of an experiment: fetched at once, and written as HTML."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from html import escape
+from typing import NamedTuple
+
+from autotune.errors import NotFoundError
+from autotune.experiment import Experiment
+from autotune.views.facts import facts_of
+from autotune.views.shown import Observation, configuration_text, counted, outcome_texts
+from autotune.widgets.style import block, styled, table, title
+from autotune_wire.experiments import Experiment as Seen
+from autotune_wire.overviews import Overview
+from autotune_wire.paths import EXPERIMENT_OVERVIEW
+from autotune_wire.space import units_of
+from autotune_wire.suggestions import Suggestion
+
+
+class BoardView(NamedTuple):
+    """An experiment as it was at one moment.
+
+    Attributes:
+        seen: The experiment.
+        suggestions: The suggestions that are open or held; None if the service does not list them.
+        last_data_seq: The seq of the newest observation; 0 without one.
+        runs: The last runs by their numbers, newest first.
+        at: When this was fetched.
+    """
+
+    seen: Seen
+    suggestions: Sequence[Suggestion] | None
+    last_data_seq: int
+    runs: dict[int, Observation]
+    at: datetime
+
+
+def fetch_view(experiment: Experiment, n_runs: int) -> BoardView:
+    """Fetch what the board shows, with the last ``n_runs`` runs."""
+    suggestions: Sequence[Suggestion] | None = None
+    last_data_seq = 0
+    try:
+        path = EXPERIMENT_OVERVIEW.format(exp_uuid=experiment.exp_uuid)
+        overview = experiment.connection.get(path, Overview)
+        seen, suggestions = overview.experiment, overview.suggestions
+        last_data_seq = max(overview.seqs, default=0)
+    except NotFoundError:
+        seen = experiment.state()  # a service of before, which has no overviews
+    n_all = seen.n_observations
+    runs = {number: experiment.observation(number) for number in range(n_all, max(n_all - n_runs, 0), -1)}
+    return BoardView(seen, suggestions, last_data_seq, runs, datetime.now(UTC))
+
+
+def head_html(view: BoardView, trouble: str) -> str:
+    """Write the state of the experiment and of the engine."""
+    facts = dict(facts_of(view.seen))
+    n_runs = counted(view.seen.n_observations, "run")
+    stopped = "" if view.seen.stopped is None else f"<div>Stopped: {escape(view.seen.stopped.reason)}</div>"
+    engine = escape(engine_text(view, trouble))
+    as_of = f"{facts['state']}; {n_runs}; best response {facts['best response']}; as of {view.at:%H:%M:%S} UTC"
+    return block(f"{title(view.seen.name, as_of)}{stopped}<div>Engine: {engine}</div>")
+
+
+def engine_text(view: BoardView, trouble: str) -> str:
+    """Say what the engine does, and how old its last suggestion is."""
+    if trouble:
+        return trouble
+    if view.seen.state == "closed" or view.seen.stopped is not None:
+        return "at rest: the experiment takes no more suggestions"
+    if view.suggestions is None:
+        return "not known: the service is of a version that does not say"
+    if not view.suggestions:
+        return "computing the next suggestion"
+    newest = max(view.suggestions, key=lambda suggestion: suggestion.time_created)
+    age_s = max((view.at - newest.time_created).total_seconds(), 0)
+    took = "" if newest.seconds is None else f", took {newest.seconds:.2g} s"
+    is_behind = newest.data_seq is not None and newest.data_seq < view.last_data_seq
+    state = "computing with the newest runs" if is_behind else "up to date"
+    return f"{state}; last suggestion {age_text(age_s)} ago{took}"
+
+
+def age_text(seconds: float) -> str:
+    """Write how long ago something was, in its largest unit."""
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            return counted(int(seconds // length), unit)
+    return counted(int(seconds), "second")
+
+
+def open_html(view: BoardView) -> str:
+    """Write the suggestions that wait for their outcomes, with who holds each and until when."""
+    if view.suggestions is None:
+        return ""
+    if not view.suggestions:
+        return block('<div class="atw-soft">No suggestion is open now.</div>')
+    units = units_of(view.seen.covars)
+    rows = [
+        (configuration_text(suggestion.covars, units), suggestion.source, *_held(suggestion))
+        for suggestion in view.suggestions
+    ]
+    return block(table("Open suggestions", ("values", "from", "held by", "until"), rows))
+
+
+def board_still(view: BoardView, trouble: str) -> str:
+    """Write the board as HTML that needs no kernel."""
+    rows = [
+        (str(number), configuration_text(run.covars, units_of(view.seen.covars)), _outcome(run))
+        for number, run in view.runs.items()
+    ]
+    runs = block(table("Last runs", ("run", "values", "outcome"), rows)) if rows else ""
+    return f"{styled(head_html(view, trouble))}{open_html(view)}{runs}"
+
+
+def _held(suggestion: Suggestion) -> tuple[str, str]:
+    if suggestion.state != "leased":
+        return "nobody", ""
+    until = "" if suggestion.lease_until is None else f"{suggestion.lease_until:%Y-%m-%d %H:%M} UTC"
+    return suggestion.worker or "a worker without a name", until
+
+
+def _outcome(run: Observation) -> str:
+    return ", ".join(map(" ".join, outcome_texts(run)))

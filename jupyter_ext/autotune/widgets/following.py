@@ -1,0 +1,74 @@
+"""Follows an experiment in the background, and draws in the kernel what was fetched after its events."""
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from contextlib import aclosing, suppress
+from typing import Generic, TypeVar
+
+from autotune.ask_tell import AskTell
+from autotune.errors import AutotuneError
+from autotune.transport.stream import follow
+
+T = TypeVar("T")
+
+PAUSE_S = 0.5
+"""Events that come within so many seconds are followed by one fetch and one drawing."""
+
+
+class Follower(Generic[T]):
+    """Fetches after each event, on the client's own loop, and draws on the loop of the kernel.
+
+    While a cell runs, the kernel draws nothing: what was fetched last is drawn when the cell ends. ipykernel 7 reads
+    the cell that a message belongs to from a context variable, so the drawing takes the context of the cell that made
+    this object (ipython/ipykernel#1450).
+
+    Args:
+        experiment: The experiment.
+        fetch: Fetches what is drawn; called on a thread.
+        draw: Draws what was fetched, or the error that ended the following.
+    """
+
+    def __init__(self, experiment: AskTell, fetch: Callable[[], T], draw: Callable[[T | AutotuneError], None]) -> None:
+        self._experiment = experiment
+        self._fetch = fetch
+        self._draw = draw
+        self._kernel = asyncio.get_running_loop()
+        self._context = contextvars.copy_context()
+        self._due: asyncio.Event | None = None
+        loop = experiment.connection.loop
+        self._tasks = [loop.submit(self._keep_drawn()), loop.submit(self._follow())]
+
+    def close(self) -> None:
+        """Follow no more."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _follow(self) -> None:
+        experiment = self._experiment
+        try:
+            async with aclosing(follow(experiment.connection, experiment.exp_uuid, experiment.last_seq)) as events:
+                async for _event in events:
+                    self._mark()
+        except AutotuneError as error:
+            self._hand_over(error)
+
+    def _mark(self) -> None:
+        assert self._due is not None, "the drawing is submitted first"
+        self._due.set()
+
+    async def _keep_drawn(self) -> None:
+        due = self._due = asyncio.Event()
+        while True:
+            await due.wait()
+            await asyncio.sleep(PAUSE_S)
+            due.clear()  # before the fetch, so that an event during the fetch causes another one
+            try:
+                found: T | AutotuneError = await asyncio.to_thread(self._fetch)
+            except AutotuneError as error:
+                found = error
+            self._hand_over(found)
+
+    def _hand_over(self, found: T | AutotuneError) -> None:
+        with suppress(RuntimeError):  # the kernel's loop is closed: nobody sees a drawing any more
+            self._kernel.call_soon_threadsafe(self._draw, found, context=self._context)

@@ -1,0 +1,87 @@
+"""The line of ``%autotune`` that creates an experiment, so that a form can be repeated and kept as text."""
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from autotune.inputs.covariate_text import covariate_of_text
+from autotune.values import value_text
+from autotune.views.goals import goal_text
+from autotune.views.shown import constraint_text
+from autotune_wire.constraints import LinearConstraint
+from autotune_wire.experiments import NewExperiment
+from autotune_wire.responses import Objective
+from autotune_wire.space import CatCovariate, Covariate
+
+_COVARIATE: TypeAdapter[Covariate] = TypeAdapter(Covariate)
+
+
+def magic_line(new: NewExperiment) -> str:
+    """Write the line that creates an experiment.
+
+    Covariates are written as texts where a text says all of them, else as one dict.
+    """
+    parts = ["%autotune new", _quoted(new.name)]
+    texts = {name: _text(covariate) for name, covariate in new.covars.items()}
+    if any(text is None for text in texts.values()) or any(":" in name for name in texts):
+        parts.append(repr({name: _described(covariate) for name, covariate in new.covars.items()}))
+    else:
+        parts += [f"--x {_quoted(f'{name}: {text}')}" for name, text in texts.items()]
+        guesses = {name: covariate.guess for name, covariate in new.covars.items() if not _is_usual(covariate)}
+        parts += [f"--guess {guesses!r}"] if guesses else []
+    for name, goal in (new.responses or {}).items():
+        if isinstance(goal, Objective):
+            parts.append(f"--{goal.goal[:3]} {_quoted(name)}")
+        else:
+            parts.append(f"--response {_quoted(goal_text(name, goal))}")
+    for constraint in new.constraints:
+        is_text = isinstance(constraint, LinearConstraint)
+        written = _quoted(constraint_text(constraint, new.covars)) if is_text else repr(constraint.model_dump())
+        parts.append(f"--constraint {written}")
+    return " ".join(parts)
+
+
+def covariate_line(covariate: Covariate) -> str:
+    """Write a covariate on one line, as ``covariate_of_text`` reads it; without its guess and its condition."""
+    if isinstance(covariate, CatCovariate):
+        words = ["|".join(map(str, covariate.options))]
+        is_scale = covariate.ordered and isinstance(covariate.options[0], str)
+        words += [covariate.unit] if covariate.unit is not None else []
+        words += ["ordered"] if is_scale else []
+        words += ["context"] if covariate.role == "context" else []
+        return " ".join(words)
+    words = [f"{_number(covariate.min)}..{_number(covariate.max)}"]
+    words += ["int"] if covariate.vtype == "int" else []
+    words += ["log"] if covariate.log else []
+    words += [f"step {_number(covariate.step)}"] if covariate.step is not None else []
+    words += [covariate.role] if covariate.role != "design" else []
+    return " ".join([*words, *([covariate.unit] if covariate.unit is not None else [])])
+
+
+def _text(covariate: Covariate) -> str | None:
+    """Write a covariate on one line; None if the line would be read as another covariate."""
+    text = covariate_line(covariate)
+    try:
+        read = _COVARIATE.validate_python({**covariate_of_text(text), "guess": covariate.guess})
+    except ValueError:
+        return None
+    return text if read == covariate else None
+
+
+def _is_usual(covariate: Covariate) -> bool:
+    """Return whether a covariate's guess is the one that is taken where none is given."""
+    return bool(covariate_of_text(covariate_line(covariate))["guess"] == covariate.guess)
+
+
+def _described(covariate: Covariate) -> dict[str, Any]:
+    return covariate.model_dump(exclude_unset=True)
+
+
+def _number(value: float) -> str:
+    return value_text(value) if float(value_text(value)) == value else repr(value)
+
+
+def _quoted(text: str) -> str:
+    for sign in "{}":
+        text = text.replace(sign, sign * 2)
+    return '"' + text.replace("$", "$$").replace('"', '\\"') + '"'

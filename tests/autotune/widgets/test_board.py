@@ -1,0 +1,196 @@
+import asyncio
+import json
+
+import pytest
+from fake_service import SPACE, event, observation, overview, problem, suggestion
+from stream_server import sends, stream_server
+
+from autotune.experiment import Experiment
+from autotune.widgets.board import Board
+from autotune.widgets.board_view import age_text
+from autotune.widgets.following import Follower
+from autotune_wire.experiments import Experiment as ExperimentReply
+
+
+@pytest.fixture
+def told(service):
+    """An experiment with three runs, the first of which failed, an open suggestion and one that is held."""
+    seen = service.add({"name": "brownies", "covars": SPACE})
+    for x, response in ((0.1, None), (0.2, 0.7), (0.3, 0.93)):
+        status = "failed" if response is None else "ok"
+        run = observation({"x": x}, response, seq=len(service.runs) + 2, status=status)
+        service.runs.append(run | {"exp_uuid": seen["exp_uuid"]})
+    seen["n_observations"] = 3
+    held = suggestion(0.6, state="leased", worker="bench 2", lease_until="2026-01-03T03:04:05Z")
+    shown = overview(seen, Response=[None, 0.7, 0.93])
+    service.overviews[seen["exp_uuid"]] = {**shown, "suggestions": [suggestion(0.4, data_seq=4, seconds=0.5), held]}
+    return seen
+
+
+@pytest.fixture
+def board(service, told):
+    return Board(Experiment(service.connection(), ExperimentReply.model_validate(told)))
+
+
+def _cell(board, number, name="Response", part="responses"):
+    row = next(row for row in board.rows if row.number == number)
+    return row.cells[part, name]
+
+
+def _corrections(service):
+    called = zip(service.calls, service.bodies, strict=True)
+    return [json.loads(body) for (method, path), body in called if method == "POST" and "/observation/" in path]
+
+
+def test_board_shows_who_holds_which_suggestion_and_until_when(board):
+    shown = board.still()
+    for text in ("x=0.6", "bench 2", "2026-01-03 03:04 UTC", "nobody"):
+        assert text in shown
+
+
+def test_board_lists_the_last_runs_newest_first(board):
+    assert [row.number for row in board.rows] == [3, 2, 1]
+    assert _cell(board, 3).text == "0.93"
+    assert _cell(board, 1).text == ""
+
+
+def test_number_is_corrected_by_typing_over_it(board, service):
+    _cell(board, 2).input.value = "0,75"
+    board.fields["reason"].input.value = "misread"
+    board.save.click()
+    assert _corrections(service) == [{"version": 1, "reason": "misread", "response": 0.75}]
+    assert "1 run corrected" in board.said
+    assert _cell(board, 2).text == "0.75"
+
+
+def test_configuration_is_corrected_by_typing_over_it(board, service):
+    _cell(board, 2, "x", "covars").input.value = "0.25"
+    board.fields["reason"].input.value = "other flask"
+    board.save.click()
+    assert _corrections(service) == [{"version": 1, "reason": "other flask", "covars": {"x": 0.25}}]
+
+
+def test_correction_needs_a_reason(board, service):
+    _cell(board, 2).input.value = "0.75"
+    board.save.click()
+    assert "is missing" in board.fields["reason"].error.value
+    assert _corrections(service) == []
+    assert _cell(board, 2).text == "0.75"
+
+
+@pytest.mark.parametrize(("typed", "said"), [("hot", "hot is not a number"), ("", "must not be empty")])
+def test_wrong_number_is_said_in_its_cell(board, service, typed, said):
+    _cell(board, 2).input.value = typed
+    board.fields["reason"].input.value = "misread"
+    board.save.click()
+    assert said in _cell(board, 2).error.value
+    assert _corrections(service) == []
+
+
+def test_nothing_is_sent_if_nothing_was_typed_over(board, service):
+    board.save.click()
+    assert board.said == "Nothing was typed over."
+    assert _corrections(service) == []
+
+
+def test_correction_of_somebody_else_is_said_and_what_was_typed_stays(board, service):
+    service.runs[1]["version"] = 2
+    _cell(board, 2).input.value = "0.75"
+    board.fields["reason"].input.value = "misread"
+    board.save.click()
+    assert "another version" in board.said
+    assert _cell(board, 2).text == "0.75"
+
+
+def test_run_is_excluded_and_restored_with_a_reason(board, service):
+    row = board.rows[0]
+    row.switch.click()
+    assert "is missing" in board.fields["reason"].error.value
+    board.fields["reason"].input.value = "spilled"
+    row.switch.click()
+    assert service.runs[2]["is_excluded"]
+    assert board.rows[0].switch.description == "Restore"
+    board.fields["reason"].input.value = "not spilled"
+    board.rows[0].switch.click()
+    assert not service.runs[2]["is_excluded"]
+
+
+def test_experiment_is_closed_and_reopened(board, told):
+    assert (board.stop.disabled, board.reopen.disabled) == (False, True)
+    board.stop.click()
+    assert told["state"] == "closed"
+    assert (board.stop.disabled, board.reopen.disabled) == (True, False)
+    assert "at rest" in board.still()
+    board.reopen.click()
+    assert told["state"] == "active"
+
+
+def test_board_says_when_the_engine_has_newer_runs_to_work_on(board, service, told):
+    assert "up to date; last suggestion" in board.still()
+    assert "took 0.5 s" in board.still()
+    service.overviews[told["exp_uuid"]]["suggestions"][0]["data_seq"] = 3
+    board.look_again.click()
+    assert "computing with the newest runs" in board.still()
+
+
+def test_board_of_a_service_without_overviews_says_so(board, service):
+    service.overviews.clear()
+    service.trouble("GET /experiment", problem(404, "not_found", "no such path"))
+    board.look_again.click()
+    assert "the service is of a version that does not say" in board.still()
+    assert len(board.rows) == 3
+
+
+def test_dead_service_is_said_and_what_was_shown_stays(board, dead):
+    with dead():
+        board.look_again.click()
+    assert "cannot reach the service" in board.said
+    assert len(board.rows) == 3
+
+
+def test_board_made_while_the_service_is_dead_says_so(service, told, dead):
+    experiment = Experiment(service.connection(), ExperimentReply.model_validate(told))
+    with dead():
+        board = Board(experiment)
+    assert "cannot reach the service" in board.said
+    assert "not fetched" in repr(board)
+
+
+def test_every_cell_is_named_for_screen_readers(board):
+    assert {cell.input.tooltip for cell in board.rows[0].cells.values()} == {"x of run 3", "response of run 3"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(1, "1 second"), (59, "59 seconds"), (60, "1 minute"), (7200, "2 hours"), (9e5, "10 days")]
+)
+def test_age_is_written_in_its_largest_unit(seconds, text):
+    assert age_text(seconds) == text
+
+
+async def test_follower_fetches_and_draws_after_an_event(service, told, monkeypatch):
+    monkeypatch.setattr("autotune.widgets.following.PAUSE_S", 0.0)
+    drawn: asyncio.Queue[str] = asyncio.Queue()
+    with stream_server(sends(event(2))) as server:
+        experiment = Experiment(service.connection(url=server.url), ExperimentReply.model_validate(told))
+        follower = Follower(experiment, lambda: "fetched", drawn.put_nowait)
+        assert await asyncio.wait_for(drawn.get(), 5) == "fetched"
+        follower.close()
+        experiment.connection.close()
+
+
+async def test_follower_that_is_refused_says_why(service, told):
+    drawn: asyncio.Queue[object] = asyncio.Queue()
+    with stream_server(404) as server:
+        experiment = Experiment(service.connection(url=server.url), ExperimentReply.model_validate(told))
+        Follower(experiment, lambda: "fetched", drawn.put_nowait)
+        assert "404" in str(await asyncio.wait_for(drawn.get(), 5))
+        experiment.connection.close()
+
+
+def test_run_that_is_being_typed_over_stays_when_runs_change(board, service):
+    _cell(board, 2).input.value = "0.75"
+    service.runs[1] |= {"version": 2, "is_excluded": True}
+    service.runs[2] |= {"version": 2, "is_excluded": True}
+    board.look_again.click()
+    assert board.rows[0].switch.description == "Restore"
+    assert _cell(board, 2).text == "0.75"

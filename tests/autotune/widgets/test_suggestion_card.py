@@ -1,0 +1,253 @@
+import json
+from base64 import b64decode
+
+import httpx2
+import pytest
+from fake_service import NOW, problem, suggestion
+
+from autotune.widgets.card import SuggestionCard
+
+MIXED = {
+    "t": {"vtype": "int", "guess": 80, "min": 40, "max": 120, "unit": "°C"},
+    "base": {"vtype": "cat", "guess": "KOH", "options": ["KOH", "NaOH"]},
+}
+
+
+@pytest.fixture
+def card(experiment):
+    return SuggestionCard(experiment)
+
+
+def _type(card, text):
+    card.fields["responses.Response"].input.value = text
+
+
+def test_card_shows_the_suggestion_with_where_it_came_from_and_what_is_predicted(card):
+    shown = card.still()
+    for text in ("0.5", "model", "it may be better", "0.900 ± 0.010"):
+        assert text in shown
+
+
+def test_card_shows_units_beside_the_values(client, service):
+    service.trouble("GET /experiment/ask", lambda: _asked(service, {"t": 80, "base": "KOH"}))
+    card = SuggestionCard(client.new("suzuki", MIXED))
+    assert "80<span>°C</span>" in card.still()
+
+
+@pytest.mark.parametrize(("typed", "stored"), [("0.93", 0.93), ("0,93", 0.93), (" 7 ", 7.0)])
+def test_told_takes_a_point_and_a_comma(card, service, typed, stored):
+    _type(card, typed)
+    card.told.click()
+    assert [run["response"] for run in service.runs] == [stored]
+    assert card.said.startswith("Told: response")
+    assert card.fields["responses.Response"].text == ""
+
+
+def test_told_is_about_the_suggestion_shown_and_then_shows_the_next(card, service):
+    first = card.suggestion
+    _type(card, "1")
+    card.told.click()
+    assert service.runs[0]["suggestion_uuid"] == str(first.suggestion_uuid)
+    assert card.suggestion.suggestion_uuid != first.suggestion_uuid
+
+
+@pytest.mark.parametrize(("typed", "said"), [("hot", "hot is not a number"), ("1,050", "may be"), ("", "is missing")])
+def test_wrong_number_is_said_beside_its_field_and_nothing_is_told(card, service, typed, said):
+    _type(card, typed)
+    card.told.click()
+    assert said in card.fields["responses.Response"].error.value
+    assert service.runs == []
+
+
+def test_error_beside_a_field_goes_once_the_field_is_mended(card):
+    _type(card, "hot")
+    card.told.click()
+    _type(card, "1")
+    card.told.click()
+    assert card.fields["responses.Response"].error.value == ""
+
+
+def test_failed_tells_a_failure(card, service):
+    card.failed.click()
+    assert [run["status"] for run in service.runs] == ["failed"]
+
+
+def test_skip_needs_a_reason_and_keeps_it(card, service):
+    first = str(card.suggestion.suggestion_uuid)
+    card.skip.click()
+    assert "is missing" in card.fields["reason"].error.value
+    card.fields["reason"].input.value = "no flask"
+    card.skip.click()
+    assert service.suggestions[first]["abandoned_because"] == "no flask"
+
+
+def test_another_is_asked_with_the_values_that_are_fixed(card):
+    card.fields["fixed.x"].input.value = "0,25"
+    card.another.click()
+    assert card.suggestion.covars == {"x": 0.25}
+
+
+def test_another_sends_options_and_whole_numbers_as_such(client, service):
+    card = SuggestionCard(client.new("suzuki", MIXED), fixed={"base": "NaOH"})
+    card.fields["fixed.t"].input.value = "90"
+    card.another.click()
+    assert (card.suggestion.covars["t"], card.suggestion.covars["base"]) == (90, "NaOH")
+    assert isinstance(card.suggestion.covars["t"], int)
+
+
+def test_plate_takes_suggestions_and_tells_those_that_are_filled_in(card, service):
+    card.fields["n"].input.value = 3
+    card.take.click()
+    plate = card.plate
+    plate.fields["runs.1.Response"].input.value = "0,5"
+    plate.wells[1].failed.value = True
+    plate.tell.click()
+    assert [(run["status"], run["response"]) for run in service.runs] == [("ok", 0.5), ("failed", None)]
+    assert [well.is_told for well in plate.wells] == [True, True, False]
+    assert "1 left" in plate.said
+
+
+def test_plate_tells_nothing_if_one_field_is_wrong(card, service):
+    card.take.click()
+    plate = card.plate
+    plate.fields["runs.1.Response"].input.value = "0.5"
+    plate.fields["runs.2.Response"].input.value = "half"
+    plate.tell.click()
+    assert "half is not a number" in plate.fields["runs.2.Response"].error.value
+    assert service.runs == []
+
+
+def test_plate_says_how_many_were_told_before_the_service_refused(card, service):
+    card.take.click()
+    plate = card.plate
+    for number in (1, 2):
+        plate.fields[f"runs.{number}.Response"].input.value = "0.5"
+    service.trouble(
+        "POST /experiment/tell",
+        lambda: service._answer(f"/experiment/tell/{card.experiment.exp_uuid}", _request(plate, 0)),
+        problem(409, "experiment_closed", "it is closed"),
+    )
+    plate.tell.click()
+    assert "it is closed" in plate.said
+    assert "1 of 2 runs told" in plate.said
+
+
+def test_problem_of_the_service_stands_beside_its_field(card, service):
+    wrong = [{"field": "responses.Response", "message": "must be a finite number", "value": None}]
+    service.trouble("POST /experiment/tell", problem(422, "invalid", "no", errors=wrong))
+    _type(card, "1")
+    card.told.click()
+    assert "must be a finite number" in card.fields["responses.Response"].error.value
+
+
+def test_dead_service_is_said_and_what_was_typed_stays(card, dead):
+    _type(card, "1")
+    with dead():
+        card.told.click()
+    assert "cannot reach the service" in card.said
+    assert card.fields["responses.Response"].text == "1"
+    assert not card.told.disabled
+
+
+def test_card_made_while_the_service_is_dead_says_so_and_asks_again(experiment, dead):
+    with dead():
+        card = SuggestionCard(experiment)
+    assert "cannot reach the service" in card.said
+    assert card.told.disabled
+    card.another.click()
+    assert card.suggestion is not None
+
+
+def test_told_run_is_said_even_if_the_next_ask_fails(card, service):
+    service.trouble("GET /experiment/ask", problem(409, "experiment_stopped", "the budget is used up"))
+    _type(card, "1")
+    card.told.click()
+    assert "the budget is used up" in card.said
+    assert "Told: response 1" in card.said
+
+
+def test_button_is_disabled_and_says_working_while_it_works(card, service):
+    seen = []
+
+    def look():
+        seen.append((card.told.disabled, card.told.description))
+        return problem(409, "experiment_closed", "it is closed")
+
+    service.trouble("POST /experiment/tell", look)
+    _type(card, "1")
+    card.told.click()
+    assert seen == [(True, "Working …")]
+    assert (card.told.disabled, card.told.description) == (False, "Told")
+
+
+def test_second_half_of_a_double_click_tells_nothing(card, service, monkeypatch):
+    monkeypatch.setattr("autotune.widgets.form.TWICE_S", 0.3)
+    monkeypatch.setattr("autotune.widgets.form.monotonic", iter([1e9, 1e9 + 5, 1e9 + 5.1]).__next__)
+    card.failed.click()
+    card.failed.click()
+    assert service.n_calls("POST /experiment/tell") == 1
+
+
+def test_sheet_to_print_holds_the_values_and_room_for_the_response(card):
+    sheet = b64decode(card._print.value.partition("base64,")[2].partition('"')[0]).decode()
+    assert "<td>0.5</td>" in sheet
+    assert '<th scope="col">response</th>' in sheet
+
+
+def test_names_of_users_are_escaped(client):
+    card = SuggestionCard(client.new("<img src=x>", {"<b>": {"vtype": "cont", "guess": 0.5, "min": 0, "max": 1}}))
+    assert "<img src=x>" not in card.still()
+
+
+def test_every_input_has_a_label(card):
+    assert all(field.input.description for field in card.fields.values())
+
+
+def test_card_gives_a_still_and_a_text_beside_the_widget(card):
+    shown = card._repr_mimebundle_()
+    assert set(shown) == {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"}
+    assert "Suggestion(x=0.5" in shown["text/plain"]
+
+
+def _asked(service, covars):
+    reply = {"exp_uuid": next(iter(service.experiments)), "time_updated": NOW, "covars_next_exp": "[]"}
+    return httpx2.Response(200, json={**reply, "suggestions": [{**suggestion(), "covars": covars}]})
+
+
+def _request(plate, index):
+    told = {
+        "covars": {"x": 0.5},
+        "response": 0.5,
+        "suggestion_uuid": str(plate.wells[index].suggestion.suggestion_uuid),
+    }
+    return httpx2.Request("POST", "http://autotune.test", content=json.dumps(told))
+
+
+def test_interrupt_says_that_what_was_sent_may_be_done(card, service):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    service.trouble("POST /experiment/tell", interrupt)
+    _type(card, "1")
+    card.told.click()
+    assert "may have been done all the same" in card.said
+    assert (card.told.disabled, card.told.description) == (False, "Told")
+
+
+def test_card_of_an_experiment_with_a_context_asks_for_its_value(client, service):
+    covars = {**MIXED, "oven": {"vtype": "cat", "guess": "A", "options": ["A", "B"], "role": "context"}}
+    missing = [{"field": "fixed.oven", "message": "is missing: the value of a context is needed", "value": None}]
+    service.trouble("GET /experiment/ask", problem(422, "invalid", "no", errors=missing))
+    card = SuggestionCard(client.new("suzuki", covars))
+    assert "the value of a context is needed" in card.fields["fixed.oven"].error.value
+    card.fields["fixed.oven"].input.value = "B"
+    card.another.click()
+    assert card.suggestion.covars["oven"] == "B"
+
+
+def test_suggestion_that_went_to_the_plate_leaves_the_card(card, service):
+    shown = {"suggestions": [service.suggestions[str(card.suggestion.suggestion_uuid)]]}
+    reply = {"exp_uuid": str(card.experiment.exp_uuid), "time_updated": NOW, "covars_next_exp": "[]", **shown}
+    service.trouble("POST /experiment/ask", httpx2.Response(200, json=reply))
+    card.take.click()
+    assert card.suggestion.suggestion_uuid != card.plate.wells[0].suggestion.suggestion_uuid
