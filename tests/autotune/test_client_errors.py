@@ -118,11 +118,12 @@ def _subclasses(kind: type[Exception]) -> set[type[Exception]]:
 
 
 def _of_package() -> set[type[Exception]]:
-    """List the exceptions that the modules of the client define, whatever they are derived from."""
+    """List the exceptions that the modules of the client define, without private ones, which never leave them."""
     _subclasses(AutotuneError)
     modules = [module for name, module in sys.modules.items() if name.partition(".")[0] == "autotune"]
     found = {value for module in modules for value in vars(module).values() if isinstance(value, type)}
-    return {kind for kind in found if issubclass(kind, Exception) and kind.__module__.startswith("autotune.")}
+    public = {kind for kind in found if issubclass(kind, Exception) and not kind.__name__.startswith("_")}
+    return {kind for kind in public if kind.__module__.startswith("autotune.")}
 
 
 def test_all_exceptions_of_the_client_are_tried():
