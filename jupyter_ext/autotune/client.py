@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
-from autotune.calls.of_client import PAGE, ClientCalls, ExperimentList, check_login
+from autotune.calls.of_client import ClientCalls, ExperimentList, check_login
 from autotune.calls.telling import to_stderr
 from autotune.experiment import Experiment
 from autotune.inputs.checks import parsed_uuid
@@ -20,8 +20,7 @@ from autotune.transport.credentials import Credentials, find_credentials, find_u
 from autotune.transport.http import Http
 from autotune.transport.tokens import TokenSource
 from autotune.values import plain
-from autotune_wire.experiments import AcqFunc, Direction, EngineName, ExperimentPage, ModelType
-from autotune_wire.paths import EXPERIMENT_ALL
+from autotune_wire.experiments import AcqFunc, Direction, EngineName, ModelType
 from autotune_wire.stopping import StopRules
 
 TIMEOUT_S = 60.0
@@ -179,8 +178,7 @@ class Client(ClientCalls[Connection, Experiment]):
 
     def names(self, timeout_s: float) -> builtins.list[str]:
         """Fetch the names of the newest experiments, a page of them; not repeated, and within ``timeout_s`` seconds."""
-        page = self._connection.get_once(EXPERIMENT_ALL, ExperimentPage, timeout_s, limit=PAGE)
-        return [experiment.name for experiment in page.experiments]
+        return self._do(self._names(timeout_s))
 
     def close(self) -> None:
         """Stop the streams and close the connections; the experiments of this client cannot be used any more."""

@@ -39,6 +39,10 @@ class AsyncClient(ClientCalls[AsyncConnection, AsyncExperiment]):
         """Fetch the user's experiments, newest first: all, or the ``limit`` newest."""
         return await self._list(limit)
 
+    async def names(self, timeout_s: float) -> builtins.list[str]:
+        """Fetch the names of the newest experiments, as ``Client.names``."""
+        return await self._names(timeout_s)
+
     async def close(self) -> None:
         """Close the connections; the experiments of this client cannot be used any more."""
         await self._connection.close()

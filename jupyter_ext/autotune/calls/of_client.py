@@ -73,6 +73,10 @@ class ClientCalls(Generic[C, E]):
                 break
         return found
 
+    async def _names(self, timeout_s: float) -> list[str]:
+        page = await self._connection.fetch_once(EXPERIMENT_ALL, ExperimentPage, timeout_s, limit=PAGE)
+        return [experiment.name for experiment in page.experiments]
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.username} at {self._connection.url})"
 

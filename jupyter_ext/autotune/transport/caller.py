@@ -49,8 +49,11 @@ class Caller(ABC):
 
     async def fetch(self, path: str, reply_type: type[R], **query: Any) -> R:
         """Send a GET request, and repeat it until it succeeds or the client's time is over."""
-        params = {name: value for name, value in query.items() if value is not None}
-        return await self._repeat("GET", path, reply_type, params=params)
+        return await self._repeat("GET", path, reply_type, params=_given(query))
+
+    async def fetch_once(self, path: str, reply_type: type[R], timeout_s: float = READ_S, **query: Any) -> R:
+        """Send a GET request like ``fetch``, but without repeats: a failure is raised at once."""
+        return await self._authorized("GET", path, reply_type, min(timeout_s, self._timeout_s), params=_given(query))
 
     async def send(self, path: str, reply_type: type[R], body: BaseModel | None = None) -> R:
         """Send a POST request, and repeat it like ``fetch``. The service does it once: every repeat has the same key.
@@ -114,6 +117,10 @@ class Caller(ABC):
             # The token may have expired since the last call. The refused request changed nothing, so a repeat is safe.
             renewed = await self.tokens.renew(token)
         return await exchange(self._pool, method, path, reply_type, token=renewed, timeout_s=timeout_s, **content)
+
+
+def _given(query: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in query.items() if value is not None}
 
 
 def _content(body: BaseModel | None) -> dict[str, Any]:

@@ -54,9 +54,8 @@ class Connection(Caller):
         return result_of(self.send(path, reply_type, body))
 
     def get_once(self, path: str, reply_type: type[R], timeout_s: float = READ_S, **query: Any) -> R:
-        """Send a GET request like ``get``, but without repeats: a failure is raised at once."""
-        params = {name: value for name, value in query.items() if value is not None}
-        return result_of(self._authorized("GET", path, reply_type, min(timeout_s, self._timeout_s), params=params))
+        """Send a GET request as ``fetch_once`` does."""
+        return result_of(self.fetch_once(path, reply_type, timeout_s, **query))
 
     def post_once(self, path: str, reply_type: type[R], body: BaseModel | None = None, timeout_s: float = READ_S) -> R:
         """Send a POST request as ``send_once`` does."""

@@ -5,6 +5,7 @@ from pydantic import SecretStr
 from autotune.client import Client, open_client
 from autotune.errors import AutotuneError, InvalidInputError
 from autotune.inputs.checks import checked
+from autotune.transport.coroutines import result_of
 from autotune.transport.credentials import Credentials, find_url
 from autotune.transport.exchange import exchange
 from autotune.transport.http import Http
@@ -85,7 +86,7 @@ class ConnectForm(Form):
             signup = Signup(email=self._email.text, password=password.get_secret_value())
         http = Http(self._address())
         try:
-            exchange(http, "POST", USER_SIGNUP, User, json=signup.model_dump())
+            result_of(exchange(http, "POST", USER_SIGNUP, User, json=signup.model_dump()))
         finally:
             del signup  # tracebacks that show local variables would show the password
             http.close()

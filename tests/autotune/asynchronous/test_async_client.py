@@ -55,8 +55,8 @@ async def test_client_finds_its_experiments(client, experiment):
 
 
 def _methods(kind: type) -> dict[str, Callable[..., object]]:
-    # What needs no service, what is the same in both, and what a notebook alone has.
-    others = {"facts", "events", "stream", "panel", "plot"}
+    # What needs no service, what is the same in both, what a notebook alone has, and what writes a file, which blocks.
+    others = {"facts", "events", "stream", "panel", "plot", "export"}
     found = inspect.getmembers(kind, inspect.isfunction)
     return {name: method for name, method in found if not name.startswith("_") and name not in others}
 
