@@ -9,6 +9,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *so
 ROOMS = [
     ROOT,
     ROOT / "service",
+    ROOT / "service" / "autotune_pictures",
     ROOT / "service" / "autotune_service",
     ROOT / "service" / "autotune_service" / "engine",
     ROOT / "jupyter_ext" / "autotune",
