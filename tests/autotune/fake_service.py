@@ -44,6 +44,7 @@ class FakeService:
         advice: What the next new experiments are told of their spaces.
         spaces: What the revisions of a space are.
         learnt: What insights are.
+        overviews: The overviews of experiments, by uuid; without one the service is of a version that has none.
         teller: The uuid of the user who tells, None for a service that does not say so.
         tellers: The addresses of users, by uuid.
         predicted: The responses that are predicted, each as x.
@@ -69,6 +70,7 @@ class FakeService:
         self.advice: list[str] = []
         self.spaces: list[dict[str, Any]] = []
         self.learnt = insights()
+        self.overviews: dict[str, dict[str, Any]] = {}
         self.teller: str | None = None
         self.tellers: dict[str, str] = {}
         self.predicted = ["Response"]
@@ -191,6 +193,9 @@ class FakeService:
             return httpx2.Response(200, json=asked[parts[-1]](json.loads(request.content)))
         if parts[-1] in known:
             return httpx2.Response(200, json=known[parts[-1]])
+        if parts[-1] == "overview":
+            shown = self.overviews.get(found["exp_uuid"])
+            return problem(404, "not_found", "no such path") if shown is None else httpx2.Response(200, json=shown)
         return self._changed(parts[-1], found, json.loads(request.content or "{}"))
 
     def _changed(self, change: str, found: dict[str, Any], body: dict[str, Any]) -> httpx2.Response:
@@ -364,6 +369,13 @@ def insights(**changes: Any) -> dict[str, Any]:
         "best_observed": best, "best_predicted": {"covars": {"x": 0.6}, "mean": 3.5, "sd": 0.25, "data_rev": 3},
         "feasible_share": None, **changes,
     }  # fmt: skip
+
+
+def overview(seen: dict[str, Any], /, **responses: list[float | None]) -> dict[str, Any]:
+    """An experiment after runs with these responses, told one after the other from seq 2 on."""
+    n = len(next(iter(responses.values())))
+    columns = {"seqs": list(range(2, n + 2)), "responses": responses, "failed": [], "excluded": [], "modelled": []}
+    return {"experiment": seen, "suggestions": [], "changes": [], **columns}
 
 
 def event(seq: int, kind: str = "experiment_created", data: dict[str, Any] | None = None) -> dict[str, Any]:

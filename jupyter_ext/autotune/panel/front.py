@@ -1,15 +1,26 @@
 """The Pareto front in the live panel: its curve of hypervolume, its picture and its table."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
+from html import escape, unescape
 
 from autotune.panel.state import Dot, PanelState
+from autotune.panel.still import image
 from autotune.views.dominance import gains_of
 from autotune.views.fronts import Front, FrontRun, front_caption, front_table, named_reference
-from autotune.views.pictures.front import MAX_DOTS, draw_front, front_legend
-from autotune.views.pictures.style import figure, grid, part
+from autotune.views.pictures.front import draw_front
+from autotune.views.pictures.style import grid
 from autotune_wire.responses import Objective, Responses
 
 VOLUME = "hypervolume"
+FRAME = 420
+"""The width of a picture of the front, in pixels."""
+MAX_DOTS = 70
+"""How many runs a picture shows, and ``MAX_ROWS`` how many the table: all of it is sent with every redraw."""
+MAX_ROWS = 8
+_ORANGE = "#dd6b20"
+_PICTURE = re.compile(r'(<svg .*?aria-label="(.*?)".*?</svg>)', re.DOTALL)
 
 
 def by_volume(state: PanelState) -> PanelState:
@@ -40,11 +51,31 @@ def front_html(state: PanelState) -> str:
     if not state.progress.front:
         return ""
     front = _front_of(state)
-    covariates = list(dict.fromkeys(name for run in front.runs for name in run.covars))
-    picture = draw_front(front, state.objectives, front.reference)
-    table = grid(*front_table(front, state.responses, covariates))
-    body = f'<div class="at-row">{picture}</div>{front_legend(front)}{table}'
-    return part("Pareto front", figure(front_caption(front, state.responses), body))
+    shown = replace(front, runs=front.runs[:MAX_ROWS])
+    covariates = list(dict.fromkeys(name for run in shown.runs for name in run.covars))
+    table = grid(*front_table(shown, state.responses, covariates))
+    drawn = replace(front, runs=_some(front.runs, MAX_DOTS // 2), others=_some(front.others, MAX_DOTS // 2))
+    pictures = "".join(
+        image(svg, unescape(label), FRAME)
+        for svg, label in _PICTURE.findall(draw_front(drawn, state.objectives, front.reference))
+    )
+    caption, more = front_caption(front, state.responses), len(front.runs) - len(shown.runs)
+    caption += f"; the table shows {MAX_ROWS} of them" if more > 0 else ""
+    legend = (
+        f'<span style="color:{_ORANGE}">\N{BLACK CIRCLE}</span>\N{NO-BREAK SPACE}on the front \N{EN SPACE}'
+        '<span style="color:#8b949e">\N{BLACK CIRCLE}</span>\N{NO-BREAK SPACE}another run is better, or it breaks a '
+        "threshold (red)"
+    )
+    return (
+        f'<div class="at-part"><b>Pareto front</b><div class="at-soft">{escape(caption)}</div>'
+        f'<div class="at-row">{pictures}</div><div class="at-soft">{legend}</div>{table}</div>'
+    )
+
+
+def _some(runs: Sequence[FrontRun], n_most: int) -> list[FrontRun]:
+    """Return all runs, or of many every so many and the newest."""
+    every = -(-len(runs) // n_most) or 1
+    return [run for place, run in enumerate(runs) if place % every == 0 or run.is_newest]
 
 
 def _front_of(state: PanelState) -> Front:
@@ -54,19 +85,14 @@ def _front_of(state: PanelState) -> Front:
     ordered = sorted(state.progress.front, key=lambda numbered: numbered[1], reverse=True)
     runs = [_run(number, state.dots[number - 1], number == newest and len(numbers) > 1) for number, _ in ordered]
     others = [
-        (number, dot)
+        _run(number, dot, False)
         for number, dot in enumerate(state.dots, start=1)
         if number not in numbers
         and not (dot.is_failed or dot.is_excluded)
         and gains_of(objectives, dot.measured) is not None
     ]
-    every = -(-len(others) // MAX_DOTS) or 1
-    return Front(
-        runs,
-        [_run(number, dot, False) for number, dot in others[::every]],
-        volume_of(state),
-        named_reference(objectives, state.progress.reference(objectives)),
-    )
+    reference = named_reference(objectives, state.progress.reference(objectives))
+    return Front(runs, others, volume_of(state), reference)
 
 
 def _run(number: int, dot: Dot, is_newest: bool) -> FrontRun:
