@@ -8,7 +8,6 @@ long.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from html import escape
 from itertools import accumulate, pairwise
 from typing import NamedTuple
@@ -19,11 +18,11 @@ from autotune_wire.responses import RESPONSE, AnyObjective, Target, merit, prima
 
 WIDTH, HEIGHT = 560, 260
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 38
-MAX_DOTS = 400
+MAX_DOTS = 300
 """With more observations only some dots are drawn, to keep the picture small; the line still uses all of them."""
 MAX_CHANGES = 20
 """Of more changes of the space only the newest are drawn."""
-MAX_STEPS = 150
+MAX_STEPS = 100
 """With more steps the line has only some of them, and its end."""
 
 
@@ -50,17 +49,22 @@ class PlotArea(NamedTuple):
         return HEIGHT - BOTTOM - min(max(share, 0.0), 1.0) * (HEIGHT - TOP - BOTTOM)
 
 
-def draw_curve(state: PanelState) -> str:
-    """Draw the observations, the best so far and the prediction for the next run; without observations, empty axes."""
-    area = _plot_area(state)
+def draw_curve(state: PanelState, n_dots: int = MAX_DOTS) -> str:
+    """Draw the observations, the best so far and the prediction for the next run; without observations, empty axes.
+
+    Args:
+        state: The state of the panel.
+        n_dots: How many observations are drawn at most.
+    """
+    area, good = _plot_area(state), _good(state.dots)
     parts = [
         _grid(area),
         _name(state),
         *(_change(change, area) for change in state.changes[-MAX_CHANGES:]),
         _target(state, area),
-        _line(state, area),
-        _dots(state.dots, area),
-        _top(state, area),
+        _line(state, good, area),
+        _dots(state.dots, area, n_dots),
+        _top(state, good, area),
         _prediction(state, area),
     ]
     return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}">{"".join(parts)}</svg>'
@@ -68,15 +72,17 @@ def draw_curve(state: PanelState) -> str:
 
 def best_so_far(responses: Sequence[float], objective: AnyObjective) -> list[float]:
     """Return the best response up to each observation."""
-    return list(accumulate(responses, lambda best, value: max(best, value, key=partial(merit, objective))))
+    merits = [merit(objective, response) for response in responses]
+    best = accumulate(range(len(merits)), lambda before, place: place if merits[place] > merits[before] else before)
+    return [responses[place] for place in best]
 
 
 def _plot_area(state: PanelState) -> PlotArea:
     n_shown = max(len(state.dots) + 1, 10)
-    responses = [clamped(dot.response) for dot in state.dots if dot.response is not None and not dot.is_excluded]
+    responses = [dot.response for dot in state.dots if dot.response is not None and not dot.is_excluded]
     if not responses:
         return PlotArea(n_shown, 0.0, 1.0)
-    low, high = widened(min(responses), max(responses))
+    low, high = widened(clamped(min(responses)), clamped(max(responses)))
     span = high - low
     low_end, high_end = _whisker(state) or (low, high)
     # A prediction with a large sd must not flatten the observations: it widens the axis by half their span at most.
@@ -122,8 +128,8 @@ def _change(change: Change, area: PlotArea) -> str:
     return f'<path class="at-mark" d="M{area.x(change.n_before + 0.5):.1f} {TOP}V{HEIGHT - BOTTOM}"/>'
 
 
-def _dots(dots: Sequence[Dot], area: PlotArea) -> str:
-    every = -(-len(dots) // MAX_DOTS) or 1
+def _dots(dots: Sequence[Dot], area: PlotArea, n_most: int) -> str:
+    every = -(-len(dots) // n_most) or 1
     size = "" if len(dots) <= 100 else " at-small"
     marks: dict[str, list[str]] = {}
     for number in sorted({*range(every, len(dots) + 1, every), len(dots)} - {0}):
@@ -156,8 +162,7 @@ def _good(dots: Sequence[Dot]) -> list[tuple[int, float]]:
     ]
 
 
-def _top(state: PanelState, area: PlotArea) -> str:
-    good = _good(state.dots)
+def _top(state: PanelState, good: Sequence[tuple[int, float]], area: PlotArea) -> str:
     if not good:
         return ""
     number, best = max(good, key=lambda numbered: merit(state.primary, numbered[1]))
@@ -171,8 +176,7 @@ def _target(state: PanelState, area: PlotArea) -> str:
     return f'<path class="at-mark" d="M{LEFT} {area.y(objective.target):.1f}H{WIDTH - RIGHT}"/>'
 
 
-def _line(state: PanelState, area: PlotArea) -> str:
-    good = _good(state.dots)
+def _line(state: PanelState, good: Sequence[tuple[int, float]], area: PlotArea) -> str:
     if not good:
         return ""
     bests = best_so_far([response for _, response in good], state.primary)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from html import escape, unescape
 
 from autotune.panel.state import Dot, PanelState
-from autotune.panel.still import image
+from autotune.panel.still import beside, image
 from autotune.views.dominance import gains_of
 from autotune.views.fronts import Front, FrontRun, front_caption, front_table, named_reference
 from autotune.views.pictures.front import draw_front
@@ -14,13 +14,16 @@ from autotune.views.pictures.style import grid
 from autotune_wire.responses import Objective, Responses
 
 VOLUME = "hypervolume"
-FRAME = 420
-"""The width of a picture of the front, in pixels."""
-MAX_DOTS = 70
-"""How many runs a picture shows, and ``MAX_ROWS`` how many the table: all of it is sent with every redraw."""
+WIDEST = 900
+"""The largest width of the picture of the front, in pixels."""
+MAX_DOTS = 40
+"""How many runs on the front, and how many others, a frame shows. All of it is sent with every redraw."""
+MAX_PAIRS = 3
+"""How many pairs of objectives have a frame."""
 MAX_ROWS = 8
+"""How many runs the table shows."""
 _ORANGE = "#dd6b20"
-_PICTURE = re.compile(r'(<svg .*?aria-label="(.*?)".*?</svg>)', re.DOTALL)
+_PICTURE = re.compile(r'(<svg [^>]*viewBox="0 0 (\d+) (\d+)"[^>]*aria-label="([^"]*)".*?</svg>)', re.DOTALL)
 
 
 def by_volume(state: PanelState) -> PanelState:
@@ -54,13 +57,17 @@ def front_html(state: PanelState) -> str:
     shown = replace(front, runs=front.runs[:MAX_ROWS])
     covariates = list(dict.fromkeys(name for run in shown.runs for name in run.covars))
     table = grid(*front_table(shown, state.responses, covariates))
-    drawn = replace(front, runs=_some(front.runs, MAX_DOTS // 2), others=_some(front.others, MAX_DOTS // 2))
-    pictures = "".join(
-        image(svg, unescape(label), FRAME)
-        for svg, label in _PICTURE.findall(draw_front(drawn, state.objectives, front.reference))
+    drawn = replace(front, runs=_some(front.runs), others=_some(front.others))
+    found = _PICTURE.findall(draw_front(drawn, state.objectives, front.reference))[:MAX_PAIRS]
+    width, height = int(found[0][1]), int(found[0][2])
+    picture = image(
+        beside([svg for svg, *_ in found], width, height),
+        unescape("; ".join(description for *_, description in found)),
+        min(width * len(found), WIDEST),
     )
     caption, more = front_caption(front, state.responses), len(front.runs) - len(shown.runs)
     caption += f"; the table shows {MAX_ROWS} of them" if more > 0 else ""
+    caption += "; some pairs are left out here" if len(state.objectives) > MAX_PAIRS else ""
     legend = (
         f'<span style="color:{_ORANGE}">\N{BLACK CIRCLE}</span>\N{NO-BREAK SPACE}on the front \N{EN SPACE}'
         '<span style="color:#8b949e">\N{BLACK CIRCLE}</span>\N{NO-BREAK SPACE}another run is better, or it breaks a '
@@ -68,13 +75,13 @@ def front_html(state: PanelState) -> str:
     )
     return (
         f'<div class="at-part"><b>Pareto front</b><div class="at-soft">{escape(caption)}</div>'
-        f'<div class="at-row">{pictures}</div><div class="at-soft">{legend}</div>{table}</div>'
+        f'{picture}<div class="at-soft">{legend}</div>{table}</div>'
     )
 
 
-def _some(runs: Sequence[FrontRun], n_most: int) -> list[FrontRun]:
+def _some(runs: Sequence[FrontRun]) -> list[FrontRun]:
     """Return all runs, or of many every so many and the newest."""
-    every = -(-len(runs) // n_most) or 1
+    every = -(-len(runs) // MAX_DOTS) or 1
     return [run for place, run in enumerate(runs) if place % every == 0 or run.is_newest]
 
 

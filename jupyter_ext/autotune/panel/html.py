@@ -6,7 +6,7 @@ The HTML has no scripts, fetches nothing, is readable on light and dark backgrou
 
 from html import escape
 
-from autotune.panel.curve import WIDTH, draw_curve
+from autotune.panel.curve import MAX_DOTS, WIDTH, draw_curve
 from autotune.panel.front import VOLUME, by_volume, front_html, newest_on_front, volume_of
 from autotune.panel.state import PanelState
 from autotune.panel.status import as_of_text, status_text
@@ -22,9 +22,11 @@ from autotune_wire.responses import primary_of
 _NOTHING = "\N{EN DASH}"
 
 _ORANGE = "color:#dd6b20"
-MAX_ROWS = 40
+MAX_ROWS = 30
 """With more covariates the table shows the first ones, as it is sent with every redraw."""
-MAX_CELL = 60
+MAX_TEXT = 200
+"""The longest configuration in the text, in characters."""
+MAX_CELL = 48
 """The longest text in a cell, in characters."""
 
 _LEGEND = {
@@ -43,7 +45,9 @@ def panel_html(state: PanelState) -> str:
     if state.stopped and not state.is_closed:
         stopped = f'<div class="at-trouble">Stopped: {escape(state.stopped)}. To continue, resume the experiment.</div>'
     trouble = f'<div class="at-trouble">{escape(state.trouble)}</div>' if state.trouble else ""
-    curve = image(draw_curve(by_volume(state) if state.has_front else state), panel_text(state), WIDTH)
+    curve = image(
+        draw_curve(by_volume(state), MAX_DOTS // 4) if state.has_front else draw_curve(state), panel_text(state), WIDTH
+    )
     front = front_html(state) if state.has_front else ""
     return framed(
         f'{_head(state)}<div class="at-body"><div class="at-facts">{_tiles(state)}{_values(state)}{_why(state)}</div>'
@@ -53,11 +57,10 @@ def panel_html(state: PanelState) -> str:
 
 
 def _legend(state: PanelState) -> str:
-    drawn = [dot for dot in state.dots if not dot.is_excluded]
     kinds = ["line", "model", "first"]
     kinds += [] if state.has_front else ["next"]
-    kinds += ["broken"] if any(dot.is_broken and not dot.is_failed for dot in drawn) else []
-    kinds += ["failed"] if any(dot.is_failed for dot in drawn) else []
+    kinds += ["broken"] if any(dot.is_broken and not (dot.is_failed or dot.is_excluded) for dot in state.dots) else []
+    kinds += ["failed"] if any(dot.is_failed and not dot.is_excluded for dot in state.dots) else []
     marks = [_LEGEND[kind] for kind in kinds]
     if state.has_front:
         marks[0] = (*marks[0][:2], "hypervolume so far")
@@ -74,10 +77,14 @@ def panel_text(state: PanelState) -> str:
         n_front = len(state.progress.front)
         best = f"{n_front} on the Pareto front, hypervolume {number_text(volume_of(state) or 0.0)}"
     elif state.best is not None:
-        best = f"best {number_text(state.best.response)} at {state.best.covars}"
+        best = f"best {number_text(state.best.response)} at {short(str(state.best.covars), MAX_TEXT)}"
     suggestion = state.suggestion
-    next_run = "no suggestion" if suggestion is None else f"next {suggestion.covars} ({suggestion.source})"
-    return f"{state.name} {as_of_text(state)}: {counted(len(state.dots), 'observation')}, {best}, {next_run}"
+    next_run = (
+        "no suggestion"
+        if suggestion is None
+        else f"next {short(str(suggestion.covars), MAX_TEXT)} ({suggestion.source})"
+    )
+    return f"{state.name}, {as_of_text(state)}: {counted(len(state.dots), 'observation')}, {best}, {next_run}"
 
 
 def _head(state: PanelState) -> str:

@@ -14,7 +14,7 @@ from autotune_wire import paths
 from autotune_wire.experiments import Experiment
 from autotune_wire.observations import HistoryPage
 from autotune_wire.overviews import Overview
-from autotune_wire.responses import primary_of
+from autotune_wire.responses import primary_of, thresholds_of
 
 
 def newest_seq(experiment: AskTell) -> int:
@@ -65,7 +65,7 @@ def _dots(overview: Overview) -> tuple[Dot, ...]:
     responses = overview.experiment.responses
     primary, _ = primary_of(responses)
     excluded, failed, modelled = set(overview.excluded), set(overview.failed), set(overview.modelled)
-    columns = overview.responses
+    columns, has_thresholds = overview.responses, bool(thresholds_of(responses))
     dots = []
     for place, seq in enumerate(overview.seqs):
         measured = {name: value for name, column in columns.items() if (value := column[place]) is not None}
@@ -74,7 +74,7 @@ def _dots(overview: Overview) -> tuple[Dot, ...]:
                 response=measured.get(primary),
                 source="model" if place + 1 in modelled else None,
                 is_failed=place + 1 in failed,
-                is_broken=not meets_thresholds(responses, measured),
+                is_broken=has_thresholds and not meets_thresholds(responses, measured),
                 is_excluded=place + 1 in excluded,
                 measured=measured,
                 seq=seq,
