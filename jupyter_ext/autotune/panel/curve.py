@@ -13,6 +13,7 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from autotune.panel.state import Change, Dot, PanelState
+from autotune.panel.status import as_of_text
 from autotune.views.pictures.chart import clamped, label, ticks, widened
 from autotune_wire.responses import RESPONSE, AnyObjective, Target, merit, primary_of
 
@@ -60,6 +61,7 @@ def draw_curve(state: PanelState, n_dots: int = MAX_DOTS) -> str:
     parts = [
         _grid(area),
         _name(state),
+        _as_of(state),
         *(_change(change, area) for change in state.changes[-MAX_CHANGES:]),
         _target(state, area),
         _line(state, good, area),
@@ -73,8 +75,11 @@ def draw_curve(state: PanelState, n_dots: int = MAX_DOTS) -> str:
 def best_so_far(responses: Sequence[float], objective: AnyObjective) -> list[float]:
     """Return the best response up to each observation."""
     merits = [merit(objective, response) for response in responses]
-    best = accumulate(range(len(merits)), lambda before, place: place if merits[place] > merits[before] else before)
-    return [responses[place] for place in best]
+
+    def better(best: int, place: int) -> int:
+        return place if merits[place] > merits[best] else best
+
+    return [responses[place] for place in accumulate(range(len(merits)), better)]
 
 
 def _plot_area(state: PanelState) -> PlotArea:
@@ -122,6 +127,13 @@ def _name(state: PanelState) -> str:
     if not state.responses or list(state.responses) == [RESPONSE]:
         return ""
     return f'<text class="at-tick" x="{LEFT}" y="10">{escape(primary_of(state.responses)[0])}</text>'
+
+
+def _as_of(state: PanelState) -> str:
+    """Write in the picture itself as of when it is: it may be copied without the text around it."""
+    if state.as_of is None:
+        return ""
+    return f'<text class="at-tick" x="{WIDTH - RIGHT}" y="10" text-anchor="end">{as_of_text(state)}</text>'
 
 
 def _change(change: Change, area: PlotArea) -> str:

@@ -90,9 +90,9 @@ def panel_text(state: PanelState) -> str:
 def _head(state: PanelState) -> str:
     lifecycle = "closed" if state.is_closed else "stopped" if state.stopped else "active"
     goals = goals_text(state.responses) if state.responses else state.direction
-    pills = "".join(
-        f' <span class="at-pill">{escape(text)}</span>' for text in (f"{lifecycle} · {goals}", as_of_text(state))
-    )
+    notes = (f"{lifecycle} · {goals}", as_of_text(state))
+    # The comma is for readers of what is left without the style sheet.
+    pills = "".join(f'<span class="at-comma">, </span><span class="at-pill">{escape(note)}</span>' for note in notes)
     return f'<div class="at-head"><b class="at-name">{escape(state.name)}</b>{pills}</div>'
 
 
@@ -128,10 +128,11 @@ def _values(state: PanelState) -> str:
         (name, *(value_text(column[name]) if name in column else _NOTHING for column in (best, next_run)))
         for name in {**next_run, **best}
     ]
-    more = [(f"and {len(rows) - MAX_ROWS} more", "", "")] if len(rows) > MAX_ROWS else []
-    rows = [tuple(short(cell, MAX_CELL) for cell in row) for row in rows[:MAX_ROWS]] + more
+    shown = [tuple(short(cell, MAX_CELL) for cell in row) for row in rows[:MAX_ROWS]]
+    if len(rows) > MAX_ROWS:
+        shown.append((f"and {len(rows) - MAX_ROWS} more", "", ""))
     best_title = "newest on the front" if state.has_front else "best so far"
-    return grid(("", best_title, "next"), rows, _totals(state))
+    return grid(("", best_title, "next"), shown, _totals(state))
 
 
 def _totals(state: PanelState) -> list[tuple[str, str, str]]:

@@ -36,6 +36,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _reopened(before: PanelState, state: PanelState) -> PanelState:
+    return replace(state, link=before.link, link_at=before.link_at)
+
+
 class Panel:
     """Follows one experiment in the background, from the first display of the panel until ``close``.
 
@@ -124,7 +128,7 @@ class Panel:
             while True:
                 # Opened anew after a reset too: a backup was restored, and the events so far are of another log.
                 state = await self._opened()
-                self._change(lambda before, state=state: replace(state, link=before.link, link_at=before.link_at))
+                self._change(partial(_reopened, state=state))
                 await self._follow_until_reset()
         except AutotuneError as error:
             self._change(partial(stopped, at=self._now(), trouble=str(error)))

@@ -228,7 +228,7 @@ def _corrected(state: PanelState, data: dict[str, Any]) -> PanelState:
 
 
 def _is_of(dot: Dot, data: dict[str, Any]) -> bool:
-    return dot.uuid == data["observation_uuid"] if dot.uuid else dot.seq == data["seq"]
+    return bool(dot.uuid == data["observation_uuid"] if dot.uuid else dot.seq == data["seq"])
 
 
 def _dot(state: PanelState, data: dict[str, Any], source: Source | None) -> Dot:

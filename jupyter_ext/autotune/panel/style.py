@@ -13,6 +13,7 @@ border:1px solid var(--at-line);border-radius:10px;padding:14px 18px;max-width:9
 border-bottom:1px solid var(--at-line)}
 .at-live-panel .at-name{font-size:16px;font-weight:600;margin-right:auto;overflow-wrap:anywhere}
 .at-live-panel .at-pill{border:1px solid var(--at-line);border-radius:999px;padding:1px 10px;font-size:12px}
+.at-live-panel .at-comma{display:none}
 .at-live-panel .at-body{display:flex;flex-wrap:wrap;gap:18px}
 .at-live-panel .at-facts{flex:1 1 270px;min-width:0}.at-live-panel .at-picture{flex:1.6 1 380px;min-width:0}
 .at-live-panel .at-tiles{display:flex;gap:28px;margin-bottom:12px}

@@ -189,11 +189,12 @@ def test_panel_runs_and_fetches_nothing():
 
 def test_panel_draws_its_picture_where_inline_svg_and_style_sheets_are_stripped():
     """As in a notebook that is not trusted, and on GitHub."""
-    html = re.sub(r"<style>.*?</style>", "", panel_html(_state()), flags=re.DOTALL)
+    html = re.sub(r"<style>.*?</style>", "", panel_html(_state(as_of=AS_OF)), flags=re.DOTALL)
     assert "<svg" not in html
     [picture] = _pictures(html)
     assert picture.find("{http://www.w3.org/2000/svg}style") is not None
     assert 'alt="brownies' in html
+    assert "as of 10:02 UTC, 02 Jan 2026" in ET.tostring(picture, "unicode")
 
 
 def test_panel_of_much_is_a_small_message():
