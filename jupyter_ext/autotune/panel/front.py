@@ -7,6 +7,7 @@ from html import escape, unescape
 
 from autotune.panel.state import Dot, PanelState
 from autotune.panel.still import beside, image
+from autotune.panel.style import legend
 from autotune.views.dominance import gains_of
 from autotune.views.fronts import Front, FrontRun, front_caption, front_table, named_reference
 from autotune.views.pictures.front import draw_front
@@ -68,15 +69,21 @@ def front_html(state: PanelState) -> str:
     caption, more = front_caption(front, state.responses), len(front.runs) - len(shown.runs)
     caption += f"; the table shows {MAX_ROWS} of them" if more > 0 else ""
     caption += "; some pairs are left out here" if len(state.objectives) > MAX_PAIRS else ""
-    legend = (
-        f'<span style="color:{_ORANGE}">\N{BLACK CIRCLE}</span>\N{NO-BREAK SPACE}on the front \N{EN SPACE}'
-        '<span style="color:#8b949e">\N{BLACK CIRCLE}</span>\N{NO-BREAK SPACE}another run is better, or it breaks a '
-        "threshold (red)"
-    )
     return (
         f'<div class="at-part"><b>Pareto front</b><div class="at-soft">{escape(caption)}</div>'
-        f'{picture}<div class="at-soft">{legend}</div>{table}</div>'
+        f"{picture}{_legend(front)}{table}</div>"
     )
+
+
+def _legend(front: Front) -> str:
+    marks = [(_ORANGE, "\N{BLACK CIRCLE}", "on the front")]
+    if any(not run.is_broken for run in front.others):
+        marks.append(("#8b949e", "\N{BLACK CIRCLE}", "another run is better"))
+    if any(run.is_broken for run in front.others):
+        marks.append(("#da3633", "\N{BLACK CIRCLE}", "breaks a threshold"))
+    if front.reference:
+        marks.append(("#808080", "\N{BOX DRAWINGS LIGHT TRIPLE DASH HORIZONTAL}", "reference point"))
+    return legend(marks)
 
 
 def _some(runs: Sequence[FrontRun]) -> list[FrontRun]:

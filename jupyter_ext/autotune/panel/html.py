@@ -11,7 +11,7 @@ from autotune.panel.front import VOLUME, by_volume, front_html, newest_on_front,
 from autotune.panel.state import PanelState
 from autotune.panel.status import as_of_text, status_text
 from autotune.panel.still import image
-from autotune.panel.style import framed
+from autotune.panel.style import framed, legend
 from autotune.values import number_text, value_text
 from autotune.views.goals import expected_text, goals_text, label_of, measured_text
 from autotune.views.pictures.chart import short
@@ -64,10 +64,7 @@ def _legend(state: PanelState) -> str:
     marks = [_LEGEND[kind] for kind in kinds]
     if state.has_front:
         marks[0] = (*marks[0][:2], "hypervolume so far")
-    # A space that does not break keeps a mark and its word together, with and without a style sheet.
-    shown = [f'<span style="color:{color}">{mark}</span>\N{NO-BREAK SPACE}{text}' for color, mark, text in marks]
-    joined = " \N{EN SPACE}".join(shown)
-    return f'<div class="at-soft">{joined}</div>'
+    return legend(marks)
 
 
 def panel_text(state: PanelState) -> str:

@@ -4,6 +4,8 @@ A notebook that is not trusted, and GitHub's viewer, strip it: without it the pa
 and an image, one below the other. What colours a word is written beside the word.
 """
 
+from collections.abc import Sequence
+
 # Text takes its colour from the notebook's theme.
 STYLE = """<style>
 .at-live-panel{--at-line:var(--jp-border-color2,rgba(128,128,128,.3));color:var(--jp-ui-font-color1,inherit);
@@ -37,3 +39,11 @@ overflow-wrap:anywhere;max-width:none}
 def framed(body: str) -> str:
     """Put the style sheet and the frame around the panel."""
     return f'{STYLE}<div class="at-live-panel">{body}</div>'
+
+
+def legend(marks: Sequence[tuple[str, str, str]]) -> str:
+    """Write what the marks of a picture stand for: for each its colour, a character like it, and its meaning."""
+    # A space that does not break keeps a mark and its word together, with and without a style sheet.
+    shown = [f'<span style="color:{color}">{mark}</span>\N{NO-BREAK SPACE}{meaning}' for color, mark, meaning in marks]
+    joined = " \N{EN SPACE}".join(shown)
+    return f'<div class="at-soft">{joined}</div>'

@@ -67,7 +67,7 @@ async def list_changes(work: Work, exp_uuid: UUID, last_seq: int) -> list[Overvi
     return [OverviewChange(seq=row["seq"], changes=row["data"].get("changes", [])) for row in rows]
 
 
-def _outcomes_query(exp_uuid: UUID, last_seq: int, names: Sequence[str]) -> sa.Select[Any]:
+def _outcomes_query(exp_uuid: UUID, last_seq: int, names: Sequence[str]) -> sa.Select[*tuple[Any, ...]]:
     of = observations.c
     number = sa.func.row_number().over(order_by=of.seq).label("number")
     is_modelled = (suggestions.c.source == sa.literal_column("'model'")).label("is_modelled")
