@@ -11,8 +11,8 @@ lab = pytest.importorskip("lab", reason="playwright, which drives the browser, i
 
 pytestmark = pytest.mark.skipif(not lab.CHROMIUM, reason="there is no chromium: apt install chromium")
 
-PANEL, ASK = 1, 2
-CELLS = ("%load_ext autotune\n%autotune login\n%autotune use {name}", "%autotune panel", "%autotune ask")
+PANEL, BEST = 1, 2
+CELLS = ("%load_ext autotune\n%autotune login\n%autotune use {name}", "%autotune panel", "%autotune best")
 
 
 @pytest.fixture(scope="module")
@@ -74,17 +74,17 @@ async def test_panel_is_true_in_every_page_that_shows_it(told, notebooks, page):
     await opened.ready()
     assert await opened.image_width(PANEL) > 0
     tell(0.875)
-    await opened.run(ASK)
-    await opened.shows(ASK, "0.875")
+    await opened.run(BEST)
+    await opened.shows(BEST, "0.875")
     tell(0.9375)
-    await opened.shows(ASK, "0.9375")
+    await opened.shows(BEST, "0.9375")
     assert "0.9375" not in await opened.text(PANEL)
     assert "as of" in await opened.text(PANEL)
 
     # After a restart nothing can change the picture: it must have said already by what one sees that.
     await page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
     await opened.ready()
-    shown = await opened.text(ASK)
+    shown = await opened.text(BEST)
     assert "is not followed any more" in shown
     assert "live" not in shown
     await opened.command("docmanager:save")
@@ -96,6 +96,6 @@ async def test_panel_is_true_in_every_page_that_shows_it(told, notebooks, page):
     await page.goto(notebooks.address_of("sent.ipynb"), wait_until="domcontentloaded")
     await opened.ready()
     assert not await page.evaluate("() => window.jupyterapp.shell.currentWidget.content.model.cells.get(1).trusted")
-    assert await opened.image_width(ASK) > 0
-    assert "0.9375" in await opened.text(ASK)
+    assert await opened.image_width(BEST) > 0
+    assert "0.9375" in await opened.text(BEST)
     assert "Error displaying widget" not in await page.inner_text("body")

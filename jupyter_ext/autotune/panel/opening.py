@@ -1,7 +1,7 @@
 """The state of the panel when it opens: from an overview of the experiment, which is fetched faster than its events."""
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -32,8 +32,11 @@ def opened(experiment: AskTell, now: Callable[[], datetime]) -> PanelState:
     at = now()
     path = paths.EXPERIMENT_OVERVIEW.format(exp_uuid=experiment.exp_uuid)
     state = replace(state_of(experiment.connection.get(path, Overview)), as_of=at)
-    numbers = sorted(number for number, _ in state.progress.front)[-MAX_ROWS:]
-    return _with_covars(experiment, state, numbers) if state.has_front else state
+    front = state.progress.front
+    if not front:
+        return state
+    best = sorted(front, key=lambda numbered: numbered[1], reverse=True)[:MAX_ROWS]
+    return _with_covars(experiment, state, {number for number, _ in [*best, front[-1]]})
 
 
 def state_of(overview: Overview) -> PanelState:
@@ -83,7 +86,7 @@ def _dots(overview: Overview) -> tuple[Dot, ...]:
     return tuple(dots)
 
 
-def _with_covars(experiment: AskTell, state: PanelState, numbers: list[int]) -> PanelState:
+def _with_covars(experiment: AskTell, state: PanelState, numbers: Iterable[int]) -> PanelState:
     """Return the state with the configurations of some runs, which an overview leaves out."""
     path = paths.EXPERIMENT_HISTORY.format(exp_uuid=experiment.exp_uuid)
     dots = list(state.dots)

@@ -231,3 +231,17 @@ def test_panel_opens_from_an_overview_and_follows_from_there(service, experiment
         wait_until(lambda: panel.state.last_seq == 4, 5)
     assert [dot.response for dot in panel.state.dots] == [0.5, 0.7, 0.9]
     assert [path.partition("?")[2] for path in server.paths] == ["after=3"]
+
+
+def test_panel_opens_with_what_was_run_on_the_front(service, experiment_at, notebook):
+    """An overview leaves the configurations out."""
+    with stream_server(sends()) as server:
+        experiment = experiment_at(server, last_seq=3)
+        seen = service.experiments[str(experiment.exp_uuid)]
+        goals = {"yield": {"goal": "maximize"}, "cost": {"goal": "minimize"}}
+        shown = overview(seen | {"responses": goals}, **{"yield": [1.0, 2.0], "cost": [1.0, 2.0]})
+        service.overviews[str(experiment.exp_uuid)] = shown
+        service.runs = [{**observation({"x": x}, 1.0, seq=2), "exp_uuid": seen["exp_uuid"]} for x in (0.125, 0.375)]
+        panel = Panel(experiment)
+        panel.show()
+    assert [dot.covars for dot in panel.state.dots] == [{"x": 0.125}, {"x": 0.375}]
