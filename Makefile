@@ -40,11 +40,11 @@ help:  ## say what there is
 
 install: $(STAMP)  ## make .venv and install AutoTune with all it needs into it (again only when that changed)
 
-run: $(STAMP)  ## start the service and JupyterLab on the quickstart notebook
+run: $(STAMP)  ## start the service and JupyterLab on a copy of the quickstart notebook
 ifeq ($(NOTEBOOK),0)
 	@exec $(BIN)/autotune serve $(RUN_OPTIONS)
 else
-	@exec $(BIN)/autotune lab "$(NOTEBOOK)" $(RUN_OPTIONS) $(LAB_OPTIONS)
+	@exec $(BIN)/autotune lab "$(NOTEBOOK)" --copy $(RUN_OPTIONS) $(LAB_OPTIONS)
 endif
 
 test: $(STAMP)  ## run the tests, on up to four cores

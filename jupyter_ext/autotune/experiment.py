@@ -394,7 +394,7 @@ class Experiment(AskTell):
         return self.events(after)
 
     def panel(self) -> Panel:
-        """Return a live picture of the experiment for a notebook; needs ipywidgets."""
+        """Return a live picture of the experiment, which a notebook shows and saves as it was drawn last."""
         return Panel(self)
 
     @property

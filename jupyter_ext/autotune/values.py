@@ -48,3 +48,8 @@ def spread_text(mean: float, sd: float) -> str:
         return f"{number_text(mean)} ± {sd:.2g}"
     decimals = max(0, 1 - math.floor(math.log10(sd)))
     return f"{mean:.{decimals}f} ± {sd:.{decimals}f}"
+
+
+def short(shown: str, n_characters: int) -> str:
+    """Cut a text to a number of characters, the last one an ellipsis."""
+    return shown if len(shown) <= n_characters else f"{shown[: n_characters - 1]}\N{HORIZONTAL ELLIPSIS}"

@@ -84,11 +84,12 @@ def serve_command(host: str | None, port: int | None, data: Path | None, no_work
 @click.argument("notebook", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--port", type=int, help="The service's port, 8008 by default. [AUTOTUNE_PORT]")
 @click.option("--lab-port", type=click.IntRange(1, 65535), default=8888, show_default=True, help="JupyterLab's port.")
+@click.option("--copy", is_flag=True, help="Open a copy, kept in the data folder, so that NOTEBOOK stays as it is.")
 @_DATA
-def lab_command(notebook: Path, port: int | None, lab_port: int, data: Path | None) -> None:
+def lab_command(notebook: Path, port: int | None, lab_port: int, copy: bool, data: Path | None) -> None:
     """Run the service, and JupyterLab with NOTEBOOK, signed in as the dev user."""
     try:
-        run_lab(_settings(port=port, data=data), notebook, lab_port, click.echo)
+        run_lab(_settings(port=port, data=data), notebook, lab_port, click.echo, is_copied=copy)
     except LabError as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -30,7 +31,9 @@ class LabError(Exception):
     """The service and JupyterLab cannot run; the message says why and what to do."""
 
 
-def run_lab(settings: Settings, notebook: Path, lab_port: int, say: Callable[[str], None]) -> None:
+def run_lab(
+    settings: Settings, notebook: Path, lab_port: int, say: Callable[[str], None], *, is_copied: bool = False
+) -> None:
     """Run the service and JupyterLab until Ctrl-C or until one of the two ends.
 
     Args:
@@ -38,6 +41,7 @@ def run_lab(settings: Settings, notebook: Path, lab_port: int, say: Callable[[st
         notebook: The notebook to open.
         lab_port: JupyterLab's port.
         say: Shows a line to the user.
+        is_copied: Whether to open a copy in the data folder, see ``copy_notebooks``.
 
     Raises:
         LabError: If a port is taken, or one of the two does not start or ends by itself.
@@ -50,6 +54,9 @@ def run_lab(settings: Settings, notebook: Path, lab_port: int, say: Callable[[st
         )
     if not notebook.is_file():
         raise LabError(f"there is no notebook {notebook}")
+    if is_copied:
+        notebook = copy_notebooks(notebook, settings.data / "notebooks")
+        say(f"Opening your copy of the notebook: {notebook}")
     _require_free(settings.host, settings.port, "AutoTune", "PORT=8018")
     _require_free("127.0.0.1", lab_port, "JupyterLab", "LAB_PORT=8898")
     url = f"http://{address_of(settings.host, settings.port)}"
@@ -59,7 +66,7 @@ def run_lab(settings: Settings, notebook: Path, lab_port: int, say: Callable[[st
         for number in ENDINGS:
             stack.enter_context(_interrupted_by(number))
         say("Starting the service ...")
-        service = stack.enter_context(_running(_serve_command(settings), dict(os.environ)))
+        service = stack.enter_context(_running(_serve_command(settings), _service_environment()))
         _wait_until(service, f"{url}/health/ready", "the service")
         say("Starting JupyterLab ...")
         config = Path(stack.enter_context(TemporaryDirectory()))
@@ -70,6 +77,28 @@ def run_lab(settings: Settings, notebook: Path, lab_port: int, say: Callable[[st
         say(f"The notebook is ready at {lab_url}/lab/tree/{notebook.name}?token={token}")
         say("Ctrl-C stops both.")
         _wait_for_end({"the service": service, "JupyterLab": lab})
+
+
+def copy_notebooks(notebook: Path, folder: Path) -> Path:
+    """Copy a notebook, with the other files of its folder, and return the path of the copy.
+
+    Running a notebook changes it, and a checkout should stay as it is. A file that is there already is left alone: it
+    may hold somebody's work. Whoever deletes it gets the original anew.
+
+    Args:
+        notebook: The notebook.
+        folder: Where the copies are.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in notebook.resolve().parent.iterdir():
+        if file.is_file() and not (folder / file.name).exists():
+            shutil.copyfile(file, folder / file.name)
+    return folder / notebook.name
+
+
+def _service_environment() -> dict[str, str]:
+    # A line for each request would scroll the addresses out of sight; who wants these lines sets the level.
+    return {"AUTOTUNE_LOG_LEVEL": "warning", **os.environ}
 
 
 def _serve_command(settings: Settings) -> list[str]:

@@ -99,6 +99,26 @@ def test_lab_leaves_the_service_time_to_stop_its_postgres():
     assert lab._STOP_WITHIN_S > GRACE_S + 8 + 5 + 5  # in order, at once and by force
 
 
+def test_lab_opens_a_copy_and_leaves_the_work_in_it_alone(tmp_path):
+    originals, copies = tmp_path / "checkout", tmp_path / "data" / "notebooks"
+    originals.mkdir()
+    for name in ("one.ipynb", "two.ipynb"):
+        (originals / name).write_text("original")
+    assert lab.copy_notebooks(originals / "one.ipynb", copies) == copies / "one.ipynb"
+    (copies / "one.ipynb").write_text("my work")
+    (copies / "two.ipynb").unlink()
+    lab.copy_notebooks(originals / "one.ipynb", copies)
+    assert [(copies / name).read_text() for name in ("one.ipynb", "two.ipynb")] == ["my work", "original"]
+    assert (originals / "one.ipynb").read_text() == "original"
+
+
+def test_lab_keeps_its_addresses_in_sight_unless_requests_are_wanted(monkeypatch):
+    monkeypatch.delenv("AUTOTUNE_LOG_LEVEL", raising=False)
+    assert lab._service_environment()["AUTOTUNE_LOG_LEVEL"] == "warning"
+    monkeypatch.setenv("AUTOTUNE_LOG_LEVEL", "info")
+    assert lab._service_environment()["AUTOTUNE_LOG_LEVEL"] == "info"
+
+
 def test_backup_of_a_folder_without_a_database_makes_none(tmp_path):
     ended = run_autotune("backup", str(tmp_path / "one.backup"), "--data", str(tmp_path / "typo"))
     assert ended.returncode == 1

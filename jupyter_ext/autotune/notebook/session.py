@@ -398,4 +398,3 @@ class Session:
         if panel is not None:
             panel.catch_up()
             panel.refresh()
-            panel.save()

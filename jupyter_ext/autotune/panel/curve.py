@@ -1,24 +1,31 @@
-"""The convergence curve of the primary objective, as inline SVG.
+"""The convergence curve of the primary objective, as SVG.
 
 Every observation is a dot, and the best so far is a step line. A failed run is a cross on the x axis. A run that did
 not measure the primary objective is a short tick on the x axis. The place of an excluded run stays empty.
+
+All marks of a kind are one path: the picture is sent with every redraw, and a dot of its own element is six times as
+long.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from html import escape
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from autotune.panel.state import Change, Dot, PanelState
+from autotune.panel.status import as_of_text
 from autotune.views.pictures.chart import label, ticks
 from autotune_pictures.parts.ranges import clamped, widened
 from autotune_wire.responses import RESPONSE, AnyObjective, Target, merit, primary_of
 
 WIDTH, HEIGHT = 560, 260
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 38
-MAX_DOTS = 600
+MAX_DOTS = 300
 """With more observations only some dots are drawn, to keep the picture small; the line still uses all of them."""
+MAX_CHANGES = 20
+"""Of more changes of the space only the newest are drawn."""
+MAX_STEPS = 100
+"""With more steps the line has only some of them, and its end."""
 
 
 class PlotArea(NamedTuple):
@@ -44,41 +51,44 @@ class PlotArea(NamedTuple):
         return HEIGHT - BOTTOM - min(max(share, 0.0), 1.0) * (HEIGHT - TOP - BOTTOM)
 
 
-def draw_curve(state: PanelState, description: str = "Responses and the best so far") -> str:
+def draw_curve(state: PanelState, n_dots: int = MAX_DOTS) -> str:
     """Draw the observations, the best so far and the prediction for the next run; without observations, empty axes.
 
     Args:
         state: The state of the panel.
-        description: The text alternative of the picture.
+        n_dots: How many observations are drawn at most.
     """
-    area = _plot_area(state)
+    area, good = _plot_area(state), _good(state.dots)
     parts = [
         _grid(area),
         _name(state),
-        *(_change(change, area) for change in state.changes),
+        _as_of(state),
+        *(_change(change, area) for change in state.changes[-MAX_CHANGES:]),
         _target(state, area),
-        _line(state, area),
-        _dots(state.dots, area),
-        _top(state, area),
+        _line(state, good, area),
+        _dots(state.dots, area, n_dots),
+        _top(state, good, area),
         _prediction(state, area),
     ]
-    return (
-        f'<svg class="at-curve" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{escape(description)}">{"".join(parts)}</svg>'
-    )
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}">{"".join(parts)}</svg>'
 
 
 def best_so_far(responses: Sequence[float], objective: AnyObjective) -> list[float]:
     """Return the best response up to each observation."""
-    return list(accumulate(responses, lambda best, value: max(best, value, key=partial(merit, objective))))
+    merits = [merit(objective, response) for response in responses]
+
+    def better(best: int, place: int) -> int:
+        return place if merits[place] > merits[best] else best
+
+    return [responses[place] for place in accumulate(range(len(merits)), better)]
 
 
 def _plot_area(state: PanelState) -> PlotArea:
     n_shown = max(len(state.dots) + 1, 10)
-    responses = [clamped(dot.response) for dot in state.dots if dot.response is not None and not dot.is_excluded]
+    responses = [dot.response for dot in state.dots if dot.response is not None and not dot.is_excluded]
     if not responses:
         return PlotArea(n_shown, 0.0, 1.0)
-    low, high = widened(min(responses), max(responses))
+    low, high = widened(clamped(min(responses)), clamped(max(responses)))
     span = high - low
     low_end, high_end = _whisker(state) or (low, high)
     # A prediction with a large sd must not flatten the observations: it widens the axis by half their span at most.
@@ -120,35 +130,40 @@ def _name(state: PanelState) -> str:
     return f'<text class="at-tick" x="{LEFT}" y="10">{escape(primary_of(state.responses)[0])}</text>'
 
 
+def _as_of(state: PanelState) -> str:
+    """Write in the picture itself as of when it is: it may be copied without the text around it."""
+    if state.as_of is None:
+        return ""
+    return f'<text class="at-tick" x="{WIDTH - RIGHT}" y="10" text-anchor="end">{as_of_text(state)}</text>'
+
+
 def _change(change: Change, area: PlotArea) -> str:
-    title = escape("; ".join(change.changes) or "the space changed")
-    x = area.x(change.n_before + 0.5)
-    return f'<path class="at-mark" d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}"><title>{title}</title></path>'
+    return f'<path class="at-mark" d="M{area.x(change.n_before + 0.5):.1f} {TOP}V{HEIGHT - BOTTOM}"/>'
 
 
-def _dots(dots: Sequence[Dot], area: PlotArea) -> str:
-    every = -(-len(dots) // MAX_DOTS) or 1
-    radius = 3.4 if len(dots) <= 100 else 2.2
-    return "".join(
-        _dot(number, dot, area, radius)
-        for number, dot in enumerate(dots, start=1)
-        if (number % every == 0 or number == len(dots)) and not dot.is_excluded
-    )
+def _dots(dots: Sequence[Dot], area: PlotArea, n_most: int) -> str:
+    every = -(-len(dots) // n_most) or 1
+    size = "" if len(dots) <= 100 else " at-small"
+    marks: dict[str, list[str]] = {}
+    for number in sorted({*range(every, len(dots) + 1, every), len(dots)} - {0}):
+        dot = dots[number - 1]
+        if not dot.is_excluded:
+            kind, mark = _mark(number, dot, area)
+            marks.setdefault(kind, []).append(mark)
+    return "".join(f'<path class="{kind}{size}" d="{"".join(paths)}"/>' for kind, paths in marks.items())
 
 
-def _dot(number: int, dot: Dot, area: PlotArea, radius: float) -> str:
+def _mark(number: int, dot: Dot, area: PlotArea) -> tuple[str, str]:
+    """Return the class and the path of the mark of an observation; a line of no length is drawn as a dot."""
     x, axis = area.x(number), HEIGHT - BOTTOM
     if dot.is_failed:
-        cross = f"M{x - 3.5:.1f} {axis - 3.5}l7 7m0 -7l-7 7"
-        return f'<path class="at-cross" d="{cross}"><title>{number}: failed</title></path>'
+        return "at-cross", f"M{x - 3.5:.1f} {axis - 3.5}l7 7m0 -7l-7 7"
     if dot.response is None:
-        return f'<path class="at-tail" d="M{x:.1f} {axis - 5}v5"><title>{number}: not measured</title></path>'
-    kind = "broken" if dot.is_broken else "model" if dot.source == "model" else "first"
-    broken = ", breaks a threshold" if dot.is_broken else ""
-    return (
-        f'<circle class="at-dot at-{kind}" r="{radius}" cx="{x:.1f}" cy="{area.y(dot.response):.1f}">'
-        f"<title>{number}: {dot.response:.6g}{broken}</title></circle>"
-    )
+        return "at-tail", f"M{x:.1f} {axis - 5}v5"
+    y = area.y(dot.response)
+    if dot.is_broken:
+        return "at-broken", f"M{x:.1f} {y - 3.5:.1f}l3.5 6h-7z"
+    return "at-model" if dot.source == "model" else "at-first", f"M{x:.1f} {y:.1f}h0"
 
 
 def _good(dots: Sequence[Dot]) -> list[tuple[int, float]]:
@@ -160,8 +175,7 @@ def _good(dots: Sequence[Dot]) -> list[tuple[int, float]]:
     ]
 
 
-def _top(state: PanelState, area: PlotArea) -> str:
-    good = _good(state.dots)
+def _top(state: PanelState, good: Sequence[tuple[int, float]], area: PlotArea) -> str:
     if not good:
         return ""
     number, best = max(good, key=lambda numbered: merit(state.primary, numbered[1]))
@@ -172,19 +186,19 @@ def _target(state: PanelState, area: PlotArea) -> str:
     objective = state.primary
     if not isinstance(objective, Target) or not area.low <= objective.target <= area.high:
         return ""
-    title = f"<title>target {objective.target:.6g}</title>"
-    return f'<path class="at-mark" d="M{LEFT} {area.y(objective.target):.1f}H{WIDTH - RIGHT}">{title}</path>'
+    return f'<path class="at-mark" d="M{LEFT} {area.y(objective.target):.1f}H{WIDTH - RIGHT}"/>'
 
 
-def _line(state: PanelState, area: PlotArea) -> str:
-    good = _good(state.dots)
+def _line(state: PanelState, good: Sequence[tuple[int, float]], area: PlotArea) -> str:
     if not good:
         return ""
     bests = best_so_far([response for _, response in good], state.primary)
+    steps = [
+        (number, best) for (number, _), (before, best) in zip(good[1:], pairwise(bests), strict=True) if best != before
+    ]
+    every = -(-len(steps) // MAX_STEPS) or 1
     path = [f"M{area.x(good[0][0]):.1f} {area.y(bests[0]):.1f}"]
-    for (number, _), (before, best) in zip(good[1:], pairwise(bests), strict=True):
-        if best != before:
-            path.append(f"H{area.x(number):.1f}V{area.y(best):.1f}")
+    path += [f"H{area.x(number):.1f}V{area.y(best):.1f}" for number, best in [*steps[:-1:every], *steps[-1:]]]
     path.append(f"H{area.x(len(state.dots)):.1f}")
     return f'<path class="at-best" d="{"".join(path)}"/>'
 
@@ -197,5 +211,5 @@ def _prediction(state: PanelState, area: PlotArea) -> str:
     low, high = area.y(ends[0]), area.y(ends[1])
     return (
         f'<g class="at-next"><path d="M{x:.1f} {low:.1f}V{high:.1f}M{x - 4:.1f} {low:.1f}h8M{x - 4:.1f} {high:.1f}h8"/>'
-        f'<path class="at-diamond" d="M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z"><title>predicted next</title></path></g>'
+        f'<path class="at-diamond" d="M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z"/></g>'
     )

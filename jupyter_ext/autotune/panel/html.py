@@ -1,29 +1,41 @@
 """The live panel as HTML and as plain text.
 
-The HTML has no scripts, fetches nothing and is readable on light and dark backgrounds.
+The HTML has no scripts, fetches nothing, is readable on light and dark backgrounds, and is what a saved notebook keeps:
+``panel/status.py`` has what follows from that for its words, ``panel/still.py`` for its pictures.
 """
 
 from html import escape
 
-from autotune.panel.curve import draw_curve
+from autotune.panel.curve import MAX_DOTS, WIDTH, draw_curve
 from autotune.panel.front import VOLUME, by_volume, front_html, newest_on_front, volume_of
 from autotune.panel.state import PanelState
-from autotune.values import number_text, value_text
+from autotune.panel.status import as_of_text, status_text
+from autotune.panel.still import image
+from autotune.panel.style import framed, legend
+from autotune.values import number_text, short, value_text
 from autotune.views.goals import expected_text, goals_text, label_of, measured_text
-from autotune.views.pictures.style import framed, grid
+from autotune.views.pictures.style import grid
 from autotune.views.shown import counted, labelled, origin_text, prediction_text
 from autotune_wire.responses import primary_of
 
 _NOTHING = "\N{EN DASH}"
 
-_LINE = '<span><svg><path class="at-best" d="M1 5H17"/></svg>{}</span>'
-_DOTS = (
-    '<span><svg><circle class="at-dot at-model" cx="9" cy="5" r="3.4"/></svg>by the model</span>'
-    '<span><svg><circle class="at-dot at-first" cx="9" cy="5" r="3.4"/></svg>initial or own</span>'
-)
-_NEXT = '<span><svg class="at-next"><path class="at-diamond" d="M9 0l5 5l-5 5l-5 -5z"/></svg>predicted next</span>'
-_FAILED = '<span><svg><path class="at-cross" d="M5.5 1.5l7 7m0 -7l-7 7"/></svg>failed</span>'
-_BROKEN = '<span><svg><circle class="at-dot at-broken" cx="9" cy="5" r="3.4"/></svg>breaks a threshold</span>'
+_ORANGE = "color:#dd6b20"
+MAX_ROWS = 30
+"""With more covariates the table shows the first ones, as it is sent with every redraw."""
+MAX_TEXT = 200
+"""The longest configuration in the text, in characters."""
+MAX_CELL = 48
+"""The longest text in a cell, in characters."""
+
+_LEGEND = {
+    "line": ("#dd6b20", "\N{BOX DRAWINGS HEAVY HORIZONTAL}", "best so far"),
+    "model": ("#2f81f7", "\N{BLACK CIRCLE}", "by the model"),
+    "first": ("#8b949e", "\N{BLACK CIRCLE}", "initial or own"),
+    "next": ("#2f81f7", "\N{WHITE DIAMOND}", "predicted next"),
+    "broken": ("#da3633", "\N{WHITE UP-POINTING TRIANGLE}", "breaks a threshold"),
+    "failed": ("#da3633", "\N{MULTIPLICATION X}", "failed"),
+}
 
 
 def panel_html(state: PanelState) -> str:
@@ -32,21 +44,26 @@ def panel_html(state: PanelState) -> str:
     if state.stopped and not state.is_closed:
         stopped = f'<div class="at-trouble">Stopped: {escape(state.stopped)}. To continue, resume the experiment.</div>'
     trouble = f'<div class="at-trouble">{escape(state.trouble)}</div>' if state.trouble else ""
-    curve = draw_curve(by_volume(state), "Hypervolume by observation") if state.has_front else draw_curve(state)
+    curve = image(
+        draw_curve(by_volume(state), MAX_DOTS // 4) if state.has_front else draw_curve(state), panel_text(state), WIDTH
+    )
     front = front_html(state) if state.has_front else ""
     return framed(
         f'{_head(state)}<div class="at-body"><div class="at-facts">{_tiles(state)}{_values(state)}{_why(state)}</div>'
         f'<div class="at-picture">{curve}{_legend(state)}</div></div>{front}{stopped}{trouble}'
+        f'<div class="at-soft">{escape(status_text(state))}</div>'
     )
 
 
 def _legend(state: PanelState) -> str:
-    drawn = [dot for dot in state.dots if not dot.is_excluded]
-    failed = _FAILED if any(dot.is_failed for dot in drawn) else ""
-    broken = _BROKEN if any(dot.is_broken and not dot.is_failed for dot in drawn) else ""
-    line = _LINE.format("hypervolume so far" if state.has_front else "best so far")
-    shown = "" if state.has_front else _NEXT
-    return f'<div class="at-legend">{line}{_DOTS}{shown}{broken}{failed}</div>'
+    kinds = ["line", "model", "first"]
+    kinds += [] if state.has_front else ["next"]
+    kinds += ["broken"] if any(dot.is_broken and not (dot.is_failed or dot.is_excluded) for dot in state.dots) else []
+    kinds += ["failed"] if any(dot.is_failed and not dot.is_excluded for dot in state.dots) else []
+    marks = [_LEGEND[kind] for kind in kinds]
+    if state.has_front:
+        marks[0] = (*marks[0][:2], "hypervolume so far")
+    return legend(marks)
 
 
 def panel_text(state: PanelState) -> str:
@@ -56,20 +73,23 @@ def panel_text(state: PanelState) -> str:
         n_front = len(state.progress.front)
         best = f"{n_front} on the Pareto front, hypervolume {number_text(volume_of(state) or 0.0)}"
     elif state.best is not None:
-        best = f"best {number_text(state.best.response)} at {state.best.covars}"
+        best = f"best {number_text(state.best.response)} at {short(str(state.best.covars), MAX_TEXT)}"
     suggestion = state.suggestion
-    next_run = "no suggestion" if suggestion is None else f"next {suggestion.covars} ({suggestion.source})"
-    return f"{state.name}: {counted(len(state.dots), 'observation')}, {best}, {next_run}"
+    next_run = (
+        "no suggestion"
+        if suggestion is None
+        else f"next {short(str(suggestion.covars), MAX_TEXT)} ({suggestion.source})"
+    )
+    return f"{state.name}, {as_of_text(state)}: {counted(len(state.dots), 'observation')}, {best}, {next_run}"
 
 
 def _head(state: PanelState) -> str:
     lifecycle = "closed" if state.is_closed else "stopped" if state.stopped else "active"
     goals = goals_text(state.responses) if state.responses else state.direction
-    return (
-        f'<div class="at-head"><span class="at-name">{escape(state.name)}</span>'
-        f'<span class="at-pill">{lifecycle} · {escape(goals)}</span>'
-        f'<span class="at-pill at-{state.link}"><i></i>{state.link}</span></div>'
-    )
+    notes = (f"{lifecycle} · {goals}", as_of_text(state))
+    # The comma is for readers of what is left without the style sheet.
+    pills = "".join(f'<span class="at-comma">, </span><span class="at-pill">{escape(note)}</span>' for note in notes)
+    return f'<div class="at-head"><b class="at-name">{escape(state.name)}</b>{pills}</div>'
 
 
 def _tiles(state: PanelState) -> str:
@@ -80,17 +100,17 @@ def _tiles(state: PanelState) -> str:
     tiles = _tile(str(len(state.dots)), f"{noun}{besides}")
     if state.has_front:
         volume = volume_of(state)
-        tiles += _tile(str(len(state.progress.front)), "on the Pareto front", "color:var(--at-orange)")
+        tiles += _tile(str(len(state.progress.front)), "on the Pareto front", _ORANGE)
         tiles += _tile(_NOTHING if volume is None else f"{volume:.4g}", VOLUME)
     else:
         name = "response" if len(state.responses) < 2 else primary_of(state.responses)[0]
-        tiles += _tile(_best(state), f"best {name}", "color:var(--at-orange)")
+        tiles += _tile(_best(state), f"best {name}", _ORANGE)
     return f'<div class="at-tiles">{tiles}</div>'
 
 
 def _tile(number: str, label: str, style: str = "") -> str:
     styled = f' style="{style}"' if style else ""
-    return f'<div class="at-tile"><b{styled}>{escape(number)}</b><span class="at-soft">{escape(label)}</span></div>'
+    return f'<div class="at-tile"><b{styled}>{escape(number)}</b> <span class="at-soft">{escape(label)}</span></div>'
 
 
 def _values(state: PanelState) -> str:
@@ -107,8 +127,11 @@ def _values(state: PanelState) -> str:
         )
         for name in {**next_run, **best}
     ]
+    shown = [tuple(short(cell, MAX_CELL) for cell in row) for row in rows[:MAX_ROWS]]
+    if len(rows) > MAX_ROWS:
+        shown.append((f"and {len(rows) - MAX_ROWS} more", "", ""))
     best_title = "newest on the front" if state.has_front else "best so far"
-    return grid(("", best_title, "next"), rows, _totals(state))
+    return grid(("", best_title, "next"), shown, _totals(state))
 
 
 def _totals(state: PanelState) -> list[tuple[str, str, str]]:
@@ -137,6 +160,6 @@ def _why(state: PanelState) -> str:
     suggestion = state.suggestion
     if suggestion is None:
         notice = "" if state.is_closed or state.stopped else "The next suggestion is being computed."
-        return f'<div class="at-why">{notice}</div>'
+        return f'<div class="at-soft">{notice}</div>'
     taken = f" {len(state.taken)} more taken by workers." if state.taken and state.waiting else ""
-    return f'<div class="at-why">Next ({origin_text(suggestion)}): {escape(suggestion.reason)}{taken}</div>'
+    return f'<div class="at-soft">Next ({origin_text(suggestion)}): {escape(suggestion.reason)}{taken}</div>'

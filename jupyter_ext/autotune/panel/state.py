@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -28,8 +29,9 @@ class Dot:
         is_broken: Whether the run breaks a threshold or did not measure its response; such a run cannot be the best.
         is_excluded: Whether the observation is excluded; an excluded one keeps its number and is not drawn.
         measured: All measured responses, by name.
-        uuid: The uuid of the observation.
-        covars: What was run.
+        uuid: The uuid of the observation; empty where only its ``seq`` is known, as of runs before the panel opened.
+        seq: The seq of the event that announced the observation.
+        covars: What was run; empty where that is not known.
     """
 
     response: float | None
@@ -39,6 +41,7 @@ class Dot:
     is_excluded: bool = False
     measured: Mapping[str, float] = field(default_factory=dict)
     uuid: str = ""
+    seq: int = 0
     covars: Mapping[str, Value] = field(default_factory=dict)
 
     @property
@@ -78,6 +81,10 @@ class PanelState:
         waiting: Open suggestions, which nobody has leased, oldest first.
         taken: Suggestions that a worker has leased and not told yet.
         link: Whether the connection to the stream of events stands.
+        link_at: Since when the link is as it is; None before the first connection.
+        as_of: The last time at which this state was known to be the present one; None before the first contact.
+        lost_seq: The seq of the last event before the connection was lost; None if it was never lost.
+        n_missed: How many events came late, after the connection was lost and found again.
         trouble: The last error of the engine or the stream; the next suggestion clears it.
         last_seq: The seq of the last event in this state.
     """
@@ -95,6 +102,10 @@ class PanelState:
     waiting: Mapping[UUID, Suggestion] = field(default_factory=dict)
     taken: Mapping[UUID, Suggestion] = field(default_factory=dict)
     link: Link = "connecting"
+    link_at: datetime | None = None
+    as_of: datetime | None = None
+    lost_seq: int | None = None
+    n_missed: int = 0
     trouble: str = ""
     last_seq: int = 0
 
@@ -115,9 +126,12 @@ class PanelState:
 
     @property
     def best_measured(self) -> Mapping[str, float]:
-        """All measured responses of the best run, by name."""
-        uuid = None if self.best is None else str(self.best.observation_uuid)
-        return next((dot.measured for dot in self.dots if dot.uuid == uuid), {})
+        """All measured responses of the best run, by name; empty where they are not known."""
+        if self.best is None:
+            return {}
+        uuid = str(self.best.observation_uuid)
+        # An event that names the best observation does not have all its responses.
+        return self.best.responses or next((dot.measured for dot in self.dots if dot.uuid == uuid), {})
 
     @property
     def suggestion(self) -> Suggestion | None:
@@ -135,13 +149,28 @@ def with_event(state: PanelState, event: Event) -> PanelState:
     return replace(changed, last_seq=event.seq)
 
 
-def with_link(state: PanelState, is_live: bool) -> PanelState:
+def with_link(state: PanelState, is_live: bool, at: datetime) -> PanelState:
     """Return the state after the connection opened or was lost; a connection that never opened stays ``connecting``."""
     if state.link == "stopped":
         return state
     if is_live:
-        return replace(state, link="live")
-    return state if state.link == "connecting" else replace(state, link="reconnecting")
+        return replace(state, link="live", link_at=at, as_of=at, n_missed=0)
+    if state.link == "live":
+        return replace(state, link="reconnecting", link_at=at, as_of=at, lost_seq=state.last_seq)
+    return state
+
+
+def caught_up(state: PanelState) -> PanelState:
+    """Return the state once the events that were missed while the connection was lost have come."""
+    return state if state.lost_seq is None else replace(state, n_missed=state.last_seq - state.lost_seq, lost_seq=None)
+
+
+def stopped(state: PanelState, at: datetime, trouble: str = "") -> PanelState:
+    """Return the state of a panel that is not followed any more, for good."""
+    if state.link == "stopped":
+        return state
+    as_of = at if state.link == "live" else state.as_of
+    return replace(state, link="stopped", link_at=at, as_of=as_of, trouble=trouble or state.trouble)
 
 
 def _suggested(state: PanelState, data: dict[str, Any]) -> PanelState:
@@ -192,12 +221,16 @@ def _observed(state: PanelState, data: dict[str, Any]) -> PanelState:
 
 def _corrected(state: PanelState, data: dict[str, Any]) -> PanelState:
     uuid, best = data["observation_uuid"], state.best
-    dots = tuple(_dot(state, data, dot.source) if dot.uuid == uuid else dot for dot in state.dots)
+    dots = tuple(_dot(state, data, dot.source) if _is_of(dot, data) else dot for dot in state.dots)
     if best is not None and str(best.observation_uuid) == uuid:
         # Where the response of the best observation stays, no ``best_changed`` follows: its configuration is read here.
-        best = best.model_copy(update={"covars": data["covars"]})
+        best = best.model_copy(update={"covars": data["covars"], "responses": data.get("responses", {})})
     progress = progress_of((dot.counted for dot in dots), state.objectives) if state.has_front else state.progress
     return replace(state, dots=dots, best=best, progress=progress)
+
+
+def _is_of(dot: Dot, data: dict[str, Any]) -> bool:
+    return bool(dot.uuid == data["observation_uuid"] if dot.uuid else dot.seq == data["seq"])
 
 
 def _dot(state: PanelState, data: dict[str, Any], source: Source | None) -> Dot:
@@ -210,6 +243,7 @@ def _dot(state: PanelState, data: dict[str, Any], source: Source | None) -> Dot:
         is_excluded=data.get("is_excluded", False),
         measured=measured,
         uuid=data["observation_uuid"],
+        seq=data.get("seq", 0),
         covars=data["covars"],
     )
 

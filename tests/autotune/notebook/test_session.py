@@ -137,7 +137,7 @@ def test_run_draws_the_panel_before_and_after_each_function(in_use, said):
     panel = _Panel()
     in_use._panels[in_use.experiment.exp_uuid] = panel
     in_use.run(lambda _: panel.calls.append("function") or 1.5, 1)
-    assert panel.calls == ["refresh", "function", "refresh", "catch_up", "refresh", "save"]
+    assert panel.calls == ["refresh", "function", "refresh", "catch_up", "refresh"]
     assert said == []
 
 

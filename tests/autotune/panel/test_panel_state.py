@@ -1,12 +1,15 @@
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from fake_service import event, observation, suggestion
 
-from autotune.panel.state import Change, PanelState, with_event, with_link
+from autotune.panel.state import Change, Dot, PanelState, caught_up, stopped, with_event, with_link
 from autotune_wire.frames import Event
 from autotune_wire.responses import Objective, Response, Threshold
 
+AT = datetime(2026, 1, 2, 10, 2, tzinfo=UTC)
+LATER = AT + timedelta(hours=1)
 FIRST, SECOND = uuid4(), uuid4()
 
 
@@ -240,7 +243,7 @@ def test_state_is_not_changed_in_place():
     ],
 )
 def test_link_follows_the_connection(link, is_live, then):
-    assert with_link(PanelState("n", "maximize", link=link), is_live).link == then
+    assert with_link(PanelState("n", "maximize", link=link), is_live, AT).link == then
 
 
 TWO: dict[str, Response] = {"yield": Objective(goal="maximize"), "cost": Objective(goal="minimize")}
@@ -270,3 +273,28 @@ def test_state_forgets_a_run_on_the_front_that_was_excluded():
 
 def test_state_of_one_objective_has_no_front():
     assert _after(_told(1.0)).progress.front == ()
+
+
+def test_state_is_as_of_when_the_connection_was_lost():
+    live = with_link(PanelState("n", "maximize"), True, AT)
+    lost = with_link(live, False, LATER)
+    assert (lost.link, lost.as_of, lost.link_at) == ("reconnecting", LATER, LATER)
+    again = with_link(lost, False, LATER + timedelta(hours=1))  # an attempt that failed
+    assert (again.as_of, again.link_at) == (LATER, LATER)
+    ended = stopped(again, LATER + timedelta(hours=2), "no such experiment")
+    assert (ended.link, ended.as_of, ended.trouble) == ("stopped", LATER, "no such experiment")
+
+
+def test_state_counts_the_events_that_came_late():
+    live = with_link(PanelState("n", "maximize", last_seq=7), True, AT)
+    assert caught_up(live).n_missed == 0
+    back = with_link(with_link(live, False, AT), True, LATER)
+    missed = caught_up(_after(_told(1.0), _told(2.0), state=back))
+    assert (missed.n_missed, missed.link_at) == (2, LATER)
+    assert caught_up(_after(_told(3.0), state=missed)).n_missed == 2
+
+
+def test_state_corrects_a_run_that_it_knows_by_its_seq_alone():
+    state = PanelState("n", "maximize", dots=(Dot(1.0, "model", seq=2), Dot(2.0, None, seq=5)))
+    told = {**observation({"x": 0.5}, 7.0, seq=5), "version": 2}
+    assert [dot.response for dot in _after(("observation_corrected", told), state=state).dots] == [1.0, 7.0]

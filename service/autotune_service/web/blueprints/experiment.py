@@ -5,7 +5,7 @@ from uuid import UUID
 from quart import Blueprint, Response
 from quart_schema import document_response, tag, validate_querystring, validate_request, validate_response
 
-from autotune_service.tuning import correct, experiments, leases, lifecycle, spaces, stopping, undo
+from autotune_service.tuning import correct, experiments, leases, lifecycle, overviews, spaces, stopping, undo
 from autotune_service.web.blueprints.rules import rule_of
 from autotune_service.web.calls import ask_current, ask_new, tell_runs
 from autotune_service.web.identity import signed_in
@@ -23,6 +23,7 @@ from autotune_wire.observations import (
     Tell,
     TellReply,
 )
+from autotune_wire.overviews import Overview
 from autotune_wire.suggestions import Abandon, Ask, AskQuery, AskReply, Leases, Renew, Suggestion
 
 blueprint = Blueprint("experiment", __name__)
@@ -55,6 +56,15 @@ async def list_all(query_args: PageQuery) -> Response:
 async def read(exp_uuid: UUID) -> Experiment:
     """Return an experiment as it stands now."""
     return (await experiments.show_experiment(services().store, await signed_in(), exp_uuid)).to_wire()
+
+
+@blueprint.get(rule_of(paths.EXPERIMENT_OVERVIEW))
+@tag(["experiment"])
+@document_response(Overview)
+async def overview(exp_uuid: UUID) -> Response:
+    """Return an experiment at a glance: how it stands, and the outcomes of all its runs by columns."""
+    shown = await overviews.read_overview(services().store, await signed_in(), exp_uuid)
+    return Response(shown.model_dump_json(), content_type="application/json")
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_ASK))
