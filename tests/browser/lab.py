@@ -162,7 +162,7 @@ class Opened:
 
     async def text(self, cell: int) -> str:
         """Return what the output of a cell shows, as text."""
-        return await self.page.evaluate(  # type: ignore[no-any-return]  # a script's value
+        return await self.page.evaluate(
             f"() => window.jupyterapp.shell.currentWidget.content.widgets[{cell}].outputArea.node.innerText"
         )
 
@@ -176,7 +176,7 @@ class Opened:
 
     async def image_width(self, cell: int) -> int:
         """Return the width of the image in the output of a cell as it was drawn; 0 if it was not drawn."""
-        return await self.page.evaluate(  # type: ignore[no-any-return]  # a script's value
+        return await self.page.evaluate(
             f"""async () => {{
                 const image = window.jupyterapp.shell.currentWidget.content.widgets[{cell}]
                     .outputArea.node.querySelector('img');
