@@ -15,6 +15,7 @@ from autotune_wire.experiments import Experiment
 from autotune_wire.observations import HistoryPage
 from autotune_wire.overviews import Overview
 from autotune_wire.responses import primary_of, thresholds_of
+from autotune_wire.space import units_of
 
 
 def newest_seq(experiment: AskTell) -> int:
@@ -48,6 +49,7 @@ def state_of(overview: Overview) -> PanelState:
         seen.name,
         seen.direction,
         seen.responses,
+        units_of(seen.covars),
         is_closed=seen.state == "closed",
         dots=dots,
         best=seen.best,

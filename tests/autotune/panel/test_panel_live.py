@@ -225,12 +225,14 @@ def test_panel_opens_from_an_overview_and_follows_from_there(service, experiment
     with stream_server(sends(_told(4, 0.9))) as server:
         experiment = experiment_at(server, last_seq=3)
         seen = service.experiments[str(experiment.exp_uuid)]
-        service.overviews[str(experiment.exp_uuid)] = overview(seen, Response=[0.5, 0.7])
+        measured_in = {"x": {**SPACE["x"], "unit": "°C"}}
+        service.overviews[str(experiment.exp_uuid)] = overview(seen | {"covars": measured_in}, Response=[0.5, 0.7])
         panel = Panel(experiment)
         panel.show()
         wait_until(lambda: panel.state.last_seq == 4, 5)
     assert [dot.response for dot in panel.state.dots] == [0.5, 0.7, 0.9]
     assert [path.partition("?")[2] for path in server.paths] == ["after=3"]
+    assert panel.state.units == {"x": "°C"}
 
 
 def test_panel_opens_with_what_was_run_on_the_front(service, experiment_at, notebook):
