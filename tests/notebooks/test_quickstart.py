@@ -35,7 +35,7 @@ async def test_quickstart_tunes_the_classifier_and_ends_with_the_best_and_a_plot
     last = notebook.cells[-1]["outputs"]
     assert any("image/png" in output.get("data", {}) for output in last)
     assert f"{experiment['best']['response']:.6g}" in json.dumps(last)
-    assert any("<svg" in html for html in outputs_of(notebook, "text/html"))
+    assert any("data:image/svg+xml;base64," in html for html in outputs_of(notebook, "text/html"))
     assert DEV_USER["password"] not in json.dumps(notebook)
 
 
