@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -50,3 +51,10 @@ async def running(coroutine) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+def run_cell(shell: Any, capsys: Any, text: str) -> tuple[str, bool]:
+    """Run a whole cell in a shell of IPython as a notebook does; return what it shows and whether it succeeded."""
+    result = shell.run_cell(text)
+    shown = capsys.readouterr()
+    return re.sub(r"\x1b\[[\d;]*m", "", shown.out + shown.err), result.success

@@ -8,7 +8,7 @@ import argparse
 from concurrent.futures import ProcessPoolExecutor
 
 import cli
-from functions import CLASSES, NEEDS, TestProblem, make, observation_noise
+from functions import CLASSES, NEEDS, make, observation_noise
 from peer import Peer
 
 from autotune_service.engine.interface import EngineInput
@@ -51,26 +51,24 @@ def _covered(played: tuple[str, int, int]) -> tuple[int, int, int, int]:
     cls, index, seed = played
     problem = make(cls, index)
     peer, noise = Peer(problem.space_of_run(seed), seed, 5, problem.budget), observation_noise(problem, seed)
-    counts: list[int] = []
     for i in range(problem.budget):
         configuration = peer.ask({})
         peer.tell(configuration, problem.f(configuration) + float(noise[i]))
-        if i + 1 in {problem.budget // 2, problem.budget}:
-            counts += _counted(peer, problem)
-    return counts[0], counts[1], counts[2], counts[3]
+    return *_counted(peer, problem.budget // 2), *_counted(peer, problem.budget)
 
 
-def _counted(peer: Peer, problem: TestProblem) -> tuple[int, int]:
-    encoding = Encoding(peer.space, {})
-    given = EngineInput(space=peer.space, responses={"y": Objective(goal="maximize")}, runs=peer.runs, seed=0)
-    rows = encoding.encode([run.covars for run in peer.runs])
+def _counted(peer: Peer, n: int) -> tuple[int, int]:
+    """Return how many of the first n observations are covered, and n."""
+    encoding, runs = Encoding(peer.space, {}), peer.runs[:n]
+    given = EngineInput(space=peer.space, responses={"y": Objective(goal="maximize")}, runs=runs, seed=0)
+    rows = encoding.encode([run.covars for run in runs])
     surrogate = fit_responses(given, rows, encoding.is_code)["y"]
-    observed = [run.responses["y"] for run in peer.runs]
-    errors = [
+    observed = [run.responses["y"] for run in runs]
+    are_covered = [
         abs(value - predicted.mean) <= _HALF_WIDTH * predicted.sd
         for value, predicted in zip(observed, surrogate.left_out(), strict=True)
     ]
-    return sum(errors), len(errors)
+    return sum(are_covered), n
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def run_axis(n_runs: int) -> Spec:
 
 
 def beyond_note(found: Sequence[dict[str, Any]]) -> list[str]:
-    """Say what the triangles at the edges are, if there are any."""
+    """Write what the triangles at the edges are, if there are any."""
     n = sum("beyond" in row for row in found)
     return [f"{counted(n, 'run')} beyond the edge (\N{BLACK UP-POINTING TRIANGLE})"] if n else []
 

@@ -61,6 +61,23 @@ def thresholds_of(responses: Mapping[str, Response]) -> dict[str, Threshold]:
     return {name: response for name, response in responses.items() if isinstance(response, Threshold)}
 
 
+def is_met(threshold: Threshold, value: float) -> bool:
+    """Return whether a value meets a threshold; a value equal to the bound does."""
+    return value >= threshold.bound if threshold.goal == ">=" else value <= threshold.bound
+
+
+def meets_thresholds(responses: Mapping[str, Response], values: Mapping[str, float]) -> bool:
+    """Return whether a run meets every threshold; a threshold whose response was not measured is not met.
+
+    Args:
+        responses: The experiment's responses.
+        values: The measured value of each response, in its own unit.
+    """
+    return all(
+        name in values and is_met(threshold, values[name]) for name, threshold in thresholds_of(responses).items()
+    )
+
+
 def primary_of(responses: Mapping[str, Response]) -> tuple[str, AnyObjective]:
     """Return the name of the first objective and the objective; every experiment has at least one."""
     return next(iter(objectives_of(responses).items()))

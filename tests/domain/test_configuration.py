@@ -9,9 +9,9 @@ from autotune_service.domain.configuration import (
     is_same,
 )
 from autotune_service.domain.errors import InvalidError
-from autotune_service.domain.incumbent import is_better, meets_thresholds
+from autotune_service.domain.incumbent import is_better
 from autotune_wire.constraints import LinearConstraint
-from autotune_wire.responses import Objective, Target, Threshold
+from autotune_wire.responses import Objective, Target, Threshold, meets_thresholds
 from autotune_wire.space import Space
 from support import GUESS, SPACE
 

@@ -9,6 +9,7 @@ from traitlets.config import Config
 
 from autotune.notebook.magics import COMMANDS
 from processes import DEV_USER, ServiceProcess
+from support import run_cell
 
 NEW = '--max yield --x "t: 40..120 int step 5 °C" --x "base: KOH|NaOH" --guess "t=60, base=NaOH" --seed 1'
 
@@ -46,12 +47,7 @@ def new(run, request):
 
 @pytest.fixture
 def cell(shell, capsys):
-    def run_cell(text):
-        result = shell.run_cell(text)
-        shown = capsys.readouterr()
-        return re.sub(r"\x1b\[[\d;]*m", "", shown.out + shown.err), result.success
-
-    return run_cell
+    return lambda text: run_cell(shell, capsys, text)
 
 
 def test_experiment_is_made_chosen_changed_closed_and_deleted(run, new, capsys):

@@ -73,7 +73,7 @@ class Body:
         return any(frame.f_code is Body.__call__.__code__ for frame, _ in walk_tb(error.__traceback__))
 
     def show_alone(self, error: BaseException) -> None:
-        """Have the traceback of an error begin in the body: what ran the body is of no help."""
+        """Cut the traceback of an error down to the body: what ran the body is of no help."""
         traceback = self._traceback(error)
         if traceback is None or isinstance(error, AutotuneError):
             return

@@ -32,7 +32,7 @@ class Completer:
         self._python = python
 
     def register(self, shell: Any) -> None:
-        """Have a shell ask this completer, in place of one that the extension registered before."""
+        """Register this completer with a shell, in place of one that the extension registered before."""
 
         @context_matcher(identifier=_ID)  # type: ignore[untyped-decorator] # IPython has no types here
         def match(context: Any) -> dict[str, Any]:

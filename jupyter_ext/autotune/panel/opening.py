@@ -9,12 +9,11 @@ from autotune.ask_tell import AskTell
 from autotune.panel.front import MAX_ROWS
 from autotune.panel.progress import progress_of
 from autotune.panel.state import Change, Dot, PanelState
-from autotune_pictures.parts.goals import meets_thresholds
 from autotune_wire import paths
 from autotune_wire.experiments import Experiment
 from autotune_wire.observations import HistoryPage
 from autotune_wire.overviews import Overview
-from autotune_wire.responses import primary_of, thresholds_of
+from autotune_wire.responses import meets_thresholds, primary_of, thresholds_of
 from autotune_wire.space import units_of
 
 

@@ -8,11 +8,10 @@ from uuid import UUID
 
 from autotune.panel.progress import Progress, progress_of, with_point
 from autotune_pictures.parts.dominance import gains_of
-from autotune_pictures.parts.goals import meets_thresholds
 from autotune_wire.base import Value
 from autotune_wire.experiments import Best, Direction
 from autotune_wire.frames import Event
-from autotune_wire.responses import AnyObjective, Objective, Responses, objectives_of, primary_of
+from autotune_wire.responses import AnyObjective, Objective, Responses, meets_thresholds, objectives_of, primary_of
 from autotune_wire.suggestions import Source, Suggestion
 
 Link = Literal["connecting", "live", "reconnecting", "stopped"]

@@ -11,8 +11,7 @@ from autotune.running.in_turn import OnTell
 from autotune.values import number_text
 from autotune.views.seen import Seen
 from autotune.views.shown import Observation, outcome_texts
-from autotune_pictures.parts.goals import meets_thresholds
-from autotune_wire.responses import merit, primary_of
+from autotune_wire.responses import meets_thresholds, merit, primary_of
 
 
 @contextmanager

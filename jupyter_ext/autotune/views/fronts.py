@@ -7,9 +7,8 @@ from functools import partial
 from autotune.values import number_text, value_text
 from autotune.views.goals import goal_text, measured_text
 from autotune_pictures.parts.dominance import front_of, gains_of, hypervolume, reference_of
-from autotune_pictures.parts.goals import meets_thresholds
 from autotune_wire.base import Configuration
-from autotune_wire.responses import AnyObjective, Response, Responses, Target, merit, objectives_of
+from autotune_wire.responses import AnyObjective, Response, Responses, Target, meets_thresholds, merit, objectives_of
 
 MAX_ROWS = 20
 _NOTHING = "\N{EN DASH}"

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 
 from autotune.values import number_text, spread_text
-from autotune_pictures.parts.goals import is_met
-from autotune_wire.responses import RESPONSE, Objective, Response, Target, Threshold, primary_of
+from autotune_wire.responses import RESPONSE, Objective, Response, Target, Threshold, is_met, primary_of
 from autotune_wire.suggestions import Predicted
 
 NAMELESS = "response"

@@ -16,10 +16,9 @@ from autotune.views.pictures.front import draw_front, front_legend
 from autotune.views.pictures.style import figure, framed, grid, head, part
 from autotune.views.shown import counted
 from autotune_pictures.parts.dominance import gains_of
-from autotune_pictures.parts.goals import meets_thresholds
 from autotune_wire.base import Configuration
 from autotune_wire.insights import InsightsReply
-from autotune_wire.responses import Responses, objectives_of, primary_of
+from autotune_wire.responses import Responses, meets_thresholds, objectives_of, primary_of
 from autotune_wire.space import Space
 from autotune_wire.suggestions import Predicted
 

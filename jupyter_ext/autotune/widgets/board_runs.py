@@ -57,7 +57,7 @@ class RunRow:
         return [cell for cell, field in self.cells.items() if field.text != self._stored(*cell)]
 
     def say(self, text: str) -> None:
-        """Say what is wrong beside the first cell that was typed over."""
+        """Show what is wrong beside the first cell that was typed over."""
         self.cells[next(iter(self.changed), next(iter(self.cells)))].say(text)
 
     def correction(self) -> dict[str, Any]:

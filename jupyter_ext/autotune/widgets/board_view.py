@@ -62,7 +62,7 @@ def head_html(view: BoardView, trouble: str) -> str:
 
 
 def engine_text(view: BoardView, trouble: str) -> str:
-    """Say what the engine does, and how old its last suggestion is."""
+    """Write what the engine does, and how old its last suggestion is."""
     if trouble:
         return trouble
     if view.seen.state == "closed" or view.seen.stopped is not None:

@@ -128,7 +128,7 @@ class Form:
             field.say("")
 
     def say(self, text: str, *, is_good: bool = False) -> None:
-        """Say what happened, below the form."""
+        """Show what happened, below the form."""
         self.said = text
         self.message.value = alert(text, is_good=is_good)
 

@@ -1,6 +1,4 @@
-"""Which response a picture is about, and which runs meet the thresholds."""
-
-from collections.abc import Mapping
+"""Which response a picture is about, and how its goal is written."""
 
 from autotune_pictures.parts.errors import chosen
 from autotune_pictures.parts.texts import number_text
@@ -9,26 +7,12 @@ from autotune_wire.responses import (
     RESPONSE,
     Objective,
     Response,
-    Responses,
     Target,
     Threshold,
     primary_of,
-    thresholds_of,
 )
 
 SIGNS = {">=": "\N{GREATER-THAN OR EQUAL TO}", "<=": "\N{LESS-THAN OR EQUAL TO}"}
-
-
-def is_met(threshold: Threshold, value: float) -> bool:
-    """Return whether a value meets a threshold; a value equal to the bound does."""
-    return value >= threshold.bound if threshold.goal == ">=" else value <= threshold.bound
-
-
-def meets_thresholds(responses: Responses, measured: Mapping[str, float]) -> bool:
-    """Return whether a run meets every threshold; a threshold whose response was not measured is not met."""
-    return all(
-        name in measured and is_met(threshold, measured[name]) for name, threshold in thresholds_of(responses).items()
-    )
 
 
 def response_of(experiment: Experiment, response: str | None) -> str:

@@ -146,7 +146,7 @@ class Plane:
         return [row for run in drawn(self.runs, MAX_RUNS) if (row := self._row(run)) is not None]
 
     def notes(self) -> list[str]:
-        """Say what the picture fixes, and what its marks are."""
+        """Write what the picture fixes, and what its marks are."""
         others = {name: value for name, value in self.grid.at.items() if name not in self.grid.names}
         are_moved = any(each.get(name) != value for each in self.grid.configurations for name, value in others.items())
         kept = " (shares of a mixture in proportion)" if are_moved else ""

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from autotune_pictures.parts.goals import label_of, meets_thresholds
+from autotune_pictures.parts.goals import label_of
 from autotune_pictures.parts.texts import SECONDS, number_text, spoken, value_text
 from autotune_wire.base import Configuration, Value
 from autotune_wire.experiments import Experiment
 from autotune_wire.observations import Observation
-from autotune_wire.responses import merit, primary_of
+from autotune_wire.responses import meets_thresholds, merit, primary_of
 from autotune_wire.space import CatCovariate, Covariate
 
 MAX_RUNS = 1000
@@ -89,7 +89,7 @@ def drawn(runs: Sequence[Run], most: int = MAX_RUNS) -> list[Run]:
 
 
 def drawn_note(n_drawn: int, n_runs: int) -> list[str]:
-    """Say how many of the runs are drawn, if not all are."""
+    """Write how many of the runs are drawn, if not all are."""
     return [f"{n_drawn:,} of {n_runs:,} runs drawn"] if n_drawn < n_runs else []
 
 

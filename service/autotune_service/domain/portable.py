@@ -11,7 +11,7 @@ from uuid import UUID
 from autotune_service.domain.configuration import checked_configuration, checked_fixed, checked_run
 from autotune_service.domain.errors import InvalidError
 from autotune_service.domain.feasibility import check_feasible
-from autotune_service.domain.incumbent import is_better, meets_thresholds
+from autotune_service.domain.incumbent import is_better
 from autotune_service.domain.models import EngineDemand, check_models
 from autotune_service.domain.portable_log import announces, log_problems, reference_problems, within
 from autotune_service.domain.portable_text import PortableDocument, Records
@@ -27,7 +27,7 @@ from autotune_wire.portable import (
     PortableVersion,
 )
 from autotune_wire.problems import MAX_PROBLEMS, FieldProblem, shown
-from autotune_wire.responses import primary_of, response_problems
+from autotune_wire.responses import meets_thresholds, primary_of, response_problems
 from autotune_wire.space import space_problems
 from autotune_wire.stopping import stop_problems
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from autotune_service.domain.configuration import checked_run
 from autotune_service.domain.errors import NotFoundError, VersionConflictError
-from autotune_service.domain.incumbent import is_better, meets_thresholds
+from autotune_service.domain.incumbent import is_better
 from autotune_service.store.database import Store, Work
 from autotune_service.store.rows.events import NewEvent, call_worker, record
 from autotune_service.store.rows.experiments import ExperimentRow, get_experiment
@@ -25,7 +25,7 @@ from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.outcomes import outcome_of
 from autotune_service.tuning.stopping import stopped_anew
 from autotune_wire.observations import Correction, Observation, ObservationVersions
-from autotune_wire.responses import primary_of
+from autotune_wire.responses import meets_thresholds, primary_of
 
 
 async def correct(

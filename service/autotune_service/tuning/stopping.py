@@ -8,7 +8,6 @@ from uuid import UUID
 
 from autotune_service.domain.configuration import is_feasible
 from autotune_service.domain.errors import ExperimentStoppedError, InvalidError
-from autotune_service.domain.incumbent import meets_thresholds
 from autotune_service.domain.models import EngineDemand, check_models
 from autotune_service.domain.stopping import Fired, fired
 from autotune_service.store.database import Store, Work
@@ -22,7 +21,7 @@ from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.snapshot import backfill_of
 from autotune_wire.changes import Resume
 from autotune_wire.experiments import Experiment
-from autotune_wire.responses import primary_of
+from autotune_wire.responses import meets_thresholds, primary_of
 from autotune_wire.space import backfilled
 from autotune_wire.stopping import Stopped, StopRules, stop_problems
 

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from autotune_service.domain.errors import BatchTooLargeError, LimitReachedError
-from autotune_service.domain.incumbent import is_better, meets_thresholds
+from autotune_service.domain.incumbent import is_better
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.domain.outside import notes_on
 from autotune_service.store.database import Store
@@ -22,7 +22,7 @@ from autotune_service.tuning.links import Linked, link
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.stopping import stopped_by_data
 from autotune_wire.observations import Observation, TellReply, Told
-from autotune_wire.responses import primary_of
+from autotune_wire.responses import meets_thresholds, primary_of
 from autotune_wire.tables import one_row_table
 
 

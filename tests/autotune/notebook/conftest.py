@@ -1,11 +1,10 @@
-import re
-
 import pytest
 from fake_service import PASSWORD, SPACE
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from autotune import load_ipython_extension
+from support import run_cell
 
 
 @pytest.fixture
@@ -32,10 +31,4 @@ def run(shell):
 @pytest.fixture
 def cell(shell, capsys):
     """Run a whole cell as a notebook does, and return what it shows and whether it succeeded."""
-
-    def run_cell(text):
-        result = shell.run_cell(text)
-        shown = capsys.readouterr()
-        return re.sub(r"\x1b\[[\d;]*m", "", shown.out + shown.err), result.success
-
-    return run_cell
+    return lambda text: run_cell(shell, capsys, text)

@@ -9,13 +9,14 @@ from autotune_service.web.services import services
 from autotune_wire import paths
 
 blueprint = Blueprint("health", __name__)
+_VERSION = version("autotune-bo")  # read once: it stands in a file
 
 
 @blueprint.get(paths.HEALTH_LIVE)
 @tag(["health"])
 async def live() -> dict[str, str]:
     """Return 200 as long as the process runs, with the version and the mode of the service."""
-    return {"status": "live", "version": version("autotune-bo"), "mode": services().mode}
+    return {"status": "live", "version": _VERSION, "mode": services().mode}
 
 
 @blueprint.get(paths.HEALTH_READY)
