@@ -156,9 +156,11 @@ class Session:
             self.say(f"{text}. If it is a slip: %autotune undo\n")
         return observation
 
-    def fail(self, configuration: Mapping[str, Any] | None = None, of: int | None = None) -> Observation:
-        """Tell that the run of the suggestion last asked for or taken, or of another configuration, failed."""
-        return self._after_tell(self.experiment.fail(self._run_to_tell(configuration, of)))
+    def fail(
+        self, configuration: Mapping[str, Any] | None = None, of: int | None = None, reason: str | None = None
+    ) -> Observation:
+        """Tell that the run of the suggestion last asked for or taken, or of another configuration, failed, and why."""
+        return self._after_tell(self.experiment.fail(self._run_to_tell(configuration, of), reason))
 
     def skip(self, reason: str = "", of: int | None = None) -> Suggestion:
         """Give up the suggestion last asked for or taken, with a reason; the next ``ask`` fetches another one."""
@@ -196,6 +198,10 @@ class Session:
         """Make the observation with this id count again."""
         return self._changed(lambda: self.experiment.restore(observation_id, reason))
 
+    def note(self, observation_id: int, **changes: Any) -> Observation:
+        """Write a note or tags on the observation with this id; the changes are those of ``Experiment.note``."""
+        return self.experiment.note(observation_id, **changes)
+
     def load(self, data: Any, **options: Any) -> None:
         """Tell earlier runs, from a file, a DataFrame or a list of dicts; the options are those of ``add_history``."""
         n_told = len(self.experiment.add_history(data, say=self.say, **options))
@@ -224,8 +230,8 @@ class Session:
             if loop.n_told < n:
                 self._cut_off[place] = loop.n_told
             raise
-        if loop.n_told < n and (stopped := experiment.stopped) is not None:
-            self.say(f"stopped after {loop.n_told} of {n} runs: {stopped.reason}\n")
+        if loop.n_told < n and loop.says_that_it_is_paused():
+            self._cut_off[place] = loop.n_told
         self._save()
         return best
 
@@ -260,6 +266,12 @@ class Session:
         edited = self.experiment.edit_space(covars, **options)
         self._pending.forget()
         return edited
+
+    def pause(self, reason: str | None = None) -> None:
+        """Pause the experiment in use: nothing is suggested until it is resumed, and results are still taken."""
+        self.experiment.pause(reason)
+        self.say(f"paused {self.experiment.name}; `%autotune resume` goes on, and results are taken meanwhile\n")
+        self._refresh()
 
     def close_experiment(self) -> None:
         """Close the experiment in use: it takes no more results and suggests nothing more, until it is reopened."""

@@ -265,6 +265,40 @@ def test_run_takes_up_nothing_that_could_not_be_told(experiment, service, change
     assert len(_notes()) == 1
 
 
+def test_run_tells_why_a_run_failed_by_the_error(experiment, service):
+    errors = [autotune.RunFailed("it boiled over"), autotune.RunFailed(), ValueError("no\x00 flour"), KeyError()]
+
+    def spoil(_configuration):
+        raise errors.pop(0)
+
+    experiment.run(spoil, 4, on_error=Exception)
+    reasons = ["it boiled over", None, "ValueError: no flour", "KeyError"]
+    assert [run["failed_because"] for run in service.runs] == reasons
+
+
+def test_run_tells_a_failure_to_a_service_that_knows_no_reasons(experiment, service):
+    unknown = {"field": "failed_because", "message": "is not a field here; it may be misspelt"}
+    service.trouble("POST /experiment/tell", problem(422, "invalid", "no such field", errors=[unknown]))
+    experiment.run(_failing, 1)
+    [run] = service.runs
+    assert (run["status"], run["failed_because"]) == ("failed", None)
+
+
+def _failing(_configuration):
+    raise autotune.RunFailed("it boiled over")
+
+
+def test_pause_ends_the_loop_without_an_error(experiment, service):
+    def measure(configuration):
+        experiment.pause("lunch")
+        return configuration["x"]
+
+    experiment.run(measure, 5)
+    assert len(service.runs) == 1
+    with pytest.raises(ServiceError, match="it is paused"):
+        experiment.run(objectives.doubled, 5)
+
+
 def test_run_drops_what_a_restored_service_does_not_know(experiment, service):
     _leave_behind(experiment)
     service.trouble(f"POST /experiment/{experiment.exp_uuid}/renew", problem(422, "invalid", "is not a suggestion"))
