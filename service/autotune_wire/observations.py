@@ -26,7 +26,6 @@ MAX_TAG_LENGTH = 40
 RESPONSE_COLUMN = RESPONSE
 
 
-
 def _plain(text: str) -> str:
     if text != text.strip() or "," in text or not text.isprintable():
         raise ValueError("must not begin or end with a blank, or hold a comma, a line break or a hidden character")
@@ -117,8 +116,8 @@ class Tell(_Outcome):
         description="A header line, then one line per run. There is a column for each covariate and each response. "
         "Optional columns are `status` (`ok` or `failed`), `failed_because`, `excluded` (such runs are left out) and "
         "the standard deviations: `<response> sd`, or `sd` if there is one response. Cells are separated by commas, "
-        "semicolons or tabs. A cell that is empty, `NaN`, `N/A` or `-` says that the response was not measured or the covariate is "
-        "not active.",
+        "semicolons or tabs. A cell that is empty, `NaN`, `N/A` or `-` says that the response was not measured or the "
+        "covariate is not active.",
     )
     ignore: Annotated[list[Text], Field(max_length=MAX_IGNORED)] | None = Field(
         default=None, description="Columns of `csv` to leave out; any other column must be the experiment's."

@@ -252,8 +252,9 @@ class _Reader:
         return record | self._failed_because(row)
 
     def _failed_because(self, row: Sequence[Any]) -> Record:
-        cells = [row[column] for column, role in self._columns if role.part == FAILED_BECAUSE]
-        return {FAILED_BECAUSE: str(cell).strip() for cell in cells if not is_nothing(cell)}
+        cells = (row[column] for column, role in self._columns if role.part == FAILED_BECAUSE)
+        said = next((cell for cell in cells if not is_nothing(cell)), None)
+        return {} if said is None else {FAILED_BECAUSE: str(said).strip()}
 
     def _is_inactive(self, role: Role, cell: Any, covars: Record) -> bool:
         is_inactive = role.part == "covars" and not is_active(self._space, role.name, covars)

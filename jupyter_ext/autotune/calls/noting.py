@@ -24,9 +24,7 @@ def note_of(note: str | EllipsisType | None, tags: Iterable[str] | EllipsisType 
         return wire.NoteEdit.model_validate(given)
 
 
-async def write_note(
-    connection: Caller, exp_uuid: UUID, observation: Observation, body: wire.NoteEdit
-) -> Observation:
+async def write_note(connection: Caller, exp_uuid: UUID, observation: Observation, body: wire.NoteEdit) -> Observation:
     """Write the note or the tags of an observation anew."""
     path = EXPERIMENT_NOTE.format(exp_uuid=exp_uuid, observation_uuid=observation.observation_uuid)
     return Observation(**dict(await connection.send(path, wire.Observation, body)))

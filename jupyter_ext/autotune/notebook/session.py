@@ -198,10 +198,6 @@ class Session:
         """Make the observation with this id count again."""
         return self._changed(lambda: self.experiment.restore(observation_id, reason))
 
-    def note(self, observation_id: int, **changes: Any) -> Observation:
-        """Write a note or tags on the observation with this id; the changes are those of ``Experiment.note``."""
-        return self.experiment.note(observation_id, **changes)
-
     def load(self, data: Any, **options: Any) -> None:
         """Tell earlier runs, from a file, a DataFrame or a list of dicts; the options are those of ``add_history``."""
         n_told = len(self.experiment.add_history(data, say=self.say, **options))
@@ -266,12 +262,6 @@ class Session:
         edited = self.experiment.edit_space(covars, **options)
         self._pending.forget()
         return edited
-
-    def pause(self, reason: str | None = None) -> None:
-        """Pause the experiment in use: nothing is suggested until it is resumed, and results are still taken."""
-        self.experiment.pause(reason)
-        self.say(f"paused {self.experiment.name}; `%autotune resume` goes on, and results are taken meanwhile\n")
-        self._refresh()
 
     def close_experiment(self) -> None:
         """Close the experiment in use: it takes no more results and suggests nothing more, until it is reopened."""

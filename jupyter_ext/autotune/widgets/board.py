@@ -9,6 +9,7 @@ from ipywidgets import HTML, VBox
 from autotune.errors import AutotuneError, InvalidInputError
 from autotune.experiment import Experiment
 from autotune.panel.live import Panel
+from autotune.views.facts import state_of
 from autotune.views.shown import counted
 from autotune.widgets.board_runs import RunRow, grid_of
 from autotune.widgets.board_view import BoardView, board_still, fetch_view, head_html, open_html

@@ -53,11 +53,10 @@ def test_magic_note_says_what_is_missing(run, told, line, said):
         run(line)
 
 
-def test_magic_pause_and_resume(run, told, service, capsys, cell):
-    run("pause the oven is being cleaned")
+def test_magic_pause_and_resume(run, told, service, cell):
+    assert "state paused" in repr(run("pause the oven is being cleaned"))
     [stored] = service.experiments.values()
     assert stored["paused"]["reason"] == "the oven is being cleaned"
-    assert "`%autotune resume` goes on" in capsys.readouterr().out
     shown, succeeded = cell("%autotune ask")
     assert not succeeded
     assert "it is paused (409 experiment_paused)" in shown

@@ -42,7 +42,7 @@ def test_paused_run_says_how_to_go_on_and_goes_on(in_use, said, service):
 
     def bake(configuration):
         if next(asked) == 1:
-            in_use.pause("lunch")
+            in_use.experiment.pause("lunch")
         return configuration["x"]
 
     in_use.run(bake, 3)

@@ -15,7 +15,7 @@ import pytest
 from fake_service import SPACE, problem
 from served import serving
 
-from autotune.errors import ConnectionFailedError, ServiceError
+from autotune.errors import ConnectionFailedError, RunFailed, ServiceError
 from autotune.running.holding import Holding
 from autotune_wire.suggestions import Ask
 from children import in_child
@@ -266,7 +266,7 @@ def test_run_takes_up_nothing_that_could_not_be_told(experiment, service, change
 
 
 def test_run_tells_why_a_run_failed_by_the_error(experiment, service):
-    errors = [autotune.RunFailed("it boiled over"), autotune.RunFailed(), ValueError("no\x00 flour"), KeyError()]
+    errors = [RunFailed("it boiled over"), RunFailed(), ValueError("no\x00 flour"), KeyError()]
 
     def spoil(_configuration):
         raise errors.pop(0)
@@ -285,7 +285,7 @@ def test_run_tells_a_failure_to_a_service_that_knows_no_reasons(experiment, serv
 
 
 def _failing(_configuration):
-    raise autotune.RunFailed("it boiled over")
+    raise RunFailed("it boiled over")
 
 
 def test_pause_ends_the_loop_without_an_error(experiment, service):

@@ -129,8 +129,8 @@ def _resume(call: Call) -> Any:
     return call.session.experiment.resume(*([call.python.value(call.left)] if call.left else []))
 
 
-def _pause(call: Call) -> None:
-    call.session.pause(call.python.text(call.left) if call.left else None)
+def _pause(call: Call) -> Any:
+    return call.session.experiment.pause(call.python.text(call.left) if call.left else None)
 
 
 def _close(call: Call) -> None:

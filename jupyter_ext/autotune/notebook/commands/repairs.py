@@ -45,7 +45,7 @@ def _note(call: Call) -> Any:
         changes["tags"] = [tag.strip() for tag in tags.split(",") if tag.strip()]
     if not changes:
         raise call.missing("the note")
-    return call.session.note(observation_id, **changes)
+    return call.session.experiment.note(observation_id, **changes)
 
 
 def _split_id(call: Call) -> tuple[int, str]:
