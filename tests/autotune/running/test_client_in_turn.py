@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import objectives
 import pytest
-from fake_service import SPACE, problem
+from fake_service import NOW, SPACE, problem
 from served import serving
 
 from autotune.errors import ConnectionFailedError, RunFailed, ServiceError
@@ -250,14 +250,16 @@ def test_run_drops_what_others_have_told_or_taken(experiment, service):
     assert _notes() == []
 
 
-@pytest.mark.parametrize("changes", [{"state": "closed"}, {"stopped": {"rule": "budget", "reason": "r", "at": "t"}}])
-def test_run_takes_up_nothing_that_could_not_be_told(experiment, service, changes):
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"state": "closed"},
+        {"stopped": {"rule": "budget", "reason": "r", "at": NOW}},
+        {"paused": {"reason": None, "by": None, "at": NOW}},
+    ],
+)
+def test_run_takes_up_nothing_where_nothing_is_suggested(experiment, service, changes):
     _leave_behind(experiment)
-    changes = (
-        changes
-        if "state" in changes
-        else {"stopped": {**changes["stopped"], "at": experiment.time_created.isoformat()}}
-    )
     service.experiments[str(experiment.exp_uuid)].update(changes)
     service.trouble(ASK, problem(409, "experiment_stopped", "it has stopped"))
     with pytest.raises(ServiceError, match="it has stopped"):
