@@ -39,7 +39,8 @@ Tag = Annotated[
 ]
 """A short word, or a few: a text without line breaks, and without commas, which stand between tags in tables."""
 
-FailedBecause = Annotated[Text, Field(min_length=1, max_length=MAX_REASON_LENGTH)]
+FailedBecause = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_REASON_LENGTH), AfterValidator(storable)]
+Note = Annotated[str, Field(strict=True, max_length=MAX_NOTE_LENGTH), AfterValidator(storable)]
 
 
 class _Outcome(Request):
@@ -275,9 +276,7 @@ class NoteEdit(Request):
     stays, too.
     """
 
-    note: Annotated[Text, Field(max_length=MAX_NOTE_LENGTH)] | None = Field(
-        default=None, description="The note; null or an empty text removes it."
-    )
+    note: Note | None = Field(default=None, description="The note; null or an empty text removes it.")
     tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] | None = Field(
         default=None, description="All tags from now on; null or an empty list removes them. Repeated ones count once."
     )

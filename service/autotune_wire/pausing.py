@@ -3,19 +3,17 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from autotune_wire.base import Moment, Reply, Request, Text
+from autotune_wire.base import Moment, Reply, Request, storable
 
-MAX_PAUSE_REASON_LENGTH = 1000
+PauseReason = Annotated[str, Field(strict=True, min_length=1, max_length=1000), AfterValidator(storable)]
 
 
 class Pause(Request):
     """The body of ``POST /experiment/{exp_uuid}/pause``."""
 
-    reason: Annotated[Text, Field(min_length=1, max_length=MAX_PAUSE_REASON_LENGTH)] | None = Field(
-        default=None, description="Why the experiment is paused, for people."
-    )
+    reason: PauseReason | None = Field(default=None, description="Why the experiment is paused, for people.")
 
 
 class Paused(Reply):

@@ -17,8 +17,8 @@ from autotune_wire.experiments import (
     Seed,
 )
 from autotune_wire.frames import EventType
-from autotune_wire.observations import MAX_NOTE_LENGTH, MAX_TAGS, FailedBecause, Status, Tag
-from autotune_wire.pausing import MAX_PAUSE_REASON_LENGTH
+from autotune_wire.observations import MAX_TAGS, FailedBecause, Note, Status, Tag
+from autotune_wire.pausing import PauseReason
 from autotune_wire.problems import FieldProblem, Problem, shown, validation_error
 from autotune_wire.responses import MAX_RESPONSES, Responses
 from autotune_wire.space import MAX_COVARIATES, Space
@@ -88,7 +88,7 @@ class PortableStop(Request):
 class PortablePause(Request):
     """The pause of an experiment, without the user who paused it."""
 
-    reason: Annotated[Text, Field(max_length=MAX_PAUSE_REASON_LENGTH)] | None
+    reason: PauseReason | None
     at: Time
 
 
@@ -173,7 +173,7 @@ class PortableObservation(_Measurement):
 
     observation_uuid: UUID
     suggestion_uuid: UUID | None
-    note: Annotated[Text, Field(max_length=MAX_NOTE_LENGTH)] | None = None  # this and the rest: as failed_because
+    note: Note | None = None  # this and the rest: as failed_because
     tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] | None = None
     time_noted: Time | None = None
 

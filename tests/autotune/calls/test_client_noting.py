@@ -58,9 +58,9 @@ def test_history_has_columns_for_remarks_only_where_there_are_any(experiment):
     assert not {"failed_because", "note", "tags"} & set(experiment.history().columns)
     experiment.fail(FAILED, reason="it boiled over")
     experiment.note(1, "cloudy", tags=["slow", "batch 7"])
-    table = experiment.history()
-    assert [*table["failed_because"]] == [None, "it boiled over"]
-    assert [*table["note"], *table["tags"]] == ["cloudy", None, "slow, batch 7", None]
+    table = experiment.history().fillna("")
+    assert [*table["failed_because"]] == ["", "it boiled over"]
+    assert [*table["note"], *table["tags"]] == ["cloudy", "", "slow, batch 7", ""]
 
 
 def test_history_that_is_loaded_again_keeps_why_runs_failed(experiment):

@@ -77,6 +77,6 @@ COMMANDS = (
         _note,
         (_TAGS,),
         'NOTE replaces the note that is there, and "" removes it. A note corrects\n'
-        f"nothing: what is suggested stays. {_ID}",
+        f"nothing: what is suggested stays.\n{_ID}",
     ),
 )
