@@ -18,7 +18,7 @@ def note_of(note: str | EllipsisType | None, tags: Iterable[str] | EllipsisType 
         InvalidInputError: If both stay as they are, or one is not valid.
     """
     given: dict[str, object] = {} if note is ... else {"note": note}
-    if tags is not ...:
+    if not isinstance(tags, EllipsisType):
         given["tags"] = [tags] if isinstance(tags, str) else None if tags is None else list(tags)
     with checked("this note"):
         return wire.NoteEdit.model_validate(given)
