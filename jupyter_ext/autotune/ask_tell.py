@@ -55,7 +55,7 @@ class AskTell(ExperimentCalls[Connection]):
 
         Raises:
             UnavailableError: If the engine computes no suggestion within the client's time.
-            ServiceError: If the experiment is closed or has stopped; the error's ``code`` says which.
+            ServiceError: If the experiment is closed or paused, or has stopped; the error's ``code`` says which.
         """
         ask = ask_of(self.covars, n, fixed, worker, lease_s)
         if n is not None:
@@ -114,18 +114,20 @@ class AskTell(ExperimentCalls[Connection]):
         told = told_run(run, response, self.covars, self.responses, sd)
         return self._do(tell_one(self.connection, self.exp_uuid, told))
 
-    def fail(self, run: Run) -> Observation:
+    def fail(self, run: Run, reason: str | None = None) -> Observation:
         """Tell that a run failed: the run gave no response, and the model learns where runs fail.
 
         Args:
             run: The suggestion that was run; if another configuration was run, that configuration.
+            reason: Why the run failed, in at most 1000 characters, for whoever reads the history.
 
         Raises:
-            InvalidInputError: If a value of the configuration is neither a number nor a text.
+            InvalidInputError: If a value of the configuration is neither a number nor a text, or the reason is not
+                valid.
             ServiceError: As for ``tell``.
             ConnectionFailedError: As for ``tell``.
         """
-        return self._do(tell_one(self.connection, self.exp_uuid, failed_run(run, self.covars)))
+        return self._do(tell_one(self.connection, self.exp_uuid, failed_run(run, self.covars, reason)))
 
     def tell_many(self, runs: Iterable[tuple[Run, Measured]]) -> list[Observation]:
         """Tell up to 1000 runs at once, each as ``(run, response)``; either all of them are stored, or none."""

@@ -16,6 +16,7 @@ from autotune.calls.correcting import (
 )
 from autotune.calls.exporting import TABLE, Document, checked_path, write_table
 from autotune.calls.leasing import ask_of
+from autotune.calls.noting import note_of
 from autotune.calls.predicting import Configurations
 from autotune.calls.telling import to_stderr
 from autotune.errors import InvalidInputError
@@ -37,6 +38,7 @@ from autotune.views.spaces import SpaceRevisions
 from autotune_wire import changes, experiments, paths
 from autotune_wire.frames import Event
 from autotune_wire.numerals import DecimalSign
+from autotune_wire.pausing import Pause, Paused
 from autotune_wire.stopping import Stopped, StopRules
 
 
@@ -65,6 +67,11 @@ class Experiment(AskTell):
     def stopped(self) -> Stopped | None:
         """The stop rule that was met, fetched now; None while no stop rule is met."""
         return self._do(self._stopped())
+
+    @property
+    def paused(self) -> Paused | None:
+        """The pause, fetched now: who paused the experiment, when and why; None while it is not paused."""
+        return self._do(self._paused())
 
     def state(self) -> experiments.Experiment:
         """Fetch the experiment as it stands now."""
@@ -124,7 +131,10 @@ class Experiment(AskTell):
         on_error: type[Exception] | tuple[type[Exception], ...] = (),
         progress: bool | None = None,
     ) -> Best | None:
-        """Ask, run and tell, until ``n`` new observations are told, failed runs included, or a stop rule is met.
+        """Ask, run and tell, until ``n`` new observations are told, failed runs included, or nothing more is suggested.
+
+        Nothing more is suggested once a stop rule is met or somebody pauses the experiment. An error is raised where
+        that was so before the first run.
 
         Each configuration runs under a lease that is renewed while its run is at work, with an ``executor`` several at
         the same time. So the same program may run several times at once: each gets suggestions of its own. If this
@@ -135,6 +145,7 @@ class Experiment(AskTell):
             function: Takes a configuration, a dict with a value for every active covariate. The function returns the
                 response: a number, a dict of several, or a pair of the response and its standard deviation. The
                 function raises ``RunFailed`` if the run gave no response, which teaches the model where runs fail.
+                The text of that error is kept as the reason, as of ``fail``.
                 Any other error is a mistake and ends the loop: nothing is told of this run, its suggestion is
                 abandoned, other runs at work are finished and told, and then the error is raised with a note that says
                 how to go on.
@@ -220,6 +231,7 @@ class Experiment(AskTell):
         sd: Measured | None = None,
         covars: Mapping[str, Any] | None = None,
         failed: bool = False,
+        failed_because: str | None = None,
     ) -> Observation:
         """Correct an observation; the former version is kept, and the next suggestion is computed anew.
 
@@ -231,6 +243,7 @@ class Experiment(AskTell):
             sd: The standard deviation of ``response``.
             covars: The configuration that was really run, with all its values.
             failed: Whether the run gave no response after all.
+            failed_because: Why the run failed; only with ``failed``.
 
         Returns:
             The new version.
@@ -241,7 +254,7 @@ class Experiment(AskTell):
                 ``current`` is the newest version.
             ServiceError: As for ``tell``.
         """
-        changes = changes_of(self.covars, self.responses, response, sd, covars, failed)
+        changes = changes_of(self.covars, self.responses, response, sd, covars, failed, failed_because)
         return self._do(self._correct(observation, reason, changes))
 
     def exclude(self, observation: Observation | int, reason: str) -> Observation:
@@ -251,6 +264,29 @@ class Experiment(AskTell):
     def restore(self, observation: Observation | int, reason: str) -> Observation:
         """Restore an excluded observation, so that it counts again; takes and raises as ``correct``."""
         return self._do(self._correct(observation, reason, {"is_excluded": False}))
+
+    def note(
+        self,
+        observation: Observation | int,
+        note: str | EllipsisType | None = ...,
+        *,
+        tags: str | Iterable[str] | EllipsisType | None = ...,
+    ) -> Observation:
+        """Write a note or tags on an observation. They correct nothing: versions and suggestions stay as they are.
+
+        Args:
+            observation: The observation, or its id.
+            note: The note, in at most 5000 characters; None or an empty text removes it. If not given, it stays.
+            tags: All tags from now on, at most 10 of at most 40 characters each; None removes them. If not given, they
+                stay.
+
+        Returns:
+            The observation as it is stored now.
+
+        Raises:
+            InvalidInputError: If neither is given, or one is not valid.
+        """
+        return self._do(self._note(observation, note_of(note, tags)))
 
     def versions(self, observation: Observation | int) -> ObservationVersions:
         """Fetch all versions of an observation, oldest first, each with the reason for the correction."""
@@ -263,8 +299,8 @@ class Experiment(AskTell):
             A pandas DataFrame if pandas is installed, else a list of dicts. The table has ``id``, which ``correct``,
             ``exclude`` and ``restore`` take, a column for each covariate and each response (``Response`` for a single
             response without a name), ``told_by`` and ``time_created``. Columns for standard deviations, ``status``,
-            ``excluded`` and ``outside`` are added if a standard deviation was told, a run failed, an observation is
-            excluded, or a value lies outside the space. A covariate that was added later has its backfill value in the
+            ``failed_because``, ``excluded``, ``outside``, ``note`` and ``tags`` are added if an observation has
+            something for them. A covariate that was added later has its backfill value in the
             runs before. ``add_history`` takes this table.
         """
         return self._do(self._history())
@@ -355,8 +391,20 @@ class Experiment(AskTell):
         """Fetch the revisions of the space, oldest first."""
         return self._do(self._spaces())
 
+    def pause(self, reason: str | None = None) -> Self:
+        """Pause the experiment: nothing is suggested to anybody until it is resumed, and tells are still taken.
+
+        Suggestions that somebody holds can be told as usual. Pausing an experiment that is paused changes nothing.
+
+        Args:
+            reason: Why, in at most 1000 characters, for whoever asks meanwhile.
+        """
+        with checked("the argument reason"):
+            body = Pause.model_validate({"reason": reason})
+        return self._do(self._change(paths.EXPERIMENT_PAUSE, body))
+
     def resume(self, stop: StopRules | Mapping[str, Any] | EllipsisType | None = ...) -> Self:
-        """Resume the experiment after a stop rule was met.
+        """Resume the experiment after it was paused, after a stop rule was met, or both.
 
         Args:
             stop: The stop rules from now on, as for ``Client.new``; None removes all stop rules. If not given, the stop
@@ -367,7 +415,7 @@ class Experiment(AskTell):
         return self._do(self._change(paths.EXPERIMENT_RESUME, body))
 
     def reopen(self) -> Self:
-        """Reopen the experiment after it was closed or has stopped; its stop rules stay as they are."""
+        """Reopen the experiment after it was closed or paused or has stopped; its stop rules stay as they are."""
         return self._do(self._change(paths.EXPERIMENT_REOPEN))
 
     def rename(self, name: str) -> Self:

@@ -64,7 +64,7 @@ class Deleted(Reply):
 
 
 class Resume(Request):
-    """The body of ``POST /experiment/{exp_uuid}/resume``."""
+    """The body of ``POST /experiment/{exp_uuid}/resume``, which ends a pause and the stop by a stop rule."""
 
     stop: StopRules | None = Field(
         default=None,

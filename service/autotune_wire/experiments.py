@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from autotune_wire.base import Configuration, Moment, Name, Reply, Request, Text, Value
 from autotune_wire.constraints import MAX_CONSTRAINTS, Constraint, constraint_problems
 from autotune_wire.names import name_problems
+from autotune_wire.pausing import Paused
 from autotune_wire.problems import FieldProblem, validation_error
 from autotune_wire.responses import (
     MAX_OBJECTIVES,
@@ -201,6 +202,11 @@ class Experiment(Reply):
         default=None, description="The rules by which the experiment stops suggesting; null if it has none."
     )
     stopped: Stopped | None = Field(default=None, description="The stop rule that was met; null if none was met.")
+    paused: Paused | None = Field(
+        default=None,
+        description="The pause that holds suggestions back; null if the experiment is not paused. A closed experiment "
+        "is not paused.",
+    )
     seed: int
     state: Literal["active", "closed"]
     n_observations: int

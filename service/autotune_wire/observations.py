@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from autotune_wire.base import MAX_WHOLE, Configuration, Moment, Name, Number, Reply, Request, Text
+from autotune_wire.base import MAX_WHOLE, Configuration, Moment, Name, Number, Reply, Request, Text, storable
 from autotune_wire.experiments import PageQuery
 from autotune_wire.numerals import DecimalSign
 from autotune_wire.responses import MAX_RESPONSES, RESPONSE
@@ -19,10 +19,28 @@ from autotune_wire.told_tables import in_tables, refusal, table_records
 
 MAX_TELL = 1000
 MAX_IGNORED = 1000
+MAX_REASON_LENGTH = 1000
+MAX_NOTE_LENGTH = 5000
+MAX_TAGS = 10
+MAX_TAG_LENGTH = 40
 RESPONSE_COLUMN = RESPONSE
+
+
+def _plain(text: str) -> str:
+    if text != text.strip() or "," in text or not text.isprintable():
+        raise ValueError("must not begin or end with a blank, or hold a comma, a line break or a hidden character")
+    return text
+
 
 Status = Literal["ok", "failed"]
 Sd = Annotated[Number, Field(ge=0)]
+Tag = Annotated[
+    str, Field(strict=True, min_length=1, max_length=MAX_TAG_LENGTH), AfterValidator(storable), AfterValidator(_plain)
+]
+"""A short word, or a few: a text without line breaks, and without commas, which stand between tags in tables."""
+
+FailedBecause = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_REASON_LENGTH), AfterValidator(storable)]
+Note = Annotated[str, Field(strict=True, max_length=MAX_NOTE_LENGTH), AfterValidator(storable)]
 
 
 class _Outcome(Request):
@@ -41,6 +59,9 @@ class _Outcome(Request):
     status: Status = Field(
         default="ok", description="`failed` for a run that gave no response; required for such a run."
     )
+    failed_because: FailedBecause | None = Field(
+        default=None, description="Why the run failed, for people; only with the status `failed`."
+    )
     suggestion_uuid: UUID | None = Field(
         default=None, description="The suggestion that was run; leave it out for a configuration of your own."
     )
@@ -53,6 +74,8 @@ class _Outcome(Request):
             raise _wrong("status", "a failed run has no response")
         if self.status == "ok" and not is_measured:
             raise _wrong("response", "is missing; set status to failed for a run that gave no response")
+        if self.status == "ok" and self.failed_because is not None:
+            raise _wrong("failed_because", "is the reason of a failed run: set status to failed, or leave it out")
         if self.sd is not None and self.response is None:
             raise _wrong("sd", "is the standard deviation of response, which is missing")
         for name in self.sds or {}:
@@ -92,10 +115,10 @@ class Tell(_Outcome):
     csv: Annotated[Text, Field(max_length=MAX_CSV_LENGTH)] | None = Field(
         default=None,
         description="A header line, then one line per run. There is a column for each covariate and each response. "
-        "Optional columns are `status` (`ok` or `failed`), `excluded` (such runs are left out) and the standard "
-        "deviations: `<response> sd`, or `sd` if there is one response. Cells are separated by commas, semicolons or "
-        "tabs. A cell that is empty, `NaN`, `N/A` or `-` says that the response was not measured or the covariate is "
-        "not active.",
+        "Optional columns are `status` (`ok` or `failed`), `failed_because`, `excluded` (such runs are left out) and "
+        "the standard deviations: `<response> sd`, or `sd` if there is one response. Cells are separated by commas, "
+        "semicolons or tabs. A cell that is empty, `NaN`, `N/A` or `-` says that the response was not measured or the "
+        "covariate is not active.",
     )
     ignore: Annotated[list[Text], Field(max_length=MAX_IGNORED)] | None = Field(
         default=None, description="Columns of `csv` to leave out; any other column must be the experiment's."
@@ -109,7 +132,7 @@ class Tell(_Outcome):
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        outcome = (self.response, self.responses, self.sd, self.sds, self.suggestion_uuid)
+        outcome = (self.response, self.responses, self.sd, self.sds, self.suggestion_uuid, self.failed_because)
         has_outcome = self.status == "failed" or any(value is not None for value in outcome)
         single = self.covars is not None or has_outcome
         tables = self.covars_tell is not None or self.response_tell is not None
@@ -217,6 +240,9 @@ class Observation(Reply):
         default_factory=dict, description="The standard deviations that were told, by response."
     )
     status: Status = "ok"
+    failed_because: str | None = Field(
+        default=None, description="Why the run failed; null if nobody said why, or the run gave a response."
+    )
     suggestion_uuid: UUID | None
     version: int = Field(default=1, description="1 for the observation as told; each correction adds one.")
     is_excluded: bool = Field(
@@ -233,7 +259,33 @@ class Observation(Reply):
         description="The user who told the observation; null if the service does not know the user, as for "
         "observations that were imported, or told before services stored this.",
     )
+    note: str | None = Field(default=None, description="What somebody noted about the run; null for no note.")
+    tags: list[str] = Field(default_factory=list, description="Short words by which the run is found again.")
+    noted_by: UUID | None = Field(
+        default=None,
+        description="The user who wrote the note and the tags as they are; null if nobody did, or they were imported.",
+    )
+    time_noted: Moment | None = Field(default=None, description="When the note or the tags were written last.")
     time_created: Moment
+
+
+class NoteEdit(Request):
+    """The body of ``POST /experiment/{exp_uuid}/observation/{observation_uuid}/note``: the fields to change.
+
+    A note is no correction: the version of the observation and the suggestions stay as they are. What is not given
+    stays, too.
+    """
+
+    note: Note | None = Field(default=None, description="The note; null or an empty text removes it.")
+    tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] | None = Field(
+        default=None, description="All tags from now on; null or an empty list removes them. Repeated ones count once."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("nothing is noted: give note, tags or both")
+        return self
 
 
 class Correction(Request):
@@ -265,6 +317,9 @@ class Correction(Request):
         default=None, description="Standard deviations of `responses`, where they are known."
     )
     status: Status | None = Field(default=None, description="`failed` if the run gave no response after all.")
+    failed_because: FailedBecause | None = Field(
+        default=None, description="Why the run failed; only with the status `failed`."
+    )
     is_excluded: Annotated[bool, Field(strict=True)] | None = Field(
         default=None,
         description="true leaves the observation out of the model and of the best; false includes it again.",
@@ -272,6 +327,8 @@ class Correction(Request):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.failed_because is not None and self.status != "failed":
+            raise _wrong("failed_because", "is the reason of a failed run: set status to failed too, or leave it out")
         if self.covars is None and self.outcome is None and self.is_excluded is None:
             raise ValueError("nothing is corrected: give covars, response, responses, status or is_excluded")
         return self
@@ -279,7 +336,7 @@ class Correction(Request):
     @property
     def outcome(self) -> Told | None:
         """Return the corrected outcome, with an empty configuration; None if the outcome stays as it is."""
-        names = ("response", "responses", "sd", "sds", "status")
+        names = ("response", "responses", "sd", "sds", "status", "failed_because")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return Told.model_validate({"covars": {}, **given}) if given else None
 
@@ -294,6 +351,7 @@ class ObservationVersion(Reply):
     responses: dict[str, float]
     sds: dict[str, float]
     status: Status
+    failed_because: str | None = Field(default=None, description="Why the run failed, where somebody said why.")
     is_excluded: bool
     reason: str | None = Field(description="Why the observation was corrected; null for version 1.")
     time_created: Moment
@@ -321,6 +379,7 @@ class HistoryPage(Reply):
 
     observations: list[Observation]
     tellers: dict[UUID, str] = Field(
-        default_factory=dict, description="The mail addresses of the users who told these observations, by `told_by`."
+        default_factory=dict,
+        description="The mail addresses of the users who told or noted these observations, by uuid.",
     )
     next: str | None

@@ -17,7 +17,8 @@ from autotune_wire.experiments import (
     Seed,
 )
 from autotune_wire.frames import EventType
-from autotune_wire.observations import Status
+from autotune_wire.observations import MAX_TAGS, FailedBecause, Note, Status, Tag
+from autotune_wire.pausing import PauseReason
 from autotune_wire.problems import FieldProblem, Problem, shown, validation_error
 from autotune_wire.responses import MAX_RESPONSES, Responses
 from autotune_wire.space import MAX_COVARIATES, Space
@@ -84,6 +85,13 @@ class PortableStop(Request):
     at: Time
 
 
+class PortablePause(Request):
+    """The pause of an experiment, without the user who paused it."""
+
+    reason: PauseReason | None
+    at: Time
+
+
 class PortableExperiment(Request):
     """The experiment's own fields; its space is the newest revision in ``spaces``."""
 
@@ -97,9 +105,10 @@ class PortableExperiment(Request):
     model_type: ModelType
     acq_func: AcqFunc
     seed: Seed
-    state: Literal["active", "closed"]
+    state: Literal["active", "paused", "closed"]
     stop: StopRules | None
     stopped: PortableStop | None
+    paused: PortablePause | None = None  # missing in documents of older versions
     best_predicted: PortableBest | None
     best_observation_uuid: UUID | None
     n_observations: Count
@@ -154,6 +163,7 @@ class _Measurement(Request):
     responses: _Measured
     sds: _Sds
     status: Status
+    failed_because: FailedBecause | None = None  # missing in documents of older versions
     is_excluded: Annotated[bool, Field(strict=True)]
     time_created: Time
 
@@ -163,6 +173,9 @@ class PortableObservation(_Measurement):
 
     observation_uuid: UUID
     suggestion_uuid: UUID | None
+    note: Note | None = None  # this and the rest: as failed_because
+    tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] | None = None
+    time_noted: Time | None = None
 
 
 class PortableVersion(_Measurement):

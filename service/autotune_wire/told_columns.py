@@ -9,9 +9,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-STATUS, EXCLUDED, SD = "status", "excluded", "sd"
-ID, OUTSIDE, TOLD_BY, TIME = "id", "outside", "told_by", "time_created"
-ABOUT = (ID, OUTSIDE, TOLD_BY, TIME)
+STATUS, FAILED_BECAUSE, EXCLUDED, SD = "status", "failed_because", "excluded", "sd"
+ID, OUTSIDE, NOTE, TAGS, TOLD_BY, TIME = "id", "outside", "note", "tags", "told_by", "time_created"
+_OF_RUN = (STATUS, FAILED_BECAUSE, EXCLUDED)
+ABOUT = (ID, OUTSIDE, NOTE, TAGS, TOLD_BY, TIME)
 """Columns of a history that are about the observation: a table that is read may have them, and they are not read."""
 
 _COVARS, _RESPONSES, _PARAMS = "covars.", "responses.", "params_"
@@ -24,7 +25,8 @@ class Role(NamedTuple):
     """What the cells of a column are.
 
     Attributes:
-        part: ``covars``, ``responses``, ``sds``, ``status``, ``excluded``, ``state`` (Optuna's) or ``about``.
+        part: ``covars``, ``responses``, ``sds``, ``status``, ``failed_because``, ``excluded``, ``state`` (Optuna's) or
+            ``about``.
         name: The name of the covariate or the response; else empty.
     """
 
@@ -44,7 +46,7 @@ class Columns(NamedTuple):
 
     def roles(self) -> dict[str, Role]:
         """Return the role of each column of a history, by its name."""
-        named = {STATUS: Role(STATUS), EXCLUDED: Role(EXCLUDED)} | dict.fromkeys(ABOUT, _ABOUT)
+        named = {name: Role(name) for name in _OF_RUN} | dict.fromkeys(ABOUT, _ABOUT)
         for part, columns in self._asdict().items():
             named |= {column: Role(part, name) for name, column in columns.items()}
         return named
@@ -79,7 +81,7 @@ class ColumnsError(ValueError):
 def columns_of(space: Iterable[str], responses: Sequence[str]) -> Columns:
     """Name the columns of a history; equal covariates and responses get equal names, whatever was told."""
     sds = {name: SD if len(responses) == 1 else f"{name} {SD}" for name in responses}
-    taken = {STATUS, EXCLUDED, *ABOUT, *sds.values()}
+    taken = {*_OF_RUN, *ABOUT, *sds.values()}
     measured = {name: _free(name, _RESPONSES, taken) for name in responses}
     return Columns({name: _free(name, _COVARS, taken) for name in space}, measured, sds)
 
@@ -142,7 +144,7 @@ class _Table:
 
 
 def _exact(inner: Mapping[str, str | None], space: Collection[str], responses: Sequence[str]) -> dict[str, Role]:
-    found = dict.fromkeys(ABOUT, _ABOUT) | {STATUS: Role(STATUS), EXCLUDED: Role(EXCLUDED)}
+    found = dict.fromkeys(ABOUT, _ABOUT) | {name: Role(name) for name in _OF_RUN}
     if len(responses) == 1:
         found[SD] = Role("sds", responses[0])
     found |= {f"{name} {SD}": Role("sds", name) for name in responses}
@@ -160,7 +162,7 @@ def _exact(inner: Mapping[str, str | None], space: Collection[str], responses: S
 
 def _in_any_case(names: Collection[str], responses: Sequence[str]) -> dict[str, Role]:
     known: dict[str, set[Role]] = defaultdict(set)
-    for name in (*ABOUT, STATUS, EXCLUDED):
+    for name in (*ABOUT, *_OF_RUN):
         known[name].add(_ABOUT if name in ABOUT else Role(name))
     for name in responses:
         known[name.casefold()].add(Role("responses", name))

@@ -11,7 +11,15 @@ from autotune_wire.numerals import Cell, DecimalSign, UndecidedError, decimal_si
 from autotune_wire.problems import MAX_PROBLEMS
 from autotune_wire.space import CatCovariate, Space, is_active, listed
 from autotune_wire.told_cells import CellError, Options, finite_number, is_nothing, value_of
-from autotune_wire.told_columns import EXCLUDED, STATUS, Assigned, ColumnsError, Role, assigned_roles
+from autotune_wire.told_columns import (
+    EXCLUDED,
+    FAILED_BECAUSE,
+    STATUS,
+    Assigned,
+    ColumnsError,
+    Role,
+    assigned_roles,
+)
 from autotune_wire.told_tables import Record, detail, refusal
 
 _STATE = "state"
@@ -240,7 +248,13 @@ class _Reader:
         if len(self._wrong) == n_wrong:
             self._check_outcome(index, status, parts)
         record: Record = {part: cells for part, cells in parts.items() if cells or part == "covars"}
-        return record | ({STATUS: status} if self._parts & {STATUS, _STATE} else {})
+        record |= {STATUS: status} if self._parts & {STATUS, _STATE} else {}
+        return record | self._failed_because(row)
+
+    def _failed_because(self, row: Sequence[Any]) -> Record:
+        cells = (row[column] for column, role in self._columns if role.part == FAILED_BECAUSE)
+        said = next((cell for cell in cells if not is_nothing(cell)), None)
+        return {} if said is None else {FAILED_BECAUSE: str(said).strip()}
 
     def _is_inactive(self, role: Role, cell: Any, covars: Record) -> bool:
         is_inactive = role.part == "covars" and not is_active(self._space, role.name, covars)

@@ -21,6 +21,7 @@ from autotune.transport.tokens import TokenSource
 from autotune_wire import suggestions
 from autotune_wire.base import IDEMPOTENCY_HEADER
 from autotune_wire.experiments import NewExperiment, direction_of
+from autotune_wire.observations import NoteEdit
 from autotune_wire.responses import primary_of
 
 URL = "http://autotune.test"
@@ -210,14 +211,17 @@ class FakeService:
             del self.experiments[found["exp_uuid"]]
         changes: dict[str, dict[str, object]] = {
             "space": {"space_revision": 1},
-            "resume": {"stopped": None},
-            "close": {"state": "closed"},
-            "reopen": {"state": "active", "stopped": None},
+            "pause": {"paused": {"reason": body.get("reason"), "by": str(uuid4()), "at": NOW}},
+            "resume": {"stopped": None, "paused": None},
+            "close": {"state": "closed", "paused": None},
+            "reopen": {"state": "active", "stopped": None, "paused": None},
         }
         found.update(body, **changes.get(change, {}))
         return httpx2.Response(200, json=found)
 
     def _ask(self, found: dict[str, Any], request: httpx2.Request) -> httpx2.Response:
+        if found["paused"]:
+            return problem(409, "experiment_paused", "it is paused")
         if found["stopped"]:
             return problem(409, "experiment_stopped", "it has stopped")
         query = request.url.params.get("fixed")
@@ -261,7 +265,8 @@ class FakeService:
         self.experiments[uuid] = {
             "description": "", "model_type": "SingleTaskGP", "acq_func": "ExpectedImprovement", "seed": 1,
             "direction": "maximize", "stop": None, "advice": self.advice, **body, "exp_uuid": uuid, "state": "active",
-            "n_observations": 0, "best": None, "stopped": None, "last_seq": 1, "time_created": NOW, "time_updated": NOW,
+            "n_observations": 0, "best": None, "stopped": None, "paused": None, "last_seq": 1,
+            "time_created": NOW, "time_updated": NOW,
         }  # fmt: skip
         return self.experiments[uuid]
 
@@ -278,6 +283,10 @@ class FakeService:
         if parts[-1] == "versions":
             return httpx2.Response(200, json={"observation_uuid": run["observation_uuid"], "versions": versions})
         body = json.loads(request.content)
+        if parts[-1] == "note":
+            NoteEdit.model_validate(body)  # as the service checks it
+            run.update(body, noted_by=str(uuid4()), time_noted=NOW)
+            return httpx2.Response(200, json=run)
         if body.pop("version") != run["version"]:
             return problem(409, "version_conflict", "it has another version", current=run)
         changed = {name: value for name, value in body.items() if name not in {"reason", "sd"}}
@@ -376,7 +385,8 @@ def observation(
     own = {
         "observation_uuid": told.get("observation_uuid", str(uuid4())), "seq": seq, "time_created": NOW,
         "status": told.get("status", "ok"), "version": 1, "is_excluded": told.get("is_excluded", False),
-        "told_by": told.get("told_by"),
+        "told_by": told.get("told_by"), "failed_because": told.get("failed_because"), "note": told.get("note"),
+        "tags": told.get("tags", []),
     }  # fmt: skip
     measured = {"responses": responses, "sds": sds, "response": responses.get(names[0])}
     return {**own, **measured, "covars": covars, "suggestion_uuid": suggestion_uuid}

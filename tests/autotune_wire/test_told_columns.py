@@ -17,7 +17,8 @@ def test_columns_of_a_history_have_names_of_their_own_and_are_read_back(chosen, 
     n_responses = min(n_responses, len(chosen) - 1)
     responses, space = chosen[:n_responses], chosen[n_responses:]
     columns = columns_of(space, responses)
-    header = [column for named in columns for column in named.values()] + ["status", "excluded", *ABOUT]
+    header = [column for named in columns for column in named.values()]
+    header += ["status", "failed_because", "excluded", *ABOUT]
     assert len(header) == len(set(header))
     for shown in (header, [name for name in header if name not in columns.sds.values()]):
         found = dict(zip(shown, assigned_roles(shown, space, responses).roles, strict=True))

@@ -148,6 +148,19 @@ async def test_second_version_goes_back_with_data(empty_database_url):
     await upgrade(empty_database_url)
 
 
+async def test_paused_experiment_goes_on_where_pauses_are_not_known(empty_database_url):
+    await upgrade(empty_database_url, "0001")
+    await execute(empty_database_url, FIRST_DATA)
+    await upgrade(empty_database_url)
+    await execute(empty_database_url, "UPDATE autotune.experiments SET state = 'paused', paused = '{}'")
+    await downgrade(empty_database_url, "0005")
+    connection = await connect(empty_database_url)
+    try:
+        assert await connection.fetchval("SELECT state FROM autotune.experiments") == "active"
+    finally:
+        await connection.close()
+
+
 async def test_timeouts_of_the_role_end_no_migration(database_url):
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
     own = "&".join(f"{name}=7000" for name in names)

@@ -10,7 +10,7 @@ from autotune_service.domain.errors import NotFoundError
 from autotune_service.store.rows.due import claim_due_experiment, count_due
 from autotune_service.store.rows.events import has_event, list_events
 from autotune_service.store.rows.experiments import get_shown_experiment, list_stamped, list_stamps
-from autotune_service.store.rows.observations import get_numbered, list_newest_of, list_observations
+from autotune_service.store.rows.observations import get_numbered, get_observation, list_newest_of, list_observations
 from autotune_service.store.rows.questions import (
     claim_waiting_question,
     count_waiting,
@@ -94,6 +94,7 @@ class Recorder:
         (lambda work: list_events(work, LARGE, 5, 500), "events_pkey"),
         (lambda work: list_observations(work, LARGE, 5, 50), "observations_pkey"),
         (lambda work: get_numbered(work, LARGE, 50), "observations_pkey"),
+        (lambda work: get_observation(work, LARGE, UUID(int=50)), "observations_observation_uuid_key"),
         (lambda work: list_newest_of(work, LARGE, OWNER, 1), "observations_pkey"),
         (lambda work: list_pending(work, LARGE), "suggestions_pending"),
         (lambda work: list_stamped(work, OWNER, [UUID(int=n) for n in range(1, 1001, 20)]), "experiments_"),
@@ -110,6 +111,7 @@ class Recorder:
         "events",
         "history",
         "observation by its number",
+        "observation to be noted",
         "newest observation of a user",
         "pending suggestions",
         "experiments by uuid",

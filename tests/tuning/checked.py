@@ -93,6 +93,7 @@ class Checked(RuleBasedStateMachine):
             expected.is_closed,
             expected.space_revision,
         )
+        assert (row.paused is not None) == expected.is_paused
         assert row.n_open == len(expected.open)
 
     def check_suggestions(self, stored):
@@ -114,6 +115,7 @@ class Checked(RuleBasedStateMachine):
             assert (row["status"], row["is_excluded"]) == ("ok" if now.values else "failed", now.is_excluded)
             assert row["version"] == len(observation.versions)
             assert row["suggestion_uuid"] == observation.suggestion
+            assert (row["note"], json.loads(row["tags"] or "[]")) == (observation.note, observation.tags)
 
     def check_listed(self, listed):
         """Check an experiment as the user's list shows it."""

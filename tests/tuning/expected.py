@@ -54,6 +54,8 @@ class Observed:
     uuid: UUID
     suggestion: UUID | None
     versions: list[Content]
+    note: str | None = None
+    tags: list[str] = field(default_factory=list)
 
     @property
     def now(self) -> Content:
@@ -118,6 +120,7 @@ class Expected:
     fit_rev: int = 0
     space_revision: int = 0
     is_closed: bool = False
+    is_paused: bool = False
 
     def suggestion(self, uuid: UUID) -> Suggested:
         """Return a suggestion by its uuid."""
@@ -164,6 +167,8 @@ class Expected:
     def ready(self, data_rev: int) -> list[Suggested]:
         """List the suggestions that an ask may get which needs this revision of the data, oldest first."""
         self.require_active()
+        if self.is_paused:
+            raise RefusedError("experiment_paused")
         return self.open if self.fit_rev >= data_rev else []
 
     def lease(self, taken: Iterable[Suggested], worker: str) -> None:
@@ -246,6 +251,12 @@ class Expected:
         self.data_rev += 1
         self._announce_best(before)
 
+    def write(self, observation: Observed, note: str | None, tags: list[str]) -> None:
+        """Write a note and tags on an observation, also where the experiment is closed."""
+        if (note, tags) != (observation.note, observation.tags):
+            observation.note, observation.tags = note, tags
+            self.events.append("observation_noted")
+
     def undo(self, n: int) -> list[Observed]:
         """Exclude the newest observations that count, free their suggestions, and return them, newest first."""
         self.require_active()
@@ -289,13 +300,25 @@ class Expected:
     def close(self) -> None:
         """Close the experiment."""
         self.require_active()
-        self.is_closed = True
+        self.is_closed, self.is_paused = True, False
         self.events.append("experiment_closed")
 
     def reopen(self) -> None:
         """Reopen the experiment."""
-        self.events += ["experiment_reopened"] * self.is_closed
-        self.is_closed = False
+        self.events += ["experiment_reopened"] * self.is_closed + ["pause_ended"] * self.is_paused
+        self.is_closed = self.is_paused = False
+
+    def pause(self) -> None:
+        """Pause the experiment."""
+        self.require_active()
+        self.events += ["experiment_paused"] * (not self.is_paused)
+        self.is_paused = True
+
+    def resume(self) -> None:
+        """Resume the experiment; without a pause that announces the stop rules."""
+        self.require_active()
+        self.events.append("pause_ended" if self.is_paused else "experiment_resumed")
+        self.is_paused = False
 
     def rename(self, name: str) -> None:
         """Give the experiment another name."""

@@ -19,14 +19,18 @@ from autotune_service.tuning.leases import abandon, expire_leases, renew
 from autotune_service.tuning.lifecycle import delete, rename, reopen
 from autotune_service.tuning.listing import Listing
 from autotune_service.tuning.new_suggestions import EngineRun, NewSuggestion
+from autotune_service.tuning.notes import note as note_on
 from autotune_service.tuning.once import Once
+from autotune_service.tuning.pausing import pause
 from autotune_service.tuning.portable import export_experiment, import_experiment
 from autotune_service.tuning.spaces import edit_space
+from autotune_service.tuning.stopping import resume
 from autotune_service.tuning.tell import tell
 from autotune_service.tuning.undo import undo
-from autotune_wire.changes import Delete, Rename, Undo, Undone
+from autotune_wire.changes import Delete, Rename, Resume, Undo, Undone
 from autotune_wire.experiments import Experiment, NewExperiment, SpaceEdit
-from autotune_wire.observations import Correction, Observation, TellReply, Told
+from autotune_wire.observations import Correction, NoteEdit, Observation, TellReply, Told
+from autotune_wire.pausing import Pause
 from autotune_wire.responses import primary_of
 from autotune_wire.suggestions import Abandon, Renew, Suggestion
 from support import joined
@@ -105,6 +109,10 @@ class UseCases(Checked):
         self.is_resting = False
         self.states = {}
 
+    @property
+    def takes_asks(self):
+        return not (self.expected.is_closed or self.expected.is_paused)
+
     # The user's side
 
     @rule(behind=st.integers(0, 1))
@@ -138,7 +146,7 @@ class UseCases(Checked):
         self.expected.lease(ready, worker)
         return ready
 
-    @precondition(lambda self: not self.expected.is_closed)
+    @precondition(lambda self: self.takes_asks)
     @rule(n=st.sampled_from([1, 2, 3, 10]), worker=workers, start=indices)
     def take_all(self, n, worker, start):
         """Ask for as many as the engine must make for it, as an ask does that waits."""
@@ -149,7 +157,7 @@ class UseCases(Checked):
                 taken += self._take(n - len(taken), worker, self.expected.data_rev)
         assert len({suggestion.uuid for suggestion in taken}) == n
 
-    @precondition(lambda self: not self.expected.is_closed)
+    @precondition(lambda self: self.takes_asks)
     @rule(worker=workers, start=indices)
     def skip(self, worker, start):
         """Take a suggestion, give it up and take another one."""
@@ -313,7 +321,39 @@ class UseCases(Checked):
         else:
             self.send(is_keyed, Experiment, close_experiment)
 
-    @precondition(lambda self: self.expected.is_closed)
+    @rule(is_keyed=st.booleans(), is_meant=st.booleans())
+    def pause(self, is_keyed, is_meant):
+        if not is_meant:  # else most runs would see few suggestions
+            return
+        try:
+            self.expected.pause()
+        except RefusedError as refused:
+            self.refuse(refused, pause, Pause())
+        else:
+            assert self.send(is_keyed, Experiment, pause, Pause(reason="cleaning")).paused.reason == "cleaning"
+
+    @precondition(lambda self: self.expected.is_paused)
+    @rule(is_keyed=st.booleans())
+    def resume(self, is_keyed):
+        self.expected.resume()
+        assert self.send(is_keyed, Experiment, resume, Resume()).paused is None
+
+    @precondition(lambda self: self.expected.observations)
+    @rule(
+        index=indices,
+        note=st.sampled_from([None, "cloudy"]),
+        tags=st.sampled_from([[], ["slow", "batch 7"]]),
+        is_keyed=st.booleans(),
+    )
+    def write(self, index, note, tags, is_keyed):
+        """Write a note and tags on a run."""
+        observation = self.pick(self.expected.observations, index)
+        self.expected.write(observation, note, tags)
+        body = NoteEdit(note=note, tags=tags)
+        stored = self.send(is_keyed, Observation, note_on, observation.uuid, body)
+        assert (stored.note, stored.tags, stored.version) == (note, tags, len(observation.versions))
+
+    @precondition(lambda self: self.expected.is_closed or self.expected.is_paused)
     @rule(is_keyed=st.booleans())
     def reopen(self, is_keyed):
         self.expected.reopen()
@@ -389,7 +429,7 @@ class UseCases(Checked):
         """Claim the experiment if it has work, and return whether it has."""
         fit = self.world.run(claim_fit(self.world.store, "worker", MINUTE))
         is_held = bool(self.fits) and not self.fits[-1].has_ended
-        if self.expected.is_closed or is_held or self.is_resting:
+        if not self.takes_asks or is_held or self.is_resting:
             assert fit is None
         elif fit is None:
             assert self.expected.fit_rev == self.expected.data_rev
@@ -423,7 +463,7 @@ class UseCases(Checked):
         if not is_newest:
             return
         self.fits.clear()
-        if self.expected.is_closed:
+        if not self.takes_asks:
             return
         created = [row for row in self.stored_suggestions() if row["suggestion_uuid"] not in known]
         new = [Suggested(row["suggestion_uuid"], json.loads(row["covars"]), claimed.data_rev) for row in created]
@@ -472,7 +512,7 @@ class UseCases(Checked):
             self.commit(-1, start)
             n_fits += 1
             assert n_fits < 20
-        if not self.expected.is_closed:
+        if self.takes_asks:
             assert self.expected.fit_rev == self.expected.data_rev
             assert self.expected.open
         return n_fits > 0

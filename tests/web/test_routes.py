@@ -36,6 +36,7 @@ BODIES = {
     "/experiment/<uuid:exp_uuid>/abandon": {"suggestion_uuid": str(uuid4())},
     "/experiment/<uuid:exp_uuid>/rename": {"name": "x"},
     "/experiment/<uuid:exp_uuid>/delete": {"name": "x"},
+    "/experiment/<uuid:exp_uuid>/observation/<uuid:observation_uuid>/note": {"note": "x"},
     "/experiment/<uuid:exp_uuid>/observation/<uuid:observation_uuid>": {
         "version": 1,
         "reason": "a slip",

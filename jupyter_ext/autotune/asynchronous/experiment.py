@@ -16,6 +16,7 @@ from autotune.transport.coroutines import AwaitedSelf, awaited
 from autotune.values import plain
 from autotune.views.bests import Best, BestPredicted
 from autotune.views.shown import Suggestion
+from autotune_wire.pausing import Paused
 from autotune_wire.stopping import Stopped
 
 T = TypeVar("T")
@@ -24,7 +25,7 @@ T = TypeVar("T")
 class AsyncExperiment(ExperimentCalls[AsyncConnection]):
     """An experiment on the service, with the calls of ``Experiment``, which describes them, to be awaited.
 
-    ``best``, ``best_predicted`` and ``stopped`` are fetched when they are read, so they are awaited, too:
+    ``best``, ``best_predicted``, ``stopped`` and ``paused`` are fetched when they are read, so they are awaited, too:
     ``await experiment.best``. A call that is cancelled ends at once. A change that it requested may have been made all
     the same, as the request may have arrived.
     """
@@ -43,6 +44,11 @@ class AsyncExperiment(ExperimentCalls[AsyncConnection]):
     def stopped(self) -> Coroutine[Any, Any, Stopped | None]:
         """The stop rule that was met, as ``Experiment.stopped``."""
         return self._stopped()
+
+    @property
+    def paused(self) -> Coroutine[Any, Any, Paused | None]:
+        """The pause, as ``Experiment.paused``."""
+        return self._paused()
 
     @overload
     async def ask(self, *, fixed: Mapping[str, Any] | None = None) -> Suggestion: ...
@@ -120,6 +126,7 @@ class AsyncExperiment(ExperimentCalls[AsyncConnection]):
     correct = awaited(Experiment.correct)
     exclude = awaited(Experiment.exclude)
     restore = awaited(Experiment.restore)
+    note = awaited(Experiment.note)
     versions = awaited(Experiment.versions)
     history = awaited(Experiment.history)
     predict = awaited(Experiment.predict)
@@ -127,6 +134,7 @@ class AsyncExperiment(ExperimentCalls[AsyncConnection]):
     to_optuna = awaited(Experiment.to_optuna)
     edit_space = AwaitedSelf(Experiment.edit_space)
     spaces = awaited(Experiment.spaces)
+    pause = AwaitedSelf(Experiment.pause)
     resume = AwaitedSelf(Experiment.resume)
     reopen = AwaitedSelf(Experiment.reopen)
     rename = AwaitedSelf(Experiment.rename)

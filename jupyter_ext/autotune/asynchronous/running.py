@@ -10,11 +10,11 @@ from uuid import uuid4
 
 from autotune.calls.leasing import abandon, renew, take
 from autotune.calls.of_experiment import ExperimentCalls
-from autotune.calls.telling import tell_one
+from autotune.calls.telling import reason_of, tell_outcome
 from autotune.errors import AutotuneError, InvalidInputError, ServiceError
 from autotune.inputs.told import Run, failed_run, told_run
 from autotune.running.holding import GIVE_BACK_WITHIN_S, GIVEN_BACK_S
-from autotune.running.in_turn import ALREADY_TOLD, STOPPED, Failures, OnTell, Returned, explain
+from autotune.running.in_turn import ALREADY_TOLD, HELD_BACK, Failures, OnTell, Returned, explain
 from autotune.views.shown import Observation, Suggestion
 from autotune_wire.observations import Told
 from autotune_wire.suggestions import Ask
@@ -103,8 +103,8 @@ class _Run:
                     "`lambda configuration: asyncio.to_thread(function, configuration)`"
                 )
             build = partial(self._told, returned=await returned)
-        except self._failures:
-            build = partial(failed_run, space=self._experiment.covars)
+        except self._failures as error:
+            build = partial(failed_run, space=self._experiment.covars, reason=reason_of(error))
         except Exception as error:
             await self._abandon_for(suggestion, error)
             explain(error, suggestion, self._n_told)
@@ -128,13 +128,13 @@ class _Run:
     async def _tell(self, suggestion: Suggestion, build: Callable[[Run], Told]) -> Observation:
         connection, exp_uuid = self._experiment.connection, self._experiment.exp_uuid
         try:
-            return await tell_one(connection, exp_uuid, build(suggestion))
+            return await tell_outcome(connection, exp_uuid, build(suggestion))
         except ServiceError as error:
             if error.code != ALREADY_TOLD:
                 error.add_note(f"{suggestion} is not told.")
                 raise
         # The lease had ended, and another worker has told the suggestion: two runs were made.
-        return await tell_one(connection, exp_uuid, build(dict(suggestion.covars)))
+        return await tell_outcome(connection, exp_uuid, build(dict(suggestion.covars)))
 
     async def _abandon_for(self, suggestion: Suggestion, error: Exception) -> None:
         self._held.pop(suggestion.suggestion_uuid, None)
@@ -166,4 +166,4 @@ class _Run:
 
 
 def _is_stop(error: BaseException) -> bool:
-    return isinstance(error, ServiceError) and error.code == STOPPED
+    return isinstance(error, ServiceError) and error.code in HELD_BACK

@@ -49,6 +49,7 @@ def changes_of(
     sd: Measured | None,
     covars: Mapping[str, Any] | None,
     failed: bool,
+    failed_because: str | None = None,
 ) -> dict[str, Any]:
     """Build the changes of a correction, under the field names of the service.
 
@@ -58,10 +59,12 @@ def changes_of(
     changes: dict[str, Any] = {} if covars is None else {"covars": configuration_of(covars, space)}
     if failed and response is not None:
         raise InvalidInputError("a run that failed has no response: give response or failed")
+    if failed_because is not None and not failed:
+        raise InvalidInputError("failed_because is the reason of a failed run: give it together with failed=True")
     if sd is not None and response is None:
         raise InvalidInputError("sd cannot be corrected alone: give the response together with its sd")
     if failed:
-        changes["status"] = "failed"
+        changes |= {"status": "failed"} | ({} if failed_because is None else {"failed_because": failed_because})
     if response is not None:
         changes |= response_fields(response, responses, sd)
     if not changes:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from autotune.calls.correcting import ObservationVersions, Undone, correct, observation_of, undo, versions
 from autotune.calls.leasing import take
+from autotune.calls.noting import write_note
 from autotune.calls.predicting import Configurations, predict
 from autotune.calls.reading import history_pages
 from autotune.calls.telling import add_runs
@@ -31,6 +32,7 @@ from autotune_wire.base import Configuration
 from autotune_wire.frames import Event
 from autotune_wire.insights import InsightsReply
 from autotune_wire.observations import HistoryPage
+from autotune_wire.pausing import Paused
 from autotune_wire.responses import objectives_of
 from autotune_wire.stopping import Stopped
 from autotune_wire.suggestions import Ask, AskReply
@@ -93,6 +95,9 @@ class ExperimentCalls(Seen, Generic[C]):
     async def _stopped(self) -> Stopped | None:
         return (await self._state()).stopped
 
+    async def _paused(self) -> Paused | None:
+        return (await self._state()).paused
+
     async def _pareto(self) -> Pareto:
         observations = await self._observations()
         return Pareto(observations, self.name, (await self._state()).covars, self.responses)
@@ -123,6 +128,10 @@ class ExperimentCalls(Seen, Generic[C]):
     async def _correct(self, observation: Observation | int, reason: str, changed: Mapping[str, Any]) -> Observation:
         found = await observation_of(self.connection, self.exp_uuid, observation)
         return await correct(self.connection, self.exp_uuid, found, reason, changed)
+
+    async def _note(self, observation: Observation | int, body: wire.NoteEdit) -> Observation:
+        found = await observation_of(self.connection, self.exp_uuid, observation)
+        return await write_note(self.connection, self.exp_uuid, found, body)
 
     async def _versions(self, observation: Observation | int) -> ObservationVersions:
         found = await observation_of(self.connection, self.exp_uuid, observation)

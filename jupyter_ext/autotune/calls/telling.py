@@ -5,12 +5,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
-from autotune.errors import AutotuneError, ConnectionFailedError, InvalidInputError, ServiceError, UnavailableError
+from autotune.errors import (
+    AutotuneError,
+    ConnectionFailedError,
+    InvalidInputError,
+    RunFailed,
+    ServiceError,
+    UnavailableError,
+)
 from autotune.inputs.loading import Runs
 from autotune.transport.caller import Caller
 from autotune.views.shown import Observation
-from autotune_wire.observations import MAX_TELL, Tell, TellReply, Told
+from autotune_wire.observations import MAX_REASON_LENGTH, MAX_TELL, Tell, TellReply, Told
 from autotune_wire.paths import EXPERIMENT_TELL
+from autotune_wire.told_columns import FAILED_BECAUSE
 
 _INVALID = "invalid"
 _TOO_LARGE = "batch_too_large"
@@ -26,6 +34,28 @@ async def tell_one(connection: Caller, exp_uuid: UUID, told: Told) -> Observatio
         if error.code == _ALREADY_TOLD:
             error.add_note(_AGAIN)
         raise
+
+
+async def tell_outcome(connection: Caller, exp_uuid: UUID, told: Told) -> Observation:
+    """Tell one run of a loop; a service of before, which knows no reasons of failures, is told without the reason."""
+    try:
+        return await tell_one(connection, exp_uuid, told)
+    except ServiceError as error:
+        is_unknown = any(problem.field == FAILED_BECAUSE for problem in error.errors)
+        if told.failed_because is None or not is_unknown:
+            raise
+    fields = told.model_dump(exclude_unset=True, exclude={FAILED_BECAUSE})
+    return await tell_one(connection, exp_uuid, Told.model_validate(fields))
+
+
+def reason_of(error: BaseException) -> str | None:
+    """Return why a run failed, by the error that it ended with; None if the error does not say."""
+    text = str(error).strip()
+    if not isinstance(error, RunFailed):
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    # What an error says may be anything, and a reason that cannot be stored must not keep the failure from being told.
+    storable = text.replace("\x00", "").encode(errors="replace").decode()
+    return storable[:MAX_REASON_LENGTH] or None
 
 
 async def tell_all(connection: Caller, exp_uuid: UUID, told: Sequence[Told]) -> list[Observation]:

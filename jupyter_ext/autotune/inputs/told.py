@@ -52,13 +52,13 @@ def response_fields(response: Measured, responses: Responses, sd: Measured | Non
     return {"responses": measured} | ({"sds": sds} if sds else {})
 
 
-def failed_run(run: Run, space: Space) -> Told:
-    """Build the observation of a run that failed, without a response.
+def failed_run(run: Run, space: Space, reason: str | None = None) -> Told:
+    """Build the observation of a run that failed, without a response; the reason says why it failed.
 
     Raises:
-        InvalidInputError: If a value of the configuration is neither a number nor a text.
+        InvalidInputError: If a value of the configuration is neither a number nor a text, or the reason is not valid.
     """
-    return _told(run, space, {"status": "failed"})
+    return _told(run, space, {"status": "failed"} | ({} if reason is None else {"failed_because": reason}))
 
 
 def configuration_of(run: Any, space: Mapping[str, Covariate] = MappingProxyType({})) -> Any:

@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from autotune.calls.telling import reason_of
 from autotune.errors import AutotuneError, RunFailed
 from autotune.experiment import Experiment
 from autotune.notebook.body import Body
 from autotune.running.in_turn import Function, Returned, require_count
 from autotune.views.bests import Best
+from autotune.views.facts import paused_text
 from autotune.views.shown import Observation, configuration_text, counted
 from autotune_wire.responses import objectives_of
 from autotune_wire.space import units_of
@@ -111,6 +113,16 @@ class Loop:
             self._explain(error, function)
             raise
 
+    def says_that_it_is_paused(self) -> bool:
+        """Say why the loop ended early, if the experiment is paused or has stopped; return whether it is paused."""
+        now, so_far = self._experiment.state(), f"after {self.n_told} of {self._plan.n} runs"
+        if now.paused is not None:
+            self._say(f"paused {so_far}: {paused_text(now.paused)}\n")
+            self._say("to go on, run `%autotune resume` and then the same command again\n")
+        elif now.stopped is not None:
+            self._say(f"stopped {so_far}: {now.stopped.reason}\n")
+        return now.paused is not None
+
     def _one(self, function: Function, configuration: dict[str, Any]) -> Returned:
         if self._plan.n_parallel is None:
             self._refresh()
@@ -123,7 +135,7 @@ class Loop:
                 self._broken = configuration
                 raise
             self._say(f"failed at {self._text(configuration)}: {type(error).__name__}: {error}\n")
-            raise RunFailed(str(error)) from error
+            raise RunFailed(reason_of(error)) from error
 
     def _on_tell(self, observation: Observation) -> None:
         self.n_told += 1

@@ -156,9 +156,11 @@ class Session:
             self.say(f"{text}. If it is a slip: %autotune undo\n")
         return observation
 
-    def fail(self, configuration: Mapping[str, Any] | None = None, of: int | None = None) -> Observation:
-        """Tell that the run of the suggestion last asked for or taken, or of another configuration, failed."""
-        return self._after_tell(self.experiment.fail(self._run_to_tell(configuration, of)))
+    def fail(
+        self, configuration: Mapping[str, Any] | None = None, of: int | None = None, reason: str | None = None
+    ) -> Observation:
+        """Tell that the run of the suggestion last asked for or taken, or of another configuration, failed, and why."""
+        return self._after_tell(self.experiment.fail(self._run_to_tell(configuration, of), reason))
 
     def skip(self, reason: str = "", of: int | None = None) -> Suggestion:
         """Give up the suggestion last asked for or taken, with a reason; the next ``ask`` fetches another one."""
@@ -224,8 +226,8 @@ class Session:
             if loop.n_told < n:
                 self._cut_off[place] = loop.n_told
             raise
-        if loop.n_told < n and (stopped := experiment.stopped) is not None:
-            self.say(f"stopped after {loop.n_told} of {n} runs: {stopped.reason}\n")
+        if loop.n_told < n and loop.says_that_it_is_paused():
+            self._cut_off[place] = loop.n_told
         self._save()
         return best
 

@@ -11,6 +11,7 @@ from autotune.transport.connection import Connection
 from autotune.transport.coroutines import result_of
 from autotune.transport.exchange import exchange
 from autotune.transport.http import Http
+from autotune.views.facts import state_of
 from autotune.views.shown import counted
 from autotune_wire.experiments import Experiment as Stored
 from autotune_wire.health import Live
@@ -75,15 +76,14 @@ def _experiment(connection: Connection, experiment: Experiment) -> Iterator[tupl
     except AutotuneError as error:
         yield "experiment", f"{label}: {error}"
         return
-    state = "stopped" if stored.stopped is not None and stored.state == "active" else stored.state
     runs = counted(stored.n_observations, "observation")
-    yield "experiment", f"{label}, {state}, {runs}, event {stored.last_seq}"
+    yield "experiment", f"{label}, {state_of(stored)}, {runs}, event {stored.last_seq}"
     yield "space", f"{counted(len(stored.covars), 'covariate')}, {counted(len(stored.responses), 'response')}"
     yield "engine", f"{stored.engine}, {stored.model_type}, {stored.acq_func}: {_engine(connection, stored)}"
 
 
 def _engine(connection: Connection, stored: Stored) -> str:
-    if stored.state != "active" or stored.stopped is not None:
+    if state_of(stored) != "active":
         return "not asked, as nothing is suggested"
     if any(covariate.role == "context" for covariate in stored.covars.values()):
         return "not asked, as an ask needs the values of contexts"

@@ -43,6 +43,10 @@ def panel_html(state: PanelState) -> str:
     stopped = ""
     if state.stopped and not state.is_closed:
         stopped = f'<div class="at-trouble">Stopped: {escape(state.stopped)}. To continue, resume the experiment.</div>'
+    if state.paused is not None:
+        because = f": {escape(state.paused)}" if state.paused else ""
+        how = "Results are taken; to continue, resume the experiment."
+        stopped += f'<div class="at-trouble">Paused{because}. {how}</div>'
     trouble = f'<div class="at-trouble">{escape(state.trouble)}</div>' if state.trouble else ""
     curve = image(
         draw_curve(by_volume(state), MAX_DOTS // 4) if state.has_front else draw_curve(state), panel_text(state), WIDTH
@@ -84,7 +88,8 @@ def panel_text(state: PanelState) -> str:
 
 
 def _head(state: PanelState) -> str:
-    lifecycle = "closed" if state.is_closed else "stopped" if state.stopped else "active"
+    lifecycle = "paused" if state.paused is not None else "stopped" if state.stopped else "active"
+    lifecycle = "closed" if state.is_closed else lifecycle
     goals = goals_text(state.responses) if state.responses else state.direction
     notes = (f"{lifecycle} · {goals}", as_of_text(state))
     # The comma is for readers of what is left without the style sheet.
@@ -159,7 +164,8 @@ def _best(state: PanelState) -> str:
 def _why(state: PanelState) -> str:
     suggestion = state.suggestion
     if suggestion is None:
-        notice = "" if state.is_closed or state.stopped else "The next suggestion is being computed."
+        is_held_back = state.is_closed or state.stopped or state.paused is not None
+        notice = "" if is_held_back else "The next suggestion is being computed."
         return f'<div class="at-soft">{notice}</div>'
     taken = f" {len(state.taken)} more taken by workers." if state.taken and state.waiting else ""
     return f'<div class="at-soft">Next ({origin_text(suggestion)}): {escape(suggestion.reason)}{taken}</div>'

@@ -56,6 +56,7 @@ def state_of(overview: Overview) -> PanelState:
             Change(bisect_left(overview.seqs, change.seq), tuple(change.changes)) for change in overview.changes
         ),
         stopped="" if seen.stopped is None else f"{seen.stopped.reason} ({seen.stopped.rule})",
+        paused=None if seen.paused is None else seen.paused.reason or "",
         waiting={uuid: suggestion for uuid, suggestion in pending.items() if suggestion.state == "open"},
         taken={uuid: suggestion for uuid, suggestion in pending.items() if suggestion.state == "leased"},
         last_seq=seen.last_seq,

@@ -77,6 +77,7 @@ class PanelState:
         progress: The Pareto front as it grew; with one objective there is none.
         changes: The changes of the space, oldest first.
         stopped: The reason of the stop rule that was met, empty where none was met.
+        paused: The reason of the pause, empty where nobody said why; None while the experiment is not paused.
         waiting: Open suggestions, which nobody has leased, oldest first.
         taken: Suggestions that a worker has leased and not told yet.
         link: Whether the connection to the stream of events stands.
@@ -98,6 +99,7 @@ class PanelState:
     progress: Progress = field(default_factory=Progress)
     changes: tuple[Change, ...] = ()
     stopped: str = ""
+    paused: str | None = None
     waiting: Mapping[UUID, Suggestion] = field(default_factory=dict)
     taken: Mapping[UUID, Suggestion] = field(default_factory=dict)
     link: Link = "connecting"
@@ -263,6 +265,14 @@ def _stopped(state: PanelState, data: dict[str, Any]) -> PanelState:
     return replace(state, stopped=f"{data['reason']} ({data['rule']})")
 
 
+def _paused(state: PanelState, data: dict[str, Any]) -> PanelState:
+    return replace(state, paused=data["reason"] or "")
+
+
+def _unpaused(state: PanelState, _data: dict[str, Any]) -> PanelState:
+    return replace(state, paused=None)
+
+
 def _resumed(state: PanelState, _data: dict[str, Any]) -> PanelState:
     return replace(state, stopped="")
 
@@ -272,7 +282,8 @@ def _failed(state: PanelState, data: dict[str, Any]) -> PanelState:
 
 
 def _closed(state: PanelState, _data: dict[str, Any]) -> PanelState:
-    return replace(state, is_closed=True)  # its suggestions stay, and are offered again once it is reopened
+    # Its suggestions stay, and are offered again once it is reopened; a pause ends with it.
+    return replace(state, is_closed=True, paused=None)
 
 
 def _reopened(state: PanelState, _data: dict[str, Any]) -> PanelState:
@@ -305,6 +316,8 @@ _CHANGES: dict[str, Callable[[PanelState, dict[str, Any]], PanelState]] = {
     "space_changed": _space_changed,
     "stop_rule_fired": _stopped,
     "experiment_resumed": _resumed,
+    "experiment_paused": _paused,
+    "pause_ended": _unpaused,
     "experiment_closed": _closed,
     "experiment_reopened": _reopened,
     "experiment_renamed": _renamed,

@@ -13,6 +13,7 @@ from autotune.errors import AutotuneError, ServiceError
 from autotune.running.left_behind import Note
 from autotune.transport.coroutines import result_of
 from autotune.transport.forks import renew_after_fork
+from autotune.views.facts import state_of
 from autotune.views.shown import Suggestion
 from autotune_wire.experiments import Experiment
 from autotune_wire.paths import EXPERIMENT
@@ -98,7 +99,7 @@ class Holding:
 
     def _takes_runs(self) -> bool:
         seen = self._connection.get(EXPERIMENT.format(exp_uuid=self._exp_uuid), Experiment)
-        return seen.state == "active" and seen.stopped is None
+        return state_of(seen) == "active"
 
     def _taken_over(self) -> tuple[Note, list[Suggestion]]:
         """Find the note that a call left behind, and the suggestions that are still its own; else make a new note."""

@@ -5,13 +5,16 @@ from functools import partial
 from typing import Any
 
 from autotune.ask_tell import AskTell
+from autotune.calls.telling import reason_of, tell_outcome
 from autotune.errors import AutotuneError, InvalidInputError, RunFailed, ServiceError
-from autotune.inputs.told import Measured, Run
+from autotune.inputs.told import Measured, Run, failed_run
 from autotune.running.holding import Holding
+from autotune.transport.coroutines import result_of
 from autotune.views.shown import Observation, Suggestion, counted
 from autotune_wire.suggestions import Ask
 
-STOPPED = "experiment_stopped"
+HELD_BACK = frozenset({"experiment_stopped", "experiment_paused"})
+"""The codes of the errors by which an ask says that nothing more is suggested for now."""
 ALREADY_TOLD = "already_told"
 
 Returned = Measured | tuple[Measured, Measured]
@@ -37,7 +40,7 @@ def run_in_turn(
             try:
                 [suggestion] = holding.take(1)
             except ServiceError as error:
-                if error.code != STOPPED or n_told == 0:
+                if error.code not in HELD_BACK or n_told == 0:
                     raise
                 break
             observation = _run(experiment, function, suggestion, holding, failures, n_told)
@@ -56,8 +59,8 @@ def _run(
     tell: Callable[[Run], Observation]
     try:
         tell = partial(tell_returned, experiment, returned=function(dict(suggestion.covars)))
-    except failures:
-        tell = experiment.fail
+    except failures as error:
+        tell = partial(tell_failure, experiment, error=error)
     except Exception as error:
         if holding.holds(suggestion):  # a child that the function has forked holds nothing
             abandon_for(experiment, suggestion, error)
@@ -104,6 +107,12 @@ def tell_returned(experiment: AskTell, run: Run, returned: Returned) -> Observat
         if isinstance(error, InvalidInputError) and isinstance(run, Suggestion):
             abandon_for(experiment, run, error)
         raise
+
+
+def tell_failure(experiment: AskTell, run: Run, error: BaseException) -> Observation:
+    """Tell that a run failed, and why, by the error that it ended with."""
+    told = failed_run(run, experiment.covars, reason_of(error))
+    return result_of(tell_outcome(experiment.connection, experiment.exp_uuid, told))
 
 
 def tell_once(suggestion: Suggestion, tell: Callable[[Run], Observation]) -> Observation:

@@ -21,7 +21,7 @@ from autotune.running.executors import Submit, is_of, n_workers_of, require_send
 from autotune.running.holding import Holding
 from autotune.running.in_turn import (
     ALREADY_TOLD,
-    STOPPED,
+    HELD_BACK,
     Failures,
     Function,
     OnTell,
@@ -29,6 +29,7 @@ from autotune.running.in_turn import (
     abandon_for,
     explain,
     require_count,
+    tell_failure,
     tell_once,
     tell_returned,
 )
@@ -153,7 +154,7 @@ class _ParallelRun:
         try:
             taken = self._holding.take(n_missing)
         except ServiceError as error:
-            if error.code != STOPPED or not (self._n_told or self._at_work):
+            if error.code not in HELD_BACK or not (self._n_told or self._at_work):
                 raise
             self._is_over = True
             return
@@ -203,7 +204,7 @@ class _ParallelRun:
         if error is None:
             return self._tell_once(suggestion, partial(tell_returned, self._experiment, returned=future.result()))
         if isinstance(error, self._failures) and not isinstance(error, BrokenExecutor):
-            return self._tell_once(suggestion, self._experiment.fail)
+            return self._tell_once(suggestion, partial(tell_failure, self._experiment, error=error))
         # Anything else is no outcome of the run: a mistake in the function, or a worker that was lost.
         is_of_function = isinstance(error, Exception) and not isinstance(error, BrokenExecutor | CancelledError)
         if self._error is None:

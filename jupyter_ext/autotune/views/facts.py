@@ -5,6 +5,7 @@ from autotune.views.bests import measured_rows
 from autotune.views.goals import goals_text, response_name
 from autotune.views.shown import constraint_text, counted, covariate_text
 from autotune_wire.experiments import Experiment
+from autotune_wire.pausing import Paused
 from autotune_wire.responses import objectives_of
 from autotune_wire.stopping import StopRules
 
@@ -22,13 +23,25 @@ def facts_of(seen: Experiment) -> list[tuple[str, str]]:
         n_others = len(objectives_of(seen.responses)) - 1
         best = ", ".join(f"{name} {text}" for name, text in rows)
         best += f"; the best in {name} alone, with {counted(n_others, 'other objective')}" if n_others else ""
-    state = "stopped" if seen.stopped is not None and seen.state == "active" else seen.state
     return [
-        ("state", f"{state}, {goals_text(seen.responses)}"),
+        ("state", f"{state_of(seen)}, {goals_text(seen.responses)}"),
         ("observations", str(seen.n_observations)),
         ("best response", best),
         ("exp_uuid", str(seen.exp_uuid)),
     ]
+
+
+def state_of(seen: Experiment) -> str:
+    """Return the state in one word: closed, paused, stopped or active; the first of these that is true."""
+    if seen.state == "closed" or (seen.paused is None and seen.stopped is None):
+        return seen.state
+    return "stopped" if seen.paused is None else "paused"
+
+
+def paused_text(paused: Paused) -> str:
+    """Write since when an experiment is paused, and why."""
+    since = f"since {paused.at:%Y-%m-%d %H:%M} UTC"
+    return since if paused.reason is None else f"{paused.reason} ({since})"
 
 
 def more_facts_of(seen: Experiment) -> list[tuple[str, str]]:
@@ -39,6 +52,8 @@ def more_facts_of(seen: Experiment) -> list[tuple[str, str]]:
         rows.append(("stops", stop_text(seen.stop)))
     if seen.stopped is not None:
         rows.append(("stopped", f"{seen.stopped.reason} ({seen.stopped.rule})"))
+    if seen.paused is not None:
+        rows.append(("paused", paused_text(seen.paused)))
     if seen.engine != _AUTO_ENGINE:
         rows.append(("engine", f"{seen.engine}, {seen.model_type}, {seen.acq_func}"))
     return [*rows, ("created", f"{seen.time_created:%Y-%m-%d %H:%M} UTC")]

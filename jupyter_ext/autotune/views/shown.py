@@ -62,7 +62,9 @@ class Observation(observations.Observation):
     __str__ = __repr__
 
     def _repr_html_(self) -> str:
-        return html_table("Observation", [*configuration_rows(self.covars), *outcome_texts(self)])
+        noted = [("note", self.note)] if self.note else []
+        noted += [("tags", ", ".join(self.tags))] if self.tags else []
+        return html_table("Observation", [*configuration_rows(self.covars), *outcome_texts(self), *noted])
 
 
 def outcome_texts(run: observations.Observation | observations.ObservationVersion) -> list[tuple[str, str]]:
@@ -71,7 +73,7 @@ def outcome_texts(run: observations.Observation | observations.ObservationVersio
     if isinstance(run, observations.Observation) and run.outside:
         marks.append(("outside the space", ", ".join(run.outside)))
     if run.status == "failed":
-        return [("status", "failed"), *marks]
+        return [("status", "failed" if run.failed_because is None else f"failed: {run.failed_because}"), *marks]
     if len(run.responses) > 1 or run.response is None:
         measured = [(name, _measured_text(value, run.sds.get(name))) for name, value in run.responses.items()]
         return [*measured, *marks]

@@ -12,7 +12,20 @@ from autotune_wire.observations import Observation
 from autotune_wire.responses import Responses, primary_of
 from autotune_wire.space import Space, backfilled
 from autotune_wire.suggestions import Predicted
-from autotune_wire.told_columns import EXCLUDED, ID, OUTSIDE, SD, STATUS, TIME, TOLD_BY, Columns, columns_of
+from autotune_wire.told_columns import (
+    EXCLUDED,
+    FAILED_BECAUSE,
+    ID,
+    NOTE,
+    OUTSIDE,
+    SD,
+    STATUS,
+    TAGS,
+    TIME,
+    TOLD_BY,
+    Columns,
+    columns_of,
+)
 
 Row = Sequence[str]
 WHY_NOT = "why_not"
@@ -41,8 +54,9 @@ def run_table(
 
     The id is the run's number in the order in which all runs were told, counted from 1, as in the live panel. Further
     columns appear only where a run has something for them: the standard deviations that were told, ``status`` where a
-    run failed, ``excluded`` where a run is excluded, ``outside``, which names the covariates whose values lie outside
-    the space, and ``told_by`` where the user who told it is known. ``columns_of`` names the columns.
+    run failed, ``failed_because`` where somebody said why, ``excluded`` where a run is excluded, ``outside``, which
+    names the covariates whose values lie outside the space, ``note`` and ``tags`` where somebody wrote them, and
+    ``told_by`` where the user who told it is known. ``columns_of`` names the columns.
 
     Args:
         runs: All observations, oldest first.
@@ -55,8 +69,11 @@ def run_table(
     own = [*columns.responses.values()]
     own += [column for name, column in columns.sds.items() if any(name in run.sds for run in runs)]
     own += [STATUS] if any(run.status == "failed" for run in runs) else []
+    own += [FAILED_BECAUSE] if any(run.failed_because for run in runs) else []
     own += [EXCLUDED] if any(run.is_excluded for run in runs) else []
     own += [OUTSIDE] if any(run.outside for run in runs) else []
+    own += [NOTE] if any(run.note for run in runs) else []
+    own += [TAGS] if any(run.tags for run in runs) else []
     own += [TOLD_BY] if any(run.told_by in tellers for run in runs) else []
     records = []
     for n, run in enumerate(runs, start=1):
@@ -116,7 +133,8 @@ def _record(run: Observation, columns: Columns, responses: Responses, tellers: M
     for named, cells in ((columns.covars, run.covars), (columns.responses, measured), (columns.sds, run.sds)):
         record |= {named[name]: value for name, value in cells.items() if name in named}
     teller = None if run.told_by is None else tellers.get(run.told_by)
-    record |= {STATUS: run.status, EXCLUDED: run.is_excluded, OUTSIDE: ", ".join(run.outside)}
+    record |= {STATUS: run.status, FAILED_BECAUSE: run.failed_because, EXCLUDED: run.is_excluded}
+    record |= {OUTSIDE: ", ".join(run.outside), NOTE: run.note, TAGS: ", ".join(run.tags) or None}
     return {**record, TOLD_BY: teller, TIME: run.time_created}
 
 

@@ -1,6 +1,7 @@
 """The board of an experiment: what is going on, who holds what, and the last runs, to be corrected in place."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ipywidgets import HTML, VBox
@@ -8,6 +9,7 @@ from ipywidgets import HTML, VBox
 from autotune.errors import AutotuneError, InvalidInputError
 from autotune.experiment import Experiment
 from autotune.panel.live import Panel
+from autotune.views.facts import state_of
 from autotune.views.shown import counted
 from autotune.widgets.board_runs import RunRow, grid_of
 from autotune.widgets.board_view import BoardView, board_still, fetch_view, head_html, open_html
@@ -41,15 +43,18 @@ class Board(Form):
         self._follower: Follower[BoardView] | None = None
         self._head, self._open, self._runs = HTML(), HTML(), VBox()
         self._reason = self.field(
-            "reason", typed("Reason, for a correction, an exclusion or a restoration", "", "420px", "misread the scale")
+            "reason",
+            typed("Reason, for a correction, an exclusion, a restoration or a pause", "", "420px", "misread the scale"),
         )
-        self.save = self.button("Save corrections", "store what was typed over", self._save, is_first=True)
+        self.save = self.button("Save what was typed", "store what was typed over", self._save, is_first=True)
+        self.pause = self.button("Pause", "no suggestions for now; results are still taken", self._pause)
+        self.resume = self.button("Resume", "go on after a pause, or after a stop rule was met", self._resume)
         self.stop = self.button("Close the experiment", "no more suggestions, until it is reopened", self._close)
-        self.reopen = self.button("Reopen", "go on after it was closed or has stopped", self._reopen)
+        self.reopen = self.button("Reopen", "go on after it was closed", self._reopen)
         self.look_again = self.button("Look again", "fetch everything now", self._look)
         self.show(
             self._head,
-            row([self.stop, self.reopen, self.look_again]),
+            row([self.pause, self.resume, self.stop, self.reopen, self.look_again]),
             self._open,
             self._runs,
             row([self._reason.box, lowered(self.save)]),
@@ -80,8 +85,9 @@ class Board(Form):
             return
         self._head.value = head_html(view, self.panel.state.trouble)
         self._open.value = open_html(view)
-        self.stop.disabled = view.seen.state == "closed"
-        self.reopen.disabled = view.seen.state == "active" and view.seen.stopped is None
+        state = state_of(view.seen)
+        self.stop.disabled, self.reopen.disabled = state == "closed", state != "closed"
+        self.pause.disabled, self.resume.disabled = state in {"closed", "paused"}, state not in {"paused", "stopped"}
         self._show_runs(view)
 
     def _show_runs(self, view: BoardView) -> None:
@@ -108,6 +114,17 @@ class Board(Form):
         self._view = found
         self.refresh()
 
+    def _pause(self) -> str:
+        self.experiment.pause(self._reason.text or None)
+        self._reason.input.value = ""
+        self._look()
+        return "Paused: nothing is suggested until it is resumed, and results are still taken."
+
+    def _resume(self) -> str:
+        self.experiment.resume()
+        self._look()
+        return "Resumed."
+
     def _close(self) -> str:
         self.experiment.close()
         self._look()
@@ -122,18 +139,32 @@ class Board(Form):
         changed = [one for one in self.rows if one.changed]
         if not changed:
             return "Nothing was typed over."
-        reason = self._given_reason()
-        corrections = [(one, self._correction(one)) for one in changed]
-        for one, correction in corrections:
-            try:
-                stored = self.experiment.correct(one.observation, reason=reason, **correction)
-            except AutotuneError as error:
-                one.say(str(error))
-                raise
-            self._replace(one, stored)
+        corrected = [(one, self._correction(one)) for one in changed if one.is_corrected]
+        reason = self._given_reason() if corrected else ""
+        noted = [(one, one.noted()) for one in changed if one.noted()]
+        for one, correction in corrected:
+            with self._said_beside(one):
+                one.take(self.experiment.correct(one.observation, reason=reason, **correction))
+        for one, remark in noted:
+            with self._said_beside(one):
+                one.observation = self.experiment.note(one.observation, **remark)
+        for one in changed:
+            self._replace(one, one.observation)
         self._reason.input.value = ""
         self._look()
-        return f"{counted(len(changed), 'run')} corrected; the next suggestion is computed anew."
+        said = [f"{counted(len(noted), 'run')} noted."] if noted else []
+        if corrected:
+            said.insert(0, f"{counted(len(corrected), 'run')} corrected; the next suggestion is computed anew.")
+        return " ".join(said)
+
+    @contextmanager
+    def _said_beside(self, one: RunRow) -> Iterator[None]:
+        """Say an error of the block in the row that it is about, too."""
+        try:
+            yield
+        except AutotuneError as error:
+            one.say(str(error))
+            raise
 
     def _correction(self, one: RunRow) -> dict[str, Any]:
         try:

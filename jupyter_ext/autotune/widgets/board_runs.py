@@ -16,7 +16,10 @@ from autotune_wire.responses import RESPONSE
 from autotune_wire.space import CatCovariate
 
 Cell = tuple[str, str]
-"""Whether a cell holds a covariate or a response, ``covars`` or ``responses``, and its name."""
+"""Whether a cell holds a covariate, a response or what was noted: ``covars``, ``responses`` or ``noted``; its name."""
+
+NOTED = (("noted", "note"), ("noted", "tags"))
+"""The cells of a run that are no measurement."""
 
 
 class RunRow:
@@ -35,15 +38,15 @@ class RunRow:
         self.number = number
         self.observation = observation
         self._space, self._responses = experiment.covars, experiment.responses
-        names = [("covars", name) for name in experiment.covars] + [
-            ("responses", name) for name in experiment.responses
-        ]
+        names = [("covars", name) for name in experiment.covars]
+        names += [*(("responses", name) for name in experiment.responses), *NOTED]
         self.cells = {(part, name): self._cell(part, name) for part, name in names}
         label = "Restore" if observation.is_excluded else "Exclude"
         self.switch = Button(description=label, tooltip=f"{label.lower()} run {number}", layout=Layout(width="auto"))
         self.switch.on_click(lambda _clicked: switch(self))
         state = "excluded" if observation.is_excluded else observation.status
-        self._state = HTML(block(f'<span class="atw-soft">{state}</span>'))
+        because = escape(observation.failed_because or "", quote=True)
+        self._state = HTML(block(f'<span class="atw-soft" title="{because}">{state}</span><div>{because}</div>'))
 
     @property
     def parts(self) -> list[Any]:
@@ -56,9 +59,28 @@ class RunRow:
         """The cells that were typed over."""
         return [cell for cell, field in self.cells.items() if field.text != self._stored(*cell)]
 
+    @property
+    def is_corrected(self) -> bool:
+        """Whether a cell of the measurement was typed over."""
+        return any(cell not in NOTED for cell in self.changed)
+
+    def noted(self) -> dict[str, Any]:
+        """Build the arguments of ``Experiment.note`` from the cells that were typed over; empty if none of them was."""
+        typed = {name: self.cells[part, name].text for part, name in self.changed if part == "noted"}
+        if "tags" in typed:
+            return typed | {"tags": [tag.strip() for tag in typed["tags"].split(",") if tag.strip()]}
+        return typed
+
     def say(self, text: str) -> None:
         """Show what is wrong beside the first cell that was typed over."""
         self.cells[next(iter(self.changed), next(iter(self.cells)))].say(text)
+
+    def take(self, stored: Observation) -> None:
+        """Show the measurement as it was stored; a note that was typed over stays."""
+        self.observation = stored
+        for (part, name), field in self.cells.items():
+            if part != "noted":
+                field.input.value = self._stored(part, name)
 
     def correction(self) -> dict[str, Any]:
         """Build the arguments of ``Experiment.correct`` from the cells that were typed over.
@@ -96,6 +118,8 @@ class RunRow:
         return field
 
     def _stored(self, part: str, name: str) -> str:
+        if part == "noted":
+            return ", ".join(self.observation.tags) if name == "tags" else (self.observation.note or "").strip()
         values = self.observation.covars if part == "covars" else self.observation.responses
         return value_text(values[name]) if name in values else ""
 
@@ -110,10 +134,10 @@ class RunRow:
 def grid_of(experiment: Experiment, rows: list[RunRow]) -> Any:
     """Put rows below a header; the grid scrolls where there are many columns."""
     covars = [labelled(name, covariate.unit) for name, covariate in experiment.covars.items()]
-    names = ["run", *covars, *map(_shown, experiment.responses), "state", ""]
+    names = ["run", *covars, *map(_shown, experiment.responses), "note", "tags", "state", ""]
     header = [HTML(block(f'<span class="atw-soft">{escape(name)}</span>')) for name in names]
-    n_cells = len(names) - 3
-    columns = f"40px repeat({n_cells}, minmax(84px, 130px)) 74px max-content"
+    n_cells = len(names) - 3 - len(NOTED)
+    columns = f"40px repeat({n_cells}, minmax(84px, 130px)) minmax(130px, 220px) minmax(84px, 130px) 74px max-content"
     layout = Layout(
         grid_template_columns=columns,
         grid_gap="2px 6px",

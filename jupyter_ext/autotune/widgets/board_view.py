@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from autotune.errors import NotFoundError
 from autotune.experiment import Experiment
-from autotune.views.facts import facts_of
+from autotune.views.facts import facts_of, paused_text, state_of
 from autotune.views.shown import Observation, configuration_text, counted, outcome_texts
 from autotune.widgets.style import block, styled, table, title
 from autotune_wire.experiments import Experiment as Seen
@@ -56,6 +56,8 @@ def head_html(view: BoardView, trouble: str) -> str:
     facts = dict(facts_of(view.seen))
     n_runs = counted(view.seen.n_observations, "run")
     stopped = "" if view.seen.stopped is None else f"<div>Stopped: {escape(view.seen.stopped.reason)}</div>"
+    if view.seen.paused is not None:
+        stopped += f"<div>Paused: {escape(paused_text(view.seen.paused))}</div>"
     engine = escape(engine_text(view, trouble))
     as_of = f"{facts['state']}; {n_runs}; best response {facts['best response']}; as of {view.at:%H:%M:%S} UTC"
     return block(f"{title(view.seen.name, as_of)}{stopped}<div>Engine: {engine}</div>")
@@ -65,8 +67,8 @@ def engine_text(view: BoardView, trouble: str) -> str:
     """Write what the engine does, and how old its last suggestion is."""
     if trouble:
         return trouble
-    if view.seen.state == "closed" or view.seen.stopped is not None:
-        return "at rest: the experiment takes no more suggestions"
+    if state_of(view.seen) != "active":
+        return f"at rest: the experiment is {state_of(view.seen)}"
     if view.suggestions is None:
         return "not known: the service is of a version that does not say"
     if not view.suggestions:
@@ -104,10 +106,10 @@ def open_html(view: BoardView) -> str:
 def board_still(view: BoardView, trouble: str) -> str:
     """Write the board as HTML that needs no kernel."""
     rows = [
-        (str(number), configuration_text(run.covars, units_of(view.seen.covars)), _outcome(run))
+        (str(number), configuration_text(run.covars, units_of(view.seen.covars)), _outcome(run), _noted(run))
         for number, run in view.runs.items()
     ]
-    runs = block(table("Last runs", ("run", "values", "outcome"), rows)) if rows else ""
+    runs = block(table("Last runs", ("run", "values", "outcome", "note and tags"), rows)) if rows else ""
     return f"{styled(head_html(view, trouble))}{open_html(view)}{runs}"
 
 
@@ -116,6 +118,10 @@ def _held(suggestion: Suggestion) -> tuple[str, str]:
         return "nobody", ""
     until = "" if suggestion.lease_until is None else f"{suggestion.lease_until:%Y-%m-%d %H:%M} UTC"
     return suggestion.worker or "a worker without a name", until
+
+
+def _noted(run: Observation) -> str:
+    return " ".join([run.note or "", *(f"[{tag}]" for tag in run.tags)]).strip()
 
 
 def _outcome(run: Observation) -> str:

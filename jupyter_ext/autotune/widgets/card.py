@@ -42,13 +42,13 @@ class SuggestionCard(Form):
             name: self.field(f"responses.{name}", typed(label_of_response(name, goal), hint="0.93 or 0,93"))
             for name, goal in experiment.responses.items()
         }
-        self._reason = self.field("reason", typed("Reason to skip", hint="why it is not run", width="320px"))
+        self._reason = self.field("reason", typed("Reason", hint="why it failed, or is not run", width="320px"))
         self._fixed = {
             name: self.field(f"fixed.{name}", _fixing(name, covariate, (fixed or {}).get(name)))
             for name, covariate in experiment.covars.items()
         }
         self.told = self.button("Told", "store what was measured", self._tell, is_first=True)
-        self.failed = self.button("Failed", "the run was made and gave no response", self._fail)
+        self.failed = self.button("Failed because", "the run was made and gave no response", self._fail)
         self.skip = self.button("Skip because", "this suggestion will not be run; give a reason", self._skip)
         self.another = self.button("Another with these fixed", "ask with the values typed above", self._another)
         self._n = self.field("n", counter("Runs", 8, MAX_ASK))
@@ -85,8 +85,8 @@ class SuggestionCard(Form):
         self.show(
             self._shown,
             row([field.box for field in self._responses.values()]),
-            row([self.told, self.failed]),
-            row([self._reason.box, lowered(self.skip)]),
+            self.told,
+            row([self._reason.box, lowered(self.failed), lowered(self.skip)]),
             self.message,
             self._print,
             more,
@@ -120,7 +120,7 @@ class SuggestionCard(Form):
         return self._next(" ".join([f"Told: {outcome}.", *told.notes]))
 
     def _fail(self) -> str:
-        self.experiment.fail(self._current())
+        self.experiment.fail(self._current(), self._reason.text or None)
         return self._next("Told that the run failed: the model learns where runs fail.")
 
     def _skip(self) -> str:

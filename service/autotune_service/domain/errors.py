@@ -92,6 +92,12 @@ class ExperimentStoppedError(ConflictError):
     code = "experiment_stopped"
 
 
+class ExperimentPausedError(ConflictError):
+    """Somebody has paused the experiment: it gets no more suggestions until somebody resumes it."""
+
+    code = "experiment_paused"
+
+
 class AlreadyToldError(ConflictError):
     """The suggestion has its observation already."""
 

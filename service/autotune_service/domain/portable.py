@@ -34,7 +34,10 @@ from autotune_wire.stopping import stop_problems
 P = ParamSpec("P")
 
 _CONTENT = ("covars", "responses", "sds", "status", "is_excluded", "version")
-"""The fields that an observation and the newest of its versions share."""
+"""The fields that an observation and the newest of its versions share.
+
+They share ``failed_because`` only where a service that knows it has made the correction.
+"""
 
 
 def check_portable(document: PortableDocument) -> None:

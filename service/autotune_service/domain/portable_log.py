@@ -39,6 +39,10 @@ class _OfSuggestion(Reply):
     suggestion_uuid: UUID
 
 
+class _OfObservation(Reply):
+    observation_uuid: UUID
+
+
 class _OfSuggestions(Reply):
     superseded: list[UUID]
 
@@ -58,6 +62,7 @@ _DATA: dict[EventType, type[BaseModel]] = {
     "suggestion_superseded": _OfSuggestions,
     "observation_added": Observation,
     "observation_corrected": Observation,
+    "observation_noted": _OfObservation,
     "best_changed": _BestChanged,
     "space_changed": _SpaceChanged,
 }

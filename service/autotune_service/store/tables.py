@@ -105,6 +105,9 @@ experiments = sa.Table(
     sa.Column("best_predicted", _JSON, nullable=True),
     # Time of the last claim; the experiment that was claimed longest ago comes first.
     sa.Column("fitted_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    # The pause of an experiment with the state "paused"; in other states what is left here means nothing.
+    sa.Column("paused", _JSON, nullable=True),
+    _uuid("paused_by", nullable=True),
     sa.Index("experiments_of_owner", "owner_uuid", sa.text("number DESC")),
     sa.Index(
         "experiments_with_work",
@@ -172,6 +175,11 @@ observations = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("is_excluded", sa.Boolean, nullable=False),
     _uuid("told_by", nullable=True),
+    sa.Column("failed_because", sa.Text, nullable=True),
+    sa.Column("note", sa.Text, nullable=True),
+    sa.Column("tags", _JSON, nullable=True),
+    _uuid("noted_by", nullable=True),
+    _moment("noted_at", nullable=True),
     sa.Index("observations_of_suggestion", "suggestion_uuid", postgresql_where=sa.text("suggestion_uuid IS NOT NULL")),
 )
 
@@ -192,6 +200,7 @@ observation_versions = sa.Table(
     _uuid("user_uuid", nullable=True),
     sa.Column("seq", sa.BigInteger, nullable=False),
     _moment("created_at"),
+    sa.Column("failed_because", sa.Text, nullable=True),
     sa.Index("observation_versions_of_experiment", "exp_uuid", "seq"),
 )
 

@@ -114,7 +114,7 @@ async def commit_question_suggestions(
         if row is None or not await delete_question(work, question.row):
             return False
         wake_watchers(work, row.exp_uuid, row.owner_uuid, row.last_seq)
-        if not row.is_closed and row.stopped is None:
+        if row.takes_suggestions:
             await _store(work, question, row, engine_run, failure)
     return True
 

@@ -100,6 +100,7 @@ async def _corrected(work: Work, row: ExperimentRow, before: ObservationRow, bod
             response=outcome.response,
             responses=outcome.responses,
             sds=outcome.sds,
+            failed_because=outcome.failed_because,
         )
     return after if body.is_excluded is None else replace(after, is_excluded=body.is_excluded)
 

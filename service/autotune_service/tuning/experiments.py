@@ -15,6 +15,7 @@ from autotune_service.domain.stored import stored_constraints, stored_space
 from autotune_service.store.database import Store, Work
 from autotune_service.store.rows.events import NewEvent, record, record_first
 from autotune_service.store.rows.experiments import (
+    CLOSED,
     BestOne,
     ExperimentRow,
     add_experiment,
@@ -160,21 +161,21 @@ async def history_of_one(store: Store, user_uuid: UUID, exp_uuid: UUID, number: 
 async def _history(
     work: Work, row: ExperimentRow, page: Sequence[ObservationRow], following: str | None = None
 ) -> HistoryPage:
-    told_by = {observation.told_by for observation in page if observation.told_by is not None}
+    users = {uuid for observation in page for uuid in (observation.told_by, observation.noted_by) if uuid is not None}
     return HistoryPage(
         observations=[observation.to_wire(row.space) for observation in page],
-        tellers=await list_emails(work, told_by) if told_by else {},
+        tellers=await list_emails(work, users) if users else {},
         next=following,
     )
 
 
 async def close_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID, once: Once = ALWAYS) -> Experiment:
-    """Close an experiment: its data stay, and nothing is added any more."""
+    """Close an experiment: its data stay, and nothing is added any more. A pause ends with it."""
     async with store.work() as work:
         await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_active(row)
-        await record(work, row, [("experiment_closed", {})], {"state": "closed"})
+        await record(work, row, [("experiment_closed", {})], {"state": CLOSED, "paused": None, "paused_by": None})
         closed = (await get_shown_experiment(work, exp_uuid, user_uuid)).to_wire()
         await once.keep(work, closed)
     return closed
@@ -239,9 +240,10 @@ def best_changed(best: BestOne) -> NewEvent:
 def observation_data(observation: Observation) -> dict[str, Any]:
     """Return the data of an event about an observation.
 
-    The data do not name the user who told it: an export has the whole log, and others must not learn of users from it.
+    The data do not name the users who told and noted it: an export has the whole log, and others must not learn of
+    users from it.
     """
-    return observation.model_dump(mode="json", exclude={"told_by"})
+    return observation.model_dump(mode="json", exclude={"told_by", "noted_by"})
 
 
 def require_active(row: ExperimentRow) -> None:

@@ -97,7 +97,7 @@ async def commit_fit(store: Store, fit: ClaimedFit, engine_run: EngineRun, failu
         row = await lock_claimed_experiment(work, fit.claim)
         if row is None:
             return False
-        if not row.is_closed and row.stopped is None:
+        if row.takes_suggestions:
             await _store(work, fit, row, engine_run, failure_events(failure, fit.experiment.data_rev))
         await release_claim(work, fit.claim)
     return True

@@ -1,4 +1,4 @@
-"""Rename an experiment, reopen it after it was closed or has stopped, or delete it for good."""
+"""Rename an experiment, reopen it after it was closed, paused or has stopped, or delete it for good."""
 
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from autotune_service.store.rows.deletion import delete_experiment
 from autotune_service.store.rows.events import NewEvent, call_worker, record, wake_watchers
 from autotune_service.store.rows.experiments import get_experiment, get_shown_experiment
 from autotune_service.tuning.once import ALWAYS, Once
+from autotune_service.tuning.pausing import pause_ended
 from autotune_service.tuning.stopping import resumed_by
 from autotune_wire.changes import Delete, Deleted, Rename
 from autotune_wire.experiments import Experiment
@@ -31,7 +32,7 @@ async def rename(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Rename, on
 
 
 async def reopen(store: Store, user_uuid: UUID, exp_uuid: UUID, once: Once = ALWAYS) -> Experiment:
-    """Reopen an experiment that was closed or has stopped; the stop rules stay as they are.
+    """Reopen an experiment that was closed or paused or has stopped; the stop rules stay as they are.
 
     Reopening an experiment that still takes asks and tells changes nothing.
 
@@ -42,11 +43,13 @@ async def reopen(store: Store, user_uuid: UUID, exp_uuid: UUID, once: Once = ALW
         await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         events: list[NewEvent] = [("experiment_reopened", {})] if row.is_closed else []
+        ended, values = pause_ended(row)
+        events += ended
         if row.stopped is not None:
             events.append(resumed_by(row.stop))
         if events:
             call_worker(work, exp_uuid)
-            await record(work, row, events, {"state": "active", "stopped": None})
+            await record(work, row, events, {**values, "stopped": None})
         reopened = (await get_shown_experiment(work, exp_uuid, user_uuid)).to_wire()
         await once.keep(work, reopened)
     return reopened

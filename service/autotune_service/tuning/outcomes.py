@@ -18,6 +18,7 @@ class Outcome:
     response: float | None
     responses: dict[str, float]
     sds: dict[str, float]
+    failed_because: str | None = None
 
 
 def outcome_of(responses: Mapping[str, Response], run: Told, field: str) -> Outcome:
@@ -49,6 +50,7 @@ def outcome_of(responses: Mapping[str, Response], run: Told, field: str) -> Outc
         response=measured.get(primary),
         responses={name: float(measured[name]) for name in names if name in measured},
         sds={name: float(sds[name]) for name in names if name in sds},
+        failed_because=run.failed_because,
     )
 
 

@@ -18,6 +18,7 @@ from autotune_service.store.rows.spaces import list_spaces
 from autotune_service.tuning.experiments import require_active
 from autotune_service.tuning.new_suggestions import NewSuggestion
 from autotune_service.tuning.once import ALWAYS, Once
+from autotune_service.tuning.pausing import pause_ended, require_unpaused
 from autotune_service.tuning.snapshot import backfill_of
 from autotune_wire.changes import Resume
 from autotune_wire.experiments import Experiment
@@ -30,13 +31,15 @@ _Stop = tuple[dict[str, Any], NewEvent]
 
 
 def require_asking(row: ExperimentRow) -> None:
-    """Check that an experiment still takes asks.
+    """Check that an experiment takes asks.
 
     Raises:
         ExperimentClosedError: If the experiment is closed.
+        ExperimentPausedError: If the experiment is paused.
         ExperimentStoppedError: If a stop rule was met.
     """
     require_active(row)
+    require_unpaused(row)
     if row.stopped is not None:
         raise ExperimentStoppedError(
             f"experiment {row.exp_uuid} ({row.name}) has stopped: {row.stopped.reason}; "
@@ -96,9 +99,9 @@ def stopped_by_gain(row: ExperimentRow, suggestions: Sequence[NewSuggestion]) ->
 
 
 async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume, once: Once = ALWAYS) -> Experiment:
-    """Resume an experiment that has stopped, with the same stop rules or new ones.
+    """Resume an experiment that is paused, has stopped, or both, with the same stop rules or new ones.
 
-    An experiment that has not stopped just gets the new rules.
+    An experiment that is neither just gets the new rules.
 
     Raises:
         NotFoundError: If the user has no such experiment.
@@ -114,9 +117,12 @@ async def resume(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Resume, on
         if problems:
             raise InvalidError.of(problems)
         check_models(EngineDemand(row.engine, row.acq_func, row.space, row.responses, row.constraints, stop))
-        kind, data = resumed_by(stop)
+        events, values = pause_ended(row)
+        resumed_event = resumed_by(stop)
+        if not events or row.stopped is not None or stop != row.stop:
+            events.append(resumed_event)
         call_worker(work, exp_uuid)
-        await record(work, row, [(kind, data)], {**data, "stopped": None})
+        await record(work, row, events, {**values, **resumed_event[1], "stopped": None})
         resumed = (await get_shown_experiment(work, exp_uuid, user_uuid)).to_wire()
         await once.keep(work, resumed)
     return resumed

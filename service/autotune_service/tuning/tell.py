@@ -119,6 +119,7 @@ class _Added:
             status=outcome.status,
             created_at=self._row.changed_at,
             told_by=self._user_uuid,
+            failed_because=outcome.failed_because,
         )
         self.rows.append(row)
         self._observations.append(row.to_wire(self._row.space))

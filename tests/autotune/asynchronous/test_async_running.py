@@ -57,10 +57,10 @@ async def test_run_keeps_workers_at_work_at_the_same_time(experiment, service):
 
 async def test_run_that_fails_is_told_as_failed(experiment, service):
     async def spoil(_configuration):
-        raise autotune.RunFailed
+        raise autotune.RunFailed("it boiled over")
 
     await experiment.run(spoil, 2)
-    assert [run["status"] for run in service.runs] == ["failed"] * 2
+    assert [(run["status"], run["failed_because"]) for run in service.runs] == [("failed", "it boiled over")] * 2
 
 
 async def test_mistake_in_the_function_ends_the_loop_after_the_runs_at_work(experiment, service):

@@ -45,6 +45,13 @@ def test_correct_takes_a_failure(experiment, service):
     assert _sent(service) == {"version": 1, "reason": "it was burnt", "status": "failed"}
 
 
+def test_correct_takes_why_a_run_failed(experiment, service):
+    experiment.correct(experiment.tell({"x": 0.5}, 7), reason="a slip", failed=True, failed_because="it was burnt")
+    assert _sent(service)["failed_because"] == "it was burnt"
+    with pytest.raises(InvalidInputError, match="give it together with failed=True"):
+        experiment.correct(1, reason="a slip", response=7, failed_because="it was burnt")
+
+
 def test_correct_takes_several_responses(client, service):
     lab = client.new("lab", SPACE, responses={"yield": "maximize", "impurity": "<= 0.05"})
     told = lab.tell({"x": 0.5}, {"yield": 7.0})

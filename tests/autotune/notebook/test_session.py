@@ -37,6 +37,23 @@ def in_use(session, monkeypatch) -> Session:
     return session
 
 
+def test_paused_run_says_how_to_go_on_and_goes_on(in_use, said, service):
+    asked = iter(range(9))
+
+    def bake(configuration):
+        if next(asked) == 1:
+            in_use.experiment.pause("lunch")
+        return configuration["x"]
+
+    in_use.run(bake, 3)
+    assert "paused after 2 of 3 runs: lunch (since 2026-01-02 03:04 UTC)\n" in said
+    assert said[-1] == "to go on, run `%autotune resume` and then the same command again\n"
+    in_use.experiment.resume()
+    in_use.run(bake, 3)
+    assert "going on: 2 of 3 runs were told before\n" in said
+    assert len(service.runs) == 3
+
+
 def test_login_takes_the_environment(session, monkeypatch, service):
     monkeypatch.setenv("AUTOTUNE_TOKEN", "given")
     service.holding.add("given")

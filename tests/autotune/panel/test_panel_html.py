@@ -38,6 +38,14 @@ def test_panel_shows_count_best_and_next():
         assert shown in html
 
 
+def test_panel_says_that_it_is_paused_and_why():
+    html = panel_html(_state(paused="<lunch>", waiting={}))
+    assert "Paused: &lt;lunch&gt;. Results are taken; to continue, resume the experiment." in html
+    assert "paused ·" in html
+    assert "being computed" not in html
+    assert "Paused. Results" in panel_html(_state(paused=""))
+
+
 @pytest.mark.parametrize(
     ("link", "said"),
     [

@@ -55,6 +55,22 @@ def _lab() -> PanelState:
     return PanelState("lab", "maximize", responses)
 
 
+@pytest.mark.parametrize("end", ["pause_ended", "experiment_closed"])
+def test_state_is_paused_until_the_pause_ends(end):
+    paused = ("experiment_paused", {"reason": "lunch"})
+    assert _after(paused).paused == "lunch"
+    assert _after(("experiment_paused", {"reason": None})).paused == ""
+    assert _after(paused, ("experiment_resumed", {"stop": None})).paused == "lunch"  # a stop ended, not the pause
+    assert _after(paused, (end, {})).paused is None
+
+
+def test_note_on_a_run_moves_the_panel_only_on():
+    told = _told(0.5)
+    noted = ("observation_noted", {"observation_uuid": told[1]["observation_uuid"], "note": "cloudy", "tags": []})
+    assert _after(told, noted).dots == _after(told).dots
+    assert _after(told, noted).last_seq == 2
+
+
 def test_state_shows_the_suggestion_that_was_created():
     assert _after(_created(FIRST)).suggestion.suggestion_uuid == FIRST
 

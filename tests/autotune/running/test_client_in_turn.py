@@ -12,10 +12,10 @@ from typing import Any
 import httpx2
 import objectives
 import pytest
-from fake_service import SPACE, problem
+from fake_service import NOW, SPACE, problem
 from served import serving
 
-from autotune.errors import ConnectionFailedError, ServiceError
+from autotune.errors import ConnectionFailedError, RunFailed, ServiceError
 from autotune.running.holding import Holding
 from autotune_wire.suggestions import Ask
 from children import in_child
@@ -250,19 +250,55 @@ def test_run_drops_what_others_have_told_or_taken(experiment, service):
     assert _notes() == []
 
 
-@pytest.mark.parametrize("changes", [{"state": "closed"}, {"stopped": {"rule": "budget", "reason": "r", "at": "t"}}])
-def test_run_takes_up_nothing_that_could_not_be_told(experiment, service, changes):
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"state": "closed"},
+        {"stopped": {"rule": "budget", "reason": "r", "at": NOW}},
+        {"paused": {"reason": None, "by": None, "at": NOW}},
+    ],
+)
+def test_run_takes_up_nothing_where_nothing_is_suggested(experiment, service, changes):
     _leave_behind(experiment)
-    changes = (
-        changes
-        if "state" in changes
-        else {"stopped": {**changes["stopped"], "at": experiment.time_created.isoformat()}}
-    )
     service.experiments[str(experiment.exp_uuid)].update(changes)
     service.trouble(ASK, problem(409, "experiment_stopped", "it has stopped"))
     with pytest.raises(ServiceError, match="it has stopped"):
         experiment.run(lambda _: pytest.fail("it was run"), 1)
     assert len(_notes()) == 1
+
+
+def test_run_tells_why_a_run_failed_by_the_error(experiment, service):
+    errors = [RunFailed("it boiled over"), RunFailed(), ValueError("no\x00 flour"), KeyError()]
+
+    def spoil(_configuration):
+        raise errors.pop(0)
+
+    experiment.run(spoil, 4, on_error=Exception)
+    reasons = ["it boiled over", None, "ValueError: no flour", "KeyError"]
+    assert [run["failed_because"] for run in service.runs] == reasons
+
+
+def test_run_tells_a_failure_to_a_service_that_knows_no_reasons(experiment, service):
+    unknown = {"field": "failed_because", "message": "is not a field here; it may be misspelt"}
+    service.trouble("POST /experiment/tell", problem(422, "invalid", "no such field", errors=[unknown]))
+    experiment.run(_failing, 1)
+    [run] = service.runs
+    assert (run["status"], run["failed_because"]) == ("failed", None)
+
+
+def _failing(_configuration):
+    raise RunFailed("it boiled over")
+
+
+def test_pause_ends_the_loop_without_an_error(experiment, service):
+    def measure(configuration):
+        experiment.pause("lunch")
+        return configuration["x"]
+
+    experiment.run(measure, 5)
+    assert len(service.runs) == 1
+    with pytest.raises(ServiceError, match="it is paused"):
+        experiment.run(objectives.doubled, 5)
 
 
 def test_run_drops_what_a_restored_service_does_not_know(experiment, service):

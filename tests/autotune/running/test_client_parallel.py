@@ -196,6 +196,7 @@ def test_run_tells_the_errors_that_the_user_names_as_failures(experiment, servic
     experiment.run(objectives.wrong, 2, on_error=on_error)
     experiment.run(objectives.wrong, 2, on_error=on_error, executor=pool)
     assert [run["status"] for run in service.runs] == ["failed"] * 4
+    assert {run["failed_because"] for run in service.runs} == {"LookupError: a bug"}
 
 
 def test_run_with_named_errors_still_tells_a_failure_and_still_ends_with_others(experiment, service):

@@ -125,6 +125,45 @@ def test_experiment_is_closed_and_reopened(board, told):
     assert told["state"] == "active"
 
 
+def test_experiment_is_paused_with_a_reason_and_resumed(board, told):
+    assert (board.pause.disabled, board.resume.disabled) == (False, True)
+    board.fields["reason"].input.value = "lunch"
+    board.pause.click()
+    assert told["paused"]["reason"] == "lunch"
+    assert (board.pause.disabled, board.resume.disabled, board.reopen.disabled) == (True, False, True)
+    for text in ("Paused: lunch (since 2026-01-02 03:04 UTC)", "at rest: the experiment is paused"):
+        assert text in board.still()
+    board.resume.click()
+    assert told["paused"] is None
+    assert (board.pause.disabled, board.resume.disabled) == (False, True)
+
+
+def test_note_and_tags_are_typed_into_the_table_without_a_reason(board, service):
+    _cell(board, 2, "note", "noted").input.value = "cloudy"
+    _cell(board, 2, "tags", "noted").input.value = "slow, batch 7,"
+    board.save.click()
+    assert _corrections(service) == [{"note": "cloudy", "tags": ["slow", "batch 7"]}]
+    assert board.said == "1 run noted."
+    assert (_cell(board, 2, "tags", "noted").text, board.rows[1].changed) == ("slow, batch 7", [])
+    assert "cloudy [slow] [batch 7]" in board.still()
+
+
+def test_note_that_is_refused_stays_beside_its_correction_that_is_stored(board, service):
+    _cell(board, 2).input.value = "0,75"
+    _cell(board, 2, "tags", "noted").input.value = "x" * 41
+    board.fields["reason"].input.value = "misread"
+    board.save.click()
+    assert "at most 40 characters" in _cell(board, 2, "tags", "noted").error.value
+    assert _corrections(service) == [{"version": 1, "reason": "misread", "response": 0.75}]
+    assert board.rows[1].changed == [("noted", "tags")]
+
+
+def test_board_shows_why_a_run_failed(service, told):
+    service.runs[0]["failed_because"] = "it <boiled> over"
+    board = Board(Experiment(service.connection(), ExperimentReply.model_validate(told)))
+    assert "failed: it &lt;boiled&gt; over" in board.still()
+
+
 def test_board_says_when_the_engine_has_newer_runs_to_work_on(board, service, told):
     assert "up to date; last suggestion" in board.still()
     assert "took 0.5 s" in board.still()
@@ -157,7 +196,8 @@ def test_board_made_while_the_service_is_dead_says_so(service, told, dead):
 
 
 def test_every_cell_is_named_for_screen_readers(board):
-    assert {cell.input.tooltip for cell in board.rows[0].cells.values()} == {"x of run 3", "response of run 3"}
+    named = {"x of run 3", "response of run 3", "note of run 3", "tags of run 3"}
+    assert {cell.input.tooltip for cell in board.rows[0].cells.values()} == named
 
 
 @pytest.mark.parametrize(

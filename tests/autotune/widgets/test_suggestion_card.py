@@ -69,7 +69,14 @@ def test_error_beside_a_field_goes_once_the_field_is_mended(card):
 
 def test_failed_tells_a_failure(card, service):
     card.failed.click()
-    assert [run["status"] for run in service.runs] == ["failed"]
+    assert [(run["status"], run["failed_because"]) for run in service.runs] == [("failed", None)]
+
+
+def test_failed_because_keeps_the_reason(card, service):
+    card.fields["reason"].input.value = "it boiled over"
+    card.failed.click()
+    assert [run["failed_because"] for run in service.runs] == ["it boiled over"]
+    assert card.fields["reason"].text == ""
 
 
 def test_skip_needs_a_reason_and_keeps_it(card, service):

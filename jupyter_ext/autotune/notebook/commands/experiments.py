@@ -129,6 +129,10 @@ def _resume(call: Call) -> Any:
     return call.session.experiment.resume(*([call.python.value(call.left)] if call.left else []))
 
 
+def _pause(call: Call) -> Any:
+    return call.session.experiment.pause(call.python.text(call.left) if call.left else None)
+
+
 def _close(call: Call) -> None:
     call.nothing()
     call.session.close_experiment()
@@ -219,9 +223,16 @@ COMMANDS = (
         "variable",
     ),
     Command(
+        "pause",
+        "[REASON]",
+        "suggest nothing more for now",
+        _pause,
+        more="Results are still taken, also of suggestions that somebody holds.\n",
+    ),
+    Command(
         "resume",
         "[STOP]",
-        "go on after a stop rule was met",
+        "go on after a pause or a stop rule",
         _resume,
         more="STOP is a dict of new stop rules, or None for none.\n",
         completes="variable",

@@ -10,6 +10,7 @@ from autotune.notebook.line import Option
 
 _NO_REASON = "no reason given"
 _REASON = Option("--reason", "rest", "REASON", "why, for whoever reads the history")
+_TAGS = Option("--tags", "rest", "TAG, ...", "all tags from now on, with commas between")
 _ID = "ID is a number in the column id of `%autotune history`.\n"
 
 
@@ -36,6 +37,17 @@ def _restore(call: Call) -> Any:
     return call.session.restore(observation_id, call.python.text(reason) or _NO_REASON)
 
 
+def _note(call: Call) -> Any:
+    observation_id, note = _split_id(call)
+    changes: dict[str, Any] = {"note": call.python.text(note)} if note else {}
+    tags = call.text(_TAGS.name)
+    if tags is not None:
+        changes["tags"] = [tag.strip() for tag in tags.split(",") if tag.strip()]
+    if not changes:
+        raise call.missing("the note")
+    return call.session.experiment.note(observation_id, **changes)
+
+
 def _split_id(call: Call) -> tuple[int, str]:
     """Split the line into the id of an observation and what follows it."""
     word, _, rest = call.required("the id").partition(" ")
@@ -58,4 +70,13 @@ COMMANDS = (
     ),
     Command("exclude", "ID [REASON]", "leave an observation out of the model", _exclude, (), _ID),
     Command("restore", "ID [REASON]", "make an excluded observation count", _restore, (), _ID),
+    Command(
+        "note",
+        "ID [NOTE]",
+        "write a note or tags on an observation",
+        _note,
+        (_TAGS,),
+        'NOTE replaces the note that is there, and "" removes it. A note corrects\n'
+        f"nothing: what is suggested stays.\n{_ID}",
+    ),
 )

@@ -12,6 +12,7 @@ from autotune.notebook.line import Option
 FIXED = Option("--fixed", "rest", "DICT", "values that the suggestion must have")
 SD = Option("--sd", "rest", "SD", "the standard deviation of the response")
 _OF = Option("--of", "word", "NUMBER", "the suggestion of `ask N` that is meant")
+_REASON = Option("--reason", "rest", "REASON", "why it failed, for whoever reads the history")
 _RUN = """\
 A result belongs to the suggestion of the last `ask`, or to CONFIGURATION, a
 dict with a value for each covariate, if something else was run. After `ask N`
@@ -29,7 +30,8 @@ def _tell(call: Call) -> Any:
 
 
 def _fail(call: Call) -> Any:
-    return call.session.fail(call.python.value(call.left) if call.left else None, _number(call))
+    configuration = call.python.value(call.left) if call.left else None
+    return call.session.fail(configuration, _number(call), call.text(_REASON.name))
 
 
 def _skip(call: Call) -> Any:
@@ -79,6 +81,6 @@ COMMANDS = (
         _RUN,
         "variable",
     ),
-    Command("fail", "[CONFIGURATION]", "report that a run gave no result", _fail, (_OF,), _RUN, "variable"),
+    Command("fail", "[CONFIGURATION]", "report that a run gave no result", _fail, (_REASON, _OF), _RUN, "variable"),
     Command("skip", "[REASON]", "give it up, as it will not be run", _skip, (_OF,), _RUN),
 )

@@ -19,6 +19,7 @@ from autotune_service.store.tables import experiments, observations
 from autotune_wire.base import Configuration
 from autotune_wire.constraints import Constraint
 from autotune_wire.experiments import AcqFunc, Best, BestPredicted, EngineName, Experiment, ModelType, direction_of
+from autotune_wire.pausing import Paused
 from autotune_wire.responses import Responses, primary_of
 from autotune_wire.space import Space
 from autotune_wire.stopping import Stopped, StopRules
@@ -29,6 +30,8 @@ _CONSTRAINTS: TypeAdapter[list[Constraint]] = TypeAdapter(list[Constraint])
 _STOP: TypeAdapter[StopRules | None] = TypeAdapter(StopRules | None)
 _STOPPED: TypeAdapter[Stopped | None] = TypeAdapter(Stopped | None)
 _BEST_PREDICTED: TypeAdapter[BestPredicted | None] = TypeAdapter(BestPredicted | None)
+
+ACTIVE, PAUSED, CLOSED = "active", "paused", "closed"
 
 # The clocks of the services differ, and the database's may be set back: the events of a log keep their order in time.
 CHANGED_AT = sa.func.greatest(NOW, experiments.c.updated_at).label("changed_at")
@@ -79,8 +82,8 @@ BestOne = tuple[UUID | None, float | None, Configuration | None]
 class Standing:
     """How far the engine is with an experiment.
 
-    ``is_running`` is False once the experiment is closed or stopped; ``is_failing`` is True while the engine, which has
-    failed, waits to be tried again.
+    ``is_running`` is False while the experiment is closed, paused or stopped; ``is_failing`` is True while the engine,
+    which has failed, waits to be tried again.
     """
 
     is_running: bool
@@ -143,6 +146,7 @@ class ExperimentRow:
     stop: StopRules | None
     stopped: Stopped | None
     best_predicted: BestPredicted | None
+    paused: Paused | None
     changed_at: datetime = field(compare=False)
     retry_in_s: float | None = field(compare=False)
     best_responses: dict[str, float] = field(default_factory=dict)
@@ -150,7 +154,12 @@ class ExperimentRow:
     @property
     def is_closed(self) -> bool:
         """Whether the experiment is closed and takes no more asks and tells."""
-        return self.state == "closed"
+        return self.state == CLOSED
+
+    @property
+    def takes_suggestions(self) -> bool:
+        """Whether suggestions are computed: the experiment is not closed, not paused, and no stop rule was met."""
+        return self.state == ACTIVE and self.stopped is None
 
     @property
     def best_one(self) -> BestOne:
@@ -191,12 +200,13 @@ class ExperimentRow:
             acq_func=self.acq_func,
             direction=direction_of(primary_of(self.responses)[1]),
             seed=self.seed,
-            state="closed" if self.is_closed else "active",
+            state="closed" if self.is_closed else "active",  # a pause is no state on the wire: older clients know two
             n_observations=self.n_observations,
             best=best,
             best_predicted=self.best_predicted,
             stop=self.stop,
             stopped=self.stopped,
+            paused=self.paused,
             last_seq=self.last_seq,
             time_created=self.created_at,
             time_updated=self.updated_at,
@@ -298,7 +308,7 @@ def _update(names: tuple[str, ...]) -> Statement:
     return Statement(sa.update(experiments).where(experiments.c.exp_uuid == sa.bindparam("of_uuid")).values(values))
 
 
-_COMPUTED = frozenset({"space", "best_responses", "changed_at", "retry_in_s"})
+_COMPUTED = frozenset({"paused", "space", "best_responses", "changed_at", "retry_in_s"})
 
 
 def experiment_of(row: Row) -> ExperimentRow:
@@ -314,9 +324,18 @@ def experiment_of(row: Row) -> ExperimentRow:
         "stop": _STOP.validate_python(row["stop"]),
         "stopped": _STOPPED.validate_python(row["stopped"]),
         "best_predicted": _BEST_PREDICTED.validate_python(row["best_predicted"]),
+        "paused": _paused(row),
         "best_responses": row.get("best_responses") or {},
     }
     return ExperimentRow(**fields)
+
+
+def _paused(row: Row) -> Paused | None:
+    # A service of before closes and reopens experiments without a look at the pause: the state says what holds.
+    if row["state"] != PAUSED:
+        return None
+    found = row["paused"] or {"reason": None, "at": row["updated_at"]}
+    return Paused(**found, by=row["paused_by"])
 
 
 def space_of(covars: dict[str, Any]) -> Space:

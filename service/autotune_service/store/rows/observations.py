@@ -18,10 +18,11 @@ from autotune_wire.base import Configuration
 from autotune_wire.observations import Observation, ObservationVersion, Status
 from autotune_wire.space import Space
 
-_VERSIONED = ("covars", "response", "responses", "sds", "status", "version", "is_excluded")
+_VERSIONED = ("covars", "response", "responses", "sds", "status", "failed_because", "version", "is_excluded")
 """The columns that each version of an observation has."""
 _NEW_VERSION = ("exp_uuid", "observation_uuid", *_VERSIONED, "seq", "created_at", "reason", "user_uuid")
 """The columns of a row of ``observation_versions``."""
+_NOTED = ("note", "tags", "noted_by", "noted_at")
 _COUNTS = sa.not_(observations.c.is_excluded)
 _PAGE = 1000  # rows that are made at a time, as nobody else is served meanwhile
 _LIST_COUNTED = Statement(
@@ -45,6 +46,8 @@ class ObservationRow:
     """An observation as stored; ``seq`` is the seq of its event, ``response`` the value of the primary objective.
 
     ``told_by`` is the user who told it; None if a service of before, which did not store the user, or an import did.
+    ``noted_by`` and ``noted_at`` say who wrote the note and the tags as they are, and when; None if nobody wrote any,
+    and for ``noted_by`` also if it was imported.
     """
 
     exp_uuid: UUID
@@ -60,6 +63,11 @@ class ObservationRow:
     version: int = 1
     is_excluded: bool = False
     told_by: UUID | None = None
+    failed_because: str | None = None
+    note: str | None = None
+    tags: list[str] | None = None
+    noted_by: UUID | None = None
+    noted_at: datetime | None = None
 
     def to_wire(self, space: Space) -> Observation:
         """Convert the row to its model in the API, marked by the space as it is now."""
@@ -71,11 +79,16 @@ class ObservationRow:
             responses=self.responses,
             sds=self.sds,
             status=self.status,
+            failed_because=self.failed_because,
             suggestion_uuid=self.suggestion_uuid,
             version=self.version,
             is_excluded=self.is_excluded,
             outside=outside(space, self.covars),
             told_by=self.told_by,
+            note=self.note,
+            tags=self.tags or [],
+            noted_by=self.noted_by,
+            time_noted=self.noted_at,
             time_created=self.created_at,
         )
 
@@ -155,6 +168,14 @@ async def update_observation(work: Work, row: ObservationRow) -> None:
     await work.run(query.values({name: getattr(row, name) for name in _VERSIONED}))
 
 
+async def update_note(work: Work, row: ObservationRow) -> None:
+    """Overwrite the note and the tags of an observation; the transaction holds the experiment's row lock."""
+    query = sa.update(observations).where(
+        observations.c.exp_uuid == row.exp_uuid, observations.c.observation_uuid == row.observation_uuid
+    )
+    await work.run(query.values({name: getattr(row, name) for name in _NOTED}))
+
+
 async def add_version(
     work: Work, row: ObservationRow, *, seq: int, at: datetime, reason: str | None, user_uuid: UUID | None
 ) -> None:
@@ -212,7 +233,9 @@ async def list_observation_versions(work: Work, observation_uuid: UUID) -> list[
     )
     names = ("seq", "reason", *_VERSIONED)
     return [
-        ObservationVersion(**{name: row[name] for name in names}, time_created=row["created_at"])
+        ObservationVersion(
+            **{name: row[name] for name in names} | _with_its_reason(row), time_created=row["created_at"]
+        )
         for row in await work.all(query)
     ]
 
@@ -239,4 +262,10 @@ def _in_order(selected: sa.Table | sa.Column[Any], exp_uuid: UUID, after: int = 
 
 
 def _observation_of(row: Row) -> ObservationRow:
-    return ObservationRow(**{name: row[name] for name in ObservationRow.__slots__})
+    found = {name: row[name] for name in ObservationRow.__slots__}
+    return ObservationRow(**found | _with_its_reason(row))
+
+
+def _with_its_reason(row: Row) -> dict[str, str | None]:
+    # A service of before, which knows no reasons, leaves the reason where it corrects a run that had failed.
+    return {"failed_because": row["failed_because"] if row["status"] == "failed" else None}

@@ -19,11 +19,11 @@ from autotune_service.store.tables import (
 )
 
 _CHUNK = 500  # rows in one statement, few enough that the service is soon done with them and others get their turn
-_TIMES = {"created_at": "time_created", "updated_at": "time_updated"}
+_TIMES = {"created_at": "time_created", "updated_at": "time_updated", "noted_at": "time_noted"}
 _EXPERIMENT = (
     *("exp_uuid", "name", "description", "responses", "engine", "model_type", "acq_func", "seed", "state", "stop"),
-    *("stopped", "best_predicted", "best_observation_uuid", "n_observations", "last_seq", "data_rev", "fit_rev"),
-    *("created_at", "updated_at"),
+    *("stopped", "paused", "best_predicted", "best_observation_uuid", "n_observations", "last_seq", "data_rev"),
+    *("fit_rev", "created_at", "updated_at"),
 )
 _LISTS: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
     "spaces": (spaces, ("revision", "seq", "covars", "constraints", "backfill", "created_at")),
@@ -39,14 +39,14 @@ _LISTS: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
         observations,
         (
             *("observation_uuid", "suggestion_uuid", "seq", "version", "covars", "responses", "sds", "status"),
-            *("is_excluded", "created_at"),
+            *("failed_because", "is_excluded", "note", "tags", "noted_at", "created_at"),
         ),
     ),
     "versions": (
         observation_versions,
         (
-            *("observation_uuid", "seq", "version", "covars", "responses", "sds", "status", "is_excluded", "reason"),
-            "created_at",
+            *("observation_uuid", "seq", "version", "covars", "responses", "sds", "status", "failed_because"),
+            *("is_excluded", "reason", "created_at"),
         ),
     ),
     "events": (events, ("seq", "type", "created_at", "data")),

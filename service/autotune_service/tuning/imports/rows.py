@@ -84,7 +84,7 @@ class _RowBuilder:
         own, newest = self._document.experiment, self._document.spaces[-1]
         best = best_of(self._document)
         has_contexts = any(covariate.role == "context" for covariate in newest.covars.values())
-        documents = own.model_dump(mode="json", include={"responses", "stop", "stopped"})
+        documents = own.model_dump(mode="json", include={"responses", "stop", "stopped", "paused"})
         predicted = own.best_predicted
         documents["best_predicted"] = (
             None if predicted is None else predicted.model_dump(mode="json", exclude_unset=True)
@@ -142,6 +142,9 @@ class _RowBuilder:
     def _observation(self, observation: PortableObservation) -> _Row:
         uuid = observation.suggestion_uuid
         return self._measured(observation) | {
+            "note": observation.note,
+            "tags": observation.tags,
+            "noted_at": observation.time_noted,
             "covars": self._covars(observation),
             "suggestion_uuid": None if uuid is None else self._names["suggestion"][uuid],
         }
@@ -168,6 +171,7 @@ class _RowBuilder:
             "responses": observed.responses,
             "sds": observed.sds,
             "status": observed.status,
+            "failed_because": observed.failed_because,
             "is_excluded": observed.is_excluded,
             "created_at": observed.time_created,
         }

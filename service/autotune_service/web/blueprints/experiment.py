@@ -5,7 +5,18 @@ from uuid import UUID
 from quart import Blueprint, Response
 from quart_schema import document_response, tag, validate_querystring, validate_request, validate_response
 
-from autotune_service.tuning import correct, experiments, leases, lifecycle, overviews, spaces, stopping, undo
+from autotune_service.tuning import (
+    correct,
+    experiments,
+    leases,
+    lifecycle,
+    notes,
+    overviews,
+    pausing,
+    spaces,
+    stopping,
+    undo,
+)
 from autotune_service.web.blueprints.rules import rule_of
 from autotune_service.web.calls import ask_current, ask_new, tell_runs
 from autotune_service.web.identity import signed_in
@@ -18,12 +29,14 @@ from autotune_wire.observations import (
     Correction,
     HistoryPage,
     HistoryQuery,
+    NoteEdit,
     Observation,
     ObservationVersions,
     Tell,
     TellReply,
 )
 from autotune_wire.overviews import Overview
+from autotune_wire.pausing import Pause
 from autotune_wire.suggestions import Abandon, Ask, AskQuery, AskReply, Leases, Renew, Suggestion
 
 blueprint = Blueprint("experiment", __name__)
@@ -148,6 +161,17 @@ async def list_versions(exp_uuid: UUID, observation_uuid: UUID) -> ObservationVe
     return await correct.read_versions(services().store, await signed_in(), exp_uuid, observation_uuid)
 
 
+@blueprint.post(rule_of(paths.EXPERIMENT_NOTE))
+@tag(["experiment"])
+@validate_request(NoteEdit)
+@validate_response(Observation)
+async def note_observation(exp_uuid: UUID, observation_uuid: UUID, data: NoteEdit) -> Observation:
+    """Write the note or the tags of an observation; that is no correction, and nothing is computed anew."""
+    user_uuid, once = await signed_in_once()
+    noting = notes.note(services().store, user_uuid, exp_uuid, observation_uuid, data, once)
+    return await once.reply(Observation, noting)
+
+
 @blueprint.post(rule_of(paths.EXPERIMENT_UNDO))
 @tag(["experiment"])
 @validate_request(Undo)
@@ -181,7 +205,7 @@ async def close(exp_uuid: UUID) -> Experiment:
 @tag(["experiment"])
 @validate_response(Experiment)
 async def reopen(exp_uuid: UUID) -> Experiment:
-    """Reopen an experiment that was closed or has stopped; its stop rules stay as they are."""
+    """Reopen an experiment that was closed or paused or has stopped; its stop rules stay as they are."""
     user_uuid, once = await signed_in_once()
     return await once.reply(Experiment, lifecycle.reopen(services().store, user_uuid, exp_uuid, once))
 
@@ -196,12 +220,22 @@ async def delete(exp_uuid: UUID, data: Delete) -> Deleted:
     return await once.reply(Deleted, lifecycle.delete(services().store, user_uuid, exp_uuid, data, once))
 
 
+@blueprint.post(rule_of(paths.EXPERIMENT_PAUSE))
+@tag(["experiment"])
+@validate_request(Pause)
+@validate_response(Experiment)
+async def pause(exp_uuid: UUID, data: Pause) -> Experiment:
+    """Pause an experiment: nothing is computed or leased until it is resumed, and observations are still accepted."""
+    user_uuid, once = await signed_in_once()
+    return await once.reply(Experiment, pausing.pause(services().store, user_uuid, exp_uuid, data, once))
+
+
 @blueprint.post(rule_of(paths.EXPERIMENT_RESUME))
 @tag(["experiment"])
 @validate_request(Resume)
 @validate_response(Experiment)
 async def resume(exp_uuid: UUID, data: Resume) -> Experiment:
-    """Resume an experiment after a stop rule was met, with the same rules or others."""
+    """Resume an experiment after a pause or after a stop rule was met, with the same stop rules or others."""
     user_uuid, once = await signed_in_once()
     return await once.reply(Experiment, stopping.resume(services().store, user_uuid, exp_uuid, data, once))
 
