@@ -7,11 +7,12 @@ from ipywidgets import HTML, Accordion, VBox
 
 from autotune.errors import AutotuneError
 from autotune.experiment import Experiment
+from autotune.far_off import far_off_values
 from autotune.values import number_text, value_text
 from autotune.views.shown import Suggestion, configuration_text, counted, labelled
 from autotune.widgets.card_html import label_of_response, sheet_link, suggestion_html
 from autotune.widgets.form import Field, Form, chosen, counter, lowered, row, typed, wrong_field
-from autotune.widgets.plate import Plate
+from autotune.widgets.plate import SLIP, Plate
 from autotune.widgets.style import block, styled, title
 from autotune_wire.base import Value
 from autotune_wire.space import CatCovariate, Covariate
@@ -117,7 +118,8 @@ class SuggestionCard(Form):
         outcome = ", ".join(
             f"{label_of_response(name, goals[name])} {number_text(told.responses[name])}" for name in found
         )
-        return self._next(" ".join([f"Told: {outcome}.", *told.notes]))
+        slips = [f"{text}. {SLIP}" for text in far_off_values(self.experiment, told, suggestion.predictions)]
+        return self._next(" ".join([f"Told: {outcome}.", *told.notes, *slips]))
 
     def _fail(self) -> str:
         self.experiment.fail(self._current())
