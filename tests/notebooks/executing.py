@@ -5,17 +5,21 @@ each with its outputs, so that it can be read where nothing runs, as on GitHub.
 """
 
 import asyncio
+import json
 import os
 import sys
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
+from PIL import Image
 
+from autotune.pictures.picture import VEGA_LITE
 from processes import DEV_USER, ServiceProcess
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
@@ -26,13 +30,15 @@ PICTURE = ("01-quickstart.ipynb", "History of", FOLDER.parent / "docs" / "images
 """The picture at the top of the README: from which notebook, how its text begins, and where it is."""
 WIDGET = "application/vnd.jupyter.widget-view+json"
 """A saved widget is an error where its kernel is gone, whatever else its output holds."""
+LARGEST_SPEC = 50_000
+"""A picture with a longer specification, such as the thousand cells of a contour, is saved as its PNG alone."""
 
 
 async def executed(name: str) -> nbformat.NotebookNode:
     """Run a notebook from top to bottom and return it with its outputs; its service is named by the environment."""
     notebook = nbformat.read(FOLDER / name, as_version=4)
-    resources = {"metadata": {"path": str(FOLDER)}}
-    await NotebookClient(notebook, timeout=300, record_timing=False, resources=resources).async_execute()
+    options: dict[str, Any] = {"timeout": 300, "record_timing": False, "coalesce_streams": True}
+    await NotebookClient(notebook, resources={"metadata": {"path": str(FOLDER)}}, **options).async_execute()
     return notebook
 
 
@@ -62,8 +68,20 @@ def as_saved(notebook: nbformat.NotebookNode, url: str) -> str:
             if WIDGET in data:
                 assert "text/html" in data, f"a widget without a still: {cell.source}"
                 del data[WIDGET]
+            if len(json.dumps(data.get(VEGA_LITE))) > LARGEST_SPEC:
+                del data[VEGA_LITE]
+            if "image/png" in data:
+                data["image/png"] = lighter(data["image/png"])
     notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"], "language_info": {"name": "python"}}
     return str(nbformat.writes(notebook)).replace(url, ADDRESS)
+
+
+def lighter(png: str) -> str:
+    """Return a PNG, in base64, with 256 colours, which takes a third of the bytes and looks the same."""
+    file = BytesIO()
+    with Image.open(BytesIO(b64decode(png))) as image:
+        image.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+    return b64encode(file.getvalue()).decode()
 
 
 def save_picture(notebook: nbformat.NotebookNode) -> None:

@@ -21,7 +21,7 @@ async def test_network_is_tuned_though_some_trainings_fail(service):
     assert experiment["best"]["response"] > 0.94
 
     shown = json.dumps(notebook, ensure_ascii=False)
-    assert shown.count("failed at learning_rate=") == n_failed
+    assert shown.count("status failed)") == n_failed
     assert float(re.search(r"noise of one run \(sd\): (\d\.\d+)", shown)[1]) > 0.003
     drawn = [picture["description"] for picture in outputs_of(notebook, VEGA_LITE)]
     assert f"{n_failed} failed" in drawn[0]

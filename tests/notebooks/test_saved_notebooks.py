@@ -2,7 +2,6 @@
 
 import json
 import re
-from base64 import b64decode
 
 import nbformat
 import pytest
@@ -11,7 +10,7 @@ from executing import ADDRESS, FOLDER, NOTEBOOKS, WIDGET, as_saved
 from autotune.pictures.picture import VEGA_LITE
 from processes import DEV_USER
 
-LARGEST_PICTURE, LARGEST = 80_000, 500_000  # bytes
+LARGEST = 500_000  # bytes
 
 
 @pytest.fixture(params=[path.name for path in NOTEBOOKS])
@@ -32,15 +31,11 @@ def test_saved_notebook_was_run_from_top_to_bottom_without_an_error(saved):
 
 
 def test_saved_notebook_shows_everything_without_a_kernel(saved):
-    pictures = 0
     for data in _data_of(saved):
         assert WIDGET not in data
         assert "text/plain" in data
-        if VEGA_LITE in data:
-            pictures += 1
-            assert b64decode(data["image/png"]).startswith(b"\x89PNG")
-            assert len(data["image/png"]) < LARGEST_PICTURE, data["text/plain"]
-    assert pictures > 0
+        assert "image/png" in data or VEGA_LITE not in data
+    assert [data for data in _data_of(saved) if "image/png" in data]
 
 
 def test_saved_notebook_is_small_and_knows_nothing_of_the_machine(saved):

@@ -72,7 +72,7 @@ def test_value_that_may_be_a_slip_is_said_and_told_all_the_same(card, experiment
     experiment.tell_many([({"x": 0.25}, value) for value in (0.2, 0.9, 0.5, 0.7)])
     _type(card, "93")
     card.told.click()
-    assert "93 lies far outside what the model expects here" in card.said
+    assert "93 lies far outside all that was measured (0.2 to 0.9)" in card.said
     assert "correct it on the Board" in card.said
     assert experiment.observations()[-1].response == 93
 
