@@ -41,9 +41,7 @@ class Plots:
         names = [name for name in dir(self) if not name.startswith("_")]
         return f"Plots: {', '.join(f'{name}()' for name in names)}"
 
-    def history(
-        self, response: str | None = None, *, beside: Mapping[str, Sequence[float]] | None = None
-    ) -> Picture:
+    def history(self, response: str | None = None, *, beside: Mapping[str, Sequence[float]] | None = None) -> Picture:
         """Draw the response of each run in the order of the runs, with the best so far.
 
         Args:

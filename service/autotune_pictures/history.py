@@ -142,7 +142,7 @@ def _others(beside: Any) -> dict[str, list[float]]:
     if beside is None:
         return {}
     if not isinstance(beside, Mapping):
-        raise PictureError(f"beside is a {type(beside).__name__}; it must be a dict with a list of numbers for each name")
+        raise PictureError(f"beside is a {type(beside).__name__}; it must be a dict with a list of numbers by name")
     if len(beside) > len(_DASHES):
         raise PictureError(f"beside has {len(beside)} searches; it can have {len(_DASHES)} at most")
     others = {}

@@ -89,7 +89,7 @@ def test_history_draws_other_searches_as_grey_lines():
         ({"random": [1.0, float("nan")]}, r"beside\['random'\] must be a finite number"),
         ({"random": ["high"]}, r"beside\['random'\] must be a finite number"),
         ({"random": 3.0}, r"beside\['random'\] must be a finite number"),
-        (dict.fromkeys("abcde", [1.0]), "beside has 5 searches; it can have 4 at most"),
+        ({name: [1.0] for name in "abcde"}, "beside has 5 searches; it can have 4 at most"),
     ],
 )
 def test_history_beside_something_else_is_refused(beside, message):

@@ -94,7 +94,7 @@ def save_picture(notebook: nbformat.NotebookNode) -> None:
         if output.get("data", {}).get("text/plain", "").startswith(beginning)
     )
     file.parent.mkdir(exist_ok=True)
-    file.write_bytes(b64decode(data["image/png"]))
+    file.write_bytes(b64decode(lighter(data["image/png"])))
 
 
 def main(names: list[str]) -> None:

@@ -24,7 +24,7 @@ async def test_front_is_found_and_a_small_forest_chosen(service):
     front = _front(history)
     assert len(front) >= 8
     smallest = min(size for accuracy, size in front if accuracy >= 95)
-    assert smallest < 5  # of the default's 16 or so
+    assert smallest < 5  # of the default's 30
 
     drawn = [picture["description"] for picture in outputs_of(notebook, VEGA_LITE)]
     assert f"{len(set(front))} runs of {N_RUNS} on the front" in drawn[0]
