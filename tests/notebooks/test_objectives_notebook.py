@@ -28,5 +28,5 @@ async def test_front_is_found_and_a_small_forest_chosen(service):
 
     drawn = [picture["description"] for picture in outputs_of(notebook, VEGA_LITE)]
     assert f"{len(set(front))} runs of {N_RUNS} on the front" in drawn[0]
-    (table,) = [text for text in outputs_of(notebook, "text/plain") if "default" in text]
-    assert f"{smallest:.1f}" in table
+    (chosen,) = [text for text in outputs_of(notebook, "text/plain") if text.startswith("Observation(trees=")]
+    assert f"size {smallest:g}" in chosen
