@@ -41,10 +41,19 @@ class Plots:
         names = [name for name in dir(self) if not name.startswith("_")]
         return f"Plots: {', '.join(f'{name}()' for name in names)}"
 
-    def history(self, response: str | None = None) -> Picture:
-        """Draw the response of each run in the order of the runs, with the best so far."""
+    def history(self, response: str | None = None, *, beside: Mapping[str, Sequence[float]] | None = None) -> Picture:
+        """Draw the response of each run in the order of the runs, with the best so far.
+
+        Args:
+            response: The response.
+            beside: Up to four other searches, drawn as grey lines to compare with: for each name the best so far after
+                each run, such as ``{"random search": numpy.maximum.accumulate(found)}``.
+
+        Raises:
+            InvalidInputError: If an argument is not valid.
+        """
         with _named_errors():
-            return Picture(pictures.history(*self._told(), response))
+            return Picture(pictures.history(*self._told(), response, beside))
 
     def slice(self, response: str | None = None) -> Picture:
         """Draw the predicted response along one covariate at a time, with the runs."""

@@ -40,6 +40,10 @@ def test_each_picture_is_drawn(two, name):
     assert isinstance(getattr(two.plot, name)(), Picture)
 
 
+def test_history_draws_another_search_beside_the_runs(two):
+    assert "random search reaches 2.5 in 2 runs" in two.plot.history(beside={"random search": [1, 2.5]}).description
+
+
 def test_contour_asks_for_a_grid_around_the_best_predicted(two, service):
     found = next(iter(service.experiments.values()))
     found["best_predicted"] = {"covars": {"x": 0.6, "y": 0.1}, "mean": 1.0, "sd": 0.1, "data_rev": 1}
@@ -111,6 +115,7 @@ def test_run_of_a_former_space_has_the_backfill_value(two, service):
     ("name", "arguments", "message"),
     [
         ("history", {"response": "colour"}, "response is 'colour'; it must be one of: 'Response'"),
+        ("history", {"beside": {"random": []}}, r"beside\['random'\] must be a finite number"),
         ("contour", {"x": "q"}, "x is 'q'; it must be one of: 'x', 'y'"),
         ("contour", {"at": {"q": 1}}, "at has 'q'"),
         ("ternary", {}, "ternary needs a mixture"),

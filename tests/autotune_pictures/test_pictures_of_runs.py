@@ -1,8 +1,8 @@
 import pytest
-from pictured import BOUNDED, COVARS, RATE, experiment, insights_of, layers_of, marks_of, rows_of, run, valid
+from pictured import BOUNDED, COVARS, RATE, experiment, insights_of, layers_of, marks_of, rows_of, run, svg_of, valid
 
 import autotune_pictures as pictures
-from autotune_pictures.parts.frame import RED
+from autotune_pictures.parts.frame import GREY, RED
 
 X = {"rate": 0.01}
 TWO = {"yield": {"goal": "maximize", "reference": 1.0}, "cost": {"goal": "minimize", "reference": 9.0}}
@@ -63,6 +63,38 @@ def test_history_draws_the_threshold_of_its_response():
 def test_history_of_an_unknown_response_is_refused():
     with pytest.raises(pictures.PictureError, match="response is 'colour'; it must be one of: 'yield', 'impurity'"):
         pictures.history(experiment(ONE, BOUNDED), [], "colour")
+
+
+def test_history_draws_other_searches_as_grey_lines():
+    beside = {"random search": [0.5, 1.0, 1.0, 1.5, 1.5, 1.5], "a 'grid'": (2.0,)}
+    spec = valid(pictures.history(experiment(ONE), told(1.0, 3.0, 2.0), beside=beside))
+    grey, best = marks_of(spec, "line")
+    assert grey["mark"]["color"] == GREY
+    assert [(row["which"], row["x"], row["y"]) for row in grey["data"]["values"]] == [
+        (0, 1, 0.5), (0, 2, 1.0), (0, 4, 1.5), (0, 6, 1.5), (1, 1, 2.0), (1, 1, 2.0),
+    ]  # fmt: skip
+    assert best["encoding"]["x"]["scale"]["domain"] == [0.5, 6.5]
+    low, high = best["encoding"]["y"]["scale"]["domain"]
+    assert low < 0.5
+    assert high > 3.0
+    assert spec["description"].endswith("random search reaches 1.5 in 6 runs; a 'grid' reaches 2 in 1 run.")
+    assert "a 'grid'" in svg_of(spec)
+
+
+@pytest.mark.parametrize(
+    ("beside", "message"),
+    [
+        ([1.0, 2.0], "beside is a list; it must be a dict"),
+        ({"random": []}, r"beside\['random'\] must be a finite number for each run"),
+        ({"random": [1.0, float("nan")]}, r"beside\['random'\] must be a finite number"),
+        ({"random": ["high"]}, r"beside\['random'\] must be a finite number"),
+        ({"random": 3.0}, r"beside\['random'\] must be a finite number"),
+        ({name: [1.0] for name in "abcde"}, "beside has 5 searches; it can have 4 at most"),
+    ],
+)
+def test_history_beside_something_else_is_refused(beside, message):
+    with pytest.raises(pictures.PictureError, match=message):
+        pictures.history(experiment(ONE), told(1.0), beside=beside)
 
 
 def test_pareto_marks_the_front_and_draws_what_it_dominates():

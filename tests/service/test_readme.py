@@ -18,6 +18,7 @@ RUN_ELSEWHERE = {
     "Two commands": "what make prints, and make itself, which runs these tests",
     "Where the data are": "a Postgres of the reader's",
 }
+IN_PYTHON = ("Ten lines", "In a notebook", "In a program")
 FILES = {
     "runs.csv": "eggs,cocoa,minutes,Response\n3,raw,40,0.5\n1,dutched,20,0.25\n",
     "earlier.csv": "a,b,c,strength,cost\n0.2,0.3,0.5,400,11\n",
@@ -89,7 +90,7 @@ def test_every_block_of_the_readme_runs_as_it_is_printed(root, service, folder):
     blocks = [(heading, block) for heading, block in _blocks(root) if heading not in RUN_ELSEWHERE]
     shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
     for heading, block in blocks:
-        if heading in {"In a notebook", "In a program"}:
+        if heading in IN_PYTHON:
             _run_in_notebook(shell, block.replace(ADDRESS, service.url))
     shell.magics_manager.registry["AutotuneMagics"].session.close()
     with_curl = [block for heading, block in blocks if heading == "With curl"]
@@ -101,7 +102,8 @@ def test_every_block_of_the_readme_runs_as_it_is_printed(root, service, folder):
     [answer_to_ask, answer_to_tell] = _send(frames[0], service, exp_uuid)
     assert answer_to_ask["result"]["suggestions"]
     assert answer_to_tell["result"]["observations"][0]["response"] == 0.93
-    assert {heading for heading, _ in blocks} == {"In a notebook", "In a program", "With curl"}
+    assert {heading for heading, _ in blocks} == {*IN_PYTHON, "With curl"}
+    assert (folder / "history.png").read_bytes().startswith(b"\x89PNG")
     assert len(frames) == 1
 
 

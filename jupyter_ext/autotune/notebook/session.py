@@ -13,8 +13,8 @@ from autotune.calls.correcting import Undone
 from autotune.client import Client, Experiments, open_client
 from autotune.errors import AutotuneError, InvalidInputError, UnavailableError
 from autotune.experiment import Experiment
+from autotune.far_off import far_off_values
 from autotune.inputs.told import Measured, Run
-from autotune.notebook.far_off import far_off_values
 from autotune.notebook.loop import Loop, Plan
 from autotune.notebook.near import did_you_mean
 from autotune.notebook.pending import Pending, Suggestions

@@ -7,13 +7,16 @@ from ipywidgets import HTML, Accordion, VBox
 
 from autotune.errors import AutotuneError
 from autotune.experiment import Experiment
+from autotune.far_off import far_off_values
 from autotune.values import number_text, value_text
+from autotune.views.goals import NAMELESS, measured_text
 from autotune.views.shown import Suggestion, configuration_text, counted, labelled
 from autotune.widgets.card_html import label_of_response, sheet_link, suggestion_html
 from autotune.widgets.form import Field, Form, chosen, counter, lowered, row, typed, wrong_field
-from autotune.widgets.plate import Plate
+from autotune.widgets.plate import SLIP, Plate
 from autotune.widgets.style import block, styled, title
 from autotune_wire.base import Value
+from autotune_wire.responses import RESPONSE
 from autotune_wire.space import CatCovariate, Covariate
 from autotune_wire.suggestions import MAX_ASK
 
@@ -115,9 +118,11 @@ class SuggestionCard(Form):
         told = self.experiment.tell(suggestion, found)
         goals = self.experiment.responses
         outcome = ", ".join(
-            f"{label_of_response(name, goals[name])} {number_text(told.responses[name])}" for name in found
+            f"{NAMELESS if name == RESPONSE else name} {measured_text(told.responses[name], goals[name])}"
+            for name in found
         )
-        return self._next(" ".join([f"Told: {outcome}.", *told.notes]))
+        slips = [f"{text}. {SLIP}" for text in far_off_values(self.experiment, told, suggestion.predictions)]
+        return self._next(" ".join([f"Told: {outcome}.", *told.notes, *slips]))
 
     def _fail(self) -> str:
         self.experiment.fail(self._current(), self._reason.text or None)

@@ -7,10 +7,13 @@ from ipywidgets import HTML, VBox
 
 from autotune.errors import AutotuneError
 from autotune.experiment import Experiment
+from autotune.far_off import far_off_values
 from autotune.views.shown import Suggestion, configuration_rows, counted
 from autotune.widgets.card_html import label_of_response, sheet_link
 from autotune.widgets.form import Field, Form, row, ticked, typed, wrong_field
 from autotune.widgets.style import block, styled, table
+
+SLIP = "If it is a slip: experiment.undo(), or correct it on the Board."
 
 
 class Well:
@@ -100,11 +103,13 @@ class Plate(Form):
         if not filled:
             raise wrong_field(next(iter(self.fields)), "is missing: type what was measured, or tick that a run failed")
         outcomes = [(well, self._measured(well)) for well in filled]
-        n_told = 0
+        n_told, slips = 0, []
         try:
             for well, measured in outcomes:
                 if measured:
-                    self.experiment.tell(well.suggestion, measured)
+                    told = self.experiment.tell(well.suggestion, measured)
+                    found = far_off_values(self.experiment, told, well.suggestion.predictions)
+                    slips += [f"{well.number}: {text}. {SLIP}" for text in found]
                 else:
                     self.experiment.fail(well.suggestion)
                 well.lock()
@@ -113,7 +118,7 @@ class Plate(Form):
             error.add_note(f"{n_told} of {counted(len(outcomes), 'run')} told; the rest stays as typed.")
             raise
         n_left = sum(not well.is_told for well in self.wells)
-        return f"{counted(n_told, 'run')} told; {n_left} left."
+        return "\n".join([f"{counted(n_told, 'run')} told; {n_left} left.", *slips])
 
     def _measured(self, well: Well) -> dict[str, float]:
         """Read what was measured in one run; a run that failed measured nothing."""

@@ -5,6 +5,7 @@ import httpx2
 import pytest
 from fake_service import NOW, problem, suggestion
 
+from autotune.errors import InvalidInputError
 from autotune.widgets.card import SuggestionCard
 
 MIXED = {
@@ -67,6 +68,15 @@ def test_error_beside_a_field_goes_once_the_field_is_mended(card):
     assert card.fields["responses.Response"].error.value == ""
 
 
+def test_value_that_may_be_a_slip_is_said_and_told_all_the_same(card, experiment):
+    experiment.tell_many([({"x": 0.25}, value) for value in (0.2, 0.9, 0.5, 0.7)])
+    _type(card, "93")
+    card.told.click()
+    assert "93 lies far outside all that was measured (0.2 to 0.9)" in card.said
+    assert "correct it on the Board" in card.said
+    assert experiment.observations()[-1].response == 93
+
+
 def test_failed_tells_a_failure(card, service):
     card.failed.click()
     assert [(run["status"], run["failed_because"]) for run in service.runs] == [("failed", None)]
@@ -112,6 +122,14 @@ def test_plate_takes_suggestions_and_tells_those_that_are_filled_in(card, servic
     assert [(run["status"], run["response"]) for run in service.runs] == [("ok", 0.5), ("failed", None)]
     assert [well.is_told for well in plate.wells] == [True, True, False]
     assert "1 left" in plate.said
+
+
+def test_plate_says_which_value_may_be_a_slip(card, experiment):
+    experiment.tell_many([({"x": 0.25}, value) for value in (0.2, 0.9, 0.5, 0.7)])
+    card.take.click()
+    card.plate.fields["runs.2.Response"].input.value = "93"
+    card.plate.tell.click()
+    assert "2: 93 lies far outside" in card.plate.said
 
 
 def test_plate_tells_nothing_if_one_field_is_wrong(card, service):
@@ -193,6 +211,21 @@ def test_second_half_of_a_double_click_tells_nothing(card, service, monkeypatch)
     card.failed.click()
     card.failed.click()
     assert service.n_calls("POST /experiment/tell") == 1
+
+
+def test_press_right_after_an_action_is_no_second_half_of_a_double_click(card, service, monkeypatch):
+    monkeypatch.setattr("autotune.widgets.form.TWICE_S", 1e9)
+    assert card.press(card.failed).startswith("Told that the run failed")
+    _type(card, "7")
+    assert card.press(card.told).startswith("Told: response 7")
+    assert service.n_calls("POST /experiment/tell") == 2
+
+
+def test_press_of_a_disabled_button_is_refused(card):
+    card.suggestion = None
+    card.refresh()
+    with pytest.raises(InvalidInputError, match="the button 'Told' is disabled"):
+        card.press(card.told)
 
 
 def test_sheet_to_print_holds_the_values_and_room_for_the_response(card):

@@ -4,7 +4,7 @@ import random
 import pytest
 from fake_service import SPACE, problem
 
-from autotune.notebook.far_off import far_off, far_off_values
+from autotune.far_off import far_off, far_off_values
 from autotune.views.shown import Observation
 from autotune_wire.suggestions import Predicted
 
