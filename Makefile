@@ -28,7 +28,7 @@ LAB_OPTIONS = $(if $(LAB_PORT),--lab-port "$(LAB_PORT)")
 TESTS_TYPING = --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --no-check-untyped-defs \
 	--no-warn-return-any --cache-dir .mypy_cache/tests
 
-.PHONY: help install run test coverage soak lint clean
+.PHONY: help install run test coverage soak lint pictures clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -66,6 +66,9 @@ lint: $(STAMP)  ## check style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/mypy $(TESTS_TYPING) tests
 	$(BIN)/lint-imports
+
+pictures: $(STAMP)  ## make the pictures of the documentation, docs/images, with Chromium
+	$(BIN)/python bench/pictures.py
 
 clean:  ## remove .venv and every cache and build product
 	test ! -f "$(VENV)/pyvenv.cfg" || rm -rf "$(VENV)"

@@ -59,6 +59,12 @@ class Lab:
         )
         nbformat.write(made, self.folder / notebook)
 
+    def copy_untrusted(self, notebook: str, copy: str) -> None:
+        """Write a copy as it arrives when somebody sends it: changed, so the signature of the original is not its own."""
+        sent = json.loads((self.folder / notebook).read_text())
+        sent["metadata"]["sent"] = True
+        (self.folder / copy).write_text(json.dumps(sent))
+
     def outputs(self, notebook: str, cell: int) -> list[dict[str, Any]]:
         """Read the saved outputs of a cell."""
         outputs: list[dict[str, Any]] = json.loads((self.folder / notebook).read_text())["cells"][cell]["outputs"]
@@ -121,11 +127,14 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) -
 
 @asynccontextmanager
 async def browser_page() -> AsyncIterator[tuple[Page, list[str]]]:
-    """Open a page of a browser, with the list of the addresses beyond this machine that it was kept from fetching."""
+    """Open a page of a browser, with the list of the addresses beyond this machine that it was kept from fetching.
+
+    Other pages of the same browser, by ``page.context.new_page()``, are kept from it too.
+    """
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=_OPTIONS)
-        page = await browser.new_page(viewport={"width": 1100, "height": 900})
-        page.set_default_timeout(_WAIT_MS)
+        context = await browser.new_context(viewport={"width": 1100, "height": 900})
+        context.set_default_timeout(_WAIT_MS)
         outside: list[str] = []
 
         async def guard(route: Any) -> None:
@@ -135,8 +144,8 @@ async def browser_page() -> AsyncIterator[tuple[Page, list[str]]]:
                 outside.append(route.request.url)
                 await route.abort()
 
-        await page.route("**/*", guard)
-        yield page, outside
+        await context.route("**/*", guard)
+        yield await context.new_page(), outside
         await browser.close()
 
 
@@ -156,9 +165,18 @@ class Opened:
         await self.page.evaluate(f"() => window.jupyterapp.commands.execute('{name}')")
 
     async def run(self, cell: int) -> None:
-        """Run one cell."""
-        await self.page.evaluate(f"() => {{ window.jupyterapp.shell.currentWidget.content.activeCellIndex = {cell}; }}")
+        """Scroll to a cell and run it."""
+        await self.page.evaluate(
+            "cell => { const notebook = window.jupyterapp.shell.currentWidget.content;"
+            "notebook.activeCellIndex = cell; return notebook.scrollToItem(cell, 'start'); }",
+            cell,
+        )
         await self.command("notebook:run-cell")
+
+    async def restart_kernel(self) -> None:
+        """Restart the kernel, and wait until the new one is there."""
+        await self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+        await self.ready()
 
     async def text(self, cell: int) -> str:
         """Return what the output of a cell shows, as text."""

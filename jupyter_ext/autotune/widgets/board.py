@@ -107,6 +107,7 @@ class Board(Form):
             return
         self._view = found
         self.refresh()
+        self.keeper.keep()
 
     def _close(self) -> str:
         self.experiment.close()
@@ -172,8 +173,6 @@ class Board(Form):
                 self._follower = Follower(self.experiment, lambda: fetch_view(self.experiment, N_RUNS), self._draw)
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
         self.panel.show()
         self.follow()
-        display(self._repr_mimebundle_(), raw=True)
+        super()._ipython_display_()

@@ -1,0 +1,240 @@
+"""Make the pictures of the documentation: a service and JupyterLab are started, and their pages photographed.
+
+Run it as ``make pictures``, or as ``.venv/bin/python bench/pictures.py`` with the names of some pictures. It needs
+Chromium: ``apt install chromium``, or ``CHROMIUM=PROGRAM``. Nothing is fetched from elsewhere, and no data of yours are
+touched. The experiments are small and have seeds, so the pictures change where AutoTune does; what they show of the
+date does too.
+"""
+
+import argparse
+import asyncio
+import io
+import json
+import math
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+from PIL import Image
+from playwright.async_api import Page, async_playwright
+
+import autotune
+
+IMAGES = Path(__file__).parent.parent / "docs" / "images"
+USER = {"username": "test@test.com", "password": "CHANGEME"}  # the dev user of a service that is not in production
+WAIT_MS = 120_000
+SCALE = 1.5
+"""How many pixels of a picture stand for one of the page."""
+COLOURS = 128
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+
+SETUP = """import autotune
+from autotune.widgets import *
+client = autotune.connect()
+coupling, at_random, alloy = (client.experiment(uuid) for uuid in {uuids!r})"""
+CHART = ".vega-embed canvas"
+FORM = ".jp-OutputArea .widget-box input, .jp-OutputArea .widget-box select"
+
+
+class Shot(NamedTuple):
+    """A picture: the cell that shows it, and a selector of what is there once it is drawn."""
+
+    cell: str
+    drawn: str
+
+
+SHOTS = {
+    "panel": Shot("coupling.panel()", "img.at-image"),
+    "connect": Shot("ConnectForm()", "input[type=password]"),
+    "editor": Shot("SpaceEditor(client, like=coupling)", "svg[role=img]"),
+    "card": Shot("SuggestionCard(coupling)", ".atw-big"),
+    "board": Shot("Board(coupling)", "input[title]"),
+    "experiments": Shot("Experiments(client)", FORM),
+    "history": Shot("coupling.plot.history()", CHART),
+    "slice": Shot("coupling.plot.slice()", CHART),
+    "contour": Shot("coupling.plot.contour()", CHART),
+    "importance": Shot("coupling.plot.importance()", CHART),
+    "parallel": Shot("coupling.plot.parallel()", CHART),
+    "crossval": Shot("coupling.plot.crossval()", CHART),
+    "feasibility": Shot('coupling.plot.feasibility("temperature", "load")', CHART),
+    "timeline": Shot("coupling.plot.timeline()", CHART),
+    "compare": Shot("coupling.plot.compare(at_random)", CHART),
+    "pareto": Shot("alloy.plot.pareto()", CHART),
+    "hypervolume": Shot("alloy.plot.hypervolume()", CHART),
+    "ternary": Shot('alloy.plot.ternary(response="strength")', CHART),
+}
+
+# Prompts, the frame of a cell and the menu of a chart are not what the pictures are about.
+HIDDEN = """.jp-OutputPrompt, .jp-OutputArea-promptOverlay, .vega-embed summary {display: none !important}
+.jp-Cell-outputWrapper {width: fit-content; min-width: 0}
+.jp-Cell-outputArea {padding: 6px 12px !important}"""
+
+
+def react(configuration: Mapping[str, Any], noise: Random) -> dict[str, float]:
+    """Simulate a coupling; at high temperature much catalyst decomposes, and the run fails."""
+    heat = (configuration["temperature"] - 40) / 80
+    load = math.log10(configuration["load"] / 0.1) / 2
+    if heat * load > 0.72:
+        raise autotune.RunFailed("the catalyst decomposed")
+    strength = {"K2CO3": 0.85, "K3PO4": 1.0, "Et3N": 0.6}[configuration["base"]]
+    reacted = 96 * strength * math.exp(-4 * (heat - 0.7) ** 2 - 3 * (load - 0.6) ** 2)
+    impurity = 1 + 5 * heat**2 + 2 * load
+    return {"yield": round(reacted + noise.gauss(0, 0.8), 1), "impurity": round(impurity + noise.gauss(0, 0.1), 2)}
+
+
+def make_experiments(client: autotune.Client) -> list[str]:
+    """Make the experiments of the pictures, and return their uuids: the coupling, the same at random, the alloy."""
+    noise = Random(5)
+    space = {"temperature": "40..120 int step 5 °C", "load": "0.1..10 log mol%", "base": "K2CO3|K3PO4|Et3N"}
+    goals = {"yield": "maximize", "impurity": "<= 5"}
+    coupling = client.new("Suzuki coupling", space, responses=goals, seed=2, say=None)
+    coupling.run(lambda configuration: react(configuration, noise), 22)
+    coupling.exclude(9, "the stirrer stood still")
+    coupling.ask(1, worker="bench 2", lease_s=8 * 3600)
+    at_random = client.new("Suzuki coupling, at random", space, responses=goals, seed=2, say=None)
+    at_random.add_history([_at_random(noise) for _run in range(22)], say=None)
+    shares = {name: "0..1" for name in ("copper", "nickel", "tin")}
+    alloy = client.new(
+        "Bronze", shares, responses={"strength": "maximize", "cost": "minimize"},
+        constraints=["copper + nickel + tin == 1"], guess=dict.fromkeys(shares, 1 / 3), seed=2, say=None,
+    )  # fmt: skip
+    alloy.run(lambda configuration: _cast(configuration, noise), 22)
+    return [str(one.exp_uuid) for one in (coupling, at_random, alloy)]
+
+
+def _at_random(noise: Random) -> dict[str, Any]:
+    drawn = {
+        "temperature": noise.randrange(40, 121, 5),
+        "load": 10 ** noise.uniform(-1, 1),
+        "base": noise.choice(["K2CO3", "K3PO4", "Et3N"]),
+    }
+    try:
+        return {**drawn, **react(drawn, noise)}
+    except autotune.RunFailed:
+        return {**drawn, "status": "failed"}
+
+
+def _cast(shares: Mapping[str, Any], noise: Random) -> dict[str, float]:
+    nickel, tin = shares["nickel"], shares["tin"]
+    strength = 220 + 900 * nickel * (1 - nickel) + 1400 * tin * math.exp(-8 * tin) + noise.gauss(0, 4)
+    return {"strength": round(strength), "cost": round(9 + 9 * nickel + 20 * tin + noise.gauss(0, 0.1), 1)}
+
+
+@contextmanager
+def running_lab(folder: Path) -> Iterator[tuple[str, str]]:
+    """Run a service and JupyterLab on free ports, and yield the addresses of both."""
+    ports = [_free_port(), _free_port()]
+    config = folder / "config"
+    config.mkdir()
+    (config / "jupyter_lab_config.py").write_text("c.LabApp.expose_app_in_browser = True\n")
+    own = {"JUPYTER_CONFIG_DIR": config, "JUPYTER_DATA_DIR": folder / "share", "IPYTHONDIR": folder / "ipython"}
+    command = [sys.executable, "-m", "autotune_service.cli", "lab", str(folder / "pictures.ipynb")]
+    options = ["--port", str(ports[0]), "--lab-port", str(ports[1]), "--data", str(folder / "data")]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AUTOTUNE_", "JUPYTER"))}
+    environment = kept | {name: str(path) for name, path in own.items()}
+    with subprocess.Popen([*command, *options], env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            found: list[str] = []
+            while not found:
+                line = process.stdout.readline()
+                assert line, "the service and JupyterLab did not start; see above"
+                found = re.findall(r"^The notebook is ready at (\S+)", line)
+            yield f"http://127.0.0.1:{ports[0]}", found[0].replace("/lab/tree/", "/doc/tree/")
+        finally:
+            process.terminate()
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+    return port
+
+
+def write_notebook(path: Path, cells: list[str]) -> None:
+    """Write a notebook of these cells."""
+    kept = [
+        {"cell_type": "code", "id": f"cell-{index}", "metadata": {}, "execution_count": None, "outputs": [], "source": cell}
+        for index, cell in enumerate(cells)
+    ]  # fmt: skip
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = {"cells": kept, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(notebook))
+
+
+async def photograph(page: Page, names: list[str]) -> None:
+    """Run the notebook, and write each picture in both themes."""
+    await page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel")
+    await page.add_style_tag(content=HIDDEN)
+    await page.evaluate("async () => { await window.jupyterapp.restored; }")
+    await page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    outputs = page.locator(".jp-NotebookPanel .jp-CodeCell .jp-Cell-outputWrapper")
+    for number, name in enumerate(names, start=1):
+        await outputs.nth(number).scroll_into_view_if_needed()
+        await outputs.nth(number).locator(SHOTS[name].drawn).first.wait_for(state="visible")
+    for theme, full_name in THEMES.items():
+        await page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", full_name
+        )
+        is_light = "true" if theme == "light" else "false"
+        await page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{is_light}'")
+        for number, name in enumerate(names, start=1):
+            path = IMAGES / f"{name}-{theme}.png"
+            path.write_bytes(smaller(await outputs.nth(number).screenshot(animations="disabled", caret="hide")))
+            print(f"{path.relative_to(IMAGES.parent.parent)}: {path.stat().st_size / 1024:.0f} KiB")
+
+
+def smaller(png: bytes) -> bytes:
+    """Return the picture in fewer colours, which nobody sees and which saves two thirds of the bytes."""
+    written = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(
+        written, "PNG", optimize=True
+    )
+    return written.getvalue()
+
+
+async def make(names: list[str]) -> None:
+    """Make pictures by their names."""
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if not chromium:
+        sys.exit("there is no chromium: apt install chromium, or name one by CHROMIUM=PROGRAM")
+    IMAGES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        write_notebook(folder / "pictures.ipynb", [])
+        with running_lab(folder) as (url, notebook_url):
+            with autotune.connect(url, **USER) as client:
+                uuids = make_experiments(client)
+            cells = [SETUP.format(uuids=uuids), *(SHOTS[name].cell for name in names)]
+            write_notebook(folder / "pictures.ipynb", cells)
+            async with async_playwright() as playwright:
+                browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+                page = await browser.new_page(viewport={"width": 1060, "height": 1700}, device_scale_factor=SCALE)
+                page.set_default_timeout(WAIT_MS)
+                await page.goto(notebook_url, wait_until="domcontentloaded")
+                await photograph(page, names)
+                await browser.close()
+
+
+def main() -> None:
+    """Make the pictures that the command line names, or all."""
+    parser = argparse.ArgumentParser(description="Make the pictures of the documentation.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SHOTS))
+    names = parser.parse_args().names or list(SHOTS)
+    if unknown := [name for name in names if name not in SHOTS]:
+        parser.error(f"there is no picture {unknown[0]!r}; there are: {', '.join(SHOTS)}")
+    asyncio.run(make(names))
+
+
+if __name__ == "__main__":
+    main()
