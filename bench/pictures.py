@@ -25,7 +25,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from PIL import Image
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Locator, Page, async_playwright
 
 import autotune
 
@@ -40,7 +40,7 @@ THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 SETUP = """import autotune
 from autotune.widgets import *
 client = autotune.connect()
-coupling, at_random, alloy = (client.experiment(uuid) for uuid in {uuids!r})"""
+coupling, at_random, alloy, begun = (client.experiment(uuid) for uuid in {uuids!r})"""
 CHART = ".vega-embed canvas"
 FORM = ".jp-OutputArea .widget-box input, .jp-OutputArea .widget-box select"
 
@@ -51,6 +51,11 @@ class Shot(NamedTuple):
     cell: str
     drawn: str
 
+
+FILM = "moving"
+"""The picture that moves: the panel while runs are told."""
+FRAMES = 18
+FRAME_MS, LAST_FRAME_MS = 700, 4000
 
 SHOTS = {
     "panel": Shot("coupling.panel()", "img.at-image"),
@@ -71,6 +76,7 @@ SHOTS = {
     "pareto": Shot("alloy.plot.pareto()", CHART),
     "hypervolume": Shot("alloy.plot.hypervolume()", CHART),
     "ternary": Shot('alloy.plot.ternary(response="strength")', CHART),
+    FILM: Shot("begun.panel()", "img.at-image"),
 }
 
 # Prompts, the frame of a cell and the menu of a chart are not what the pictures are about.
@@ -91,8 +97,8 @@ def react(configuration: Mapping[str, Any], noise: Random) -> dict[str, float]:
     return {"yield": round(reacted + noise.gauss(0, 0.8), 1), "impurity": round(impurity + noise.gauss(0, 0.1), 2)}
 
 
-def make_experiments(client: autotune.Client) -> list[str]:
-    """Make the experiments of the pictures, and return their uuids: the coupling, the same at random, the alloy."""
+def make_experiments(client: autotune.Client) -> list[autotune.Experiment]:
+    """Make the experiments of the pictures: a coupling, the same at random, an alloy, and a coupling without runs."""
     noise = Random(5)
     space = {"temperature": "40..120 int step 5 °C", "load": "0.1..10 log mol%", "base": "K2CO3|K3PO4|Et3N"}
     goals = {"yield": "maximize", "impurity": "<= 5"}
@@ -102,13 +108,14 @@ def make_experiments(client: autotune.Client) -> list[str]:
     coupling.ask(1, worker="bench 2", lease_s=8 * 3600)
     at_random = client.new("Suzuki coupling, at random", space, responses=goals, seed=2, say=None)
     at_random.add_history([_at_random(noise) for _run in range(22)], say=None)
-    shares = {name: "0..1" for name in ("copper", "nickel", "tin")}
+    shares = dict.fromkeys(("copper", "nickel", "tin"), "0..1")
     alloy = client.new(
         "Bronze", shares, responses={"strength": "maximize", "cost": "minimize"},
         constraints=["copper + nickel + tin == 1"], guess=dict.fromkeys(shares, 1 / 3), seed=2, say=None,
     )  # fmt: skip
     alloy.run(lambda configuration: _cast(configuration, noise), 22)
-    return [str(one.exp_uuid) for one in (coupling, at_random, alloy)]
+    begun = client.new("Suzuki coupling", space, responses=goals, seed=2, say=None)
+    return [coupling, at_random, alloy, begun]
 
 
 def _at_random(noise: Random) -> dict[str, Any]:
@@ -163,44 +170,85 @@ def _free_port() -> int:
 
 def write_notebook(path: Path, cells: list[str]) -> None:
     """Write a notebook of these cells."""
-    kept = [
-        {"cell_type": "code", "id": f"cell-{index}", "metadata": {}, "execution_count": None, "outputs": [], "source": cell}
-        for index, cell in enumerate(cells)
-    ]  # fmt: skip
+    code = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
+    kept = [code | {"id": f"cell-{index}", "source": cell} for index, cell in enumerate(cells)]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = {"cells": kept, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
     path.write_text(json.dumps(notebook))
 
 
-async def photograph(page: Page, names: list[str]) -> None:
-    """Run the notebook, and write each picture in both themes."""
+async def run_notebook(page: Page, names: list[str]) -> list[Locator]:
+    """Run the notebook, and return what it shows for each name once all is drawn."""
     await page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel")
     await page.add_style_tag(content=HIDDEN)
     await page.evaluate("async () => { await window.jupyterapp.restored; }")
     await page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
     outputs = page.locator(".jp-NotebookPanel .jp-CodeCell .jp-Cell-outputWrapper")
-    for number, name in enumerate(names, start=1):
-        await outputs.nth(number).scroll_into_view_if_needed()
-        await outputs.nth(number).locator(SHOTS[name].drawn).first.wait_for(state="visible")
-    for theme, full_name in THEMES.items():
-        await page.evaluate(
-            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", full_name
-        )
-        is_light = "true" if theme == "light" else "false"
-        await page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{is_light}'")
-        for number, name in enumerate(names, start=1):
-            path = IMAGES / f"{name}-{theme}.png"
-            path.write_bytes(smaller(await outputs.nth(number).screenshot(animations="disabled", caret="hide")))
-            print(f"{path.relative_to(IMAGES.parent.parent)}: {path.stat().st_size / 1024:.0f} KiB")
+    shown = [outputs.nth(number) for number in range(1, len(names) + 1)]  # the first cell shows nothing
+    for name, output in zip(names, shown, strict=True):
+        await output.scroll_into_view_if_needed()
+        await output.locator(SHOTS[name].drawn).first.wait_for(state="visible")
+    return shown
 
 
-def smaller(png: bytes) -> bytes:
-    """Return the picture in fewer colours, which nobody sees and which saves two thirds of the bytes."""
-    written = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(
-        written, "PNG", optimize=True
+async def photograph(output: Locator, theme: str) -> Image.Image:
+    """Return the picture of an output in a theme."""
+    command = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
+    await output.page.evaluate(command, THEMES[theme])
+    await output.page.wait_for_function(
+        "isLight => document.body.dataset.jpThemeLight === isLight", arg=str(theme == "light").lower()
     )
-    return written.getvalue()
+    return Image.open(io.BytesIO(await output.screenshot(animations="disabled", caret="hide"))).convert("RGB")
+
+
+async def film(output: Locator, experiment: autotune.Experiment) -> dict[str, list[Image.Image]]:
+    """Tell one run after the other, and return what the panel shows after each, by theme."""
+    noise = Random(5)
+    frames: dict[str, list[Image.Image]] = {theme: [] for theme in THEMES}
+    for number in range(1, FRAMES + 1):
+        await asyncio.to_thread(experiment.run, lambda configuration: react(configuration, noise), 1)
+        await output.locator(f'img.at-image[alt*=": {number} observation"]').wait_for()
+        for theme, taken in frames.items():
+            taken.append(await photograph(output, theme))
+    return frames
+
+
+def fewer_colours(picture: Image.Image) -> Image.Image:
+    """Return a picture in fewer colours, which nobody sees and which saves two thirds of the bytes."""
+    return picture.quantize(COLOURS, dither=Image.Dither.NONE)
+
+
+def save_film(frames: list[Image.Image], path: Path) -> None:
+    """Save frames as a picture that moves, all of them as high as the highest, and of the size that the page has."""
+    size = frames[0].width, max(frame.height for frame in frames)
+    padded = []
+    for frame in frames:
+        canvas = Image.new("RGB", size, frame.getpixel((0, 0)))
+        canvas.paste(frame)
+        padded.append(fewer_colours(canvas.resize((round(size[0] / SCALE), round(size[1] / SCALE)))))
+    durations = [FRAME_MS] * (len(frames) - 1) + [LAST_FRAME_MS]
+    padded[0].save(path, save_all=True, append_images=padded[1:], duration=durations, loop=0, optimize=True)
+
+
+def say(path: Path) -> None:
+    """Say that a picture was written."""
+    print(f"{path.relative_to(IMAGES.parent.parent)}: {path.stat().st_size / 1024:.0f} KiB")
+
+
+async def write_pictures(page: Page, names: list[str], experiments: list[autotune.Experiment]) -> None:
+    """Write each picture in both themes."""
+    shown = dict(zip(names, await run_notebook(page, names), strict=True))
+    for theme in THEMES:
+        for name, output in shown.items():
+            if name != FILM:
+                path = IMAGES / f"{name}-{theme}.png"
+                fewer_colours(await photograph(output, theme)).save(path, optimize=True)
+                say(path)
+    if FILM in shown:
+        for theme, frames in (await film(shown[FILM], experiments[-1])).items():
+            path = IMAGES / f"{FILM}-{theme}.gif"
+            save_film(frames, path)
+            say(path)
 
 
 async def make(names: list[str]) -> None:
@@ -213,17 +261,18 @@ async def make(names: list[str]) -> None:
         folder = Path(made)
         write_notebook(folder / "pictures.ipynb", [])
         with running_lab(folder) as (url, notebook_url):
-            with autotune.connect(url, **USER) as client:
-                uuids = make_experiments(client)
-            cells = [SETUP.format(uuids=uuids), *(SHOTS[name].cell for name in names)]
-            write_notebook(folder / "pictures.ipynb", cells)
+            client = autotune.connect(url, **USER)
+            experiments = make_experiments(client)
+            setup = SETUP.format(uuids=[str(experiment.exp_uuid) for experiment in experiments])
+            write_notebook(folder / "pictures.ipynb", [setup, *(SHOTS[name].cell for name in names)])
             async with async_playwright() as playwright:
                 browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
                 page = await browser.new_page(viewport={"width": 1060, "height": 1700}, device_scale_factor=SCALE)
                 page.set_default_timeout(WAIT_MS)
                 await page.goto(notebook_url, wait_until="domcontentloaded")
-                await photograph(page, names)
+                await write_pictures(page, names, experiments)
                 await browser.close()
+            client.close()
 
 
 def main() -> None:

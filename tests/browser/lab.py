@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, TimeoutError, async_playwright
 
 from processes import environment
 
@@ -60,7 +60,7 @@ class Lab:
         nbformat.write(made, self.folder / notebook)
 
     def copy_untrusted(self, notebook: str, copy: str) -> None:
-        """Write a copy as it arrives when somebody sends it: changed, so the signature of the original is not its own."""
+        """Write a copy as it arrives from somebody else: it is changed, so its signature is not known here."""
         sent = json.loads((self.folder / notebook).read_text())
         sent["metadata"]["sent"] = True
         (self.folder / copy).write_text(json.dumps(sent))
@@ -186,11 +186,14 @@ class Opened:
 
     async def shows(self, cell: int, text: str) -> None:
         """Wait until the output of a cell shows a text."""
-        await self.page.wait_for_function(
-            "([cell, text]) => window.jupyterapp.shell.currentWidget.content.widgets[cell]"
-            ".outputArea.node.innerText.includes(text)",
-            arg=[cell, text],
-        )
+        try:
+            await self.page.wait_for_function(
+                "([cell, text]) => window.jupyterapp.shell.currentWidget.content.widgets[cell]"
+                ".outputArea.node.innerText.includes(text)",
+                arg=[cell, text],
+            )
+        except TimeoutError:
+            raise AssertionError(f"cell {cell} never showed {text!r}, but {await self.text(cell)!r}") from None
 
     async def image_width(self, cell: int) -> int:
         """Return the width of the image in the output of a cell as it was drawn; 0 if it was not drawn."""
