@@ -68,7 +68,7 @@ async def test_watching_notebook_sees_each_run_of_its_robot_once(run, told):
     assert len(history) == 1 + 8
     assert all(run["suggestion_uuid"] for run in history[1:])
     assert f"the best is {experiment['best']['response']} now" in shown
-    for text in ("observation_added", "suggestion_created", "invalid_request", "must be a whole number"):
+    for text in ("observation_added", "suggestion_created", "must be a whole number"):
         assert text in shown
 
 
@@ -80,9 +80,8 @@ async def test_moving_notebook_goes_on_from_what_the_others_have_run(run, told):
     assert min(run["response"] for run in history[20:]) < min(run["response"] for run in history[:20])
     assert experiment["best"]["response"] < 0.1
     assert len(told("wine by AutoTune")[1]) == 15
-    _ax, arms = told("Wine, from Ax")
-    assert [run["status"] for run in arms].count("failed") == 1
-    assert len(arms) == 10 + 5
+    _brownies, arms = told("Brownies, from Ax")
+    assert [run["status"] for run in arms] == ["ok", "ok", "ok", "failed"]
     assert list(told("Wine, from the space alone")[0]["responses"]) == ["loss"]
     assert len(told("Wine, from greattunes")[1]) == 3 + 5
     assert shown.count("image/png") == 2
