@@ -31,7 +31,7 @@ import autotune
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 USER = {"username": "test@test.com", "password": "CHANGEME"}  # the dev user of a service that is not in production
-WAIT_MS = 120_000
+WAIT_MS = 40_000
 SCALE = 1.5
 """How many pixels of a picture stand for one of the page."""
 COLOURS = 128
@@ -54,14 +54,14 @@ class Shot(NamedTuple):
 
 FILM = "moving"
 """The picture that moves: the panel while runs are told."""
-FRAMES = 18
+FRAMES = 12
 FRAME_MS, LAST_FRAME_MS = 700, 4000
 
 SHOTS = {
     "panel": Shot("coupling.panel()", "img.at-image"),
     "connect": Shot("ConnectForm()", "input[type=password]"),
     "editor": Shot("SpaceEditor(client, like=coupling)", "svg[role=img]"),
-    "card": Shot("SuggestionCard(coupling)", ".atw-big"),
+    "card": Shot("SuggestionCard(coupling)", ".widget-box .atw-big"),
     "board": Shot("Board(coupling)", "input[title]"),
     "experiments": Shot("Experiments(client)", FORM),
     "history": Shot("coupling.plot.history()", CHART),
