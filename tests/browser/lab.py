@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from playwright.async_api import Page, TimeoutError, async_playwright
+from playwright.async_api import Page, async_playwright
+from playwright.async_api import TimeoutError as TimedOutError
 
 from processes import environment
 
@@ -192,7 +193,7 @@ class Opened:
                 ".outputArea.node.innerText.includes(text)",
                 arg=[cell, text],
             )
-        except TimeoutError:
+        except TimedOutError:
             raise AssertionError(f"cell {cell} never showed {text!r}, but {await self.text(cell)!r}") from None
 
     async def image_width(self, cell: int) -> int:

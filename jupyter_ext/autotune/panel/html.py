@@ -161,5 +161,5 @@ def _why(state: PanelState) -> str:
     if suggestion is None:
         notice = "" if state.is_closed or state.stopped else "The next suggestion is being computed."
         return f'<div class="at-soft">{notice}</div>'
-    taken = f" {len(state.taken)} more taken by workers." if state.taken and state.waiting else ""
+    taken = f". {len(state.taken)} more taken by workers." if state.taken and state.waiting else ""
     return f'<div class="at-soft">Next ({origin_text(suggestion)}): {escape(suggestion.reason)}{taken}</div>'
