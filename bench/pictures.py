@@ -80,7 +80,7 @@ SHOTS = {
 }
 
 # Prompts, the frame of a cell and the menu of a chart are not what the pictures are about.
-HIDDEN = """.jp-OutputPrompt, .jp-OutputArea-promptOverlay, .vega-embed summary {display: none !important}
+HIDDEN = """.jp-OutputPrompt, .jp-Collapser, .jp-OutputArea-promptOverlay, .vega-embed summary {display: none !important}
 .jp-Cell-outputWrapper {width: fit-content; min-width: 0}
 .jp-Cell-outputArea {padding: 6px 12px !important}"""
 
