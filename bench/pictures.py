@@ -28,9 +28,9 @@ from PIL import Image
 from playwright.async_api import Locator, Page, async_playwright
 
 import autotune
+from autotune_service.settings import DEV_EMAIL, DEV_PASSWORD
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
-USER = {"username": "test@test.com", "password": "CHANGEME"}  # the dev user of a service that is not in production
 WAIT_MS = 120_000
 SCALE = 1.5
 """How many pixels of a picture stand for one of the page."""
@@ -80,7 +80,8 @@ SHOTS = {
 }
 
 # Prompts, the frame of a cell and the menu of a chart are not what the pictures are about.
-HIDDEN = """.jp-OutputPrompt, .jp-Collapser, .jp-OutputArea-promptOverlay, .vega-embed summary {display: none !important}
+HIDDEN = """.jp-OutputPrompt, .jp-Collapser,
+.jp-OutputArea-promptOverlay, .vega-embed summary {display: none !important}
 .jp-Cell-outputWrapper {width: fit-content; min-width: 0}
 .jp-Cell-outputArea {padding: 6px 12px !important}"""
 
@@ -170,7 +171,7 @@ def _free_port() -> int:
 
 def write_notebook(path: Path, cells: list[str]) -> None:
     """Write a notebook of these cells."""
-    code = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
+    code: dict[str, Any] = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
     kept = [code | {"id": f"cell-{index}", "source": cell} for index, cell in enumerate(cells)]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = {"cells": kept, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
@@ -262,7 +263,7 @@ async def make(names: list[str]) -> None:
         folder = Path(made)
         write_notebook(folder / "pictures.ipynb", [])
         with running_lab(folder) as (url, notebook_url):
-            client = autotune.connect(url, **USER)
+            client = autotune.connect(url, username=DEV_EMAIL, password=DEV_PASSWORD)
             experiments = make_experiments(client)
             setup = SETUP.format(uuids=[str(experiment.exp_uuid) for experiment in experiments])
             write_notebook(folder / "pictures.ipynb", [setup, *(SHOTS[name].cell for name in names)])
