@@ -28,7 +28,7 @@ LAB_OPTIONS = $(if $(LAB_PORT),--lab-port "$(LAB_PORT)")
 TESTS_TYPING = --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --no-check-untyped-defs \
 	--no-warn-return-any --cache-dir .mypy_cache/tests
 
-.PHONY: help install run test coverage soak lint notebooks clean
+.PHONY: help install run test coverage soak lint notebooks pictures clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -69,6 +69,9 @@ lint: $(STAMP)  ## check style, types and the direction of imports
 
 notebooks: $(STAMP)  ## run the notebooks on a service of their own, and save them with what they show
 	PYTHONPATH=tests OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/notebooks/executing.py
+
+pictures: $(STAMP)  ## make the pictures of the documentation, docs/images, with Chromium
+	$(BIN)/python bench/pictures.py
 
 clean:  ## remove .venv and every cache and build product
 	test ! -f "$(VENV)/pyvenv.cfg" || rm -rf "$(VENV)"

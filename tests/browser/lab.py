@@ -18,6 +18,7 @@ from typing import Any
 
 import nbformat
 from playwright.async_api import Page, async_playwright
+from playwright.async_api import TimeoutError as TimedOutError
 
 from processes import environment
 
@@ -58,6 +59,12 @@ class Lab:
             metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
         )
         nbformat.write(made, self.folder / notebook)
+
+    def copy_untrusted(self, notebook: str, copy: str) -> None:
+        """Write a copy as it arrives from somebody else: it is changed, so its signature is not known here."""
+        sent = json.loads((self.folder / notebook).read_text())
+        sent["metadata"]["sent"] = True
+        (self.folder / copy).write_text(json.dumps(sent))
 
     def outputs(self, notebook: str, cell: int) -> list[dict[str, Any]]:
         """Read the saved outputs of a cell."""
@@ -121,11 +128,14 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) -
 
 @asynccontextmanager
 async def browser_page() -> AsyncIterator[tuple[Page, list[str]]]:
-    """Open a page of a browser, with the list of the addresses beyond this machine that it was kept from fetching."""
+    """Open a page of a browser, with the list of the addresses beyond this machine that it was kept from fetching.
+
+    Other pages of the same browser, by ``page.context.new_page()``, are kept from it too.
+    """
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=_OPTIONS)
-        page = await browser.new_page(viewport={"width": 1100, "height": 900})
-        page.set_default_timeout(_WAIT_MS)
+        context = await browser.new_context(viewport={"width": 1100, "height": 900})
+        context.set_default_timeout(_WAIT_MS)
         outside: list[str] = []
 
         async def guard(route: Any) -> None:
@@ -135,8 +145,8 @@ async def browser_page() -> AsyncIterator[tuple[Page, list[str]]]:
                 outside.append(route.request.url)
                 await route.abort()
 
-        await page.route("**/*", guard)
-        yield page, outside
+        await context.route("**/*", guard)
+        yield await context.new_page(), outside
         await browser.close()
 
 
@@ -156,9 +166,18 @@ class Opened:
         await self.page.evaluate(f"() => window.jupyterapp.commands.execute('{name}')")
 
     async def run(self, cell: int) -> None:
-        """Run one cell."""
-        await self.page.evaluate(f"() => {{ window.jupyterapp.shell.currentWidget.content.activeCellIndex = {cell}; }}")
+        """Scroll to a cell and run it."""
+        await self.page.evaluate(
+            "cell => { const notebook = window.jupyterapp.shell.currentWidget.content;"
+            "notebook.activeCellIndex = cell; return notebook.scrollToItem(cell, 'start'); }",
+            cell,
+        )
         await self.command("notebook:run-cell")
+
+    async def restart_kernel(self) -> None:
+        """Restart the kernel, and wait until the new one is there."""
+        await self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+        await self.ready()
 
     async def text(self, cell: int) -> str:
         """Return what the output of a cell shows, as text."""
@@ -168,11 +187,14 @@ class Opened:
 
     async def shows(self, cell: int, text: str) -> None:
         """Wait until the output of a cell shows a text."""
-        await self.page.wait_for_function(
-            "([cell, text]) => window.jupyterapp.shell.currentWidget.content.widgets[cell]"
-            ".outputArea.node.innerText.includes(text)",
-            arg=[cell, text],
-        )
+        try:
+            await self.page.wait_for_function(
+                "([cell, text]) => window.jupyterapp.shell.currentWidget.content.widgets[cell]"
+                ".outputArea.node.innerText.includes(text)",
+                arg=[cell, text],
+            )
+        except TimedOutError:
+            raise AssertionError(f"cell {cell} never showed {text!r}, but {await self.text(cell)!r}") from None
 
     async def image_width(self, cell: int) -> int:
         """Return the width of the image in the output of a cell as it was drawn; 0 if it was not drawn."""

@@ -82,17 +82,14 @@ async def test_panel_is_true_in_every_page_that_shows_it(told, notebooks, page):
     assert "as of" in await opened.text(PANEL)
 
     # After a restart nothing can change the picture: it must have said already by what one sees that.
-    await page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-    await opened.ready()
+    await opened.restart_kernel()
     shown = await opened.text(BEST)
     assert "is not followed any more" in shown
     assert "live" not in shown
     await opened.command("docmanager:save")
 
     # Sent to somebody else it is not trusted, and has no kernel.
-    sent = json.loads((notebooks.folder / "panel.ipynb").read_text())
-    sent["metadata"]["sent"] = True
-    (notebooks.folder / "sent.ipynb").write_text(json.dumps(sent))
+    notebooks.copy_untrusted("panel.ipynb", "sent.ipynb")
     await page.goto(notebooks.address_of("sent.ipynb"), wait_until="domcontentloaded")
     await opened.ready()
     assert not await page.evaluate("() => window.jupyterapp.shell.currentWidget.content.model.cells.get(1).trusted")

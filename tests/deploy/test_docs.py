@@ -32,6 +32,18 @@ def test_links_of_a_page_lead_somewhere(page):
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_pictures_are_there_each_is_used_and_all_are_small():
+    named = {
+        (page.parent / name).resolve()
+        for page in PAGES
+        for name in re.findall(r"""(?:src|srcset)="([^"]+)"|!\[[^]]*\]\(([^)]+)\)""", page.read_text())
+        for name in filter(None, name)
+    }
+    made = set((ROOT / "docs" / "images").glob("*"))
+    assert named == {path.resolve() for path in made}
+    assert sum(path.stat().st_size for path in made) < 3_000_000
+
+
 @pytest.mark.parametrize(
     "page", [*PAGES, ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md"], ids=lambda page: page.name
 )

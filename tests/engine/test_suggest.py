@@ -121,7 +121,7 @@ def test_reason_counts_what_is_pending():
     numbers = problem(design(8, of=NUMBERS, guess={"x": 0.5, "z": 0.5}), lambda one: one["x"], NUMBERS, n=2)
     first, second = suggest(numbers)
     assert first.reason == "the highest expected improvement, after 8 observations"
-    assert second.reason == "the highest expected improvement, after 8 observations and with 1 suggestions pending"
+    assert second.reason == "the highest expected improvement, after 8 observations and with 1 suggestion pending"
 
 
 def test_small_space_is_tried_whole_before_anything_is_repeated():

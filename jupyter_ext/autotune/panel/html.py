@@ -167,5 +167,5 @@ def _why(state: PanelState) -> str:
         is_held_back = state.is_closed or state.stopped or state.paused is not None
         notice = "" if is_held_back else "The next suggestion is being computed."
         return f'<div class="at-soft">{notice}</div>'
-    taken = f" {len(state.taken)} more taken by workers." if state.taken and state.waiting else ""
+    taken = f". {len(state.taken)} more taken by workers." if state.taken and state.waiting else ""
     return f'<div class="at-soft">Next ({origin_text(suggestion)}): {escape(suggestion.reason)}{taken}</div>'

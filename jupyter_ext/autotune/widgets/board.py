@@ -113,6 +113,7 @@ class Board(Form):
             return
         self._view = found
         self.refresh()
+        self.keeper.keep()
 
     def _pause(self) -> str:
         self.experiment.pause(self._reason.text or None)
@@ -203,8 +204,6 @@ class Board(Form):
                 self._follower = Follower(self.experiment, lambda: fetch_view(self.experiment, N_RUNS), self._draw)
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
         self.panel.show()
         self.follow()
-        display(self._repr_mimebundle_(), raw=True)
+        super()._ipython_display_()

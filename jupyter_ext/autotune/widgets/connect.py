@@ -70,6 +70,7 @@ class ConnectForm(Form):
             self.say_error(error)
         finally:
             self.password.is_busy = False
+            self.keeper.keep()
 
     def _sign_in(self, password: SecretStr) -> None:
         if not self._email.text:

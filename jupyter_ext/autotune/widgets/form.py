@@ -8,6 +8,7 @@ from ipywidgets import HTML, BoundedIntText, Button, Checkbox, Dropdown, HBox, L
 
 from autotune.errors import AutotuneError, InvalidInputError, ServiceError, notes_of
 from autotune.inputs.typed import typed_number
+from autotune.widgets.keeping import Keeper
 from autotune.widgets.style import STYLE, alert
 from autotune_wire.numerals import number_of
 from autotune_wire.problems import FieldProblem
@@ -69,6 +70,7 @@ class Form:
         fields: The fields, by their names in the errors of the service.
         message: The line that says what happened.
         said: What was said last in that line.
+        keeper: Shows the form, and keeps its still in the notebook.
     """
 
     def __init__(self) -> None:
@@ -76,6 +78,7 @@ class Form:
         self.message = HTML()
         self.box = VBox([], layout=Layout(max_width="1080px", padding="8px 12px", overflow="visible"))
         self.said = ""
+        self.keeper = Keeper(self.still, self.__repr__)
         self._ended_at = -TWICE_S
 
     def field(self, name: str, given: Any) -> Field:
@@ -117,6 +120,7 @@ class Form:
             button.disabled, button.description = False, label
             self._ended_at = monotonic()
             self.refresh()
+            self.keeper.keep()
 
     def press(self, button: Any) -> str:
         """Press a button by code, for a notebook or a test that plays the user.
@@ -177,8 +181,8 @@ class Form:
         """Write what the form shows as HTML that needs no kernel."""
         raise NotImplementedError
 
-    def _repr_mimebundle_(self, **_selection: Any) -> dict[str, Any]:
-        return {**self.box._repr_mimebundle_(), "text/html": self.still(), "text/plain": repr(self)}
+    def _ipython_display_(self) -> None:
+        self.keeper.show(self.box)
 
 
 def typed(label: str, value: str = "", width: str = "200px", hint: str = "") -> Any:

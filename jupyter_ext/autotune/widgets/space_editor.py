@@ -175,6 +175,7 @@ class SpaceEditor(Form):
         else:
             samples = draw_samples(new.covars, new.constraints, N_SAMPLES)
             self._preview.value = preview_html(new, samples)
+        self.keeper.keep()
 
     def _read(self) -> tuple[NewExperiment | None, list[Wrong]]:
         """Build the description from the form; where it is not valid, return what is wrong."""

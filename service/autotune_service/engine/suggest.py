@@ -258,5 +258,6 @@ class _Suggesting:
             objective = primary_of(self.given.responses)[0]
             basis = f"the most likely to work, after {len(self.run_rows)} runs of which none has measured {objective}"
         if len(self.pending):
-            basis += f" and with {len(self.pending)} suggestions pending"
+            n_pending = len(self.pending)
+            basis += f" and with {n_pending} suggestion{'s' if n_pending > 1 else ''} pending"
         return basis if found.is_new else f"{basis}; {self.region.nothing_else}, so this one is suggested again"

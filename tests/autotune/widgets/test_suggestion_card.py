@@ -243,12 +243,6 @@ def test_every_input_has_a_label(card):
     assert all(field.input.description for field in card.fields.values())
 
 
-def test_card_gives_a_still_and_a_text_beside_the_widget(card):
-    shown = card._repr_mimebundle_()
-    assert set(shown) == {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"}
-    assert "Suggestion(x=0.5" in shown["text/plain"]
-
-
 def _asked(service, covars):
     reply = {"exp_uuid": next(iter(service.experiments)), "time_updated": NOW, "covars_next_exp": "[]"}
     return httpx2.Response(200, json={**reply, "suggestions": [{**suggestion(), "covars": covars}]})

@@ -173,7 +173,7 @@ def test_suggestions_of_a_batch_keep_apart_and_away_from_what_is_pending(model_t
     columns = Columns(SPACE)
     every = pending + [one.covars for one in suggested]
     assert not any(columns.is_near(one, other) for i, one in enumerate(every) for other in every[:i])
-    assert all("1 suggestions pending" in one.reason for one in suggested)
+    assert all("1 suggestion pending" in one.reason for one in suggested)
 
 
 def test_what_is_pending_makes_no_prediction_surer():

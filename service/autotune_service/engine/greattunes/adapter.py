@@ -101,5 +101,6 @@ def _reason(given: EngineInput, data: Data, acq_func: AcqFunc) -> str:
     if len(data.configurations) > MAX_OBSERVATIONS:
         parts.append(f"of which the model uses {MAX_OBSERVATIONS}")
     if given.pending:
-        parts.append(f"with {len(given.pending)} suggestions pending")
+        n_pending = len(given.pending)
+        parts.append(f"with {n_pending} suggestion{'s' if n_pending > 1 else ''} pending")
     return ", ".join([*parts, data.left_out] if data.left_out else parts)
