@@ -68,7 +68,7 @@ lint: $(STAMP)  ## check style, types and the direction of imports
 	$(BIN)/lint-imports
 
 notebooks: $(STAMP)  ## run the notebooks on a service of their own, and save them with what they show
-	PYTHONPATH=tests OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/notebooks/executing.py
+	PYTHONPATH=tests OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/notebooks/notebook_runs.py
 
 pictures: $(STAMP)  ## make the pictures of the documentation, docs/images, with Chromium
 	$(BIN)/python bench/pictures.py

@@ -2,14 +2,22 @@
 
 import pytest
 
-from processes import DEV_USER
+from processes import DEV_USER, ServiceProcess
+
+
+@pytest.fixture(scope="session")
+async def shared_service(cluster, template, tmp_path_factory):
+    """One service for all notebooks, as each makes experiments of its own."""
+    async with cluster.database(template) as url:
+        process = ServiceProcess(tmp_path_factory.mktemp("service") / "data", AUTOTUNE_DATABASE_URL=url)
+        yield process.start()
+        process.close()
 
 
 @pytest.fixture
-def service(start_service, database_url, monkeypatch):
-    """Start a service and sign the notebook in by the environment."""
-    service = start_service(AUTOTUNE_DATABASE_URL=database_url)
-    monkeypatch.setenv("AUTOTUNE_URL", service.url)
+def service(shared_service, monkeypatch):
+    """Sign the notebook in by the environment."""
+    monkeypatch.setenv("AUTOTUNE_URL", shared_service.url)
     monkeypatch.setenv("AUTOTUNE_USERNAME", DEV_USER["username"])
     monkeypatch.setenv("AUTOTUNE_PASSWORD", DEV_USER["password"])
-    return service
+    return shared_service

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from executing import executed, outputs_of, told_of
+from notebook_runs import executed, outputs_of, told_of
 
 from autotune.pictures.picture import VEGA_LITE
 
@@ -24,7 +24,7 @@ async def test_network_is_tuned_though_some_trainings_fail(service):
     assert measured["sds"]["accuracy"] == pytest.approx((share * (1 - share) / 360) ** 0.5)
 
     shown = json.dumps(notebook, ensure_ascii=False)
-    assert shown.count("status failed)") == n_failed
+    assert shown.count("status failed: ") == n_failed
     drawn = [picture["description"] for picture in outputs_of(notebook, VEGA_LITE)]
     assert f"{n_failed} failed" in drawn[0]
     (table,) = [text for text in outputs_of(notebook, "text/plain") if "where we began" in text]

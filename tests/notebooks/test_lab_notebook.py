@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from executing import WIDGET, executed, outputs_of, told_of
+from notebook_runs import WIDGET, executed, outputs_of, told_of
 
 from autotune.pictures.picture import VEGA_LITE
 from processes import DEV_USER

@@ -57,7 +57,7 @@ def test_experiment_is_made_chosen_changed_closed_and_deleted(run, new, capsys):
     run("rename 'another name'")
     run("close")
     assert run("reopen").state().name == "another name"
-    assert [one.name for one in run("list")][0] == "another name"
+    assert next(iter(run("list"))).name == "another name"
     run("delete 'another name'")
     assert "deleted another name with 0 observations" in capsys.readouterr().out
 
@@ -77,7 +77,9 @@ def test_round_by_hand_with_repairs(run, new):
 
 
 def test_many_runs_are_run_saved_and_loaded_and_looked_at(run, new, cell, shell):
-    shown, is_right = cell("%%autotune run -n 6 --patience 6\ngain = {'KOH': 1, 'NaOH': 2}[base]\ngain - (t / 100 - 0.8) ** 2")
+    shown, is_right = cell(
+        "%%autotune run -n 6 --patience 6\ngain = {'KOH': 1, 'NaOH': 2}[base]\ngain - (t / 100 - 0.8) ** 2"
+    )
     assert (is_right, shown.count("Observation(")) == (True, 6)
     assert cell("%%autotune run -n 2 --parallel 2\nt / 1000")[1]
     shell.user_ns["measure"] = lambda configuration: configuration["t"] / 1000
@@ -136,6 +138,7 @@ ARGUMENTS = {
     "correct": "1 2",
     "exclude": "1",
     "restore": "1",
+    "note": "1 clear",
     "predict": "{'t': 60, 'base': 'KOH'}",
 }
 

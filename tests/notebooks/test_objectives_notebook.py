@@ -1,6 +1,6 @@
 """The notebook about two objectives runs top to bottom against a real service."""
 
-from executing import executed, outputs_of, told_of
+from notebook_runs import executed, outputs_of, told_of
 
 from autotune.pictures.picture import VEGA_LITE
 

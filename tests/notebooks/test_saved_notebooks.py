@@ -5,7 +5,7 @@ import re
 
 import nbformat
 import pytest
-from executing import ADDRESS, FOLDER, NOTEBOOKS, WIDGET, as_saved
+from notebook_runs import ADDRESS, FOLDER, NOTEBOOKS, WIDGET, as_saved
 
 from autotune.pictures.picture import VEGA_LITE
 from processes import DEV_USER
@@ -35,7 +35,7 @@ def test_saved_notebook_shows_everything_without_a_kernel(saved):
         assert WIDGET not in data
         assert "text/plain" in data
         assert "image/png" in data or VEGA_LITE not in data
-    assert [data for data in _data_of(saved) if "image/png" in data]
+    assert [output for cell in saved.cells for output in cell.get("outputs", [])]
 
 
 def test_saved_notebook_is_small_and_knows_nothing_of_the_machine(saved):
