@@ -70,5 +70,9 @@ class Follower(Generic[T]):
             self._hand_over(found)
 
     def _hand_over(self, found: T | AutotuneError) -> None:
+        self.draw_soon(lambda: self._draw(found))
+
+    def draw_soon(self, draw: Callable[[], None]) -> None:
+        """Call ``draw`` on the loop of the kernel; may be called on any thread."""
         with suppress(RuntimeError):  # the kernel's loop is closed: nobody sees a drawing any more
-            self._kernel.call_soon_threadsafe(self._draw, found, context=self._context)
+            self._kernel.call_soon_threadsafe(draw, context=self._context)
