@@ -100,7 +100,7 @@ def test_slices_say_where_a_run_would_not_be_suggested():
 
 def test_contour_has_a_cell_for_each_prediction_and_the_runs_on_it():
     grid = pictures.grid_of(OF, "temperature", "rate", {"temperature": 80, "rate": 1e-3, "base": "K3PO4"})
-    spec = valid(pictures.contour(OF, RUNS, grid, predicted(OF, grid.configurations, "a is 2, must be <= 1")))
+    spec = valid(pictures.contour(OF, RUNS, grid, predicted(OF, grid.configurations, "a is 2, and must be <= 1")))
     (cells,) = [layer for layer in spec["layer"] if "layer" in layer]
     columns = columns_of(cells)
     assert {len(column) for column in columns.values()} == {17 * 31}

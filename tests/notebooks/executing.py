@@ -5,6 +5,7 @@ each with its outputs, so that it can be read where nothing runs, as on GitHub.
 """
 
 import asyncio
+import json
 import os
 import sys
 from base64 import b64decode, b64encode
@@ -18,6 +19,7 @@ import nbformat
 from nbclient import NotebookClient
 from PIL import Image
 
+from autotune.pictures.picture import VEGA_LITE
 from processes import DEV_USER, ServiceProcess
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
@@ -28,6 +30,8 @@ PICTURE = ("01-quickstart.ipynb", "History of", FOLDER.parent / "docs" / "images
 """The picture at the top of the README: from which notebook, how its text begins, and where it is."""
 WIDGET = "application/vnd.jupyter.widget-view+json"
 """A saved widget is an error where its kernel is gone, whatever else its output holds."""
+LARGEST_SPEC = 50_000
+"""A picture with a longer specification, such as a ternary with many runs, is saved as its PNG alone."""
 
 
 async def executed(name: str) -> nbformat.NotebookNode:
@@ -64,6 +68,8 @@ def as_saved(notebook: nbformat.NotebookNode, url: str) -> str:
             if WIDGET in data:
                 assert "text/html" in data, f"a widget without a still: {cell.source}"
                 del data[WIDGET]
+            if len(json.dumps(data.get(VEGA_LITE))) > LARGEST_SPEC:
+                del data[VEGA_LITE]
             if "image/png" in data:
                 data["image/png"] = lighter(data["image/png"])
     notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"], "language_info": {"name": "python"}}
