@@ -43,11 +43,12 @@ def contour(
     plane = Plane(experiment, marked(experiment, observations, name, grid.at or None), grid, reply)
     means = plane.means(name)
     predictions = dict(zip(grid.cells, reply.predictions, strict=True))
-    texts = {cell: f"{number_text(mean)} ± {number_text(predictions[cell][name].sd)}" for cell, mean in means.items()}
+    texts = {cell: number_text(mean) for cell, mean in means.items()}
+    sds = {cell: number_text(predictions[cell][name].sd) for cell in means}
     goal = experiment.responses[name]
     colour, levels = response_colour(name, goal, list(means.values()), SIZE)
     layers = [
-        *(plane.cells(means, texts, colour, f"predicted {label_of(name)}") if means else []),
+        *(plane.cells(means, texts, colour, f"predicted {label_of(name)}", sds) if means else []),
         *plane.lines(means, levels),
         *plane.thresholds(),
         *plane.points(),

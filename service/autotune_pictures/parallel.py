@@ -33,6 +33,11 @@ class _Column:
     name: str
     axis: CovariateAxis | Span
 
+    @property
+    def title(self) -> str:
+        """What stands above the axis: the name, with the unit of a covariate."""
+        return self.name if isinstance(self.axis, Span) else self.axis.title
+
     def share(self, run: Run, response: str) -> float | None:
         """Return how far up the run is, from 0 to 1; None if it has no value here."""
         if isinstance(self.axis, Span):
@@ -167,7 +172,7 @@ def _scale_layers(columns: Sequence[_Column]) -> list[Spec]:
     """Return the layers of the upright axes, their names above, and their labels on plates above the lines."""
     x = {"field": "at", "type": "quantitative", "scale": {"domain": [-0.5, len(columns) - 0.5]}, "axis": None}
     y = {"field": "y", "type": "quantitative", "scale": {"domain": [0, 1]}, "axis": None}
-    lines = [lines_of(column.name, 15, 42) for column in columns]
+    lines = [lines_of(column.title, 15, 42) for column in columns]
     names = [{"at": place, "text": "\n".join(shown)} for place, shown in enumerate(lines)]
     plates = [
         {"at": place + 5 / _AXIS_WIDTH, "end": place + (11 + 6.4 * len(text)) / _AXIS_WIDTH, "text": text}

@@ -12,7 +12,7 @@ from autotune_pictures.parts.frame import BLUE, GREY, RED, Spec, beyond, framed,
 from autotune_pictures.parts.goals import goal_text, label_of, line_of, response_of
 from autotune_pictures.parts.ranges import Span, clamped, span_of
 from autotune_pictures.parts.runs import EXCLUDED, TOPS, Run, drawn, drawn_note, hover_of, hovered, jitter, marked
-from autotune_pictures.parts.texts import configuration_text, number_text, value_text
+from autotune_pictures.parts.texts import configuration_text, number_text, rule_of, value_text
 from autotune_wire.base import Configuration
 from autotune_wire.experiments import Experiment
 from autotune_wire.insights import InsightsReply, SlicePoint
@@ -129,7 +129,7 @@ def _row(experiment: Experiment, run: Run, axes: Sequence[CovariateAxis], common
 
 def _panel(common: _Slices, axis: CovariateAxis, curve: Sequence[SlicePoint], field: str) -> Spec:
     x, y = axis.encoding("x", _WIDTH), common.y
-    titles = {"value": axis.name, "predicted": f"predicted {label_of(common.response)}", "why_not": "suggested"}
+    titles = {"value": axis.title, "predicted": f"predicted {label_of(common.response)}", "why_not": "suggested"}
     draw = _option_layers if axis.options else _number_layers
     layers = [*common.line, *draw(x, y, common.noise_sd > 0, hovered(titles))]
     best = axis.place(common.best[axis.name]) if axis.name in common.best else None
@@ -164,7 +164,7 @@ def _curve_rows(common: _Slices, axis: CovariateAxis, curve: Sequence[SlicePoint
             "stretch": number,
             "value": value_text(point.value),
             "predicted": f"{number_text(point.mean)} ± {number_text(point.sd)}",
-            "why_not": f"no: {point.why_not}" if point.why_not else "may be",
+            "why_not": f"no: {rule_of(point.why_not)}" if point.why_not else "may be",
             "refused": point.why_not is not None,
         }
 
@@ -235,7 +235,7 @@ def _refusals(curve: Sequence[SlicePoint]) -> Iterator[str]:
         ends = ", ".join(values) if is_choice else " to ".join(dict.fromkeys((values[0], values[-1])))
         # The first stretch ends where the curve begins, so that its worst case is its first point.
         worst = inner[0] if inner[0] is curve[0] and inner[-1] is not curve[-1] else inner[-1]
-        yield f"{ends}: {worst.why_not}"
+        yield f"{ends}: {rule_of(worst.why_not or '')}"
 
 
 def _effect(name: str, curve: Sequence[SlicePoint]) -> str:

@@ -10,7 +10,7 @@ from autotune_pictures.parts.frame import GREY, RUNS, Spec, framed, mark_legend,
 from autotune_pictures.parts.goals import label_of, response_of
 from autotune_pictures.parts.grids import Triangle
 from autotune_pictures.parts.runs import Run, drawn, drawn_note, hover_of, hovered, marked
-from autotune_pictures.parts.texts import configuration_text, counted, lines_of, number_text
+from autotune_pictures.parts.texts import configuration_text, counted, labelled, lines_of, number_text, rule_of
 from autotune_wire.experiments import Experiment
 from autotune_wire.insights import PredictReply
 from autotune_wire.observations import Observation
@@ -52,14 +52,14 @@ def ternary(
     runs = marked(experiment, observations, name, triangle.at or None)
     cells = _cell_rows(triangle, reply, name)
     shown = drawn(runs)
-    layers = _cells(experiment, triangle, cells, name) + _scaffold(triangle) + _points(experiment, shown)
+    layers = _cells(experiment, triangle, cells, name) + _scaffold(experiment, triangle) + _points(experiment, shown)
     title = f"{label_of(name)} over {', '.join(triangle.names)}: {experiment.name}"
     notes = [] if cells else [f"There is no model of {label_of(name)} yet: it needs more runs"]
     notes += ["Brighter is better"] if cells and is_reversed(experiment.responses[name]) else []
     others = {key: value for key, value in triangle.at.items() if key not in triangle.names}
     notes += [f"The others: {configuration_text(others)}"] if others else []
     reason = next((reason for reason in reply.why_not if reason is not None), None)
-    notes += [f"Veiled: would not be suggested, as {reason}"] if reason else []
+    notes += [f"Veiled: would not be suggested, as {rule_of(reason)}"] if reason else []
     notes += drawn_note(len(shown), len(runs))
     size = round(SIDE * (1 + 2 * _MARGIN))
     body = {"layer": layers, "width": size, "height": round(SIDE * (_HEIGHT + 2 * _MARGIN))}
@@ -77,7 +77,9 @@ def _cell_rows(triangle: Triangle, reply: PredictReply, response: str) -> list[d
             row = _place(share) | {"value": float(f"{point.mean:.5g}")}
             row["text"] = f"{number_text(point.mean)} ± {number_text(point.sd)}"
             row |= {f"s{index}": number_text(amount) for index, amount in enumerate(_amounts(triangle, share))}
-            rows.append(row | ({"why": "may be"} if reason is None else {"why": f"no: {reason}", "refused": True}))
+            rows.append(
+                row | ({"why": "may be"} if reason is None else {"why": f"no: {rule_of(reason)}", "refused": True})
+            )
     return rows
 
 
@@ -101,7 +103,7 @@ def _cells(experiment: Experiment, triangle: Triangle, rows: list[dict[str, Any]
     return [{"data": {"values": rows}, "encoding": {"x": x, "y": y}, "layer": cells}]
 
 
-def _scaffold(triangle: Triangle) -> list[Spec]:
+def _scaffold(experiment: Experiment, triangle: Triangle) -> list[Spec]:
     """Return the layers of the sides, the lines across, their amounts, and the names at the corners."""
     x, y = _channels()
     lines, labels = [], []
@@ -118,7 +120,8 @@ def _scaffold(triangle: Triangle) -> list[Spec]:
                 amount = triangle.lows[which] + part * triangle.room
                 labels.append(_outwards(one, 0.075) | {"text": number_text(amount)})
     names = [
-        _outwards(_at(which, 1.0, 1), 0.09) | {"text": "\n".join(lines_of(name, 22))}
+        _outwards(_at(which, 1.0, 1), 0.09)
+        | {"text": "\n".join(lines_of(labelled(name, experiment.covars[name].unit), 22))}
         for which, name in enumerate(triangle.names)
     ]
     ends_channel = {"x": x, "y": y, "x2": {"field": "x2"}, "y2": {"field": "y2"}}

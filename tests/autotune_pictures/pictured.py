@@ -195,6 +195,18 @@ def marks_of(spec: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:
     return [layer for layer in layers_of(spec) if "mark" in layer and layer["mark"]["type"] == kind]
 
 
+def columns_of(layer: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the columns of a layer, as the texts that they are written as, by field."""
+    (row,) = layer["data"]["values"]
+    return {field.removeprefix("all_"): text.split(" ") for field, text in row.items()}
+
+
+def table_of(layer: Mapping[str, Any], field: str) -> list[Any]:
+    """Return the table in which a layer looks a field up."""
+    calculated = [step["calculate"] for step in layer["transform"] if step.get("as") == field][-1]
+    return list(json.loads(calculated[calculated.index("([") + 1 : calculated.rindex("])") + 1]))
+
+
 @dataclass(frozen=True)
 class Case:
     """An experiment with its runs, drawn by every picture."""

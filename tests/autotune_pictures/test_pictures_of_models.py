@@ -1,3 +1,6 @@
+import json
+from math import log10, sin
+
 import pytest
 from pictured import (
     BASE,
@@ -5,6 +8,7 @@ from pictured import (
     COVARS,
     RATE,
     TEMPERATURE,
+    columns_of,
     experiment,
     insights_of,
     layers_of,
@@ -13,11 +17,13 @@ from pictured import (
     predicted,
     rows_of,
     run,
+    table_of,
     valid,
 )
 
 import autotune_pictures as pictures
 from autotune_pictures.feasibility import probability_met
+from autotune_pictures.parts.texts import rule_of
 from autotune_pictures.slices import _refusals
 from autotune_wire.insights import PredictReply, SlicePoint
 from autotune_wire.suggestions import Predicted
@@ -94,17 +100,18 @@ def test_slices_say_where_a_run_would_not_be_suggested():
 
 def test_contour_has_a_cell_for_each_prediction_and_the_runs_on_it():
     grid = pictures.grid_of(OF, "temperature", "rate", {"temperature": 80, "rate": 1e-3, "base": "K3PO4"})
-    spec = valid(pictures.contour(OF, RUNS, grid, predicted(OF, grid.configurations, "a is 2, must be <= 1")))
+    spec = valid(pictures.contour(OF, RUNS, grid, predicted(OF, grid.configurations, "a is 2, and must be <= 1")))
     (cells,) = [layer for layer in spec["layer"] if "layer" in layer]
-    rows = cells["data"]["values"]
-    assert len(rows) == 17 * 31
-    assert (rows[0]["at"], rows[0]["and"], rows[0]["text"], rows[0]["why"]) == ("40", "1e-5", "0 ± 1", "may be")
-    assert rows[-1]["why"] == "no: a is 2, must be <= 1"
+    columns = columns_of(cells)
+    assert {len(column) for column in columns.values()} == {17 * 31}
+    assert (columns["text"][0], columns["sd"][0], columns["reason"][0]) == ("0", "0", "0")
+    assert (table_of(cells, "at")[0], table_of(cells, "and")[0], table_of(cells, "text")) == ("40", "1e-5", ["1"])
+    assert table_of(cells, "why")[int(columns["reason"][-1])] == "no: a must be <= 1"
     points = {row["run"]: (row["x"], row["y"]) for row in rows_of(spec)}
     assert points == {1: (40, 1e-3), 2: (80, 1e-2), 3: (130, 1e-4)}
     assert "White diamond: the best predicted; Pink line: predicted impurity = 5" in subtitle(spec)
     assert "The others: base = K3PO4" in subtitle(spec)
-    assert "Veiled: would not be suggested, as a is 2, must be <= 1" in subtitle(spec)
+    assert "Veiled: would not be suggested, as a must be <= 1" in subtitle(spec)
 
 
 def test_contour_draws_the_line_along_which_a_threshold_is_met():
@@ -117,7 +124,8 @@ def test_contour_draws_the_line_along_which_a_threshold_is_met():
     spec = valid(pictures.contour(OF, RUNS, grid, reply))
     # The predicted impurity is 5 at 100 degrees, whatever the rate.
     (line,) = marks_of(spec, "rule")
-    assert {(row["x"], row["x2"]) for row in line["data"]["values"]} == {(100.0, 100.0)}
+    columns = columns_of(line)
+    assert {*columns["x"], *columns["x2"]} == {"100"}
 
 
 def test_contour_of_a_response_to_minimize_is_bright_where_it_is_low():
@@ -160,7 +168,7 @@ def test_feasibility_has_the_probability_of_each_cell():
     spec = valid(pictures.feasibility(of, RUNS, grid, predicted(of, grid.configurations)))
     (cells,) = [layer for layer in spec["layer"] if "layer" in layer]
     # The predicted impurity is the number of the cell, with a standard deviation of 1: in cell 5 it is the bound.
-    assert [row["text"] for row in cells["data"]["values"][3:8]] == ["98%", "84%", "50%", "16%", "2%"]
+    assert columns_of(cells)["text"][3:8] == ["98%", "84%", "50%", "16%", "2%"]
     assert "1 breaks a threshold, 1 failed" in spec["description"]
 
 
@@ -265,3 +273,42 @@ def test_crossval_is_not_flattened_by_one_bad_run():
     (low, high) = marks_of(spec, "point")[0]["encoding"]["x"]["scale"]["domain"]
     assert -2 < low < high < 12
     assert [row["beyond"] for row in rows_of(spec) if "beyond" in row] == ["down"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "rule"),
+    [
+        ("a + 2 b is 1.25, and must be <= 6466641817", "a + 2 b must be <= 6.47e9"),
+        ("impurity is predicted to be 5.123, and must be <= 5.0001", "impurity must be <= 5"),
+        ("base = 1.23456 is forbidden", "base = 1.23456 is forbidden"),
+    ],
+)
+def test_reason_demands_with_three_digits_and_without_the_value_of_one_run(reason, rule):
+    assert rule_of(reason) == rule
+
+
+def test_full_contour_and_feasibility_stay_small():
+    covars = {"a": RATE, "b": RATE}
+    total = {"ctype": "linear", "weights": {"a": 1.0, "b": 1.0}, "relation": "<=", "bound": 0.1}
+    of = experiment(covars, BOUNDED, constraints=[total])
+    grid = pictures.grid_of(of, "a", "b", {})
+    (constraint,) = of.constraints
+    rows = [
+        {name: {"mean": 7 * sin(sum(map(log10, each.values()))), "sd": 0.1 + each["a"]} for name in of.responses}
+        for each in grid.configurations
+    ]
+    refusals = [None if constraint.holds(each) else constraint.violation(each) for each in grid.configurations]
+    reply = PredictReply.model_validate({"data_rev": 1, "predictions": rows, "why_not": refusals})
+    for draw in (pictures.contour, pictures.feasibility):
+        assert len(json.dumps(valid(draw(of, [], grid, reply)))) < 50_000
+
+
+def test_axes_tell_the_units():
+    covars = {"temperature": {**TEMPERATURE, "unit": "°C"}, "rate": {**RATE, "unit": "1/h"}}
+    of = experiment(covars)
+    grid = pictures.grid_of(of, "temperature", "rate", {})
+    runs = [run(1, {"temperature": 80, "rate": 1e-3}, {"yield": 1.0})]
+    for spec in (pictures.contour(of, runs, grid, predicted(of, grid.configurations)), pictures.parallel(of, runs)):
+        shown = json.dumps(spec, ensure_ascii=False).replace("\\n", " ")
+        assert "temperature (°C)" in shown
+        assert "rate (1/h)" in shown

@@ -31,7 +31,7 @@ PICTURE = ("01-quickstart.ipynb", "History of", FOLDER.parent / "docs" / "images
 WIDGET = "application/vnd.jupyter.widget-view+json"
 """A saved widget is an error where its kernel is gone, whatever else its output holds."""
 LARGEST_SPEC = 50_000
-"""A picture with a longer specification, such as the thousand cells of a contour, is saved as its PNG alone."""
+"""A picture with a longer specification, such as a ternary with many runs, is saved as its PNG alone."""
 
 
 async def executed(name: str) -> nbformat.NotebookNode:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from threading import current_thread, main_thread
 from typing import Any
 
 from ipywidgets import HTML, VBox
@@ -9,10 +11,11 @@ from ipywidgets import HTML, VBox
 from autotune.errors import AutotuneError, InvalidInputError
 from autotune.experiment import Experiment
 from autotune.panel.live import Panel
+from autotune.running.underway import Underway, unwatch, watch
 from autotune.views.facts import state_of
 from autotune.views.shown import counted
 from autotune.widgets.board_runs import RunRow, grid_of
-from autotune.widgets.board_view import BoardView, board_still, fetch_view, head_html, open_html
+from autotune.widgets.board_view import BoardView, board_still, fetch_view, head_html, loop_html, loop_still, open_html
 from autotune.widgets.following import Follower
 from autotune.widgets.form import Form, lowered, row, typed, wrong_field
 from autotune.widgets.style import block, styled, title
@@ -41,7 +44,9 @@ class Board(Form):
         self.rows: list[RunRow] = []
         self._view: BoardView | None = None
         self._follower: Follower[BoardView] | None = None
-        self._head, self._open, self._runs = HTML(), HTML(), VBox()
+        self._loop: Underway | None = None
+        self._loop_at = datetime.now(UTC)
+        self._head, self._progress, self._open, self._runs = HTML(), HTML(), HTML(), VBox()
         self._reason = self.field(
             "reason",
             typed("Reason, for a correction, an exclusion, a restoration or a pause", "", "420px", "misread the scale"),
@@ -54,6 +59,7 @@ class Board(Form):
         self.look_again = self.button("Look again", "fetch everything now", self._look)
         self.show(
             self._head,
+            self._progress,
             row([self.pause, self.resume, self.stop, self.reopen, self.look_again]),
             self._open,
             self._runs,
@@ -69,12 +75,13 @@ class Board(Form):
         """Write the board as HTML that needs no kernel."""
         if self._view is None:
             return styled(title(self.experiment.name, "not fetched yet"))
-        return board_still(self._view, self.panel.state.trouble)
+        return board_still(self._view, self.panel.state.trouble) + loop_still(self._loop, self._loop_at)
 
     def close(self) -> None:
         """Follow the experiment no more; what is shown stays."""
         if self._follower is not None:
             self._follower.close()
+        unwatch(self.experiment.exp_uuid, self._on_loop)
         self.panel.close()
 
     def refresh(self) -> None:
@@ -89,6 +96,19 @@ class Board(Form):
         self.stop.disabled, self.reopen.disabled = state == "closed", state != "closed"
         self.pause.disabled, self.resume.disabled = state in {"closed", "paused"}, state not in {"paused", "stopped"}
         self._show_runs(view)
+
+    def _on_loop(self, underway: Underway) -> None:
+        """Show a loop of this process, also while its cell keeps the kernel from drawing anything else."""
+        if current_thread() is not main_thread():
+            if self._follower is not None:
+                self._follower.draw_soon(lambda: self._draw_loop(underway))
+            return
+        self._draw_loop(underway)
+
+    def _draw_loop(self, underway: Underway) -> None:
+        self._loop, self._loop_at = underway, datetime.now(UTC)
+        self._progress.value = loop_html(underway)
+        self.keeper.keep()
 
     def _show_runs(self, view: BoardView) -> None:
         former = {one.number: one for one in self.rows}
@@ -200,6 +220,7 @@ class Board(Form):
     def follow(self) -> None:
         """Follow the experiment from now on, unless the board does already; call this inside a cell."""
         if self._follower is None:
+            watch(self.experiment.exp_uuid, self._on_loop)
             with suppress(RuntimeError):  # a terminal has no loop that draws later: what is shown stays as it is
                 self._follower = Follower(self.experiment, lambda: fetch_view(self.experiment, N_RUNS), self._draw)
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from autotune.errors import NotFoundError
 from autotune.experiment import Experiment
+from autotune.running.underway import Underway
 from autotune.views.facts import facts_of, paused_text, state_of
 from autotune.views.shown import Observation, configuration_text, counted, outcome_texts
 from autotune.widgets.style import block, styled, table, title
@@ -87,6 +88,25 @@ def age_text(seconds: float) -> str:
         if seconds >= length:
             return counted(int(seconds // length), unit)
     return counted(int(seconds), "second")
+
+
+def loop_html(underway: Underway | None) -> str:
+    """Write the loop of this process as a bar that screen readers read, with its time left; nothing once it is done."""
+    if underway is None or not underway.text:
+        return ""
+    text = escape(underway.text)
+    if underway.phase == "stopped":
+        return block(f'<div role="status">The loop of this notebook {text}.</div>')
+    bar = f'<progress max="{underway.n}" value="{underway.n_told}" aria-label="Runs told by the loop" '
+    return block(f'<div>{bar}aria-valuetext="{text}"></progress> {text}</div>')
+
+
+def loop_still(underway: Underway | None, at: datetime) -> str:
+    """Write the loop as a saved notebook may say it for ever: in the past, with the time."""
+    if underway is None or not underway.text:
+        return ""
+    told = f"A loop of this notebook had told {underway.n_told} of {counted(underway.n, 'run')}"
+    return block(f"<div>{told} at {at:%H:%M:%S} UTC, {at:%d %b %Y}.</div>")
 
 
 def open_html(view: BoardView) -> str:

@@ -1,6 +1,7 @@
 """A suggestion to take to the bench: what to run, where it came from, and fields for what was measured."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from ipywidgets import HTML, Accordion, VBox
@@ -10,11 +11,14 @@ from autotune.experiment import Experiment
 from autotune.far_off import far_off_values
 from autotune.values import number_text, value_text
 from autotune.views.goals import NAMELESS, measured_text
+from autotune.views.outdated import outdated_text
 from autotune.views.shown import Suggestion, configuration_text, counted, labelled
 from autotune.widgets.card_html import label_of_response, sheet_link, suggestion_html
+from autotune.widgets.corrections import Corrections
+from autotune.widgets.following import Follower
 from autotune.widgets.form import Field, Form, chosen, counter, lowered, row, typed, wrong_field
 from autotune.widgets.plate import SLIP, Plate
-from autotune.widgets.style import block, styled, title
+from autotune.widgets.style import alert, block, styled, title
 from autotune_wire.base import Value
 from autotune_wire.responses import RESPONSE
 from autotune_wire.space import CatCovariate, Covariate
@@ -24,7 +28,9 @@ from autotune_wire.suggestions import MAX_ASK
 class SuggestionCard(Form):
     """A card with the current suggestion, into which its outcome is typed.
 
-    The card asks for a suggestion when it is made, and again after each that was told or skipped.
+    The card asks for a suggestion when it is made, and again after each that was told or skipped. From its first
+    display until ``close`` it follows the experiment: where a run was corrected after the suggestion was computed, the
+    card says so and offers a fresh one. The suggestion itself stays, as somebody may be at work on it.
 
     Args:
         experiment: The experiment.
@@ -40,7 +46,9 @@ class SuggestionCard(Form):
         self.experiment = experiment
         self.suggestion: Suggestion | None = None
         self.plate: Plate | None = None
-        self._shown, self._print = HTML(), HTML()
+        self._corrections = Corrections(experiment)
+        self._follower: Follower[dict[int, int]] | None = None
+        self._shown, self._outdated, self._print = HTML(), HTML(), HTML()
         self._responses = {
             name: self.field(f"responses.{name}", typed(label_of_response(name, goal), hint="0.93 or 0,93"))
             for name, goal in experiment.responses.items()
@@ -54,6 +62,7 @@ class SuggestionCard(Form):
         self.failed = self.button("Failed because", "the run was made and gave no response", self._fail)
         self.skip = self.button("Skip because", "this suggestion will not be run; give a reason", self._skip)
         self.another = self.button("Another with these fixed", "ask with the values typed above", self._another)
+        self.fresh = self.button("Fresh suggestion", "ask for one that knows the correction", self._another)
         self._n = self.field("n", counter("Runs", 8, MAX_ASK))
         self.take = self.button("Take for a plate", "take several suggestions, which nobody else gets", self._take)
         self._plate_box = VBox()
@@ -67,12 +76,44 @@ class SuggestionCard(Form):
     def still(self) -> str:
         """Write the suggestion as HTML that needs no kernel."""
         plate = "" if self.plate is None else self.plate.still()
-        return f"{styled(self._suggestion_html())}{plate}"
+        return f"{styled(self._suggestion_html())}{alert(self._outdated_text())}{plate}"
+
+    def close(self) -> None:
+        """Follow the experiment no more; what is shown stays."""
+        if self._follower is not None:
+            self._follower.close()
+
+    def follow(self) -> None:
+        """Follow the experiment from now on, unless the card does already; call this inside a cell."""
+        if self._follower is None:
+            fetch, see = self._corrections.fetch, self._corrections.see
+            with suppress(RuntimeError):  # a terminal has no loop that draws later: what is shown stays as it is
+                self._follower = Follower(self.experiment, fetch, self._draw, see)
+
+    def _ipython_display_(self) -> None:
+        self.follow()
+        super()._ipython_display_()
+
+    def _draw(self, found: dict[int, int] | AutotuneError) -> None:
+        if isinstance(found, AutotuneError):
+            return  # what is told and asked on the card says by itself what is wrong
+        self._corrections.seq_by_run = found
+        self.refresh()
+        self.keeper.keep()
+
+    def _outdated_text(self) -> str:
+        """Write that the suggestion does not know a correction; empty if it does."""
+        known = self._corrections.seq_by_run
+        text = "" if self.suggestion is None else outdated_text(self.suggestion, known)
+        return f"This suggestion was {text}. It can still be told." if text else ""
 
     def refresh(self) -> None:
         """Show the suggestion, and what can be done with it."""
         self._shown.value = self._suggestion_html()
         self._print.value = "" if self.suggestion is None else sheet_link(self.experiment, [self.suggestion])
+        outdated = self._outdated_text()
+        self._outdated.value = alert(outdated)
+        self.fresh.layout.display = None if outdated else "none"
         for button in (self.told, self.failed, self.skip):
             button.disabled = self.suggestion is None
 
@@ -87,6 +128,7 @@ class SuggestionCard(Form):
         )
         self.show(
             self._shown,
+            row([self._outdated, self.fresh]),
             row([field.box for field in self._responses.values()]),
             self.told,
             row([self._reason.box, lowered(self.failed), lowered(self.skip)]),

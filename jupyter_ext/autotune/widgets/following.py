@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from autotune.ask_tell import AskTell
 from autotune.errors import AutotuneError
 from autotune.transport.stream import follow
+from autotune_wire.frames import Event
 
 T = TypeVar("T")
 
@@ -27,12 +28,20 @@ class Follower(Generic[T]):
         experiment: The experiment.
         fetch: Fetches what is drawn; called on a thread.
         draw: Draws what was fetched, or the error that ended the following.
+        see: Called with each event, on the client's loop, before the fetch that follows it.
     """
 
-    def __init__(self, experiment: AskTell, fetch: Callable[[], T], draw: Callable[[T | AutotuneError], None]) -> None:
+    def __init__(
+        self,
+        experiment: AskTell,
+        fetch: Callable[[], T],
+        draw: Callable[[T | AutotuneError], None],
+        see: Callable[[Event], None] | None = None,
+    ) -> None:
         self._experiment = experiment
         self._fetch = fetch
         self._draw = draw
+        self._see = see
         self._kernel = asyncio.get_running_loop()
         self._context = contextvars.copy_context()
         self._due: asyncio.Event | None = None
@@ -48,7 +57,9 @@ class Follower(Generic[T]):
         experiment = self._experiment
         try:
             async with aclosing(follow(experiment.connection, experiment.exp_uuid, experiment.last_seq)) as events:
-                async for _event in events:
+                async for event in events:
+                    if self._see is not None:
+                        self._see(event)
                     self._mark()
         except AutotuneError as error:
             self._hand_over(error)
@@ -70,5 +81,9 @@ class Follower(Generic[T]):
             self._hand_over(found)
 
     def _hand_over(self, found: T | AutotuneError) -> None:
+        self.draw_soon(lambda: self._draw(found))
+
+    def draw_soon(self, draw: Callable[[], None]) -> None:
+        """Call ``draw`` on the loop of the kernel; may be called on any thread."""
         with suppress(RuntimeError):  # the kernel's loop is closed: nobody sees a drawing any more
-            self._kernel.call_soon_threadsafe(self._draw, found, context=self._context)
+            self._kernel.call_soon_threadsafe(draw, context=self._context)

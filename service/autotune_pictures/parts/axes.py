@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autotune_pictures.parts.ranges import RELATIVE_SLACK, Span, clamped, widened
-from autotune_pictures.parts.texts import label_expression, title_lines, value_text
+from autotune_pictures.parts.texts import label_expression, labelled, title_lines, value_text
 from autotune_wire.base import Value
 from autotune_wire.space import CatCovariate, Covariate
 
@@ -39,6 +39,11 @@ class CovariateAxis:
     covariate: Covariate
     low: float
     high: float
+
+    @property
+    def title(self) -> str:
+        """The name of the covariate with its unit."""
+        return labelled(self.name, self.covariate.unit)
 
     @property
     def is_log(self) -> bool:
@@ -81,8 +86,8 @@ class CovariateAxis:
     def rounded(self, place: float) -> float:
         """Return a place with no more digits than can be seen."""
         if self.is_log:
-            return float(f"{place:.5g}")
-        return round(place, 4 - math.floor(math.log10(self.high - self.low)))
+            return float(f"{place:.{4 if self.high > 100 * self.low else 5}g}")
+        return round(place, 3 - math.floor(math.log10(self.high - self.low)))
 
     def encoding(self, field: str, room: int) -> dict[str, Any]:
         """Return the channel of this axis in Vega-Lite.
@@ -102,7 +107,7 @@ class CovariateAxis:
         elif self.is_log:
             scale["type"] = "log"
             axis = {"labelExpr": LOG_LABELS, "tickCount": max(2, room // 70)} | self._ticks(max(2, room // 40))
-        title = title_lines(self.name, max(12, room // 7))
+        title = title_lines(self.title, max(12, room // 7))
         return {"field": field, "type": "quantitative", "scale": scale, "axis": axis, "title": title}
 
     def powers(self, most: int) -> list[float]:

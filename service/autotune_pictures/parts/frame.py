@@ -137,15 +137,16 @@ def points(
 
 
 def beyond(x: Spec, y: Spec, tooltip: list[dict[str, str]], data: Spec | None = None) -> list[Spec]:
-    """Return the layers of triangles at the edges, for runs whose field ``beyond`` names the edge they lie past."""
+    """Return the layer of triangles at the edges, for runs whose field ``beyond`` names the edge they lie past."""
+    sides = [{"test": f"datum.beyond === '{side}'", "value": f"triangle-{side}"} for side in ("up", "down", "left")]
+    shape = {"condition": sides, "value": "triangle-right"}
     return [
         {
             "data": data or RUNS,
-            "transform": [{"filter": f"datum.beyond === '{side}'"}],
-            "mark": {"type": "point", "shape": f"triangle-{side}", "filled": True, "size": 60, "color": BLUE},
-            "encoding": {"x": x, "y": y, "tooltip": tooltip},
+            "transform": [{"filter": "datum.beyond"}],
+            "mark": {"type": "point", "filled": True, "size": 60, "color": BLUE},
+            "encoding": {"x": x, "y": y, "shape": shape, "tooltip": tooltip},
         }
-        for side in ("up", "down", "left", "right")
     ]
 
 

@@ -7,13 +7,14 @@ from math import floor
 from typing import Any
 
 from autotune_pictures.parts.axes import CovariateAxis, covariate_axis
+from autotune_pictures.parts.columns import columnar, indices, looked_up
 from autotune_pictures.parts.errors import PictureError
 from autotune_pictures.parts.frame import PINK, RUNS, Spec, beyond, mark_legend, points
 from autotune_pictures.parts.goals import label_of
 from autotune_pictures.parts.grids import Grid, Step
 from autotune_pictures.parts.isolines import isoline
 from autotune_pictures.parts.runs import Hover, Run, drawn, drawn_note, hover_of, hovered, jitter
-from autotune_pictures.parts.texts import configuration_text, number_text, value_text
+from autotune_pictures.parts.texts import configuration_text, number_text, rule_of, value_text
 from autotune_wire.experiments import Experiment
 from autotune_wire.insights import PredictReply
 from autotune_wire.responses import thresholds_of
@@ -69,7 +70,14 @@ class Plane:
         pairs = zip(self.grid.cells, self.reply.predictions, strict=True)
         return {cell: predicted[response].mean for cell, predicted in pairs if response in predicted}
 
-    def cells(self, values: Mapping[Cell, float], texts: Mapping[Cell, str], colour: Spec, title: str) -> list[Spec]:
+    def cells(
+        self,
+        values: Mapping[Cell, float],
+        texts: Mapping[Cell, str],
+        colour: Spec,
+        title: str,
+        sds: Mapping[Cell, str] | None = None,
+    ) -> list[Spec]:
         """Return the layers of the cells: coloured by their values, and veiled where a run would not be suggested.
 
         Args:
@@ -77,17 +85,17 @@ class Plane:
             texts: What a cell shows when the mouse points at it.
             colour: The colour channel of the field ``value``.
             title: The title of these texts.
+            sds: The standard deviation that stands behind each text, if there are any.
         """
-        names = self.grid.names
-        titles = {"at": names[0], "and": names[1], "text": title} | {"why": "suggested"}
+        titles = {"at": self.axes[0].title, "and": self.axes[1].title, "text": title} | {"why": "suggested"}
         x, y = self.channels()
         layers: list[Spec] = [{"mark": {"type": "rect"}, "encoding": {"color": colour, "tooltip": hovered(titles)}}]
         if self.refusal():
             veil = {"type": "rect", "color": "#ffffff", "opacity": 0.55, "tooltip": None}
             ends = {"x2": {"field": "end"}, "y2": {"field": "top"}}
-            layers.append({"transform": [{"filter": "datum.end"}], "mark": veil, "encoding": ends})
+            layers.append({"transform": [{"filter": "datum.reason > 0"}], "mark": veil, "encoding": ends})
         layers[0]["encoding"] |= {"x2": {"field": "x2"}, "y2": {"field": "y2"}}
-        return [{"data": {"values": self._cell_rows(values, texts)}, "encoding": {"x": x, "y": y}, "layer": layers}]
+        return [self._cells(values, texts, sds) | {"encoding": {"x": x, "y": y}, "layer": layers}]
 
     def lines(self, values: Mapping[Cell, float], levels: Sequence[float], *, is_bound: bool = False) -> list[Spec]:
         """Return the layer of lines of equal value; none where a covariate has options or a single value."""
@@ -95,7 +103,7 @@ class Plane:
         if self.axes[0].options or self.axes[1].options or min(shape) < 2:
             return []
         rows = [
-            {"x": ends[0][0], "y": ends[0][1], "x2": ends[1][0], "y2": ends[1][1]}
+            (*ends[0], *ends[1])
             for level in levels
             for segment in isoline(values, shape, level)
             if (ends := [self._place(*end) for end in segment])
@@ -109,7 +117,10 @@ class Plane:
             else {"color": "#ffffff", "strokeWidth": 0.9, "opacity": 0.7}
         )
         place = {"x": x, "x2": {"field": "x2"}, "y": y, "y2": {"field": "y2"}}
-        return [{"data": {"values": rows}, "mark": {"type": "rule"} | look, "encoding": place}]
+        return [
+            columnar(dict(zip(("x", "y", "x2", "y2"), zip(*rows, strict=True), strict=True)))
+            | {"mark": {"type": "rule"} | look, "encoding": place}
+        ]
 
     def thresholds(self) -> list[Spec]:
         """Return the lines along which responses are predicted to equal their thresholds."""
@@ -160,29 +171,45 @@ class Plane:
             marks.append(f"Pink line: predicted {listed}")
         notes += ["; ".join(marks)] if marks else []
         reason = self.refusal()
-        notes += [f"Veiled: would not be suggested, as {reason}"] if reason else []
+        notes += [f"Veiled: would not be suggested, as {rule_of(reason)}"] if reason else []
         return notes + drawn_note(len(drawn(self.runs, MAX_RUNS)), len(self.runs))
 
     def refusal(self) -> str | None:
         """Return why a cell would not be suggested, of the first that would not; None if all may be."""
         return next((reason for reason in self.reply.why_not if reason is not None), None)
 
-    def _cell_rows(self, values: Mapping[Cell, float], texts: Mapping[Cell, str]) -> list[dict[str, Any]]:
+    def _cells(self, values: Mapping[Cell, float], texts: Mapping[Cell, str], sds: Mapping[Cell, str] | None) -> Spec:
+        """Return the data of the cells: places and values of the grid are stated once for each column and row."""
         refusals = dict(zip(self.grid.cells, self.reply.why_not or [None] * len(self.grid.cells), strict=True))
-        x, y = self.axes
-        rows: list[dict[str, Any]] = []
-        for cell, value in values.items():
-            across, up, reason = self.grid.x[cell[0]], self.grid.y[cell[1]], refusals[cell]
-            rows.append(
-                {"x": x.rounded(across.low), "x2": _lapped(x, self.grid.x, cell[0])}
-                | {"y": y.rounded(up.low), "y2": _lapped(y, self.grid.y, cell[1])}
-                | {"value": float(f"{value:.5g}"), "text": texts[cell]}
-                | {"at": value_text(across.value), "and": value_text(up.value), "why": "may be"}
-            )
-            if reason is not None:
-                # Two veils that lap over each other would show.
-                rows[-1] |= {"why": f"no: {reason}", "end": x.rounded(across.high), "top": y.rounded(up.high)}
-        return rows
+        reasons = [reason if (reason := refusals[cell]) is None else rule_of(reason) for cell in values]
+        which, whys = indices(["may be", *("may be" if reason is None else f"no: {reason}" for reason in reasons)])
+        n_rows = len(self.grid.y)
+        fields: dict[str, list[Any]] = {
+            "value": [float(f"{value:.4g}") for value in values.values()],
+            "text": [texts[cell] for cell in values],
+            "reason": which[1:],  # the first is "may be", so that 0 means that alone
+        }
+        cells = [column * n_rows + row for column, row in values]
+        derived = {}
+        if cells == list(range(len(cells))):
+            derived["cell"] = "datum.number - 1"
+        else:
+            fields["cell"] = cells
+        derived |= {"column": f"floor(datum.cell / {n_rows})", "row": f"datum.cell % {n_rows}"}
+        derived["why"] = looked_up("reason", whys)
+        if sds is not None:
+            fields["sd"], table = indices([sds[cell] for cell in values])
+            derived["text"] = f"datum.text + ' \N{PLUS-MINUS SIGN} ' + {looked_up('sd', table)}"
+        names = ("x", "x2", "at", "end"), ("y", "y2", "and", "top")
+        for field, axis, steps, (low, lapped, value, end) in zip(
+            ("column", "row"), self.axes, (self.grid.x, self.grid.y), names, strict=True
+        ):
+            derived[low] = looked_up(field, [axis.rounded(step.low) for step in steps])
+            derived[lapped] = looked_up(field, [_lapped(axis, steps, index) for index in range(len(steps))])
+            derived[value] = looked_up(field, [value_text(step.value) for step in steps])
+            # Two veils that lap over each other would show.
+            derived[end] = looked_up(field, [axis.rounded(step.high) for step in steps])
+        return columnar(fields, derived)
 
     def _place(self, column: float, row: float) -> tuple[float, float]:
         x, y = self.axes

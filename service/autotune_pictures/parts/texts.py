@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
@@ -11,6 +12,10 @@ DIGITS = 3
 LONGEST = 72
 """Most characters of a name that a picture shows; longer names end in an ellipsis."""
 SECONDS = "%Y-%m-%d %H:%M:%S UTC"
+
+_NUMBER = r"-?\d[\d.]*(?:e[+-]?\d+)?"
+_MISSED = re.compile(rf" is (?:predicted to be )?{_NUMBER}, and must be ([<>=]=) ({_NUMBER})$")
+"""The end of the contract's sentence about a bound that is missed."""
 
 _LOOK_ALIKES = {ord('"'): "\N{RIGHT DOUBLE QUOTATION MARK}", ord("\\"): "/"}
 
@@ -31,6 +36,19 @@ def number_text(value: float) -> str:
 def value_text(value: Value) -> str:
     """Write the value of a covariate; whole numbers and options in full."""
     return number_text(value) if isinstance(value, float) else str(value)
+
+
+def labelled(name: str, unit: str | None) -> str:
+    """Write the name of a covariate with its unit, as the title of an axis: ``t (°C)``."""
+    return name if unit is None else f"{name} ({unit})"
+
+
+def rule_of(reason: str) -> str:
+    """Write what a reason for not suggesting a run demands, for many runs that miss it by different amounts.
+
+    "a + b is 1.25, and must be <= 6466641817" becomes "a + b must be <= 6.47e9"; other reasons stay.
+    """
+    return _MISSED.sub(lambda found: f" must be {found[1]} {number_text(float(found[2]))}", reason)
 
 
 def configuration_text(configuration: Configuration) -> str:

@@ -45,7 +45,7 @@ def test_lines_say_what_was_told_and_the_best(experiment, capsys):
 
     told = []
     experiment.run(measure, 3, told.append, progress=True)
-    assert re.sub(r"after \d+ s", "after ... s", capsys.readouterr().err).splitlines() == [
+    assert re.sub(r"after \d+ s(, about \d+ s left)?", "after ... s", capsys.readouterr().err).splitlines() == [
         "1 of 3 told after ... s: response 1; best 1",
         "2 of 3 told after ... s: status failed; best 1",
         "3 of 3 told after ... s: response 0.25; best 1",

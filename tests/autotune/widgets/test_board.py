@@ -6,6 +6,7 @@ from fake_service import SPACE, event, observation, overview, problem, suggestio
 from stream_server import sends, stream_server
 
 from autotune.experiment import Experiment
+from autotune.running.underway import announced
 from autotune.widgets.board import Board
 from autotune.widgets.board_view import age_text
 from autotune.widgets.following import Follower
@@ -234,3 +235,36 @@ def test_run_that_is_being_typed_over_stays_when_runs_change(board, service):
     board.look_again.click()
     assert board.rows[0].switch.description == "Restore"
     assert _cell(board, 2).text == "0.75"
+
+
+def test_board_shows_a_loop_of_this_process_and_its_end(board, monkeypatch):
+    now = iter([0.0, 30.0, 60.0])
+    monkeypatch.setattr("autotune.running.underway.monotonic", lambda: next(now))
+    board.follow()
+    shown = []
+    with announced(board.experiment.exp_uuid, 20) as (_underway, told):
+        shown.append(board._progress.value)
+        told()
+        told()
+        shown.append(board._progress.value)
+        still = board.still()
+    assert 'max="20" value="0"' in shown[0]
+    assert "left" not in shown[0]
+    assert 'aria-valuetext="2 of 20 runs told, about 9 min left"' in shown[1]
+    assert "had told 2 of 20 runs at " in still
+    assert "min left" not in still
+    assert "stopped after 2 of 20 runs" in board._progress.value
+
+
+def test_board_shows_nothing_of_a_loop_that_is_done(board):
+    board.follow()
+    board.experiment.run(lambda _configuration: 1.0, 1)
+    assert board._progress.value == ""
+    assert "A loop" not in board.still()
+
+
+def test_closed_board_shows_no_loop(board):
+    board.follow()
+    board.close()
+    with announced(board.experiment.exp_uuid, 2):
+        assert board._progress.value == ""

@@ -3,10 +3,13 @@ from base64 import b64decode
 
 import httpx2
 import pytest
-from fake_service import NOW, problem, suggestion
+from fake_service import NOW, event, observation, overview, problem, suggestion
 
 from autotune.errors import InvalidInputError
+from autotune.views.outdated import outdated_text
+from autotune.views.shown import Suggestion
 from autotune.widgets.card import SuggestionCard
+from autotune_wire.frames import Event
 
 MIXED = {
     "t": {"vtype": "int", "guess": 80, "min": 40, "max": 120, "unit": "°C"},
@@ -285,3 +288,43 @@ def test_suggestion_that_went_to_the_plate_leaves_the_card(card, service):
     service.trouble("POST /experiment/ask", httpx2.Response(200, json=reply))
     card.take.click()
     assert card.suggestion.suggestion_uuid != card.plate.wells[0].suggestion.suggestion_uuid
+
+
+def _model(**changes):
+    return Suggestion.model_validate(suggestion(0.5, data_seq=7, **changes))
+
+
+@pytest.mark.parametrize(
+    ("corrected", "said"),
+    [
+        ({}, ""),
+        ({3: 7}, ""),
+        ({3: 8}, "made before run 3 was corrected"),
+        ({3: 8, 1: 9, 2: 10}, "made before runs 1, 2 and 3 were corrected"),
+    ],
+)
+def test_suggestion_is_outdated_by_later_corrections(corrected, said):
+    assert outdated_text(_model(), corrected) == said
+
+
+def test_guess_is_not_outdated_by_a_correction():
+    assert outdated_text(_model(source="guess"), {3: 8}) == ""
+
+
+def test_card_tells_of_a_correction_and_offers_a_fresh_suggestion(card, service):
+    card.suggestion = _model()
+    card.refresh()
+    assert card.fresh.layout.display == "none"
+    told = observation({"x": 0.2}, 0.7, seq=4)
+    exp_uuid = str(card.experiment.exp_uuid)
+    service.overviews[exp_uuid] = overview(service.experiments[exp_uuid], Response=[0.7]) | {"seqs": [4]}
+    card._corrections.see(Event.model_validate(event(8, "observation_corrected", told)))
+    card._draw(card._corrections.fetch())
+    assert "made before run 1 was corrected" in card._outdated.value
+    assert "made before run 1 was corrected" in card.still()
+    assert card.fresh.layout.display is None
+    service.trouble("GET /experiment/ask", lambda: _asked(service, {"x": 0.6}))
+    card.fresh.click()
+    assert card.suggestion.covars == {"x": 0.6}
+    assert card._outdated.value == ""
+    assert card.fresh.layout.display == "none"
