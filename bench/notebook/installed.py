@@ -8,7 +8,7 @@ LIMIT_MB = 60
 _ROOT = Path(__file__).parent.parent.parent
 
 
-async def measure(folder: Path) -> dict[str, list[float]]:
+def measure(folder: Path) -> dict[str, list[float]]:
     """Install both into a new environment, one after the other, and return the sizes in MB; it needs an index."""
     made = folder / "environment"
     subprocess.run([sys.executable, "-m", "venv", str(made)], check=True)

@@ -1,13 +1,14 @@
 """Measure what the notebook promises: how soon a board opens, what live costs a page, how soon the extension loads.
 
 Run it as ``.venv/bin/python bench/notebook/limits.py``, on an idle machine, with the names of some measurements or with
-none for all. It needs Chromium (``apt install chromium``, or ``CHROMIUM=PROGRAM``); ``installed`` needs a package index.
+none for all. The first two need Chromium (``apt install chromium``, or ``CHROMIUM=PROGRAM``), and ``installed`` needs a
+package index.
 """
 
 import argparse
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import installed
@@ -17,12 +18,21 @@ import pages
 import redrawing
 import rounds
 
-MEASUREMENTS: dict[str, tuple[str, Callable[[Path], Awaitable[dict[str, list[float]]]]]] = {
-    "opening": (f"a board opens within {opening.LIMIT_S:g} s; without an engine at work", opening.measure),
+
+def _run_opening(folder: Path) -> dict[str, list[float]]:
+    return asyncio.run(opening.measure(folder))
+
+
+def _run_redrawing(folder: Path) -> dict[str, list[float]]:
+    return asyncio.run(redrawing.measure(folder))
+
+
+MEASUREMENTS: dict[str, tuple[str, Callable[[Path], dict[str, list[float]]]]] = {
+    "opening": (f"a board opens within {opening.LIMIT_S:g} s; without an engine at work", _run_opening),
     "redrawing": (
         f"under {redrawing.LIMIT_MS} ms a frame and {redrawing.LIMIT_KB} kB a message, {redrawing.N_RUNS:,} runs and "
         f"{redrawing.RATE} tells a second for {redrawing.SECONDS:g} s; without an engine at work",
-        redrawing.measure,
+        _run_redrawing,
     ),
     "loading": (f"%load_ext within {loading.LIMIT_MS} ms; {loading.ROUNDS} processes each", loading.measure),
     "installed": (f"the extra adds less than {installed.LIMIT_MB} MB, without torch", installed.measure),
@@ -40,7 +50,7 @@ def main() -> None:
     for name in names:
         limit, measure = MEASUREMENTS[name]
         with tempfile.TemporaryDirectory() as folder:
-            found = asyncio.run(measure(Path(folder)))
+            found = measure(Path(folder))
         print(f"\n{name}: {limit}\n\n{rounds.table(found)}", flush=True)
 
 

@@ -16,7 +16,7 @@ _TIMED = {
 }
 
 
-async def measure(_folder: Path) -> dict[str, list[float]]:
+def measure(_folder: Path) -> dict[str, list[float]]:
     """Measure both, in turns, in milliseconds; the start of Python and of IPython does not count."""
     found: dict[str, list[float]] = defaultdict(list)
     for _round in range(ROUNDS):

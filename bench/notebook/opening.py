@@ -17,7 +17,8 @@ _TIMEOUT_S = 120
 _CELLS = {N_SMALL: "show(Board(small))", N_LARGE: "show(Board(large))"}
 # From the command that runs the cell until the curve is decoded and the cells of the table are there, in frames.
 _SHOWN = """async cell => {
-    const notebook = window.jupyterapp.shell.currentWidget.content;
+    const panel = window.jupyterapp.shell.currentWidget, notebook = panel.content;
+    await panel.sessionContext.session.kernel.requestExecute({code: 'close()', store_history: false}).done;
     notebook.activeCellIndex = cell;
     await window.jupyterapp.commands.execute('notebook:clear-cell-output');
     const output = notebook.widgets[cell].outputArea.node, began = performance.now();
@@ -50,6 +51,7 @@ def _in_kernel(running: pages.Service, found: dict[str, list[float]]) -> None:
         _seconds_until(client, running.setup, "")
         for _round in range(ROUNDS):
             for n_runs, cell in _CELLS.items():
+                _seconds_until(client, pages.CLOSE, "")
                 seconds = _seconds_until(client, cell, "atw-still")
                 found[f"board of {n_runs:,} runs, until its still leaves the kernel, s"].append(seconds)
     finally:

@@ -31,11 +31,13 @@ client = autotune.connect()
 small, large = (client.experiment(uuid) for uuid in {uuids!r})
 shown = []
 def show(face):
-    while shown:
-        shown.pop().close()
     shown.append(face)
-    return face"""
-"""The first cell: ``show`` shows a board or a panel, and closes the one before, so that one alone is followed."""
+    return face
+def close():
+    while shown:
+        shown.pop().close()"""
+"""The first cell: ``show`` shows a board or a panel; ``close`` closes it, so that one alone is followed."""
+CLOSE = "close()"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ N_RUNS = 5000
 RATE = 20
 SECONDS = 20.0
 LIMIT_MS, LIMIT_KB = 50, 20
-_CELLS = {"panel": "show(large.panel())", "board": "show(Board(large))"}
+_CELLS = {"panel": "close(); show(large.panel())", "board": "close(); show(Board(large))"}
 _DRAWING = ("comm_msg", "comm_open", "display_data", "update_display_data")
 _WATCH = """() => {
     window.frames_ms = []; window.tasks_ms = [];
@@ -62,7 +62,8 @@ def kind_of(payload: bytes | str) -> str:
 
 async def measure(folder: Path) -> dict[str, list[float]]:
     """Measure the panel and the board of one experiment, and the same page while nothing happens."""
-    heard, found = Heard(), {}
+    heard = Heard()
+    found: dict[str, list[float]] = {}
     async with pages.service(1, N_RUNS) as running:
         with pages.notebook(folder / "redrawing", running, *_CELLS.values()) as address:
             async with pages.opened(address, heard.socket) as shown:

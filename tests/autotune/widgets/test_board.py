@@ -239,7 +239,7 @@ def test_run_that_is_being_typed_over_stays_when_runs_change(board, service):
 def test_rows_are_kept_where_all_of_their_runs_are_others(board, told):
     """Else the page makes hundreds of widgets anew each time, and stands still meanwhile."""
     rows, parts = board.rows, [part for row in board.rows for part in row.parts]
-    runs = {number: run for number, run in zip((7, 6, 5), board._view.runs.values(), strict=True)}
+    runs = dict(zip((7, 6, 5), board._view.runs.values(), strict=True))
     board._draw(board._view._replace(runs=runs))
     assert [row.number for row in board.rows] == [7, 6, 5]
     assert board.rows == rows
@@ -250,7 +250,7 @@ def test_rows_are_kept_where_all_of_their_runs_are_others(board, told):
 def test_row_that_was_typed_over_is_never_given_to_another_run(board):
     _cell(board, 2).input.value = "0.75"
     typed = next(row for row in board.rows if row.number == 2)
-    runs = {number: run for number, run in zip((7, 6, 5), board._view.runs.values(), strict=True)}
+    runs = dict(zip((7, 6, 5), board._view.runs.values(), strict=True))
     board._draw(board._view._replace(runs=runs))
     assert (typed.number, typed.cells["responses", "Response"].text) == (2, "0.75")
     assert typed not in board.rows
