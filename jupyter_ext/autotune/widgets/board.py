@@ -14,7 +14,7 @@ from autotune.panel.live import Panel
 from autotune.running.underway import Underway, unwatch, watch
 from autotune.views.facts import state_of
 from autotune.views.shown import counted
-from autotune.widgets.board_runs import RunRow, grid_of
+from autotune.widgets.board_runs import Looks, RunRow, grid_of, renewed
 from autotune.widgets.board_view import BoardView, board_still, fetch_view, head_html, loop_html, loop_still, open_html
 from autotune.widgets.following import Follower
 from autotune.widgets.form import Form, lowered, row, typed, wrong_field
@@ -111,17 +111,19 @@ class Board(Form):
         self.keeper.keep()
 
     def _show_runs(self, view: BoardView) -> None:
-        former = {one.number: one for one in self.rows}
+        if self.rows and renewed(self.rows, view.runs):
+            return
+        former, looks = {one.number: one for one in self.rows}, Looks()
         rows = []
         for number, run in view.runs.items():
             known = former.get(number)
             if known is not None and (known.changed or known.observation == run):
                 rows.append(known)
             else:
-                rows.append(RunRow(self.experiment, number, run, self._switch))
+                rows.append(RunRow(self.experiment, number, run, self._switch, looks))
         if rows != self.rows:
             self.rows = rows
-            self._runs.children = [grid_of(self.experiment, rows)]
+            self._runs.children = [grid_of(self.experiment, rows, looks)]
         self.save.disabled = not rows
 
     def _look(self) -> None:

@@ -1,6 +1,6 @@
 """The last runs of the board, in cells that are corrected by typing over them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
@@ -22,6 +22,24 @@ NOTED = (("noted", "note"), ("noted", "tags"))
 """The cells of a run that are no measurement."""
 
 
+class Looks:
+    """The layouts and styles of the cells, shared by rows: each of its own is one more message to the page."""
+
+    def __init__(self) -> None:
+        html, text = HTML(), Text(layout=Layout(width="100%"))
+        button = Button(layout=Layout(width="auto"))
+        self._html = {"layout": html.layout, "style": html.style}
+        self.text = {"layout": text.layout, "style": text.style}
+        self.button = {"layout": button.layout, "style": button.style}
+        self.field = Layout(overflow="visible", min_width="0")
+        for model in (html, text, button):
+            model.close()
+
+    def html(self, value: str = "") -> Any:
+        """Make an HTML of these looks."""
+        return HTML(value, **self._html)
+
+
 class RunRow:
     """One run, with a cell for each covariate and each response.
 
@@ -33,26 +51,48 @@ class RunRow:
     """
 
     def __init__(
-        self, experiment: Experiment, number: int, observation: Observation, switch: Callable[["RunRow"], None]
+        self,
+        experiment: Experiment,
+        number: int,
+        observation: Observation,
+        switch: Callable[["RunRow"], None],
+        looks: Looks,
     ) -> None:
-        self.number = number
-        self.observation = observation
+        self.number, self.observation = number, observation
         self._space, self._responses = experiment.covars, experiment.responses
         names = [("covars", name) for name in experiment.covars]
         names += [*(("responses", name) for name in experiment.responses), *NOTED]
-        self.cells = {(part, name): self._cell(part, name) for part, name in names}
-        label = "Restore" if observation.is_excluded else "Exclude"
-        self.switch = Button(description=label, tooltip=f"{label.lower()} run {number}", layout=Layout(width="auto"))
+        self.cells = {(part, name): self._cell(part, name, looks) for part, name in names}
+        self.switch = Button(**looks.button)
         self.switch.on_click(lambda _clicked: switch(self))
+        self._number, self._state = looks.html(), looks.html()
+        self.show(number, observation)
+
+    def show(self, number: int, observation: Observation) -> None:
+        """Show a run in the place of what the row showed, also of what was typed over it.
+
+        A row of new widgets costs the page a hundred times as much as new values do.
+        """
+        is_other = number != self.number
+        self.number, self.observation = number, observation
+        self._number.value = block(f"<b>{number}</b>")
+        for (part, name), field in self.cells.items():
+            field.name, field.input.tooltip = f"{number}.{name}", f"{_shown(name)} of run {number}"
+            value = self._stored(part, name)
+            if is_other and field.input.value == value:
+                field.input.value = f"{value} "  # the page keeps what is being typed where a value stays the same
+            field.input.value = value
+            field.say("")
+        label = "Restore" if observation.is_excluded else "Exclude"
+        self.switch.description, self.switch.tooltip = label, f"{label.lower()} run {number}"
         state = "excluded" if observation.is_excluded else observation.status
         because = escape(observation.failed_because or "", quote=True)
-        self._state = HTML(block(f'<span class="atw-soft" title="{because}">{state}</span><div>{because}</div>'))
+        self._state.value = block(f'<span class="atw-soft" title="{because}">{state}</span><div>{because}</div>')
 
     @property
     def parts(self) -> list[Any]:
         """The widgets of the row, from left to right."""
-        number = HTML(block(f"<b>{self.number}</b>"))
-        return [number, *(cell.box for cell in self.cells.values()), self._state, self.switch]
+        return [self._number, *(cell.box for cell in self.cells.values()), self._state, self.switch]
 
     @property
     def changed(self) -> list[Cell]:
@@ -106,16 +146,9 @@ class RunRow:
             found |= {"sd": sds} if sds else {}
         return found
 
-    def _cell(self, part: str, name: str) -> Field:
-        given = Text(
-            value=self._stored(part, name),
-            tooltip=f"{_shown(name)} of run {self.number}",
-            continuous_update=False,
-            layout=Layout(width="100%"),
-        )
-        field = Field(f"{self.number}.{name}", given)
-        field.box.layout.min_width = "0"
-        return field
+    def _cell(self, part: str, name: str, looks: Looks) -> Field:
+        given = Text(value=self._stored(part, name), continuous_update=False, **looks.text)
+        return Field(f"{self.number}.{name}", given, looks.html(), looks.field)
 
     def _stored(self, part: str, name: str) -> str:
         if part == "noted":
@@ -131,11 +164,24 @@ class RunRow:
         return int(number) if number is not None and number.is_integer() else number
 
 
-def grid_of(experiment: Experiment, rows: list[RunRow]) -> Any:
+def renewed(rows: list[RunRow], runs: Mapping[int, Observation]) -> bool:
+    """Show other runs in the rows, and say whether that was done.
+
+    It is not where a row was typed over, or shows one of the runs already: a user may be in its cells, and what is
+    typed next must not go to another run.
+    """
+    if len(rows) != len(runs) or any(row.changed or row.number in runs for row in rows):
+        return False
+    for row, (number, run) in zip(rows, runs.items(), strict=True):
+        row.show(number, run)
+    return True
+
+
+def grid_of(experiment: Experiment, rows: list[RunRow], looks: Looks) -> Any:
     """Put rows below a header; the grid scrolls where there are many columns."""
     covars = [labelled(name, covariate.unit) for name, covariate in experiment.covars.items()]
     names = ["run", *covars, *map(_shown, experiment.responses), "note", "tags", "state", ""]
-    header = [HTML(block(f'<span class="atw-soft">{escape(name)}</span>')) for name in names]
+    header = [looks.html(block(f'<span class="atw-soft">{escape(name)}</span>')) for name in names]
     n_cells = len(names) - 3 - len(NOTED)
     columns = f"40px repeat({n_cells}, minmax(84px, 130px)) minmax(130px, 220px) minmax(84px, 130px) 74px max-content"
     layout = Layout(

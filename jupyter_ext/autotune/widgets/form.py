@@ -24,13 +24,15 @@ class Field:
     Args:
         name: The field's name in the errors of the service, such as ``responses.yield``.
         given: The input, a widget of ipywidgets.
+        error: Shows what is wrong; by default an ``HTML`` of its own.
+        layout: Of the field; by default one of its own.
     """
 
-    def __init__(self, name: str, given: Any) -> None:
+    def __init__(self, name: str, given: Any, error: Any = None, layout: Any = None) -> None:
         self.name = name
         self.input = given
-        self.error = HTML()
-        self.box = VBox([given, self.error], layout=Layout(overflow="visible"))
+        self.error = HTML() if error is None else error
+        self.box = VBox([given, self.error], layout=Layout(overflow="visible") if layout is None else layout)
 
     @property
     def text(self) -> str:

@@ -268,3 +268,39 @@ def test_closed_board_shows_no_loop(board):
     board.close()
     with announced(board.experiment.exp_uuid, 2):
         assert board._progress.value == ""
+
+
+def test_rows_are_kept_where_all_of_their_runs_are_others(board, told):
+    """Else the page makes hundreds of widgets anew each time, and stands still meanwhile."""
+    rows, parts = board.rows, [part for row in board.rows for part in row.parts]
+    runs = dict(zip((7, 6, 5), board._view.runs.values(), strict=True))
+    board._draw(board._view._replace(runs=runs))
+    assert [row.number for row in board.rows] == [7, 6, 5]
+    assert board.rows == rows
+    assert [part for row in board.rows for part in row.parts] == parts
+    assert {cell.input.tooltip for cell in board.rows[0].cells.values()} >= {"x of run 7"}
+
+
+def test_cell_that_takes_another_run_is_sent_anew_though_its_value_is_the_same(board):
+    """Else what is being typed for the former run, which the page sends at the end, would be told of the other."""
+    sent = []
+    cell = board.rows[0].cells["responses", "Response"].input
+    cell.observe(lambda change: sent.append(change["new"]), "value")
+    first, *others = board._view.runs.values()
+    board._draw(board._view._replace(runs=dict(zip((7, 6, 5), [first, *others], strict=True))))
+    assert len(sent) == 2
+    assert sent[1] == cell.value == board.rows[0].cells["responses", "Response"].text
+
+
+def test_row_that_was_typed_over_is_never_given_to_another_run(board):
+    _cell(board, 2).input.value = "0.75"
+    typed = next(row for row in board.rows if row.number == 2)
+    runs = dict(zip((7, 6, 5), board._view.runs.values(), strict=True))
+    board._draw(board._view._replace(runs=runs))
+    assert (typed.number, typed.cells["responses", "Response"].text) == (2, "0.75")
+    assert typed not in board.rows
+
+
+def test_cells_share_their_layouts(board):
+    layouts = {cell.input.layout.model_id for row in board.rows for cell in row.cells.values()}
+    assert len(layouts) == 1
