@@ -63,6 +63,22 @@ def test_triangle_shares_out_what_the_others_and_the_least_amounts_leave():
     assert {each["butter"] for each in triangle.configurations} == {0.2}
 
 
+def test_shares_with_a_step_are_predicted_at_their_steps():
+    """The places of 24 parts lie between the hundredths: 1/24 is 0.0417, so 0.04 is predicted there."""
+    of = mixture(**{name: {"step": 0.01} for name in SHARES})
+    grid = grid_of(of, "flour", "sugar", {"flour": 0.4, "sugar": 0.3, "cocoa": 0.2, "butter": 0.1})
+    for found in (triangle_of(of, SHARES[:3], {"butter": 0.25}).configurations, grid.configurations):
+        for each in found:
+            assert all(of.covars[name].value_at(round(amount * 100)) == amount for name, amount in each.items()), each
+            assert sum(map(float, each.values())) == pytest.approx(1)
+    assert triangle_of(of, SHARES[:3], {"butter": 0.0}).configurations[1] == {
+        "flour": 0.04,
+        "sugar": 0.96,
+        "cocoa": 0.0,
+        "butter": 0.0,
+    }
+
+
 def test_mixture_is_a_sum_of_three_or_more_shares_that_is_held():
     assert mixture_of(mixture()) == SHARES
     at_most = experiment(dict.fromkeys(SHARES, SHARE), constraints=[MIX | {"relation": "<="}])

@@ -130,6 +130,8 @@ def mixture_of(experiment: Experiment) -> list[str]:
 def triangle_of(experiment: Experiment, names: Sequence[str], at: Configuration, n_steps: int = 24) -> Triangle:
     """Return the grid of three shares of a mixture, the other shares as in ``at``.
 
+    A share with a step is predicted at the step that is nearest to its place.
+
     Args:
         experiment: The experiment.
         names: Three shares.
@@ -163,6 +165,7 @@ def triangle_of(experiment: Experiment, names: Sequence[str], at: Configuration,
         for up in range(n_steps + 1 - across):
             share = (up / n_steps, 1 - (up + across) / n_steps, across / n_steps)
             amounts = {name: low + room * part for name, low, part in zip((top, left, right), lows, share, strict=True)}
+            amounts = _in_steps(space, constraint.weights, amounts)
             if all(amount <= _bounds(space[name])[1] + 1e-9 * room for name, amount in amounts.items()):
                 shares.append(share)
                 found.append(
@@ -228,4 +231,27 @@ def _balanced(
     factor = (constraint.bound - held) / present
     if factor < -1e-9:
         return None
-    return {name: float(full[name]) * max(factor, 0.0) for name in others}
+    return {**_in_steps(space, weights, {name: float(full[name]) * max(factor, 0.0) for name in others})}
+
+
+def _in_steps(
+    space: Mapping[str, Covariate], weights: Mapping[str, float], amounts: Mapping[str, float]
+) -> dict[str, float]:
+    """Return amounts of the same sum, each at the nearest value of its covariate; the largest takes what is left.
+
+    A share with a step cannot be suggested between its steps, so all of a picture would be veiled.
+    """
+    largest = max(amounts, key=lambda name: amounts[name])
+    near = {name: _near(space[name], amount) for name, amount in amounts.items()}
+    moved = sum(weights[name] * (near[name] - amount) for name, amount in amounts.items() if name != largest)
+    rest = amounts[largest] - moved / weights[largest]
+    nearest = _near(space[largest], rest)
+    return {**near, largest: nearest if isclose(nearest, rest, abs_tol=1e-9) else rest}
+
+
+def _near(covariate: Covariate, amount: float) -> float:
+    """Return the value nearest to an amount within the bounds; one outside stays, so that it is seen to be outside."""
+    assert isinstance(covariate, ContCovariate)
+    if covariate.n_values is None or not covariate.min <= amount <= covariate.max:
+        return amount
+    return float(covariate.value_at(covariate.index_near(amount)))
