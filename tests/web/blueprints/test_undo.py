@@ -1,9 +1,10 @@
 """Undoing tells, and renaming, reopening and deleting experiments, over the API."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from autotune_service.store.rows.observations import list_newest
 from calling import get, post
 from support import GUESS, make_experiment
 
@@ -65,6 +66,13 @@ async def test_history_lists_the_newest_observations_with_the_number_of_the_firs
     for newest, expected, first in ((1, told[1:], 2), (2, told, 1), (3, told, 1)):
         _, page = await get(client, f"{url}/history?newest={newest}", headers)
         assert (page["observations"], page["first_number"], page["next"]) == (expected, first, None)
+
+
+async def test_newest_observations_up_to_an_event_leave_later_ones_out(store, exp_uuid, told):
+    """So the experiment's row, which is read before them, counts those that are listed."""
+    async with store.work() as work:
+        found = await list_newest(work, UUID(exp_uuid), told[0]["seq"], 5)
+    assert [row.response for row in found] == [0.7]
 
 
 async def test_history_without_observations_has_no_first_number(client, headers, url):
