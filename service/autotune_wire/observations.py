@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from autotune_wire.base import MAX_WHOLE, Configuration, Moment, Name, Number, Reply, Request, Text, storable
 from autotune_wire.experiments import PageQuery
 from autotune_wire.numerals import DecimalSign
+from autotune_wire.problems import FieldProblem, validation_error
 from autotune_wire.responses import MAX_RESPONSES, RESPONSE
 from autotune_wire.space import Space
 from autotune_wire.tables import Table
@@ -372,6 +373,20 @@ class HistoryQuery(PageQuery):
         description="The number of an observation, in the order in which they were told: 1 is the oldest. Only this "
         "observation is listed. No observation is ever removed from this order, so each keeps its number.",
     )
+    newest: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None,
+        description="At most so many observations, the newest, are listed, oldest first. The page is the only one. "
+        "`limit`, `after` and `number` must be left out.",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        others = [name for name in ("limit", "after", "number") if name in self.model_fields_set]
+        if self.newest is not None and others:
+            message = f"must not be given together with {', '.join(others)}: leave one or the other out"
+            problem = FieldProblem(field="newest", message=message, value=self.newest)
+            raise validation_error("HistoryQuery", [problem])
+        return self
 
 
 class HistoryPage(Reply):
@@ -381,5 +396,10 @@ class HistoryPage(Reply):
     tellers: dict[UUID, str] = Field(
         default_factory=dict,
         description="The mail addresses of the users who told or noted these observations, by uuid.",
+    )
+    first_number: int | None = Field(
+        default=None,
+        description="With `newest`: the number of the first of these observations, in the order in which they were "
+        "told; null without one.",
     )
     next: str | None

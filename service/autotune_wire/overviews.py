@@ -2,9 +2,21 @@
 
 from pydantic import Field
 
-from autotune_wire.base import Reply
+from autotune_wire.base import MAX_WHOLE, Reply, Request
 from autotune_wire.experiments import Experiment
 from autotune_wire.suggestions import Suggestion
+
+
+class OverviewQuery(Request):
+    """The query of an overview."""
+
+    newest: int | None = Field(
+        default=None,
+        ge=0,
+        le=MAX_WHOLE,
+        description="The columns have only so many of the newest observations; with 0 they are empty. Without it they "
+        "have all observations.",
+    )
 
 
 class OverviewChange(Reply):
@@ -24,10 +36,16 @@ class Overview(Reply):
     experiment: Experiment
     suggestions: list[Suggestion] = Field(description="The open and the leased suggestions, oldest first.")
     changes: list[OverviewChange] = Field(description="The changes of the space, oldest first.")
-    seqs: list[int] = Field(description="For each observation, oldest first, the seq of the event that announced it.")
+    seqs: list[int] = Field(
+        description="For each observation, oldest first, the seq of the event that announced it. With `newest` the "
+        "columns stand for the last numbers alone: of n entries the first is observation n_observations - n + 1 of the "
+        "experiment, the last n_observations."
+    )
     responses: dict[str, list[float | None]] = Field(
         description="For each response, by name, what each observation measured; null where it was not measured."
     )
-    failed: list[int] = Field(description="The numbers of the failed runs; 1 is the oldest observation.")
+    failed: list[int] = Field(
+        description="The numbers of the failed runs; 1 is the oldest observation of the experiment, with `newest` too."
+    )
     excluded: list[int] = Field(description="The numbers of the excluded observations.")
     modelled: list[int] = Field(description="The numbers of the runs that a model suggested.")

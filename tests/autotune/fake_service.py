@@ -199,7 +199,9 @@ class FakeService:
             return httpx2.Response(200, json=known[parts[-1]])
         if parts[-1] == "overview":
             shown = self.overviews.get(found["exp_uuid"])
-            return problem(404, "not_found", "no such path") if shown is None else httpx2.Response(200, json=shown)
+            if shown is None:
+                return problem(404, "not_found", "no such path")
+            return httpx2.Response(200, json=_with_newest(shown, request.url.params.get("newest")))
         return self._changed(parts[-1], found, json.loads(request.content or "{}"))
 
     def _changed(self, change: str, found: dict[str, Any], body: dict[str, Any]) -> httpx2.Response:
@@ -339,10 +341,22 @@ class FakeService:
         if "number" in request.url.params:
             number = int(request.url.params["number"])
             return httpx2.Response(200, json={field: items[number - 1 : number], "next": None, **more})
+        if "newest" in request.url.params:
+            first = max(len(items) - int(request.url.params["newest"]), 0)
+            return httpx2.Response(200, json={field: items[first:], "next": None, "first_number": first + 1, **more})
         start = int(request.url.params.get("after", "0"))
         end = start + min(int(request.url.params["limit"]), self.page)
         page = {field: items[start:end], "next": str(end) if end < len(items) else None}
         return httpx2.Response(200, json={**page, **more})
+
+
+def _with_newest(shown: dict[str, Any], newest: str | None) -> dict[str, Any]:
+    if newest is None:
+        return shown
+    first = max(len(shown["seqs"]) - int(newest), 0)
+    numbers = {name: [n for n in shown[name] if n > first] for name in ("failed", "excluded", "modelled")}
+    responses = {name: column[first:] for name, column in shown["responses"].items()}
+    return {**shown, **numbers, "seqs": shown["seqs"][first:], "responses": responses}
 
 
 def drawn(covar: dict[str, Any], draw: random.Random) -> int | float | str:

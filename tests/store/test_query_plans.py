@@ -2,6 +2,7 @@
 
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -10,7 +11,14 @@ from autotune_service.domain.errors import NotFoundError
 from autotune_service.store.rows.due import claim_due_experiment, count_due
 from autotune_service.store.rows.events import has_event, list_events
 from autotune_service.store.rows.experiments import get_shown_experiment, list_stamped, list_stamps
-from autotune_service.store.rows.observations import get_numbered, get_observation, list_newest_of, list_observations
+from autotune_service.store.rows.observations import (
+    get_numbered,
+    get_observation,
+    list_newest,
+    list_newest_of,
+    list_observations,
+)
+from autotune_service.store.rows.overviews import get_outcomes
 from autotune_service.store.rows.questions import (
     claim_waiting_question,
     count_waiting,
@@ -94,6 +102,7 @@ class Recorder:
         (lambda work: list_events(work, LARGE, 5, 500), "events_pkey"),
         (lambda work: list_observations(work, LARGE, 5, 50), "observations_pkey"),
         (lambda work: get_numbered(work, LARGE, 50), "observations_pkey"),
+        (lambda work: list_newest(work, LARGE, 50_000, 8), "observations_pkey"),
         (lambda work: get_observation(work, LARGE, UUID(int=50)), "observations_observation_uuid_key"),
         (lambda work: list_newest_of(work, LARGE, OWNER, 1), "observations_pkey"),
         (lambda work: list_pending(work, LARGE), "suggestions_pending"),
@@ -111,6 +120,7 @@ class Recorder:
         "events",
         "history",
         "observation by its number",
+        "newest observations",
         "observation to be noted",
         "newest observation of a user",
         "pending suggestions",
@@ -144,9 +154,19 @@ async def test_list_of_all_experiments_of_a_user_reads_no_others(much):
     assert "Seq Scan" not in plan
 
 
+async def test_outcomes_of_the_newest_runs_read_no_others(much):
+    """What is sorted for the numbers comes after the limit."""
+    experiment = SimpleNamespace(exp_uuid=LARGE, last_seq=50_000, n_observations=50_000, responses={"y": None})
+    plan = await plan_of(much, lambda work: get_outcomes(work, experiment, 8))
+    assert "Index Scan Backward using observations_pkey" in plan.split("Limit", 1)[1]
+    assert "suggestions_pkey" in plan
+    assert "Seq Scan" not in plan
+    assert "Sort" not in plan.split("Limit", 1)[1]
+
+
 async def plan_of(connection, call):
     recorder = Recorder()
-    with suppress(NotFoundError):  # the recorder finds nothing
+    with suppress(NotFoundError, AssertionError):  # the recorder finds nothing
         await call(recorder)
     ready = filled(recorder.query)
     return "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {ready.compiled.text}", *ready.arguments))

@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
+from http import HTTPStatus
 from typing import NamedTuple
 
-from autotune.errors import NotFoundError
+from autotune.errors import NotFoundError, ServiceError
 from autotune.experiment import Experiment
 from autotune.running.underway import Underway
 from autotune.views.facts import facts_of, paused_text, state_of
 from autotune.views.shown import Observation, configuration_text, counted, outcome_texts
 from autotune.widgets.style import block, styled, table, title
 from autotune_wire.experiments import Experiment as Seen
+from autotune_wire.observations import HistoryPage
 from autotune_wire.overviews import Overview
-from autotune_wire.paths import EXPERIMENT_OVERVIEW
+from autotune_wire.paths import EXPERIMENT_HISTORY, EXPERIMENT_OVERVIEW
 from autotune_wire.space import units_of
 from autotune_wire.suggestions import Suggestion
 
@@ -39,16 +41,14 @@ class BoardView(NamedTuple):
 def fetch_view(experiment: Experiment, n_runs: int) -> BoardView:
     """Fetch what the board shows, with the last ``n_runs`` runs."""
     suggestions: Sequence[Suggestion] | None = None
-    last_data_seq = 0
     try:
         path = EXPERIMENT_OVERVIEW.format(exp_uuid=experiment.exp_uuid)
-        overview = experiment.connection.get(path, Overview)
+        overview = experiment.connection.get(path, Overview, newest=0)
         seen, suggestions = overview.experiment, overview.suggestions
-        last_data_seq = max(overview.seqs, default=0)
     except NotFoundError:
         seen = experiment.state()  # a service of before, which has no overviews
-    n_all = seen.n_observations
-    runs = {number: experiment.observation(number) for number in range(n_all, max(n_all - n_runs, 0), -1)}
+    runs = _last_runs(experiment, seen.n_observations, n_runs)
+    last_data_seq = max((run.seq for run in runs.values()), default=0)
     return BoardView(seen, suggestions, last_data_seq, runs, datetime.now(UTC))
 
 
@@ -131,6 +131,19 @@ def board_still(view: BoardView, trouble: str) -> str:
     ]
     runs = block(table("Last runs", ("run", "values", "outcome", "note and tags"), rows)) if rows else ""
     return f"{styled(head_html(view, trouble))}{open_html(view)}{runs}"
+
+
+def _last_runs(experiment: Experiment, n_all: int, n_runs: int) -> dict[int, Observation]:
+    try:
+        path = EXPERIMENT_HISTORY.format(exp_uuid=experiment.exp_uuid)
+        page = experiment.connection.get(path, HistoryPage, newest=n_runs)
+    except ServiceError as error:
+        if error.status != HTTPStatus.UNPROCESSABLE_ENTITY:
+            raise
+        # A service of before, which does not know the option.
+        return {number: experiment.observation(number) for number in range(n_all, max(n_all - n_runs, 0), -1)}
+    numbered = list(enumerate(page.observations, start=page.first_number or 1))
+    return {number: Observation(**dict(run)) for number, run in reversed(numbered)}
 
 
 def _held(suggestion: Suggestion) -> tuple[str, str]:

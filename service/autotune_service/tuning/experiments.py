@@ -23,7 +23,7 @@ from autotune_service.store.rows.experiments import (
     get_experiment,
     get_shown_experiment,
 )
-from autotune_service.store.rows.observations import ObservationRow, get_numbered, list_observations
+from autotune_service.store.rows.observations import ObservationRow, get_numbered, list_newest, list_observations
 from autotune_service.store.rows.spaces import SpaceRow, add_space
 from autotune_service.store.rows.suggestions import OPEN, SuggestionRow, insert_suggestions
 from autotune_service.store.rows.users import hold_user, list_emails
@@ -156,6 +156,19 @@ async def history_of_one(store: Store, user_uuid: UUID, exp_uuid: UUID, number: 
         row = await get_experiment(work, exp_uuid, user_uuid)
         found = await get_numbered(work, exp_uuid, number)
         return await _history(work, row, [] if found is None else [found])
+
+
+async def history_of_newest(store: Store, user_uuid: UUID, exp_uuid: UUID, newest: int) -> HistoryPage:
+    """Return the newest observations, oldest first, as a page that says the number of the first of them.
+
+    The row is read first and not locked: what is told while the rest is read is left out, so the row counts the others.
+    """
+    async with store.work() as work:
+        row = await get_experiment(work, exp_uuid, user_uuid)
+        rows = await list_newest(work, exp_uuid, row.last_seq, newest)
+        page = await _history(work, row, rows)
+    page.first_number = row.n_observations - len(rows) + 1 if rows else None
+    return page
 
 
 async def _history(

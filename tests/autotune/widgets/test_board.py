@@ -1,5 +1,6 @@
 import asyncio
 import json
+from uuid import UUID
 
 import pytest
 from fake_service import SPACE, event, observation, overview, problem, suggestion
@@ -171,6 +172,30 @@ def test_board_says_when_the_engine_has_newer_runs_to_work_on(board, service, to
     service.overviews[told["exp_uuid"]]["suggestions"][0]["data_seq"] = 3
     board.look_again.click()
     assert "computing with the newest runs" in board.still()
+
+
+def test_board_is_fetched_by_two_requests(board, service, told):
+    service.calls.clear()
+    board.look_again.click()
+    path = f"/experiment/{told['exp_uuid']}"
+    assert service.calls == [("GET", f"{path}/overview"), ("GET", f"{path}/history")]
+
+
+def test_board_numbers_the_newest_of_many_runs(board, service, told):
+    runs = [service.runs[-1] | {"observation_uuid": str(UUID(int=n)), "seq": n} for n in range(5, 12)]
+    service.runs += runs
+    board.look_again.click()
+    assert [row.number for row in board.rows] == [10, 9, 8, 7, 6, 5, 4, 3]
+    assert board.rows[0].observation.seq == 11
+
+
+def test_board_of_a_service_that_lists_no_newest_runs_fetches_each(service, told):
+    unknown = [{"field": "newest", "message": "is not a field here; it may be misspelt"}]
+    refused = problem(422, "invalid", "newest is not a field here", errors=unknown)
+    service.trouble(f"GET /experiment/{told['exp_uuid']}/history", refused)
+    board = Board(Experiment(service.connection(), ExperimentReply.model_validate(told)))
+    assert [(row.number, row.observation.response) for row in board.rows] == [(3, 0.93), (2, 0.7), (1, None)]
+    assert "up to date; last suggestion" in board.still()
 
 
 def test_board_of_a_service_without_overviews_says_so(board, service):

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from autotune.panel.opening import state_of
 from autotune.panel.state import PanelState, with_event
 from autotune_service.store.rows.events import list_events
@@ -76,6 +78,36 @@ async def test_overview_of_a_new_experiment_has_no_runs(client, headers):
     _, reply = await get(client, f"/experiment/{made['exp_uuid']}/overview", headers)
     assert (reply["seqs"], reply["responses"], reply["failed"]) == ([], {"Response": []}, [])
     assert [one["source"] for one in reply["suggestions"]] == ["guess"]
+
+
+async def test_overview_of_the_newest_runs_keeps_their_numbers(client, headers):
+    """Runs 1 and 4 are excluded and run 2 has failed."""
+    made = await make_experiment(client, headers)
+    outcomes = [{"response": 1}, {"status": "failed"}, {"response": 3}, {"response": 4}]
+    runs = {"observations": [{"covars": GUESS, **outcome} for outcome in outcomes]}
+    _, reply = await post(client, f"/experiment/tell/{made['exp_uuid']}", headers, runs)
+    told = reply["observations"]
+    for place in (0, 3):
+        url = f"/experiment/{made['exp_uuid']}/observation/{told[place]['observation_uuid']}"
+        await post(client, url, headers, {"version": 1, "reason": "a slip", "is_excluded": True})
+    seqs = [one["seq"] for one in told]
+    for newest, columns in (
+        (0, ([], [], [], [])),
+        (2, (seqs[2:], [3, 4], [], [4])),
+        (3, (seqs[1:], [None, 3, 4], [2], [4])),
+        (4, (seqs, [1, None, 3, 4], [2], [1, 4])),
+        (9, (seqs, [1, None, 3, 4], [2], [1, 4])),
+    ):
+        _, shown = await get(client, f"/experiment/{made['exp_uuid']}/overview?newest={newest}", headers)
+        assert (shown["seqs"], shown["responses"]["Response"], shown["failed"], shown["excluded"]) == columns
+        assert shown["experiment"]["n_observations"] == 4
+
+
+@pytest.mark.parametrize("newest", ["-1", "x", "1.5", str(2**53 + 1)])
+async def test_overview_of_no_number_names_its_field(client, headers, newest):
+    made = await make_experiment(client, headers)
+    status, problem = await get(client, f"/experiment/{made['exp_uuid']}/overview?newest={newest}", headers)
+    assert (status, problem["errors"][0]["field"]) == (422, "newest")
 
 
 async def test_overview_of_somebody_else_is_not_found(client, headers, stranger):

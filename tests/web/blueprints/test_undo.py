@@ -1,9 +1,10 @@
 """Undoing tells, and renaming, reopening and deleting experiments, over the API."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from autotune_service.store.rows.observations import list_newest
 from calling import get, post
 from support import GUESS, make_experiment
 
@@ -59,6 +60,37 @@ async def test_history_finds_an_observation_by_its_number(client, headers, url, 
 async def test_history_of_no_number_names_its_field(client, headers, url, number):
     status, problem = await get(client, f"{url}/history?number={number}", headers)
     assert (status, problem["errors"][0]["field"]) == (422, "number")
+
+
+async def test_history_lists_the_newest_observations_with_the_number_of_the_first(client, headers, url, told):
+    for newest, expected, first in ((1, told[1:], 2), (2, told, 1), (3, told, 1)):
+        _, page = await get(client, f"{url}/history?newest={newest}", headers)
+        assert (page["observations"], page["first_number"], page["next"]) == (expected, first, None)
+
+
+async def test_newest_observations_up_to_an_event_leave_later_ones_out(store, exp_uuid, told):
+    """So the experiment's row, which is read before them, counts those that are listed."""
+    async with store.work() as work:
+        found = await list_newest(work, UUID(exp_uuid), told[0]["seq"], 5)
+    assert [row.response for row in found] == [0.7]
+
+
+async def test_history_without_observations_has_no_first_number(client, headers, url):
+    _, page = await get(client, f"{url}/history?newest=8", headers)
+    assert (page["observations"], page["first_number"]) == ([], None)
+
+
+@pytest.mark.parametrize("query", ["newest=0", "newest=x", "newest=1001", "newest=2&after=5", "newest=2&number=1"])
+async def test_history_of_newest_that_is_none_or_not_alone_names_its_field(client, headers, url, query):
+    status, problem = await get(client, f"{url}/history?{query}", headers)
+    assert (status, problem["errors"][0]["field"]) == (422, "newest")
+
+
+async def test_history_of_newest_names_what_it_is_not_given_with(client, headers, url):
+    _, problem = await get(client, f"{url}/history?newest=2&limit=5&number=1", headers)
+    found = problem["errors"][0]
+    assert found["message"] == "must not be given together with limit, number: leave one or the other out"
+    assert found["value"] == 2
 
 
 async def test_rename_is_seen_in_the_list(client, headers, url):

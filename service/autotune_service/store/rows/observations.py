@@ -112,6 +112,14 @@ async def list_observations(
     return [_observation_of(row) for row in await work.all(query)]
 
 
+async def list_newest(work: Work, exp_uuid: UUID, last_seq: int, limit: int) -> list[ObservationRow]:
+    """List the newest observations that were told up to an event, oldest first, at most ``limit``."""
+    of = observations.c
+    query = sa.select(observations).where(of.exp_uuid == exp_uuid, of.seq <= last_seq)
+    found = await work.all(query.order_by(of.seq.desc()).limit(limit))
+    return [_observation_of(row) for row in reversed(found)]
+
+
 async def get_numbered(work: Work, exp_uuid: UUID, number: int) -> ObservationRow | None:
     """Find an observation of an experiment by its number, 1 for the oldest."""
     row = await work.one(_in_order(observations, exp_uuid).offset(number - 1).limit(1))

@@ -4,7 +4,6 @@ The database makes the columns, as a row of each run would keep the process from
 second to convert, their columns some milliseconds.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,6 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from autotune_service.store.database import Work
+from autotune_service.store.rows.experiments import ExperimentRow
 from autotune_service.store.statements import Statement
 from autotune_service.store.tables import events, observations, spaces, suggestions
 from autotune_wire.overviews import OverviewChange
@@ -41,16 +41,16 @@ _CHANGES = Statement(
 )
 
 
-async def get_outcomes(work: Work, exp_uuid: UUID, last_seq: int, names: Sequence[str]) -> Outcomes:
-    """Read the outcomes of the observations up to an event.
+async def get_outcomes(work: Work, experiment: ExperimentRow, newest: int | None = None) -> Outcomes:
+    """Read the outcomes of the observations that an experiment had when its row was read.
 
     Args:
         work: The transaction.
-        exp_uuid: The experiment.
-        last_seq: The seq of the event.
-        names: The names of the responses.
+        experiment: The experiment.
+        newest: At most so many observations, the newest; None for all.
     """
-    row = await work.one(_outcomes_query(exp_uuid, last_seq, names))
+    names = list(experiment.responses)
+    row = await work.one(_outcomes_query(experiment, names, newest))
     assert row is not None  # an aggregate has one row
     return Outcomes(
         seqs=row["seqs"] or [],
@@ -67,9 +67,16 @@ async def list_changes(work: Work, exp_uuid: UUID, last_seq: int) -> list[Overvi
     return [OverviewChange(seq=row["seq"], changes=row["data"].get("changes", [])) for row in rows]
 
 
-def _outcomes_query(exp_uuid: UUID, last_seq: int, names: Sequence[str]) -> sa.Select[*tuple[Any, ...]]:
-    of = observations.c
-    number = sa.func.row_number().over(order_by=of.seq).label("number")
+def _outcomes_query(experiment: ExperimentRow, names: list[str], newest: int | None) -> sa.Select[*tuple[Any, ...]]:
+    told = sa.select(observations).where(
+        observations.c.exp_uuid == experiment.exp_uuid, observations.c.seq <= experiment.last_seq
+    )
+    n_before = 0
+    if newest is not None:
+        told = told.order_by(observations.c.seq.desc()).limit(newest)
+        n_before = max(experiment.n_observations - newest, 0)
+    of = told.subquery().c
+    number = (n_before + sa.func.row_number().over(order_by=of.seq)).label("number")
     is_modelled = (suggestions.c.source == sa.literal_column("'model'")).label("is_modelled")
     values = [
         sa.cast(sa.func.json_extract_path_text(of.responses, name), sa.Double).label(f"response_{place}")
@@ -78,7 +85,6 @@ def _outcomes_query(exp_uuid: UUID, last_seq: int, names: Sequence[str]) -> sa.S
     runs = (
         sa.select(of.seq, number, of.status, of.is_excluded, is_modelled, *values)
         .outerjoin(suggestions, suggestions.c.suggestion_uuid == of.suggestion_uuid)
-        .where(of.exp_uuid == exp_uuid, of.seq <= last_seq)
         .order_by(of.seq)
         .subquery()
     )

@@ -35,7 +35,7 @@ from autotune_wire.observations import (
     Tell,
     TellReply,
 )
-from autotune_wire.overviews import Overview
+from autotune_wire.overviews import Overview, OverviewQuery
 from autotune_wire.pausing import Pause
 from autotune_wire.suggestions import Abandon, Ask, AskQuery, AskReply, Leases, Renew, Suggestion
 
@@ -73,10 +73,11 @@ async def read(exp_uuid: UUID) -> Experiment:
 
 @blueprint.get(rule_of(paths.EXPERIMENT_OVERVIEW))
 @tag(["experiment"])
+@validate_querystring(OverviewQuery)
 @document_response(Overview)
-async def overview(exp_uuid: UUID) -> Response:
-    """Return an experiment at a glance: how it stands, and the outcomes of all its runs by columns."""
-    shown = await overviews.read_overview(services().store, await signed_in(), exp_uuid)
+async def overview(exp_uuid: UUID, query_args: OverviewQuery) -> Response:
+    """Return an experiment at a glance: how it stands, and the outcomes of all or the newest of its runs by columns."""
+    shown = await overviews.read_overview(services().store, await signed_in(), exp_uuid, query_args.newest)
     return Response(shown.model_dump_json(), content_type="application/json")
 
 
@@ -139,6 +140,8 @@ async def history(exp_uuid: UUID, query_args: HistoryQuery) -> HistoryPage:
     place = (services().store, await signed_in(), exp_uuid)
     if query_args.number is not None:
         return await experiments.history_of_one(*place, query_args.number)
+    if query_args.newest is not None:
+        return await experiments.history_of_newest(*place, query_args.newest)
     return await experiments.history_page(*place, query_args)
 
 
