@@ -63,6 +63,8 @@ def as_saved(notebook: nbformat.NotebookNode, url: str) -> str:
     """Write a notebook that was run, without what is true on this machine alone and without widgets."""
     for cell in notebook.cells:
         cell.metadata = {}
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if not is_form(output)]
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if WIDGET in data:
@@ -74,6 +76,11 @@ def as_saved(notebook: nbformat.NotebookNode, url: str) -> str:
                 data["image/png"] = lighter(data["image/png"])
     notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"], "language_info": {"name": "python"}}
     return str(nbformat.writes(notebook)).replace(url, ADDRESS)
+
+
+def is_form(output: nbformat.NotebookNode) -> bool:
+    """Return whether an output is the widget of a form alone; its still is the output before it."""
+    return output.get("data", {}).get("text/html") == "" and WIDGET in output["data"]
 
 
 def lighter(png: str) -> str:

@@ -54,8 +54,10 @@ def test_notebooks_that_a_notebook_links_to_exist(saved):
 
 def test_widget_is_saved_as_its_still():
     cell = nbformat.v4.new_code_cell("card")
-    data = {WIDGET: {"model_id": "1"}, "text/html": "<b>80</b>", "text/plain": "at http://127.0.0.1:4711"}
-    cell.outputs = [nbformat.v4.new_output("display_data", data)]
+    widget = {WIDGET: {"model_id": "1"}}
+    data = widget | {"text/html": "<b>80</b>", "text/plain": "at http://127.0.0.1:4711"}
+    form = widget | {"text/html": ""}
+    cell.outputs = [nbformat.v4.new_output("display_data", each) for each in (data, form)]
     kernel = {"name": "python3", "display_name": "Python 3"}
     notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel, "widgets": {}})
     read = json.loads(as_saved(notebook, "http://127.0.0.1:4711"))
