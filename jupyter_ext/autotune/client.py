@@ -78,7 +78,8 @@ class Client(ClientCalls[Connection, Experiment]):
                 Optuna have them. In place of all of them stands a DataFrame of past runs, whose columns other than the
                 responses become covariates over their own ranges; ``add_history`` then tells the runs.
             guess: The first value to try, for covariates whose descriptions name none or another one. By default that
-                is the middle of the range, or the first option.
+                is the middle of the range, or the first option; middles that break a linear constraint, such as the
+                sum of a mixture, move until they meet it.
             responses: What is measured, by name; needed for several responses or a response with a name. Each is
                 ``"maximize"``, ``"minimize"``, a target to match such as ``"= 7.4"``, a threshold such as
                 ``"<= 0.05"``, or a dict such as ``{"goal": "minimize", "reference": 3}``. The first that is no

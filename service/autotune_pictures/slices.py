@@ -69,7 +69,7 @@ def slices(
     axes = [_axis(experiment, covariate, runs) for covariate in kept]
     panels = [_panel(common, axis, kept[axis.name], f"x{place}") for place, axis in enumerate(axes)]
     rows = [_row(experiment, run, axes, common) for run in common.runs]
-    notes = _notes(common, kept, len(covariates), len(runs))
+    notes = _notes(common, configuration_text(common.best, experiment.covars), kept, len(covariates), len(runs))
     body = {"concat": panels, "columns": _COLUMNS, "spacing": 28}
     description = f"{title}; {'; '.join(_effect(covariate, curve) for covariate, curve in kept.items())}."
     return framed(body, title, notes, description, runs=rows)
@@ -208,8 +208,9 @@ def _option_layers(x: Spec, y: Spec, has_noise: bool, tip: list[dict[str, str]])
     return [*layers, {"mark": mean, "encoding": encoding}]
 
 
-def _notes(common: _Slices, curves: dict[str, list[SlicePoint]], n_covariates: int, n_runs: int) -> list[str]:
-    best = configuration_text(common.best)
+def _notes(
+    common: _Slices, best: str, curves: dict[str, list[SlicePoint]], n_covariates: int, n_runs: int
+) -> list[str]:
     notes = [f"The others as in the best predicted run: {best}" if best else "The others at their guesses"]
     band = "Band: \N{PLUS-MINUS SIGN} 1 sd of the expected response"
     notes.append(f"{band}; paler: of a next measurement" if common.noise_sd > 0 else band)

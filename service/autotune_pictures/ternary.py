@@ -57,7 +57,7 @@ def ternary(
     notes = [] if cells else [f"There is no model of {label_of(name)} yet: it needs more runs"]
     notes += ["Brighter is better"] if cells and is_reversed(experiment.responses[name]) else []
     others = {key: value for key, value in triangle.at.items() if key not in triangle.names}
-    notes += [f"The others: {configuration_text(others)}"] if others else []
+    notes += [f"The others: {configuration_text(others, experiment.covars)}"] if others else []
     reason = next((reason for reason in reply.why_not if reason is not None), None)
     notes += [f"Veiled: would not be suggested, as {rule_of(reason)}"] if reason else []
     notes += drawn_note(len(shown), len(runs))

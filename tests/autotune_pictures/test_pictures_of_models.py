@@ -312,3 +312,12 @@ def test_axes_tell_the_units():
         shown = json.dumps(spec, ensure_ascii=False).replace("\\n", " ")
         assert "temperature (°C)" in shown
         assert "rate (1/h)" in shown
+
+
+def test_what_the_others_are_held_at_has_its_unit():
+    covars = {"temperature": TEMPERATURE, "rate": RATE, "load": {**RATE, "unit": "mol%"}}
+    of = experiment(covars)
+    grid = pictures.grid_of(of, "temperature", "rate", {"temperature": 80, "rate": 1e-3, "load": 5e-3})
+    assert "The others: load = 0.005 mol%" in subtitle(
+        pictures.contour(of, [], grid, predicted(of, grid.configurations))
+    )

@@ -140,9 +140,7 @@ async def test_forms_lead_from_signing_in_to_a_corrected_run_and_survive_what_no
         cell = page.get_by_title("yield of run 3")
         await cell.fill("0,85")
         await cell.press("Tab")
-        await page.get_by_label("Reason, for a correction, an exclusion, a restoration or a pause").fill(
-            "misread the scale"
-        )
+        await page.get_by_label("Reason, needed for a correction").fill("misread the scale")
         await page.get_by_role("button", name="Save what was typed").click()
         await opened.shows(BOARD, "1 run corrected")
         assert [run["response"] for run in history()] == [0.41, 0.62, 0.85]

@@ -11,6 +11,7 @@ from autotune.inputs.checks import checked
 from autotune.inputs.covariate_text import covariate_of_text
 from autotune.inputs.distributions import covariate_of_distribution
 from autotune.inputs.frames import covariates_of_frame, is_frame
+from autotune.inputs.guessing import fitted
 from autotune.inputs.linear_text import AT_LEAST, AT_MOST, parsed_linear
 from autotune.inputs.typed import typed_number
 from autotune.values import plain
@@ -44,11 +45,12 @@ def new_experiment(
         InvalidInputError: If an argument is not valid; the message names the field.
     """
     covariates = _guessed(_covariates(covars, responses), guess or {})
+    rules = _constraints(constraints, covariates)
     body = {
         "name": name,
-        "covars": covariates,
+        "covars": fitted(covariates, _unguessed(covars, covariates) - set(guess or ()), rules),
         "responses": None if responses is None else _responses(responses),
-        "constraints": _constraints(constraints, covariates) or None,
+        "constraints": rules or None,
         **others,
     }
     with checked("this experiment"):
@@ -122,6 +124,13 @@ def _guessed(covariates: dict[str, Any], guess: Mapping[str, Any]) -> dict[str, 
         name: {**covariate, "guess": plain(guess[name])} if name in guess else covariate
         for name, covariate in covariates.items()
     }
+
+
+def _unguessed(covars: Any, covariates: Collection[str]) -> set[str]:
+    """Return the covariates that were described without a guess: not by a dict, which has one."""
+    if is_frame(covars):
+        return set(covariates)
+    return {plain(name) for name, described in covars.items() if not isinstance(described, Mapping | BaseModel)}
 
 
 def _with_condition(covariate: Any, names: Collection[str]) -> Any:

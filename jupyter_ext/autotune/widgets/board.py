@@ -49,7 +49,7 @@ class Board(Form):
         self._head, self._progress, self._open, self._runs = HTML(), HTML(), HTML(), VBox()
         self._reason = self.field(
             "reason",
-            typed("Reason, for a correction, an exclusion, a restoration or a pause", "", "420px", "misread the scale"),
+            typed("Reason, needed for a correction, an exclusion or a restoration", "", "420px", "misread the scale"),
         )
         self.save = self.button("Save what was typed", "store what was typed over", self._save, is_first=True)
         self.pause = self.button("Pause", "no suggestions for now; results are still taken", self._pause)
@@ -216,7 +216,7 @@ class Board(Form):
 
     def _given_reason(self) -> str:
         if not self._reason.text:
-            raise wrong_field("reason", "is missing: it is kept with the new version of the run")
+            raise wrong_field("reason", "the reason is missing: it is kept with the new version of the run")
         return self._reason.text
 
     def follow(self) -> None:

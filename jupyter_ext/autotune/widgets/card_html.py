@@ -43,7 +43,7 @@ def prediction_html(experiment: AskTell, suggestion: Suggestion) -> str:
     if not suggestion.predictions:
         return f"<div>Predicted: {escape(suggestion.prediction())}</div>"
     texts = [
-        f"{label_of_response(name, goal)} {expected_text(suggestion.predictions[name], goal, with_bound=False)}"
+        f"{NAMELESS if name == RESPONSE else name} {expected_text(suggestion.predictions[name], goal)}"
         for name, goal in experiment.responses.items()
         if name in suggestion.predictions
     ]

@@ -161,7 +161,7 @@ class Plane:
         others = {name: value for name, value in self.grid.at.items() if name not in self.grid.names}
         are_moved = any(each.get(name) != value for each in self.grid.configurations for name, value in others.items())
         kept = " (shares of a mixture in proportion)" if are_moved else ""
-        notes = [f"The others{kept}: {configuration_text(others)}"] if others else []
+        notes = [f"The others{kept}: {configuration_text(others, self.experiment.covars)}"] if others else []
         if not self.grid.at and len(self.experiment.covars) > 2:
             notes = ["The others at their guesses"]
         marks = [f"White diamond: {self.grid.what}"] if self._row_of_at() is not None else []

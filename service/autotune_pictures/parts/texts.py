@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
 from autotune_wire.base import Configuration, Value
+from autotune_wire.space import Space, units_of
 
 DIGITS = 3
 LONGEST = 72
@@ -51,9 +52,13 @@ def rule_of(reason: str) -> str:
     return _MISSED.sub(lambda found: f" must be {found[1]} {number_text(float(found[2]))}", reason)
 
 
-def configuration_text(configuration: Configuration) -> str:
-    """Write a configuration on one line."""
-    return ", ".join(f"{name} = {value_text(value)}" for name, value in configuration.items())
+def configuration_text(configuration: Configuration, space: Space) -> str:
+    """Write a configuration on one line, with the units of the covariates that have one."""
+    units = units_of(space)
+    return ", ".join(
+        f"{name} = {value_text(value)}{' ' + units[name] if name in units else ''}"
+        for name, value in configuration.items()
+    )
 
 
 def counted(n: int, noun: str) -> str:

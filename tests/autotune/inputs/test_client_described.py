@@ -227,3 +227,27 @@ def test_resume_keeps_the_stop_rules_unless_others_are_given(client, service):
 def test_resume_refuses_rules_that_are_none(client):
     with pytest.raises(InvalidInputError, match=r"stop\.budget"):
         client.new("n", MIXTURE).resume({"budget": "many"})
+
+
+@pytest.mark.parametrize(
+    ("covars", "constraint", "guesses"),
+    [
+        # The middles are 0.1 too much: each gives a seventh of the 0.25, 0.3 and 0.15 that it is above its least.
+        ({"oil": "0.1..0.6", "water": "0.3..0.9", "wax": "0..0.3"}, "oil + water + wax = 1", [0.314, 0.557, 0.129]),
+        # 1.5 is 0.5 too much, a third of the 1.5 that can be given; what rounding leaves is added to the first.
+        ({"a": "0..1", "b": "0..1"}, "a + 2*b <= 1", [0.334, 0.333]),
+        ({"a": "0..1", "b": "0..1"}, "a + b >= 1.5", [0.75, 0.75]),
+        ({"a": "0..1 step 0.05", "b": "0..1 step 0.05", "c": "0..1 step 0.05"}, "a + b + c = 1", [0.3, 0.35, 0.35]),
+        # Met as it is, and out of reach: the middles stay.
+        ({"a": "0..1", "b": "0..1"}, "a + b <= 1", [0.5, 0.5]),
+        ({"a": "0..1", "b": "0..1"}, "a + b = 3", [0.5, 0.5]),
+    ],
+)
+def test_made_guesses_meet_linear_constraints(client, service, covars, constraint, guesses):
+    client.new("n", covars, constraints=constraint)
+    assert [covariate["guess"] for covariate in _sent(service)["covars"].values()] == pytest.approx(guesses, abs=1e-12)
+
+
+def test_given_guess_stays_and_the_others_make_room_for_it(client, service):
+    client.new("n", {"a": "0..1", "b": "0..1", "c": "0..1"}, guess={"a": 0.6}, constraints="a + b + c = 1")
+    assert [covariate["guess"] for covariate in _sent(service)["covars"].values()] == [0.6, 0.2, 0.2]
