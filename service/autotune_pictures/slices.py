@@ -12,7 +12,7 @@ from autotune_pictures.parts.frame import BLUE, GREY, RED, Spec, beyond, framed,
 from autotune_pictures.parts.goals import goal_text, label_of, line_of, response_of
 from autotune_pictures.parts.ranges import Span, clamped, span_of
 from autotune_pictures.parts.runs import EXCLUDED, TOPS, Run, drawn, drawn_note, hover_of, hovered, jitter, marked
-from autotune_pictures.parts.texts import configuration_text, number_text, rule_of, value_text
+from autotune_pictures.parts.texts import configuration_text, counted, number_text, rule_of, value_text
 from autotune_wire.base import Configuration
 from autotune_wire.experiments import Experiment
 from autotune_wire.insights import InsightsReply, SlicePoint
@@ -215,6 +215,9 @@ def _notes(
     band = "Band: \N{PLUS-MINUS SIGN} 1 sd of the expected response"
     notes.append(f"{band}; paler: of a next measurement" if common.noise_sd > 0 else band)
     notes += drawn_note(len(common.runs), n_runs)
+    values = [value for run in common.runs if (value := run.value(common.response)) is not None]
+    n_beyond = sum(common.span.side(value) != 0 for value in values)
+    notes += [f"{counted(n_beyond, 'run')} beyond the edge (\N{BLACK UP-POINTING TRIANGLE})"] if n_beyond else []
     hidden = n_covariates - len(curves)
     notes += [f"{hidden} covariates that matter less are not drawn"] if hidden else []
     reasons = [f"{name} {reason}" for name, curve in curves.items() for reason in _refusals(curve)]
