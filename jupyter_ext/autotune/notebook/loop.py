@@ -134,7 +134,8 @@ class Loop:
             if not self._plan.tells_failures or isinstance(error, _MISTAKES):
                 self._broken = configuration
                 raise
-            self._say(f"failed at {self._text(configuration)}: {type(error).__name__}: {error}\n")
+            if not self._is_told:
+                self._say(f"failed at {self._text(configuration)}: {type(error).__name__}: {error}\n")
             raise RunFailed(reason_of(error)) from error
 
     def _on_tell(self, observation: Observation) -> None:
