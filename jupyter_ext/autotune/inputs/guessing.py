@@ -7,7 +7,10 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from autotune.values import number_text
+from autotune_wire.constraints import LinearConstraint
 
 
 def with_guess(covariate: dict[str, Any]) -> dict[str, Any]:
@@ -47,17 +50,19 @@ def fitted(covariates: Mapping[str, Any], made: Collection[str], constraints: Se
     """
     found = dict(covariates)
     for constraint in constraints:
-        weights = constraint.get("weights") if isinstance(constraint, Mapping) else None
-        movable = [name for name in weights or () if name in made and _is_movable(found[name])]
-        if weights and movable and all(_has_number(found.get(name)) for name in weights):
-            found |= _moved(found, weights, constraint["relation"], constraint["bound"], movable)
+        try:
+            linear = LinearConstraint.model_validate(constraint)
+        except ValidationError:
+            continue  # the check of the whole description names what is wrong
+        movable = [name for name in linear.weights if name in made and _is_movable(found[name])]
+        if movable and all(_has_number(found.get(name)) for name in linear.weights):
+            found |= _moved(found, linear, movable)
     return found
 
 
-def _moved(
-    covariates: Mapping[str, Any], weights: Mapping[str, float], relation: str, bound: float, movable: Sequence[str]
-) -> dict[str, Any]:
+def _moved(covariates: Mapping[str, Any], linear: LinearConstraint, movable: Sequence[str]) -> dict[str, Any]:
     """Return the movable covariates with guesses that meet one constraint; none if they meet it, or cannot."""
+    weights, relation, bound = linear.weights, linear.relation, linear.bound
     gap = bound - sum(weight * covariates[name]["guess"] for name, weight in weights.items())
     if gap == 0 or (relation == "<=" and gap > 0) or (relation == ">=" and gap < 0):
         return {}
@@ -79,9 +84,9 @@ def _moved(
 
 
 def _rounded(covariate: Mapping[str, Any], value: float) -> float:
-    low, step = covariate["min"], covariate.get("step")
+    low, high, step = float(covariate["min"]), float(covariate["max"]), covariate.get("step")
     near = float(f"{value:.3g}") if not step else float(f"{low + step * round((value - low) / step):.12g}")
-    return min(max(near, low), covariate["max"])
+    return min(max(near, low), high)
 
 
 def _is_movable(covariate: Any) -> bool:

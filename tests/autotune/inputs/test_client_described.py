@@ -248,6 +248,14 @@ def test_made_guesses_meet_linear_constraints(client, service, covars, constrain
     assert [covariate["guess"] for covariate in _sent(service)["covars"].values()] == pytest.approx(guesses, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    "rule", [{"weights": {"a": "x"}}, {"weights": ["a"], "bound": 1}, {"weights": {"c": 1}, "bound": 0}]
+)
+def test_rule_that_is_no_rule_is_named_though_guesses_are_made(client, rule):
+    with pytest.raises(InvalidInputError, match=r"constraints\.0"):
+        client.new("n", {"a": "0..1", "b": "0..1"}, constraints=[rule])
+
+
 def test_given_guess_stays_and_the_others_make_room_for_it(client, service):
     client.new("n", {"a": "0..1", "b": "0..1", "c": "0..1"}, guess={"a": 0.6}, constraints="a + b + c = 1")
     assert [covariate["guess"] for covariate in _sent(service)["covars"].values()] == [0.6, 0.2, 0.2]
