@@ -6,13 +6,14 @@ from itertools import chain, groupby
 from math import hypot
 from typing import Any
 
+from autotune_pictures.history import beyond_note
 from autotune_pictures.importance import by_importance
 from autotune_pictures.parts.axes import CovariateAxis, covariate_axis, response_axis
 from autotune_pictures.parts.frame import BLUE, GREY, RED, Spec, beyond, framed, mark_legend, message, points, rule
 from autotune_pictures.parts.goals import goal_text, label_of, line_of, response_of
 from autotune_pictures.parts.ranges import Span, clamped, span_of
 from autotune_pictures.parts.runs import EXCLUDED, TOPS, Run, drawn, drawn_note, hover_of, hovered, jitter, marked
-from autotune_pictures.parts.texts import configuration_text, counted, number_text, rule_of, value_text
+from autotune_pictures.parts.texts import configuration_text, number_text, rule_of, value_text
 from autotune_wire.base import Configuration
 from autotune_wire.experiments import Experiment
 from autotune_wire.insights import InsightsReply, SlicePoint
@@ -69,7 +70,9 @@ def slices(
     axes = [_axis(experiment, covariate, runs) for covariate in kept]
     panels = [_panel(common, axis, kept[axis.name], f"x{place}") for place, axis in enumerate(axes)]
     rows = [_row(experiment, run, axes, common) for run in common.runs]
-    notes = _notes(common, configuration_text(common.best, experiment.covars), kept, len(covariates), len(runs))
+    best = configuration_text(common.best, experiment.covars)
+    of_runs = drawn_note(len(common.runs), len(runs)) + beyond_note(rows)
+    notes = _notes(common, best, kept, len(covariates), of_runs)
     body = {"concat": panels, "columns": _COLUMNS, "spacing": 28}
     description = f"{title}; {'; '.join(_effect(covariate, curve) for covariate, curve in kept.items())}."
     return framed(body, title, notes, description, runs=rows)
@@ -209,15 +212,12 @@ def _option_layers(x: Spec, y: Spec, has_noise: bool, tip: list[dict[str, str]])
 
 
 def _notes(
-    common: _Slices, best: str, curves: dict[str, list[SlicePoint]], n_covariates: int, n_runs: int
+    common: _Slices, best: str, curves: dict[str, list[SlicePoint]], n_covariates: int, of_runs: list[str]
 ) -> list[str]:
     notes = [f"The others as in the best predicted run: {best}" if best else "The others at their guesses"]
     band = "Band: \N{PLUS-MINUS SIGN} 1 sd of the expected response"
     notes.append(f"{band}; paler: of a next measurement" if common.noise_sd > 0 else band)
-    notes += drawn_note(len(common.runs), n_runs)
-    values = [value for run in common.runs if (value := run.value(common.response)) is not None]
-    n_beyond = sum(common.span.side(value) != 0 for value in values)
-    notes += [f"{counted(n_beyond, 'run')} beyond the edge (\N{BLACK UP-POINTING TRIANGLE})"] if n_beyond else []
+    notes += of_runs
     hidden = n_covariates - len(curves)
     notes += [f"{hidden} covariates that matter less are not drawn"] if hidden else []
     reasons = [f"{name} {reason}" for name, curve in curves.items() for reason in _refusals(curve)]

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+MAX_REASON_LENGTH = 1000
 MAX_NAME_LENGTH = 200
 MAX_WHOLE = 2**53
 """Largest whole number that JSON readers of every language keep exactly (RFC 8259, section 6)."""
@@ -79,6 +80,7 @@ Name = Annotated[
     AfterValidator(storable),
     AfterValidator(_not_blank),
 ]
+Reason = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_REASON_LENGTH), AfterValidator(storable)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 """A finite number; a bool, or a text that looks like a number, is refused."""
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from autotune_wire.base import MAX_WHOLE, Configuration, Moment, Name, Number, Reply, Request, Text, storable
+from autotune_wire.base import MAX_WHOLE, Configuration, Moment, Name, Number, Reason, Reply, Request, Text, storable
 from autotune_wire.experiments import PageQuery
 from autotune_wire.numerals import DecimalSign
 from autotune_wire.problems import FieldProblem, validation_error
@@ -20,7 +20,6 @@ from autotune_wire.told_tables import in_tables, refusal, table_records
 
 MAX_TELL = 1000
 MAX_IGNORED = 1000
-MAX_REASON_LENGTH = 1000
 MAX_NOTE_LENGTH = 5000
 MAX_TAGS = 10
 MAX_TAG_LENGTH = 40
@@ -40,7 +39,6 @@ Tag = Annotated[
 ]
 """A short word, or a few: a text without line breaks, and without commas, which stand between tags in tables."""
 
-FailedBecause = Annotated[str, Field(strict=True, min_length=1, max_length=MAX_REASON_LENGTH), AfterValidator(storable)]
 Note = Annotated[str, Field(strict=True, max_length=MAX_NOTE_LENGTH), AfterValidator(storable)]
 
 
@@ -60,7 +58,7 @@ class _Outcome(Request):
     status: Status = Field(
         default="ok", description="`failed` for a run that gave no response; required for such a run."
     )
-    failed_because: FailedBecause | None = Field(
+    failed_because: Reason | None = Field(
         default=None, description="Why the run failed, for people; only with the status `failed`."
     )
     suggestion_uuid: UUID | None = Field(
@@ -318,7 +316,7 @@ class Correction(Request):
         default=None, description="Standard deviations of `responses`, where they are known."
     )
     status: Status | None = Field(default=None, description="`failed` if the run gave no response after all.")
-    failed_because: FailedBecause | None = Field(
+    failed_because: Reason | None = Field(
         default=None, description="Why the run failed; only with the status `failed`."
     )
     is_excluded: Annotated[bool, Field(strict=True)] | None = Field(

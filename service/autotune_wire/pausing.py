@@ -1,19 +1,16 @@
 """Pauses: a user holds an experiment's suggestions back for a while."""
 
-from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from autotune_wire.base import Moment, Reply, Request, storable
-
-PauseReason = Annotated[str, Field(strict=True, min_length=1, max_length=1000), AfterValidator(storable)]
+from autotune_wire.base import Moment, Reason, Reply, Request
 
 
 class Pause(Request):
     """The body of ``POST /experiment/{exp_uuid}/pause``."""
 
-    reason: PauseReason | None = Field(default=None, description="Why the experiment is paused, for people.")
+    reason: Reason | None = Field(default=None, description="Why the experiment is paused, for people.")
 
 
 class Paused(Reply):

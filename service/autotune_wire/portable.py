@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, FailFast, Field
 
-from autotune_wire.base import MAX_WHOLE, Configuration, Name, Number, Reply, Request, Text, storable
+from autotune_wire.base import MAX_WHOLE, Configuration, Name, Number, Reason, Reply, Request, Text, storable
 from autotune_wire.constraints import MAX_CONSTRAINTS, Constraint
 from autotune_wire.experiments import (
     MAX_DESCRIPTION_LENGTH,
@@ -17,8 +17,7 @@ from autotune_wire.experiments import (
     Seed,
 )
 from autotune_wire.frames import EventType
-from autotune_wire.observations import MAX_TAGS, FailedBecause, Note, Status, Tag
-from autotune_wire.pausing import PauseReason
+from autotune_wire.observations import MAX_TAGS, Note, Status, Tag
 from autotune_wire.problems import FieldProblem, Problem, shown, validation_error
 from autotune_wire.responses import MAX_RESPONSES, Responses
 from autotune_wire.space import MAX_COVARIATES, Space
@@ -88,7 +87,7 @@ class PortableStop(Request):
 class PortablePause(Request):
     """The pause of an experiment, without the user who paused it."""
 
-    reason: PauseReason | None
+    reason: Reason | None
     at: Time
 
 
@@ -163,7 +162,7 @@ class _Measurement(Request):
     responses: _Measured
     sds: _Sds
     status: Status
-    failed_because: FailedBecause | None = None  # missing in documents of older versions
+    failed_because: Reason | None = None  # missing in documents of older versions
     is_excluded: Annotated[bool, Field(strict=True)]
     time_created: Time
 

@@ -20,6 +20,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 from autotune.pictures.picture import VEGA_LITE
+from autotune.widgets.keeping import VIEW
 from processes import DEV_USER, ServiceProcess
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
@@ -28,7 +29,7 @@ ADDRESS = "http://127.0.0.1:8008"
 """The address that a saved notebook names: that of ``make run``."""
 PICTURE = ("01-quickstart.ipynb", "History of", FOLDER.parent / "docs" / "images" / "quickstart.png")
 """The picture at the top of the README: from which notebook, how its text begins, and where it is."""
-WIDGET = "application/vnd.jupyter.widget-view+json"
+WIDGET = VIEW
 """A saved widget is an error where its kernel is gone, whatever else its output holds."""
 LARGEST_SPEC = 50_000
 """A picture with a longer specification, such as a ternary with many runs, is saved as its PNG alone."""

@@ -16,7 +16,8 @@ from autotune.errors import (
 from autotune.inputs.loading import Runs
 from autotune.transport.caller import Caller
 from autotune.views.shown import Observation
-from autotune_wire.observations import MAX_REASON_LENGTH, MAX_TELL, Tell, TellReply, Told
+from autotune_wire.base import MAX_REASON_LENGTH
+from autotune_wire.observations import MAX_TELL, Tell, TellReply, Told
 from autotune_wire.paths import EXPERIMENT_TELL
 from autotune_wire.told_columns import FAILED_BECAUSE
 
