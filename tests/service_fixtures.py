@@ -12,16 +12,21 @@ import pytest
 from quart import Quart
 from quart.typing import TestClientProtocol
 
+import raw_database
 from autotune_service.compute.pool import Pool
 from autotune_service.compute.worker import Worker
 from autotune_service.live.hub import Hub
+from autotune_service.security.keys import KeyRing
 from autotune_service.security.passwords import Passwords
 from autotune_service.security.tokens import AccessTokens
 from autotune_service.store.database import Store
 from autotune_service.store.embedded import EmbeddedPostgres
 from autotune_service.store.migrate import upgrade
 from autotune_service.tuning.accounts import Accounts
+from autotune_service.tuning.roles import Roles
+from autotune_service.tuning.sessions import Sessions
 from autotune_service.web.quart_app import create_app
+from autotune_service.web.rights import Rights
 from autotune_service.web.services import Services
 from autotune_wire.accounts import Signup
 from processes import ServiceProcess, WorkerProcess
@@ -76,6 +81,14 @@ async def database_url(cluster: Cluster, template: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture
+async def database(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection past the service."""
+    connection = await raw_database.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
 async def empty_database_url(cluster: Cluster) -> AsyncIterator[str]:
     async with cluster.database("template0") as url:
         yield url
@@ -101,10 +114,14 @@ def accounts(store: Store, passwords: Passwords) -> Accounts:
     return Accounts(
         store=store,
         passwords=passwords,
-        access_tokens=AccessTokens(SECRET, timedelta(minutes=15)),
-        refresh_lifetime=timedelta(days=1),
         reserved_emails=frozenset({"test@test.com"}),
     )
+
+
+@pytest.fixture
+def sessions(store: Store) -> Sessions:
+    tokens = AccessTokens(KeyRing.of([SECRET], "access tokens"), timedelta(minutes=15))
+    return Sessions(store=store, access_tokens=tokens, refresh_lifetime=timedelta(days=1))
 
 
 @pytest.fixture
@@ -120,14 +137,15 @@ async def hub(database_url: str, store: Store) -> AsyncIterator[Hub]:
 
 
 @pytest.fixture
-def app(store: Store, hub: Hub, accounts: Accounts) -> Quart:
-    services = Services(store=store, hub=hub, accounts=accounts, ask_wait_s=10)
+def app(store: Store, hub: Hub, accounts: Accounts, sessions: Sessions) -> Quart:
+    own = {"accounts": accounts, "sessions": sessions, "roles": Roles(store), "rights": Rights(store)}
+    services = Services(store=store, hub=hub, **own, ask_wait_s=10)
     return create_app(services, secret=SECRET, is_https=False, max_body_bytes=100_000, has_metrics=True)
 
 
 @pytest.fixture
-async def headers(accounts: Accounts, user_uuid: UUID) -> dict[str, str]:
-    tokens = await accounts.issue_tokens(user_uuid)
+async def headers(sessions: Sessions, user_uuid: UUID) -> dict[str, str]:
+    tokens = await sessions.open_program(user_uuid)
     return {"Authorization": f"Bearer {tokens.access_token}"}
 
 

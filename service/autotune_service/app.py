@@ -27,6 +27,7 @@ from autotune_service.domain.limits import Limits
 from autotune_service.interrupts import ENDINGS
 from autotune_service.live.hub import Hub
 from autotune_service.observing.metrics import Load, serve_metrics
+from autotune_service.security.keys import KeyRing
 from autotune_service.security.passwords import Passwords
 from autotune_service.security.tokens import AccessTokens
 from autotune_service.settings import DEV_EMAIL, DEV_PASSWORD, GRACE_S, Settings, address_of
@@ -40,9 +41,12 @@ from autotune_service.store.migrate import upgrade
 from autotune_service.store.rows.load import read_load
 from autotune_service.store.server.inspection import Reached, inspect_database, inspect_session
 from autotune_service.tuning.accounts import Accounts
+from autotune_service.tuning.roles import Roles
+from autotune_service.tuning.sessions import Sessions
 from autotune_service.web.descriptors import AcceptFailures, SocketRoom, descriptor_limit, most_sockets, raise_limit
 from autotune_service.web.hypercorn import guard, one_write
 from autotune_service.web.quart_app import create_app
+from autotune_service.web.rights import Rights
 from autotune_service.web.services import Services
 
 _log = logging.getLogger(__name__)
@@ -116,6 +120,7 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
         app = create_app(
             services,
             secret=secret_of(settings),
+            secrets_before=_secrets(settings)[1:],
             is_https=settings.mode == "prod",
             max_body_bytes=settings.max_body_bytes,
             has_metrics=settings.has_metrics,
@@ -263,6 +268,12 @@ def _other_url(settings: Settings) -> tuple[str | None, str]:
     return None if direct is None else direct.get_secret_value(), source
 
 
+def _secrets(settings: Settings) -> list[str]:
+    """Return the secret that signs tokens, and the one before it, if that is still accepted."""
+    before = settings.secret_before
+    return [secret_of(settings), *(() if before is None else (before.get_secret_value(),))]
+
+
 def secret_of(settings: Settings) -> str:
     """Return the secret that signs tokens; in dev mode it is created once and kept in the data folder."""
     if settings.secret is not None:
@@ -327,9 +338,13 @@ async def _services(
     accounts = Accounts(
         store=store,
         passwords=passwords,
-        access_tokens=AccessTokens(secret_of(settings), timedelta(seconds=settings.access_token_s)),
-        refresh_lifetime=timedelta(seconds=settings.refresh_token_s),
         reserved_emails=frozenset({DEV_EMAIL}),
+    )
+    ring = KeyRing.of(_secrets(settings), "access tokens")
+    sessions = Sessions(
+        store=store,
+        access_tokens=AccessTokens(ring, timedelta(seconds=settings.access_token_s)),
+        refresh_lifetime=timedelta(seconds=settings.refresh_token_s),
     )
     if is_dev:
         await accounts.admit_dev_user(DEV_EMAIL, DEV_PASSWORD)
@@ -344,6 +359,10 @@ async def _services(
         store=store,
         hub=hub,
         accounts=accounts,
+        sessions=sessions,
+        roles=Roles(store),
+        rights=Rights(store),
+        has_basic=settings.basic_auth,
         ask_wait_s=settings.ask_wait_s,
         mode=settings.mode,
         sockets_per_user=settings.sockets_per_user,

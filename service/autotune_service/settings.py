@@ -72,6 +72,14 @@ class Settings(BaseSettings):
     secret: SecretStr | None = Field(
         default=None, description=f"Signs tokens and cookies; at least {MIN_SECRET_BYTES} bytes. Required in prod."
     )
+    secret_before: SecretStr | None = Field(
+        default=None,
+        description="The secret before this one, while what it signed is still valid: nobody is signed out when a "
+        "secret is replaced. Take it away after access_token_s.",
+    )
+    basic_auth: bool = Field(
+        default=False, description="Take Basic authentication on the whole API, for programs that know nothing else."
+    )
     access_token_s: Annotated[int, Field(ge=60, le=86_400)] = 900
     refresh_token_s: Annotated[int, Field(ge=3600, le=31_536_000)] = 30 * 86_400
     worker: bool = Field(default=True, description="Run the engine inside `autotune serve`.")
@@ -134,7 +142,7 @@ class Settings(BaseSettings):
             Address.of(url.get_secret_value())
         return url
 
-    @field_validator("secret")
+    @field_validator("secret", "secret_before")
     @classmethod
     def _is_strong(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is None:
@@ -173,7 +181,7 @@ def load_settings(**options: Any) -> Settings:
             if not problem.field:
                 lines.append(problem.message)
                 continue
-            is_secret = problem.field in {"secret", "database_url", "database_direct_url"}
+            is_secret = problem.field in {"secret", "secret_before", "database_url", "database_direct_url"}
             given = "" if is_secret else f" is {problem.value!r}:"
             lines.append(f"AUTOTUNE_{problem.field.upper()}{given} {problem.message}")
         raise SettingsError("\n".join(lines)) from None

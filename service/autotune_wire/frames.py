@@ -155,4 +155,13 @@ CLOSE_TOO_SLOW = 4008
 CLOSE_TOO_MUCH = 4029
 """Too many frames, or too many sockets of one user."""
 CLOSE_UNAUTHENTICATED = 4401
+CLOSE_ROLE_CHANGED = 4403
+"""The user's role on the experiment has changed: connect again, if there is one left."""
 CLOSE_NOT_FOUND = 4404
+CLOSE_EXPIRED = 4410
+"""The session or the token for automation that opened the socket has expired."""
+CLOSE_SIGNED_OUT = 4411
+CLOSE_REVOKED = 4412
+"""The token was revoked, or a refresh token of its session came twice."""
+CLOSE_PASSWORD_CHANGED = 4413
+CLOSE_DEACTIVATED = 4414

@@ -353,6 +353,9 @@ class ObservationVersion(Reply):
     failed_because: str | None = Field(default=None, description="Why the run failed, where somebody said why.")
     is_excluded: bool
     reason: str | None = Field(description="Why the observation was corrected; null for version 1.")
+    corrected_by: str | None = Field(
+        default=None, description="The mail address of who corrected it; null for version 1, and if it was imported."
+    )
     time_created: Moment
 
 

@@ -11,7 +11,7 @@ import pytest
 import autotune_service
 from autotune_service.domain.errors import UnauthenticatedError
 from autotune_service.store.rows.events import list_events
-from autotune_service.tuning import accounts as accounts_module
+from autotune_service.tuning import sessions as sessions_module
 from autotune_service.tuning.ask import lease_suggestions
 from autotune_service.tuning.correct import correct
 from autotune_service.tuning.experiments import close_experiment, create_experiment, read_experiment
@@ -26,7 +26,6 @@ from autotune_wire.changes import Rename, Undo
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.observations import Correction, Told
 from autotune_wire.suggestions import Abandon
-from raw_database import connect
 from support import GUESS, SPACE, joined
 
 DAYS = timedelta(days=3)
@@ -36,7 +35,7 @@ _OF_THE_MACHINE = re.compile(r"datetime\.(now|utcnow)\(|\btime\.time\(")
 _MAY_READ_IT = {
     "observing/pushes.py",
     "tuning/portable.py",
-    "tuning/accounts.py",
+    "tuning/sessions.py",
     "security/tokens.py",
     "store/embedded/lock.py",
 }
@@ -51,13 +50,6 @@ END $$
 @pytest.fixture
 async def exp_uuid(store, user_uuid):
     return (await create_experiment(store, user_uuid, NewExperiment(name="c", covars=SPACE, seed=1))).exp_uuid
-
-
-@pytest.fixture
-async def database(database_url):
-    connection = await connect(database_url)
-    yield connection
-    await connection.close()
 
 
 async def set_clock_back(database):
@@ -143,23 +135,24 @@ async def test_claim_and_pause_of_a_time_before_the_clock_was_set_back_are_over(
 
 @pytest.mark.parametrize("skew", [-60 * DAYS, 60 * DAYS])
 async def test_sign_in_lasts_as_long_as_the_clock_of_the_database_says(
-    accounts, database, user_uuid, monkeypatch, skew
+    sessions, database, user_uuid, monkeypatch, skew
 ):
     class Skewed(datetime):
         @classmethod
         def now(cls, tz=None):
             return datetime.now(tz) + skew
 
-    tokens, session = await accounts.issue_tokens(user_uuid), await accounts.open_session(user_uuid)
-    monkeypatch.setattr(accounts_module, "datetime", Skewed)
-    assert (await accounts.user_of_session(session)).user_uuid == user_uuid
-    tokens = await accounts.refresh(tokens.refresh_token)
+    tokens, session = await sessions.open_program(user_uuid), await sessions.open_browser(user_uuid)
+    monkeypatch.setattr(sessions_module, "datetime", Skewed)
+    assert (await sessions.caller_of_cookie(session)).user_uuid == user_uuid
+    tokens = await sessions.refresh(tokens.refresh_token)
     for table in ("sessions", "refresh_tokens"):
         await database.execute(f"UPDATE {table} SET expires_at = clock_timestamp()")
+    sessions.forget()
     with pytest.raises(UnauthenticatedError):
-        await accounts.user_of_session(session)
+        await sessions.caller_of_cookie(session)
     with pytest.raises(UnauthenticatedError):
-        await accounts.refresh(tokens.refresh_token)
+        await sessions.refresh(tokens.refresh_token)
 
 
 def test_clock_of_the_machine_is_read_only_for_what_is_not_stored():

@@ -4,6 +4,7 @@ import pytest
 
 from autotune_service.compute.worker import Worker
 from autotune_service.tuning.accounts import Accounts
+from autotune_service.tuning.sessions import Sessions
 from autotune_wire.accounts import Signup
 from fake_pool import FakePool
 from support import PASSWORD, running
@@ -18,7 +19,7 @@ async def fake_pool(store, database_url) -> AsyncIterator[FakePool]:
 
 
 @pytest.fixture
-async def stranger(accounts: Accounts) -> dict[str, str]:
+async def stranger(accounts: Accounts, sessions: Sessions) -> dict[str, str]:
     """The headers of somebody who owns nothing."""
     user = await accounts.sign_up(Signup(email="eve@example.org", password=PASSWORD))
-    return {"Authorization": f"Bearer {(await accounts.issue_tokens(user.uuid)).access_token}"}
+    return {"Authorization": f"Bearer {(await sessions.open_program(user.uuid)).access_token}"}

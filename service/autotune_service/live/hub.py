@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import TypeVar
 from uuid import UUID
 
@@ -40,6 +40,7 @@ class Hub:
         self._watches: defaultdict[UUID, set[asyncio.Event]] = defaultdict(set)
         self._tails: dict[UUID, tuple[Tail, int]] = {}
         self._user_watches: defaultdict[UUID, set[UserWatch]] = defaultdict(set)
+        self._shared_watches: defaultdict[UUID, set[UserWatch]] = defaultdict(set)
         self.closing = asyncio.Event()
         """Set when the process stops: all waiting must then end."""
 
@@ -79,6 +80,18 @@ class Hub:
             self._user_watches[user_uuid].discard(watch)
             if not self._user_watches[user_uuid]:
                 del self._user_watches[user_uuid]
+            self.share(watch, ())
+
+    def share(self, watch: "UserWatch", exp_uuids: Iterable[UUID]) -> None:
+        """Have a watch gather news of these experiments too, which others own: a notice names the owner alone."""
+        wanted = set(exp_uuids)
+        for exp_uuid in watch.shared - wanted:
+            self._shared_watches[exp_uuid].discard(watch)
+            if not self._shared_watches[exp_uuid]:
+                del self._shared_watches[exp_uuid]
+        for exp_uuid in wanted - watch.shared:
+            self._shared_watches[exp_uuid].add(watch)
+        watch.shared = wanted
 
     @contextlib.contextmanager
     def tail(self, store: Store, exp_uuid: UUID) -> Iterator[Tail]:
@@ -151,6 +164,8 @@ class Hub:
             return
         for watch in self._user_watches.get(UUID(parts[2]), ()):
             watch.add(exp_uuid)
+        for watch in self._shared_watches.get(exp_uuid, ()):
+            watch.add(exp_uuid)
 
     def _connected(self) -> None:
         # A server that comes back may have lost what it had not written to disk, or may be an older copy of itself.
@@ -171,6 +186,8 @@ class UserWatch:
     """Which of a user's experiments may have something new since the last ``take``; at first any of them may."""
 
     def __init__(self) -> None:
+        self.shared: set[UUID] = set()
+        """The experiments of others among them; ``Hub.share`` keeps it."""
         self._changed: set[UUID] = set()
         self._is_unknown = True
         self._wake = asyncio.Event()

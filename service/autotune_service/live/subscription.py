@@ -33,7 +33,7 @@ async def subscribe(
     Args:
         store: The database.
         hub: Wakes when the experiment has something new.
-        user_uuid: The owner of the experiment.
+        user_uuid: Who watches.
         exp_uuid: The experiment.
         after: The seq.
         epoch: The log in which ``after`` was counted.
@@ -92,7 +92,7 @@ def _reset_of(row: ExperimentRow, epoch: str) -> EventFrame:
 
 
 class Following:
-    """The new events of all experiments of a user.
+    """The new events of all experiments that a user owns or has a role on.
 
     Args:
         store: The database.
@@ -109,6 +109,7 @@ class Following:
         self._seen: dict[UUID, int] = {}
         self._reset: set[UUID] = set()
         self._watch: UserWatch | None = None
+        self._looked_at_s = 0.0
 
     async def resume(self, positions: Mapping[UUID, int], epoch: str | None = None) -> int:
         """Go back to the last seqs that the client has seen of some experiments.
@@ -137,16 +138,11 @@ class Following:
             self._seen = positions | self._seen  # the client may have called ``resume`` before
             yield EventFrame(0, datetime.now(UTC), Positions(positions=positions).model_dump_json())
             while True:
-                changed = self._watch.take()
-                if self._store.log.epoch != self._epoch:
-                    self._epoch = self._store.log.epoch
-                    self._reset |= self._seen.keys()
-                    changed = None
+                changed, gone = await self._news(self._watch)
                 while self._reset:
                     yield await self._reset_frame(self._reset.pop())
-                if changed is None:
-                    positions = await self._positions()
-                    changed = {uuid for uuid, seq in positions.items() if seq > self._seen.get(uuid, 0)}
+                for exp_uuid in gone:
+                    yield await self._deleted(exp_uuid)
                 for exp_uuid in changed:
                     try:
                         async for frame in self._new(exp_uuid):
@@ -159,6 +155,20 @@ class Following:
                     if self._reset:
                         break  # a reset that was asked for meanwhile comes before all other events
                 await self._watch.wait(_POLL_S)
+
+    async def _news(self, watch: UserWatch) -> tuple[set[UUID], set[UUID]]:
+        """Return which experiments may have new events, and which the user sees no longer: deleted, or not shared."""
+        changed = watch.take()
+        if self._store.log.epoch != self._epoch:
+            self._epoch = self._store.log.epoch
+            self._reset |= self._seen.keys()
+            changed = None
+        # Rights are looked at again every few seconds, however much there is to send.
+        if changed is not None and asyncio.get_running_loop().time() - self._looked_at_s < _POLL_S:
+            return changed, set()
+        positions = await self._positions()
+        ahead = {uuid for uuid, seq in positions.items() if seq > self._seen.get(uuid, 0)}
+        return ahead, self._seen.keys() - positions.keys() - self._reset
 
     async def _reset_frame(self, exp_uuid: UUID) -> EventFrame:
         seen = self._seen.get(exp_uuid)
@@ -189,11 +199,15 @@ class Following:
         return _user_frame(exp_uuid, EventFrame(event.seq, event.at, event.model_dump_json()))
 
     async def _positions(self) -> dict[UUID, int]:
-        async def read() -> dict[UUID, int]:
+        async def read() -> tuple[dict[UUID, int], set[UUID]]:
             async with self._store.work() as work:
                 return await list_positions(work, self._user_uuid)
 
-        return await _when_available(read)
+        positions, shared = await _when_available(read)
+        self._looked_at_s = asyncio.get_running_loop().time()
+        if self._watch is not None:
+            self._hub.share(self._watch, shared)
+        return positions
 
 
 def _user_frame(exp_uuid: UUID, frame: EventFrame) -> EventFrame:

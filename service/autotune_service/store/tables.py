@@ -54,16 +54,100 @@ refresh_tokens = sa.Table(
     sa.Column("token_hash", sa.LargeBinary, primary_key=True),
     _uuid("user_uuid", sa.ForeignKey("users.user_uuid", ondelete="CASCADE")),
     _moment("expires_at"),
+    # None if a service of before made the token.
+    _uuid("session_uuid", sa.ForeignKey("sessions.session_uuid", ondelete="CASCADE"), nullable=True),
+    # A token that was used stays, so that it is recognised when it comes again; next_hash is the token that followed.
+    _moment("used_at", nullable=True),
+    sa.Column("next_hash", sa.LargeBinary, nullable=True),
     sa.Index("refresh_tokens_by_age", "expires_at"),
+    sa.Index("refresh_tokens_by_session", "session_uuid"),
 )
 
+# A session is one sign-in: of a browser, by its cookie, or of a program, by the refresh tokens that follow each other.
 sessions = sa.Table(
     "sessions",
     metadata,
     _uuid("session_uuid", primary_key=True),
     _uuid("user_uuid", sa.ForeignKey("users.user_uuid", ondelete="CASCADE")),
     _moment("expires_at"),
+    sa.Column("is_browser", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("ended_because", sa.Text, nullable=True),
     sa.Index("sessions_by_age", "expires_at"),
+)
+
+tickets = sa.Table(
+    "tickets",
+    metadata,
+    sa.Column("ticket_hash", sa.LargeBinary, primary_key=True),
+    _uuid("session_uuid", sa.ForeignKey("sessions.session_uuid", ondelete="CASCADE"), nullable=True),
+    _uuid("token_uuid", sa.ForeignKey("automation_tokens.token_uuid", ondelete="CASCADE"), nullable=True),
+    _moment("expires_at"),
+)
+
+automation_tokens = sa.Table(
+    "automation_tokens",
+    metadata,
+    _uuid("token_uuid", primary_key=True),
+    _uuid("user_uuid", sa.ForeignKey("users.user_uuid", ondelete="CASCADE")),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("token_hash", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("scopes", _JSON, nullable=False),
+    sa.Column("experiments", _JSON, nullable=True),
+    _moment("created_at"),
+    _moment("expires_at", nullable=True),
+    _moment("last_used_at", nullable=True),
+    sa.Index("automation_tokens_of_user", "user_uuid"),
+)
+
+groups = sa.Table(
+    "groups",
+    metadata,
+    _uuid("group_uuid", primary_key=True),
+    _uuid("owner_uuid", sa.ForeignKey("users.user_uuid", ondelete="CASCADE")),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.UniqueConstraint("owner_uuid", "name"),
+)
+
+# People are members by their addresses, so that somebody can be invited who has no account yet.
+group_members = sa.Table(
+    "group_members",
+    metadata,
+    _uuid("group_uuid", sa.ForeignKey("groups.group_uuid", ondelete="CASCADE"), primary_key=True),
+    sa.Column("email", sa.Text, primary_key=True),
+    sa.Index("group_members_by_email", "email"),
+)
+
+members = sa.Table(
+    "members",
+    metadata,
+    _uuid("exp_uuid", sa.ForeignKey(_EXPERIMENT, ondelete="CASCADE")),
+    sa.Column("email", sa.Text, nullable=True),
+    _uuid("group_uuid", sa.ForeignKey("groups.group_uuid", ondelete="CASCADE"), nullable=True),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.UniqueConstraint("exp_uuid", "email"),
+    sa.UniqueConstraint("exp_uuid", "group_uuid"),
+    sa.Index("members_by_email", "email", postgresql_where=sa.text("email IS NOT NULL")),
+    sa.Index("members_by_group", "group_uuid", postgresql_where=sa.text("group_uuid IS NOT NULL")),
+)
+
+# Rows are added and never changed. They outlive the users and experiments that they name.
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("number", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    _moment("at"),
+    _uuid("user_uuid", nullable=True),
+    sa.Column("email", sa.Text, nullable=True),
+    sa.Column("way", sa.Text, nullable=False),
+    sa.Column("address", sa.Text, nullable=True),
+    sa.Column("action", sa.Text, nullable=False),
+    _uuid("exp_uuid", nullable=True),
+    sa.Column("data", _JSON, nullable=False),
+    sa.Index("audit_of_experiment", "exp_uuid", "number", postgresql_where=sa.text("exp_uuid IS NOT NULL")),
+    sa.Index("audit_of_user", "user_uuid", "number"),
 )
 
 experiments = sa.Table(

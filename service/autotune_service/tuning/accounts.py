@@ -1,43 +1,22 @@
-"""Sign up, sign in, and stay signed in."""
+"""Sign up and sign in."""
 
-import time
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from dataclasses import dataclass
+from uuid import UUID
 
-from autotune_service.domain.errors import EmailTakenError, UnauthenticatedError
+from autotune_service.domain.errors import EmailTakenError, NotFoundError, UnauthenticatedError
 from autotune_service.security.passwords import Passwords
-from autotune_service.security.tokens import AccessTokens, new_refresh_token, refresh_token_hash
 from autotune_service.store.database import Store
-from autotune_service.store.rows.users import (
-    UserRow,
-    add_refresh_token,
-    add_session,
-    add_user,
-    delete_session,
-    get_session_user,
-    get_user,
-    get_user_by_email,
-    take_refresh_token,
-    update_user_active,
-)
-from autotune_wire.accounts import Signup, Tokens, User
-
-SESSION_LIFETIME = timedelta(days=14)
-_KNOWN_S = 1.0  # the longest time that a user who was locked out can still call
-_MOST_KNOWN = 10_000
+from autotune_service.store.rows.users import UserRow, add_user, get_user, get_user_by_email, update_user_active
+from autotune_wire.accounts import Signup, User
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """The users of one service and the secrets they sign in with."""
+    """The users of one service and the passwords they sign in with."""
 
     store: Store
     passwords: Passwords
-    access_tokens: AccessTokens
-    refresh_lifetime: timedelta
     reserved_emails: frozenset[str] = frozenset()
-    _known: dict[tuple[str, UUID], tuple[float, UserRow]] = field(default_factory=dict)
 
     async def sign_up(self, signup: Signup) -> User:
         """Create a user.
@@ -67,73 +46,16 @@ class Accounts:
             raise UnauthenticatedError("the address or the password is wrong")
         return user
 
-    async def issue_tokens(self, user_uuid: UUID) -> Tokens:
-        """Issue an access token to a user, and the refresh token that fetches the next one."""
-        refresh_token = new_refresh_token()
-        async with self.store.work() as work:
-            await add_refresh_token(work, refresh_token_hash(refresh_token), user_uuid, self.refresh_lifetime)
-        return Tokens(
-            access_token=self.access_tokens.issue(user_uuid, datetime.now(UTC)),
-            expires_in=int(self.access_tokens.lifetime.total_seconds()),
-            refresh_token=refresh_token,
-        )
-
-    async def refresh(self, refresh_token: str) -> Tokens:
-        """Exchange a refresh token for new tokens; the refresh token is then used up.
+    async def read(self, user_uuid: UUID) -> UserRow:
+        """Return a user.
 
         Raises:
-            UnauthenticatedError: If the refresh token is unknown, used or expired, or its user is locked out.
+            NotFoundError: If there is no such user.
         """
-        async with self.store.work() as work:
-            user_uuid = await take_refresh_token(work, refresh_token_hash(refresh_token))
-            user = None if user_uuid is None else await get_user(work, user_uuid)
-        if user is None or not user.is_active:
-            raise UnauthenticatedError("the refresh token is unknown, expired or used already: sign in again")
-        return await self.issue_tokens(user.user_uuid)
-
-    async def user_of_token(self, access_token: str) -> UserRow:
-        """Return the user of an access token, as stored at most a second ago.
-
-        The user is remembered for that second, as the client of a lab calls many times a second.
-
-        Raises:
-            UnauthenticatedError: If the token is not valid or the user is locked out.
-        """
-        user_uuid = self.access_tokens.user_of(access_token)
-        now = time.monotonic()
-        place = self.store.log.epoch, user_uuid  # a database that replaced another one may not have the user
-        until, user = self._known.get(place, (now, None))
-        if user is None or now >= until:
-            user = await get_user(self.store, user_uuid)
-            if user is None or not user.is_active:
-                raise UnauthenticatedError("the account of this token is not active")
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            self._known[place] = now + _KNOWN_S, user
-        return user
-
-    async def open_session(self, user_uuid: UUID) -> UUID:
-        """Open a session for a browser and return its uuid."""
-        session_uuid = uuid4()
-        async with self.store.work() as work:
-            await add_session(work, session_uuid, user_uuid, SESSION_LIFETIME)
-        return session_uuid
-
-    async def user_of_session(self, session_uuid: UUID) -> UserRow:
-        """Return the user of a session.
-
-        Raises:
-            UnauthenticatedError: If the session has ended.
-        """
-        user = await get_session_user(self.store, session_uuid)
+        user = await get_user(self.store, user_uuid)
         if user is None:
-            raise UnauthenticatedError("the session has ended: sign in again")
+            raise NotFoundError(f"there is no user {user_uuid}")
         return user
-
-    async def end_session(self, session_uuid: UUID) -> None:
-        """End a browser's session."""
-        async with self.store.work() as work:
-            await delete_session(work, session_uuid)
 
     async def admit_dev_user(self, email: str, password: str) -> None:
         """Create the documented user of dev mode if there is none, and let that user sign in."""

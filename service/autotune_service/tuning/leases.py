@@ -81,6 +81,7 @@ async def abandon(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Abandon, 
         if suggestion.state != ABANDONED:
             _require_pending(suggestion)
             data = {"suggestion_uuid": str(body.suggestion_uuid), "worker": suggestion.lease_by, "reason": body.reason}
+            data["by"] = str(user_uuid)
             values = {"n_open": row.n_open - suggestion.is_counted}
             change = set_state([body.suggestion_uuid], ABANDONED, body.reason)
             call_worker(work, exp_uuid)

@@ -3,7 +3,7 @@
 from autotune_service.store.database import Store
 from autotune_service.store.rows.once import delete_requests
 from autotune_service.store.rows.questions import delete_unasked_replies
-from autotune_service.store.rows.users import delete_ended_sign_ins
+from autotune_service.store.rows.sessions import delete_ended_sign_ins
 from autotune_service.tuning.once import KEPT_FOR
 
 

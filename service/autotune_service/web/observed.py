@@ -20,8 +20,7 @@ from werkzeug.routing import Rule
 from autotune_service.observing import logs, metrics
 from autotune_service.observing.traces import Span, span
 from autotune_service.web.blueprints.metrics import METRICS
-from autotune_wire import paths
-from autotune_wire.frames import CLOSE_NOT_FOUND, CLOSE_TOO_MUCH, CLOSE_TOO_SLOW, CLOSE_UNAUTHENTICATED
+from autotune_wire import frames, paths
 
 _log = logging.getLogger(__name__)
 _ID_HEADER = b"x-request-id"
@@ -31,7 +30,7 @@ _OTHER_METHOD = "OTHER"  # a client may send any word
 _NO_RULE = "none"
 _REFUSED = 403  # the reply to the handshake if an app closes a websocket without accepting it
 _ABNORMAL = 1006  # RFC 6455, 7.4.1: the connection ended without a closing frame
-_OWN_CODES = frozenset({CLOSE_UNAUTHENTICATED, CLOSE_NOT_FOUND, CLOSE_TOO_MUCH, CLOSE_TOO_SLOW})
+_OWN_CODES = frozenset(code for name, code in vars(frames).items() if name.startswith("CLOSE_"))
 _ASKED_BY_MACHINES = frozenset({paths.HEALTH_LIVE, paths.HEALTH_READY, METRICS})
 
 

@@ -8,7 +8,7 @@ from quart import request
 
 from autotune_service.domain.errors import InvalidError
 from autotune_service.tuning.once import ALWAYS, Once
-from autotune_service.web.identity import signed_in
+from autotune_service.web.door import user
 from autotune_wire.base import IDEMPOTENCY_HEADER, Key
 from autotune_wire.frames import Operation
 from autotune_wire.problems import FieldProblem
@@ -20,11 +20,9 @@ async def signed_in_once() -> tuple[UUID, Once]:
     """Return the uuid of the user who sent the current request, and the request's identity by its key.
 
     Raises:
-        UnauthenticatedError: If nobody is signed in.
-        ForbiddenError: If another site's page made the browser send the request.
         InvalidError: If the header Idempotency-Key is not a valid key.
     """
-    user_uuid = await signed_in()
+    user_uuid = user()
     key = request_key()
     if key is None:
         return user_uuid, ALWAYS

@@ -1,5 +1,6 @@
 """Builds the Quart app: blueprints, errors, the OpenAPI document and its page."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from quart_auth.extension import _AuthSerializer
 from quart_schema import Info, QuartSchema
 
 from autotune_service.domain.errors import NotFoundError
+from autotune_service.security.keys import derived_key
 from autotune_service.store.statements import json_text
-from autotune_service.tuning.accounts import SESSION_LIFETIME
-from autotune_service.web.blueprints import auth, experiment, health, insights, metrics, portable, stream, user
+from autotune_service.tuning.sessions import BROWSER_LIFETIME
+from autotune_service.web.blueprints import auth, experiment, health, insights, metrics, portable, sharing, stream, user
+from autotune_service.web.door import hang_door
 from autotune_service.web.errors import register_errors
 from autotune_service.web.observed import observe
 from autotune_service.web.openapi import ServiceOpenAPI
@@ -57,23 +60,31 @@ class _Cookies(_AuthSerializer):
 
 
 def create_app(
-    services: Services, *, secret: str, is_https: bool, max_body_bytes: int, has_metrics: bool = False
+    services: Services,
+    *,
+    secret: str,
+    is_https: bool,
+    max_body_bytes: int,
+    has_metrics: bool = False,
+    secrets_before: Sequence[str] = (),
 ) -> Quart:
     """Build the app around the parts of one process.
 
     Args:
         services: What the handlers work with.
-        secret: Signs the cookies.
+        secret: The secret that the key of the cookies is derived from.
         is_https: Whether browsers reach the service over HTTPS alone, so that cookies may demand it.
         max_body_bytes: The largest body that is accepted.
         has_metrics: Whether ``/metrics`` is served, without login.
+        secrets_before: The secrets before this one, whose cookies are still accepted.
     """
     app = Quart("autotune_service", static_folder=str(_STATIC))
     observe(app)
     app.request_class = ServiceRequest
     app.session_interface = _NoSessions()  # type: ignore[assignment]  # Quart declares its default
-    app.secret_key = secret
+    app.secret_key = derived_key(secret, "cookies")
     app.config.update(
+        SECRET_KEY_FALLBACKS=[derived_key(before, "cookies") for before in secrets_before],
         MAX_CONTENT_LENGTH=max_body_bytes,
         BODY_TIMEOUT=_BODY_TIMEOUT_S,
         RESPONSE_TIMEOUT=None,  # an ask may wait for long, and a stream has no end
@@ -85,18 +96,19 @@ def create_app(
     QuartAuth(
         app,
         cookie_secure=is_https,
-        duration=int(SESSION_LIFETIME.total_seconds()),
-        cookie_name="autotune",
+        duration=int(BROWSER_LIFETIME.total_seconds()),
+        cookie_name="__Host-autotune" if is_https else "autotune",
         serializer_class=_Cookies,
     )
     _document(app, services)
     app.json = _Json(app)
-    for module in (auth, user, experiment, portable, insights, stream, health):
+    for module in (auth, user, sharing, experiment, portable, insights, stream, health):
         app.register_blueprint(module.blueprint)
     if has_metrics:
         app.register_blueprint(metrics.blueprint)
     register_errors(app)
     app.before_request(_refuse_long_path)
+    hang_door(app)
     return app
 
 

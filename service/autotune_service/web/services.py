@@ -12,7 +12,10 @@ from autotune_service.store.database import Store
 from autotune_service.tuning.accounts import Accounts
 from autotune_service.tuning.imports.running import Imports
 from autotune_service.tuning.listing import Listing
+from autotune_service.tuning.roles import Roles
+from autotune_service.tuning.sessions import Sessions
 from autotune_service.web.descriptors import SocketRoom
+from autotune_service.web.rights import Rights
 
 _EXTENSION = "autotune"
 
@@ -25,9 +28,13 @@ class Services:
         store: The database.
         hub: Wakes requests that wait for an experiment.
         accounts: The users.
+        sessions: Who is signed in.
+        roles: Who has which role on an experiment.
         ask_wait_s: How long an ask waits for the engine.
         mode: The mode that the service was started in, ``dev`` or ``prod``.
         sockets_per_user: The most websockets that a user may have open.
+        rights: Looks at the rights of open websockets again.
+        has_basic: Whether the whole API takes Basic authentication.
         limits: The limits of the service.
         listing: Writes the pages of experiments.
         room: The room for websockets.
@@ -39,9 +46,13 @@ class Services:
     store: Store
     hub: Hub
     accounts: Accounts
+    sessions: Sessions
+    roles: Roles
+    rights: Rights
     ask_wait_s: float
     mode: str = "dev"
     sockets_per_user: int = 1000
+    has_basic: bool = False
     limits: Limits = DEFAULT_LIMITS
     listing: Listing = field(default_factory=Listing)
     room: SocketRoom = field(default_factory=SocketRoom)

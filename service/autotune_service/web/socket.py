@@ -9,10 +9,12 @@ from uuid import UUID
 
 import quart.wrappers.base
 from pydantic import TypeAdapter, ValidationError
-from quart import Websocket, websocket
+from quart import Websocket, current_app, websocket
 
+from autotune_service.domain.access import Caller
 from autotune_service.domain.errors import (
     AutotuneError,
+    ForbiddenError,
     InvalidError,
     MalformedError,
     NotFoundError,
@@ -23,12 +25,14 @@ from autotune_service.domain.json_text import read_json
 from autotune_service.live.tail import EventFrame
 from autotune_service.observing.pushes import Pushes
 from autotune_service.observing.traces import span
+from autotune_service.web.door import check_rule, rule_of_endpoint
 from autotune_service.web.errors import problem_of
-from autotune_service.web.identity import signed_in_on_socket
+from autotune_service.web.identity import SUBPROTOCOL, caller_of_socket
 from autotune_service.web.services import services
 from autotune_wire.frames import (
     CLOSE_GOING_AWAY,
     CLOSE_NOT_FOUND,
+    CLOSE_ROLE_CHANGED,
     CLOSE_TOO_MUCH,
     CLOSE_TOO_SLOW,
     CLOSE_UNAUTHENTICATED,
@@ -69,48 +73,59 @@ PeerLeftError: type[Exception] = getattr(quart.wrappers.base, "ClientDisconnecte
 
 
 async def serve_socket(
-    require: Callable[[UUID], Awaitable[None]],
+    require: Callable[[Caller], Awaitable[None]],
     headers: Callable[[], dict[str, str]],
-    serve: Callable[[UUID], Awaitable[None]],
+    serve: Callable[[Caller], Awaitable[None]],
 ) -> None:
-    """Accept the current websocket if there is room, serve its user, and close it with the code of what ended that.
+    """Accept the current websocket if there is room, serve its caller, and close it with the code of what ended that.
 
     A peer that leaves is no error, and there is nobody left to tell a code.
 
     Args:
-        require: Refuses a user who must not see what the socket is about.
+        require: Refuses a caller who must not see what the socket is about, beyond what its route asks for.
         headers: Returns what the handshake is answered with.
-        serve: Serves the user until the client leaves, or an error says with which code to close.
+        serve: Serves the caller until the client leaves, or an error says with which code to close.
 
     Raises:
         AutotuneError: If the handshake is refused.
     """
     with services().room.taken():
-        user_uuid = await signed_in_on_socket()
-        if user_uuid is not None:
-            await require(user_uuid)
-        await _serve_accepted(user_uuid, require, headers, serve)
+        caller = await caller_of_socket()
+        if caller is not None:
+            await _require_rights(caller)
+            await require(caller)
+        await _serve_accepted(caller, require, headers, serve)
+
+
+async def _require_rights(caller: Caller) -> None:
+    rule, arguments = websocket.url_rule, websocket.view_args or {}
+    assert rule is not None
+    await check_rule(caller, rule_of_endpoint(current_app, rule.endpoint), arguments.get("exp_uuid"))
 
 
 async def _serve_accepted(
-    user_uuid: UUID | None,
-    require: Callable[[UUID], Awaitable[None]],
+    caller: Caller | None,
+    require: Callable[[Caller], Awaitable[None]],
     headers: Callable[[], dict[str, str]],
-    serve: Callable[[UUID], Awaitable[None]],
+    serve: Callable[[Caller], Awaitable[None]],
 ) -> None:
     try:
-        await websocket.accept(headers=headers())
-        if user_uuid is None:
-            user_uuid = await _user_of_first_frame()
-            await require(user_uuid)
-        with _counted(user_uuid):
-            await serve(user_uuid)
+        subprotocol = SUBPROTOCOL if SUBPROTOCOL in websocket.requested_subprotocols else None
+        await websocket.accept(headers=headers(), subprotocol=subprotocol)
+        if caller is None:
+            caller = await _caller_of_first_frame()
+            await _require_rights(caller)
+            await require(caller)
+        with _counted(caller.user_uuid):
+            await serve(caller)
     except PeerLeftError:
         return
     except ClosedError as closed:
         await _close(closed.code, closed.reason)
     except UnauthenticatedError as error:
         await _close(CLOSE_UNAUTHENTICATED, error.detail)
+    except ForbiddenError as error:
+        await _close(CLOSE_ROLE_CHANGED, error.detail)
     except (NotFoundError, InvalidError) as error:
         await _close(CLOSE_NOT_FOUND, error.detail)
     except AutotuneError as error:
@@ -140,10 +155,14 @@ class Socket:
     """The two directions of one open websocket.
 
     Args:
+        caller: Who opened it.
+        exp_uuid: The experiment that it is about, if it is about one.
         call: Does what a decoded frame asks for, and gives its reply.
     """
 
-    def __init__(self, call: Callable[[Any], Awaitable[dict[str, Any]]]) -> None:
+    def __init__(self, caller: Caller, exp_uuid: UUID | None, call: Callable[[Any], Awaitable[dict[str, Any]]]) -> None:
+        self._caller = caller
+        self._exp_uuid = exp_uuid
         self._call = call
         self._websocket: Websocket = websocket._get_current_object()  # type: ignore[attr-defined, unused-ignore]  # looked up once
         self._n_operations = 0
@@ -161,6 +180,7 @@ class Socket:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._send_all(outgoing))
                 tasks.create_task(self._close_slow())
+                tasks.create_task(self._close_without_rights())
                 tasks.create_task(_close_with_service())
                 rate = _Rate()
                 while True:
@@ -192,6 +212,12 @@ class Socket:
             if clock() - self._began_s >= _SEND_S:
                 raise ClosedError(CLOSE_TOO_SLOW, "too slow: connect again after the last event seen")
 
+    async def _close_without_rights(self) -> None:
+        user_uuid, exp_uuid = self._caller.user_uuid, self._exp_uuid
+        role = None if exp_uuid is None else await services().roles.of(user_uuid, exp_uuid)
+        with services().rights.watching(self._caller, exp_uuid, role) as lost:
+            raise ClosedError(*await lost)
+
     async def _send_all(self, outgoing: AsyncGenerator[EventFrame]) -> None:
         pushes = Pushes()
         async with aclosing(outgoing):
@@ -213,6 +239,7 @@ class Socket:
             frame_id = _id_of(decoded)
             if self._n_operations > _OPERATIONS_AT_A_TIME:
                 raise UnavailableError(f"at most {_OPERATIONS_AT_A_TIME} operations at a time on one socket", 1)
+            await services().sessions.require_alive(self._caller)
             with span("frame"):
                 reply = await self._call(decoded)
         except Exception as error:  # noqa: BLE001 -- one bad frame must not end the socket; problem_of logs it
@@ -246,15 +273,15 @@ async def _close_with_service() -> None:
     raise ClosedError(CLOSE_GOING_AWAY, _RESTARTS)
 
 
-async def _user_of_first_frame() -> UUID:
+async def _caller_of_first_frame() -> Caller:
     try:
         frame = AuthFrame.model_validate(_decoded(await _first_frame()))
     except (TimeoutError, ValueError, MalformedError):
         raise UnauthenticatedError('the first frame must be {"op": "auth", "token": "<access token>"}') from None
-    user_uuid = (await services().accounts.user_of_token(frame.token)).user_uuid
+    caller = await services().sessions.caller_of_bearer(frame.token)
     if frame.id is not None:
         await websocket.send(Answer(id=frame.id, result={}).model_dump_json())
-    return user_uuid
+    return caller
 
 
 async def _first_frame() -> Any:

@@ -7,38 +7,17 @@ from uuid import UUID
 
 import pytest
 from quart import Websocket
-from quart.testing import connections
 
 from autotune_service.live.subscription import Following
 from autotune_service.web.socket import PeerLeftError
 from autotune_wire.frames import UserEvent
+from closing import ClosedError, Connection
 from raw_database import epoch_of as name_of_log
 from raw_database import execute
 from support import GUESS, PASSWORD, UNKNOWN_UUID, make_experiment
 
 FORM = {"username": "ada@example.org", "password": PASSWORD}
 HOST = {"Host": "localhost"}
-
-
-class ClosedError(Exception):
-    """The service has closed the socket; the code is the argument."""
-
-
-class Connection(connections.TestWebsocketConnection):
-    """A socket whose ``receive`` raises the code that it was closed with; of Quart's own, only that of 0.22 does."""
-
-    has_ended = False
-
-    async def disconnect(self):
-        self.has_ended = True
-        await super().disconnect()
-
-    async def _asgi_send(self, message):
-        if message["type"] != "websocket.close":
-            await super()._asgi_send(message)
-        elif not self.has_ended:  # a server drops what is sent to a peer that has left
-            await self._receive_queue.put(ClosedError(message["code"]))
-            await self.disconnect()
 
 
 def epoch_of(app):

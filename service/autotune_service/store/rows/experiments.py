@@ -10,10 +10,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
+from autotune_service.domain.access import no_experiment
 from autotune_service.domain.advice import advice_on
-from autotune_service.domain.errors import NotFoundError
 from autotune_service.store.database import Work
 from autotune_service.store.rows.claims import NOW, is_over, seconds_to
+from autotune_service.store.rows.members import SHARED_WITH, is_visible
 from autotune_service.store.statements import Filled, Row, Statement
 from autotune_service.store.tables import experiments, observations
 from autotune_wire.base import Configuration
@@ -40,15 +41,15 @@ _RETRY_IN = sa.case((_IS_FAILING, seconds_to(experiments.c.retry_at)))
 _BY_UUID = sa.select(experiments, CHANGED_AT, _RETRY_IN.label("retry_in_s")).where(
     experiments.c.exp_uuid == sa.bindparam("exp_uuid")
 )
-_OWNED = _BY_UUID.where(experiments.c.owner_uuid == sa.bindparam("owner_uuid"))
-_OWN, _OWN_LOCKED = Statement(_OWNED), Statement(_OWNED.with_for_update())
+_SEEN = _BY_UUID.where(is_visible())
+_GET, _GET_LOCKED = Statement(_SEEN), Statement(_SEEN.with_for_update(of=experiments))
 _BEST_RESPONSES = (
     sa.select(observations.c.responses)
     .where(observations.c.observation_uuid == experiments.c.best_observation_uuid)
     .scalar_subquery()
     .label("best_responses")
 )
-_OWN_SHOWN = Statement(_OWNED.add_columns(_BEST_RESPONSES))
+_GET_SHOWN = Statement(_SEEN.add_columns(_BEST_RESPONSES))
 _SHARED = Statement(_BY_UUID.add_columns(_BEST_RESPONSES).with_for_update(read=True))
 _LOCKED = Statement(_BY_UUID.with_for_update())
 
@@ -61,7 +62,7 @@ _STANDING = Statement(
         experiments.c.fit_rev,
         experiments.c.n_open,
         experiments.c.n_wanted,
-    ).where(experiments.c.exp_uuid == sa.bindparam("exp_uuid"), experiments.c.owner_uuid == sa.bindparam("owner_uuid"))
+    ).where(experiments.c.exp_uuid == sa.bindparam("exp_uuid"), is_visible())
 )
 
 _WRITER: sa.Label[str] = sa.literal_column("xmin::text").label("writer")
@@ -70,9 +71,27 @@ _STAMP = [*(experiments.c[name] for name in ("exp_uuid", "number", "last_seq", "
 _AMONG = Statement(
     sa.select(experiments, _WRITER, _BEST_RESPONSES).where(
         experiments.c.exp_uuid == sa.any_(sa.bindparam("exp_uuids", type_=sa.ARRAY(sa.Uuid()))),
-        experiments.c.owner_uuid == sa.bindparam("owner_uuid"),
+        is_visible(),
     )
 )
+# Own and shared experiments are each read along their own index; a user has many of the one and few of the other.
+_BEFORE = experiments.c.number < sa.bindparam("before", type_=sa.BigInteger)
+_OWN_STAMPS = sa.select(*_STAMP).where(experiments.c.owner_uuid == sa.bindparam("user_uuid"), _BEFORE)
+_SHARED_STAMPS = sa.select(*_STAMP).where(experiments.c.exp_uuid.in_(SHARED_WITH), _BEFORE)
+_LIMIT = sa.bindparam("n_most", type_=sa.BigInteger)
+_PAGES = [stamps.order_by(experiments.c.number.desc()).limit(_LIMIT) for stamps in (_OWN_STAMPS, _SHARED_STAMPS)]
+_PAGE = sa.union(*(sa.select(page.subquery()) for page in _PAGES)).subquery()
+_STAMPS = Statement(sa.select(_PAGE).order_by(_PAGE.c.number.desc()).limit(_LIMIT))
+
+_IS_SHARED = (experiments.c.owner_uuid != sa.bindparam("user_uuid")).label("is_shared")
+_POSITION = sa.select(experiments.c.exp_uuid, experiments.c.last_seq, _IS_SHARED)
+_POSITIONS = Statement(
+    sa.union(
+        _POSITION.where(experiments.c.owner_uuid == sa.bindparam("user_uuid")),
+        _POSITION.where(experiments.c.exp_uuid.in_(SHARED_WITH)),
+    )
+)
+_NEWEST = 2**63 - 1
 
 BestOne = tuple[UUID | None, float | None, Configuration | None]
 """The best observation: its uuid, its response and its configuration; three times None before the first one."""
@@ -222,15 +241,14 @@ async def add_experiment(work: Work, values: dict[str, Any]) -> ExperimentRow:
 
 
 async def get_experiment(work: Work, exp_uuid: UUID, user_uuid: UUID, *, lock: bool = False) -> ExperimentRow:
-    """Find a user's experiment; with ``lock``, no other transaction changes it until this one ends.
+    """Find an experiment that a user has a role on; with ``lock``, no other transaction changes it until this one ends.
 
     Raises:
-        NotFoundError: If the experiment does not exist or another user owns it.
+        NotFoundError: If the experiment does not exist, or the user has no role on it.
     """
-    statement = _OWN_LOCKED if lock else _OWN
-    row = await work.one(statement(exp_uuid=exp_uuid, owner_uuid=user_uuid))
+    row = await work.one((_GET_LOCKED if lock else _GET)(exp_uuid=exp_uuid, user_uuid=user_uuid))
     if row is None:
-        raise NotFoundError(f"you have no experiment {exp_uuid}")
+        raise no_experiment(exp_uuid)
     return experiment_of(row)
 
 
@@ -240,9 +258,9 @@ async def get_shown_experiment(work: Work, exp_uuid: UUID, user_uuid: UUID) -> E
     Raises:
         NotFoundError: As ``get_experiment``.
     """
-    row = await work.one(_OWN_SHOWN(exp_uuid=exp_uuid, owner_uuid=user_uuid))
+    row = await work.one(_GET_SHOWN(exp_uuid=exp_uuid, user_uuid=user_uuid))
     if row is None:
-        raise NotFoundError(f"you have no experiment {exp_uuid}")
+        raise no_experiment(exp_uuid)
     return experiment_of(row)
 
 
@@ -261,35 +279,37 @@ async def get_experiment_for_worker(work: Work, exp_uuid: UUID, *, lock: bool = 
 
 async def get_standing(work: Work, exp_uuid: UUID, user_uuid: UUID) -> Standing | None:
     """Find how far the engine is with a user's experiment; None if the user has no such experiment."""
-    row = await work.one(_STANDING(exp_uuid=exp_uuid, owner_uuid=user_uuid))
+    row = await work.one(_STANDING(exp_uuid=exp_uuid, user_uuid=user_uuid))
     return None if row is None else Standing(**row)
 
 
 async def list_stamps(work: Work, user_uuid: UUID, before: int | None, limit: int) -> list[Stamp]:
     """List the stamps of a user's experiments with a number less than ``before``, newest first, at most ``limit``."""
-    query = sa.select(*_STAMP)
-    query = query.where(experiments.c.owner_uuid == user_uuid)
-    if before is not None:
-        query = query.where(experiments.c.number < before)
-    return [Stamp(**row) for row in await work.all(query.order_by(experiments.c.number.desc()).limit(limit))]
+    rows = await work.all(_STAMPS(user_uuid=user_uuid, before=_NEWEST if before is None else before, n_most=limit))
+    return [Stamp(**row) for row in rows]
 
 
 async def list_stamped(work: Work, user_uuid: UUID, exp_uuids: Sequence[UUID]) -> list[tuple[Stamp, ExperimentRow]]:
-    """List those of the given experiments that the user owns, each with its stamp, in no order."""
-    rows = await work.all(_AMONG(owner_uuid=user_uuid, exp_uuids=exp_uuids))
+    """List those of the given experiments that the user has a role on, each with its stamp, in no order."""
+    rows = await work.all(_AMONG(user_uuid=user_uuid, exp_uuids=exp_uuids))
     return [(Stamp(**{name: row[name] for name in Stamp.__slots__}), experiment_of(row)) for row in rows]
 
 
 async def count_experiments(work: Work, user_uuid: UUID) -> int:
-    """Count a user's experiments."""
+    """Count the experiments that a user owns."""
     row = await work.one(sa.select(sa.func.count().label("n")).where(experiments.c.owner_uuid == user_uuid))
     return 0 if row is None else int(row["n"])
 
 
-async def list_positions(work: Work, user_uuid: UUID) -> dict[UUID, int]:
-    """List the seq of the last event of each of a user's experiments, by the experiment's uuid."""
-    query = sa.select(experiments.c.exp_uuid, experiments.c.last_seq).where(experiments.c.owner_uuid == user_uuid)
-    return {row["exp_uuid"]: row["last_seq"] for row in await work.all(query)}
+async def list_positions(work: Work, user_uuid: UUID) -> tuple[dict[UUID, int], set[UUID]]:
+    """List the seq of the last event of each experiment that a user has a role on, by the experiment's uuid.
+
+    Returns:
+        The seqs; and which of the experiments others own.
+    """
+    rows = await work.all(_POSITIONS(user_uuid=user_uuid))
+    shared = {row["exp_uuid"] for row in rows if row["is_shared"]}
+    return {row["exp_uuid"]: row["last_seq"] for row in rows}, shared
 
 
 async def update_experiment(work: Work, exp_uuid: UUID, values: dict[str, Any]) -> None:

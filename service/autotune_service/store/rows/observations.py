@@ -13,7 +13,7 @@ from autotune_service.domain.outside import outside
 from autotune_service.store.database import Work
 from autotune_service.store.rows.bulk import insert_rows
 from autotune_service.store.statements import Filled, Row, Statement
-from autotune_service.store.tables import observation_versions, observations
+from autotune_service.store.tables import observation_versions, observations, users
 from autotune_wire.base import Configuration
 from autotune_wire.observations import Observation, ObservationVersion, Status
 from autotune_wire.space import Space
@@ -235,14 +235,17 @@ def insert_taken_back(
 async def list_observation_versions(work: Work, observation_uuid: UUID) -> list[ObservationVersion]:
     """List the versions of an observation, oldest first; empty if the observation was never corrected."""
     query = (
-        sa.select(observation_versions)
+        sa.select(observation_versions, users.c.email)
+        .outerjoin(users, users.c.user_uuid == observation_versions.c.user_uuid)
         .where(observation_versions.c.observation_uuid == observation_uuid)
         .order_by(observation_versions.c.version)
     )
     names = ("seq", "reason", *_VERSIONED)
     return [
         ObservationVersion(
-            **{name: row[name] for name in names} | _with_its_reason(row), time_created=row["created_at"]
+            **{name: row[name] for name in names} | _with_its_reason(row),
+            time_created=row["created_at"],
+            corrected_by=row["email"],
         )
         for row in await work.all(query)
     ]

@@ -6,9 +6,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from autotune_service.domain.errors import NotFoundError
+from autotune_service.domain.access import no_experiment
 from autotune_service.store.database import Work
 from autotune_service.store.rows.bulk import insert_written
+from autotune_service.store.rows.members import is_visible
 from autotune_service.store.tables import (
     events,
     experiments,
@@ -57,19 +58,19 @@ _IMPORTED = {table.name: table for table in (experiments, *(table for table, _ i
 
 
 async def read_experiment_json(work: Work, exp_uuid: UUID, user_uuid: UUID) -> str:
-    """Read the fields of a user's experiment as a JSON object.
+    """Read the fields of an experiment that a user has a role on as a JSON object.
 
     Raises:
-        NotFoundError: If the experiment does not exist or another user owns it.
+        NotFoundError: If the experiment does not exist, or the user has no role on it.
     """
-    own = (
+    seen = (
         sa.select(*_exported(experiments, _EXPERIMENT))
-        .where(experiments.c.exp_uuid == exp_uuid, experiments.c.owner_uuid == user_uuid)
-        .subquery("own")
+        .where(experiments.c.exp_uuid == exp_uuid, is_visible(user_uuid))
+        .subquery("seen")
     )
-    row = await work.one(sa.select(_as_json(own).label("text")).select_from(own))
+    row = await work.one(sa.select(_as_json(seen).label("text")).select_from(seen))
     if row is None:
-        raise NotFoundError(f"you have no experiment {exp_uuid}")
+        raise no_experiment(exp_uuid)
     return str(row["text"])
 
 

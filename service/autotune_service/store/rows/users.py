@@ -1,8 +1,8 @@
-"""Users, their refresh tokens and their sessions."""
+"""Users."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from sqlalchemy.sql import ClauseElement
 
 from autotune_service.store.database import Store, Work
 from autotune_service.store.statements import Filled, Statement
-from autotune_service.store.tables import refresh_tokens, sessions, users
+from autotune_service.store.tables import users
 
 _NOW = sa.func.clock_timestamp()  # the clocks of several machines differ, so every time here is the database's
 _HOLD = Statement(
@@ -29,6 +29,7 @@ class UserRow:
     password_hash: str
     is_active: bool
     created_at: datetime
+    is_admin: bool = False
 
 
 async def add_user(work: Work, email: str, password_hash: str) -> UserRow | None:
@@ -66,50 +67,6 @@ async def list_emails(work: Work, user_uuids: Iterable[UUID]) -> dict[UUID, str]
 async def update_user_active(work: Work, email: str, *, is_active: bool) -> None:
     """Activate or deactivate a user."""
     await work.run(sa.update(users).where(users.c.email == email).values(is_active=is_active))
-
-
-async def add_refresh_token(work: Work, token_hash: bytes, user_uuid: UUID, lifetime: timedelta) -> None:
-    """Store the hash of a refresh token."""
-    values = {"token_hash": token_hash, "user_uuid": user_uuid, "expires_at": _NOW + lifetime}
-    await work.run(sa.insert(refresh_tokens).values(**values))
-
-
-async def take_refresh_token(work: Work, token_hash: bytes) -> UUID | None:
-    """Delete a refresh token and return its user; None if the token is unknown, used or expired."""
-    query = (
-        sa.delete(refresh_tokens)
-        .where(refresh_tokens.c.token_hash == token_hash)
-        .returning(refresh_tokens.c.user_uuid, (refresh_tokens.c.expires_at > _NOW).label("is_good"))
-    )
-    row = await work.one(query)
-    return row["user_uuid"] if row is not None and row["is_good"] else None
-
-
-async def add_session(work: Work, session_uuid: UUID, user_uuid: UUID, lifetime: timedelta) -> None:
-    """Store a browser's session."""
-    values = {"session_uuid": session_uuid, "user_uuid": user_uuid, "expires_at": _NOW + lifetime}
-    await work.run(sa.insert(sessions).values(**values))
-
-
-async def get_session_user(work: Work | Store, session_uuid: UUID) -> UserRow | None:
-    """Find the user of a session; None if the session has ended or the user is not active."""
-    query = (
-        sa.select(users)
-        .join(sessions, sessions.c.user_uuid == users.c.user_uuid)
-        .where(sessions.c.session_uuid == session_uuid, sessions.c.expires_at > _NOW, users.c.is_active)
-    )
-    return await _user(work, query)
-
-
-async def delete_session(work: Work, session_uuid: UUID) -> None:
-    """Delete a session."""
-    await work.run(sa.delete(sessions).where(sessions.c.session_uuid == session_uuid))
-
-
-async def delete_ended_sign_ins(work: Work) -> None:
-    """Delete the sessions and refresh tokens that have ended."""
-    await work.run(sa.delete(sessions).where(sessions.c.expires_at < sa.func.now()))
-    await work.run(sa.delete(refresh_tokens).where(refresh_tokens.c.expires_at < sa.func.now()))
 
 
 async def _user(work: Work | Store, query: ClauseElement | Filled) -> UserRow | None:

@@ -8,76 +8,98 @@ from quart_schema import DataSource, tag, validate_request, validate_response
 
 from autotune_service.domain.errors import UnauthenticatedError
 from autotune_service.store.rows.users import UserRow
-from autotune_service.web.identity import basic_credentials, bearer_token, session_user
+from autotune_service.tuning import automation
+from autotune_service.web.blueprints.rules import rule_of
+from autotune_service.web.door import actor, caller, needs, open_to_all, user
+from autotune_service.web.identity import authorization, basic_credentials, caller_of_cookie, refuse_other_sites
 from autotune_service.web.services import services
 from autotune_wire import paths
+from autotune_wire.access import CreatedToken, NewToken, Ticket, TokenList
 from autotune_wire.accounts import HeaderMe, PasswordForm, Refresh, Tokens, User
 
 blueprint = Blueprint("auth", __name__)
 
 
 @blueprint.post(paths.AUTH_TOKEN)
+@open_to_all
 @tag(["auth"])
 @validate_request(PasswordForm, source=DataSource.FORM)
 @validate_response(Tokens)
 async def token(data: PasswordForm) -> Tokens:
     """Exchange address and password for an access token and a refresh token."""
-    user = await services().accounts.sign_in(data.username, data.password)
-    return await services().accounts.issue_tokens(user.user_uuid)
+    signed_in = await services().accounts.sign_in(data.username, data.password)
+    return await services().sessions.open_program(signed_in.user_uuid)
 
 
 @blueprint.post(paths.AUTH_REFRESH)
+@open_to_all
 @tag(["auth"])
 @validate_request(Refresh)
 @validate_response(Tokens)
 async def refresh(data: Refresh) -> Tokens:
-    """Exchange a refresh token for new tokens; a refresh token works once."""
-    return await services().accounts.refresh(data.refresh_token)
+    """Exchange a refresh token for new tokens; a refresh token works once.
+
+    A reply that was lost can be asked for again within ten seconds. A token that comes later than that ends its session
+    with all its tokens and websockets, because somebody else may have it.
+    """
+    return await services().sessions.refresh(data.refresh_token)
 
 
 @blueprint.post(paths.AUTH_HEADER_ME)
+@needs("read")
 @tag(["auth"])
 @validate_response(HeaderMe)
 async def header_me() -> HeaderMe:
     """Return the user of the access token in the Authorization header."""
-    access_token = bearer_token(request)
-    if access_token is None:
+    scheme, access_token = authorization(request)
+    if scheme != "bearer":
         raise UnauthenticatedError("send the header Authorization: Bearer <access token>")
-    user = await services().accounts.user_of_token(access_token)
-    return HeaderMe(username=user.email, access_token=access_token)
+    return HeaderMe(username=caller().email, access_token=access_token)
 
 
 @blueprint.post(paths.AUTH_LOGIN)
+@open_to_all
 @tag(["auth"])
 @validate_request(PasswordForm, source=DataSource.FORM)
 @validate_response(User)
 async def login(data: PasswordForm) -> User:
-    """Log a browser in; the reply sets the session's cookie."""
-    user = await services().accounts.sign_in(data.username, data.password)
-    session_uuid = await services().accounts.open_session(user.user_uuid)
-    login_user(AuthUser(str(session_uuid)))
-    return _to_wire(user)
+    """Log a browser in; the reply sets the session's cookie, and a session that the browser had before ends."""
+    refuse_other_sites(request)
+    signed_in = await services().accounts.sign_in(data.username, data.password)
+    before = None if current_user.auth_id is None else UUID(current_user.auth_id)
+    login_user(AuthUser(str(await services().sessions.open_browser(signed_in.user_uuid, before))))
+    services().sessions.forget()
+    return _to_wire(signed_in)
 
 
 @blueprint.post(paths.AUTH_LOGOUT)
+@open_to_all
 @tag(["auth"])
 async def logout() -> tuple[str, int]:
-    """Log the browser out and end its session."""
-    if current_user.auth_id is not None:
-        await services().accounts.end_session(UUID(current_user.auth_id))
+    """Sign out: end the session of the cookie or of the access token, with all its tokens and websockets."""
+    if authorization(request)[0] == "bearer":
+        signed_in = await services().sessions.caller_of_bearer(authorization(request)[1])
+        if signed_in.way == "automation" or signed_in.proof_uuid is None:
+            raise UnauthenticatedError("a token for automation has no session: revoke it instead")
+        await services().sessions.end(signed_in.proof_uuid)
+    elif current_user.auth_id is not None:
+        refuse_other_sites(request)
+        await services().sessions.end(UUID(current_user.auth_id))
         logout_user()
     return "", 204
 
 
 @blueprint.get(paths.AUTH_ME)
+@open_to_all
 @tag(["auth"])
 @validate_response(User)
 async def me() -> User:
     """Return the user who is logged in, by the session's cookie."""
-    return _to_wire(await session_user())
+    return _to_wire(await services().accounts.read((await caller_of_cookie()).user_uuid))
 
 
 @blueprint.get(paths.AUTH_BASIC_ME)
+@open_to_all
 @tag(["auth"])
 @validate_response(User)
 async def basic_me() -> User:
@@ -86,5 +108,43 @@ async def basic_me() -> User:
     return _to_wire(await services().accounts.sign_in(email, password))
 
 
-def _to_wire(user: UserRow) -> User:
-    return User(uuid=user.user_uuid, email=user.email, active=user.is_active, time_created=user.created_at)
+@blueprint.post(paths.AUTH_TICKET)
+@needs("read")
+@tag(["auth"])
+@validate_response(Ticket, 201)
+async def ticket() -> tuple[Ticket, int]:
+    """Return a ticket that opens one websocket within 30 s, for a browser that cannot set headers."""
+    return await services().sessions.give_ticket(caller()), 201
+
+
+@blueprint.post(paths.AUTH_TOKENS)
+@needs("admin")
+@tag(["auth"])
+@validate_request(NewToken)
+@validate_response(CreatedToken, 201)
+async def create_token(data: NewToken) -> tuple[CreatedToken, int]:
+    """Create a token for automation; only this reply shows it."""
+    return await automation.create_token(services().store, actor(), user(), data), 201
+
+
+@blueprint.get(paths.AUTH_TOKENS)
+@needs("admin")
+@tag(["auth"])
+@validate_response(TokenList)
+async def list_tokens() -> TokenList:
+    """List your tokens for automation, newest first, without their secrets."""
+    return await automation.read_tokens(services().store, user())
+
+
+@blueprint.delete(rule_of(paths.AUTH_AUTOMATION_TOKEN))
+@needs("admin")
+@tag(["auth"])
+async def revoke_token(token_uuid: UUID) -> tuple[str, int]:
+    """Revoke a token for automation; its websockets close within seconds."""
+    await automation.revoke_token(services().store, actor(), user(), token_uuid)
+    services().sessions.forget()
+    return "", 204
+
+
+def _to_wire(row: UserRow) -> User:
+    return User(uuid=row.user_uuid, email=row.email, active=row.is_active, time_created=row.created_at)

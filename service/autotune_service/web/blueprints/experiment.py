@@ -19,7 +19,7 @@ from autotune_service.tuning import (
 )
 from autotune_service.web.blueprints.rules import rule_of
 from autotune_service.web.calls import ask_current, ask_new, tell_runs
-from autotune_service.web.identity import signed_in
+from autotune_service.web.door import needs, user
 from autotune_service.web.once import signed_in_once
 from autotune_service.web.services import services
 from autotune_wire import paths
@@ -43,6 +43,7 @@ blueprint = Blueprint("experiment", __name__)
 
 
 @blueprint.post(paths.EXPERIMENT_NEW)
+@needs("write", is_for_all=True)
 @tag(["experiment"])
 @validate_request(NewExperiment)
 @validate_response(Experiment, 201)
@@ -54,43 +55,48 @@ async def new(data: NewExperiment) -> tuple[Experiment, int]:
 
 
 @blueprint.get(paths.EXPERIMENT_ALL)
+@needs("read", is_for_all=True)
 @tag(["experiment"])
 @validate_querystring(PageQuery)
 @document_response(ExperimentPage)
 async def list_all(query_args: PageQuery) -> Response:
     """List your experiments, newest first."""
-    page = await services().listing.page(services().store, await signed_in(), query_args)
+    page = await services().listing.page(services().store, user(), query_args)
     return Response(page, content_type="application/json")
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT))
+@needs("read", "viewer")
 @tag(["experiment"])
 @validate_response(Experiment)
 async def read(exp_uuid: UUID) -> Experiment:
     """Return an experiment as it stands now."""
-    return (await experiments.show_experiment(services().store, await signed_in(), exp_uuid)).to_wire()
+    return (await experiments.show_experiment(services().store, user(), exp_uuid)).to_wire()
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_OVERVIEW))
+@needs("read", "viewer")
 @tag(["experiment"])
 @validate_querystring(OverviewQuery)
 @document_response(Overview)
 async def overview(exp_uuid: UUID, query_args: OverviewQuery) -> Response:
     """Return an experiment at a glance: how it stands, and the outcomes of all or the newest of its runs by columns."""
-    shown = await overviews.read_overview(services().store, await signed_in(), exp_uuid, query_args.newest)
+    shown = await overviews.read_overview(services().store, user(), exp_uuid, query_args.newest)
     return Response(shown.model_dump_json(), content_type="application/json")
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_ASK))
+@needs("tell", "teller")
 @tag(["experiment"])
 @validate_querystring(AskQuery)
 @validate_response(AskReply)
 async def ask(exp_uuid: UUID, query_args: AskQuery) -> AskReply:
     """Return the suggestion to run next; asking again returns the same suggestion until an observation is told."""
-    return await ask_current(await signed_in(), exp_uuid, query_args.fixed)
+    return await ask_current(user(), exp_uuid, query_args.fixed)
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_ASK))
+@needs("tell", "teller")
 @tag(["experiment"])
 @validate_request(Ask)
 @validate_response(AskReply)
@@ -101,6 +107,7 @@ async def lease(exp_uuid: UUID, data: Ask) -> AskReply:
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_TELL))
+@needs("tell", "teller")
 @tag(["experiment"])
 @validate_request(Tell)
 @document_response(TellReply, 202)
@@ -112,6 +119,7 @@ async def tell(exp_uuid: UUID, data: Tell) -> Response:
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_RENEW))
+@needs("tell", "teller")
 @tag(["experiment"])
 @validate_request(Renew)
 @validate_response(Leases)
@@ -122,6 +130,7 @@ async def renew(exp_uuid: UUID, data: Renew) -> Leases:
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_ABANDON))
+@needs("tell", "teller")
 @tag(["experiment"])
 @validate_request(Abandon)
 @validate_response(Suggestion)
@@ -132,12 +141,13 @@ async def abandon(exp_uuid: UUID, data: Abandon) -> Suggestion:
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_HISTORY))
+@needs("read", "viewer")
 @tag(["experiment"])
 @validate_querystring(HistoryQuery)
 @validate_response(HistoryPage)
 async def history(exp_uuid: UUID, query_args: HistoryQuery) -> HistoryPage:
     """List an experiment's observations, oldest first."""
-    place = (services().store, await signed_in(), exp_uuid)
+    place = (services().store, user(), exp_uuid)
     if query_args.number is not None:
         return await experiments.history_of_one(*place, query_args.number)
     if query_args.newest is not None:
@@ -146,6 +156,7 @@ async def history(exp_uuid: UUID, query_args: HistoryQuery) -> HistoryPage:
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_OBSERVATION))
+@needs("write", "editor")
 @tag(["experiment"])
 @validate_request(Correction)
 @validate_response(Observation)
@@ -157,14 +168,16 @@ async def correct_observation(exp_uuid: UUID, observation_uuid: UUID, data: Corr
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_VERSIONS))
+@needs("read", "viewer")
 @tag(["experiment"])
 @validate_response(ObservationVersions)
 async def list_versions(exp_uuid: UUID, observation_uuid: UUID) -> ObservationVersions:
     """List the versions of an observation, oldest first."""
-    return await correct.read_versions(services().store, await signed_in(), exp_uuid, observation_uuid)
+    return await correct.read_versions(services().store, user(), exp_uuid, observation_uuid)
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_NOTE))
+@needs("tell", "teller")
 @tag(["experiment"])
 @validate_request(NoteEdit)
 @validate_response(Observation)
@@ -176,6 +189,7 @@ async def note_observation(exp_uuid: UUID, observation_uuid: UUID, data: NoteEdi
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_UNDO))
+@needs("tell", "teller")
 @tag(["experiment"])
 @validate_request(Undo)
 @validate_response(Undone)
@@ -186,6 +200,7 @@ async def undo_tells(exp_uuid: UUID, data: Undo) -> Undone:
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_RENAME))
+@needs("write", "editor")
 @tag(["experiment"])
 @validate_request(Rename)
 @validate_response(Experiment)
@@ -196,6 +211,7 @@ async def rename(exp_uuid: UUID, data: Rename) -> Experiment:
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_CLOSE))
+@needs("write", "editor")
 @tag(["experiment"])
 @validate_response(Experiment)
 async def close(exp_uuid: UUID) -> Experiment:
@@ -205,6 +221,7 @@ async def close(exp_uuid: UUID) -> Experiment:
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_REOPEN))
+@needs("write", "editor")
 @tag(["experiment"])
 @validate_response(Experiment)
 async def reopen(exp_uuid: UUID) -> Experiment:
@@ -214,6 +231,7 @@ async def reopen(exp_uuid: UUID) -> Experiment:
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_DELETE))
+@needs("write", "owner")
 @tag(["experiment"])
 @validate_request(Delete)
 @validate_response(Deleted)
@@ -224,6 +242,7 @@ async def delete(exp_uuid: UUID, data: Delete) -> Deleted:
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_PAUSE))
+@needs("write", "editor")
 @tag(["experiment"])
 @validate_request(Pause)
 @validate_response(Experiment)
@@ -234,6 +253,7 @@ async def pause(exp_uuid: UUID, data: Pause) -> Experiment:
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_RESUME))
+@needs("write", "editor")
 @tag(["experiment"])
 @validate_request(Resume)
 @validate_response(Experiment)
@@ -244,6 +264,7 @@ async def resume(exp_uuid: UUID, data: Resume) -> Experiment:
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_SPACE))
+@needs("write", "editor")
 @tag(["experiment"])
 @validate_request(SpaceEdit)
 @validate_response(Experiment)
@@ -254,8 +275,9 @@ async def edit_space(exp_uuid: UUID, data: SpaceEdit) -> Experiment:
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_SPACES))
+@needs("read", "viewer")
 @tag(["experiment"])
 @validate_response(SpaceRevisions)
 async def list_spaces(exp_uuid: UUID) -> SpaceRevisions:
     """List the revisions of the space, oldest first."""
-    return await spaces.list_revisions(services().store, await signed_in(), exp_uuid)
+    return await spaces.list_revisions(services().store, user(), exp_uuid)

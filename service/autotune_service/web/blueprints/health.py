@@ -5,6 +5,7 @@ from importlib.metadata import version
 from quart import Blueprint
 from quart_schema import tag
 
+from autotune_service.web.door import open_to_all
 from autotune_service.web.services import services
 from autotune_wire import paths
 
@@ -13,6 +14,7 @@ _VERSION = version("autotune-bo")  # read once: it stands in a file
 
 
 @blueprint.get(paths.HEALTH_LIVE)
+@open_to_all
 @tag(["health"])
 async def live() -> dict[str, str]:
     """Return 200 as long as the process runs, with the version and the mode of the service."""
@@ -20,6 +22,7 @@ async def live() -> dict[str, str]:
 
 
 @blueprint.get(paths.HEALTH_READY)
+@open_to_all
 @tag(["health"])
 async def ready() -> dict[str, str]:
     """Return 200 if requests can be served, 503 with the reason if the database does not answer or takes no changes."""

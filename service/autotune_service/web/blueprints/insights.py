@@ -12,7 +12,7 @@ from autotune_service.tuning.questions import Question, ReplyAtRev, insights_que
 from autotune_service.tuning.spaces import list_revisions
 from autotune_service.web.blueprints.rules import rule_of
 from autotune_service.web.calls import pending
-from autotune_service.web.identity import signed_in
+from autotune_service.web.door import needs, user
 from autotune_service.web.services import services
 from autotune_wire import paths
 from autotune_wire.insights import InsightsReply, Predict, PredictReply
@@ -21,12 +21,13 @@ blueprint = Blueprint("insights", __name__)
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_PREDICT))
+@needs("read", "viewer")
 @tag(["insights"])
 @validate_request(Predict)
 @validate_response(PredictReply)
 async def predict(exp_uuid: UUID, data: Predict) -> PredictReply:
     """Predict the responses of configurations, from all observations so far."""
-    user_uuid = await signed_in()
+    user_uuid = user()
     row = await read_experiment(services().store, user_uuid, exp_uuid)
     spaces = (await list_revisions(services().store, user_uuid, exp_uuid)).spaces if row.space_revision else []
     question = predict_question(row, data.configurations, [space.covars for space in spaces])
@@ -35,11 +36,12 @@ async def predict(exp_uuid: UUID, data: Predict) -> PredictReply:
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_INSIGHTS))
+@needs("read", "viewer")
 @tag(["insights"])
 @validate_response(InsightsReply)
 async def insights(exp_uuid: UUID) -> InsightsReply:
     """Return how well the model predicts, which covariates matter, and how the responses vary along each of them."""
-    user_uuid = await signed_in()
+    user_uuid = user()
     row = await read_experiment(services().store, user_uuid, exp_uuid)
     found = await _reply(user_uuid, row, insights_question())
     return InsightsReply.model_validate(found.reply)

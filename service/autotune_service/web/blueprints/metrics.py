@@ -6,6 +6,7 @@ from quart_schema import hide
 
 from autotune_service.observing.metrics import exposition
 from autotune_service.store.rows.load import read_load
+from autotune_service.web.door import open_to_all
 from autotune_service.web.services import services
 
 METRICS = "/metrics"  # for the service's operator, so not part of the contract with clients
@@ -14,6 +15,7 @@ blueprint = Blueprint("metrics", __name__)
 
 
 @blueprint.get(METRICS)
+@open_to_all
 @hide
 async def metrics() -> Response:
     """Return the metrics of the process and the load, also while the database does not respond."""

@@ -11,8 +11,8 @@ from werkzeug.http import parse_dict_header
 from autotune_service.tuning.once import Once
 from autotune_service.tuning.portable import export_experiment, import_experiment
 from autotune_service.web.blueprints.rules import rule_of
+from autotune_service.web.door import needs, user
 from autotune_service.web.errors import problem_of
-from autotune_service.web.identity import signed_in
 from autotune_service.web.once import request_key
 from autotune_service.web.requests import require_json
 from autotune_service.web.services import services
@@ -27,12 +27,13 @@ _LONGEST_WAIT_S = 300
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_EXPORT))
+@needs("read", "viewer")
 @tag(["experiment"])
 @document_response(ExperimentExport)
 async def export(exp_uuid: UUID) -> Response:
     """Return an experiment with its whole history as one document, to keep or to import elsewhere."""
     # The database is done with the document before the first byte is sent: no reader is slow enough to hold it up.
-    async with aclosing(export_experiment(services().store, await signed_in(), exp_uuid)) as pieces:
+    async with aclosing(export_experiment(services().store, user(), exp_uuid)) as pieces:
         file = await spooled(pieces)
     headers = {"Content-Disposition": f'attachment; filename="experiment-{exp_uuid}.json"'}
     headers["Content-Length"] = str(file.tell())
@@ -40,6 +41,7 @@ async def export(exp_uuid: UUID) -> Response:
 
 
 @blueprint.post(paths.EXPERIMENT_IMPORT)
+@needs("write", is_for_all=True)
 @tag(["experiment"])
 @document_request(ExperimentExport)
 @validate_response(Experiment, 201)
@@ -50,7 +52,7 @@ async def import_() -> tuple[Experiment, int] | tuple[ImportState, int, dict[str
     A document of more than 1 MB is answered before it is imported: 202, and `Location` says where to follow it. With
     the header `Prefer: wait=60` the reply comes when the import is done, after a minute at most.
     """
-    user_uuid = await signed_in()
+    user_uuid = user()
     key = request_key()
     require_json(request)
     imports = services().imports
@@ -71,11 +73,12 @@ async def import_() -> tuple[Experiment, int] | tuple[ImportState, int, dict[str
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_IMPORT_STATE))
+@needs("read", is_for_all=True)
 @tag(["experiment"])
 @validate_response(ImportState)
 async def import_state(exp_uuid: UUID) -> ImportState:
     """Return how far an import has come that was answered with 202; kept for seven days."""
-    return await services().imports.follow(services().store, await signed_in(), exp_uuid, problem_of)
+    return await services().imports.follow(services().store, user(), exp_uuid, problem_of)
 
 
 async def _import_now(user_uuid: UUID, body: Spooled, once: Once) -> Experiment:

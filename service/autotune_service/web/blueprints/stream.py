@@ -6,12 +6,14 @@ from uuid import UUID
 from pydantic import TypeAdapter
 from quart import Blueprint, websocket
 
+from autotune_service.domain.access import Caller
 from autotune_service.domain.errors import InvalidError
 from autotune_service.live.subscription import Following, subscribe
 from autotune_service.tuning import leases
 from autotune_service.tuning.experiments import read_position
 from autotune_service.web.blueprints.rules import rule_of
 from autotune_service.web.calls import ask_new, tell_runs
+from autotune_service.web.door import needs
 from autotune_service.web.once import once_of_frame
 from autotune_service.web.services import services
 from autotune_service.web.socket import Socket, serve_socket
@@ -37,6 +39,7 @@ blueprint = Blueprint("stream", __name__)
 
 
 @blueprint.websocket(rule_of(paths.EXPERIMENT_STREAM))
+@needs("read", "viewer")
 async def stream(exp_uuid: UUID) -> None:
     """Stream an experiment's events after a seq."""
     query = StreamQuery.model_validate(dict(websocket.args))
@@ -47,8 +50,9 @@ async def stream(exp_uuid: UUID) -> None:
         known = known or own.store.log.epoch  # a client that names no log takes the one it is told of for its own
         return {EPOCH_HEADER: own.store.log.epoch}
 
-    async def require(user_uuid: UUID) -> None:
+    async def require(caller: Caller) -> None:
         nonlocal known
+        user_uuid = caller.user_uuid
         last_seq, epoch = await read_position(own.store, user_uuid, exp_uuid)
         if known not in {None, epoch}:
             await own.hub.look()  # the client may know of a new log before this process does
@@ -58,17 +62,20 @@ async def stream(exp_uuid: UUID) -> None:
             message = f"must not be past the last event, {last_seq}"
             raise InvalidError.of([FieldProblem(field="after", message=message, value=query.after)])
 
-    async def serve(user_uuid: UUID) -> None:
+    async def serve(caller: Caller) -> None:
         async def call(decoded: Any) -> dict[str, Any]:
-            return await _call(user_uuid, exp_uuid, _OPERATION.validate_python(decoded))
+            await own.roles.check(caller, exp_uuid, "tell", "teller")
+            return await _call(caller.user_uuid, exp_uuid, _OPERATION.validate_python(decoded))
 
         assert known is not None  # headers has run
-        await Socket(call).run(subscribe(own.store, own.hub, user_uuid, exp_uuid, query.after, known))
+        events = subscribe(own.store, own.hub, caller.user_uuid, exp_uuid, query.after, known)
+        await Socket(caller, exp_uuid, call).run(events)
 
     await serve_socket(require, headers, serve)
 
 
 @blueprint.websocket(paths.USER_STREAM)
+@needs("read", is_for_all=True)
 async def stream_all() -> None:
     """Stream the events of all of the user's experiments: first where each stands, then what comes."""
     own, told = services(), ""
@@ -78,17 +85,17 @@ async def stream_all() -> None:
         told = own.store.log.epoch
         return {EPOCH_HEADER: told}
 
-    async def require(_: UUID) -> None:
+    async def require(_: Caller) -> None:
         return
 
-    async def serve(user_uuid: UUID) -> None:
-        following = Following(own.store, own.hub, user_uuid, told)
+    async def serve(caller: Caller) -> None:
+        following = Following(own.store, own.hub, caller.user_uuid, told)
 
         async def call(decoded: Any) -> dict[str, Any]:
             frame = ResumeFrame.model_validate(decoded)
             return {"n_experiments": await following.resume(frame.positions, frame.epoch)}
 
-        await Socket(call).run(following.frames())
+        await Socket(caller, None, call).run(following.frames())
 
     await serve_socket(require, headers, serve)
 

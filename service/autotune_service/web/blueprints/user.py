@@ -3,6 +3,7 @@
 from quart import Blueprint
 from quart_schema import tag, validate_request, validate_response
 
+from autotune_service.web.door import open_to_all
 from autotune_service.web.services import services
 from autotune_wire import paths
 from autotune_wire.accounts import Signup, User
@@ -11,6 +12,7 @@ blueprint = Blueprint("user", __name__)
 
 
 @blueprint.post(paths.USER_SIGNUP)
+@open_to_all
 @tag(["user"])
 @validate_request(Signup)
 @validate_response(User, 201)

@@ -1,0 +1,111 @@
+"""Roles on experiments, groups, tokens for automation, tickets, the audit, and sessions that refresh tokens belong to.
+
+Revision ID: 0008
+"""
+
+from alembic import op
+
+revision = "0008"
+down_revision = "0006"
+
+_UP = """
+ALTER TABLE sessions
+    ADD COLUMN is_browser boolean NOT NULL DEFAULT true,
+    ADD COLUMN created_at timestamptz NOT NULL DEFAULT now(),
+    ADD COLUMN ended_because text;
+ALTER TABLE refresh_tokens
+    ADD COLUMN session_uuid uuid REFERENCES sessions ON DELETE CASCADE,
+    ADD COLUMN used_at timestamptz,
+    ADD COLUMN next_hash bytea;
+CREATE INDEX refresh_tokens_by_session ON refresh_tokens (session_uuid);
+CREATE TABLE groups (
+    group_uuid uuid PRIMARY KEY,
+    owner_uuid uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    name text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (owner_uuid, name)
+);
+CREATE TABLE group_members (
+    group_uuid uuid NOT NULL REFERENCES groups ON DELETE CASCADE,
+    email text NOT NULL,
+    PRIMARY KEY (group_uuid, email)
+);
+CREATE INDEX group_members_by_email ON group_members (email);
+CREATE TABLE members (
+    exp_uuid uuid NOT NULL REFERENCES experiments ON DELETE CASCADE,
+    email text,
+    group_uuid uuid REFERENCES groups ON DELETE CASCADE,
+    role text NOT NULL CHECK (role IN ('viewer', 'teller', 'editor')),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CHECK ((email IS NULL) <> (group_uuid IS NULL)),
+    UNIQUE (exp_uuid, email),
+    UNIQUE (exp_uuid, group_uuid)
+);
+CREATE INDEX members_by_email ON members (email) WHERE email IS NOT NULL;
+CREATE INDEX members_by_group ON members (group_uuid) WHERE group_uuid IS NOT NULL;
+CREATE TABLE automation_tokens (
+    token_uuid uuid PRIMARY KEY,
+    user_uuid uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+    name text NOT NULL,
+    token_hash bytea NOT NULL UNIQUE,
+    scopes json NOT NULL,
+    experiments json,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz,
+    last_used_at timestamptz
+);
+CREATE INDEX automation_tokens_of_user ON automation_tokens (user_uuid);
+CREATE TABLE tickets (
+    ticket_hash bytea PRIMARY KEY,
+    session_uuid uuid REFERENCES sessions ON DELETE CASCADE,
+    token_uuid uuid REFERENCES automation_tokens ON DELETE CASCADE,
+    expires_at timestamptz NOT NULL
+);
+CREATE TABLE audit (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL,
+    user_uuid uuid,
+    email text,
+    way text NOT NULL,
+    address text,
+    action text NOT NULL,
+    exp_uuid uuid,
+    data json NOT NULL
+);
+CREATE INDEX audit_of_experiment ON audit (exp_uuid, number) WHERE exp_uuid IS NOT NULL;
+CREATE INDEX audit_of_user ON audit (user_uuid, number)
+"""
+
+_DOWN = """
+DROP TABLE audit;
+DROP TABLE tickets;
+DROP TABLE automation_tokens;
+DROP TABLE members;
+DROP TABLE group_members;
+DROP TABLE groups;
+DELETE FROM refresh_tokens WHERE used_at IS NOT NULL;
+DROP INDEX refresh_tokens_by_session;
+ALTER TABLE refresh_tokens DROP COLUMN session_uuid, DROP COLUMN used_at, DROP COLUMN next_hash;
+DELETE FROM sessions WHERE ended_because IS NOT NULL OR NOT is_browser;
+ALTER TABLE sessions DROP COLUMN is_browser, DROP COLUMN created_at, DROP COLUMN ended_because
+"""
+
+
+def upgrade() -> None:
+    """Add the tables and columns.
+
+    A service of before takes a refresh token by deleting its row, and gives the new one no session; this version opens
+    a session for such a token when it comes. A token that was used has ended for both.
+    """
+    _execute_each(_UP)
+
+
+def downgrade() -> None:
+    """Forget all shares, groups, tokens for automation and the audit; browsers stay signed in."""
+    _execute_each(_DOWN)
+
+
+def _execute_each(statements: str) -> None:
+    # asyncpg prepares what it runs, and a prepared statement is one statement.
+    for statement in statements.split(";"):
+        op.execute(statement)

@@ -1,0 +1,208 @@
+"""Who has which role on an experiment: its owner, people by their addresses, and groups of people."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from autotune_service.store.database import Store, Work
+from autotune_service.store.statements import Statement
+from autotune_service.store.tables import experiments, group_members, groups, members, users
+from autotune_wire.access import Role
+
+_USER: sa.BindParameter[Any] = sa.bindparam("user_uuid")
+_ROLE_ORDER: sa.ColumnElement[Any] = sa.literal_column(
+    "CASE members.role WHEN 'editor' THEN 3 WHEN 'teller' THEN 2 ELSE 1 END"
+)
+
+
+def _of_user(user: Any = _USER) -> sa.ColumnElement[bool]:
+    """Build the condition that a row of ``members`` is for a user, by address or by group."""
+    email = sa.select(users.c.email).where(users.c.user_uuid == user).scalar_subquery()
+    in_groups = sa.select(group_members.c.group_uuid).where(group_members.c.email == email)
+    return sa.or_(members.c.email == email, members.c.group_uuid.in_(in_groups))
+
+
+def is_visible(user: Any = _USER) -> sa.ColumnElement[bool]:
+    """Build the condition that a user has a role on the row of ``experiments``.
+
+    Args:
+        user: The user's uuid; by default the parameter ``user_uuid`` of the statement.
+    """
+    is_member = sa.exists().where(members.c.exp_uuid == experiments.c.exp_uuid, _of_user(user))
+    return sa.or_(experiments.c.owner_uuid == user, is_member)
+
+
+def _role(user: Any = _USER) -> sa.ColumnElement[Any]:
+    """Build the role of a user on the row of ``experiments``, null if there is none."""
+    shared = (
+        sa.select(members.c.role)
+        .where(members.c.exp_uuid == experiments.c.exp_uuid, _of_user(user))
+        .order_by(_ROLE_ORDER.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return sa.case((experiments.c.owner_uuid == user, sa.literal_column("'owner'")), else_=shared).label("role")
+
+
+_GET_ROLE = Statement(sa.select(_role()).where(experiments.c.exp_uuid == sa.bindparam("exp_uuid")))
+_UUIDS = [sa.cast(sa.bindparam(name), sa.ARRAY(sa.Uuid())) for name in ("user_uuids", "exp_uuids")]
+_PAIR = (
+    sa.func.unnest(*_UUIDS)
+    .table_valued(sa.column("user_uuid", sa.Uuid()), sa.column("exp_uuid", sa.Uuid()))
+    .render_derived()
+)
+_ROLES = Statement(
+    sa.select(_PAIR.c.user_uuid, _PAIR.c.exp_uuid, _role(_PAIR.c.user_uuid)).join(
+        experiments, experiments.c.exp_uuid == _PAIR.c.exp_uuid
+    )
+)
+
+SHARED_WITH = sa.select(members.c.exp_uuid).where(_of_user())
+"""The experiments that are shared with the user ``user_uuid``; one may come several times."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """A role on an experiment, of a person or of a group; ``has_account`` is None for a group."""
+
+    email: str | None
+    group: str | None
+    role: Role
+    has_account: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """A group with the addresses of its people."""
+
+    group_uuid: UUID
+    name: str
+    owner_uuid: UUID
+    owner: str
+    emails: list[str]
+
+
+async def get_role(work: Work | Store, exp_uuid: UUID, user_uuid: UUID) -> Role | None:
+    """Find a user's role on an experiment; None if there is none, or no such experiment."""
+    row = await work.one(_GET_ROLE(exp_uuid=exp_uuid, user_uuid=user_uuid))
+    return None if row is None else row["role"]
+
+
+async def list_members(work: Work, exp_uuid: UUID) -> list[MemberRow]:
+    """List the people and groups with a role on an experiment, the owner first."""
+    owner = (
+        sa.select(users.c.email)
+        .join(experiments, experiments.c.owner_uuid == users.c.user_uuid)
+        .where(experiments.c.exp_uuid == exp_uuid)
+    )
+    owned = [MemberRow(row["email"], None, "owner", True) for row in await work.all(owner)]
+    shared = (
+        sa.select(
+            members.c.email,
+            groups.c.name.label("group"),
+            members.c.role,
+            users.c.user_uuid.is_not(sa.null()).label("has_account"),
+        )
+        .outerjoin(groups, groups.c.group_uuid == members.c.group_uuid)
+        .outerjoin(users, users.c.email == members.c.email)
+        .where(members.c.exp_uuid == exp_uuid)
+        .order_by(members.c.created_at, members.c.email, groups.c.name)
+    )
+    rows = await work.all(shared)
+    return owned + [
+        MemberRow(row["email"], row["group"], row["role"], row["has_account"] if row["email"] else None) for row in rows
+    ]
+
+
+async def put_member(work: Work, exp_uuid: UUID, *, email: str | None, group_uuid: UUID | None, role: Role) -> None:
+    """Give a person or a group a role on an experiment, instead of the one it has."""
+    values = {"exp_uuid": exp_uuid, "email": email, "group_uuid": group_uuid, "role": role}
+    by = ["exp_uuid", "email" if email is not None else "group_uuid"]
+    await work.run(insert(members).values(**values).on_conflict_do_update(index_elements=by, set_={"role": role}))
+
+
+async def delete_member(work: Work, exp_uuid: UUID, *, email: str | None, group_uuid: UUID | None) -> bool:
+    """Take the role of a person or a group away; return False if there was none."""
+    who = members.c.email == email if email is not None else members.c.group_uuid == group_uuid
+    query = sa.delete(members).where(members.c.exp_uuid == exp_uuid, who).returning(members.c.role)
+    return await work.one(query) is not None
+
+
+async def count_members(work: Work, exp_uuid: UUID) -> int:
+    """Count the people and groups that an experiment is shared with."""
+    row = await work.one(sa.select(sa.func.count().label("n")).where(members.c.exp_uuid == exp_uuid))
+    return 0 if row is None else int(row["n"])
+
+
+async def add_group(work: Work, owner_uuid: UUID, name: str) -> UUID | None:
+    """Store a group; return None if the owner has one of this name."""
+    query = (
+        insert(groups)
+        .values(group_uuid=uuid4(), owner_uuid=owner_uuid, name=name)
+        .on_conflict_do_nothing(index_elements=["owner_uuid", "name"])
+        .returning(groups.c.group_uuid)
+    )
+    row = await work.one(query)
+    return None if row is None else row["group_uuid"]
+
+
+async def get_group_uuid(work: Work, owner_uuid: UUID, name: str) -> UUID | None:
+    """Find a group by its owner and name."""
+    query = sa.select(groups.c.group_uuid).where(groups.c.owner_uuid == owner_uuid, groups.c.name == name)
+    row = await work.one(query)
+    return None if row is None else row["group_uuid"]
+
+
+async def list_groups(work: Work, user_uuid: UUID, group_uuid: UUID | None = None) -> list[GroupRow]:
+    """List the groups that a user owns or is in, by name; or one of them alone."""
+    email = sa.select(users.c.email).where(users.c.user_uuid == user_uuid).scalar_subquery()
+    has = sa.select(group_members.c.group_uuid).where(group_members.c.email == email)
+    query = (
+        sa.select(groups, users.c.email.label("owner"))
+        .join(users, users.c.user_uuid == groups.c.owner_uuid)
+        .where(sa.or_(groups.c.owner_uuid == user_uuid, groups.c.group_uuid.in_(has)))
+        .order_by(groups.c.name, groups.c.group_uuid)
+    )
+    if group_uuid is not None:
+        query = query.where(groups.c.group_uuid == group_uuid)
+    found = await work.all(query)
+    emails = await _emails(work, [row["group_uuid"] for row in found])
+    return [
+        GroupRow(row["group_uuid"], row["name"], row["owner_uuid"], row["owner"], emails.get(row["group_uuid"], []))
+        for row in found
+    ]
+
+
+async def _emails(work: Work, group_uuids: Sequence[UUID]) -> dict[UUID, list[str]]:
+    query = sa.select(group_members).where(group_members.c.group_uuid.in_(group_uuids)).order_by(group_members.c.email)
+    emails: dict[UUID, list[str]] = {}
+    for row in await work.all(query):
+        emails.setdefault(row["group_uuid"], []).append(row["email"])
+    return emails
+
+
+async def add_to_group(work: Work, group_uuid: UUID, email: str) -> None:
+    """Put an address into a group."""
+    await work.run(insert(group_members).values(group_uuid=group_uuid, email=email).on_conflict_do_nothing())
+
+
+async def remove_from_group(work: Work, group_uuid: UUID, email: str) -> None:
+    """Take an address out of a group."""
+    is_member = sa.and_(group_members.c.group_uuid == group_uuid, group_members.c.email == email)
+    await work.run(sa.delete(group_members).where(is_member))
+
+
+async def delete_group(work: Work, group_uuid: UUID) -> None:
+    """Delete a group; what was shared with it is shared no longer."""
+    await work.run(sa.delete(groups).where(groups.c.group_uuid == group_uuid))
+
+
+async def list_roles(work: Work, pairs: Collection[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Role]:
+    """List the roles of users on experiments, by (user, experiment); a pair without a role is left out."""
+    user_uuids, exp_uuids = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    rows = await work.all(_ROLES(user_uuids=user_uuids, exp_uuids=exp_uuids))
+    return {(row["user_uuid"], row["exp_uuid"]): row["role"] for row in rows if row["role"] is not None}
