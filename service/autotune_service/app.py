@@ -41,7 +41,9 @@ from autotune_service.store.rows.load import read_load
 from autotune_service.store.server.inspection import Reached, inspect_database, inspect_session
 from autotune_service.tuning.accounts import Accounts
 from autotune_service.web.descriptors import AcceptFailures, SocketRoom, descriptor_limit, most_sockets, raise_limit
+from autotune_service.web.hosts import Hosts, names_of_listener
 from autotune_service.web.hypercorn import guard, one_write
+from autotune_service.web.proxies import Proxies
 from autotune_service.web.quart_app import create_app
 from autotune_service.web.services import Services
 
@@ -119,6 +121,8 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
             is_https=settings.mode == "prod",
             max_body_bytes=settings.max_body_bytes,
             has_metrics=settings.has_metrics,
+            hosts=hosts_of(settings),
+            proxies=Proxies(settings.trusted_proxies),
         )
         # What is loaded by now stays: to look through it for garbage again and again would hold up every request.
         gc.collect()
@@ -261,6 +265,11 @@ def _other_url(settings: Settings) -> tuple[str | None, str]:
     direct = settings.database_direct_url
     source = "the embedded Postgres's URL" if settings.database_url is None else "AUTOTUNE_DATABASE_URL"
     return None if direct is None else direct.get_secret_value(), source
+
+
+def hosts_of(settings: Settings) -> Hosts:
+    """Return the names under which the service is reached: those that are set, or those of where it listens."""
+    return Hosts(settings.allowed_hosts or names_of_listener(settings.host), is_https=settings.mode == "prod")
 
 
 def secret_of(settings: Settings) -> str:

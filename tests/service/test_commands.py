@@ -18,7 +18,7 @@ import pytest
 from autotune_service import app, lab
 from autotune_service.settings import GRACE_S, SettingsError, load_settings
 from processes import DEV_USER, environment, is_gone, run_autotune, wait_until
-from support import GUESS, SPACE
+from support import GUESS, SECRET, SPACE
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_address_of_version_6_is_printed_as_a_browser_reads_it(start_service, da
 
 def test_live_tells_the_version_and_the_mode(start_service, database_url):
     service = start_service(
-        "--no-worker", AUTOTUNE_DATABASE_URL=database_url, AUTOTUNE_MODE="prod", AUTOTUNE_SECRET="0123456789" * 4
+        "--no-worker", AUTOTUNE_DATABASE_URL=database_url, AUTOTUNE_MODE="prod", AUTOTUNE_SECRET=SECRET
     )
     live = httpx2.get(f"{service.url}/health/live").json()
     assert live == {"status": "live", "version": version("autotune-bo"), "mode": "prod"}
