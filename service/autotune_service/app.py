@@ -37,6 +37,7 @@ from autotune_service.store.backups.postgres_tools import BackupError
 from autotune_service.store.database import Store
 from autotune_service.store.embedded import EmbeddedPostgres, StartCancelledError, has_no_cluster
 from autotune_service.store.migrate import upgrade
+from autotune_service.store.prod_mark import leave_mark, require_no_mark
 from autotune_service.store.rows.load import read_load
 from autotune_service.store.server.inspection import Reached, inspect_database, inspect_session
 from autotune_service.tuning.accounts import Accounts
@@ -108,7 +109,7 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
     stopping = _stop_signal()
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(database(settings, "autotune serve", stopping))
-        reached = await _unless(stopping, _migrated(settings, url))
+        reached = await _unless(stopping, _migrated(settings, url, serves=True))
         store = await stack.enter_async_context(_connected(settings, reached))
         await stack.enter_async_context(_metrics_port(settings, store))
         services = await _services(stack, settings, store, reached.direct_url, stopping)
@@ -151,9 +152,13 @@ async def migrate(settings: Settings) -> None:
         await _migrated(settings, url)
 
 
-async def _migrated(settings: Settings, url: str) -> Reached:
+async def _migrated(settings: Settings, url: str, *, serves: bool = False) -> Reached:
     reached = await inspect_database(url, *_other_url(settings))
+    if serves and settings.mode == "dev":
+        await require_no_mark(reached.direct_url)
     await upgrade(reached.direct_url)
+    if serves and settings.mode == "prod":
+        await leave_mark(reached.direct_url)
     return reached
 
 
