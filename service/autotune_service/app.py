@@ -282,7 +282,7 @@ def secret_of(settings: Settings) -> str:
     if settings.secret is not None:
         return settings.secret.get_secret_value()
     path = settings.data / "dev-secret"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         # Written to a temporary file and then linked: a process that starts at the same time never reads half a secret.
         with NamedTemporaryFile("w", dir=path.parent) as file:
