@@ -19,7 +19,7 @@ DEV_EMAIL = "test@test.com"
 DEV_PASSWORD = "CHANGEME"  # noqa: S105 -- documented, and exists in dev mode alone
 GRACE_S = 5.0
 """How long requests under way may still take when the service stops."""
-HOW_TO_MAKE_A_SECRET = 'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
+HOW_TO_MAKE_A_SECRET = 'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'  # noqa: S105 -- a command
 
 _DATA_OF_ROOT = Path("/var/lib/autotune")
 

@@ -18,9 +18,12 @@ def test_names_of_the_machine_itself_are_always_own(host):
 
 
 @pytest.mark.parametrize(
-    "host", ["", "x", "evil.example:8008", "localhost.evil.example", "evillocalhost", "127.0.0.1.evil.example", "[::2]"]
-    + ["user@localhost", "localhost:x", "localhost, evil.example", "10.0.0.7", "2130706433"]
-)  # fmt: skip
+    "host",
+    [
+        *("", "x", "evil.example:8008", "localhost.evil.example", "evillocalhost", "127.0.0.1.evil.example", "[::2]"),
+        *("user@localhost", "localhost:x", "localhost, evil.example", "10.0.0.7", "2130706433"),
+    ],
+)
 def test_other_names_are_not_own(host):
     assert not Hosts().allow(host)
 
@@ -107,5 +110,5 @@ def test_service_on_every_address_is_reached_by_those_of_the_machine(monkeypatch
 
 @pytest.mark.parametrize("name", ["http://tune.example.org", "tune example", "*", "tune.*"])
 def test_setting_that_is_no_name_is_said(name):
-    with pytest.raises(SettingsError, match="AUTOTUNE_ALLOWED_HOSTS .* is no name of a host: give names such as"):
+    with pytest.raises(SettingsError, match=r"AUTOTUNE_ALLOWED_HOSTS .* is no name of a host: give names such as"):
         load_settings(allowed_hosts=f"localhost,{name}")

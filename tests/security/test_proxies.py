@@ -60,5 +60,7 @@ def test_setting_takes_addresses_and_networks():
 
 
 def test_setting_that_is_no_network_is_said():
-    with pytest.raises(SettingsError, match="AUTOTUNE_TRUSTED_PROXIES .*'traefik' is neither an address nor a network"):
+    with pytest.raises(
+        SettingsError, match=r"AUTOTUNE_TRUSTED_PROXIES .*'traefik' is neither an address nor a network"
+    ):
         load_settings(trusted_proxies="traefik")

@@ -36,7 +36,7 @@ WEAK = {
     "the digest of password": "5f4dcc3b5aa765d61d8327deb882cf99",
     "that of FastAPI's manual": "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
 }
-_RANDOM = random.Random(20)  # noqa: S311 -- the same secrets each time
+_RANDOM = random.Random(20)
 STRONG = {
     "secrets.token_urlsafe(48)": lambda: base64.urlsafe_b64encode(_RANDOM.randbytes(48)).decode(),
     "openssl rand -hex 32": lambda: _RANDOM.randbytes(32).hex(),

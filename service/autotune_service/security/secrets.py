@@ -1,8 +1,9 @@
-"""Whether a secret can be guessed: it is a sample of somebody's manual, a pattern of the keyboard, words or too short."""
+"""Whether a secret can be guessed: a sample of somebody's manual, a pattern of the keyboard, words, or too short."""
 
 import hashlib
 import math
 import re
+from itertools import pairwise
 
 MIN_BYTES = 32
 _MIN_BITS = 90.0
@@ -28,9 +29,7 @@ _DIGESTS = frozenset(
 )
 _LEET = str.maketrans("013457@$", "oieastas")
 _KEYBOARD = ("`1234567890-=", "qwertyuiop[]\\", "asdfghjkl;'", "zxcvbnm,./", "qwertzuiop", "azertyuiop", "yxcvbnm,.-")
-_NEXT_KEYS = frozenset(pair for row in _KEYBOARD for pair in zip(row, row[1:], strict=False)) | frozenset(
-    pair for row in _KEYBOARD for pair in zip(row[1:], row, strict=False)
-)
+_NEXT_KEYS = frozenset(pair for row in _KEYBOARD for way in (row, row[::-1]) for pair in pairwise(way))
 _WORD = re.compile(r"[A-Z]?[a-z]{4,}|[A-Z]{4,}")
 _PHRASE = re.compile(r"(?:[a-z]+|[A-Z]+|(?:[A-Z][a-z]+)+)(?:[\W_]+(?:[a-z]+|[A-Z]+|(?:[A-Z][a-z]+)+))*[\W\d_]*")
 _LEAST_PHRASE = 20  # letters
@@ -114,7 +113,7 @@ def _alphabet_size(text: str) -> int:
 
 
 def _sequence_length(text: str, at: int) -> int:
-    """Return how long the sequence is that begins at a place: abcd, 9876, aaaa, qwer, or two that take turns: 1q2w3e."""
+    """Return how long the sequence is that begins at a place: abcd, 9876, aaaa, qwer, or two by turns, as 1q2w3e."""
     lengths = [0]
     for stride, least in ((1, 4), (2, 6)):
         end = at + stride

@@ -69,8 +69,8 @@ def network_of(text: str) -> Network:
         return ipaddress.ip_network(text.strip(), strict=False)
     except ValueError:
         raise ValueError(
-            f"{text.strip()!r} is neither an address nor a network: give addresses such as 10.0.0.7 or networks such as "
-            "10.0.0.0/24 and fd00::/8"
+            f"{text.strip()!r} is neither an address nor a network: give addresses such as 10.0.0.7 or networks "
+            "such as 10.0.0.0/24 and fd00::/8"
         ) from None
 
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -35,7 +36,7 @@ def sockets_of(folder):
 
 
 def mode_of(path):
-    return os.stat(path).st_mode & 0o777
+    return Path(path).stat().st_mode & 0o777
 
 
 def rules_in(folder):
@@ -93,11 +94,12 @@ async def test_other_user_who_gets_to_the_socket_is_refused(postgres, cluster_fo
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     assert await asyncio.to_thread(said) == "PermissionError"
-    os.chmod(sockets_of(cluster_folder), 0o711)
+    sockets = Path(sockets_of(cluster_folder))
+    await asyncio.to_thread(sockets.chmod, 0o711)
     try:
         assert await asyncio.to_thread(said) == "InvalidAuthorizationSpecificationError"
     finally:
-        os.chmod(sockets_of(cluster_folder), 0o700)
+        await asyncio.to_thread(sockets.chmod, 0o700)
 
 
 def test_files_that_say_so_already_are_not_written_again(tmp_path):

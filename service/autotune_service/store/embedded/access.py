@@ -3,6 +3,7 @@
 import os
 import pwd
 from contextlib import suppress
+from pathlib import Path
 from uuid import uuid4
 
 from autotune_service.domain.errors import UnavailableError
@@ -18,7 +19,7 @@ local replication all peer map={_MAP}
 _NAMES = "# Written by AutoTune at every start: what is changed here does not stay.\n"
 
 
-def close_to_others(folder: str | os.PathLike[str], account: Account) -> None:
+def close_to_others(folder: Path, account: Account) -> None:
     """Make a cluster private before its server starts, also one that an earlier version left open to every user.
 
     Args:
