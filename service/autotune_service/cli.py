@@ -24,7 +24,7 @@ from autotune_service.domain.errors import AutotuneError
 from autotune_service.lab import LabError, run_lab
 from autotune_service.observing.logs import configure_logs
 from autotune_service.observing.traces import start_traces, stop_traces
-from autotune_service.settings import Settings, SettingsError, address_of, load_settings
+from autotune_service.settings import DEV_EMAIL, Settings, SettingsError, address_of, is_loopback, load_settings
 from autotune_service.store.backups.postgres_tools import BackupError
 from autotune_service.store.embedded import StartCancelledError
 from autotune_service.store.schema import SchemaError, VersionError
@@ -71,6 +71,7 @@ def serve_command(host: str | None, port: int | None, data: Path | None, no_work
     except CannotListenError as error:
         raise click.ClickException(str(error)) from None
     address = f"http://{address_of(settings.host, sock.getsockname()[1])}"
+    _warn_of_strangers(settings)
 
     def announce() -> None:
         click.echo(f"AutoTune is ready at {address}  (API page: {address}/docs)")
@@ -133,6 +134,27 @@ def restore_command(file: Path, data: Path | None, replace: bool, yes: bool) -> 
             raise click.ClickException("--replace deletes all data of AutoTune in the database: confirm with --yes")
         click.confirm("All data of AutoTune in the database will be deleted. Go on?", abort=True)
     _run(restore(settings, file, click.echo, replace=replace))
+
+
+def _warn_of_strangers(settings: Settings) -> None:
+    """Say loudly what a service that others can reach still lacks."""
+    if is_loopback(settings.host):
+        return
+    if settings.mode == "dev":
+        click.secho(
+            f"WARNING: this service is open to everybody who can reach {settings.host}: in dev mode the password of "
+            f"{DEV_EMAIL} is published. Set AUTOTUNE_MODE=prod for use by others, or listen on 127.0.0.1 (--host).",
+            fg="red",
+            bold=True,
+            err=True,
+        )
+    elif not settings.allowed_hosts:
+        click.secho(
+            "WARNING: AUTOTUNE_ALLOWED_HOSTS is not set, so that only requests to this machine's own addresses are "
+            "answered. Set it to the names under which the service is reached, as in tune.example.org.",
+            fg="yellow",
+            err=True,
+        )
 
 
 def _settings(**options: Any) -> Settings:

@@ -1,5 +1,6 @@
 """The settings, read from options and ``AUTOTUNE_*`` variables and validated once, at the start."""
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -55,6 +56,14 @@ def weakness_of_database(url: SecretStr | None) -> str | None:
     address = Address.of(url.get_secret_value())
     password = address.parameters.get("password")
     return weakness_of_password(password, address.user) if password else None
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach what listens on a host."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 class Settings(BaseSettings):

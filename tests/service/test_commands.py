@@ -15,8 +15,8 @@ import httpx2
 import psutil
 import pytest
 
-from autotune_service import app, lab
-from autotune_service.settings import GRACE_S, SettingsError, load_settings
+from autotune_service import app, cli, lab
+from autotune_service.settings import GRACE_S, SettingsError, is_loopback, load_settings
 from processes import DEV_USER, environment, is_gone, run_autotune, wait_until
 from support import GUESS, SECRET, SPACE
 
@@ -152,6 +152,21 @@ def test_host_that_is_none_of_this_machine_is_said_to_be_that(tmp_path, host, sa
     assert f"cannot listen on {host}:0" in ended.stderr
     assert said in ended.stderr
     assert "Stop what listens there" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "mode", "said"),
+    [
+        ("127.0.0.1", "dev", ""),
+        ("0.0.0.0", "dev", "WARNING: this service is open to everybody who can reach 0.0.0.0"),
+        ("0.0.0.0", "prod", "WARNING: AUTOTUNE_ALLOWED_HOSTS is not set"),
+        ("localhost", "prod", ""),
+    ],
+)
+def test_service_that_others_can_reach_says_what_it_lacks(host, mode, said, capsys):
+    cli._warn_of_strangers(load_settings(host=host, mode=mode, secret=SECRET))
+    assert capsys.readouterr().err.startswith(said)
+    assert bool(said) == (not is_loopback(host))
 
 
 def test_address_of_version_6_is_printed_as_a_browser_reads_it(start_service, database_url):

@@ -90,7 +90,7 @@ def _estimated_bits_of_parts(text: str, each: float) -> float:
 
 def _weakness_of(text: str, least_bytes: int, least_bits: float) -> str | None:
     if len(text.encode(errors="surrogatepass")) < least_bytes:
-        return f"shorter than {least_bytes} bytes"
+        return f"under {least_bytes} bytes"
     lower = text.lower()
     if lower in _PUBLISHED or lower in _DIGESTS:
         return "one that is published, so that everybody knows it"
