@@ -1,6 +1,7 @@
 """The command ``autotune``."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -24,7 +25,16 @@ from autotune_service.domain.errors import AutotuneError
 from autotune_service.lab import LabError, run_lab
 from autotune_service.observing.logs import configure_logs
 from autotune_service.observing.traces import start_traces, stop_traces
-from autotune_service.settings import DEV_EMAIL, Settings, SettingsError, address_of, is_loopback, load_settings
+from autotune_service.security.secrets import weakness_of_password, weakness_of_secret
+from autotune_service.settings import (
+    DEV_EMAIL,
+    HOW_TO_MAKE_A_SECRET,
+    Settings,
+    SettingsError,
+    address_of,
+    is_loopback,
+    load_settings,
+)
 from autotune_service.store.backups.postgres_tools import BackupError
 from autotune_service.store.embedded import StartCancelledError
 from autotune_service.store.schema import SchemaError, VersionError
@@ -102,6 +112,22 @@ def lab_command(notebook: Path, port: int | None, lab_port: int, copy: bool, dat
 def worker_command(data: Path | None) -> None:
     """Run only the engine, for services that were started with --no-worker."""
     _run(work(_settings(data=data)))
+
+
+@main.command("check-secrets")
+@click.argument("names", nargs=-1, required=True, metavar="VARIABLE...")
+def check_secrets_command(names: tuple[str, ...]) -> None:
+    """Refuse variables of the environment that hold a secret or a password that can be guessed."""
+    weak = [f"{name} is {weakness}" for name in names if (weakness := _weakness_of(name)) is not None]
+    if weak:
+        raise click.ClickException("\n".join([*weak, f"Make others with: {HOW_TO_MAKE_A_SECRET}"]))
+
+
+def _weakness_of(name: str) -> str | None:
+    text = os.environ.get(name, "")
+    if not text:
+        return "empty"
+    return weakness_of_secret(text) if name == "AUTOTUNE_SECRET" else weakness_of_password(text)
 
 
 @main.command("migrate")
