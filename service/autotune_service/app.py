@@ -153,7 +153,7 @@ async def migrate(settings: Settings) -> None:
 
 
 async def _migrated(settings: Settings, url: str, *, serves: bool = False) -> Reached:
-    reached = await inspect_database(url, *_other_url(settings))
+    reached = await inspect_database(url, *other_url(settings))
     if serves and settings.mode == "dev":
         await require_no_mark(reached.direct_url)
     await upgrade(reached.direct_url)
@@ -181,7 +181,7 @@ async def back_up(settings: Settings, file: Path, say: Say) -> None:
     _cancel_on_signals()
     _require_data(settings)
     async with database(settings, "autotune backup") as url:
-        await backup.back_up(await inspect_session(url, *_other_url(settings)), file, say)
+        await backup.back_up(await inspect_session(url, *other_url(settings)), file, say)
 
 
 async def restore(settings: Settings, file: Path, say: Say, *, replace: bool) -> None:
@@ -192,7 +192,7 @@ async def restore(settings: Settings, file: Path, say: Say, *, replace: bool) ->
     """
     _cancel_on_signals()
     async with database(settings, "autotune restore") as url:
-        session_url = await inspect_session(url, *_other_url(settings))
+        session_url = await inspect_session(url, *other_url(settings))
         await backup_restore.restore(session_url, file, say, replace=replace)
 
 
@@ -214,7 +214,7 @@ async def database(settings: Settings, command: str, stopping: asyncio.Event | N
         yield settings.database_url.get_secret_value()
         return
     stopping = stopping or asyncio.Event()
-    postgres = EmbeddedPostgres(_cluster_of(settings), command, shares=command != "autotune serve")
+    postgres = EmbeddedPostgres(cluster_of(settings), command, shares=command != "autotune serve")
     try:
         url = await _unless(stopping, asyncio.to_thread(postgres.start), postgres.cancel)
         async with _background(postgres.keep_running(), stopping):
@@ -252,20 +252,21 @@ async def _unless(
     return starting.result()
 
 
-def _cluster_of(settings: Settings) -> Path:
+def cluster_of(settings: Settings) -> Path:
+    """Return the folder of the embedded Postgres."""
     return settings.data / "postgres"
 
 
 def _require_data(settings: Settings) -> None:
     """Refuse an embedded Postgres that is still to be made, as for a mistyped folder."""
-    if settings.database_url is None and has_no_cluster(_cluster_of(settings)):
+    if settings.database_url is None and has_no_cluster(cluster_of(settings)):
         raise BackupError(
             f"{settings.data} has no database of AutoTune, so there is nothing to back up: choose the folder of a "
             "service with --data, or set AUTOTUNE_DATABASE_URL"
         )
 
 
-def _other_url(settings: Settings) -> tuple[str | None, str]:
+def other_url(settings: Settings) -> tuple[str | None, str]:
     """Return the direct URL, if there is one, and where the URL of the database stands."""
     direct = settings.database_direct_url
     source = "the embedded Postgres's URL" if settings.database_url is None else "AUTOTUNE_DATABASE_URL"

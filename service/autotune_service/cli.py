@@ -21,6 +21,8 @@ from autotune_service.app import (
     serve,
     work,
 )
+from autotune_service.doctor.examination import examine
+from autotune_service.doctor.findings import Finding
 from autotune_service.domain.errors import AutotuneError
 from autotune_service.lab import LabError, run_lab
 from autotune_service.observing.logs import configure_logs
@@ -112,6 +114,25 @@ def lab_command(notebook: Path, port: int | None, lab_port: int, copy: bool, dat
 def worker_command(data: Path | None) -> None:
     """Run only the engine, for services that were started with --no-worker."""
     _run(work(_settings(data=data)))
+
+
+@main.command("doctor")
+@_DATA
+def doctor_command(data: Path | None) -> None:
+    """Examine this deployment: say what is wrong, and how to mend it. The exit status is 1 if anything is."""
+    configure_logs("error", is_json=False)
+    found: list[Finding] = []
+
+    async def run() -> None:
+        found.extend(await examine(data=data))
+
+    _run(run())
+    for finding in found:
+        click.echo(finding)
+    if found:
+        click.echo(f"{len(found)} found.")
+        sys.exit(1)
+    click.echo("Nothing found.")
 
 
 @main.command("check-secrets")

@@ -22,6 +22,11 @@ _CONNECT_S = 10.0
 _COMMENT = "SELECT pg_catalog.obj_description(oid, 'pg_namespace') FROM pg_catalog.pg_namespace WHERE nspname = $1"
 
 
+async def is_marked(connection: asyncpg.Connection) -> bool:
+    """Return whether a service in prod mode has used the database of a connection."""
+    return bool(await connection.fetchval(_COMMENT, SCHEMA) == _MARK)
+
+
 async def require_no_mark(url: str) -> None:
     """Refuse a database that a service in prod mode has used.
 
@@ -29,7 +34,7 @@ async def require_no_mark(url: str) -> None:
         UnavailableError: If one has, or the database does not answer.
     """
     async with _connected(url) as connection:
-        if await connection.fetchval(_COMMENT, SCHEMA) == _MARK:
+        if await is_marked(connection):
             raise UnavailableError(
                 "a service in prod mode has used this database, and in dev mode everybody can sign in to it with a "
                 "published password: set AUTOTUNE_MODE=prod, or choose another database. A copy that is no secret "
@@ -44,7 +49,7 @@ async def leave_mark(url: str) -> None:
         UnavailableError: If the database does not answer.
     """
     async with _connected(url) as connection:
-        if await connection.fetchval(_COMMENT, SCHEMA) == _MARK:
+        if await is_marked(connection):
             return
         try:
             await connection.execute(f"COMMENT ON SCHEMA {SCHEMA} IS '{_MARK}'")
