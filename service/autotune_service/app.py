@@ -414,6 +414,7 @@ async def _serve_http(
     guard.install(settings.ping_s, settings.silent_s, settings.max_body_bytes)
     one_write.install()
     config.graceful_timeout = GRACE_S
+    config.include_server_header = False
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")
 

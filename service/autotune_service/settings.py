@@ -54,7 +54,7 @@ def weakness_of_database(url: SecretStr | None) -> str | None:
     if url is None:
         return None
     address = Address.of(url.get_secret_value())
-    password = address.parameters.get("password")
+    password = address.parameters.get("password") or os.environ.get("PGPASSWORD")
     return weakness_of_password(password, address.user) if password else None
 
 

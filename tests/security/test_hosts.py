@@ -104,7 +104,8 @@ def test_setting_replaces_what_is_listened_on():
 def test_service_on_every_address_is_reached_by_those_of_the_machine(monkeypatch):
     monkeypatch.setattr("socket.gethostname", lambda: "labpc")
     own = assembly.hosts_of(load_settings(host="0.0.0.0"))
-    assert [own.allow(host) for host in ("labpc:8008", "labpc.local", "evil.example")] == [True, True, False]
+    asked = ("labpc:8008", "labpc.local", "0.0.0.0:8008", "evil.example")
+    assert [own.allow(host) for host in asked] == [True, True, True, False]
     assert assembly.hosts_of(load_settings(host="192.0.2.7")).allow("192.0.2.7:8008")
 
 

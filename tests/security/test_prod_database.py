@@ -4,6 +4,8 @@ import asyncpg
 import pytest
 
 from autotune_service.domain.errors import UnavailableError
+from autotune_service.store.backups.backup import back_up
+from autotune_service.store.backups.restore import restore
 from autotune_service.store.prod_mark import leave_mark, require_no_mark
 from processes import run_autotune
 from support import SECRET
@@ -37,6 +39,18 @@ async def test_role_that_may_not_mark_is_told_and_goes_on(database_url, caplog):
     assert "may not mark its database" in caplog.text
     await require_no_mark(database_url)
     await execute(database_url, "DROP ROLE passer_by")
+
+
+async def test_backup_takes_the_mark_along(database_url, cluster, tmp_path):
+    for name in ("plain", "marked"):
+        await back_up(database_url, tmp_path / name, str)
+        await leave_mark(database_url)
+    async with cluster.database("template0") as plain, cluster.database("template0") as marked:
+        await restore(plain, tmp_path / "plain", str)
+        await require_no_mark(plain)
+        await restore(marked, tmp_path / "marked", str)
+        with pytest.raises(UnavailableError, match="a service in prod mode has used this database"):
+            await require_no_mark(marked)
 
 
 def test_dev_service_does_not_start_where_prod_was(start_service, database_url, tmp_path):

@@ -86,6 +86,12 @@ def test_prod_refuses_a_database_whose_password_is_a_sample(name):
     assert load_settings(mode="dev", **given).mode == "dev"
 
 
+def test_password_beside_the_url_is_looked_at_too(monkeypatch):
+    monkeypatch.setenv("PGPASSWORD", "postgres")
+    with pytest.raises(SettingsError, match="AUTOTUNE_DATABASE_URL must have a password"):
+        load_settings(mode="prod", secret=SECRET, database_url="postgresql://autotune@db/autotune")
+
+
 @pytest.mark.parametrize("login", ["autotune", "autotune:fJ2-qx8Wn_5Kd7Rs"])
 def test_prod_takes_a_database_with_a_strong_password_or_none(login):
     assert load_settings(mode="prod", secret=SECRET, database_url=f"postgresql://{login}@db/autotune").mode == "prod"

@@ -1,7 +1,7 @@
 """The mark that a service in prod mode leaves in its database, so that none in dev mode opens the door to its data.
 
 In dev mode anybody signs in by a password that stands in the manual. The mark is the comment of the schema: it needs no
-table, and a dump takes it along.
+table, and backups and dumps take it along.
 """
 
 import logging
@@ -25,6 +25,11 @@ _COMMENT = "SELECT pg_catalog.obj_description(oid, 'pg_namespace') FROM pg_catal
 async def is_marked(connection: asyncpg.Connection) -> bool:
     """Return whether a service in prod mode has used the database of a connection."""
     return bool(await connection.fetchval(_COMMENT, SCHEMA) == _MARK)
+
+
+async def mark(connection: asyncpg.Connection) -> None:
+    """Mark the database of a connection, whose role owns the schema."""
+    await connection.execute(f"COMMENT ON SCHEMA {SCHEMA} IS '{_MARK}'")
 
 
 async def require_no_mark(url: str) -> None:
@@ -52,7 +57,7 @@ async def leave_mark(url: str) -> None:
         if await is_marked(connection):
             return
         try:
-            await connection.execute(f"COMMENT ON SCHEMA {SCHEMA} IS '{_MARK}'")
+            await mark(connection)
         except asyncpg.InsufficientPrivilegeError:
             _log.warning(
                 "this service may not mark its database as one in use, as the schema %s is another role's: a service "

@@ -133,7 +133,8 @@ def names_of_listener(host: str) -> list[str]:
         for address in each
         if address.family in {socket.AF_INET, socket.AF_INET6}
     ]
-    return [*addresses, *([name, f"{name}.local"] if _NAME.fullmatch(name) else [])]
+    # Some programs reach this machine by the address that stands for all of its own.
+    return [host, *addresses, *([name, f"{name}.local"] if _NAME.fullmatch(name) else [])]
 
 
 def keep_to(app: Quart, hosts: Hosts) -> None:
