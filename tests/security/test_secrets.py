@@ -33,6 +33,9 @@ WEAK = {
     "a word and a year": "Welcome2024!Welcome2024!Welcome2024!",
     "dates": "20240101202401022024010320240104",
     "words of hexadecimal digits": "deadbeefcafebabe0123456789abcdef",
+    "a sample backwards": "9481-terces-repus-ruo-8812-kfjw-qpzl",
+    "a sample in base64": "dGhpcy1pcy1vdXItc3VwZXItc2VjcmV0LWtleQ==",
+    "words in hexadecimal digits": "74686520717569636b2062726f776e20666f78206a756d7073206f766572",
     "the digest of password": "5f4dcc3b5aa765d61d8327deb882cf99",
     "that of FastAPI's manual": "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
 }
@@ -66,7 +69,7 @@ def test_secret_of_megabytes_is_judged_at_once():
 
 
 @pytest.mark.parametrize(
-    "password", ["CHANGEME", "postgres", "password1234", "hunter2hunter2", "autotune-2031-x", "a" * 30]
+    "password", ["CHANGEME", "postgres", "password1234", "hunter2hunter2", "Sommer2024!!", "autotune-2031-x", "a" * 30]
 )
 def test_weak_password_of_the_database_is_refused(password):
     assert weakness_of_password(password, "autotune") is not None

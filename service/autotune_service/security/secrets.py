@@ -1,5 +1,6 @@
 """Whether a secret can be guessed: a sample of somebody's manual, a pattern of the keyboard, words, or too short."""
 
+import base64
 import hashlib
 import math
 import re
@@ -33,6 +34,8 @@ _NEXT_KEYS = frozenset(pair for row in _KEYBOARD for way in (row, row[::-1]) for
 _WORD = re.compile(r"[A-Z]?[a-z]{4,}|[A-Z]{4,}")
 _PHRASE = re.compile(r"(?:[a-z]+|[A-Z]+|(?:[A-Z][a-z]+)+)(?:[\W_]+(?:[a-z]+|[A-Z]+|(?:[A-Z][a-z]+)+))*[\W\d_]*")
 _LEAST_PHRASE = 20  # letters
+_LEAST_DECODED = 9  # of random bytes, as many are letters and signs by chance once in 8,000 times
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _CONSONANTS = re.compile(r"[^aeiouy]{5,}")
 _KNOWN_BITS = 8.0  # a repetition or a sequence: where it begins, how long it is
 _LETTER_BITS = 2.0  # of a word; Shannon (1951) measured 0.6 to 1.3 bits for a letter of English text
@@ -79,6 +82,7 @@ def _estimated_bits_of_parts(text: str, each: float) -> float:
     while at < len(text):
         known = max(_sequence_length(text, at), _repetition_length(text, at))
         word = words.get(at, 0)
+        known = max(known, 4 * bool(_YEAR.match(text, at)))
         if known * each > max(_KNOWN_BITS, word * (each - _LETTER_BITS) + _KNOWN_BITS):
             bits, at = bits + _KNOWN_BITS, at + known
         elif word:
@@ -96,10 +100,23 @@ def _weakness_of(text: str, least_bytes: int, least_bits: float) -> str | None:
         return "one that is published, so that everybody knows it"
     plain = re.sub(r"[^a-z]", "", lower)
     spoken = re.sub(r"[^a-z]", "", lower.translate(_LEET))
-    if any(word in plain or word in spoken for word in _SAMPLE_WORDS):
+    if any(word in way for word in _SAMPLE_WORDS for way in (plain, spoken, plain[::-1])):
         return "a sample, or made of words that everybody uses for one"
     if estimated_bits(text) < least_bits:
         return "easily guessed: made of words, sequences or repetitions"
+    decoded = _decoded(text)
+    return None if decoded is None else _weakness_of(decoded, 0, least_bits)
+
+
+def _decoded(text: str) -> str | None:
+    """Return the readable text that another one is the base64 or the hexadecimal digits of; None if it is of none."""
+    for decode in (bytes.fromhex, base64.b64decode, base64.urlsafe_b64decode):
+        try:
+            decoded = decode(text).decode("ascii")
+        except ValueError:
+            continue
+        if len(decoded) >= _LEAST_DECODED and decoded.isprintable():
+            return decoded
     return None
 
 

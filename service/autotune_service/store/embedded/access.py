@@ -1,7 +1,6 @@
 """Who may connect to the server of a cluster: the user who runs it and root, whom the kernel names, and nobody else."""
 
 import os
-import pwd
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
@@ -31,7 +30,9 @@ def close_to_others(folder: Path, account: Account) -> None:
         OSError: If the files cannot be written.
     """
     require_name(account)
-    users = "".join(f"{_MAP} {_quoted(name)} all\n" for name in sorted({account.name, pwd.getpwuid(0).pw_name}))
+    users = "".join(
+        f"{_MAP} {_quoted(name)} all\n" for name in sorted({account.name, Account(0, 0, is_other=True).name})
+    )
     with opened_folder(folder) as place:
         if os.fstat(place).st_mode & 0o077:
             os.fchmod(place, 0o700)
