@@ -67,7 +67,9 @@ def test_page_without_tls_is_somebody_elses_where_the_service_has_it():
 async def test_request_to_another_name_is_refused(client, headers, path):
     reply = await client.get(path, headers={**headers, "Host": "evil.example:8008"})
     assert reply.status_code == 421
-    assert (await reply.get_json())["code"] == "wrong_host"
+    problem = await reply.get_json()
+    assert problem["code"] == "wrong_host"
+    assert "'evil.example:8008', which is no name of this service" in problem["detail"]
     assert reply.headers["Content-Type"] == "application/problem+json"
 
 

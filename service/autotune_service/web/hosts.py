@@ -22,6 +22,7 @@ LOOPBACK_NAMES = ("localhost", "*.localhost", "127.0.0.1", "::1")
 """They always mean the machine itself (RFC 6761, 6.3), so no foreign page can have one of them."""
 _EXTENSION = "autotune_hosts"
 _NAME = re.compile(r"(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*")
+_MOST_SHOWN = 100
 _PORTS = {"http": 80, "https": 443}
 _FOR_MACHINES = frozenset({paths.HEALTH_LIVE, paths.HEALTH_READY})
 """Load balancers and containers ask these by an address of their own choice."""
@@ -31,10 +32,12 @@ class WrongHostError(HTTPException):
     """The request was sent to a name that is none of this service's (RFC 9110, 15.5.20)."""
 
     code = 421
-    description = (
-        "the Host header names another service than this one; AUTOTUNE_ALLOWED_HOSTS has the names under which this "
-        "one is reached"
-    )
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"the Host header is {host[:_MOST_SHOWN]!r}, which is no name of this service: its operator lists in "
+            "AUTOTUNE_ALLOWED_HOSTS the names under which it is reached"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +157,9 @@ def is_own_origin(origin: str) -> bool:
 async def _refuse_other_hosts() -> None:
     source = _source()
     hosts: Hosts = current_app.extensions[_EXTENSION]
-    if source.path not in _FOR_MACHINES and not hosts.allow(source.headers.get("Host", "")):
-        raise WrongHostError
+    host = source.headers.get("Host", "")
+    if source.path not in _FOR_MACHINES and not hosts.allow(host):
+        raise WrongHostError(host)
 
 
 def _source() -> Request | Websocket:
