@@ -25,7 +25,8 @@ RUN python -m pip install -c constraints.txt --no-deps greattunes
 
 RUN useradd --uid 10001 --create-home autotune \
     && install --directory --owner autotune --group autotune "$AUTOTUNE_DATA"
-USER autotune
+# By its numbers, so that an engine that refuses root can tell that it is none.
+USER 10001:10001
 EXPOSE 8008
 
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s --retries=3 \

@@ -38,13 +38,16 @@ from autotune_service.store.backups.postgres_tools import BackupError
 from autotune_service.store.database import Store
 from autotune_service.store.embedded import EmbeddedPostgres, StartCancelledError, has_no_cluster
 from autotune_service.store.migrate import upgrade
+from autotune_service.store.prod_mark import leave_mark, require_no_mark
 from autotune_service.store.rows.load import read_load
 from autotune_service.store.server.inspection import Reached, inspect_database, inspect_session
 from autotune_service.tuning.accounts import Accounts
 from autotune_service.tuning.roles import Roles
 from autotune_service.tuning.sessions import Sessions
 from autotune_service.web.descriptors import AcceptFailures, SocketRoom, descriptor_limit, most_sockets, raise_limit
+from autotune_service.web.hosts import Hosts, names_of_listener
 from autotune_service.web.hypercorn import guard, one_write
+from autotune_service.web.proxies import Proxies
 from autotune_service.web.quart_app import create_app
 from autotune_service.web.rights import Rights
 from autotune_service.web.services import Services
@@ -110,7 +113,7 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
     stopping = _stop_signal()
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(database(settings, "autotune serve", stopping))
-        reached = await _unless(stopping, _migrated(settings, url))
+        reached = await _unless(stopping, _migrated(settings, url, serves=True))
         store = await stack.enter_async_context(_connected(settings, reached))
         await stack.enter_async_context(_metrics_port(settings, store))
         services = await _services(stack, settings, store, reached.direct_url, stopping)
@@ -124,6 +127,8 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
             is_https=settings.mode == "prod",
             max_body_bytes=settings.max_body_bytes,
             has_metrics=settings.has_metrics,
+            hosts=hosts_of(settings),
+            proxies=Proxies(settings.trusted_proxies),
         )
         # What is loaded by now stays: to look through it for garbage again and again would hold up every request.
         gc.collect()
@@ -152,9 +157,13 @@ async def migrate(settings: Settings) -> None:
         await _migrated(settings, url)
 
 
-async def _migrated(settings: Settings, url: str) -> Reached:
-    reached = await inspect_database(url, *_other_url(settings))
+async def _migrated(settings: Settings, url: str, *, serves: bool = False) -> Reached:
+    reached = await inspect_database(url, *other_url(settings))
+    if serves and settings.mode == "dev":
+        await require_no_mark(reached.direct_url)
     await upgrade(reached.direct_url)
+    if serves and settings.mode == "prod":
+        await leave_mark(reached.direct_url)
     return reached
 
 
@@ -177,7 +186,7 @@ async def back_up(settings: Settings, file: Path, say: Say) -> None:
     _cancel_on_signals()
     _require_data(settings)
     async with database(settings, "autotune backup") as url:
-        await backup.back_up(await inspect_session(url, *_other_url(settings)), file, say)
+        await backup.back_up(await inspect_session(url, *other_url(settings)), file, say)
 
 
 async def restore(settings: Settings, file: Path, say: Say, *, replace: bool) -> None:
@@ -188,7 +197,7 @@ async def restore(settings: Settings, file: Path, say: Say, *, replace: bool) ->
     """
     _cancel_on_signals()
     async with database(settings, "autotune restore") as url:
-        session_url = await inspect_session(url, *_other_url(settings))
+        session_url = await inspect_session(url, *other_url(settings))
         await backup_restore.restore(session_url, file, say, replace=replace)
 
 
@@ -210,7 +219,7 @@ async def database(settings: Settings, command: str, stopping: asyncio.Event | N
         yield settings.database_url.get_secret_value()
         return
     stopping = stopping or asyncio.Event()
-    postgres = EmbeddedPostgres(_cluster_of(settings), command, shares=command != "autotune serve")
+    postgres = EmbeddedPostgres(cluster_of(settings), command, shares=command != "autotune serve")
     try:
         url = await _unless(stopping, asyncio.to_thread(postgres.start), postgres.cancel)
         async with _background(postgres.keep_running(), stopping):
@@ -248,20 +257,21 @@ async def _unless(
     return starting.result()
 
 
-def _cluster_of(settings: Settings) -> Path:
+def cluster_of(settings: Settings) -> Path:
+    """Return the folder of the embedded Postgres."""
     return settings.data / "postgres"
 
 
 def _require_data(settings: Settings) -> None:
     """Refuse an embedded Postgres that is still to be made, as for a mistyped folder."""
-    if settings.database_url is None and has_no_cluster(_cluster_of(settings)):
+    if settings.database_url is None and has_no_cluster(cluster_of(settings)):
         raise BackupError(
             f"{settings.data} has no database of AutoTune, so there is nothing to back up: choose the folder of a "
             "service with --data, or set AUTOTUNE_DATABASE_URL"
         )
 
 
-def _other_url(settings: Settings) -> tuple[str | None, str]:
+def other_url(settings: Settings) -> tuple[str | None, str]:
     """Return the direct URL, if there is one, and where the URL of the database stands."""
     direct = settings.database_direct_url
     source = "the embedded Postgres's URL" if settings.database_url is None else "AUTOTUNE_DATABASE_URL"
@@ -274,12 +284,17 @@ def _secrets(settings: Settings) -> list[str]:
     return [secret_of(settings), *(() if before is None else (before.get_secret_value(),))]
 
 
+def hosts_of(settings: Settings) -> Hosts:
+    """Return the names under which the service is reached: those that are set, or those of where it listens."""
+    return Hosts(settings.allowed_hosts or names_of_listener(settings.host), is_https=settings.mode == "prod")
+
+
 def secret_of(settings: Settings) -> str:
     """Return the secret that signs tokens; in dev mode it is created once and kept in the data folder."""
     if settings.secret is not None:
         return settings.secret.get_secret_value()
     path = settings.data / "dev-secret"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         # Written to a temporary file and then linked: a process that starts at the same time never reads half a secret.
         with NamedTemporaryFile("w", dir=path.parent) as file:
@@ -418,6 +433,7 @@ async def _serve_http(
     guard.install(settings.ping_s, settings.silent_s, settings.max_body_bytes)
     one_write.install()
     config.graceful_timeout = GRACE_S
+    config.include_server_header = False
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")
 

@@ -1,6 +1,7 @@
 """The command ``autotune``."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -20,11 +21,22 @@ from autotune_service.app import (
     serve,
     work,
 )
+from autotune_service.doctor.examination import examine
+from autotune_service.doctor.findings import Finding
 from autotune_service.domain.errors import AutotuneError
 from autotune_service.lab import LabError, run_lab
 from autotune_service.observing.logs import configure_logs
 from autotune_service.observing.traces import start_traces, stop_traces
-from autotune_service.settings import Settings, SettingsError, address_of, load_settings
+from autotune_service.security.secrets import weakness_of_password, weakness_of_secret
+from autotune_service.settings import (
+    DEV_EMAIL,
+    HOW_TO_MAKE_A_SECRET,
+    Settings,
+    SettingsError,
+    address_of,
+    is_loopback,
+    load_settings,
+)
 from autotune_service.store.backups.postgres_tools import BackupError
 from autotune_service.store.embedded import StartCancelledError
 from autotune_service.store.schema import SchemaError, VersionError
@@ -71,6 +83,7 @@ def serve_command(host: str | None, port: int | None, data: Path | None, no_work
     except CannotListenError as error:
         raise click.ClickException(str(error)) from None
     address = f"http://{address_of(settings.host, sock.getsockname()[1])}"
+    _warn_of_strangers(settings)
 
     def announce() -> None:
         click.echo(f"AutoTune is ready at {address}  (API page: {address}/docs)")
@@ -103,6 +116,41 @@ def worker_command(data: Path | None) -> None:
     _run(work(_settings(data=data)))
 
 
+@main.command("doctor")
+@_DATA
+def doctor_command(data: Path | None) -> None:
+    """Examine this deployment: say what is wrong, and how to mend it. The exit status is 1 if anything is."""
+    configure_logs("error", is_json=False)
+    found: list[Finding] = []
+
+    async def run() -> None:
+        found.extend(await examine(data=data))
+
+    _run(run())
+    for finding in found:
+        click.echo(finding)
+    if found:
+        click.echo(f"{len(found)} found.")
+        sys.exit(1)
+    click.echo("Nothing found.")
+
+
+@main.command("check-secrets")
+@click.argument("names", nargs=-1, required=True, metavar="VARIABLE...")
+def check_secrets_command(names: tuple[str, ...]) -> None:
+    """Refuse variables of the environment that hold a secret or a password that can be guessed."""
+    weak = [f"{name} is {weakness}" for name in names if (weakness := _weakness_of(name)) is not None]
+    if weak:
+        raise click.ClickException("\n".join([*weak, f"Make others with: {HOW_TO_MAKE_A_SECRET}"]))
+
+
+def _weakness_of(name: str) -> str | None:
+    text = os.environ.get(name, "")
+    if not text:
+        return "empty"
+    return weakness_of_secret(text) if name == "AUTOTUNE_SECRET" else weakness_of_password(text)
+
+
 @main.command("migrate")
 @_DATA
 def migrate_command(data: Path | None) -> None:
@@ -133,6 +181,27 @@ def restore_command(file: Path, data: Path | None, replace: bool, yes: bool) -> 
             raise click.ClickException("--replace deletes all data of AutoTune in the database: confirm with --yes")
         click.confirm("All data of AutoTune in the database will be deleted. Go on?", abort=True)
     _run(restore(settings, file, click.echo, replace=replace))
+
+
+def _warn_of_strangers(settings: Settings) -> None:
+    """Say loudly what a service that others can reach still lacks."""
+    if is_loopback(settings.host):
+        return
+    if settings.mode == "dev":
+        click.secho(
+            f"WARNING: this service is open to everybody who can reach {settings.host}: in dev mode the password of "
+            f"{DEV_EMAIL} is published. Set AUTOTUNE_MODE=prod for use by others, or listen on 127.0.0.1 (--host).",
+            fg="red",
+            bold=True,
+            err=True,
+        )
+    elif not settings.allowed_hosts:
+        click.secho(
+            "WARNING: AUTOTUNE_ALLOWED_HOSTS is not set, so that only requests to this machine's own addresses are "
+            "answered. Set it to the names under which the service is reached, as in tune.example.org.",
+            fg="yellow",
+            err=True,
+        )
 
 
 def _settings(**options: Any) -> Settings:

@@ -12,17 +12,21 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import quote
 
+from autotune_service.children import environment_of_notebooks
 from autotune_service.interrupts import ENDINGS
 from autotune_service.settings import DEV_EMAIL, DEV_PASSWORD, GRACE_S, Settings, address_of
 from autotune_service.store.embedded import STOPPED_WITHIN_S
 
 _READY_WITHIN_S = 120.0
 _POLL_S = 0.1
+_CODE_ARGUMENT = "once"  # as in lab_login, which only JupyterLab's process can import
 # What the service may need for requests under way and for its Postgres, and some time for the rest.
 _STOP_WITHIN_S = GRACE_S + STOPPED_WITHIN_S + 5.0
 
@@ -60,7 +64,7 @@ def run_lab(
     _require_free(settings.host, settings.port, "AutoTune", "PORT=8018")
     _require_free("127.0.0.1", lab_port, "JupyterLab", "LAB_PORT=8898")
     url = f"http://{address_of(settings.host, settings.port)}"
-    token = secrets.token_urlsafe(24)
+    code = secrets.token_urlsafe(24)
     lab_url = f"http://127.0.0.1:{lab_port}"
     with ExitStack() as stack:
         for number in ENDINGS:
@@ -70,11 +74,11 @@ def run_lab(
         _wait_until(service, f"{url}/health/ready", "the service")
         say("Starting JupyterLab ...")
         config = Path(stack.enter_context(TemporaryDirectory()))
-        environment = _lab_environment(url, token, config)
+        environment = _lab_environment(url, code, config)
         lab = stack.enter_context(_running(_lab_command(notebook, lab_port), environment))
         _wait_until(lab, f"{lab_url}/api", "JupyterLab")
         say(f"AutoTune is ready at {url}  (API page: {url}/docs)")
-        say(f"The notebook is ready at {lab_url}/lab/tree/{notebook.name}?token={token}")
+        say(_opened(f"{lab_url}/lab/tree/{quote(notebook.name)}", code))
         say("Ctrl-C stops both.")
         _wait_for_end({"the service": service, "JupyterLab": lab})
 
@@ -120,25 +124,37 @@ def _lab_command(notebook: Path, port: int) -> list[str]:
         f"--ServerApp.root_dir={notebook.resolve().parent}",
         "--ServerApp.log_level=ERROR",
         "--LabApp.log_level=ERROR",
+        "--ServerApp.identity_provider_class=autotune_service.lab_login.OneTimeLogin",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
 
 
-def _lab_environment(url: str, token: str, config: Path) -> dict[str, str]:
+def _lab_environment(url: str, code: str, config: Path) -> dict[str, str]:
     # JupyterLab would ask for permission to fetch news, in a box over the first cells of the notebook.
     page = config / "labconfig" / "page_config.json"
     page.parent.mkdir()
     page.write_text(json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}))
+    # In a file of a private folder, because kernels inherit the environment, and all users of the machine can read the
+    # options of a process.
+    login = {"IdentityProvider": {"token": secrets.token_urlsafe(24)}, "OneTimeLogin": {"code": code}}
+    (config / "jupyter_server_config.json").write_text(json.dumps(login))
     search_path = [str(config), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
-    # Passed by environment, because all users of the machine can read the options of a process.
-    return os.environ | {
-        "JUPYTER_TOKEN": token,
+    return environment_of_notebooks() | {
         "JUPYTER_CONFIG_PATH": os.pathsep.join(search_path),
         "AUTOTUNE_URL": url,
         "AUTOTUNE_USERNAME": DEV_EMAIL,
         "AUTOTUNE_PASSWORD": DEV_PASSWORD,
     }
+
+
+def _opened(page: str, code: str) -> str:
+    """Open a page in the user's browser if there is a desktop; return what to say of it."""
+    link = f"{page}?{_CODE_ARGUMENT}={code}"
+    has_desktop = sys.platform in {"darwin", "win32"} or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())
+    if has_desktop and webbrowser.open(link):
+        return f"The notebook is open in your browser: {page}"
+    return f"The notebook is ready at {link}  (this link works once)"
 
 
 def _require_free(host: str, port: int, name: str, example: str) -> None:

@@ -1,24 +1,26 @@
 """The settings, read from options and ``AUTOTUNE_*`` variables and validated once, at the start."""
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from autotune_service.security.secrets import MIN_BYTES, weakness_of_password, weakness_of_secret
 from autotune_service.store.server.address import Address
+from autotune_service.web.hosts import Hosts
+from autotune_service.web.proxies import Network, network_of
 from autotune_wire.observations import MAX_TELL
 from autotune_wire.problems import field_problems
 
-MIN_SECRET_BYTES = 32
 DEV_EMAIL = "test@test.com"
 DEV_PASSWORD = "CHANGEME"  # noqa: S105 -- documented, and exists in dev mode alone
 GRACE_S = 5.0
 """How long requests under way may still take when the service stops."""
-_SAMPLE_SECRETS = ("changeme", "secret", "replace-me")
-
+HOW_TO_MAKE_A_SECRET = 'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'  # noqa: S105 -- a command
 
 _DATA_OF_ROOT = Path("/var/lib/autotune")
 
@@ -40,6 +42,28 @@ def _default_data() -> Path:
 def address_of(host: str, port: int) -> str:
     """Return host and port as they stand in a URL; an IPv6 address needs brackets there."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _parts_of(given: Any) -> list[str]:
+    parts = given.split(",") if isinstance(given, str) else map(str, given)
+    return [part.strip().lower() for part in parts if part.strip()]
+
+
+def weakness_of_database(url: SecretStr | None) -> str | None:
+    """Return what makes the password of a database's URL weak; None where it is strong, or there is none."""
+    if url is None:
+        return None
+    address = Address.of(url.get_secret_value())
+    password = address.parameters.get("password") or os.environ.get("PGPASSWORD")
+    return weakness_of_password(password, address.user) if password else None
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach what listens on a host."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 class Settings(BaseSettings):
@@ -70,7 +94,17 @@ class Settings(BaseSettings):
         default=3.0, description="How long a request waits for a connection, and how long a statement may take."
     )
     secret: SecretStr | None = Field(
-        default=None, description=f"Signs tokens and cookies; at least {MIN_SECRET_BYTES} bytes. Required in prod."
+        default=None, description=f"Signs tokens and cookies; at least {MIN_BYTES} bytes. Required in prod."
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="The names under which the service is reached, separated by commas, as in tune.example.org,*.lab. "
+        "Requests to other names are refused. By default localhost and the address that is listened on.",
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
+        default=(),
+        description="Addresses or networks, separated by commas, of the proxies whose X-Forwarded-For and "
+        "X-Forwarded-Proto are believed. By default none.",
     )
     secret_before: SecretStr | None = Field(
         default=None,
@@ -145,15 +179,25 @@ class Settings(BaseSettings):
     @field_validator("secret", "secret_before")
     @classmethod
     def _is_strong(cls, secret: SecretStr | None) -> SecretStr | None:
-        if secret is None:
-            return None
-        text = secret.get_secret_value()
-        if len(text.encode()) < MIN_SECRET_BYTES or len(set(text)) < 8 or text.lower().startswith(_SAMPLE_SECRETS):
+        weakness = None if secret is None else weakness_of_secret(secret.get_secret_value())
+        if weakness is not None:
             raise ValueError(
-                f"must be at least {MIN_SECRET_BYTES} random bytes and no sample; make one with: "
-                'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
+                f"must be at least {MIN_BYTES} random bytes, and this one is {weakness}; make one with: "
+                f"{HOW_TO_MAKE_A_SECRET}"
             )
         return secret
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _are_hosts(cls, given: Any) -> Any:
+        names = _parts_of(given)
+        Hosts(names)
+        return names
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _are_networks(cls, given: Any) -> Any:
+        return [network_of(part) for part in _parts_of(given)]
 
     @property
     def has_metrics(self) -> bool:
@@ -164,6 +208,13 @@ class Settings(BaseSettings):
     def _prod_is_complete(self) -> Self:
         if self.mode == "prod" and self.secret is None:
             raise ValueError("AUTOTUNE_SECRET must be given if AUTOTUNE_MODE is prod")
+        for name in ("database_url", "database_direct_url") if self.mode == "prod" else ():
+            weakness = weakness_of_database(getattr(self, name))
+            if weakness is not None:
+                raise ValueError(
+                    f"AUTOTUNE_{name.upper()} must have a password that cannot be guessed if AUTOTUNE_MODE is prod, "
+                    f"and this one is {weakness}; make one with: {HOW_TO_MAKE_A_SECRET}"
+                )
         return self
 
 

@@ -27,6 +27,10 @@ def traefik() -> dict[str, Any]:
     return tomllib.loads((ROOT / "traefik" / "traefik.dev.toml").read_text())
 
 
+def routes() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "traefik" / "routes.dev.toml").read_text())["http"]
+
+
 def example_environment() -> dict[str, str]:
     """The variables that a copy of .env.example sets."""
     lines = (ROOT / ".env.example").read_text().splitlines()

@@ -15,10 +15,10 @@ import httpx2
 import psutil
 import pytest
 
-from autotune_service import app, lab
-from autotune_service.settings import GRACE_S, SettingsError, load_settings
+from autotune_service import app, cli, lab
+from autotune_service.settings import GRACE_S, SettingsError, is_loopback, load_settings
 from processes import DEV_USER, environment, is_gone, run_autotune, wait_until
-from support import GUESS, SPACE
+from support import GUESS, SECRET, SPACE
 
 
 @pytest.mark.parametrize(
@@ -154,6 +154,21 @@ def test_host_that_is_none_of_this_machine_is_said_to_be_that(tmp_path, host, sa
     assert "Stop what listens there" not in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("host", "mode", "said"),
+    [
+        ("127.0.0.1", "dev", ""),
+        ("0.0.0.0", "dev", "WARNING: this service is open to everybody who can reach 0.0.0.0"),
+        ("0.0.0.0", "prod", "WARNING: AUTOTUNE_ALLOWED_HOSTS is not set"),
+        ("localhost", "prod", ""),
+    ],
+)
+def test_service_that_others_can_reach_says_what_it_lacks(host, mode, said, capsys):
+    cli._warn_of_strangers(load_settings(host=host, mode=mode, secret=SECRET))
+    assert capsys.readouterr().err.startswith(said)
+    assert bool(said) == (not is_loopback(host))
+
+
 def test_address_of_version_6_is_printed_as_a_browser_reads_it(start_service, database_url):
     if not has_ipv6():
         pytest.skip("this machine has no IPv6")
@@ -163,7 +178,7 @@ def test_address_of_version_6_is_printed_as_a_browser_reads_it(start_service, da
 
 def test_live_tells_the_version_and_the_mode(start_service, database_url):
     service = start_service(
-        "--no-worker", AUTOTUNE_DATABASE_URL=database_url, AUTOTUNE_MODE="prod", AUTOTUNE_SECRET="0123456789" * 4
+        "--no-worker", AUTOTUNE_DATABASE_URL=database_url, AUTOTUNE_MODE="prod", AUTOTUNE_SECRET=SECRET
     )
     live = httpx2.get(f"{service.url}/health/live").json()
     assert live == {"status": "live", "version": version("autotune-bo"), "mode": "prod"}

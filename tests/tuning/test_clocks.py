@@ -31,13 +31,15 @@ from support import GUESS, SPACE, joined
 DAYS = timedelta(days=3)
 CLAIM = timedelta(seconds=15)
 _OF_THE_MACHINE = re.compile(r"datetime\.(now|utcnow)\(|\btime\.time\(")
-# What is shown: the lag of a push, the date of an export, the start of a data folder's owner. A token has a leeway.
+# What is shown: the lag of a push, the date of an export, the start of a data folder's owner, by how much two clocks
+# differ. A token has a leeway.
 _MAY_READ_IT = {
     "observing/pushes.py",
     "tuning/portable.py",
     "tuning/sessions.py",
     "security/tokens.py",
     "store/embedded/lock.py",
+    "store/server/facts.py",
 }
 
 _UNTIL_ANOTHER_WAITS = """

@@ -18,27 +18,26 @@ from autotune_service.observing.traces import current_traceparent
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # The extra fields of a record that are written: those of our own lines. Extra fields of libraries are left out.
 _FIELDS = ("method", "rule", "status", "code", "seconds")
-_QUIET = (
-    "alembic",
-    "databases",  # at level debug it logs the arguments of every query
-    "hypercorn.error",
-    "urllib3",
-)
+_OURS = "autotune_service"
 
 
 def configure_logs(level: str, *, is_json: bool) -> None:
-    """Set up logging: all lines from a level on, in one format, to the standard error."""
+    """Set up logging to the standard error: our own lines from a level on and warnings of libraries, in one format."""
     handler = logging.StreamHandler()
     handler.setFormatter(formatter(is_json=is_json, has_colors=sys.stderr.isatty()))
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    handler.addFilter(may_be_written)
+    least = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=max(least, logging.WARNING), handlers=[handler], force=True)
+    logging.getLogger(_OURS).setLevel(least)
     logging.captureWarnings(capture=True)
-    quiet_libraries()
 
 
-def quiet_libraries() -> None:
-    """Limit libraries that log too much, or log secrets, to warnings, whatever the level is."""
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+def may_be_written(record: logging.LogRecord) -> bool:
+    """Return whether a line is one of ours or a warning, whatever level its logger was set to.
+
+    What libraries tell below that is for those who look into them: headers with tokens, the arguments of queries.
+    """
+    return record.levelno >= logging.WARNING or record.name == _OURS or record.name.startswith(f"{_OURS}.")
 
 
 def formatter(*, is_json: bool, has_colors: bool = False) -> logging.Formatter:

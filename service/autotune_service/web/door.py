@@ -13,8 +13,8 @@ from autotune_service.web.services import services
 from autotune_wire.access import Role, Scope
 
 _RULE = "autotune_rule"
-_OPEN = frozenset({"static", "openapi", "swagger_ui"})
-"""Endpoints of the libraries that anybody may call: files of the API page, and the description of the API."""
+_OPEN = frozenset({"static", "openapi"})
+"""Endpoints of the libraries that anybody may call: the files of the page of the API, and the API's description."""
 
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 

@@ -36,7 +36,14 @@ _STATUS: dict[type[AutotuneError], int] = {
     InvalidError: 422,
     UnavailableError: 503,
 }
-_HTTP_CODES = {400: "malformed", 404: "not_found", 405: "method_not_allowed", 408: "body_timeout", 413: "too_large"}
+_HTTP_CODES = {
+    400: "malformed",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "body_timeout",
+    413: "too_large",
+    421: "wrong_host",
+}
 
 
 def register_errors(app: Quart) -> None:

@@ -8,6 +8,7 @@ from quart_auth import current_user
 
 from autotune_service.domain.access import Caller
 from autotune_service.domain.errors import ForbiddenError, MalformedError, UnauthenticatedError
+from autotune_service.web.hosts import is_own_origin
 from autotune_service.web.services import services
 from autotune_wire.accounts import PasswordForm
 
@@ -126,5 +127,5 @@ def _is_own_page(given: Request | Websocket) -> bool:
     # A browser tells the origin of whatever changes something; where it is told, it decides.
     origin = given.headers.get("Origin")
     if origin is not None:
-        return origin.partition("://")[2] == given.host
+        return is_own_origin(origin)
     return given.headers.get("Sec-Fetch-Site", "none") in _OWN_SITES

@@ -5,23 +5,26 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from quart import Quart, request
+from quart import Quart, Response, request
 from quart.json.provider import DefaultJSONProvider
 from quart.sessions import SessionInterface
 from quart.wrappers import BaseRequestWebsocket
 from quart_auth import QuartAuth
 from quart_auth.extension import _AuthSerializer
-from quart_schema import Info, QuartSchema
+from quart_schema import Info, QuartSchema, hide
 
 from autotune_service.domain.errors import NotFoundError
 from autotune_service.security.keys import derived_key
 from autotune_service.store.statements import json_text
 from autotune_service.tuning.sessions import BROWSER_LIFETIME
 from autotune_service.web.blueprints import auth, experiment, health, insights, metrics, portable, sharing, stream, user
-from autotune_service.web.door import hang_door
+from autotune_service.web.door import hang_door, open_to_all
 from autotune_service.web.errors import register_errors
+from autotune_service.web.headers import DOCS_PATH, secure
+from autotune_service.web.hosts import Hosts, keep_to
 from autotune_service.web.observed import observe
 from autotune_service.web.openapi import ServiceOpenAPI
+from autotune_service.web.proxies import Proxies, believe
 from autotune_service.web.requests import ServiceRequest
 from autotune_service.web.services import Services
 from autotune_service.web.socket import FRAMES_A_SECOND, MAX_UNANSWERED
@@ -29,6 +32,7 @@ from autotune_wire import paths
 from autotune_wire.portable import MAX_EVENTS, MAX_IMPORT_BYTES
 
 _STATIC = Path(__file__).parent / "static"
+_DOCS = (_STATIC / "docs" / "page.html").read_text()
 _BODY_TIMEOUT_S = 60
 _MAX_PATH = 200
 
@@ -67,6 +71,8 @@ def create_app(
     max_body_bytes: int,
     has_metrics: bool = False,
     secrets_before: Sequence[str] = (),
+    hosts: Hosts | None = None,
+    proxies: Proxies | None = None,
 ) -> Quart:
     """Build the app around the parts of one process.
 
@@ -77,9 +83,14 @@ def create_app(
         max_body_bytes: The largest body that is accepted.
         has_metrics: Whether ``/metrics`` is served, without login.
         secrets_before: The secrets before this one, whose cookies are still accepted.
+        hosts: The names under which the service is reached; those of this machine alone by default.
+        proxies: The proxies whose headers are believed; none by default.
     """
     app = Quart("autotune_service", static_folder=str(_STATIC))
+    secure(app, is_https=is_https)
     observe(app)
+    believe(app, proxies or Proxies())
+    keep_to(app, hosts or Hosts(is_https=is_https))
     app.request_class = ServiceRequest
     app.session_interface = _NoSessions()  # type: ignore[assignment]  # Quart declares its default
     app.secret_key = derived_key(secret, "cookies")
@@ -89,8 +100,6 @@ def create_app(
         BODY_TIMEOUT=_BODY_TIMEOUT_S,
         RESPONSE_TIMEOUT=None,  # an ask may wait for long, and a stream has no end
         QUART_SCHEMA_PYDANTIC_DUMP_OPTIONS={"mode": "json"},
-        QUART_SCHEMA_SWAGGER_JS_URL="/static/swagger-ui/swagger-ui-bundle.js",
-        QUART_SCHEMA_SWAGGER_CSS_URL="/static/swagger-ui/swagger-ui.css",
     )
     app.extensions["autotune"] = services
     QuartAuth(
@@ -106,10 +115,18 @@ def create_app(
         app.register_blueprint(module.blueprint)
     if has_metrics:
         app.register_blueprint(metrics.blueprint)
+    app.add_url_rule(DOCS_PATH, "docs", _docs)
     register_errors(app)
     app.before_request(_refuse_long_path)
     hang_door(app)
     return app
+
+
+@open_to_all
+@hide
+async def _docs() -> Response:
+    """Return the page of the API. That of quart-schema has a script within it, which the page's policy forbids."""
+    return Response(_DOCS, mimetype="text/html")
 
 
 async def _refuse_long_path() -> None:
@@ -131,6 +148,7 @@ def _document(app: Quart, services: Services) -> None:
         app,
         info=Info(title="AutoTune", version=version("autotune-bo"), description=about),
         openapi_provider_class=ServiceOpenAPI,
+        swagger_ui_path=None,
         redoc_ui_path=None,
         scalar_ui_path=None,
         security_schemes={

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from autotune_service.domain.errors import UnavailableError
-from autotune_service.store.embedded import cluster
+from autotune_service.store.embedded import access
 from autotune_service.store.embedded.cluster import environment, make_cluster, make_folder
 from autotune_service.store.embedded.postmaster import StartCancelledError
 from autotune_service.store.embedded.users import Account
@@ -118,7 +118,7 @@ def test_reason_of_the_program_is_told(make):
 
 
 def test_user_without_a_name_is_told_what_to_do(make, monkeypatch):
-    monkeypatch.setattr(cluster, "has_name", lambda uid: False)
+    monkeypatch.setattr(access, "has_name", lambda uid: False)
     with pytest.raises(UnavailableError, match=r"has no name on this machine.*AUTOTUNE_DATABASE_URL"):
         make(MAKES)
 
@@ -126,6 +126,7 @@ def test_user_without_a_name_is_told_what_to_do(make, monkeypatch):
 def test_missing_folders_are_made_and_the_cluster_is_private(tmp_path, me):
     make_folder(tmp_path / "a" / "b" / "postgres", me)
     assert (tmp_path / "a" / "b" / "postgres").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
 
 
 def test_programs_get_no_settings_and_no_secret_of_ours(monkeypatch):

@@ -30,6 +30,7 @@ _ENTRY = re.compile(
     rf"^(\d+); \d+ \d+ TABLE DATA (.+?) ({'|'.join([*_TABLES, VERSION_TABLE, FORMER_VERSION_TABLE])}) .*$",
     re.MULTILINE,
 )
+_MARK = re.compile(rf"^\d+; \d+ \d+ COMMENT - SCHEMA {SCHEMA} ", re.MULTILINE)
 _COPY = re.compile(rb'^COPY (?:.*\.)?"?(\w+)"? \((.*)\) FROM stdin;$')
 _ENCODING = re.compile(rb"^SET client_encoding = '([\w-]+)';$")
 _END = b"\n\\.\n"
@@ -43,11 +44,13 @@ class Contents:
         file: Path of the backup.
         revision: The revision of its tables.
         tables: Its tables of AutoTune, each after those that it refers to, and the numbers of their entries.
+        is_marked: Whether a service in prod mode has used the database that it is of.
     """
 
     file: Path
     revision: str
     tables: dict[str, str]
+    is_marked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,8 @@ async def read_contents(file: Path) -> Contents:
             continue
         revision = await _revision_in(file, version)
         require_known(revision, f"the tables in {file} are")
-        return Contents(file, revision, {name: entries[name] for name in _TABLES if name in entries})
+        held = {name: entries[name] for name in _TABLES if name in entries}
+        return Contents(file, revision, held, is_marked=_MARK.search(listing) is not None)
     raise BackupError(f"{file} is a dump of another database, or not of all of AutoTune's tables")
 
 

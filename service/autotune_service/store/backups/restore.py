@@ -23,6 +23,7 @@ from autotune_service.store.backups.backup_file import (
 )
 from autotune_service.store.backups.postgres_tools import BackupError
 from autotune_service.store.migrate import driver_error_of, driver_of, lock_migrations, run_revisions, transaction
+from autotune_service.store.prod_mark import mark
 from autotune_service.store.schema import (
     Held,
     find_tables,
@@ -86,6 +87,8 @@ async def restore(url: str, file: Path, say: Say, *, replace: bool = False) -> N
             await run_revisions(connection, partial(_upgrade, contents.revision))
             await _load(raw, contents, say)
             await connection.execute(_NUMBERS)
+            if contents.is_marked:
+                await mark(raw)
             say("Bringing the tables up to date ...")
             await run_revisions(connection, partial(_upgrade, "head"))
             for schema in with_views:

@@ -11,9 +11,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from autotune_service.domain.errors import UnavailableError
+from autotune_service.store.embedded.access import require_name
 from autotune_service.store.embedded.lock import OWNER_LOCK, SERVER_LOCK
 from autotune_service.store.embedded.processes import OWN_FOLDER
-from autotune_service.store.embedded.users import Account, has_name, opened_folder
+from autotune_service.store.embedded.users import Account, opened_folder
 
 VERSION_FILE = "PG_VERSION"
 HALF_MADE, _MADE = ".half-made", ".made"
@@ -52,11 +53,13 @@ def make_folder(folder: Path, account: Account) -> None:
     while not missing[-1].parent.exists():
         missing.append(missing[-1].parent)
     is_users = account.is_other and missing[-1].parent.stat().st_uid == account.uid
+    # The data folder above holds more than the cluster. Whoever runs Postgres for root must get through it.
+    private = {folder} if account.is_other and not is_users else {folder, folder.parent}
     with ExitStack() as stack:
         above = stack.enter_context(opened_folder(missing[-1].parent))
         for path in reversed(missing):
             with suppress(FileExistsError):
-                os.mkdir(path.name, 0o700 if path == folder else 0o777, dir_fd=above)
+                os.mkdir(path.name, 0o700 if path in private else 0o777, dir_fd=above)
             above = stack.enter_context(opened_folder(path.name, above))
             if path == folder or is_users:
                 account.give(above)
@@ -81,7 +84,7 @@ def make_cluster(folder: Path, programs: Path, account: Account, lock: int, wait
         _require_owner(place, {account.uid, os.geteuid()})
         if _MADE not in _names_in(place):
             _require_empty(folder)
-            _require_name(account)
+            require_name(account)
             if HALF_MADE in _names_in(place):
                 shutil.rmtree(HALF_MADE, dir_fd=place)
             os.mkdir(HALF_MADE, 0o700, dir_fd=place)
@@ -114,7 +117,7 @@ def _initdb(folder: Path, programs: Path, account: Account, lock: int, wait: Wai
     data = OWN_FOLDER if Path(OWN_FOLDER).exists() else str(half_made)
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(  # noqa: S603 -- the package's program
-            [str(programs / "initdb"), "-D", data, "--username=postgres", "--auth=trust", *locale],
+            [str(programs / "initdb"), "-D", data, "--username=postgres", "--auth=peer", *locale],
             cwd=half_made,
             env=environment(),
             stdin=subprocess.DEVNULL,
@@ -139,15 +142,6 @@ def _require_empty(folder: Path) -> None:
         raise UnavailableError(
             f"no Postgres can be started in {folder}: it holds files that are no database, {others[0]!r} among them; "
             "choose an empty folder with --data, or move them away",
-        )
-
-
-def _require_name(account: Account) -> None:
-    if not has_name(account.uid):
-        raise UnavailableError(
-            f"user {account.uid} has no name on this machine, and Postgres makes a new database only for a user with "
-            "one: add the user to /etc/passwd, run the command (`docker run --user`) as a user who is in it, or set "
-            "AUTOTUNE_DATABASE_URL",
         )
 
 

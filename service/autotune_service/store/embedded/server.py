@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Event, Lock
 
 from autotune_service.domain.errors import UnavailableError
+from autotune_service.store.embedded.access import close_to_others
 from autotune_service.store.embedded.cluster import make_cluster, make_folder
 from autotune_service.store.embedded.joining import join
 from autotune_service.store.embedded.lock import OWNER_LOCK, SERVER_LOCK, FileLock, Holder, in_use
@@ -189,6 +190,7 @@ class EmbeddedPostgres:
             if lock.read() != self._holder.text:  # a disk that is full takes no text, and needs none for a new start
                 lock.write(self._holder.text)
             make_cluster(folder, programs, account, lock.descriptor, self._wait)
+            close_to_others(folder, account)
             if self._sockets is None:
                 self._sockets = choose_socket_folder(folder, account)
             else:  # those who use the server know no other place

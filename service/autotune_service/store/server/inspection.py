@@ -106,6 +106,17 @@ async def inspect_session(url: str, direct_url: str | None = None, source: str =
     return direct_url or url
 
 
+async def are_shared(url: str) -> bool:
+    """Return whether a URL leads to a pooler that gives each transaction another session.
+
+    Raises:
+        UnavailableError: If the database does not answer; the message names host and remedy.
+    """
+    address = Address.of(url)
+    async with _connected(address) as first, _connected(address) as second:
+        return await _is_shared(first, second)
+
+
 @asynccontextmanager
 async def _connected(address: Address) -> AsyncIterator[asyncpg.Connection]:
     try:

@@ -1,5 +1,7 @@
 """Sends the head of an answer with its body: hypercorn writes each by itself, and each write wakes the peer.
 
+What hypercorn answers without asking the app, as to what is no HTTP, gets the headers that every answer has.
+
 ``install`` puts the class where hypercorn looks up its own; ``tests/web/test_one_write.py`` notices when an upgrade
 moves it.
 """
@@ -10,6 +12,10 @@ import h11
 from hypercorn import protocol
 from hypercorn.events import Event, RawData
 from hypercorn.protocol.h11 import H11Protocol
+
+from autotune_service.web.headers import OF_SERVER
+
+_SECURED_BY = b"content-security-policy"  # only what the app has not seen lacks it
 
 
 def install() -> None:
@@ -28,6 +34,8 @@ class OneWrite(H11Protocol):
 
     async def _send_h11_event(self, event: Any) -> None:
         self._is_head = isinstance(event, h11.Response)
+        if self._is_head and all(name != _SECURED_BY for name, _ in event.headers):
+            event = h11.Response(status_code=event.status_code, headers=[*event.headers, *OF_SERVER])
         try:
             await super()._send_h11_event(event)
         finally:

@@ -1,0 +1,1 @@
+"""`autotune doctor`: looks at a deployment and says what is wrong with it and how to mend that."""
