@@ -10,7 +10,7 @@ from quart.sessions import SessionInterface
 from quart.wrappers import BaseRequestWebsocket
 from quart_auth import QuartAuth
 from quart_auth.extension import _AuthSerializer
-from quart_schema import Info, QuartSchema
+from quart_schema import Info
 
 from autotune_service.domain.errors import NotFoundError
 from autotune_service.store.statements import json_text
@@ -18,7 +18,7 @@ from autotune_service.tuning.accounts import SESSION_LIFETIME
 from autotune_service.web.blueprints import auth, experiment, health, insights, metrics, portable, stream, user
 from autotune_service.web.errors import register_errors
 from autotune_service.web.observed import observe
-from autotune_service.web.openapi import ServiceOpenAPI
+from autotune_service.web.openapi import MadeOnce, ServiceOpenAPI
 from autotune_service.web.requests import ServiceRequest
 from autotune_service.web.services import Services
 from autotune_service.web.socket import FRAMES_A_SECOND, MAX_UNANSWERED
@@ -115,7 +115,7 @@ def _document(app: Quart, services: Services) -> None:
         f"websocket, {MAX_UNANSWERED} of them unanswered; {MAX_EVENTS} events in an imported experiment."
     )
     about = f"What to try next, live.\n\n{limits}"
-    QuartSchema(
+    MadeOnce(
         app,
         info=Info(title="AutoTune", version=version("autotune-bo"), description=about),
         openapi_provider_class=ServiceOpenAPI,
