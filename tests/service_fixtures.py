@@ -120,9 +120,10 @@ async def hub(database_url: str, store: Store) -> AsyncIterator[Hub]:
 
 
 @pytest.fixture
-def app(store: Store, hub: Hub, accounts: Accounts) -> Quart:
+def app(store: Store, hub: Hub, accounts: Accounts) -> Iterator[Quart]:
     services = Services(store=store, hub=hub, accounts=accounts, ask_wait_s=10)
-    return create_app(services, secret=SECRET, is_https=False, max_body_bytes=100_000, has_metrics=True)
+    yield create_app(services, secret=SECRET, is_https=False, max_body_bytes=100_000, has_metrics=True)
+    services.bodies.stop()
 
 
 @pytest.fixture

@@ -86,7 +86,6 @@ def decimal_sign(cells: Iterable[Cell], usual: DecimalSign | None, hint: str) ->
     """
     deciding: dict[DecimalSign, Cell] = {}
     open_cells: list[Cell] = []
-    has_other = False
     for cell in cells:
         signs = [sign for sign in _SIGNS if sign in cell.text]
         # Most numbers add nothing to what was decided, and reading each with both signs takes long.
@@ -94,9 +93,7 @@ def decimal_sign(cells: Iterable[Cell], usual: DecimalSign | None, hint: str) ->
             continue
         point, comma = (number_of(cell.text, sign) for sign in _SIGNS)
         if point is not None and comma is not None:
-            has_other = has_other or (usual is not None and _other(usual) in cell.text)
-            if len(open_cells) < _MOST_OPEN:
-                open_cells.append(cell)
+            open_cells.append(cell)
         elif point is not None:
             deciding.setdefault(".", cell)
         elif comma is not None:
@@ -105,10 +102,10 @@ def decimal_sign(cells: Iterable[Cell], usual: DecimalSign | None, hint: str) ->
             raise _contradiction(deciding)
     if deciding:
         return next(iter(deciding))
-    if usual is not None and not has_other:
+    if usual is not None and not any(_other(usual) in cell.text for cell in open_cells):
         return usual
     if open_cells:
-        raise UndecidedError([(cell, f"{either(cell.text)}: {hint}") for cell in open_cells])
+        raise UndecidedError([(cell, f"{either(cell.text)}: {hint}") for cell in open_cells[:_MOST_OPEN]])
     return usual or "."
 
 

@@ -98,7 +98,7 @@ def validation_error(title: str, problems: Sequence[FieldProblem]) -> Validation
 
     Args:
         title: The name of the model that was validated.
-        problems: One or more problems, whose field paths start at the model; those beyond ``MAX_PROBLEMS`` are left out.
+        problems: One or more problems, whose field paths start at the model; ``MAX_PROBLEMS`` of them are kept.
     """
     details = [
         InitErrorDetails(

@@ -1,18 +1,33 @@
 """Reads bodies: whatever bytes a client sends, they become JSON or a 4xx."""
 
+import re
 from typing import Any
 
-from quart import Request
+from quart import Request, current_app
 from quart.wrappers.request import Body
+from quart_schema.validation import QUART_SCHEMA_REQUEST_ATTRIBUTE
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from autotune_service.domain.errors import MalformedError
 from autotune_service.domain.json_text import read_json
+from autotune_service.web.checking.bodies import SMALL, WrongBodyError
+from autotune_service.web.checking.child import shape_of
+from autotune_service.web.services import services
 from autotune_wire import paths
 from autotune_wire.portable import MAX_IMPORT_BYTES
 
-_LARGE_BODIES = {paths.EXPERIMENT_IMPORT: MAX_IMPORT_BYTES}
-_LARGE_BODY_TIMEOUT_S = 300
+MAX_SHORT_BYTES = 64 * 1024
+"""Largest body of a call that takes no runs, configurations or covariates; all that it takes is shorter."""
+MAX_SIGN_IN_BYTES = 16 * 1024
+"""Largest body of a call about users, which anybody may make."""
+
+_IMPORT_TIMEOUT_S = 300
+_LONG = re.compile(
+    "|".join(
+        re.escape(path).replace(r"\{exp_uuid\}", "[^/]+")
+        for path in (paths.EXPERIMENT_NEW, paths.EXPERIMENT_TELL, paths.EXPERIMENT_PREDICT, paths.EXPERIMENT_SPACE)
+    )
+)
 
 
 class BoundedBody(Body):
@@ -51,10 +66,9 @@ class ServiceRequest(Request):
 
     def __init__(self, method: str, scheme: str, path: str, *args: Any, **kwargs: Any) -> None:
         # Set here, because a body that is too large is refused while it arrives, before any handler runs.
-        largest = _LARGE_BODIES.get(path)
-        if largest is not None:
-            kwargs["max_content_length"] = max(largest, kwargs["max_content_length"])
-            kwargs["body_timeout"] = _LARGE_BODY_TIMEOUT_S
+        kwargs["max_content_length"] = most_bytes(path, kwargs["max_content_length"])
+        if path == paths.EXPERIMENT_IMPORT:
+            kwargs["body_timeout"] = _IMPORT_TIMEOUT_S
         super().__init__(method, scheme, path, *args, **kwargs)
         self.max_content_length = kwargs["max_content_length"]
 
@@ -64,13 +78,36 @@ class ServiceRequest(Request):
         return [] if self.blueprint is None else [self.blueprint]
 
     async def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
-        """Return the decoded JSON of the body.
+        """Return the decoded JSON of the body; of a large one, the model that the handler takes, as it was checked.
 
         Raises:
             MalformedError: If the content type is not JSON, or the body is not valid JSON.
+            InvalidError: If a field of a large body is missing, unknown or not valid.
         """
         require_json(self)
-        return read_json(await self.get_data(cache=cache))
+        body = await self.get_data(cache=cache)
+        assert isinstance(body, bytes)
+        taken = getattr(current_app.view_functions.get(self.endpoint or ""), QUART_SCHEMA_REQUEST_ATTRIBUTE, None)
+        if len(body) <= SMALL or taken is None:
+            return read_json(body)
+        try:
+            return await services().bodies.read(shape_of(taken[0]), body)
+        except WrongBodyError as wrong:
+            raise wrong.error from None
+
+
+def most_bytes(path: str, most: int) -> int:
+    """Return how many bytes the body of a call may have.
+
+    Args:
+        path: The path of the call.
+        most: How many any body may have, except that of an import.
+    """
+    if path == paths.EXPERIMENT_IMPORT:
+        return max(MAX_IMPORT_BYTES, most)
+    if path.startswith(("/auth/", "/user/")):
+        return min(MAX_SIGN_IN_BYTES, most)
+    return most if _LONG.fullmatch(path) else min(MAX_SHORT_BYTES, most)
 
 
 def require_json(given: Request) -> None:

@@ -12,6 +12,7 @@ from autotune_service.store.database import Store
 from autotune_service.tuning.accounts import Accounts
 from autotune_service.tuning.imports.running import Imports
 from autotune_service.tuning.listing import Listing
+from autotune_service.web.checking.bodies import Bodies
 from autotune_service.web.descriptors import SocketRoom
 
 _EXTENSION = "autotune"
@@ -32,6 +33,7 @@ class Services:
         listing: Writes the pages of experiments.
         room: The room for websockets.
         imports: The long imports that are running.
+        bodies: Reads large bodies.
         sockets: The number of open websockets, by user.
         waited_for: The number of suggestions that requests at this process wait for, by experiment.
     """
@@ -46,6 +48,7 @@ class Services:
     listing: Listing = field(default_factory=Listing)
     room: SocketRoom = field(default_factory=SocketRoom)
     imports: Imports = field(default_factory=Imports)
+    bodies: Bodies = field(default_factory=Bodies)
     sockets: Counter[UUID] = field(default_factory=Counter)
     waited_for: Counter[UUID] = field(default_factory=Counter)
 

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing, suppress
+from contextlib import ExitStack, aclosing, suppress
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,8 @@ from autotune_service.domain.json_text import read_json
 from autotune_service.live.tail import EventFrame
 from autotune_service.observing.pushes import Pushes
 from autotune_service.observing.traces import span
+from autotune_service.web.checking.bodies import SMALL, WrongBodyError
+from autotune_service.web.checking.child import adapter_of
 from autotune_service.web.errors import problem_of
 from autotune_service.web.identity import signed_in_on_socket
 from autotune_service.web.services import services
@@ -37,7 +39,8 @@ from autotune_wire.frames import (
     Id,
 )
 
-_AUTH_WAIT_S = 10.0
+_AUTH_WAIT_S = 5.0
+_MAX_FIRST_CHARACTERS = 10_000  # a token and little else
 _SEND_S = 10.0
 """How long a peer may take nothing of what is sent; what is behind it waits in the table, not in memory."""
 _CLOSE_S = 2.0
@@ -85,15 +88,18 @@ async def serve_socket(
     Raises:
         AutotuneError: If the handshake is refused.
     """
-    with services().room.taken():
+    with services().room.taken(), ExitStack() as unnamed:
         user_uuid = await signed_in_on_socket()
-        if user_uuid is not None:
+        if user_uuid is None:
+            unnamed.enter_context(services().room.unnamed())
+        else:
             await require(user_uuid)
-        await _serve_accepted(user_uuid, require, headers, serve)
+        await _serve_accepted(user_uuid, unnamed, require, headers, serve)
 
 
 async def _serve_accepted(
     user_uuid: UUID | None,
+    unnamed: ExitStack,
     require: Callable[[UUID], Awaitable[None]],
     headers: Callable[[], dict[str, str]],
     serve: Callable[[UUID], Awaitable[None]],
@@ -102,6 +108,7 @@ async def _serve_accepted(
         await websocket.accept(headers=headers())
         if user_uuid is None:
             user_uuid = await _user_of_first_frame()
+            unnamed.close()
             await require(user_uuid)
         with _counted(user_uuid):
             await serve(user_uuid)
@@ -140,10 +147,12 @@ class Socket:
     """The two directions of one open websocket.
 
     Args:
-        call: Does what a decoded frame asks for, and gives its reply.
+        shape: Where the type of its frames stands, as ``module:name``.
+        call: Does what a frame asks for, and gives its reply.
     """
 
-    def __init__(self, call: Callable[[Any], Awaitable[dict[str, Any]]]) -> None:
+    def __init__(self, shape: str, call: Callable[[Any], Awaitable[dict[str, Any]]]) -> None:
+        self._shape = shape
         self._call = call
         self._websocket: Websocket = websocket._get_current_object()  # type: ignore[attr-defined, unused-ignore]  # looked up once
         self._n_operations = 0
@@ -167,6 +176,9 @@ class Socket:
                     # Always read on: what is not read gathers in the server's own queue, which has no bound.
                     message = await self._websocket.receive()
                     rate.count()
+                    is_large = isinstance(message, str) and len(message) > SMALL
+                    if is_large and self._n_operations >= _OPERATIONS_AT_A_TIME:
+                        raise ClosedError(CLOSE_TOO_MUCH, f"{_OPERATIONS_AT_A_TIME} frames wait before a large one")
                     if self._n_operations >= MAX_UNANSWERED:
                         raise ClosedError(CLOSE_TOO_MUCH, f"{MAX_UNANSWERED} frames wait for their answer")
                     self._n_operations += 1
@@ -209,12 +221,20 @@ class Socket:
     async def _answer(self, message: Any) -> Answer:
         frame_id: Id | None = None
         try:
-            decoded = _decoded(message)
-            frame_id = _id_of(decoded)
-            if self._n_operations > _OPERATIONS_AT_A_TIME:
-                raise UnavailableError(f"at most {_OPERATIONS_AT_A_TIME} operations at a time on one socket", 1)
+            text = _text(message)
+            if len(text) > SMALL:
+                frame = await services().bodies.read(self._shape, text.encode())
+                frame_id = frame.id
+            else:
+                decoded = read_json(text)
+                frame_id = _id_of(decoded)
+                if self._n_operations > _OPERATIONS_AT_A_TIME:
+                    raise UnavailableError(f"at most {_OPERATIONS_AT_A_TIME} operations at a time on one socket", 1)
+                frame = adapter_of(self._shape).validate_python(decoded)
             with span("frame"):
-                reply = await self._call(decoded)
+                reply = await self._call(frame)
+        except WrongBodyError as wrong:
+            return Answer(id=wrong.frame_id, problem=problem_of(wrong.error))
         except Exception as error:  # noqa: BLE001 -- one bad frame must not end the socket; problem_of logs it
             return Answer(id=frame_id, problem=problem_of(error))
         return Answer(id=frame_id, result=reply)
@@ -248,7 +268,10 @@ async def _close_with_service() -> None:
 
 async def _user_of_first_frame() -> UUID:
     try:
-        frame = AuthFrame.model_validate(_decoded(await _first_frame()))
+        text = _text(await _first_frame())
+        if len(text) > _MAX_FIRST_CHARACTERS:
+            raise ValueError
+        frame = AuthFrame.model_validate(read_json(text))
     except (TimeoutError, ValueError, MalformedError):
         raise UnauthenticatedError('the first frame must be {"op": "auth", "token": "<access token>"}') from None
     user_uuid = (await services().accounts.user_of_token(frame.token)).user_uuid
@@ -279,8 +302,8 @@ def _id_of(decoded: Any) -> Id | None:
         return None
 
 
-def _decoded(message: Any) -> Any:
+def _text(message: Any) -> str:
     # An empty binary frame arrives as None.
     if not isinstance(message, str):
         raise MalformedError("a frame must be JSON text")
-    return read_json(message)
+    return message

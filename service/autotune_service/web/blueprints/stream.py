@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from pydantic import TypeAdapter
 from quart import Blueprint, websocket
 
 from autotune_service.domain.errors import InvalidError
@@ -31,7 +30,8 @@ from autotune_wire.observations import TellReply
 from autotune_wire.problems import FieldProblem
 from autotune_wire.suggestions import AskReply, Leases, Suggestion
 
-_OPERATION: TypeAdapter[Operation] = TypeAdapter(Operation)
+_OPERATION = "autotune_wire.frames:Operation"
+_RESUME = "autotune_wire.frames:ResumeFrame"
 
 blueprint = Blueprint("stream", __name__)
 
@@ -59,11 +59,11 @@ async def stream(exp_uuid: UUID) -> None:
             raise InvalidError.of([FieldProblem(field="after", message=message, value=query.after)])
 
     async def serve(user_uuid: UUID) -> None:
-        async def call(decoded: Any) -> dict[str, Any]:
-            return await _call(user_uuid, exp_uuid, _OPERATION.validate_python(decoded))
+        async def call(frame: Operation) -> dict[str, Any]:
+            return await _call(user_uuid, exp_uuid, frame)
 
         assert known is not None  # headers has run
-        await Socket(call).run(subscribe(own.store, own.hub, user_uuid, exp_uuid, query.after, known))
+        await Socket(_OPERATION, call).run(subscribe(own.store, own.hub, user_uuid, exp_uuid, query.after, known))
 
     await serve_socket(require, headers, serve)
 
@@ -84,11 +84,10 @@ async def stream_all() -> None:
     async def serve(user_uuid: UUID) -> None:
         following = Following(own.store, own.hub, user_uuid, told)
 
-        async def call(decoded: Any) -> dict[str, Any]:
-            frame = ResumeFrame.model_validate(decoded)
+        async def call(frame: ResumeFrame) -> dict[str, Any]:
             return {"n_experiments": await following.resume(frame.positions, frame.epoch)}
 
-        await Socket(call).run(following.frames())
+        await Socket(_RESUME, call).run(following.frames())
 
     await serve_socket(require, headers, serve)
 
