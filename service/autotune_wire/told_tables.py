@@ -38,15 +38,15 @@ def table_records(
     return [{"covars": _filled(row), "responses": _filled(values)} for row, values in rows]
 
 
-def in_tables(found: ErrorDetails, responses: Sequence[str]) -> InitErrorDetails:
+def in_tables(index: int, found: ErrorDetails, responses: Sequence[str]) -> InitErrorDetails:
     """Translate an error in a run into an error in the cell of the two tables that the run was read from."""
     loc = found["loc"]
-    if loc[1:2] == ("covars",):
-        loc = ("covars_tell", loc[0], *loc[2:])
-    elif loc[1:2] == ("response",):
-        loc = ("response_tell", loc[0], responses[0])
-    elif loc[1:2] == ("responses",):
-        loc = ("response_tell", loc[0], *loc[2:])
+    if loc[:1] == ("covars",):
+        loc = ("covars_tell", index, *loc[1:])
+    elif loc[:1] == ("response",):
+        loc = ("response_tell", index, responses[0])
+    elif loc[:1] == ("responses",):
+        loc = ("response_tell", index, *loc[1:])
     else:
         loc = ("covars_tell",)
     return InitErrorDetails(type=found["type"], loc=loc, input=found["input"], ctx=found.get("ctx", {}))

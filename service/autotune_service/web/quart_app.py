@@ -113,9 +113,9 @@ def _document(app: Quart, services: Services) -> None:
         f"{MAX_IMPORT_BYTES} to import, {min(MAX_SIGN_IN_BYTES, most)} under /auth and /user, "
         f"{min(MAX_SHORT_BYTES, most)} elsewhere; {services.limits.batch} observations per tell, "
         f"{services.limits.observations} per experiment; {services.limits.experiments} experiments and "
-        f"{services.sockets_per_user} websockets per user; {services.limits.waiting} requests that wait for the engine at "
-        f"a time; {FRAMES_A_SECOND} frames a second per websocket, {MAX_UNANSWERED} of them unanswered; {MAX_EVENTS} "
-        "events in an imported experiment."
+        f"{services.sockets_per_user} websockets per user; {services.limits.waiting} requests that wait for the "
+        f"engine at a time; {FRAMES_A_SECOND} frames a second per websocket, {MAX_UNANSWERED} of them unanswered; "
+        f"{MAX_EVENTS} events in an imported experiment."
     )
     about = f"What to try next, live.\n\n{limits}"
     MadeOnce(
