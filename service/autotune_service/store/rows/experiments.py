@@ -356,12 +356,26 @@ def _large_space_of(text: str) -> Space:
 
 
 async def _read(row: Row) -> ExperimentRow:
-    """Build the row object; a large space is read in a thread, as that takes a tenth of a second and more."""
+    """Build the row object; what is large is read in a thread, as that takes a tenth of a second and more."""
     if _is_large(row["covars"]):
         await asyncio.to_thread(space_of, row["covars"])
+    if _have_many_values(row["constraints"]):
+        await asyncio.to_thread(constraints_of, row["constraints"])
     return experiment_of(row)
 
 
 def constraints_of(constraints: list[Any]) -> list[Constraint]:
-    """Read constraints from their column."""
+    """Read constraints from their column; many values are read once for all who ask for them, and never changed."""
+    if _have_many_values(constraints):
+        return _large_constraints_of(json_text(constraints))
     return _CONSTRAINTS.validate_python(constraints)
+
+
+def _have_many_values(constraints: list[Any]) -> bool:
+    lists = (values for one in constraints for values in one.get("combination", {}).values())
+    return sum(map(len, lists)) > _MANY_OPTIONS
+
+
+@lru_cache(maxsize=8)
+def _large_constraints_of(text: str) -> list[Constraint]:
+    return _CONSTRAINTS.validate_json(text)
