@@ -1,6 +1,7 @@
 """Reads bodies: whatever bytes a client sends, they become JSON or a 4xx."""
 
 import re
+from collections.abc import Generator
 from typing import Any
 
 from quart import Request, current_app
@@ -34,11 +35,29 @@ class BoundedBody(Body):
     """A body that is refused as soon as more bytes have come than a body may have.
 
     Quart 0.22 refuses such a body itself. Quart 0.23 stores whatever comes, and checks the size when all has come.
+
+    Attributes:
+        is_awaited: Whether a body whose length was said is refused only when all of it has come, and was thrown away.
+            Who is answered while still sending may see a broken connection in place of the answer.
     """
+
+    is_awaited = False
 
     def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
         super().__init__(expected_content_length, max_content_length)
         self._n_bytes = 0
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Wait for the whole body."""
+        if self.is_awaited:
+            yield from self._complete.wait().__await__()
+        return (yield from super().__await__())
+
+    async def __anext__(self) -> bytes:
+        """Wait for the next piece of the body."""
+        if self.is_awaited:
+            await self._complete.wait()
+        return await super().__anext__()
 
     def check(self) -> None:
         """Check, after all pieces were taken one by one, that the body was not refused while it came.
@@ -66,11 +85,14 @@ class ServiceRequest(Request):
 
     def __init__(self, method: str, scheme: str, path: str, *args: Any, **kwargs: Any) -> None:
         # Set here, because a body that is too large is refused while it arrives, before any handler runs.
-        kwargs["max_content_length"] = most_bytes(path, kwargs["max_content_length"])
+        most_of_any = kwargs["max_content_length"]
+        kwargs["max_content_length"] = most_bytes(path, most_of_any)
         if path == paths.EXPERIMENT_IMPORT:
             kwargs["body_timeout"] = _IMPORT_TIMEOUT_S
         super().__init__(method, scheme, path, *args, **kwargs)
         self.max_content_length = kwargs["max_content_length"]
+        assert isinstance(self.body, BoundedBody)
+        self.body.is_awaited = self.max_content_length < (self.content_length or 0) <= most_of_any
 
     @property
     def blueprints(self) -> list[str]:
