@@ -137,10 +137,11 @@ async def hub(database_url: str, store: Store) -> AsyncIterator[Hub]:
 
 
 @pytest.fixture
-def app(store: Store, hub: Hub, accounts: Accounts, sessions: Sessions) -> Quart:
+def app(store: Store, hub: Hub, accounts: Accounts, sessions: Sessions) -> Iterator[Quart]:
     own = {"accounts": accounts, "sessions": sessions, "roles": Roles(store), "rights": Rights(store)}
     services = Services(store=store, hub=hub, **own, ask_wait_s=10)
-    return create_app(services, secret=SECRET, is_https=False, max_body_bytes=100_000, has_metrics=True)
+    yield create_app(services, secret=SECRET, is_https=False, max_body_bytes=100_000, has_metrics=True)
+    services.bodies.stop()
 
 
 @pytest.fixture

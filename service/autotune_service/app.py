@@ -390,6 +390,7 @@ async def _services(
         ),
     )
     stack.push_async_callback(services.imports.stop)
+    stack.callback(services.bodies.stop)
     return services
 
 

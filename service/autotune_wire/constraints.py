@@ -1,6 +1,8 @@
 """Input constraints: which configurations of a space may be run."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from math import fsum, isfinite
 from typing import Annotated, Literal
 
@@ -37,7 +39,7 @@ class LinearConstraint(Request):
 
     def slack(self, configuration: Configuration) -> float:
         """Return by how much the sum may miss the bound: 1e-9 of the summed magnitudes of bound and terms."""
-        return RELATIVE_SLACK * (abs(self.bound) + fsum(map(abs, self._terms(configuration))))
+        return self._slack(self._terms(configuration))
 
     def holds(self, configuration: Configuration) -> bool:
         """Return whether the configuration meets the constraint, up to the slack.
@@ -45,8 +47,8 @@ class LinearConstraint(Request):
         Raises:
             KeyError: If the configuration lacks a covariate of the sum.
         """
-        excess = self.total(configuration) - self.bound
-        slack = self.slack(configuration)
+        terms = self._terms(configuration)
+        excess, slack = fsum(terms) - self.bound, self._slack(terms)
         return (self.relation == ">=" or excess <= slack) and (self.relation == "<=" or excess >= -slack)
 
     def violation(self, configuration: Configuration) -> str:
@@ -63,6 +65,9 @@ class LinearConstraint(Request):
         text = "".join(terms)
         return str(shown(text.removeprefix(" + ") if text.startswith(" + ") else f"-{text[3:]}"))
 
+    def _slack(self, terms: Sequence[float]) -> float:
+        return RELATIVE_SLACK * (abs(self.bound) + fsum(map(abs, terms)))
+
     def _terms(self, configuration: Configuration) -> list[float]:
         return [weight * float(configuration[name]) for name, weight in self.weights.items()]
 
@@ -72,16 +77,20 @@ class ForbiddenCombination(Request):
 
     ctype: Literal["forbidden"]
     combination: Annotated[
-        dict[Name, Annotated[list[Value], Field(min_length=1, max_length=MAX_OPTIONS)]],
+        dict[Name, Annotated[list[Value], Field(min_length=1, max_length=MAX_OPTIONS, fail_fast=True)]],
         Field(min_length=1, max_length=MAX_COVARIATES),
     ] = Field(
         description="For each covariate of the combination, `cat` or `int`, the values that must not occur together."
     )
 
+    @cached_property
+    def _value_sets(self) -> dict[str, frozenset[Value]]:
+        return {name: frozenset(values) for name, values in self.combination.items()}
+
     def holds(self, configuration: Configuration) -> bool:
         """Return whether the configuration avoids the combination, as it does if one of the covariates is inactive."""
         return any(
-            name not in configuration or configuration[name] not in values for name, values in self.combination.items()
+            name not in configuration or configuration[name] not in values for name, values in self._value_sets.items()
         )
 
     def violation(self, configuration: Configuration) -> str:
@@ -90,6 +99,27 @@ class ForbiddenCombination(Request):
 
 
 Constraint = Annotated[LinearConstraint | ForbiddenCombination, Field(discriminator="ctype")]
+
+
+def repeated_values(space: Mapping[str, Covariate], constraints: Sequence[Constraint]) -> list[FieldProblem]:
+    """List the conditions and forbidden combinations in which a value is given more than once.
+
+    Such a value changes nothing, so what was stored with one is read on; only what is new is refused.
+    """
+    given = {
+        f"covars.{name}.active_if.values": covariate.active_if.values
+        for name, covariate in space.items()
+        if covariate.active_if is not None
+    }
+    for index, constraint in enumerate(constraints):
+        if isinstance(constraint, ForbiddenCombination):
+            for name, values in constraint.combination.items():
+                given[f"constraints.{index}.combination.{shown(name)}"] = values
+    return [
+        FieldProblem(field=field, message=f"must differ from each other; listed more than once: {listed(twice)}")
+        for field, values in given.items()
+        if (twice := [value for value, count in Counter(values).items() if count > 1])
+    ]
 
 
 def constraint_problems(space: Mapping[str, Covariate], constraints: Sequence[Constraint]) -> list[FieldProblem]:

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from autotune_wire.base import Configuration, Moment, Name, Reply, Request, Text, Value
-from autotune_wire.constraints import MAX_CONSTRAINTS, Constraint, constraint_problems
+from autotune_wire.constraints import MAX_CONSTRAINTS, Constraint, constraint_problems, repeated_values
 from autotune_wire.names import name_problems
 from autotune_wire.pausing import Paused
 from autotune_wire.problems import FieldProblem, validation_error
@@ -96,6 +96,7 @@ class NewExperiment(Request):
         problems += space_problems(self.covars)
         problems += response_problems(responses, self.covars)
         problems += constraint_problems(self.covars, self.constraints)
+        problems += repeated_values(self.covars, self.constraints)
         problems += stop_problems(self.stop, responses)
         if not problems:
             objective = primary_of(responses)[1]

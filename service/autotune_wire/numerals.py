@@ -8,6 +8,9 @@ DecimalSign = Literal[".", ","]
 _SIGNS: tuple[DecimalSign, DecimalSign] = (".", ",")
 _NAMES = {".": "point", ",": "comma"}
 _BLANKS_AND_APOSTROPHES = " \N{NO-BREAK SPACE}\N{THIN SPACE}\N{NARROW NO-BREAK SPACE}'\N{RIGHT SINGLE QUOTATION MARK}"
+_MOST_OPEN = 100
+"""Cells that are named where the decimal sign is open; a table may have a hundred thousand of them."""
+
 _MINUS = "\N{MINUS SIGN}"
 
 
@@ -102,7 +105,7 @@ def decimal_sign(cells: Iterable[Cell], usual: DecimalSign | None, hint: str) ->
     if usual is not None and not any(_other(usual) in cell.text for cell in open_cells):
         return usual
     if open_cells:
-        raise UndecidedError([(cell, f"{either(cell.text)}: {hint}") for cell in open_cells])
+        raise UndecidedError([(cell, f"{either(cell.text)}: {hint}") for cell in open_cells[:_MOST_OPEN]])
     return usual or "."
 
 

@@ -5,20 +5,20 @@ from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from autotune_wire.base import MAX_WHOLE, Configuration, Moment, Name, Number, Reason, Reply, Request, Text, storable
 from autotune_wire.experiments import PageQuery
 from autotune_wire.numerals import DecimalSign
-from autotune_wire.problems import FieldProblem, validation_error
+from autotune_wire.problems import MAX_PROBLEMS, FieldProblem, validation_error
 from autotune_wire.responses import MAX_RESPONSES, RESPONSE
 from autotune_wire.space import Space
-from autotune_wire.tables import Table
+from autotune_wire.tables import MAX_ROWS, Table
 from autotune_wire.told_csv import MAX_CSV_LENGTH, csv_records
 from autotune_wire.told_rows import Terms
-from autotune_wire.told_tables import in_tables, refusal, table_records
+from autotune_wire.told_tables import Record, in_tables, refusal, table_records
 
-MAX_TELL = 1000
+MAX_TELL = MAX_ROWS
 MAX_IGNORED = 1000
 MAX_NOTE_LENGTH = 5000
 MAX_TAGS = 10
@@ -178,11 +178,7 @@ class Tell(_Outcome):
             return _RUNS.validate_python(records)
         if self.covars_tell is not None and self.response_tell is not None:
             records = table_records(self.covars_tell, self.response_tell, responses, space or {})
-            try:
-                return _RUNS.validate_python(records)
-            except ValidationError as error:
-                details = [in_tables(found, responses) for found in error.errors()]
-                raise ValidationError.from_exception_data("Tell", details) from None
+            return _told(records, responses)
         names = [name for name in Told.model_fields if name in self.model_fields_set]
         return [Told.model_validate({name: getattr(self, name) for name in names})]
 
@@ -196,6 +192,24 @@ class Tell(_Outcome):
 
 
 _RUNS = TypeAdapter(Annotated[list[Told], Field(min_length=1, max_length=MAX_TELL)])
+
+
+def _told(records: Sequence[Record], responses: Sequence[str]) -> list[Told]:
+    """Read the records of two tables; the first runs that are wrong are named, as there may be a great many."""
+    if not records:
+        raise refusal(("covars_tell",), None, "must not be empty")
+    runs: list[Told] = []
+    wrong: list[InitErrorDetails] = []
+    for index, record in enumerate(records):
+        try:
+            runs.append(Told.model_validate(record))
+        except ValidationError as error:
+            wrong += [in_tables(index, found, responses) for found in error.errors()]
+        if len(wrong) >= MAX_PROBLEMS:
+            break
+    if wrong:
+        raise ValidationError.from_exception_data("Tell", wrong[:MAX_PROBLEMS])
+    return runs
 
 
 def _wrong(field: str, message: str) -> PydanticCustomError:

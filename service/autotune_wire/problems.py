@@ -10,7 +10,7 @@ from pydantic_core.core_schema import ErrorType
 from autotune_wire.base import Reply
 
 CONTENT_TYPE = "application/problem+json"
-_SHOWN_CHARACTERS = 200
+SHOWN_CHARACTERS = 200
 _FIELD_CHARACTERS = 1000
 MAX_PROBLEMS = 20
 _TAGS = {
@@ -98,7 +98,7 @@ def validation_error(title: str, problems: Sequence[FieldProblem]) -> Validation
 
     Args:
         title: The name of the model that was validated.
-        problems: One or more problems, whose field paths start at the model.
+        problems: One or more problems, whose field paths start at the model; ``MAX_PROBLEMS`` of them are kept.
     """
     details = [
         InitErrorDetails(
@@ -106,7 +106,7 @@ def validation_error(title: str, problems: Sequence[FieldProblem]) -> Validation
             loc=(problem.field,) if problem.field else (),
             input=problem.value,
         )
-        for problem in problems
+        for problem in problems[:MAX_PROBLEMS]
     ]
     return ValidationError.from_exception_data(title, details)
 
@@ -123,13 +123,13 @@ def shown(value: Any) -> str | int | float | bool | None:
     elif isinstance(value, int):
         text = f"a whole number of {value.bit_length()} bits"
     elif isinstance(value, dict):
-        text = "{" + ", ".join(str(key)[:_SHOWN_CHARACTERS] for key in list(value)[:10]) + "}"
+        text = "{" + ", ".join(str(key)[:SHOWN_CHARACTERS] for key in list(value)[:10]) + "}"
     elif isinstance(value, list):
         text = f"a list of {len(value)}"
     else:
         text = repr(value)
     text = text.encode(errors="replace").decode()
-    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
+    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
 
 
 def _field_problem(found: Any) -> FieldProblem:

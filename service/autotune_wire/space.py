@@ -1,15 +1,16 @@
 """Covariates and the space they span."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from autotune_wire.base import Configuration, Name, Number, Option, Request, Value, Whole
-from autotune_wire.problems import FieldProblem, shown
+from autotune_wire.problems import SHOWN_CHARACTERS, FieldProblem, shown
 
 MAX_COVARIATES = 100
 MAX_OPTIONS = 1000
@@ -27,9 +28,14 @@ class Condition(Request):
     """When a covariate is active: in runs where another covariate has one of these values."""
 
     covariate: Name = Field(description="Another covariate, `int` or `cat`, without an `active_if` of its own.")
-    values: Annotated[list[Value], Field(min_length=1, max_length=MAX_OPTIONS)] = Field(
+    values: Annotated[list[Value], Field(min_length=1, max_length=MAX_OPTIONS, fail_fast=True)] = Field(
         description="The values of that covariate for which this one is active."
     )
+
+    @cached_property
+    def value_set(self) -> frozenset[Value]:
+        """The values, to look one up among as many as there may be."""
+        return frozenset(self.values)
 
 
 class _Covariate(Request):
@@ -169,7 +175,7 @@ class CatCovariate(_Covariate):
 
     vtype: Literal["cat"]
     guess: Option = Field(description="The first option to try, one of `options`.")
-    options: list[Option] = Field(
+    options: Annotated[list[Option], Field(fail_fast=True)] = Field(
         min_length=1, max_length=MAX_OPTIONS, description="All texts or, only where `ordered` is true, all numbers."
     )
     ordered: bool = Field(
@@ -188,7 +194,7 @@ class CatCovariate(_Covariate):
                 "options must differ from each other; listed more than once: {twice}",
                 {"field": "options", "value": self.options, "twice": listed(twice)},
             )
-        if self.guess not in self.options:
+        if not self.is_value(self.guess):
             are_texts = isinstance(self.options[0], str)
             kind = "a text, " if are_texts and not isinstance(self.guess, str) else ""
             raise PydanticCustomError(
@@ -214,6 +220,10 @@ class CatCovariate(_Covariate):
                 {"field": "options", "value": listed(self.options)},
             )
 
+    @cached_property
+    def _by_value(self) -> dict[Value, Value]:
+        return {option: option for option in self.options}
+
     @property
     def n_values(self) -> int:
         """Return the number of options."""
@@ -221,15 +231,15 @@ class CatCovariate(_Covariate):
 
     def is_value(self, value: Value) -> bool:
         """Return whether the covariate can have this value; 8.0 counts as the option 8, the text "8" does not."""
-        return value in self.options
+        return value in self._by_value
 
     def option_of(self, value: Value) -> Value:
         """Return the option that equals a value, in the option's own type.
 
         Raises:
-            ValueError: If no option equals the value.
+            KeyError: If no option equals the value.
         """
-        return self.options[self.options.index(value)]
+        return self._by_value[value]
 
 
 Covariate = Annotated[IntCovariate | ContCovariate | CatCovariate, Field(discriminator="vtype")]
@@ -240,7 +250,7 @@ Space = dict[Name, Covariate]
 def is_active(space: Mapping[str, Covariate], name: str, configuration: Mapping[str, Value]) -> bool:
     """Return whether a covariate is active in a configuration; an inactive covariate has no value there."""
     condition = space[name].active_if
-    return condition is None or configuration.get(condition.covariate) in condition.values
+    return condition is None or configuration.get(condition.covariate) in condition.value_set
 
 
 def backfilled(
@@ -269,9 +279,9 @@ def units_of(space: Mapping[str, Covariate]) -> dict[str, str]:
     return {name: covariate.unit for name, covariate in space.items() if covariate.unit is not None}
 
 
-def listed(values: list[Value] | list[str]) -> str:
-    """Join values with commas; a long text is cut."""
-    return str(shown(", ".join(map(str, values))))
+def listed(values: Sequence[Value]) -> str:
+    """Join values with commas; a long text is cut, and what is cut off is not looked at."""
+    return str(shown(", ".join(map(str, values[: SHOWN_CHARACTERS + 1]))))
 
 
 def space_problems(space: Mapping[str, Covariate]) -> list[FieldProblem]:

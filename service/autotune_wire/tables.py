@@ -5,10 +5,15 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 from pydantic_core import from_json
 
+from autotune_wire.problems import shown
+
+MAX_ROWS = 1000
+
 
 def _table(value: Any) -> Any:
     if not isinstance(value, str | list | dict):
         raise ValueError("must be a table: JSON as a text, a list or an object")
+    rows_of(value)
     return value
 
 
@@ -29,8 +34,22 @@ def rows_of(table: Table) -> list[dict[str, Any]]:
         One dict per row, by column name.
 
     Raises:
-        ValueError: If the text is not JSON, or the JSON has none of the four shapes. The message says which.
+        ValueError: If the text is not JSON, the JSON has none of the four shapes, there are too many rows, or a cell
+            is no single value. The message says which.
     """
+    rows = _rows(table)
+    if len(rows) > MAX_ROWS:
+        raise ValueError(f"must have at most {MAX_ROWS} rows, not {len(rows)}")
+    for index, row in enumerate(rows):
+        for name, cell in row.items():
+            if isinstance(cell, dict | list):
+                raise ValueError(
+                    f"must have a single value in each cell; row {index} has {shown(cell)} in {shown(name)}"
+                )
+    return rows
+
+
+def _rows(table: Table) -> list[dict[str, Any]]:
     parsed = from_json(table, allow_inf_nan=False) if isinstance(table, str) else table
     if isinstance(parsed, list):
         if not all(isinstance(row, dict) for row in parsed):

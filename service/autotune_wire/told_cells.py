@@ -93,19 +93,29 @@ class Options:
         return _single(list(dict.fromkeys(met)), text)
 
 
-def with_options(covars: Mapping[str, Any], space: Mapping[str, Covariate]) -> dict[str, Any]:
+def with_options(
+    covars: Mapping[str, Any], space: Mapping[str, Covariate], known: dict[str, Options] | None = None
+) -> dict[str, Any]:
     """Replace values that pandas made of options, such as the number 128, by these options; see ``Options``.
+
+    Args:
+        covars: A configuration.
+        space: The covariates by name.
+        known: Takes the options of each covariate that is looked at, for the next configuration.
 
     Raises:
         CellError: If a value stands for several options, or a truth value for none; the message begins with the
             covariate.
     """
+    known = {} if known is None else known
     found = dict(covars)
     for name, value in covars.items():
         covariate = space.get(name)
         if isinstance(covariate, CatCovariate) and not isinstance(value, str):
+            if name not in known:
+                known[name] = Options(covariate)
             try:
-                option = Options(covariate).of(value)
+                option = known[name].of(value)
             except CellError as error:
                 raise CellError(f"{name} {error}") from None
             if option is None and isinstance(value, bool):

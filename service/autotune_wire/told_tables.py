@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails
 
-from autotune_wire.space import Covariate
+from autotune_wire.space import Covariate, listed
 from autotune_wire.tables import Table, rows_of
-from autotune_wire.told_cells import CellError, with_options
+from autotune_wire.told_cells import CellError, Options, with_options
 
 Record = dict[str, Any]
 
@@ -24,7 +24,8 @@ def table_records(
         ValidationError: If a table cannot be read, the tables differ in length, a column of ``response_tell`` is not a
             response, or a row has no response.
     """
-    covars = [_with_options(index, row, space) for index, row in enumerate(_rows("covars_tell", covars_tell))]
+    known: dict[str, Options] = {}
+    covars = [_with_options(index, row, space, known) for index, row in enumerate(_rows("covars_tell", covars_tell))]
     measured = [_named(row, responses) for row in _rows("response_tell", response_tell)]
     if len(covars) != len(measured):
         message = f"has {len(measured)} rows, covars_tell has {len(covars)}"
@@ -37,15 +38,15 @@ def table_records(
     return [{"covars": _filled(row), "responses": _filled(values)} for row, values in rows]
 
 
-def in_tables(found: ErrorDetails, responses: Sequence[str]) -> InitErrorDetails:
+def in_tables(index: int, found: ErrorDetails, responses: Sequence[str]) -> InitErrorDetails:
     """Translate an error in a run into an error in the cell of the two tables that the run was read from."""
     loc = found["loc"]
-    if loc[1:2] == ("covars",):
-        loc = ("covars_tell", loc[0], *loc[2:])
-    elif loc[1:2] == ("response",):
-        loc = ("response_tell", loc[0], responses[0])
-    elif loc[1:2] == ("responses",):
-        loc = ("response_tell", loc[0], *loc[2:])
+    if loc[:1] == ("covars",):
+        loc = ("covars_tell", index, *loc[1:])
+    elif loc[:1] == ("response",):
+        loc = ("response_tell", index, responses[0])
+    elif loc[:1] == ("responses",):
+        loc = ("response_tell", index, *loc[1:])
     else:
         loc = ("covars_tell",)
     return InitErrorDetails(type=found["type"], loc=loc, input=found["input"], ctx=found.get("ctx", {}))
@@ -68,9 +69,9 @@ def _rows(field: str, table: Table) -> list[Record]:
         raise refusal((field,), table, str(error)) from None
 
 
-def _with_options(index: int, row: Record, space: Mapping[str, Covariate]) -> Record:
+def _with_options(index: int, row: Record, space: Mapping[str, Covariate], known: dict[str, Options]) -> Record:
     try:
-        return with_options(row, space)
+        return with_options(row, space, known)
     except CellError as error:
         raise refusal(("covars_tell", index), None, str(error)) from None
 
@@ -86,7 +87,7 @@ def _named(row: Record, responses: Sequence[str]) -> Record:
 def _check_measured(index: int, row: Record, responses: Sequence[str]) -> None:
     unknown = [name for name in row if name not in responses]
     if unknown or not row:
-        message = f"must have the columns {', '.join(responses)}, but has {', '.join(unknown) or 'none'}"
+        message = f"must have the columns {', '.join(responses)}, but has {listed(unknown) or 'none'}"
         raise refusal(("response_tell",), list(row), message)
     if all(value is None for value in row.values()):
         raise refusal(

@@ -1,12 +1,13 @@
 """Whether a configuration lies in a space, and whether two configurations are the same."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from autotune_service.domain.errors import InvalidError
 from autotune_wire.base import MAX_WHOLE, Configuration, Value
 from autotune_wire.constraints import Constraint
-from autotune_wire.problems import FieldProblem, shown
+from autotune_wire.problems import MAX_PROBLEMS, FieldProblem, shown
 from autotune_wire.space import CatCovariate, ContCovariate, Covariate, IntCovariate, is_active, listed
 
 _BOUND_SLACK = 1e-9
@@ -195,8 +196,7 @@ _Verdict = Value | FieldProblem | None
 def _check_each(
     space: Mapping[str, Covariate], covars: Configuration, path: str, check: Callable[[str, str], _Verdict]
 ) -> Configuration:
-    message = f"is not a covariate of this experiment; the covariates are {listed(list(space))}"
-    problems = [FieldProblem(field=f"{path}.{shown(name)}", message=message) for name in covars if name not in space]
+    problems = list(_unknown_problems(space, covars, path))
     verdicts = {name: check(name, f"{path}.{name}") for name in space}
     for name, verdict in verdicts.items():
         condition = space[name].active_if
@@ -211,6 +211,13 @@ def _check_each(
         for name, verdict in verdicts.items()
         if verdict is not None and not isinstance(verdict, FieldProblem)
     }
+
+
+def _unknown_problems(space: Mapping[str, Covariate], covars: Configuration, path: str) -> Iterator[FieldProblem]:
+    unknown = list(islice((name for name in covars if name not in space), MAX_PROBLEMS))
+    if unknown:
+        message = f"is not a covariate of this experiment; the covariates are {listed(list(space))}"
+        yield from (FieldProblem(field=f"{path}.{shown(name)}", message=message) for name in unknown)
 
 
 def _checked_active(
@@ -236,26 +243,33 @@ def _checked_active(
 
 def _checked(versions: Sequence[Covariate], value: Value, field: str) -> _Verdict:
     """Check a value that the newest version of a covariate, which comes first, or an earlier one allows."""
-    values = (value_in(covariate, value) for covariate in versions)
-    checked = next((value for value in values if value is not None), None)
-    if checked is None:
-        covariate = versions[0]
-        are_texts = isinstance(covariate, CatCovariate) and isinstance(covariate.options[0], str)
-        kind = "a text, " if are_texts and not isinstance(value, str) else ""
-        return FieldProblem(field=field, message=f"must be {kind}{allowed(covariate)}", value=shown(value))
-    return checked
+    checked = _value_in_any(versions, value)
+    return _not_allowed(versions[0], value, field) if checked is None else checked
 
 
 def _checked_measurement(versions: Sequence[Covariate], value: Value, field: str) -> _Verdict:
     """Check a value that a run had; a value that no version allows is kept as it is."""
-    checked = _checked(versions, value, field)
-    covariate = versions[0]
-    if not isinstance(checked, FieldProblem) or isinstance(covariate, CatCovariate):
+    checked = _value_in_any(versions, value)
+    if checked is not None:
         return checked
+    covariate = versions[0]
+    if isinstance(covariate, CatCovariate):
+        return _not_allowed(covariate, value, field)
     measured = measured_value(covariate, value)
     if measured is None:
         return FieldProblem(field=field, message=f"must be {_kind(covariate)}", value=shown(value))
     return measured
+
+
+def _value_in_any(versions: Sequence[Covariate], value: Value) -> Value | None:
+    values = (value_in(covariate, value) for covariate in versions)
+    return next((found for found in values if found is not None), None)
+
+
+def _not_allowed(covariate: Covariate, value: Value, field: str) -> FieldProblem:
+    are_texts = isinstance(covariate, CatCovariate) and isinstance(covariate.options[0], str)
+    kind = "a text, " if are_texts and not isinstance(value, str) else ""
+    return FieldProblem(field=field, message=f"must be {kind}{allowed(covariate)}", value=shown(value))
 
 
 def _checked_context(versions: Sequence[Covariate], value: Value, field: str) -> _Verdict:

@@ -54,20 +54,20 @@ def retired_values(
 
     Listed are the options of a choice, and the ends of the former ranges of a number that is held at one value now.
     """
-    retired: dict[str, list[Value]] = {}
+    retired: dict[str, dict[Value, None]] = {}
     for former in earlier:
         for name, covariate in former.items():
             now = space.get(name)
             if isinstance(covariate, CatCovariate) and isinstance(now, CatCovariate):
-                known, values = now.options, covariate.options
+                known, values = set(now.options), covariate.options
             elif isinstance(covariate, CatCovariate) or isinstance(now, CatCovariate | None) or now.min < now.max:
                 continue
             else:
-                known, values = [now.min], [covariate.min, covariate.max]
-            dropped = [value for value in values if value not in [*known, *retired.get(name, [])]]
+                known, values = {now.min}, [covariate.min, covariate.max]
+            dropped = [value for value in values if value not in known and value not in retired.get(name, ())]
             if dropped:
-                retired.setdefault(name, []).extend(dropped)
-    return retired
+                retired.setdefault(name, {}).update(dict.fromkeys(dropped))
+    return {name: list(values) for name, values in retired.items()}
 
 
 def _backfill_problems(
@@ -151,12 +151,12 @@ def _range_changes(
 
 
 def _option_changes(name: str, before: CatCovariate, after: CatCovariate) -> Iterator[str]:
-    added = [option for option in after.options if option not in before.options]
-    dropped = [option for option in before.options if option not in after.options]
+    added = [option for option in after.options if not before.is_value(option)]
+    dropped = [option for option in before.options if not after.is_value(option)]
     if added:
         yield f"{name}: options added: {listed(added)}"
     if dropped:
         yield f"{name}: options dropped: {listed(dropped)}"
-    kept = [option for option in before.options if option in after.options]
-    if kept != [option for option in after.options if option in before.options]:
+    kept = [option for option in before.options if after.is_value(option)]
+    if kept != [option for option in after.options if before.is_value(option)]:
         yield f"{name}: options in another order: {listed(after.options)}"

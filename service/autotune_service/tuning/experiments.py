@@ -27,6 +27,7 @@ from autotune_service.store.rows.observations import ObservationRow, get_numbere
 from autotune_service.store.rows.spaces import SpaceRow, add_space
 from autotune_service.store.rows.suggestions import OPEN, SuggestionRow, insert_suggestions
 from autotune_service.store.rows.users import hold_user, list_emails
+from autotune_service.tuning.aside import aside, size_of
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.base import Configuration
 from autotune_wire.experiments import Experiment, NewExperiment, PageQuery, direction_of
@@ -49,16 +50,18 @@ async def create_experiment(
         LimitReachedError: If the user has as many experiments as are allowed.
     """
     await asyncio.to_thread(check_new, new)
+    size = size_of(new.covars, new.constraints)
+    values = await aside(size, _values, user_uuid, new)
     async with store.work() as work:
         await once.begin(work)
         await require_room(work, user_uuid, limits)
-        row = await add_experiment(work, _values(user_uuid, new))
+        row = await add_experiment(work, values)
         await add_space(
             work, SpaceRow(row.exp_uuid, 0, row.space, row.constraints, {}, seq=1, created_at=row.created_at)
         )
-        experiment = row.to_wire()
+        experiment = await aside(size, row.to_wire)
         # Advice follows from the space by the rules of the service that is asked: the log, and so an export, has none.
-        created = experiment.model_dump(mode="json", exclude={"advice"})
+        created = await aside(size, experiment.model_dump, mode="json", exclude={"advice"})
         events: list[NewEvent] = [("experiment_created", created)]
         guesses = []
         if row.n_open:

@@ -11,6 +11,7 @@ from autotune_service.store.rows.experiments import ExperimentRow
 from autotune_service.store.rows.observations import ObservationRow, get_observation_of
 from autotune_service.store.rows.spaces import list_spaces
 from autotune_service.store.rows.suggestions import TOLD, SuggestionRow, get_suggestion, list_pending, list_suggestions
+from autotune_service.tuning.aside import aside, n_values_of
 from autotune_service.tuning.outcomes import Outcome, beside, outcome_of
 from autotune_service.tuning.snapshot import backfill_of
 from autotune_wire.base import Configuration
@@ -52,27 +53,33 @@ async def link(work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: C
         added = backfill_of(space for space in spaces if space.seq > suggestion.seq)
         return backfilled(row.space, covars, added)
 
-    linked: list[Linked] = []
+    suggestions: list[SuggestionRow | None] = []
     for index, run in enumerate(runs):
-        field = field_of(index)
-        outcome = outcome_of(row.responses, run, field)
-        covars = run.covars
-        if run.suggestion_uuid is None:
-            covars = checked_run(row.space, covars, field, earlier=earlier)
-            same = (
-                place
-                for place, other in enumerate(pending)
-                if is_same(row.space, in_newest_space(other, other.covars), covars)
-            )
-            place = next(same, None)
-            suggestion = None if place is None else pending.pop(place)
-        else:
-            suggestion = await _named(work, row, run.suggestion_uuid, named, beside(field, "suggestion_uuid"))
-            covars = {**in_newest_space(suggestion, covars), **covars}
-            covars = checked_run(row.space, covars, field, earlier=earlier)
+        suggestion = None
+        if run.suggestion_uuid is not None:
+            field = beside(field_of(index), "suggestion_uuid")
+            suggestion = await _named(work, row, run.suggestion_uuid, named, field)
             del named[run.suggestion_uuid]
-        linked.append(Linked(covars, outcome, suggestion))
-    return linked
+        suggestions.append(suggestion)
+
+    def checked() -> list[Linked]:
+        suggested = [in_newest_space(suggestion, suggestion.covars) for suggestion in pending]
+        linked: list[Linked] = []
+        for index, (run, suggestion) in enumerate(zip(runs, suggestions, strict=True)):
+            field = field_of(index)
+            outcome = outcome_of(row.responses, run, field)
+            covars = run.covars if suggestion is None else {**in_newest_space(suggestion, run.covars), **run.covars}
+            covars = checked_run(row.space, covars, field, earlier=earlier)
+            if suggestion is None:
+                same = (place for place, other in enumerate(suggested) if is_same(row.space, other, covars))
+                place = next(same, None)
+                if place is not None:
+                    suggestion = pending.pop(place)
+                    del suggested[place]
+            linked.append(Linked(covars, outcome, suggestion))
+        return linked
+
+    return await aside(n_values_of(len(runs), row.space, ()), checked)
 
 
 async def _named(

@@ -3,19 +3,26 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from datetime import UTC, datetime
 from importlib.metadata import version
+from tempfile import TemporaryFile
+from typing import IO
 from uuid import UUID, uuid4
 
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.store.database import Store
 from autotune_service.store.rows.portable import read_experiment_json, read_lists_json
 from autotune_service.tuning.imports.messages import Checked, Rows
+from autotune_service.tuning.imports.process import read_apart
 from autotune_service.tuning.imports.rows import rows_of
 from autotune_service.tuning.imports.storing import store_import
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.experiments import Experiment
 from autotune_wire.portable import FORMAT
+
+_VERY_SHORT = 16 * 1024
+"""Bytes of a document that is read at once; a longer one is read by another process."""
 
 
 async def export_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID) -> AsyncGenerator[bytes, None]:
@@ -61,8 +68,18 @@ async def import_experiment(
     """
     await once.begin_alone(store)
     exp_uuid = uuid4()
-    messages = await asyncio.to_thread(lambda: list(rows_of(text, user_uuid, exp_uuid)))
-    return await store_import(store, user_uuid, exp_uuid, _each(messages), once, limits)
+    if len(text) <= _VERY_SHORT:
+        messages = list(rows_of(text, user_uuid, exp_uuid))
+        return await store_import(store, user_uuid, exp_uuid, _each(messages), once, limits)
+    with TemporaryFile() as file:
+        await asyncio.to_thread(_write, file, text)
+        async with aclosing(read_apart(file, user_uuid, exp_uuid)) as apart:
+            return await store_import(store, user_uuid, exp_uuid, apart, once, limits)
+
+
+def _write(file: IO[bytes], text: bytes) -> None:
+    file.write(text)
+    file.flush()  # the other process reads it
 
 
 async def _each(messages: list[Checked | Rows]) -> AsyncIterator[Checked | Rows]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from autotune_service.domain.configuration import checked_run
@@ -28,15 +28,20 @@ from autotune_wire.space import Space
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question about an experiment; equal questions have equal keys."""
+    """A question about an experiment; equal questions have equal keys.
+
+    Attributes:
+        key: The hash of the question's body.
+    """
 
     kind: QuestionKind
     body: dict[str, Any]
+    key: str
 
-    @property
-    def key(self) -> str:
-        """The hash of the question's body."""
-        return key_of(self.body)
+    @classmethod
+    def of(cls, kind: QuestionKind, body: dict[str, Any]) -> Self:
+        """Build the question with its key."""
+        return cls(kind, body, key_of(body))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class ReplyAtRev:
 
 def insights_question() -> Question:
     """Build the question for the insights into an experiment."""
-    return Question("insights", {})
+    return Question.of("insights", {})
 
 
 def predict_question(
@@ -69,7 +74,7 @@ def predict_question(
         checked_run(row.space, covars, f"configurations.{index}", earlier=spaces, is_modelled=True)
         for index, covars in enumerate(configurations)
     ]
-    return Question("predict", {"configurations": checked})
+    return Question.of("predict", {"configurations": checked})
 
 
 async def reply_to(

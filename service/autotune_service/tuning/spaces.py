@@ -17,6 +17,7 @@ from autotune_service.store.rows.experiments import (
 )
 from autotune_service.store.rows.spaces import SpaceRow, add_space, list_spaces
 from autotune_service.store.rows.suggestions import SUPERSEDED, list_pending, set_state
+from autotune_service.tuning.aside import aside, size_of
 from autotune_service.tuning.experiments import require_active
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.changes import SpaceRevisions
@@ -42,7 +43,8 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_active(row)
         constraints = _constraints(row, edit)
-        changes = revised(row.space, edit, constraints=row.constraints, responses=row.responses)
+        size = size_of(row.space, row.constraints) + size_of(edit.covars, constraints)
+        changes = await aside(size, revised, row.space, edit, constraints=row.constraints, responses=row.responses)
         check_models(EngineDemand(row.engine, row.acq_func, edit.covars, row.responses, constraints, row.stop))
         if not changes:
             unchanged = (await get_shown_experiment(work, exp_uuid, user_uuid)).to_wire()
@@ -60,12 +62,13 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
         await add_space(work, revision)
         pending = await list_pending(work, exp_uuid)
         superseded = [suggestion.suggestion_uuid for suggestion in pending if suggestion.is_open]
-        data = revision.to_wire().model_dump(mode="json", exclude={"seq", "time_created"})
+        shown = await aside(size, revision.to_wire)
+        data = await aside(size, shown.model_dump, mode="json", exclude={"seq", "time_created"})
         event = {**data, "changes": changes, "superseded": [str(uuid) for uuid in superseded]}
         call_worker(work, exp_uuid)
-        values = _values(revision, row)
+        values = await aside(size, _values, revision, row)
         await record(work, row, [("space_changed", event)], values, set_state(superseded, SUPERSEDED))
-        edited = (await get_shown_experiment(work, exp_uuid, user_uuid)).to_wire()
+        edited = await aside(size, (await get_shown_experiment(work, exp_uuid, user_uuid)).to_wire)
         await once.keep(work, edited)
     return edited
 

@@ -17,6 +17,7 @@ from autotune_service.store.rows.experiments import ExperimentRow, get_experimen
 from autotune_service.store.rows.observations import ObservationRow, insert_observations
 from autotune_service.store.rows.suggestions import TOLD, set_state
 from autotune_service.store.statements import json_text
+from autotune_service.tuning.aside import aside, n_values_of
 from autotune_service.tuning.experiments import best_changed, observation_data, require_active, with_new_data
 from autotune_service.tuning.links import Linked, link
 from autotune_service.tuning.once import ALWAYS, Once
@@ -57,11 +58,10 @@ async def tell(
         # After ``begin``: a repeated tell gets its first reply, even if the limits are lower by now.
         _require_room(row, len(runs), limits)
         linked = await link(work, row, runs, field_of)
-        added = _Added(row, user_uuid)
-        for run in linked:
-            added.add(run)
+        n_values = n_values_of(len(runs), row.space, row.constraints)
+        added = await aside(n_values, _Added, row, user_uuid, linked)
         suggestions = [run.suggestion for run in linked if run.suggestion is not None]
-        changes = [insert_observations(added.rows)]
+        changes = [await aside(n_values, insert_observations, added.rows)]
         if suggestions:
             changes.append(set_state([suggestion.suggestion_uuid for suggestion in suggestions], TOLD))
         values = added.values()
@@ -70,9 +70,10 @@ async def tell(
         if stopped is not None:
             values["stopped"], event = stopped
             added.events.append(event)
-        reply = added.reply()
+        reply = await aside(n_values, added.reply)
+        changes += await aside(n_values, once.kept, reply)
         call_worker(work, exp_uuid)
-        await record(work, row, added.events, values, *changes, *once.kept(reply))
+        await record(work, row, added.events, values, *changes)
     return reply
 
 
@@ -92,7 +93,7 @@ def _require_room(row: ExperimentRow, n: int, limits: Limits) -> None:
 class _Added:
     """Gathers the observations of a tell and their events in seq order, and the best observation as it changes."""
 
-    def __init__(self, row: ExperimentRow, user_uuid: UUID) -> None:
+    def __init__(self, row: ExperimentRow, user_uuid: UUID, runs: Sequence[Linked]) -> None:
         self._row = row
         self._user_uuid = user_uuid
         self.rows: list[ObservationRow] = []
@@ -100,12 +101,14 @@ class _Added:
         self._observations: list[Observation] = []
         self._best = row.best_one
         _, self._objective = primary_of(row.responses)
+        for run in runs:
+            self._add(run)
 
     @property
     def _n_observations(self) -> int:
         return self._row.n_observations + len(self.rows)
 
-    def add(self, run: Linked) -> None:
+    def _add(self, run: Linked) -> None:
         outcome = run.outcome
         row = ObservationRow(
             exp_uuid=self._row.exp_uuid,

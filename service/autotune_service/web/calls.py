@@ -1,5 +1,6 @@
 """Ask and tell, shaped for the wire, for HTTP and the websocket alike."""
 
+import asyncio
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -85,7 +86,7 @@ async def tell_runs(user_uuid: UUID, exp_uuid: UUID, body: Tell, once: Once) -> 
     store = services().store
     if body.is_tabular:
         row = await read_experiment(store, user_uuid, exp_uuid)
-        runs = body.runs(list(row.responses), row.space)
+        runs = await asyncio.to_thread(body.runs, list(row.responses), row.space)
     else:
         runs = body.runs()
     return await tell.tell(store, user_uuid, exp_uuid, runs, body.field_of, once, services().limits)

@@ -20,6 +20,8 @@ _A_CHILD = 8
 _FOR_HTTP = 4  # one in so many
 _LIKELY_USERS = 4
 _LOG_EVERY_S = 60.0
+MAX_UNNAMED = 100
+"""Websockets of a process whose users are not known yet, as each has still to send its first frame."""
 
 
 def raise_limit() -> None:
@@ -63,6 +65,7 @@ class SocketRoom:
     def __init__(self, most: int | None = None) -> None:
         self._most = most
         self._n_open = 0
+        self._n_unnamed = 0
         self._n_refused = 0
         self._may_log_at = 0.0
 
@@ -91,6 +94,24 @@ class SocketRoom:
             yield
         finally:
             self._n_open -= 1
+
+    @contextmanager
+    def unnamed(self) -> Iterator[None]:
+        """Take one of the few places for a websocket that anybody may open, until its user is known.
+
+        Raises:
+            TooManySocketsError: If all places are taken.
+        """
+        if self._n_unnamed >= MAX_UNNAMED:
+            raise TooManySocketsError(
+                f"{MAX_UNNAMED} websockets wait for their first frame: try again in a few seconds, or send the token "
+                "with the handshake"
+            )
+        self._n_unnamed += 1
+        try:
+            yield
+        finally:
+            self._n_unnamed -= 1
 
     def _refuse(self, most: int) -> None:
         self._n_refused += 1

@@ -1,7 +1,10 @@
 """The OpenAPI document: what quart-schema derives from the handlers, completed by what all calls have in common."""
 
+import asyncio
 from typing import Any
 
+from quart import Response, current_app
+from quart_schema import QuartSchema, hide
 from quart_schema.openapi import OpenAPIProvider
 from werkzeug.routing import Rule
 
@@ -56,3 +59,34 @@ class ServiceOpenAPI(OpenAPIProvider):
         for parameter in operation["parameters"]:
             if parameter["in"] == "path" and parameter["name"].endswith("_uuid"):
                 parameter["schema"] = {"type": "string", "format": "uuid"}
+
+
+class MadeOnce(QuartSchema):
+    """Serves the document and its page as texts that are made once, by the first request for each.
+
+    The document takes half a second of computing, as long as all others would wait if it were made on the event loop.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._making = asyncio.Lock()
+        self._document: str | None = None
+        self._page: str | None = None
+
+    @hide
+    async def openapi(self) -> Response:
+        """Return the document."""
+        async with self._making:
+            if self._document is None:
+                self._document = await asyncio.to_thread(self._written)
+        return Response(self._document, content_type="application/json")
+
+    @hide
+    async def swagger_ui(self) -> str:
+        """Return the page that shows the document."""
+        if self._page is None:
+            self._page = await super().swagger_ui()
+        return self._page
+
+    def _written(self) -> str:
+        return current_app.json.dumps(self.openapi_provider.schema())

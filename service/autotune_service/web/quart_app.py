@@ -11,7 +11,7 @@ from quart.sessions import SessionInterface
 from quart.wrappers import BaseRequestWebsocket
 from quart_auth import QuartAuth
 from quart_auth.extension import _AuthSerializer
-from quart_schema import Info, QuartSchema, hide
+from quart_schema import Info, hide
 
 from autotune_service.domain.errors import NotFoundError
 from autotune_service.security.keys import derived_key
@@ -23,9 +23,9 @@ from autotune_service.web.errors import register_errors
 from autotune_service.web.headers import DOCS_PATH, secure
 from autotune_service.web.hosts import Hosts, keep_to
 from autotune_service.web.observed import observe
-from autotune_service.web.openapi import ServiceOpenAPI
+from autotune_service.web.openapi import MadeOnce, ServiceOpenAPI
 from autotune_service.web.proxies import Proxies, believe
-from autotune_service.web.requests import ServiceRequest
+from autotune_service.web.requests import MAX_SHORT_BYTES, MAX_SIGN_IN_BYTES, ServiceRequest
 from autotune_service.web.services import Services
 from autotune_service.web.socket import FRAMES_A_SECOND, MAX_UNANSWERED
 from autotune_wire import paths
@@ -136,15 +136,18 @@ async def _refuse_long_path() -> None:
 
 
 def _document(app: Quart, services: Services) -> None:
+    most = app.config["MAX_CONTENT_LENGTH"]
     limits = (
-        f"Limits of this service: a body of {app.config['MAX_CONTENT_LENGTH']} bytes ({paths.EXPERIMENT_IMPORT}: "
-        f"{MAX_IMPORT_BYTES}); {services.limits.batch} observations per tell, {services.limits.observations} per "
-        f"experiment; {services.limits.experiments} experiments and {services.sockets_per_user} websockets per user; "
-        f"{services.limits.waiting} requests that wait for the engine at a time; {FRAMES_A_SECOND} frames a second per "
-        f"websocket, {MAX_UNANSWERED} of them unanswered; {MAX_EVENTS} events in an imported experiment."
+        f"Limits of this service: a body of {most} bytes to create an experiment, tell, predict or change a space, "
+        f"{MAX_IMPORT_BYTES} to import, {min(MAX_SIGN_IN_BYTES, most)} under /auth and /user, "
+        f"{min(MAX_SHORT_BYTES, most)} elsewhere; {services.limits.batch} observations per tell, "
+        f"{services.limits.observations} per experiment; {services.limits.experiments} experiments and "
+        f"{services.sockets_per_user} websockets per user; {services.limits.waiting} requests that wait for the "
+        f"engine at a time; {FRAMES_A_SECOND} frames a second per websocket, {MAX_UNANSWERED} of them unanswered; "
+        f"{MAX_EVENTS} events in an imported experiment."
     )
     about = f"What to try next, live.\n\n{limits}"
-    QuartSchema(
+    MadeOnce(
         app,
         info=Info(title="AutoTune", version=version("autotune-bo"), description=about),
         openapi_provider_class=ServiceOpenAPI,

@@ -1,29 +1,63 @@
 """Reads bodies: whatever bytes a client sends, they become JSON or a 4xx."""
 
+import re
+from collections.abc import Generator
 from typing import Any
 
-from quart import Request
+from quart import Request, current_app
 from quart.wrappers.request import Body
+from quart_schema.validation import QUART_SCHEMA_REQUEST_ATTRIBUTE
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from autotune_service.domain.errors import MalformedError
 from autotune_service.domain.json_text import read_json
+from autotune_service.web.checking.bodies import SMALL, WrongBodyError
+from autotune_service.web.checking.child import shape_of
+from autotune_service.web.services import services
 from autotune_wire import paths
 from autotune_wire.portable import MAX_IMPORT_BYTES
 
-_LARGE_BODIES = {paths.EXPERIMENT_IMPORT: MAX_IMPORT_BYTES}
-_LARGE_BODY_TIMEOUT_S = 300
+MAX_SHORT_BYTES = 64 * 1024
+"""Largest body of a call that takes no runs, configurations or covariates; all that it takes is shorter."""
+MAX_SIGN_IN_BYTES = 16 * 1024
+"""Largest body of a call about users, which anybody may make."""
+
+_IMPORT_TIMEOUT_S = 300
+_LONG = re.compile(
+    "|".join(
+        re.escape(path).replace(r"\{exp_uuid\}", "[^/]+")
+        for path in (paths.EXPERIMENT_NEW, paths.EXPERIMENT_TELL, paths.EXPERIMENT_PREDICT, paths.EXPERIMENT_SPACE)
+    )
+)
 
 
 class BoundedBody(Body):
     """A body that is refused as soon as more bytes have come than a body may have.
 
     Quart 0.22 refuses such a body itself. Quart 0.23 stores whatever comes, and checks the size when all has come.
+
+    Attributes:
+        is_awaited: Whether a body whose length was said is refused only when all of it has come, and was thrown away.
+            Who is answered while still sending may see a broken connection in place of the answer.
     """
+
+    is_awaited = False
 
     def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
         super().__init__(expected_content_length, max_content_length)
         self._n_bytes = 0
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Wait for the whole body."""
+        if self.is_awaited:
+            yield from self._complete.wait().__await__()
+        return (yield from super().__await__())
+
+    async def __anext__(self) -> bytes:
+        """Wait for the next piece of the body."""
+        if self.is_awaited:
+            await self._complete.wait()
+        return await super().__anext__()
 
     def check(self) -> None:
         """Check, after all pieces were taken one by one, that the body was not refused while it came.
@@ -51,12 +85,14 @@ class ServiceRequest(Request):
 
     def __init__(self, method: str, scheme: str, path: str, *args: Any, **kwargs: Any) -> None:
         # Set here, because a body that is too large is refused while it arrives, before any handler runs.
-        largest = _LARGE_BODIES.get(path)
-        if largest is not None:
-            kwargs["max_content_length"] = max(largest, kwargs["max_content_length"])
-            kwargs["body_timeout"] = _LARGE_BODY_TIMEOUT_S
+        most_of_any = kwargs["max_content_length"]
+        kwargs["max_content_length"] = most_bytes(path, most_of_any)
+        if path == paths.EXPERIMENT_IMPORT:
+            kwargs["body_timeout"] = _IMPORT_TIMEOUT_S
         super().__init__(method, scheme, path, *args, **kwargs)
         self.max_content_length = kwargs["max_content_length"]
+        assert isinstance(self.body, BoundedBody)
+        self.body.is_awaited = self.max_content_length < (self.content_length or 0) <= most_of_any
 
     @property
     def blueprints(self) -> list[str]:
@@ -64,13 +100,36 @@ class ServiceRequest(Request):
         return [] if self.blueprint is None else [self.blueprint]
 
     async def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
-        """Return the decoded JSON of the body.
+        """Return the decoded JSON of the body; of a large one, the model that the handler takes, as it was checked.
 
         Raises:
             MalformedError: If the content type is not JSON, or the body is not valid JSON.
+            InvalidError: If a field of a large body is missing, unknown or not valid.
         """
         require_json(self)
-        return read_json(await self.get_data(cache=cache))
+        body = await self.get_data(cache=cache)
+        assert isinstance(body, bytes)
+        taken = getattr(current_app.view_functions.get(self.endpoint or ""), QUART_SCHEMA_REQUEST_ATTRIBUTE, None)
+        if len(body) <= SMALL or taken is None:
+            return read_json(body)
+        try:
+            return await services().bodies.read(shape_of(taken[0]), body)
+        except WrongBodyError as wrong:
+            raise wrong.error from None
+
+
+def most_bytes(path: str, most: int) -> int:
+    """Return how many bytes the body of a call may have.
+
+    Args:
+        path: The path of the call.
+        most: How many any body may have, except that of an import.
+    """
+    if path == paths.EXPERIMENT_IMPORT:
+        return max(MAX_IMPORT_BYTES, most)
+    if path.startswith(("/auth/", "/user/")):
+        return min(MAX_SIGN_IN_BYTES, most)
+    return most if _LONG.fullmatch(path) else min(MAX_SHORT_BYTES, most)
 
 
 def require_json(given: Request) -> None:

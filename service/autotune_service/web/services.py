@@ -14,6 +14,7 @@ from autotune_service.tuning.imports.running import Imports
 from autotune_service.tuning.listing import Listing
 from autotune_service.tuning.roles import Roles
 from autotune_service.tuning.sessions import Sessions
+from autotune_service.web.checking.bodies import Bodies
 from autotune_service.web.descriptors import SocketRoom
 from autotune_service.web.rights import Rights
 
@@ -39,6 +40,7 @@ class Services:
         listing: Writes the pages of experiments.
         room: The room for websockets.
         imports: The long imports that are running.
+        bodies: Reads large bodies.
         sockets: The number of open websockets, by user.
         waited_for: The number of suggestions that requests at this process wait for, by experiment.
     """
@@ -57,6 +59,7 @@ class Services:
     listing: Listing = field(default_factory=Listing)
     room: SocketRoom = field(default_factory=SocketRoom)
     imports: Imports = field(default_factory=Imports)
+    bodies: Bodies = field(default_factory=Bodies)
     sockets: Counter[UUID] = field(default_factory=Counter)
     waited_for: Counter[UUID] = field(default_factory=Counter)
 

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing, suppress
+from contextlib import ExitStack, aclosing, suppress
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +25,8 @@ from autotune_service.domain.json_text import read_json
 from autotune_service.live.tail import EventFrame
 from autotune_service.observing.pushes import Pushes
 from autotune_service.observing.traces import span
+from autotune_service.web.checking.bodies import SMALL, WrongBodyError
+from autotune_service.web.checking.child import adapter_of
 from autotune_service.web.door import check_rule, rule_of_endpoint
 from autotune_service.web.errors import problem_of
 from autotune_service.web.identity import SUBPROTOCOL, caller_of_socket
@@ -41,7 +43,8 @@ from autotune_wire.frames import (
     Id,
 )
 
-_AUTH_WAIT_S = 10.0
+_AUTH_WAIT_S = 5.0
+_MAX_FIRST_CHARACTERS = 10_000  # a token and little else
 _SEND_S = 10.0
 """How long a peer may take nothing of what is sent; what is behind it waits in the table, not in memory."""
 _CLOSE_S = 2.0
@@ -89,12 +92,14 @@ async def serve_socket(
     Raises:
         AutotuneError: If the handshake is refused.
     """
-    with services().room.taken():
+    with services().room.taken(), ExitStack() as unnamed:
         caller = await caller_of_socket()
-        if caller is not None:
+        if caller is None:
+            unnamed.enter_context(services().room.unnamed())
+        else:
             await _require_rights(caller)
             await require(caller)
-        await _serve_accepted(caller, require, headers, serve)
+        await _serve_accepted(caller, unnamed, require, headers, serve)
 
 
 async def _require_rights(caller: Caller) -> None:
@@ -105,6 +110,7 @@ async def _require_rights(caller: Caller) -> None:
 
 async def _serve_accepted(
     caller: Caller | None,
+    unnamed: ExitStack,
     require: Callable[[Caller], Awaitable[None]],
     headers: Callable[[], dict[str, str]],
     serve: Callable[[Caller], Awaitable[None]],
@@ -114,6 +120,7 @@ async def _serve_accepted(
         await websocket.accept(headers=headers(), subprotocol=subprotocol)
         if caller is None:
             caller = await _caller_of_first_frame()
+            unnamed.close()
             await _require_rights(caller)
             await require(caller)
         with _counted(caller.user_uuid):
@@ -157,12 +164,16 @@ class Socket:
     Args:
         caller: Who opened it.
         exp_uuid: The experiment that it is about, if it is about one.
-        call: Does what a decoded frame asks for, and gives its reply.
+        shape: Where the type of its frames stands, as ``module:name``.
+        call: Does what a frame asks for, and gives its reply.
     """
 
-    def __init__(self, caller: Caller, exp_uuid: UUID | None, call: Callable[[Any], Awaitable[dict[str, Any]]]) -> None:
+    def __init__(
+        self, caller: Caller, exp_uuid: UUID | None, shape: str, call: Callable[[Any], Awaitable[dict[str, Any]]]
+    ) -> None:
         self._caller = caller
         self._exp_uuid = exp_uuid
+        self._shape = shape
         self._call = call
         self._websocket: Websocket = websocket._get_current_object()  # type: ignore[attr-defined, unused-ignore]  # looked up once
         self._n_operations = 0
@@ -187,6 +198,9 @@ class Socket:
                     # Always read on: what is not read gathers in the server's own queue, which has no bound.
                     message = await self._websocket.receive()
                     rate.count()
+                    is_large = isinstance(message, str) and len(message) > SMALL
+                    if is_large and self._n_operations >= _OPERATIONS_AT_A_TIME:
+                        raise ClosedError(CLOSE_TOO_MUCH, f"{_OPERATIONS_AT_A_TIME} frames wait before a large one")
                     if self._n_operations >= MAX_UNANSWERED:
                         raise ClosedError(CLOSE_TOO_MUCH, f"{MAX_UNANSWERED} frames wait for their answer")
                     self._n_operations += 1
@@ -235,13 +249,21 @@ class Socket:
     async def _answer(self, message: Any) -> Answer:
         frame_id: Id | None = None
         try:
-            decoded = _decoded(message)
-            frame_id = _id_of(decoded)
-            if self._n_operations > _OPERATIONS_AT_A_TIME:
-                raise UnavailableError(f"at most {_OPERATIONS_AT_A_TIME} operations at a time on one socket", 1)
+            text = _text(message)
+            if len(text) > SMALL:
+                frame = await services().bodies.read(self._shape, text.encode())
+                frame_id = frame.id
+            else:
+                decoded = read_json(text)
+                frame_id = _id_of(decoded)
+                if self._n_operations > _OPERATIONS_AT_A_TIME:
+                    raise UnavailableError(f"at most {_OPERATIONS_AT_A_TIME} operations at a time on one socket", 1)
+                frame = adapter_of(self._shape).validate_python(decoded)
             await services().sessions.require_alive(self._caller)
             with span("frame"):
-                reply = await self._call(decoded)
+                reply = await self._call(frame)
+        except WrongBodyError as wrong:
+            return Answer(id=wrong.frame_id, problem=problem_of(wrong.error))
         except Exception as error:  # noqa: BLE001 -- one bad frame must not end the socket; problem_of logs it
             return Answer(id=frame_id, problem=problem_of(error))
         return Answer(id=frame_id, result=reply)
@@ -275,7 +297,10 @@ async def _close_with_service() -> None:
 
 async def _caller_of_first_frame() -> Caller:
     try:
-        frame = AuthFrame.model_validate(_decoded(await _first_frame()))
+        text = _text(await _first_frame())
+        if len(text) > _MAX_FIRST_CHARACTERS:
+            raise ValueError
+        frame = AuthFrame.model_validate(read_json(text))
     except (TimeoutError, ValueError, MalformedError):
         raise UnauthenticatedError('the first frame must be {"op": "auth", "token": "<access token>"}') from None
     caller = await services().sessions.caller_of_bearer(frame.token)
@@ -306,8 +331,8 @@ def _id_of(decoded: Any) -> Id | None:
         return None
 
 
-def _decoded(message: Any) -> Any:
+def _text(message: Any) -> str:
     # An empty binary frame arrives as None.
     if not isinstance(message, str):
         raise MalformedError("a frame must be JSON text")
-    return read_json(message)
+    return message

@@ -1,5 +1,6 @@
 """Experiments: their rows, the pages of their list, and the row lock that orders the changes of one experiment."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +16,7 @@ from autotune_service.domain.advice import advice_on
 from autotune_service.store.database import Work
 from autotune_service.store.rows.claims import NOW, is_over, seconds_to
 from autotune_service.store.rows.members import SHARED_WITH, is_visible
-from autotune_service.store.statements import Filled, Row, Statement
+from autotune_service.store.statements import Filled, Row, Statement, json_text
 from autotune_service.store.tables import experiments, observations
 from autotune_wire.base import Configuration
 from autotune_wire.constraints import Constraint
@@ -31,6 +32,8 @@ _CONSTRAINTS: TypeAdapter[list[Constraint]] = TypeAdapter(list[Constraint])
 _STOP: TypeAdapter[StopRules | None] = TypeAdapter(StopRules | None)
 _STOPPED: TypeAdapter[Stopped | None] = TypeAdapter(Stopped | None)
 _BEST_PREDICTED: TypeAdapter[BestPredicted | None] = TypeAdapter(BestPredicted | None)
+
+_MANY_OPTIONS = 1000
 
 ACTIVE, PAUSED, CLOSED = "active", "paused", "closed"
 
@@ -237,7 +240,7 @@ async def add_experiment(work: Work, values: dict[str, Any]) -> ExperimentRow:
     created = {"created_at": sa.func.statement_timestamp(), "updated_at": sa.func.statement_timestamp()}
     row = await work.one(sa.insert(experiments).values(**values, **created).returning(experiments))
     assert row is not None
-    return experiment_of(row)
+    return await _read(row)
 
 
 async def get_experiment(work: Work, exp_uuid: UUID, user_uuid: UUID, *, lock: bool = False) -> ExperimentRow:
@@ -249,7 +252,7 @@ async def get_experiment(work: Work, exp_uuid: UUID, user_uuid: UUID, *, lock: b
     row = await work.one((_GET_LOCKED if lock else _GET)(exp_uuid=exp_uuid, user_uuid=user_uuid))
     if row is None:
         raise no_experiment(exp_uuid)
-    return experiment_of(row)
+    return await _read(row)
 
 
 async def get_shown_experiment(work: Work, exp_uuid: UUID, user_uuid: UUID) -> ExperimentRow:
@@ -261,7 +264,7 @@ async def get_shown_experiment(work: Work, exp_uuid: UUID, user_uuid: UUID) -> E
     row = await work.one(_GET_SHOWN(exp_uuid=exp_uuid, user_uuid=user_uuid))
     if row is None:
         raise no_experiment(exp_uuid)
-    return experiment_of(row)
+    return await _read(row)
 
 
 async def get_experiment_for_worker(work: Work, exp_uuid: UUID, *, lock: bool = False) -> ExperimentRow | None:
@@ -274,7 +277,7 @@ async def get_experiment_for_worker(work: Work, exp_uuid: UUID, *, lock: bool = 
             and the row has all responses of the best observation, which insights show.
     """
     row = await work.one((_LOCKED if lock else _SHARED)(exp_uuid=exp_uuid))
-    return None if row is None else experiment_of(row)
+    return None if row is None else await _read(row)
 
 
 async def get_standing(work: Work, exp_uuid: UUID, user_uuid: UUID) -> Standing | None:
@@ -292,7 +295,7 @@ async def list_stamps(work: Work, user_uuid: UUID, before: int | None, limit: in
 async def list_stamped(work: Work, user_uuid: UUID, exp_uuids: Sequence[UUID]) -> list[tuple[Stamp, ExperimentRow]]:
     """List those of the given experiments that the user has a role on, each with its stamp, in no order."""
     rows = await work.all(_AMONG(user_uuid=user_uuid, exp_uuids=exp_uuids))
-    return [(Stamp(**{name: row[name] for name in Stamp.__slots__}), experiment_of(row)) for row in rows]
+    return [(Stamp(**{name: row[name] for name in Stamp.__slots__}), await _read(row)) for row in rows]
 
 
 async def count_experiments(work: Work, user_uuid: UUID) -> int:
@@ -359,10 +362,40 @@ def _paused(row: Row) -> Paused | None:
 
 
 def space_of(covars: dict[str, Any]) -> Space:
-    """Read a space from its column."""
-    return _SPACE.validate_python(covars)
+    """Read a space from its column; a space of many options is read once for all who ask for it, and never changed."""
+    return _large_space_of(json_text(covars)) if _is_large(covars) else _SPACE.validate_python(covars)
+
+
+def _is_large(covars: dict[str, Any]) -> bool:
+    return sum(len(covariate.get("options", ())) for covariate in covars.values()) > _MANY_OPTIONS
+
+
+@lru_cache(maxsize=8)
+def _large_space_of(text: str) -> Space:
+    return _SPACE.validate_json(text)
+
+
+async def _read(row: Row) -> ExperimentRow:
+    """Build the row object; what is large is read in a thread, as that takes a tenth of a second and more."""
+    if _is_large(row["covars"]):
+        await asyncio.to_thread(space_of, row["covars"])
+    if _have_many_values(row["constraints"]):
+        await asyncio.to_thread(constraints_of, row["constraints"])
+    return experiment_of(row)
 
 
 def constraints_of(constraints: list[Any]) -> list[Constraint]:
-    """Read constraints from their column."""
+    """Read constraints from their column; many values are read once for all who ask for them, and never changed."""
+    if _have_many_values(constraints):
+        return _large_constraints_of(json_text(constraints))
     return _CONSTRAINTS.validate_python(constraints)
+
+
+def _have_many_values(constraints: list[Any]) -> bool:
+    lists = (values for one in constraints for values in one.get("combination", {}).values())
+    return sum(map(len, lists)) > _MANY_OPTIONS
+
+
+@lru_cache(maxsize=8)
+def _large_constraints_of(text: str) -> list[Constraint]:
+    return _CONSTRAINTS.validate_json(text)

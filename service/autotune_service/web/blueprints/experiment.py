@@ -17,6 +17,7 @@ from autotune_service.tuning import (
     stopping,
     undo,
 )
+from autotune_service.tuning.aside import aside
 from autotune_service.web.blueprints.rules import rule_of
 from autotune_service.web.calls import ask_current, ask_new, tell_runs
 from autotune_service.web.door import needs, user
@@ -115,7 +116,8 @@ async def tell(exp_uuid: UUID, data: Tell) -> Response:
     """Store observations: what was run, with its outcome. The reply comes after they are stored."""
     user_uuid, once = await signed_in_once()
     reply = await once.reply(TellReply, tell_runs(user_uuid, exp_uuid, data, once))
-    return Response(reply.model_dump_json(), 202, content_type="application/json")
+    text = await aside(len(reply.covars_tell), reply.model_dump_json)
+    return Response(text, 202, content_type="application/json")
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_RENEW))

@@ -7,6 +7,7 @@ from quart import Blueprint
 from quart_schema import tag, validate_request, validate_response
 
 from autotune_service.store.rows.experiments import ExperimentRow
+from autotune_service.tuning.aside import aside, n_values_of
 from autotune_service.tuning.experiments import read_experiment
 from autotune_service.tuning.questions import Question, ReplyAtRev, insights_question, predict_question, reply_to
 from autotune_service.tuning.spaces import list_revisions
@@ -30,7 +31,9 @@ async def predict(exp_uuid: UUID, data: Predict) -> PredictReply:
     user_uuid = user()
     row = await read_experiment(services().store, user_uuid, exp_uuid)
     spaces = (await list_revisions(services().store, user_uuid, exp_uuid)).spaces if row.space_revision else []
-    question = predict_question(row, data.configurations, [space.covars for space in spaces])
+    n_values = n_values_of(len(data.configurations), row.space, ())
+    former = [space.covars for space in spaces]
+    question = await aside(n_values, predict_question, row, data.configurations, former)
     found = await _reply(user_uuid, row, question)
     return PredictReply.model_validate(found.reply)
 

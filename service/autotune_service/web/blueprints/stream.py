@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from pydantic import TypeAdapter
 from quart import Blueprint, websocket
 
 from autotune_service.domain.access import Caller
@@ -33,7 +32,8 @@ from autotune_wire.observations import TellReply
 from autotune_wire.problems import FieldProblem
 from autotune_wire.suggestions import AskReply, Leases, Suggestion
 
-_OPERATION: TypeAdapter[Operation] = TypeAdapter(Operation)
+_OPERATION = "autotune_wire.frames:Operation"
+_RESUME = "autotune_wire.frames:ResumeFrame"
 
 blueprint = Blueprint("stream", __name__)
 
@@ -63,13 +63,13 @@ async def stream(exp_uuid: UUID) -> None:
             raise InvalidError.of([FieldProblem(field="after", message=message, value=query.after)])
 
     async def serve(caller: Caller) -> None:
-        async def call(decoded: Any) -> dict[str, Any]:
+        async def call(frame: Operation) -> dict[str, Any]:
             await own.roles.check(caller, exp_uuid, "tell", "teller")
-            return await _call(caller.user_uuid, exp_uuid, _OPERATION.validate_python(decoded))
+            return await _call(caller.user_uuid, exp_uuid, frame)
 
         assert known is not None  # headers has run
         events = subscribe(own.store, own.hub, caller.user_uuid, exp_uuid, query.after, known)
-        await Socket(caller, exp_uuid, call).run(events)
+        await Socket(caller, exp_uuid, _OPERATION, call).run(events)
 
     await serve_socket(require, headers, serve)
 
@@ -91,11 +91,10 @@ async def stream_all() -> None:
     async def serve(caller: Caller) -> None:
         following = Following(own.store, own.hub, caller.user_uuid, told)
 
-        async def call(decoded: Any) -> dict[str, Any]:
-            frame = ResumeFrame.model_validate(decoded)
+        async def call(frame: ResumeFrame) -> dict[str, Any]:
             return {"n_experiments": await following.resume(frame.positions, frame.epoch)}
 
-        await Socket(caller, None, call).run(following.frames())
+        await Socket(caller, None, _RESUME, call).run(following.frames())
 
     await serve_socket(require, headers, serve)
 

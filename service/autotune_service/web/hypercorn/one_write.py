@@ -1,4 +1,8 @@
-"""Sends the head of an answer with its body: hypercorn writes each by itself, and each write wakes the peer.
+"""How HTTP is spoken: version 1.1 alone, and the head of an answer in one write with its body.
+
+hypercorn would go over to HTTP/2 in clear text for whoever asks, by an upgrade or without one. No browser and no proxy
+needs that, and one such connection may open streams and reset them without end (CVE-2023-44487). It also writes head
+and body of an answer each by itself, and each write wakes the peer.
 
 What hypercorn answers without asking the app, as to what is no HTTP, gets the headers that every answer has.
 
@@ -10,12 +14,14 @@ from typing import Any
 
 import h11
 from hypercorn import protocol
-from hypercorn.events import Event, RawData
+from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol.h11 import H11Protocol
 
 from autotune_service.web.headers import OF_SERVER
 
 _SECURED_BY = b"content-security-policy"  # only what the app has not seen lacks it
+_SPOKEN = frozenset({b"1.0", b"1.1"})
+_VERSION_NOT_SUPPORTED = 505
 
 
 def install() -> None:
@@ -24,13 +30,23 @@ def install() -> None:
 
 
 class OneWrite(H11Protocol):
-    """Keeps the head of an answer until something follows it."""
+    """Speaks HTTP/1.1, and keeps the head of an answer until something follows it."""
 
     def __init__(self, *arguments: Any) -> None:
         *others, self._send_on = arguments
         super().__init__(*(*others, self._send_with_head))
         self._is_head = False
         self._head = b""
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        """Go over to no other protocol: RFC 9110 (section 7.8) lets a server ignore any request to upgrade."""
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        if request.http_version in _SPOKEN:
+            await super()._create_stream(request)
+        else:
+            await self._send_error_response(_VERSION_NOT_SUPPORTED)
+            await self.send(Closed())
 
     async def _send_h11_event(self, event: Any) -> None:
         self._is_head = isinstance(event, h11.Response)
