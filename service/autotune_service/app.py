@@ -26,6 +26,7 @@ from autotune_service.compute.worker import Worker
 from autotune_service.domain.limits import Limits
 from autotune_service.interrupts import ENDINGS
 from autotune_service.live.hub import Hub
+from autotune_service.live.turns import Turns
 from autotune_service.observing.metrics import Load, serve_metrics
 from autotune_service.security.passwords import Passwords
 from autotune_service.security.tokens import AccessTokens
@@ -34,7 +35,7 @@ from autotune_service.store.backups import backup
 from autotune_service.store.backups import restore as backup_restore
 from autotune_service.store.backups.backup_file import Say, read_contents
 from autotune_service.store.backups.postgres_tools import BackupError
-from autotune_service.store.database import Store
+from autotune_service.store.database import Store, share_of
 from autotune_service.store.embedded import EmbeddedPostgres, StartCancelledError, has_no_cluster
 from autotune_service.store.migrate import upgrade
 from autotune_service.store.rows.load import read_load
@@ -335,7 +336,7 @@ async def _services(
         await accounts.admit_dev_user(DEV_EMAIL, DEV_PASSWORD)
     else:
         await accounts.lock_out(DEV_EMAIL)
-    hub = Hub(url, store.log, settings.max_waiting)
+    hub = Hub(url, store.log, settings.max_waiting, settings.waiting_per_user)
     await stack.enter_async_context(_background(hub.run(), stopping))
     n_children = settings.engine_processes if settings.worker else 0
     room = SocketRoom(most_sockets(descriptor_limit(), settings.database_pool_size, n_children))
@@ -348,11 +349,18 @@ async def _services(
         mode=settings.mode,
         sockets_per_user=settings.sockets_per_user,
         room=room,
+        turns=Turns(share_of(settings.database_pool_size), settings.requests_per_user),
         limits=Limits(
             experiments=settings.max_experiments,
             observations=settings.max_observations,
             batch=settings.max_batch,
             waiting=settings.max_waiting,
+            waiting_each=settings.waiting_per_user,
+            questions_each=settings.questions_per_user,
+            stored_bytes=settings.bytes_per_user,
+            answers=settings.answers_per_user,
+            answer_bytes=settings.answer_bytes_per_user,
+            space_revisions=settings.space_revisions,
         ),
     )
     stack.push_async_callback(services.imports.stop)

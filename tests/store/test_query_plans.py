@@ -32,12 +32,13 @@ from raw_database import connect
 OWNER = LARGE = UUID(int=1)
 SMALL = UUID(int=2)
 
-# A thousand experiments of one user among twenty thousand; one has 50,000 observations, as many suggestions and events.
+# Two thousand users; a thousand experiments of one of them among twenty thousand; one has 50,000 observations, as many suggestions and events.
 FILL = """
 CREATE FUNCTION pg_temp.nth(n bigint) RETURNS uuid LANGUAGE sql
     RETURN lpad(to_hex(n), 32, '0')::uuid;
 INSERT INTO users (user_uuid, email, password_hash, is_active, created_at)
-    SELECT pg_temp.nth(n), n || '@example.org', '', true, now() FROM generate_series(1, 20) AS n;
+    SELECT pg_temp.nth(n), n || '@example.org', '', true, now() FROM generate_series(1, 2000) AS n;
+INSERT INTO engine_use SELECT user_uuid, 1.0, now() FROM users;
 INSERT INTO experiments (
         exp_uuid, owner_uuid, name, description, covars, model_type, acq_func, direction, seed, state, created_at,
         updated_at, last_seq, n_observations, data_rev, fit_rev, n_open, n_wanted, responses, constraints, engine,

@@ -13,10 +13,12 @@ from quart_auth.extension import _AuthSerializer
 from quart_schema import Info, QuartSchema
 
 from autotune_service.domain.errors import NotFoundError
+from autotune_service.domain.limits import MAX_PAGE_BYTES
 from autotune_service.store.statements import json_text
 from autotune_service.tuning.accounts import SESSION_LIFETIME
 from autotune_service.web.blueprints import auth, experiment, health, insights, metrics, portable, stream, user
 from autotune_service.web.errors import register_errors
+from autotune_service.web.in_turn import take_turns
 from autotune_service.web.observed import observe
 from autotune_service.web.openapi import ServiceOpenAPI
 from autotune_service.web.requests import ServiceRequest
@@ -97,6 +99,7 @@ def create_app(
         app.register_blueprint(metrics.blueprint)
     register_errors(app)
     app.before_request(_refuse_long_path)
+    take_turns(app)
     return app
 
 
@@ -106,15 +109,29 @@ async def _refuse_long_path() -> None:
         raise NotFoundError("there is no path of that length; see /docs")
 
 
+def _shares(services: Services) -> str:
+    limits, turns = services.limits, services.turns
+    return (
+        f"Shares of each user, beyond which a request gets 429 `too_many` with Retry-After: {turns.in_flight} requests "
+        f"in flight, of which {turns.shares.each} are worked on at a time and the others wait for their turn; "
+        f"{services.store.shares.each} connections to the database; {services.sockets_per_user} websockets; "
+        f"{limits.waiting_each} requests that wait for the engine; {limits.questions_each} predictions, insights and "
+        f"asks with fixed values that wait to be computed; {limits.stored_bytes} bytes of experiments; "
+        f"{limits.answers} replies kept for an Idempotency-Key, of {limits.answer_bytes} bytes in all; "
+        f"{limits.space_revisions} revisions of an experiment's space. A page of a list ends after {MAX_PAGE_BYTES} "
+        "bytes, whatever its limit."
+    )
+
+
 def _document(app: Quart, services: Services) -> None:
     limits = (
         f"Limits of this service: a body of {app.config['MAX_CONTENT_LENGTH']} bytes ({paths.EXPERIMENT_IMPORT}: "
         f"{MAX_IMPORT_BYTES}); {services.limits.batch} observations per tell, {services.limits.observations} per "
-        f"experiment; {services.limits.experiments} experiments and {services.sockets_per_user} websockets per user; "
+        f"experiment; {services.limits.experiments} experiments per user; "
         f"{services.limits.waiting} requests that wait for the engine at a time; {FRAMES_A_SECOND} frames a second per "
         f"websocket, {MAX_UNANSWERED} of them unanswered; {MAX_EVENTS} events in an imported experiment."
     )
-    about = f"What to try next, live.\n\n{limits}"
+    about = f"What to try next, live.\n\n{limits}\n\n{_shares(services)}"
     QuartSchema(
         app,
         info=Info(title="AutoTune", version=version("autotune-bo"), description=about),

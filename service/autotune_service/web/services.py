@@ -8,6 +8,7 @@ from quart import current_app
 
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.live.hub import Hub
+from autotune_service.live.turns import Turns
 from autotune_service.store.database import Store
 from autotune_service.tuning.accounts import Accounts
 from autotune_service.tuning.imports.running import Imports
@@ -29,6 +30,7 @@ class Services:
         mode: The mode that the service was started in, ``dev`` or ``prod``.
         sockets_per_user: The most websockets that a user may have open.
         limits: The limits of the service.
+        turns: The requests in flight, by user.
         listing: Writes the pages of experiments.
         room: The room for websockets.
         imports: The long imports that are running.
@@ -41,8 +43,9 @@ class Services:
     accounts: Accounts
     ask_wait_s: float
     mode: str = "dev"
-    sockets_per_user: int = 1000
+    sockets_per_user: int = 100
     limits: Limits = DEFAULT_LIMITS
+    turns: Turns = field(default_factory=lambda: Turns(at_once=5, in_flight=500))
     listing: Listing = field(default_factory=Listing)
     room: SocketRoom = field(default_factory=SocketRoom)
     imports: Imports = field(default_factory=Imports)

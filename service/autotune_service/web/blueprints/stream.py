@@ -8,6 +8,7 @@ from quart import Blueprint, websocket
 
 from autotune_service.domain.errors import InvalidError
 from autotune_service.live.subscription import Following, subscribe
+from autotune_service.store.shares import ACTING
 from autotune_service.tuning import leases
 from autotune_service.tuning.experiments import read_position
 from autotune_service.web.blueprints.rules import rule_of
@@ -59,6 +60,8 @@ async def stream(exp_uuid: UUID) -> None:
             raise InvalidError.of([FieldProblem(field="after", message=message, value=query.after)])
 
     async def serve(user_uuid: UUID) -> None:
+        ACTING.set(user_uuid)
+
         async def call(decoded: Any) -> dict[str, Any]:
             return await _call(user_uuid, exp_uuid, _OPERATION.validate_python(decoded))
 
@@ -82,6 +85,7 @@ async def stream_all() -> None:
         return
 
     async def serve(user_uuid: UUID) -> None:
+        ACTING.set(user_uuid)
         following = Following(own.store, own.hub, user_uuid, told)
 
         async def call(decoded: Any) -> dict[str, Any]:
@@ -94,6 +98,11 @@ async def stream_all() -> None:
 
 
 async def _call(user_uuid: UUID, exp_uuid: UUID, frame: Operation) -> dict[str, Any]:
+    async with services().turns.turn(user_uuid):
+        return await _operate(user_uuid, exp_uuid, frame)
+
+
+async def _operate(user_uuid: UUID, exp_uuid: UUID, frame: Operation) -> dict[str, Any]:
     store, place = services().store, (user_uuid, exp_uuid)
     once = once_of_frame(*place, frame)
     reply: Reply
