@@ -130,7 +130,8 @@ async def count_due(work: Work) -> int:
 async def seconds_until_due(work: Work, *, only_short: bool = False) -> float | None:
     """Return the seconds until a worker can claim an experiment; None if no experiment has work.
 
-    With ``only_short``, experiments whose last run took long do not count. Work that no worker holds counts as 0 seconds: a worker that did not get such work found its row locked.
+    With ``only_short``, experiments whose last run took long do not count. Work that no worker holds counts as 0
+    seconds: a worker that did not get such work found its row locked.
     """
     at = sa.func.coalesce(sa.func.greatest(experiments.c.claim_until, experiments.c.retry_at), NOW)
     due = (_IS_DUE, sa.not_(experiments.c.is_long)) if only_short else (_IS_DUE,)
