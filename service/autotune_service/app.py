@@ -41,6 +41,7 @@ from autotune_service.store.migrate import upgrade
 from autotune_service.store.rows.load import read_load
 from autotune_service.store.server.inspection import Reached, inspect_database, inspect_session
 from autotune_service.tuning.accounts import Accounts
+from autotune_service.tuning.kept import KeptReplies
 from autotune_service.web.descriptors import AcceptFailures, SocketRoom, descriptor_limit, most_sockets, raise_limit
 from autotune_service.web.hypercorn import guard, one_write
 from autotune_service.web.quart_app import create_app
@@ -341,6 +342,7 @@ async def _services(
     n_children = settings.engine_processes if settings.worker else 0
     room = SocketRoom(most_sockets(descriptor_limit(), settings.database_pool_size, n_children))
     room.warn_if_small(settings.sockets_per_user)
+    limits = _limits(settings)
     services = Services(
         store=store,
         hub=hub,
@@ -350,28 +352,33 @@ async def _services(
         sockets_per_user=settings.sockets_per_user,
         room=room,
         turns=Turns(share_of(settings.database_pool_size), settings.requests_per_user),
-        limits=Limits(
-            experiments=settings.max_experiments,
-            observations=settings.max_observations,
-            batch=settings.max_batch,
-            waiting=settings.max_waiting,
-            waiting_each=settings.waiting_per_user,
-            questions_each=settings.questions_per_user,
-            stored_bytes=settings.bytes_per_user,
-            answers=settings.answers_per_user,
-            answer_bytes=settings.answer_bytes_per_user,
-            space_revisions=settings.space_revisions,
-        ),
+        limits=limits,
+        kept=KeptReplies(limits),
     )
     stack.push_async_callback(services.imports.stop)
     return services
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        experiments=settings.max_experiments,
+        observations=settings.max_observations,
+        batch=settings.max_batch,
+        waiting=settings.max_waiting,
+        waiting_each=settings.waiting_per_user,
+        questions_each=settings.questions_per_user,
+        stored_bytes=settings.bytes_per_user,
+        answers=settings.answers_per_user,
+        answer_bytes=settings.answer_bytes_per_user,
+        space_revisions=settings.space_revisions,
+    )
 
 
 def _worker(stack: AsyncExitStack, settings: Settings, store: Store, url: str) -> Awaitable[None]:
     pool = Pool(settings.engine_processes, settings.engine_deadline_s)
     stack.push_async_callback(pool.stop)
     name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"  # in containers, all may have process id 1
-    return Worker(name, store, url, pool).run()
+    return Worker(name, store, url, pool, _limits(settings)).run()
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import logging
 from autotune_service.compute.lane import CLAIM, POLL_S, SOON_S, Lane
 from autotune_service.compute.pool import EngineError, Pool
 from autotune_service.domain.errors import UnavailableError
+from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.observing import logs, metrics
 from autotune_service.observing.repeats import Repeats
 from autotune_service.store.database import Store
@@ -24,7 +25,8 @@ _TIDY_S = 3600.0
 class Worker:
     """Works for all experiments of one database, for as many at a time as its pool has processes."""
 
-    def __init__(self, name: str, store: Store, url: str, pool: Pool) -> None:
+    def __init__(self, name: str, store: Store, url: str, pool: Pool, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
         self._name = name
         self._store = store
         self._pool = pool
@@ -56,7 +58,7 @@ class Worker:
     async def _tidy(self) -> None:
         while True:
             try:
-                await tidy(self._store)
+                await tidy(self._store, self._limits)
             except UnavailableError as error:
                 _log.warning(
                     "old replies and sessions could not be deleted; the next try is in an hour: %s", error.detail

@@ -12,6 +12,7 @@ from autotune_service.live.turns import Turns
 from autotune_service.store.database import Store
 from autotune_service.tuning.accounts import Accounts
 from autotune_service.tuning.imports.running import Imports
+from autotune_service.tuning.kept import KeptReplies
 from autotune_service.tuning.listing import Listing
 from autotune_service.web.descriptors import SocketRoom
 
@@ -31,6 +32,7 @@ class Services:
         sockets_per_user: The most websockets that a user may have open.
         limits: The limits of the service.
         turns: The requests in flight, by user.
+        kept: Counts the replies that are kept for each user.
         listing: Writes the pages of experiments.
         room: The room for websockets.
         imports: The long imports that are running.
@@ -46,6 +48,7 @@ class Services:
     sockets_per_user: int = 100
     limits: Limits = DEFAULT_LIMITS
     turns: Turns = field(default_factory=lambda: Turns(at_once=5, in_flight=500))
+    kept: KeptReplies = field(default_factory=KeptReplies)
     listing: Listing = field(default_factory=Listing)
     room: SocketRoom = field(default_factory=SocketRoom)
     imports: Imports = field(default_factory=Imports)
