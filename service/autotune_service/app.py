@@ -42,6 +42,7 @@ from autotune_service.store.rows.load import read_load
 from autotune_service.store.server.inspection import Reached, inspect_database, inspect_session
 from autotune_service.tuning.accounts import Accounts
 from autotune_service.tuning.kept import KeptReplies
+from autotune_service.tuning.stored import StoredBytes
 from autotune_service.web.descriptors import AcceptFailures, SocketRoom, descriptor_limit, most_sockets, raise_limit
 from autotune_service.web.hypercorn import guard, one_write
 from autotune_service.web.quart_app import create_app
@@ -354,6 +355,7 @@ async def _services(
         turns=Turns(share_of(settings.database_pool_size), settings.requests_per_user),
         limits=limits,
         kept=KeptReplies(limits),
+        stored=StoredBytes(limits),
     )
     stack.push_async_callback(services.imports.stop)
     return services

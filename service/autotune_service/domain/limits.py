@@ -7,6 +7,9 @@ from autotune_wire.observations import MAX_TELL
 MAX_PAGE_BYTES = 4 * 2**20
 """A page of a list ends after so many bytes, but has one member at least."""
 
+MAX_REVISION_BYTES = 16 * 2**20
+"""Of all revisions of an experiment's space, which the engine and a list of them read together."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

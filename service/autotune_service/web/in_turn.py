@@ -7,12 +7,27 @@ from quart_auth import current_user
 
 from autotune_service.domain.errors import AutotuneError
 from autotune_service.live.turns import Turn
+from autotune_service.web.blueprints.rules import rule_of
 from autotune_service.web.identity import bearer_token
 from autotune_service.web.services import services
 from autotune_wire import paths
 
 _SLOW_BODIES = frozenset({paths.EXPERIMENT_IMPORT})
 """What takes minutes to arrive: a request in flight, but none that others of its user wait for."""
+_ADDING = frozenset(
+    rule_of(path)
+    for path in (
+        paths.EXPERIMENT_NEW,
+        paths.EXPERIMENT_IMPORT,
+        paths.EXPERIMENT_ASK,
+        paths.EXPERIMENT_TELL,
+        paths.EXPERIMENT_OBSERVATION,
+        paths.EXPERIMENT_NOTE,
+        paths.EXPERIMENT_RENAME,
+        paths.EXPERIMENT_SPACE,
+    )
+)
+"""What makes experiments grow; a user who has used the share may still close and delete them."""
 
 
 def take_turns(app: Quart) -> None:
@@ -28,6 +43,9 @@ async def _take_turn() -> None:
         g.turn = turn = services().turns.begin(user_uuid)
         if request.path not in _SLOW_BODIES:
             await turn.take()
+        rule = None if request.url_rule is None else request.url_rule.rule
+        if request.method == "POST" and rule in _ADDING:
+            await services().stored.require_room(services().store, user_uuid)
 
 
 async def _sender() -> UUID | None:

@@ -14,6 +14,7 @@ from autotune_service.tuning.accounts import Accounts
 from autotune_service.tuning.imports.running import Imports
 from autotune_service.tuning.kept import KeptReplies
 from autotune_service.tuning.listing import Listing
+from autotune_service.tuning.stored import StoredBytes
 from autotune_service.web.descriptors import SocketRoom
 
 _EXTENSION = "autotune"
@@ -33,6 +34,7 @@ class Services:
         limits: The limits of the service.
         turns: The requests in flight, by user.
         kept: Counts the replies that are kept for each user.
+        stored: Knows how many bytes the experiments of each user take.
         listing: Writes the pages of experiments.
         room: The room for websockets.
         imports: The long imports that are running.
@@ -49,6 +51,7 @@ class Services:
     limits: Limits = DEFAULT_LIMITS
     turns: Turns = field(default_factory=lambda: Turns(at_once=5, in_flight=500))
     kept: KeptReplies = field(default_factory=KeptReplies)
+    stored: StoredBytes = field(default_factory=StoredBytes)
     listing: Listing = field(default_factory=Listing)
     room: SocketRoom = field(default_factory=SocketRoom)
     imports: Imports = field(default_factory=Imports)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -114,7 +115,7 @@ def insert_request(user_uuid: UUID, key: str, row: RequestRow, parted: Parted | 
         row: The request.
         parted: The reply without its parts, if it has any.
     """
-    content = {"body_hash": row.body_hash, "status": row.status, "reply": row.reply, "parts": None}
+    content: dict[str, Any] = {"body_hash": row.body_hash, "status": row.status, "reply": row.reply, "parts": None}
     if parted is None:
         return [_PUT(user_uuid=user_uuid, key=key, **content)]
     content |= {"reply": json.dumps(parted.gaps), "parts": parted.hashes}

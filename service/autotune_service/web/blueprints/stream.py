@@ -99,6 +99,8 @@ async def stream_all() -> None:
 
 async def _call(user_uuid: UUID, exp_uuid: UUID, frame: Operation) -> dict[str, Any]:
     async with services().turns.turn(user_uuid):
+        if isinstance(frame, AskFrame | TellFrame):
+            await services().stored.require_room(services().store, user_uuid)
         return await _operate(user_uuid, exp_uuid, frame)
 
 
