@@ -1,7 +1,8 @@
 """A lane of a worker: the work that is done one at a time, each claimed, computed and committed.
 
 Work is short or long, as its last run, or a try that was cut off, has shown. Where a worker has several lanes, one of
-them does short work alone. So whatever one user has the other lanes compute, another user's short work comes next.
+them does short work alone, and only of users for whom no short work is done meanwhile. So whatever one user has the
+other lanes compute, another user's short work comes next.
 """
 
 import asyncio
@@ -58,6 +59,8 @@ SHORT_S = 4.0
 """How long short work may take."""
 _RENEW_S = 5.0
 _PAUSE_S = 1.0
+_NOT_MINE_S = 0.5
+"""How long the lane of short work waits where work is due that it leaves to others."""
 _BEHIND_OTHERS_S = 0.5
 """How long a worker whose engine cannot start leaves work to other workers, before it takes the work to say so."""
 
@@ -208,6 +211,8 @@ class Lane:
 
     async def _wait(self) -> None:
         due_in_s = await next_due(self._store, only_short=self._is_short)
+        if self._is_short and due_in_s is not None:
+            due_in_s = max(due_in_s, _NOT_MINE_S)
         with suppress(TimeoutError):
             async with asyncio.timeout(POLL_S if due_in_s is None else min(POLL_S, due_in_s + SOON_S)):
                 await self.wake.wait()

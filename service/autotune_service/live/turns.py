@@ -1,7 +1,8 @@
 """Turns: so many requests of a user are worked on at a time, and the user's others wait for theirs.
 
-So what one user sends at once stands in that user's queue, and another user's request finds the process free. A request
-that waits for the engine stands aside meanwhile.
+So what one user sends at once stands in that user's queue, and another user's request finds the process free. While
+several users send requests, each has one at a time worked on: every step of a request waits for the steps of all others
+that are worked on. A request that waits for the engine stands aside meanwhile.
 """
 
 from collections import Counter
@@ -26,7 +27,7 @@ class Turns:
     """
 
     def __init__(self, at_once: int, in_flight: int) -> None:
-        self.shares = Shares(at_once, _WAIT_S, "requests worked on")
+        self.shares = Shares(at_once, _WAIT_S, "requests worked on", beside=1)
         self.in_flight = in_flight
         self._n_of: Counter[UUID] = Counter()
 

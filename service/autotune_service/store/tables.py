@@ -113,6 +113,7 @@ experiments = sa.Table(
     # Of the rows and events that were added, about; counted by ``record``.
     sa.Column("n_bytes", sa.BigInteger, nullable=False, server_default="0"),
     sa.Index("experiments_of_owner", "owner_uuid", sa.text("number DESC")),
+    sa.Index("experiments_claimed", "owner_uuid", postgresql_where=sa.text("lease_token IS NOT NULL")),
     sa.Index(
         "experiments_with_work",
         "fitted_at",

@@ -16,6 +16,7 @@ from autotune_service.domain.errors import (
     InvalidError,
     MalformedError,
     NotFoundError,
+    TooManyError,
     UnauthenticatedError,
     UnavailableError,
 )
@@ -88,6 +89,7 @@ async def serve_socket(
     with services().room.taken():
         user_uuid = await signed_in_on_socket()
         if user_uuid is not None:
+            _require_room(user_uuid)
             await require(user_uuid)
         await _serve_accepted(user_uuid, require, headers, serve)
 
@@ -115,6 +117,17 @@ async def _serve_accepted(
         await _close(CLOSE_NOT_FOUND, error.detail)
     except AutotuneError as error:
         await _close(CLOSE_GOING_AWAY, error.detail)
+
+
+def _require_room(user_uuid: UUID) -> None:
+    """Refuse a handshake before it is accepted, which costs less than a socket that is closed at once.
+
+    Raises:
+        TooManyError: If the user has as many sockets as one may have.
+    """
+    limit = services().sockets_per_user
+    if services().sockets[user_uuid] >= limit:
+        raise TooManyError(f"you have {limit} websockets open here, which is as many as a user may have")
 
 
 class _counted:  # noqa: N801 -- reads as the context that it is

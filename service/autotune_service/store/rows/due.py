@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from autotune_service.store.database import Work
 from autotune_service.store.rows.claims import NOW, claim_of, is_over
-from autotune_service.store.rows.engine_use import used_lately
+from autotune_service.store.rows.engine_use import is_idle, used_lately
 from autotune_service.store.rows.experiments import CHANGED_AT, ExperimentRow, experiment_of
 from autotune_service.store.statements import Statement
 from autotune_service.store.tables import experiments, questions
@@ -26,7 +26,14 @@ _IS_DUE = sa.and_(
 _WANTED = (_IS_DUE, is_over(experiments.c.retry_at))
 _FIRST = (used_lately(experiments.c.owner_uuid), experiments.c.fitted_at)
 _CLAIM = claim_of(experiments.c.exp_uuid, *_WANTED, first=_FIRST, fitted_at=NOW)
-_CLAIM_SHORT = claim_of(experiments.c.exp_uuid, *_WANTED, sa.not_(experiments.c.is_long), first=_FIRST, fitted_at=NOW)
+_CLAIM_SHORT = claim_of(
+    experiments.c.exp_uuid,
+    *_WANTED,
+    sa.not_(experiments.c.is_long),
+    is_idle(experiments.c.owner_uuid),
+    first=_FIRST,
+    fitted_at=NOW,
+)
 _IS_HELD = sa.and_(
     experiments.c.exp_uuid == sa.bindparam("of_uuid"), experiments.c.claim_token == sa.bindparam("of_token")
 )
@@ -64,7 +71,8 @@ async def claim_due_experiment(
         work: The transaction.
         worker: Who claims.
         claim_for: How long the claim holds unless it is renewed.
-        only_short: Whether to leave the experiments whose last run took long.
+        only_short: Whether to leave the experiments whose last run took long, and those of users who have short work
+            done already.
 
     Returns:
         The claim; None if no experiment has work or other workers hold all that have.

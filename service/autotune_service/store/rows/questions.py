@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from autotune_service.store.database import Work
 from autotune_service.store.rows.claims import NOW, claim_of, is_over, seconds_to
-from autotune_service.store.rows.engine_use import used_lately
+from autotune_service.store.rows.engine_use import is_idle, used_lately
 from autotune_service.store.statements import Row, Statement
 from autotune_service.store.tables import questions
 
@@ -34,7 +34,14 @@ _IS_ASKED = sa.or_(questions.c.asked_until.is_(None), questions.c.asked_until > 
 _IS_DROPPED = sa.and_(_WAITING, sa.not_(_IS_ASKED), is_over(questions.c.claim_until))
 _FIRST = (used_lately(questions.c.asked_by), questions.c.created_at)
 _CLAIM = claim_of(questions.c.question_uuid, _WAITING, _IS_ASKED, first=_FIRST)
-_CLAIM_SHORT = claim_of(questions.c.question_uuid, _WAITING, _IS_ASKED, sa.not_(questions.c.is_long), first=_FIRST)
+_CLAIM_SHORT = claim_of(
+    questions.c.question_uuid,
+    _WAITING,
+    _IS_ASKED,
+    sa.not_(questions.c.is_long),
+    is_idle(questions.c.asked_by),
+    first=_FIRST,
+)
 _TOUCH = Statement(
     sa.update(questions)
     .where(questions.c.question_uuid == sa.bindparam("of_uuid"), _WAITING, questions.c.asked_until < NOW + _ASKED_STILL)
@@ -159,7 +166,8 @@ async def claim_waiting_question(
         work: The transaction.
         worker: Who claims.
         claim_for: How long the claim holds unless it is renewed.
-        only_short: Whether to leave the questions that took long when they were tried.
+        only_short: Whether to leave the questions that took long when they were tried, and those of users who have
+            short work done already.
 
     Returns:
         The question; None if no question waits or workers hold all that do.

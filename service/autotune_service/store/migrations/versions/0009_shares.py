@@ -17,6 +17,7 @@ CREATE TABLE engine_use (
 ALTER TABLE experiments
     ADD COLUMN is_long boolean NOT NULL DEFAULT false,
     ADD COLUMN n_bytes bigint NOT NULL DEFAULT 0;
+CREATE INDEX experiments_claimed ON experiments (owner_uuid) WHERE lease_token IS NOT NULL;
 ALTER TABLE questions
     ADD COLUMN is_long boolean NOT NULL DEFAULT false,
     ADD COLUMN asked_by uuid,
@@ -44,6 +45,7 @@ UPDATE experiments SET n_bytes = last_seq * 1000
 _DOWN = """
 DELETE FROM answered_requests WHERE parts IS NOT NULL;
 DROP TABLE engine_use, reply_parts, kept_replies;
+DROP INDEX experiments_claimed;
 ALTER TABLE experiments DROP COLUMN is_long, DROP COLUMN n_bytes;
 ALTER TABLE questions DROP COLUMN is_long, DROP COLUMN asked_by, DROP COLUMN asked_until;
 ALTER TABLE answered_requests DROP COLUMN parts
