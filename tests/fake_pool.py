@@ -28,7 +28,7 @@ class FakePool(Pool):
     async def warm(self):
         pass
 
-    async def work(self, job):
+    async def work(self, job, within_s=None):
         self.jobs.append(job)
         kind = "explore" if job.explore_because is not None else job.kind
         if kind in self.fails_on:

@@ -31,7 +31,7 @@ RUNS = [(0.1, 0.5, 1, "red"), (0.5, 2.0, 3, "green"), (0.75, 5.0, 5, "blue"), (0
 class HistoryPool(FakePool):
     """Suggests the guess with one x after the other."""
 
-    async def work(self, job):
+    async def work(self, job, within_s=None):
         suggested = [self._next(job.given) for _ in range(job.given.n)]
         predictions = {name: Prediction(2.0, 0.2) for name in job.given.responses}
         best = Best(suggested[0].covars, predictions)

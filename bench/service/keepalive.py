@@ -15,7 +15,16 @@ _DEV_USER = {"username": "test@test.com", "password": "CHANGEME"}
 
 
 class RefusedError(Exception):
-    """The service answered with another status than 2xx."""
+    """The service answered with another status than 2xx.
+
+    Args:
+        status: The status.
+        detail: What was asked for, and the answer.
+    """
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(f"{status}: {detail}")
+        self.status = status
 
 
 class Connection:
@@ -54,7 +63,7 @@ class Connection:
         answer = await self._reader.readexactly(length)
         self._is_ended = b"connection: close" in head
         if head[9:10] != b"2":
-            raise RefusedError(f"{method} {path}: {head[9:12].decode()} {answer[:500].decode()}")
+            raise RefusedError(int(head[9:12]), f"{method} {path}: {answer[:500].decode()}")
         return answer
 
     async def call(self, method: str, path: str, body: object = None) -> Any:

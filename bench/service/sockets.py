@@ -30,6 +30,7 @@ class Watching(asyncio.Protocol):
         self._buffer = b""
         self.accepted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.is_open = False
+        self.closed = asyncio.Event()
 
     def connection_made(self, transport: Any) -> None:
         """Send the request for the stream."""
@@ -47,6 +48,7 @@ class Watching(asyncio.Protocol):
     def connection_lost(self, _: Exception | None) -> None:
         """Note that the stream is over."""
         self.is_open = False
+        self.closed.set()
         if not self.accepted.done():
             self.accepted.set_exception(ConnectionError("the stream was closed before it began"))
 

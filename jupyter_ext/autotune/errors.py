@@ -87,7 +87,7 @@ class NotFoundError(ServiceError):
 
 
 class UnavailableError(ServiceError):
-    """The service cannot do this now; the same request may succeed later."""
+    """The service cannot do this now, or you have your share of it in use; the same request may succeed later."""
 
 
 class VersionConflictError(ServiceError):
@@ -106,6 +106,7 @@ class VersionConflictError(ServiceError):
 _BY_STATUS: dict[int, type[ServiceError]] = {
     HTTPStatus.UNAUTHORIZED: UnauthenticatedError,
     HTTPStatus.NOT_FOUND: NotFoundError,
+    HTTPStatus.TOO_MANY_REQUESTS: UnavailableError,
     HTTPStatus.BAD_GATEWAY: UnavailableError,
     HTTPStatus.SERVICE_UNAVAILABLE: UnavailableError,
     HTTPStatus.GATEWAY_TIMEOUT: UnavailableError,

@@ -26,6 +26,7 @@ from autotune_service.compute.worker import Worker
 from autotune_service.domain.limits import Limits
 from autotune_service.interrupts import ENDINGS
 from autotune_service.live.hub import Hub
+from autotune_service.live.turns import Turns
 from autotune_service.observing.metrics import Load, serve_metrics
 from autotune_service.security.keys import KeyRing
 from autotune_service.security.passwords import Passwords
@@ -35,15 +36,17 @@ from autotune_service.store.backups import backup
 from autotune_service.store.backups import restore as backup_restore
 from autotune_service.store.backups.backup_file import Say, read_contents
 from autotune_service.store.backups.postgres_tools import BackupError
-from autotune_service.store.database import Store
+from autotune_service.store.database import Store, share_of
 from autotune_service.store.embedded import EmbeddedPostgres, StartCancelledError, has_no_cluster
 from autotune_service.store.migrate import upgrade
 from autotune_service.store.prod_mark import leave_mark, require_no_mark
 from autotune_service.store.rows.load import read_load
 from autotune_service.store.server.inspection import Reached, inspect_database, inspect_session
 from autotune_service.tuning.accounts import Accounts
+from autotune_service.tuning.kept import KeptReplies
 from autotune_service.tuning.roles import Roles
 from autotune_service.tuning.sessions import Sessions
+from autotune_service.tuning.stored import StoredBytes
 from autotune_service.web.descriptors import AcceptFailures, SocketRoom, descriptor_limit, most_sockets, raise_limit
 from autotune_service.web.hosts import Hosts, names_of_listener
 from autotune_service.web.hypercorn import guard, one_write
@@ -365,11 +368,12 @@ async def _services(
         await accounts.admit_dev_user(DEV_EMAIL, DEV_PASSWORD)
     else:
         await accounts.lock_out(DEV_EMAIL)
-    hub = Hub(url, store.log, settings.max_waiting)
+    hub = Hub(url, store.log, settings.max_waiting, settings.waiting_per_user)
     await stack.enter_async_context(_background(hub.run(), stopping))
     n_children = settings.engine_processes if settings.worker else 0
     room = SocketRoom(most_sockets(descriptor_limit(), settings.database_pool_size, n_children))
     room.warn_if_small(settings.sockets_per_user)
+    limits = _limits(settings)
     services = Services(
         store=store,
         hub=hub,
@@ -382,23 +386,36 @@ async def _services(
         mode=settings.mode,
         sockets_per_user=settings.sockets_per_user,
         room=room,
-        limits=Limits(
-            experiments=settings.max_experiments,
-            observations=settings.max_observations,
-            batch=settings.max_batch,
-            waiting=settings.max_waiting,
-        ),
+        turns=Turns(share_of(settings.database_pool_size), settings.requests_per_user),
+        limits=limits,
+        kept=KeptReplies(limits),
+        stored=StoredBytes(limits),
     )
     stack.push_async_callback(services.imports.stop)
     stack.callback(services.bodies.stop)
     return services
 
 
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        experiments=settings.max_experiments,
+        observations=settings.max_observations,
+        batch=settings.max_batch,
+        waiting=settings.max_waiting,
+        waiting_each=settings.waiting_per_user,
+        questions_each=settings.questions_per_user,
+        stored_bytes=settings.bytes_per_user,
+        answers=settings.answers_per_user,
+        answer_bytes=settings.answer_bytes_per_user,
+        space_revisions=settings.space_revisions,
+    )
+
+
 def _worker(stack: AsyncExitStack, settings: Settings, store: Store, url: str) -> Awaitable[None]:
     pool = Pool(settings.engine_processes, settings.engine_deadline_s)
     stack.push_async_callback(pool.stop)
     name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"  # in containers, all may have process id 1
-    return Worker(name, store, url, pool).run()
+    return Worker(name, store, url, pool, _limits(settings)).run()
 
 
 @asynccontextmanager

@@ -117,14 +117,45 @@ class Settings(BaseSettings):
     access_token_s: Annotated[int, Field(ge=60, le=86_400)] = 900
     refresh_token_s: Annotated[int, Field(ge=3600, le=31_536_000)] = 30 * 86_400
     worker: bool = Field(default=True, description="Run the engine inside `autotune serve`.")
-    engine_processes: Annotated[int, Field(ge=1, le=64)] = 1
+    engine_processes: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=2,
+        description="How many engine processes work at a time. Of several, one does short work alone, so that one "
+        "user's long computation does not keep another waiting; it starts when the others are busy.",
+    )
     engine_deadline_s: Annotated[float, Field(gt=0, le=3600)] = Field(
         default=120.0, description="How long one engine run may take before its process is replaced."
     )
     ask_wait_s: Annotated[float, Field(ge=0, le=60)] = Field(
         default=20.0, description="How long an ask waits for the running computation."
     )
-    sockets_per_user: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    sockets_per_user: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=100, description="How many websockets a user may have open at a time in a process."
+    )
+    requests_per_user: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=500,
+        description="How many requests a user may have in flight at a time in a process. Half as many as "
+        "database_pool_size are worked on, and the others wait for their turn.",
+    )
+    waiting_per_user: Annotated[int, Field(ge=1)] = Field(
+        default=250, description="How many requests of a user may wait for the engine at a time in a process."
+    )
+    questions_per_user: Annotated[int, Field(ge=1)] = Field(
+        default=100,
+        description="How many predictions, insights and asks with fixed values of a user may wait to be computed.",
+    )
+    bytes_per_user: Annotated[int, Field(ge=1024 * 1024)] = Field(
+        default=2 * 2**30, description="How many bytes the experiments of a user may take, by their rows and events."
+    )
+    answers_per_user: Annotated[int, Field(ge=1)] = Field(
+        default=1_000_000,
+        description="How many replies to requests with an Idempotency-Key are kept for a user in a day.",
+    )
+    answer_bytes_per_user: Annotated[int, Field(ge=1024 * 1024)] = Field(
+        default=2**30, description="How many bytes these replies may take."
+    )
+    space_revisions: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=200, description="How many revisions the space of an experiment may have."
+    )
     ping_s: Annotated[float, Field(gt=0, le=300)] = Field(
         default=20.0, description="How often the peer of a websocket is pinged."
     )

@@ -84,6 +84,16 @@ class Problem(Reply):
     current: dict[str, Any] | None = Field(
         default=None, description="With `version_conflict`: the observation as it is stored now."
     )
+    retry_after_s: int | None = Field(
+        default=None,
+        description="After how many seconds the same request may succeed, as in the header Retry-After, which an "
+        "answer on a websocket does not have.",
+    )
+
+    @property
+    def unset_fields(self) -> set[str]:
+        """The fields that say nothing of this problem, and are left out of its document."""
+        return {name for name in ("current", "retry_after_s") if getattr(self, name) is None}
 
 
 def field_problems(error: ValidationError) -> list[FieldProblem]:

@@ -202,18 +202,19 @@ async def test_user_has_so_many_sockets_and_no_more(start_service, database_url)
         async with watched.socket() as first, watched.socket() as second:
             await receive(first, 2)
             await receive(second, 2)
-            async with watched.socket() as third:
-                with pytest.raises(websockets.ConnectionClosed) as closed:
-                    await receive(third, 1)
-            assert closed.value.rcvd.code == CLOSE_TOO_MUCH
+            with pytest.raises(websockets.InvalidStatus) as refused:
+                await watched.socket().__aenter__()
+            assert refused.value.response.status_code == 429
+            assert json.loads(refused.value.response.body)["code"] == "too_many"
+            assert int(refused.value.response.headers["Retry-After"]) > 0
             await first.close()
             await asyncio.sleep(0)
             for _ in range(50):
-                async with watched.socket() as again:
-                    try:
+                try:
+                    async with watched.socket() as again:
                         assert await receive(again, 2)
                         break
-                    except websockets.ConnectionClosed:
-                        await asyncio.sleep(0.1)  # the service has not noticed yet that the first one left
+                except websockets.InvalidStatus:
+                    await asyncio.sleep(0.1)  # the service has not noticed yet that the first one left
             else:
                 raise AssertionError("the slot of a closed socket was not freed")

@@ -178,7 +178,7 @@ async def test_lines_of_a_job_name_the_worker_and_the_experiment(client, headers
 
 async def test_job_that_breaks_the_worker_names_its_experiment(client, headers, store, database_url, written):
     class BrokenPool(FakePool):
-        async def work(self, job):
+        async def work(self, job, within_s=None):
             raise ZeroDivisionError
 
     exp_uuid = (await make_experiment(client, headers))["exp_uuid"]

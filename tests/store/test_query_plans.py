@@ -32,12 +32,14 @@ from raw_database import connect
 OWNER = LARGE = UUID(int=1)
 SMALL = UUID(int=2)
 
-# A thousand experiments of one user among twenty thousand; one has 50,000 observations, as many suggestions and events.
+# Two thousand users, and a thousand experiments of one of them among twenty thousand; one has 50,000 observations, as
+# many suggestions and events.
 FILL = """
 CREATE FUNCTION pg_temp.nth(n bigint) RETURNS uuid LANGUAGE sql
     RETURN lpad(to_hex(n), 32, '0')::uuid;
 INSERT INTO users (user_uuid, email, password_hash, is_active, created_at)
-    SELECT pg_temp.nth(n), n || '@example.org', '', true, now() FROM generate_series(1, 20) AS n;
+    SELECT pg_temp.nth(n), n || '@example.org', '', true, now() FROM generate_series(1, 2000) AS n;
+INSERT INTO engine_use SELECT user_uuid, 1.0, now() FROM users;
 INSERT INTO experiments (
         exp_uuid, owner_uuid, name, description, covars, model_type, acq_func, direction, seed, state, created_at,
         updated_at, last_seq, n_observations, data_rev, fit_rev, n_open, n_wanted, responses, constraints, engine,
@@ -139,7 +141,8 @@ async def test_hot_query_uses_its_index(much, call, index):
     plan = await plan_of(much, call)
     assert index in plan
     assert "Seq Scan" not in plan
-    assert "Sort" not in plan
+    # A claim sorts what is due by who has used least: an index of that would change with every run of the engine.
+    assert "Sort" not in plan or "with_work" in index or index == "questions_waiting"
 
 
 async def test_suggestions_that_a_tell_names_are_found_by_their_uuids(much):

@@ -22,7 +22,7 @@ class GatedPool(Pool):
     async def warm(self) -> None:
         pass
 
-    async def work(self, job):
+    async def work(self, job, within_s=None):
         self.n_runs += 1
         self.first.set()
         await self.gate.wait()

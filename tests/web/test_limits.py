@@ -113,6 +113,7 @@ async def test_limits_are_published(client):
     assert "a body of 100000 bytes" in about
     assert "100000 per experiment" in about
     assert "1000 observations per tell" in about
-    assert "10000 experiments and 1000 websockets per user" in about
+    assert "10000 experiments per user" in about
+    assert "100 websockets" in about
     assert "100 frames a second per websocket, 64 of them unanswered" in about
     assert "200000 events in an imported experiment" in about

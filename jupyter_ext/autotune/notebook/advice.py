@@ -19,6 +19,7 @@ _BY_CODE = {
     "not_pending": "`%autotune ask` shows what to try next",
     "engine_failed": "tell on: the next `%autotune tell` has the engine try again",
     "engine_failing": "tell on, or ask again in half a minute: the engine tries again",
+    "too_many": "run the command again in a moment, with fewer workers at a time; the operator sets each user's share",
     "limit_reached": "`%autotune delete` makes room; the operator of the service sets the limits",
 }
 _BY_CLASS: tuple[tuple[type[AutotuneError], str], ...] = (

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 LENGTH = struct.Struct(">I")
 _MAX_REASON = 500
+_NICE = 5
+"""The web process and Postgres come first where processors are few: a request takes milliseconds, a job seconds."""
 
 
 def main() -> None:
     """Work on jobs until the pipe from the parent closes, which happens however the parent ends."""
+    os.nice(_NICE)
     source = sys.stdin.buffer
     # Libraries may print: their text must not end up between two results, so it goes to standard error.
     sink = os.fdopen(os.dup(1), "wb")

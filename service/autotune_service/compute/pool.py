@@ -45,6 +45,10 @@ class EngineTimeoutError(EngineError):
     """The engine did not finish in time."""
 
 
+class EngineOverrunError(Exception):
+    """The job takes longer than it was given here: it is to be done where long work is."""
+
+
 class EngineStartError(EngineError):
     """No engine process could be started, so that no job can be done before the next try."""
 
@@ -218,7 +222,12 @@ def _messages(job: Job) -> Iterator[bytes]:
 
 
 class Pool:
-    """A fixed number of engine processes."""
+    """A fixed number of engine processes.
+
+    Args:
+        size: How many.
+        deadline_s: How long a job may take, in seconds.
+    """
 
     def __init__(self, size: int, deadline_s: float) -> None:
         self.size = size
@@ -229,12 +238,15 @@ class Pool:
             self._idle.put_nowait(process)
 
     async def warm(self) -> None:
-        """Load the engine in every process, so that the first job need not wait for it.
+        """Load the engine in the processes that are used first, so that the first job need not wait for it.
+
+        Of several processes one is left until all others are busy: a machine with one user at a time never needs it.
 
         Raises:
             EngineError: As ``EngineProcess.warm``, if the engine could not be loaded in all of them.
         """
-        ends = await asyncio.gather(*(process.warm() for process in self._processes), return_exceptions=True)
+        used_first = self._processes[1:] or self._processes  # of the idle ones, the last comes first
+        ends = await asyncio.gather(*(process.warm() for process in used_first), return_exceptions=True)
         for end in ends:
             if end is not None:
                 raise end
@@ -242,16 +254,27 @@ class Pool:
     @property
     def cannot_start(self) -> bool:
         """Whether no process could be started when it was last tried."""
-        return all(process.cannot_start for process in self._processes)
+        return any(process.cannot_start for process in self._processes)
 
-    async def work(self, job: Job) -> Result:
+    async def work(self, job: Job, within_s: float | None = None) -> Result:
         """Send a job to the next process that is idle and return its result.
 
+        Args:
+            job: The job.
+            within_s: How long the job may take here, in seconds, if that is less than the pool's deadline.
+
         Raises:
+            EngineOverrunError: If it takes longer than ``within_s``.
             EngineError: As ``EngineProcess.work``.
         """
+        is_cut_short = within_s is not None and within_s < self._deadline_s
         async with self._process() as process:
-            return await process.work(job, self._deadline_s)
+            try:
+                return await process.work(job, within_s if is_cut_short and within_s else self._deadline_s)
+            except EngineTimeoutError as error:
+                if is_cut_short:
+                    raise EngineOverrunError from error
+                raise
 
     async def stop(self) -> None:
         """End all processes."""

@@ -179,6 +179,20 @@ class SuggestionPendingError(UnavailableError):
     code = "suggestion_pending"
 
 
+class TooManyError(AutotuneError):
+    """The user has all of the user's share; the same request may succeed after ``retry_after_s`` seconds.
+
+    Other users are served meanwhile.
+    """
+
+    code = "too_many"
+    title = "Too much at once"
+
+    def __init__(self, detail: str, retry_after_s: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
 class EngineFailedError(UnavailableError):
     """The engine failed. The same request would fail again until newer data are told."""
 

@@ -2,18 +2,20 @@
 
 import asyncio
 import contextlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import TypeVar
 from uuid import UUID
 
-from autotune_service.domain.errors import BusyError, UnavailableError
+from autotune_service.domain.errors import BusyError, TooManyError, UnavailableError
 from autotune_service.domain.limits import DEFAULT_LIMITS
 from autotune_service.live.tail import Tail
+from autotune_service.live.turns import stand_aside, turn_again
 from autotune_service.store.database import Store
 from autotune_service.store.rows.events import EVENTS_CHANNEL
 from autotune_service.store.server.epoch import Log
 from autotune_service.store.server.listen import Listener
+from autotune_service.store.shares import ACTING
 
 _T = TypeVar("_T")
 
@@ -29,11 +31,19 @@ class Hub:
         url: Address of the database.
         log: The event log of the database.
         max_waiting: The most requests that wait at a time.
+        waiting_each: The most of them that are of one user.
     """
 
-    def __init__(self, url: str, log: Log, max_waiting: int = DEFAULT_LIMITS.waiting) -> None:
+    def __init__(
+        self,
+        url: str,
+        log: Log,
+        max_waiting: int = DEFAULT_LIMITS.waiting,
+        waiting_each: int = DEFAULT_LIMITS.waiting_each,
+    ) -> None:
         self._max_waiting = max_waiting
-        self._n_waiting = 0
+        self._waiting_each = waiting_each
+        self._waiting: Counter[UUID | None] = Counter()
         self._log = log
         self._log.on_change(self._wake_all)
         self._listener = Listener(url, EVENTS_CHANNEL, self._notified, self._connected, log)
@@ -110,12 +120,15 @@ class Hub:
     async def until(self, exp_uuid: UUID, attempt: Callable[[], Awaitable[_T | None]], within_s: float) -> _T | None:
         """Call ``attempt`` at every event of the experiment until it returns something, or the time is over.
 
+        Between the calls the request stands aside, so that others of its user have their turn.
+
         Returns:
             The result of the last attempt: None if the time is over.
 
         Raises:
             UnavailableError: If the process stops first, or the database has another log than when the request came.
             BusyError: If too many requests wait already.
+            TooManyError: If too many requests of the user wait already.
         """
         with contextlib.ExitStack() as place, self.watch(exp_uuid) as wake:
             is_waiting = False
@@ -135,7 +148,9 @@ class Hub:
                 if not is_waiting:
                     place.enter_context(self._place())
                     is_waiting = True
+                stand_aside()
                 await wait_for_wake(wake, min(left_s, _POLL_S))
+                await turn_again()
 
     @contextlib.contextmanager
     def _place(self) -> Iterator[None]:
@@ -143,17 +158,26 @@ class Hub:
 
         Raises:
             BusyError: If all places are taken.
+            TooManyError: If all places of the user are taken.
         """
-        if self._n_waiting >= self._max_waiting:
+        user_uuid = ACTING.get()
+        if user_uuid is not None and self._waiting[user_uuid] >= self._waiting_each:
+            raise TooManyError(
+                f"{self._waiting_each} requests of yours wait for the engine here, which is as many as a user may "
+                "have: ask again when one is answered"
+            )
+        if self._waiting.total() >= self._max_waiting:
             raise BusyError(
                 f"the service is busy: {self._max_waiting} requests are waiting for the engine; "
                 "try again in a few seconds"
             )
-        self._n_waiting += 1
+        self._waiting[user_uuid] += 1
         try:
             yield
         finally:
-            self._n_waiting -= 1
+            self._waiting[user_uuid] -= 1
+            if not self._waiting[user_uuid]:
+                del self._waiting[user_uuid]
 
     def _notified(self, payload: str) -> None:
         parts = payload.split(":")

@@ -19,7 +19,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-EngineOutcome = Literal["ok", "explored", "failed", "timeout"]
+EngineOutcome = Literal["ok", "explored", "failed", "timeout", "put_off"]
 RequestOutcome = Literal["ok", "refused", "failed", "gone"]
 Push = Literal["live", "replayed"]
 
@@ -28,7 +28,7 @@ GONE = 499
 
 _BY_CLASS: dict[int, RequestOutcome] = {1: "ok", 2: "ok", 3: "ok", 4: "refused", 5: "failed"}
 _KINDS = ("suggest", "predict", "insights")
-_OUTCOMES: tuple[EngineOutcome, ...] = ("ok", "explored", "failed", "timeout")
+_OUTCOMES: tuple[EngineOutcome, ...] = ("ok", "explored", "failed", "timeout", "put_off")
 _PUSHES: tuple[Push, ...] = ("live", "replayed")
 _REQUEST_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30)  # an ask waits for up to 20 s
 _LAG_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)

@@ -30,6 +30,7 @@ from autotune_service.store.server.refusals import (
     reason_of,
     refusal_of,
 )
+from autotune_service.store.shares import ACTING, Shares
 from autotune_service.store.statements import Filled, Row, Statement, filled, together
 
 _NAME = "autotune"
@@ -39,6 +40,7 @@ _STATEMENTS = 100  # prepared statements that a connection keeps
 _IDLE_FACTOR = 5  # times the timeout: a transaction that idles longer than that belongs to a client that is gone
 _UNDO_S = 1.0
 _CLOSE_S = 3.0
+_SHARE_FACTOR = 5  # times the timeout: how long to wait for a connection that other work of the same user has
 _REFUSED_S = 10.0
 """How long a refused change makes the store say that it is not ready, unless another change succeeds."""
 
@@ -101,6 +103,11 @@ _NOTICE = sa.func.unnest(*_LISTS).table_valued("channel", "payload", name="notic
 _NOTIFY = Statement(sa.select(sa.func.pg_notify(_NOTICE.c.channel, _NOTICE.c.payload)))
 
 
+def share_of(pool_size: int) -> int:
+    """Return how many connections of a pool one user may have in use at a time: half of them."""
+    return max(pool_size // 2, 1)
+
+
 class _Connection(Connection):
     """A connection of the pool that needs no reset: settings here last for one transaction only."""
 
@@ -121,6 +128,7 @@ class Store:
 
     Attributes:
         log: The event log of the database, told of every new connection before it is used.
+        shares: The connections that each user may have in use: half of the pool, so that nobody waits for one user.
     """
 
     def __init__(self, url: str, *, pool_size: int, timeout_s: float, is_shared: bool = False) -> None:
@@ -128,6 +136,7 @@ class Store:
         self._timeout_s = timeout_s
         self._pool_size = pool_size
         self._is_shared = is_shared
+        self.shares = Shares(share_of(pool_size), timeout_s * _SHARE_FACTOR, "connections to the database")
         self._refused: tuple[float, asyncpg.PostgresError] | None = None
         self.log = Log()
         timeout_ms = str(int(timeout_s * 1000))
@@ -251,6 +260,11 @@ class Store:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
+        async with self.shares.place(ACTING.get()), self._connection() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
         try:
             connection = await self._acquired()
             is_standby = connection.is_standby

@@ -192,7 +192,12 @@ experiments = sa.Table(
     # The pause of an experiment with the state "paused"; in other states what is left here means nothing.
     sa.Column("paused", _JSON, nullable=True),
     _uuid("paused_by", nullable=True),
+    # Whether the last run of the engine took longer than short work may, see ``compute/worker.py``.
+    sa.Column("is_long", sa.Boolean, nullable=False, server_default=sa.false()),
+    # Of the rows and events that were added, about; counted by ``record``.
+    sa.Column("n_bytes", sa.BigInteger, nullable=False, server_default="0"),
     sa.Index("experiments_of_owner", "owner_uuid", sa.text("number DESC")),
+    sa.Index("experiments_claimed", "owner_uuid", postgresql_where=sa.text("lease_token IS NOT NULL")),
     sa.Index(
         "experiments_with_work",
         "fitted_at",
@@ -314,8 +319,13 @@ questions = sa.Table(
     *_claim(),
     _moment("created_at"),
     _moment("answered_at", nullable=True),
+    sa.Column("is_long", sa.Boolean, nullable=False, server_default=sa.false()),
+    _uuid("asked_by", nullable=True),
+    # A question is dropped where nobody waits for its reply any more: who waits prolongs this again and again.
+    _moment("asked_until", nullable=True),
     sa.UniqueConstraint("exp_uuid", "kind", "body_key"),
     sa.Index("questions_waiting", "created_at", postgresql_where=sa.text("state = 'waiting'")),
+    sa.Index("questions_asked_by", "asked_by"),
 )
 
 # The replies to requests with an Idempotency-Key; a request without a status is not finished.
@@ -328,7 +338,39 @@ requests = sa.Table(
     sa.Column("status", sa.Integer, nullable=True),
     sa.Column("answer", sa.Text, key="reply", nullable=False),
     _moment("created_at"),
+    # The hashes of the parts that a large reply is put together from; its ``answer`` has what is between them.
+    sa.Column("parts", sa.ARRAY(sa.LargeBinary), nullable=True),
     sa.Index("answered_requests_by_age", "created_at"),
+)
+
+# What many replies to a user have in common, as the configuration of a suggestion whose lease is renewed.
+reply_parts = sa.Table(
+    "reply_parts",
+    metadata,
+    _uuid("user_uuid", sa.ForeignKey("users.user_uuid", ondelete="CASCADE"), primary_key=True),
+    sa.Column("hash", sa.LargeBinary, primary_key=True),
+    sa.Column("text", sa.Text, nullable=False),
+    _moment("kept_at"),
+    sa.Index("reply_parts_by_age", "kept_at"),
+)
+
+# How many replies were kept for a user in each hour, and how many bytes they have; counted a little late.
+kept_replies = sa.Table(
+    "kept_replies",
+    metadata,
+    _uuid("user_uuid", sa.ForeignKey("users.user_uuid", ondelete="CASCADE"), primary_key=True),
+    sa.Column("hour", sa.DateTime(timezone=True), primary_key=True),
+    sa.Column("n_replies", sa.BigInteger, nullable=False),
+    sa.Column("n_bytes", sa.BigInteger, nullable=False),
+)
+
+# The seconds that engine processes have worked for a user lately, as of ``counted_at``.
+engine_use = sa.Table(
+    "engine_use",
+    metadata,
+    _uuid("user_uuid", sa.ForeignKey("users.user_uuid", ondelete="CASCADE"), primary_key=True),
+    sa.Column("seconds", sa.Double, nullable=False),
+    _moment("counted_at"),
 )
 
 # A table of one row. Restoring a backup writes a new epoch, because the seqs of its events belong to another log.

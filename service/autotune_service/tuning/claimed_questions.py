@@ -6,15 +6,17 @@ The engine runs between the two steps, outside any transaction, as it does for a
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from autotune_service.domain.stored import key_of
 from autotune_service.store.database import Store, Work
-from autotune_service.store.rows.events import record, wake_watchers
+from autotune_service.store.rows.events import call_workers, record, wake_watchers
 from autotune_service.store.rows.experiments import ExperimentRow, get_experiment_for_worker
 from autotune_service.store.rows.questions import (
     QuestionRow,
     claim_waiting_question,
     delete_question,
+    put_off_question,
     renew_question,
     update_reply,
 )
@@ -40,6 +42,11 @@ class ClaimedQuestion:
     snapshot: Snapshot
 
     @property
+    def asker_uuid(self) -> UUID:
+        """Who asked; of a question from a service of before, which does not say so, the experiment's owner."""
+        return self.row.asked_by or self.snapshot.experiment.owner_uuid
+
+    @property
     def fixed(self) -> Configuration:
         """The values that the suggestions must have; only for a question of the kind suggest."""
         fixed: Configuration = self.row.body["fixed"]
@@ -56,10 +63,15 @@ class ClaimedQuestion:
         return list(self.row.body.get("configurations", []))
 
 
-async def claim_question(store: Store, worker: str, claim_for: timedelta) -> ClaimedQuestion | None:
-    """Claim the question that has waited longest, and read its snapshot; None if no question waits."""
+async def claim_question(
+    store: Store, worker: str, claim_for: timedelta, *, only_short: bool = False
+) -> ClaimedQuestion | None:
+    """Claim a question that waits, and read its snapshot; None if no question waits.
+
+    With ``only_short``, the questions that took long when they were tried are left to others.
+    """
     async with store.work() as work:
-        question = await claim_waiting_question(work, worker, claim_for)
+        question = await claim_waiting_question(work, worker, claim_for, only_short=only_short)
     if question is None:
         return None
     # In a transaction of its own: an ask locks the experiment first and its question second, and the reverse order in
@@ -67,6 +79,13 @@ async def claim_question(store: Store, worker: str, claim_for: timedelta) -> Cla
     async with store.work() as work:
         row = await get_experiment_for_worker(work, question.exp_uuid)
         return None if row is None else ClaimedQuestion(question, await read_snapshot(work, row))
+
+
+async def put_off_claimed_question(store: Store, question: ClaimedQuestion) -> None:
+    """Release the claim on a question that takes longer than short work may, for a worker that does long work."""
+    async with store.work() as work:
+        await put_off_question(work, question.row)
+        call_workers(work)
 
 
 async def keep_question(store: Store, question: ClaimedQuestion, claim_for: timedelta) -> bool:

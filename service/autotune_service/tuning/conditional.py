@@ -24,7 +24,7 @@ from autotune_service.store.rows.suggestions import (
 )
 from autotune_service.tuning.ask import USUAL, Asked, Terms, lease
 from autotune_service.tuning.experiments import guess_row
-from autotune_service.tuning.questions import raise_failure, require_room_for_question
+from autotune_service.tuning.questions import raise_failure, require_room_for_question, wait_on
 from autotune_service.tuning.stopping import require_asking
 from autotune_wire.base import Configuration
 from autotune_wire.space import is_active
@@ -122,7 +122,7 @@ async def _ask(
         if not found and (guess := await _first_guess(work, row, fixed)) is not None:
             found, row = [guess], await get_experiment(work, exp_uuid, user_uuid)
         if len(found) < n:
-            failed = await _put_question(work, row, fixed, n - len(found), limits)
+            failed = await _put_question(work, row, user_uuid, fixed, n - len(found), limits)
         asked = Asked(found, row.updated_at) if terms is None else await lease(work, row, found, terms)
     if failed is not None and not found:
         raise_failure(failed)
@@ -130,7 +130,7 @@ async def _ask(
 
 
 async def _put_question(
-    work: Work, row: ExperimentRow, fixed: Configuration, n: int, limits: Limits
+    work: Work, row: ExperimentRow, user_uuid: UUID, fixed: Configuration, n: int, limits: Limits
 ) -> QuestionRow | None:
     """Put a question for suggestions; return it instead if the engine has failed on it with the newest data."""
     key = key_of(fixed)
@@ -143,10 +143,12 @@ async def _put_question(
             return found
         found = None
     if found is None:
-        await require_room_for_question(work, limits)
+        await require_room_for_question(work, user_uuid, limits)
         await delete_old_replies(work, row.exp_uuid, row.data_rev)
-        await add_question(work, row.exp_uuid, "suggest", key, {"fixed": fixed, "n": n}, row.data_rev)
+        await add_question(work, row.exp_uuid, user_uuid, "suggest", key, {"fixed": fixed, "n": n}, row.data_rev)
         call_worker(work, row.exp_uuid)
+    else:
+        await wait_on(work, found, user_uuid, limits)
     return None
 
 

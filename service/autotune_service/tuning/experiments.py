@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from autotune_service.domain.configuration import guess_of
 from autotune_service.domain.errors import ExperimentClosedError, InvalidError, LimitReachedError
 from autotune_service.domain.experiment import check_new
-from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
+from autotune_service.domain.limits import DEFAULT_LIMITS, MAX_PAGE_BYTES, Limits
 from autotune_service.domain.stored import stored_constraints, stored_space
 from autotune_service.store.database import Store, Work
 from autotune_service.store.rows.events import NewEvent, record, record_first
@@ -27,6 +27,7 @@ from autotune_service.store.rows.observations import ObservationRow, get_numbere
 from autotune_service.store.rows.spaces import SpaceRow, add_space
 from autotune_service.store.rows.suggestions import OPEN, SuggestionRow, insert_suggestions
 from autotune_service.store.rows.users import hold_user, list_emails
+from autotune_service.store.statements import json_text
 from autotune_service.tuning.aside import aside, size_of
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.base import Configuration
@@ -35,6 +36,8 @@ from autotune_wire.observations import HistoryPage, Observation
 from autotune_wire.problems import FieldProblem
 from autotune_wire.responses import primary_of
 
+_AT_ONCE = 250
+"""Observations that are read together; a page may end before they are all shown."""
 _GUESS_REASON = "the guess that the experiment was described with"
 
 
@@ -148,9 +151,30 @@ async def history_page(store: Store, user_uuid: UUID, exp_uuid: UUID, query: Pag
     after = cursor_of(query) or 0
     async with store.work() as work:
         row = await get_experiment(work, exp_uuid, user_uuid)
-        rows = await list_observations(work, exp_uuid, after, query.limit + 1)
-        page = rows[: query.limit]
-        return await _history(work, row, page, str(page[-1].seq) if len(rows) > len(page) else None)
+        page, has_more = await _page(work, exp_uuid, after, query.limit)
+        return await _history(work, row, page, str(page[-1].seq) if has_more else None)
+
+
+async def _page(work: Work, exp_uuid: UUID, after: int, limit: int) -> tuple[list[ObservationRow], bool]:
+    """List the observations of a page that ends at a limit or after so many bytes; return whether there are more."""
+    page: list[ObservationRow] = []
+    n_bytes = 0
+    while True:
+        n_wanted = min(limit + 1 - len(page), _AT_ONCE)
+        found = await list_observations(work, exp_uuid, after, n_wanted)
+        for observation in found:
+            n_bytes += _n_bytes(observation)
+            if len(page) == limit or (page and n_bytes > MAX_PAGE_BYTES):
+                return page, True
+            page.append(observation)
+        if len(found) < n_wanted:
+            return page, False
+        after = found[-1].seq
+
+
+def _n_bytes(observation: ObservationRow) -> int:
+    values = (observation.covars, observation.responses, observation.sds, observation.note, observation.tags)
+    return len(json_text(values))
 
 
 async def history_of_one(store: Store, user_uuid: UUID, exp_uuid: UUID, number: int) -> HistoryPage:
@@ -168,10 +192,20 @@ async def history_of_newest(store: Store, user_uuid: UUID, exp_uuid: UUID, newes
     """
     async with store.work() as work:
         row = await get_experiment(work, exp_uuid, user_uuid)
-        rows = await list_newest(work, exp_uuid, row.last_seq, newest)
+        rows = _fitting(await list_newest(work, exp_uuid, row.last_seq, newest))
         page = await _history(work, row, rows)
     page.first_number = row.n_observations - len(rows) + 1 if rows else None
     return page
+
+
+def _fitting(rows: list[ObservationRow]) -> list[ObservationRow]:
+    """Return the newest observations that a page has room for, at least one if there is one."""
+    n_bytes = 0
+    for n_fitting, observation in enumerate(reversed(rows)):
+        n_bytes += _n_bytes(observation)
+        if n_fitting and n_bytes > MAX_PAGE_BYTES:
+            return rows[-n_fitting:]
+    return rows
 
 
 async def _history(

@@ -7,17 +7,20 @@ So an experiment has one fit at a time, and the result of a worker that lost its
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from autotune_service.store.database import Store, Work
 from autotune_service.store.rows.due import (
     Claim,
     claim_due_experiment,
     lock_claimed_experiment,
+    put_off_claimed,
     release_claim,
     release_claims_of,
     renew_claim,
     seconds_until_due,
 )
+from autotune_service.store.rows.engine_use import add_use
 from autotune_service.store.rows.events import NewEvent, call_workers, get_event, get_traceparent, record, wake_watchers
 from autotune_service.store.rows.experiments import ExperimentRow
 from autotune_service.store.rows.observations import ObservationRow
@@ -63,10 +66,13 @@ class ClaimedFit:
         return self.snapshot.pending
 
 
-async def claim_fit(store: Store, worker: str, claim_for: timedelta) -> ClaimedFit | None:
-    """Claim an experiment whose work is due, and read its snapshot; None if no work is due."""
+async def claim_fit(store: Store, worker: str, claim_for: timedelta, *, only_short: bool = False) -> ClaimedFit | None:
+    """Claim an experiment whose work is due, and read its snapshot; None if no work is due.
+
+    With ``only_short``, the experiments whose last run took long are left to others.
+    """
     async with store.work() as work:
-        claim = await claim_due_experiment(work, worker, claim_for)
+        claim = await claim_due_experiment(work, worker, claim_for, only_short=only_short)
         if claim is None:
             return None
         row = claim.experiment
@@ -82,13 +88,23 @@ async def keep_fit(store: Store, fit: ClaimedFit, claim_for: timedelta) -> bool:
         return await renew_claim(work, fit.claim, claim_for)
 
 
-async def commit_fit(store: Store, fit: ClaimedFit, engine_run: EngineRun, failure: str | None = None) -> bool:
+async def put_off_fit(store: Store, fit: ClaimedFit) -> None:
+    """Release the claim of a fit that takes longer than short work may, for a worker that does long work."""
+    async with store.work() as work:
+        await put_off_claimed(work, fit.claim)
+        call_workers(work)
+
+
+async def commit_fit(
+    store: Store, fit: ClaimedFit, engine_run: EngineRun, failure: str | None = None, *, is_long: bool = False
+) -> bool:
     """Store the suggestions of a fit and release its claim.
 
     Args:
         fit: The fit, still claimed.
         engine_run: The suggestions that the engine computed.
         failure: Why the model failed, if the suggestions were made without it.
+        is_long: Whether the fit took longer than short work may.
 
     Returns:
         False if the claim is lost; nothing is stored then.
@@ -99,11 +115,11 @@ async def commit_fit(store: Store, fit: ClaimedFit, engine_run: EngineRun, failu
             return False
         if row.takes_suggestions:
             await _store(work, fit, row, engine_run, failure_events(failure, fit.experiment.data_rev))
-        await release_claim(work, fit.claim)
+        await release_claim(work, fit.claim, is_long=is_long)
     return True
 
 
-async def fail_fit(store: Store, fit: ClaimedFit, failure: str, retry_in: timedelta) -> None:
+async def fail_fit(store: Store, fit: ClaimedFit, failure: str, retry_in: timedelta, *, is_long: bool = False) -> None:
     """Record that the engine failed; the next tell, or the end of ``retry_in``, makes the work due again.
 
     A try that fails like the one before adds no event, or an engine that never works would fill the log.
@@ -119,7 +135,13 @@ async def fail_fit(store: Store, fit: ClaimedFit, failure: str, retry_in: timede
                 wake_watchers(work, row.exp_uuid, row.owner_uuid, row.last_seq)  # asks that wait hear it
             await record(work, row, failures, {"n_wanted": row.n_ready})
         has_newer_data = row.data_rev > fit.experiment.data_rev
-        await release_claim(work, fit.claim, None if has_newer_data else retry_in)
+        await release_claim(work, fit.claim, None if has_newer_data else retry_in, is_long=is_long)
+
+
+async def count_use(store: Store, user_uuid: UUID, seconds: float) -> None:
+    """Count seconds that an engine process has worked for a user: who used less has the next turn."""
+    async with store.work() as work:
+        await add_use(work, user_uuid, seconds)
 
 
 async def hand_back(store: Store, worker: str) -> None:
@@ -129,10 +151,13 @@ async def hand_back(store: Store, worker: str) -> None:
         call_workers(work)
 
 
-async def next_due(store: Store) -> float | None:
-    """Return in how many seconds work falls due by itself; None if none will."""
+async def next_due(store: Store, *, only_short: bool = False) -> float | None:
+    """Return in how many seconds work falls due by itself; None if none will.
+
+    With ``only_short``, experiments whose last run took long do not count.
+    """
     async with store.work() as work:
-        return await seconds_until_due(work)
+        return await seconds_until_due(work, only_short=only_short)
 
 
 async def _store(

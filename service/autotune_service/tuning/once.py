@@ -7,9 +7,11 @@ from typing import TypeVar
 from uuid import UUID
 
 from autotune_service.domain.errors import KeyReusedError, RequestRunningError
+from autotune_service.domain.reply_parts import Parted
 from autotune_service.store.database import Store, Work
 from autotune_service.store.rows.once import RequestRow, get_request, insert_request, lock_request
 from autotune_service.store.statements import Filled
+from autotune_service.tuning.kept import KeptReplies
 from autotune_wire.base import Reply
 
 R = TypeVar("R", bound=Reply)
@@ -39,9 +41,17 @@ class Once:
         user_uuid: The user who sends the request.
         key: The name that the sender gave the request: its Idempotency-Key.
         body_hash: The hash of all that the request asks for.
+        kept: Counts the replies that are kept for the user, within the user's share.
     """
 
-    def __init__(self, user_uuid: UUID | None = None, key: str | None = None, body_hash: bytes = b"") -> None:
+    def __init__(
+        self,
+        user_uuid: UUID | None = None,
+        key: str | None = None,
+        body_hash: bytes = b"",
+        kept: KeptReplies | None = None,
+    ) -> None:
+        self._kept_replies = kept or KeptReplies()
         self._user_uuid = user_uuid
         self._key = key
         self._body_hash = body_hash
@@ -70,6 +80,7 @@ class Once:
         Raises:
             RequestRunningError: If the same request, sent a second time, is still being worked on.
             KeyReusedError: If the key belongs to a request that asks for something else.
+            TooManyError: If no more replies may be kept for the user.
         """
         if self._key is None or self._user_uuid is None:
             return []
@@ -80,6 +91,8 @@ class Once:
             raise KeyReusedError("this Idempotency-Key belongs to another request: give each request its own")
         if row is not None and row.status is not None:
             raise _DoneBefore(row.reply)
+        if row is None:
+            await self._kept_replies.require_room(work, self._user_uuid)
         noted = [] if row is None else [UUID(uuid) for uuid in json.loads(row.reply)]
         if self._noted is None:
             self._noted = noted
@@ -132,7 +145,10 @@ class Once:
     def _stored(self, status: int | None, reply: str) -> list[Filled]:
         if self._key is None or self._user_uuid is None:
             return []
-        return [insert_request(self._user_uuid, self._key, RequestRow(self._body_hash, status, reply))]
+        parted = None if status is None else Parted.of(reply)
+        counted = [] if status is None else self._kept_replies.counted(self._user_uuid, reply, parted)
+        row = RequestRow(self._body_hash, status, reply)
+        return [*counted, *insert_request(self._user_uuid, self._key, row, parted)]
 
 
 ALWAYS = Once()

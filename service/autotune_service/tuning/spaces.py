@@ -4,18 +4,20 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
+from autotune_service.domain.errors import TooManyError
 from autotune_service.domain.feasibility import check_feasible
+from autotune_service.domain.limits import DEFAULT_LIMITS, MAX_REVISION_BYTES, Limits
 from autotune_service.domain.models import EngineDemand, check_models
 from autotune_service.domain.revision import revised
 from autotune_service.domain.stored import stored_constraints, stored_space
-from autotune_service.store.database import Store
+from autotune_service.store.database import Store, Work
 from autotune_service.store.rows.events import call_worker, record
 from autotune_service.store.rows.experiments import (
     ExperimentRow,
     get_experiment,
     get_shown_experiment,
 )
-from autotune_service.store.rows.spaces import SpaceRow, add_space, list_spaces
+from autotune_service.store.rows.spaces import SpaceRow, add_space, count_space_bytes, list_spaces
 from autotune_service.store.rows.suggestions import SUPERSEDED, list_pending, set_state
 from autotune_service.tuning.aside import aside, size_of
 from autotune_service.tuning.experiments import require_active
@@ -24,8 +26,17 @@ from autotune_wire.changes import SpaceRevisions
 from autotune_wire.constraints import Constraint
 from autotune_wire.experiments import Experiment, SpaceEdit
 
+_RETRY_S = 3600  # waiting alone helps nobody here
 
-async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceEdit, once: Once = ALWAYS) -> Experiment:
+
+async def edit_space(
+    store: Store,
+    user_uuid: UUID,
+    exp_uuid: UUID,
+    edit: SpaceEdit,
+    once: Once = ALWAYS,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Experiment:
     """Change the space of an experiment; observations stay, open suggestions are computed anew.
 
     Raises:
@@ -33,6 +44,7 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
         ExperimentClosedError: If the experiment is closed.
         InvalidError: If the runs so far forbid a change, no configuration meets the constraints, or no engine could
             serve the new space.
+        TooManyError: If the space has as many revisions as it may have, or they take too many bytes.
     """
     await once.begin_alone(store)
     async with store.work() as work:
@@ -50,6 +62,7 @@ async def edit_space(store: Store, user_uuid: UUID, exp_uuid: UUID, edit: SpaceE
             unchanged = (await get_shown_experiment(work, exp_uuid, user_uuid)).to_wire()
             await once.keep(work, unchanged)
             return unchanged
+        await _require_room(work, row, limits)
         revision = SpaceRow(
             exp_uuid=exp_uuid,
             revision=row.space_revision + 1,
@@ -78,6 +91,22 @@ async def list_revisions(store: Store, user_uuid: UUID, exp_uuid: UUID) -> Space
     async with store.work() as work:
         await get_experiment(work, exp_uuid, user_uuid)
         return SpaceRevisions(spaces=[revision.to_wire() for revision in await list_spaces(work, exp_uuid)])
+
+
+async def _require_room(work: Work, row: ExperimentRow, limits: Limits) -> None:
+    if row.space_revision >= limits.space_revisions:
+        raise TooManyError(
+            f"the space of this experiment was changed {row.space_revision} times, and a space may be changed "
+            f"{limits.space_revisions} times on this service: go on with a new experiment",
+            _RETRY_S,
+        )
+    n_bytes = await count_space_bytes(work, row.exp_uuid)
+    if n_bytes > MAX_REVISION_BYTES:
+        raise TooManyError(
+            f"the revisions of this experiment's space take {n_bytes} bytes, and may take {MAX_REVISION_BYTES}: go on "
+            "with a new experiment",
+            _RETRY_S,
+        )
 
 
 def _constraints(row: ExperimentRow, edit: SpaceEdit) -> list[Constraint]:

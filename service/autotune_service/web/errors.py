@@ -16,6 +16,7 @@ from autotune_service.domain.errors import (
     InvalidError,
     MalformedError,
     NotFoundError,
+    TooManyError,
     TooManySocketsError,
     UnauthenticatedError,
     UnavailableError,
@@ -34,6 +35,7 @@ _STATUS: dict[type[AutotuneError], int] = {
     NotFoundError: 404,
     ConflictError: 409,
     InvalidError: 422,
+    TooManyError: 429,
     UnavailableError: 503,
 }
 _HTTP_CODES = {
@@ -69,6 +71,7 @@ def problem_of(error: Exception) -> Problem:
             detail=error.detail,
             errors=error.errors,
             current=error.current if isinstance(error, VersionConflictError) else None,
+            retry_after_s=error.retry_after_s if isinstance(error, UnavailableError | TooManyError) else None,
         )
     if isinstance(error, HTTPException):
         return _http_problem(error)
@@ -94,10 +97,10 @@ async def _respond(error: Exception) -> Response:
     headers: dict[str, Any] = {}
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, UnavailableError):
+    if isinstance(error, UnavailableError | TooManyError):
         headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, HTTPException) and problem.status == 405:
         headers |= dict(error.get_headers())
     headers["Content-Type"] = CONTENT_TYPE
-    body = problem.model_dump_json(exclude={"current"} if problem.current is None else None)
+    body = problem.model_dump_json(exclude=problem.unset_fields)
     return Response(body, status=problem.status, headers=headers)

@@ -9,6 +9,7 @@ from quart import request
 from autotune_service.domain.errors import InvalidError
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.web.door import user
+from autotune_service.web.services import services
 from autotune_wire.base import IDEMPOTENCY_HEADER, Key
 from autotune_wire.frames import Operation
 from autotune_wire.problems import FieldProblem
@@ -30,7 +31,7 @@ async def signed_in_once() -> tuple[UUID, Once]:
     body = await request.get_data()
     assert isinstance(body, bytes)
     asked.update(body)
-    return user_uuid, Once(user_uuid, key, asked.digest())
+    return user_uuid, Once(user_uuid, key, asked.digest(), services().kept)
 
 
 def request_key() -> str | None:
@@ -59,4 +60,4 @@ def once_of_frame(user_uuid: UUID, exp_uuid: UUID, frame: Operation) -> Once:
     if frame.key is None:
         return ALWAYS
     asked = f"{exp_uuid}\n{frame.model_dump_json(exclude={'id', 'key'})}".encode()
-    return Once(user_uuid, frame.key, hashlib.sha256(asked).digest())
+    return Once(user_uuid, frame.key, hashlib.sha256(asked).digest(), services().kept)

@@ -14,6 +14,7 @@ from quart_auth.extension import _AuthSerializer
 from quart_schema import Info, hide
 
 from autotune_service.domain.errors import NotFoundError
+from autotune_service.domain.limits import MAX_PAGE_BYTES
 from autotune_service.security.keys import derived_key
 from autotune_service.store.statements import json_text
 from autotune_service.tuning.sessions import BROWSER_LIFETIME
@@ -22,6 +23,7 @@ from autotune_service.web.door import hang_door, open_to_all
 from autotune_service.web.errors import register_errors
 from autotune_service.web.headers import DOCS_PATH, secure
 from autotune_service.web.hosts import Hosts, keep_to
+from autotune_service.web.in_turn import take_turns
 from autotune_service.web.observed import observe
 from autotune_service.web.openapi import MadeOnce, ServiceOpenAPI
 from autotune_service.web.proxies import Proxies, believe
@@ -119,6 +121,7 @@ def create_app(
     register_errors(app)
     app.before_request(_refuse_long_path)
     hang_door(app)
+    take_turns(app)
     return app
 
 
@@ -135,18 +138,31 @@ async def _refuse_long_path() -> None:
         raise NotFoundError("there is no path of that length; see /docs")
 
 
+def _shares(services: Services) -> str:
+    limits, turns = services.limits, services.turns
+    return (
+        f"Shares of each user, beyond which a request gets 429 `too_many` with Retry-After: {turns.in_flight} requests "
+        f"in flight, of which {turns.shares.each} are worked on at a time and the others wait for their turn; "
+        f"{services.store.shares.each} connections to the database; {services.sockets_per_user} websockets; "
+        f"{limits.waiting_each} requests that wait for the engine; {limits.questions_each} predictions, insights and "
+        f"asks with fixed values that wait to be computed; {limits.stored_bytes} bytes of experiments; "
+        f"{limits.answers} replies kept for an Idempotency-Key, of {limits.answer_bytes} bytes in all; "
+        f"{limits.space_revisions} revisions of an experiment's space. A page of a list ends after {MAX_PAGE_BYTES} "
+        "bytes, whatever its limit."
+    )
+
+
 def _document(app: Quart, services: Services) -> None:
     most = app.config["MAX_CONTENT_LENGTH"]
     limits = (
         f"Limits of this service: a body of {most} bytes to create an experiment, tell, predict or change a space, "
         f"{MAX_IMPORT_BYTES} to import, {min(MAX_SIGN_IN_BYTES, most)} under /auth and /user, "
         f"{min(MAX_SHORT_BYTES, most)} elsewhere; {services.limits.batch} observations per tell, "
-        f"{services.limits.observations} per experiment; {services.limits.experiments} experiments and "
-        f"{services.sockets_per_user} websockets per user; {services.limits.waiting} requests that wait for the "
-        f"engine at a time; {FRAMES_A_SECOND} frames a second per websocket, {MAX_UNANSWERED} of them unanswered; "
-        f"{MAX_EVENTS} events in an imported experiment."
+        f"{services.limits.observations} per experiment; {services.limits.experiments} experiments per user; "
+        f"{services.limits.waiting} requests that wait for the engine at a time; {FRAMES_A_SECOND} frames a second per "
+        f"websocket, {MAX_UNANSWERED} of them unanswered; {MAX_EVENTS} events in an imported experiment."
     )
-    about = f"What to try next, live.\n\n{limits}"
+    about = f"What to try next, live.\n\n{limits}\n\n{_shares(services)}"
     MadeOnce(
         app,
         info=Info(title="AutoTune", version=version("autotune-bo"), description=about),

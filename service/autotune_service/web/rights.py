@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import Context
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -68,7 +69,8 @@ class Rights:
         watched = Watched(caller, exp_uuid, role, asyncio.get_running_loop().create_future())
         self._watched.add(watched)
         if not self._looking:
-            self._looking.append(asyncio.create_task(self._look_now_and_then()))
+            # In a context of its own: the looking is done for all, and not at the expense of who came first.
+            self._looking.append(asyncio.create_task(self._look_now_and_then(), context=Context()))
         try:
             yield watched.lost
         finally:

@@ -18,6 +18,7 @@ from autotune_service.domain.errors import (
     InvalidError,
     MalformedError,
     NotFoundError,
+    TooManyError,
     UnauthenticatedError,
     UnavailableError,
 )
@@ -97,6 +98,7 @@ async def serve_socket(
         if caller is None:
             unnamed.enter_context(services().room.unnamed())
         else:
+            _require_room(caller.user_uuid)
             await _require_rights(caller)
             await require(caller)
         await _serve_accepted(caller, unnamed, require, headers, serve)
@@ -137,6 +139,17 @@ async def _serve_accepted(
         await _close(CLOSE_NOT_FOUND, error.detail)
     except AutotuneError as error:
         await _close(CLOSE_GOING_AWAY, error.detail)
+
+
+def _require_room(user_uuid: UUID) -> None:
+    """Refuse a handshake before it is accepted, which costs less than a socket that is closed at once.
+
+    Raises:
+        TooManyError: If the user has as many sockets as one may have.
+    """
+    limit = services().sockets_per_user
+    if services().sockets[user_uuid] >= limit:
+        raise TooManyError(f"you have {limit} websockets open here, which is as many as a user may have")
 
 
 class _counted:  # noqa: N801 -- reads as the context that it is

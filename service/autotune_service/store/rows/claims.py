@@ -1,5 +1,6 @@
 """Claims on rows that have work: one worker at a time holds a row by its columns ``claim_token/_by/_until``."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -23,7 +24,9 @@ def seconds_to(moment: sa.Column[Any]) -> sa.ColumnElement[float]:
     return sa.cast(sa.func.extract("epoch", moment - NOW), sa.Double)
 
 
-def claim_of(key: sa.Column[Any], *wanted: sa.ColumnElement[bool], first: sa.Column[Any], **also: Any) -> Statement:
+def claim_of(
+    key: sa.Column[Any], *wanted: sa.ColumnElement[bool], first: Sequence[sa.ColumnElement[Any]], **also: Any
+) -> Statement:
     """Build the statement that claims the first row with work that no worker holds, and returns the row.
 
     The parameters of the statement are ``token``, ``worker`` and ``claim_for``.
@@ -31,14 +34,14 @@ def claim_of(key: sa.Column[Any], *wanted: sa.ColumnElement[bool], first: sa.Col
     Args:
         key: The table's primary key.
         wanted: The conditions for a row to have work.
-        first: The column that orders the rows.
+        first: What orders the rows; the first that differs decides.
         also: Other columns to set in the row, with their values.
     """
     table = key.table
     chosen = (
         sa.select(key)
         .where(*wanted, is_over(table.c.claim_until))
-        .order_by(first)
+        .order_by(*first)
         .limit(1)
         .with_for_update(skip_locked=True)
     )

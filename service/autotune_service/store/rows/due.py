@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from autotune_service.store.database import Work
 from autotune_service.store.rows.claims import NOW, claim_of, is_over
+from autotune_service.store.rows.engine_use import is_idle, used_lately
 from autotune_service.store.rows.experiments import CHANGED_AT, ExperimentRow, experiment_of
 from autotune_service.store.statements import Statement
 from autotune_service.store.tables import experiments, questions
@@ -22,11 +23,15 @@ _IS_DUE = sa.and_(
     experiments.c.stopped.is_(sa.null()),
     sa.or_(experiments.c.data_rev > experiments.c.fit_rev, experiments.c.n_open < experiments.c.n_wanted),
 )
-_CLAIM = claim_of(
+_WANTED = (_IS_DUE, is_over(experiments.c.retry_at))
+_FIRST = (used_lately(experiments.c.owner_uuid), experiments.c.fitted_at)
+_CLAIM = claim_of(experiments.c.exp_uuid, *_WANTED, first=_FIRST, fitted_at=NOW)
+_CLAIM_SHORT = claim_of(
     experiments.c.exp_uuid,
-    _IS_DUE,
-    is_over(experiments.c.retry_at),
-    first=experiments.c.fitted_at,
+    *_WANTED,
+    sa.not_(experiments.c.is_long),
+    is_idle(experiments.c.owner_uuid),
+    first=_FIRST,
     fitted_at=NOW,
 )
 _IS_HELD = sa.and_(
@@ -40,6 +45,7 @@ _RELEASE = Statement(
         claim_token=None,
         claim_by=None,
         claim_until=None,
+        is_long=sa.bindparam("is_long"),
         retry_at=NOW + sa.bindparam("retry_in", type_=sa.Interval),  # NULL if retry_in is NULL
     )
 )
@@ -53,16 +59,27 @@ class Claim:
     experiment: ExperimentRow
 
 
-async def claim_due_experiment(work: Work, worker: str, claim_for: timedelta) -> Claim | None:
-    """Claim the experiment with work that was claimed longest ago.
+async def claim_due_experiment(
+    work: Work, worker: str, claim_for: timedelta, *, only_short: bool = False
+) -> Claim | None:
+    """Claim an experiment with work: of the user who has used the engine least lately, the one claimed longest ago.
 
-    This order is fair: an experiment that gets observations all the time keeps no other experiment waiting.
+    This order is fair: neither a user with many experiments, nor an experiment that gets observations all the time,
+    keeps another waiting.
+
+    Args:
+        work: The transaction.
+        worker: Who claims.
+        claim_for: How long the claim holds unless it is renewed.
+        only_short: Whether to leave the experiments whose last run took long, and those of users who have short work
+            done already.
 
     Returns:
         The claim; None if no experiment has work or other workers hold all that have.
     """
     token = uuid4()
-    row = await work.one(_CLAIM(token=token, worker=worker, claim_for=claim_for))
+    claim = _CLAIM_SHORT if only_short else _CLAIM
+    row = await work.one(claim(token=token, worker=worker, claim_for=claim_for))
     return None if row is None else Claim(token, experiment_of(row))
 
 
@@ -83,9 +100,26 @@ async def lock_claimed_experiment(work: Work, claim: Claim) -> ExperimentRow | N
     return None if row is None else experiment_of(row)
 
 
-async def release_claim(work: Work, claim: Claim, retry_in: timedelta | None = None) -> None:
-    """Release a claim; with ``retry_in``, no worker claims the experiment again before that time or the next tell."""
-    await work.run(_RELEASE(of_uuid=claim.experiment.exp_uuid, of_token=claim.token, retry_in=retry_in))
+async def put_off_claimed(work: Work, claim: Claim) -> None:
+    """Release the claim on an experiment whose run takes long; who does short work alone leaves it from now on."""
+    await work.run(
+        sa.update(experiments)
+        .where(experiments.c.exp_uuid == claim.experiment.exp_uuid, experiments.c.claim_token == claim.token)
+        .values(claim_token=None, claim_by=None, claim_until=None, is_long=True)
+    )
+
+
+async def release_claim(work: Work, claim: Claim, retry_in: timedelta | None = None, *, is_long: bool) -> None:
+    """Release a claim; with ``retry_in``, no worker claims the experiment again before that time or the next tell.
+
+    Args:
+        work: The transaction.
+        claim: The claim.
+        retry_in: The time, if there is one.
+        is_long: Whether the run took long.
+    """
+    values = {"retry_in": retry_in, "is_long": is_long}
+    await work.run(_RELEASE(of_uuid=claim.experiment.exp_uuid, of_token=claim.token, **values))
 
 
 async def release_claims_of(work: Work, worker: str) -> None:
@@ -101,12 +135,14 @@ async def count_due(work: Work) -> int:
     return 0 if row is None else int(row["n"])
 
 
-async def seconds_until_due(work: Work) -> float | None:
+async def seconds_until_due(work: Work, *, only_short: bool = False) -> float | None:
     """Return the seconds until a worker can claim an experiment; None if no experiment has work.
 
-    Work that no worker holds counts as 0 seconds: a worker that did not get such work found its row locked.
+    With ``only_short``, experiments whose last run took long do not count. Work that no worker holds counts as 0
+    seconds: a worker that did not get such work found its row locked.
     """
     at = sa.func.coalesce(sa.func.greatest(experiments.c.claim_until, experiments.c.retry_at), NOW)
+    due = (_IS_DUE, sa.not_(experiments.c.is_long)) if only_short else (_IS_DUE,)
     wait = sa.func.extract("epoch", sa.func.min(at) - NOW)
-    row = await work.one(sa.select(sa.cast(wait, sa.Double).label("wait_s")).where(_IS_DUE))
+    row = await work.one(sa.select(sa.cast(wait, sa.Double).label("wait_s")).where(*due))
     return None if row is None or row["wait_s"] is None else max(float(row["wait_s"]), 0.0)

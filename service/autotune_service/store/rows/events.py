@@ -80,7 +80,8 @@ async def record_first(work: Work, row: ExperimentRow, new: Sequence[NewEvent], 
         others: Queries to run in the same statement; they see no change of the other queries in it.
     """
     wake_watchers(work, row.exp_uuid, row.owner_uuid, row.last_seq)
-    await work.change(*others, _insert_events(row.exp_uuid, 1, row.created_at, new))
+    added = _insert_events(row.exp_uuid, 1, row.created_at, new)
+    await work.change(*others, added, set_experiment(row.exp_uuid, {"n_bytes": _n_bytes(added)}))
 
 
 async def record(
@@ -98,11 +99,19 @@ async def record(
         others: Queries to run in the same statement; they see no change of the other queries in it.
     """
     last_seq = row.last_seq + len(new)
-    changes = [*others, set_experiment(row.exp_uuid, {**values, "last_seq": last_seq, "updated_at": row.changed_at})]
+    changed = {**values, "last_seq": last_seq, "updated_at": row.changed_at}
+    changes = list(others)
     if new:
         wake_watchers(work, row.exp_uuid, row.owner_uuid, last_seq)
-        changes.append(_insert_events(row.exp_uuid, row.last_seq + 1, row.changed_at, new))
-    await work.change(*changes)
+        added = _insert_events(row.exp_uuid, row.last_seq + 1, row.changed_at, new)
+        changed["n_bytes"] = row.n_bytes + _n_bytes(added)
+        changes.append(added)
+    await work.change(*changes, set_experiment(row.exp_uuid, changed))
+
+
+def _n_bytes(events_added: Filled) -> int:
+    """Return about how many bytes events take, together with the rows that they tell of."""
+    return 2 * len(events_added.values["rows"])
 
 
 def _insert_events(exp_uuid: UUID, first_seq: int, at: datetime, new: Sequence[NewEvent]) -> Filled:

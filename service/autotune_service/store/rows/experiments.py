@@ -169,6 +169,7 @@ class ExperimentRow:
     stopped: Stopped | None
     best_predicted: BestPredicted | None
     paused: Paused | None
+    n_bytes: int = field(compare=False)
     changed_at: datetime = field(compare=False)
     retry_in_s: float | None = field(compare=False)
     best_responses: dict[str, float] = field(default_factory=dict)
@@ -301,6 +302,13 @@ async def list_stamped(work: Work, user_uuid: UUID, exp_uuids: Sequence[UUID]) -
 async def count_experiments(work: Work, user_uuid: UUID) -> int:
     """Count the experiments that a user owns."""
     row = await work.one(sa.select(sa.func.count().label("n")).where(experiments.c.owner_uuid == user_uuid))
+    return 0 if row is None else int(row["n"])
+
+
+async def count_bytes(work: Work, user_uuid: UUID) -> int:
+    """Count the bytes that the experiments of an owner take, by their rows and events."""
+    n_bytes = sa.func.coalesce(sa.func.sum(experiments.c.n_bytes), 0)
+    row = await work.one(sa.select(n_bytes.label("n")).where(experiments.c.owner_uuid == user_uuid))
     return 0 if row is None else int(row["n"])
 
 

@@ -61,6 +61,15 @@ async def add_space(work: Work, row: SpaceRow) -> None:
     await work.run(query)
 
 
+async def count_space_bytes(work: Work, exp_uuid: UUID) -> int:
+    """Count the bytes of the revisions of an experiment's space."""
+    columns = (spaces.c.covars, spaces.c.constraints, spaces.c.backfill)
+    n_bytes = sum((sa.func.octet_length(sa.cast(column, sa.Text)) for column in columns), sa.literal(0))
+    query = sa.select(sa.func.coalesce(sa.func.sum(n_bytes), 0).label("n")).where(spaces.c.exp_uuid == exp_uuid)
+    row = await work.one(query)
+    return 0 if row is None else int(row["n"])
+
+
 async def list_spaces(work: Work, exp_uuid: UUID) -> list[SpaceRow]:
     """List the revisions of an experiment's space, oldest first."""
     return [

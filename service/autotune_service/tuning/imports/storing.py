@@ -8,7 +8,7 @@ from autotune_service.domain.errors import LimitReachedError, RequestRunningErro
 from autotune_service.domain.limits import Limits
 from autotune_service.store.database import Store, Work
 from autotune_service.store.rows.events import call_worker, wake_watchers
-from autotune_service.store.rows.experiments import get_shown_experiment
+from autotune_service.store.rows.experiments import get_shown_experiment, update_experiment
 from autotune_service.store.rows.portable import add_written
 from autotune_service.tuning.experiments import require_room
 from autotune_service.tuning.imports.messages import Checked, Rows
@@ -67,16 +67,17 @@ async def store_import(
             f"an experiment may have at most {limits.observations} observations on this service, and this document has "
             f"{checked.n_observations}: ask the operator to raise the limit"
         )
-    n_written = 0
+    n_written, n_bytes = 0, 0
     async with store.work() as work:
         async for rows in messages:
             assert isinstance(rows, Rows)
             await add_written(work, rows.table, rows.names, rows.text)
-            n_written += rows.n
+            n_written, n_bytes = n_written + rows.n, n_bytes + len(rows.text)
             advance(n_written / checked.n_rows)
         # The locks come last, so that nothing else that the user does waits for this.
         await _begin(work, once)
         await require_room(work, user_uuid, limits, n_new=0)
+        await update_experiment(work, exp_uuid, {"n_bytes": n_bytes})
         call_worker(work, exp_uuid)
         wake_watchers(work, exp_uuid, user_uuid, checked.last_seq)
         imported = (await get_shown_experiment(work, exp_uuid, user_uuid)).to_wire()

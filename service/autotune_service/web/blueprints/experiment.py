@@ -273,7 +273,9 @@ async def resume(exp_uuid: UUID, data: Resume) -> Experiment:
 async def edit_space(exp_uuid: UUID, data: SpaceEdit) -> Experiment:
     """Change the space: observations stay as they are, and the next suggestion is computed anew."""
     user_uuid, once = await signed_in_once()
-    return await once.reply(Experiment, spaces.edit_space(services().store, user_uuid, exp_uuid, data, once))
+    return await once.reply(
+        Experiment, spaces.edit_space(services().store, user_uuid, exp_uuid, data, once, services().limits)
+    )
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_SPACES))

@@ -58,7 +58,7 @@ async def import_() -> tuple[Experiment, int] | tuple[ImportState, int, dict[str
     imports = services().imports
     with ExitStack() as place:
         body = await spooled_body(lambda: place.enter_context(imports.coming(user_uuid, has_key=key is not None)))
-        once = Once(user_uuid, key, body.asked)
+        once = Once(user_uuid, key, body.asked, services().kept)
         if body.n_bytes <= SMALL:
             return await once.reply(Experiment, _import_now(user_uuid, body, once)), 201
         starting = imports.start(services().store, user_uuid, body.file, once, services().limits, problem_of)

@@ -8,6 +8,7 @@ from quart import Blueprint, websocket
 from autotune_service.domain.access import Caller
 from autotune_service.domain.errors import InvalidError
 from autotune_service.live.subscription import Following, subscribe
+from autotune_service.store.shares import ACTING
 from autotune_service.tuning import leases
 from autotune_service.tuning.experiments import read_position
 from autotune_service.web.blueprints.rules import rule_of
@@ -63,6 +64,8 @@ async def stream(exp_uuid: UUID) -> None:
             raise InvalidError.of([FieldProblem(field="after", message=message, value=query.after)])
 
     async def serve(caller: Caller) -> None:
+        ACTING.set(caller.user_uuid)
+
         async def call(frame: Operation) -> dict[str, Any]:
             await own.roles.check(caller, exp_uuid, "tell", "teller")
             return await _call(caller.user_uuid, exp_uuid, frame)
@@ -89,6 +92,7 @@ async def stream_all() -> None:
         return
 
     async def serve(caller: Caller) -> None:
+        ACTING.set(caller.user_uuid)
         following = Following(own.store, own.hub, caller.user_uuid, told)
 
         async def call(frame: ResumeFrame) -> dict[str, Any]:
@@ -100,6 +104,13 @@ async def stream_all() -> None:
 
 
 async def _call(user_uuid: UUID, exp_uuid: UUID, frame: Operation) -> dict[str, Any]:
+    async with services().turns.turn(user_uuid):
+        if isinstance(frame, AskFrame | TellFrame):
+            await services().stored.require_room(services().store, user_uuid)
+        return await _operate(user_uuid, exp_uuid, frame)
+
+
+async def _operate(user_uuid: UUID, exp_uuid: UUID, frame: Operation) -> dict[str, Any]:
     store, place = services().store, (user_uuid, exp_uuid)
     once = once_of_frame(*place, frame)
     reply: Reply

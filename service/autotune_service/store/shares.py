@@ -1,0 +1,117 @@
+"""Shares: of what a process has only so much of, one user may take so much, and waits in the user's own queue for more.
+
+Who acts is known to the task: what is done for a request counts as its user's, however deep in the calls it is done.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from autotune_service.domain.errors import TooManyError
+
+ACTING: ContextVar[UUID | None] = ContextVar("acting", default=None)
+"""The user for whom the current task works; None if nobody is signed in, and in the worker."""
+
+_LATELY_S = 1.0
+
+
+@dataclass(slots=True)
+class _Held:
+    """What one user holds, and who waits for more of it, in the order they came."""
+
+    n: int = 0
+    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
+
+
+class Shares:
+    """Places of one kind. Each user may hold a number of them, and those who wait get them in the order they came.
+
+    Args:
+        each: How many places one user may hold at a time.
+        wait_s: How long to wait for a place, in seconds.
+        what: What a place is, in the plural, for the message.
+        beside: How many a user gets while others take places too, if that is fewer.
+    """
+
+    def __init__(self, each: int, wait_s: float, what: str, beside: int | None = None) -> None:
+        self.each = each
+        self._wait_s = wait_s
+        self._what = what
+        self._beside = each if beside is None else min(beside, each)
+        self._of: dict[UUID, _Held] = {}
+        self._newest: tuple[UUID | None, float] = (None, -_LATELY_S)
+        self._other_at = -_LATELY_S
+        """When a user took a place who is another one than the newest to take one."""
+
+    @asynccontextmanager
+    async def place(self, user_uuid: UUID | None) -> AsyncIterator[None]:
+        """Hold one of the user's places while the block runs; nobody's work needs none.
+
+        Raises:
+            TooManyError: If none of the user's places becomes free in time.
+        """
+        if user_uuid is None:
+            yield
+            return
+        await self.take(user_uuid)
+        try:
+            yield
+        finally:
+            self.give_back(user_uuid)
+
+    async def take(self, user_uuid: UUID) -> None:
+        """Take one of the user's places; ``give_back`` frees it.
+
+        Raises:
+            TooManyError: As ``place``.
+        """
+        self._note(user_uuid)
+        held = self._of.setdefault(user_uuid, _Held())
+        if not held.waiting and held.n < self._most(user_uuid):
+            held.n += 1
+            return
+        given: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        held.waiting.append(given)
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await given
+        except BaseException as error:
+            if given.done() and not given.cancelled():
+                self.give_back(user_uuid)  # it was given in the moment in which the wait ended
+            else:
+                held.waiting.remove(given)
+            if isinstance(error, TimeoutError):
+                raise TooManyError(
+                    f"you have {self.each} {self._what} at a time here, and none became free within "
+                    f"{self._wait_s:g} s: send less at a time"
+                ) from None
+            raise
+
+    def give_back(self, user_uuid: UUID) -> None:
+        """Free a place that was taken."""
+        held = self._of[user_uuid]
+        held.n -= 1
+        most = self._most(user_uuid)
+        while held.waiting and held.n < most:
+            given = held.waiting.popleft()
+            if not given.done():
+                given.set_result(None)
+                held.n += 1
+        if not held.n and not held.waiting:
+            del self._of[user_uuid]
+
+    def _note(self, user_uuid: UUID) -> None:
+        newest, at = self._newest
+        if newest != user_uuid:
+            self._other_at = at
+        self._newest = user_uuid, time.monotonic()
+
+    def _most(self, user_uuid: UUID) -> int:
+        newest, at = self._newest
+        others_at = self._other_at if newest == user_uuid else at
+        return self._beside if time.monotonic() - others_at < _LATELY_S else self.each
