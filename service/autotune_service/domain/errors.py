@@ -60,6 +60,18 @@ class ForbiddenError(AutotuneError):
     title = "Not allowed"
 
 
+class SignUpClosedError(ForbiddenError):
+    """The operator makes the accounts of this service."""
+
+    code = "sign_up_closed"
+
+
+class InvitationError(ForbiddenError):
+    """Sign-up needs an invitation, and this one is missing, of another address, used or expired."""
+
+    code = "invitation_needed"
+
+
 class NotFoundError(AutotuneError):
     """Nothing with this name exists, or another user owns it; both must look the same to the caller."""
 
@@ -150,6 +162,17 @@ class BatchTooLargeError(InvalidError):
 
     code = "batch_too_large"
     title = "Too many at once"
+
+
+class TooManyError(AutotuneError):
+    """The caller has asked for more than its share; the same request may succeed after ``retry_after_s`` seconds."""
+
+    code = "too_many"
+    title = "Too many requests"
+
+    def __init__(self, detail: str, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
 
 
 class UnavailableError(AutotuneError):

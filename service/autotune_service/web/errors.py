@@ -16,6 +16,7 @@ from autotune_service.domain.errors import (
     InvalidError,
     MalformedError,
     NotFoundError,
+    TooManyError,
     TooManySocketsError,
     UnauthenticatedError,
     UnavailableError,
@@ -34,6 +35,7 @@ _STATUS: dict[type[AutotuneError], int] = {
     NotFoundError: 404,
     ConflictError: 409,
     InvalidError: 422,
+    TooManyError: 429,
     UnavailableError: 503,
 }
 _HTTP_CODES = {400: "malformed", 404: "not_found", 405: "method_not_allowed", 408: "body_timeout", 413: "too_large"}
@@ -87,7 +89,7 @@ async def _respond(error: Exception) -> Response:
     headers: dict[str, Any] = {}
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, UnavailableError):
+    if isinstance(error, UnavailableError | TooManyError):
         headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, HTTPException) and problem.status == 405:
         headers |= dict(error.get_headers())

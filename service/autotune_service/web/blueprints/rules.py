@@ -3,4 +3,6 @@
 
 def rule_of(path: str) -> str:
     """Convert a path of the contract to a routing rule, in which each identifier must be a UUID."""
-    return path.replace("{exp_uuid}", "<uuid:exp_uuid>").replace("{observation_uuid}", "<uuid:observation_uuid>")
+    for name in ("exp_uuid", "observation_uuid", "user_uuid"):
+        path = path.replace(f"{{{name}}}", f"<uuid:{name}>")
+    return path
