@@ -14,6 +14,7 @@ from quart.typing import TestClientProtocol
 
 from autotune_service.compute.pool import Pool
 from autotune_service.compute.worker import Worker
+from autotune_service.domain.brakes import BrakeRules
 from autotune_service.live.hub import Hub
 from autotune_service.security.passwords import Passwords
 from autotune_service.security.tokens import AccessTokens
@@ -21,11 +22,15 @@ from autotune_service.store.database import Store
 from autotune_service.store.embedded import EmbeddedPostgres
 from autotune_service.store.migrate import upgrade
 from autotune_service.tuning.accounts import Accounts
+from autotune_service.tuning.brakes import Brakes
 from autotune_service.web.quart_app import create_app
 from autotune_service.web.services import Services
 from autotune_wire.accounts import Signup
 from processes import ServiceProcess, WorkerProcess
 from support import PASSWORD, SECRET, running
+
+LOOSE = BrakeRules(attempts=10_000)
+"""Most tests sign in and up as often as they like, all from one address."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,7 @@ def accounts(store: Store, passwords: Passwords) -> Accounts:
         passwords=passwords,
         access_tokens=AccessTokens(SECRET, timedelta(minutes=15)),
         refresh_lifetime=timedelta(days=1),
+        brakes=Brakes(store, LOOSE),
         reserved_emails=frozenset({"test@test.com"}),
     )
 

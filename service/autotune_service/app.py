@@ -23,10 +23,12 @@ from quart import Quart
 
 from autotune_service.compute.pool import Pool
 from autotune_service.compute.worker import Worker
+from autotune_service.domain.brakes import BrakeRules
 from autotune_service.domain.limits import Limits
 from autotune_service.interrupts import ENDINGS
 from autotune_service.live.hub import Hub
 from autotune_service.observing.metrics import Load, serve_metrics
+from autotune_service.security.password_rules import PasswordRules
 from autotune_service.security.passwords import Passwords
 from autotune_service.security.tokens import AccessTokens
 from autotune_service.settings import DEV_EMAIL, DEV_PASSWORD, GRACE_S, Settings, address_of
@@ -40,6 +42,8 @@ from autotune_service.store.migrate import upgrade
 from autotune_service.store.rows.load import read_load
 from autotune_service.store.server.inspection import Reached, inspect_database, inspect_session
 from autotune_service.tuning.accounts import Accounts
+from autotune_service.tuning.brakes import Brakes
+from autotune_service.tuning.mail import Mail
 from autotune_service.web.descriptors import AcceptFailures, SocketRoom, descriptor_limit, most_sockets, raise_limit
 from autotune_service.web.hypercorn import guard, one_write
 from autotune_service.web.quart_app import create_app
@@ -323,15 +327,8 @@ async def _services(
 ) -> Services:
     passwords = Passwords()
     stack.callback(passwords.close)
-    is_dev = settings.mode == "dev"
-    accounts = Accounts(
-        store=store,
-        passwords=passwords,
-        access_tokens=AccessTokens(secret_of(settings), timedelta(seconds=settings.access_token_s)),
-        refresh_lifetime=timedelta(seconds=settings.refresh_token_s),
-        reserved_emails=frozenset({DEV_EMAIL}),
-    )
-    if is_dev:
+    accounts = accounts_of(settings, store, passwords)
+    if settings.mode == "dev":
         await accounts.admit_dev_user(DEV_EMAIL, DEV_PASSWORD)
     else:
         await accounts.lock_out(DEV_EMAIL)
@@ -357,6 +354,28 @@ async def _services(
     )
     stack.push_async_callback(services.imports.stop)
     return services
+
+
+def accounts_of(settings: Settings, store: Store, passwords: Passwords) -> Accounts:
+    """Build the accounts as the settings say."""
+    is_dev = settings.mode == "dev"
+    rules = BrakeRules(
+        attempts=settings.sign_in_attempts,
+        forget_s=settings.sign_in_forget_s,
+        pause_s=settings.sign_in_pause_s,
+        longest_pause_s=settings.sign_in_longest_pause_s,
+    )
+    return Accounts(
+        store=store,
+        passwords=passwords,
+        access_tokens=AccessTokens(secret_of(settings), timedelta(seconds=settings.access_token_s)),
+        refresh_lifetime=timedelta(seconds=settings.refresh_token_s),
+        brakes=Brakes(store, rules),
+        mail=Mail(partial(print, flush=True) if is_dev else None),
+        reserved_emails=frozenset({DEV_EMAIL}),
+        password_rules=PasswordRules(settings.least_password),
+        sign_up_mode=settings.sign_up_mode,
+    )
 
 
 def _worker(stack: AsyncExitStack, settings: Settings, store: Store, url: str) -> Awaitable[None]:

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from autotune_service.store.server.address import Address
+from autotune_wire.accounts import MIN_PASSWORD_LENGTH
 from autotune_wire.observations import MAX_TELL
 from autotune_wire.problems import field_problems
 
@@ -17,6 +18,7 @@ DEV_EMAIL = "test@test.com"
 DEV_PASSWORD = "CHANGEME"  # noqa: S105 -- documented, and exists in dev mode alone
 GRACE_S = 5.0
 """How long requests under way may still take when the service stops."""
+_LEAST_ALONE = 15
 _SAMPLE_SECRETS = ("changeme", "secret", "replace-me")
 
 
@@ -74,6 +76,28 @@ class Settings(BaseSettings):
     )
     access_token_s: Annotated[int, Field(ge=60, le=86_400)] = 900
     refresh_token_s: Annotated[int, Field(ge=3600, le=31_536_000)] = 30 * 86_400
+    sign_up: Literal["open", "invitation", "closed"] | None = Field(
+        default=None,
+        description="Who may sign up: anybody, who has an admin's invitation, or nobody. By default open in dev mode "
+        "and closed in prod, where `autotune user add` makes accounts.",
+    )
+    password_length: Annotated[int, Field(ge=MIN_PASSWORD_LENGTH, le=64)] | None = Field(
+        default=None,
+        description=f"The least length of a new password. By default {MIN_PASSWORD_LENGTH} in dev mode and 15 in prod.",
+    )
+    sign_in_attempts: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=10,
+        description="How many sign-ins may fail, or sign-ups be made, from one address before it must wait.",
+    )
+    sign_in_forget_s: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        default=10.0, description="After how many seconds one of them is forgotten."
+    )
+    sign_in_pause_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+        default=3.0, description="How long an address waits the first time; each further wait is twice as long."
+    )
+    sign_in_longest_pause_s: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        default=900.0, description="How long an address waits at most."
+    )
     worker: bool = Field(default=True, description="Run the engine inside `autotune serve`.")
     engine_processes: Annotated[int, Field(ge=1, le=64)] = 1
     engine_deadline_s: Annotated[float, Field(gt=0, le=3600)] = Field(
@@ -146,6 +170,16 @@ class Settings(BaseSettings):
                 'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
             )
         return secret
+
+    @property
+    def sign_up_mode(self) -> Literal["open", "invitation", "closed"]:
+        """Return who may sign up."""
+        return self.sign_up or ("open" if self.mode == "dev" else "closed")
+
+    @property
+    def least_password(self) -> int:
+        """Return the least length of a new password; NIST SP 800-63B-4 asks for 15 where nothing but it is needed."""
+        return self.password_length or (MIN_PASSWORD_LENGTH if self.mode == "dev" else _LEAST_ALONE)
 
     @property
     def has_metrics(self) -> bool:

@@ -15,7 +15,7 @@ from quart_schema import Info, QuartSchema
 from autotune_service.domain.errors import NotFoundError
 from autotune_service.store.statements import json_text
 from autotune_service.tuning.accounts import SESSION_LIFETIME
-from autotune_service.web.blueprints import auth, experiment, health, insights, metrics, portable, stream, user
+from autotune_service.web.blueprints import auth, experiment, health, insights, metrics, people, portable, stream, user
 from autotune_service.web.errors import register_errors
 from autotune_service.web.observed import observe
 from autotune_service.web.openapi import ServiceOpenAPI
@@ -91,7 +91,7 @@ def create_app(
     )
     _document(app, services)
     app.json = _Json(app)
-    for module in (auth, user, experiment, portable, insights, stream, health):
+    for module in (auth, user, people, experiment, portable, insights, stream, health):
         app.register_blueprint(module.blueprint)
     if has_metrics:
         app.register_blueprint(metrics.blueprint)

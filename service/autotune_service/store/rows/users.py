@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql import ClauseElement
 
 from autotune_service.store.database import Store, Work
-from autotune_service.store.statements import Filled, Statement
+from autotune_service.store.statements import Filled, Row, Statement
 from autotune_service.store.tables import refresh_tokens, sessions, users
 
 _NOW = sa.func.clock_timestamp()  # the clocks of several machines differ, so every time here is the database's
@@ -29,6 +29,7 @@ class UserRow:
     password_hash: str
     is_active: bool
     created_at: datetime
+    is_admin: bool = False
 
 
 async def add_user(work: Work, email: str, password_hash: str) -> UserRow | None:
@@ -112,8 +113,14 @@ async def delete_ended_sign_ins(work: Work) -> None:
     await work.run(sa.delete(refresh_tokens).where(refresh_tokens.c.expires_at < sa.func.now()))
 
 
+def user_of(row: Row) -> UserRow:
+    """Return the user of a row of the table."""
+    fields = ("user_uuid", "email", "password_hash", "is_active", "created_at", "is_admin")
+    return UserRow(*(row[name] for name in fields))
+
+
 async def _user(work: Work | Store, query: ClauseElement | Filled) -> UserRow | None:
     row = await work.one(query)
     if row is None:
         return None
-    return UserRow(row["user_uuid"], row["email"], row["password_hash"], row["is_active"], row["created_at"])
+    return user_of(row)

@@ -7,8 +7,9 @@ from quart_auth import AuthUser, current_user, login_user, logout_user
 from quart_schema import DataSource, tag, validate_request, validate_response
 
 from autotune_service.domain.errors import UnauthenticatedError
-from autotune_service.store.rows.users import UserRow
+from autotune_service.tuning.accounts import to_wire
 from autotune_service.web.identity import basic_credentials, bearer_token, session_user
+from autotune_service.web.proxies import client_address
 from autotune_service.web.services import services
 from autotune_wire import paths
 from autotune_wire.accounts import HeaderMe, PasswordForm, Refresh, Tokens, User
@@ -22,7 +23,7 @@ blueprint = Blueprint("auth", __name__)
 @validate_response(Tokens)
 async def token(data: PasswordForm) -> Tokens:
     """Exchange address and password for an access token and a refresh token."""
-    user = await services().accounts.sign_in(data.username, data.password)
+    user = await services().accounts.sign_in(data.username, data.password, client_address(request))
     return await services().accounts.issue_tokens(user.user_uuid)
 
 
@@ -32,7 +33,9 @@ async def token(data: PasswordForm) -> Tokens:
 @validate_response(Tokens)
 async def refresh(data: Refresh) -> Tokens:
     """Exchange a refresh token for new tokens; a refresh token works once."""
-    return await services().accounts.refresh(data.refresh_token)
+    accounts = services().accounts
+    async with accounts.brakes.secret(client_address(request)):
+        return await accounts.refresh(data.refresh_token)
 
 
 @blueprint.post(paths.AUTH_HEADER_ME)
@@ -53,10 +56,10 @@ async def header_me() -> HeaderMe:
 @validate_response(User)
 async def login(data: PasswordForm) -> User:
     """Log a browser in; the reply sets the session's cookie."""
-    user = await services().accounts.sign_in(data.username, data.password)
+    user = await services().accounts.sign_in(data.username, data.password, client_address(request))
     session_uuid = await services().accounts.open_session(user.user_uuid)
     login_user(AuthUser(str(session_uuid)))
-    return _to_wire(user)
+    return to_wire(user)
 
 
 @blueprint.post(paths.AUTH_LOGOUT)
@@ -74,7 +77,7 @@ async def logout() -> tuple[str, int]:
 @validate_response(User)
 async def me() -> User:
     """Return the user who is logged in, by the session's cookie."""
-    return _to_wire(await session_user())
+    return to_wire(await session_user())
 
 
 @blueprint.get(paths.AUTH_BASIC_ME)
@@ -83,8 +86,4 @@ async def me() -> User:
 async def basic_me() -> User:
     """Return the user of the address and password in the Basic Authorization header."""
     email, password = basic_credentials()
-    return _to_wire(await services().accounts.sign_in(email, password))
-
-
-def _to_wire(user: UserRow) -> User:
-    return User(uuid=user.user_uuid, email=user.email, active=user.is_active, time_created=user.created_at)
+    return to_wire(await services().accounts.sign_in(email, password, client_address(request)))
