@@ -144,6 +144,19 @@ async def work(settings: Settings) -> None:
         await stopping.wait()
 
 
+async def use_accounts(settings: Settings, command: str, use: Callable[[Accounts], Awaitable[None]]) -> None:
+    """Have the accounts of a service used by a command; services may run meanwhile."""
+    _cancel_on_signals()
+    async with database(settings, command) as url:
+        reached = await _migrated(settings, url)
+        async with _connected(settings, reached) as store:
+            passwords = Passwords()
+            try:
+                await use(accounts_of(settings, store, passwords))
+            finally:
+                passwords.close()
+
+
 async def migrate(settings: Settings) -> None:
     """Migrate the database to the newest schema."""
     _cancel_on_signals()

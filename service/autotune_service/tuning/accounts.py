@@ -10,6 +10,7 @@ from autotune_service.domain.errors import InvitationError, SignUpClosedError, U
 from autotune_service.security.codes import code_hash
 from autotune_service.security.password_rules import PasswordRules
 from autotune_service.security.passwords import Passwords
+from autotune_service.security.same_checks import WRONG, SameChecks
 from autotune_service.security.tokens import AccessTokens, new_refresh_token, refresh_token_hash
 from autotune_service.store.database import Store, Work
 from autotune_service.store.rows.people import take_invitation
@@ -25,13 +26,14 @@ from autotune_service.store.rows.users import (
     take_refresh_token,
     update_user_active,
 )
-from autotune_service.tuning.brakes import Brakes
+from autotune_service.tuning.brakes import Attempt, Brakes
 from autotune_service.tuning.mail import Mail
 from autotune_wire.accounts import Signup, Tokens, User
 
 SESSION_LIFETIME = timedelta(days=14)
 _KNOWN_S = 1.0  # the longest time that a user who was locked out can still call
 _MOST_KNOWN = 10_000
+_MOST_REPEATS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Accounts:
     reserved_emails: frozenset[str] = frozenset()
     password_rules: PasswordRules = field(default_factory=PasswordRules)
     sign_up_mode: Literal["open", "invitation", "closed"] = "open"
+    _checks: SameChecks[UserRow] = field(default_factory=lambda: SameChecks(_MOST_REPEATS))
     _known: dict[tuple[str, UUID], tuple[float, UserRow]] = field(default_factory=dict)
 
     async def sign_up(self, signup: Signup, address: str = "") -> User:
@@ -98,13 +101,25 @@ class Accounts:
                 gives the same message, as a wrong password.
             TooManyError: If the client, or strangers at this account, have failed too often.
         """
-        async with self.brakes.sign_in(address, email):
-            async with self.store.work() as work:
-                user = await get_user_by_email(work, email.lower())
-            is_right = await self.passwords.is_right(password, user.password_hash if user and user.is_active else None)
+        attempt = Attempt.of(address, email)
+        name = self._checks.name(attempt.at_both, password)
+        against = self._checks.failed_against(name)
+        if against is not None and against == _hash_of(await self._user_by_email(email)):
+            raise self._checks.repeated(name)
+        return await self._checks.result(name, lambda: self._checked(attempt, name, email, password))
+
+    async def _checked(self, attempt: Attempt, name: bytes, email: str, password: str) -> UserRow:
+        async with self.brakes.sign_in(attempt):
+            user = await self._user_by_email(email)
+            is_right = await self.passwords.is_right(password, _hash_of(user) or None)
             if user is None or not is_right:
-                raise UnauthenticatedError("the address or the password is wrong")
+                self._checks.note_failed(name, _hash_of(user))
+                raise UnauthenticatedError(WRONG)
             return user
+
+    async def _user_by_email(self, email: str) -> UserRow | None:
+        async with self.store.work() as work:
+            return await get_user_by_email(work, email.lower())
 
     async def issue_tokens(self, user_uuid: UUID) -> Tokens:
         """Issue an access token to a user, and the refresh token that fetches the next one."""
@@ -197,3 +212,8 @@ def to_wire(user: UserRow) -> User:
     return User(
         uuid=user.user_uuid, email=user.email, active=user.is_active, time_created=user.created_at, admin=user.is_admin
     )
+
+
+def _hash_of(user: UserRow | None) -> str:
+    """Return the hash that a password must match; an empty text where none can."""
+    return user.password_hash if user is not None and user.is_active else ""

@@ -57,18 +57,17 @@ class Brakes:
     turns: Turns = field(default_factory=lambda: Turns(HASHES_AT_A_TIME))
 
     @asynccontextmanager
-    async def sign_in(self, address: str, email: str) -> AsyncIterator[None]:
+    async def sign_in(self, attempt: Attempt) -> AsyncIterator[None]:
         """Let a block check a password, in its turn. An ``UnauthenticatedError`` of the block counts.
 
         Raises:
             TooManyError: If the address or the account was tried too often.
         """
-        attempt = Attempt.of(address, email)
         async with self._admitted(attempt) as pots:
             both = pots[attempt.at_both]
             try:
                 yield
-            except (UnauthenticatedError, asyncio.CancelledError):  # who hangs up has had the hash computed
+            except UnauthenticatedError:
                 await self._charge([attempt.at_both] if both.is_known else [attempt.at_account, attempt.at_address])
                 raise
             if not both.is_fresh or both.used or both.level:

@@ -175,6 +175,12 @@ async def set_active(accounts: Accounts, user_uuid: UUID, *, is_active: bool) ->
     return to_wire(await _user(accounts, user_uuid))
 
 
+async def set_admin(accounts: Accounts, user_uuid: UUID, *, is_admin: bool) -> None:
+    """Make a user an admin, or no admin any more."""
+    async with accounts.store.work() as work:
+        await update_user(work, user_uuid, is_admin=is_admin)
+
+
 async def delete_user_with_data(accounts: Accounts, user_uuid: UUID) -> int:
     """Delete a user with all experiments, for good, and return how many experiments there were."""
     async with accounts.store.work() as work:
