@@ -152,7 +152,7 @@ async def use_accounts(settings: Settings, command: str, use: Callable[[Accounts
         async with _connected(settings, reached) as store:
             passwords = Passwords()
             try:
-                await use(accounts_of(settings, store, passwords))
+                await use(accounts_of(settings, store, passwords, Mail()))
             finally:
                 passwords.close()
 
@@ -340,8 +340,10 @@ async def _services(
 ) -> Services:
     passwords = Passwords()
     stack.callback(passwords.close)
-    accounts = accounts_of(settings, store, passwords)
-    if settings.mode == "dev":
+    is_dev = settings.mode == "dev"
+    # A code must not get into a log that others read; in dev mode the terminal is the user's own.
+    accounts = accounts_of(settings, store, passwords, Mail(partial(print, flush=True) if is_dev else None))
+    if is_dev:
         await accounts.admit_dev_user(DEV_EMAIL, DEV_PASSWORD)
     else:
         await accounts.lock_out(DEV_EMAIL)
@@ -369,9 +371,8 @@ async def _services(
     return services
 
 
-def accounts_of(settings: Settings, store: Store, passwords: Passwords) -> Accounts:
+def accounts_of(settings: Settings, store: Store, passwords: Passwords, mail: Mail) -> Accounts:
     """Build the accounts as the settings say."""
-    is_dev = settings.mode == "dev"
     rules = BrakeRules(
         attempts=settings.sign_in_attempts,
         forget_s=settings.sign_in_forget_s,
@@ -384,7 +385,7 @@ def accounts_of(settings: Settings, store: Store, passwords: Passwords) -> Accou
         access_tokens=AccessTokens(secret_of(settings), timedelta(seconds=settings.access_token_s)),
         refresh_lifetime=timedelta(seconds=settings.refresh_token_s),
         brakes=Brakes(store, rules),
-        mail=Mail(partial(print, flush=True) if is_dev else None),
+        mail=mail,
         reserved_emails=frozenset({DEV_EMAIL}),
         password_rules=PasswordRules(settings.least_password),
         sign_up_mode=settings.sign_up_mode,

@@ -19,20 +19,15 @@ from autotune_wire.problems import field_problems
 _PAGE = 1000
 
 
-class _Address(click.ParamType):
-    """A mail address, as the API takes it."""
-
-    name = "email"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the address in lower case."""
-        try:
-            return str(TypeAdapter(Email).validate_python(value))
-        except ValidationError as error:
-            self.fail(f"{value!r} {field_problems(error)[0].message}", param, ctx)
+def _address(_context: click.Context, _parameter: click.Parameter, given: str) -> str:
+    """Return a mail address as the API takes it, in lower case."""
+    try:
+        return str(TypeAdapter(Email).validate_python(given))
+    except ValidationError as error:
+        raise click.BadParameter(f"{given!r} {field_problems(error)[0].message}") from None
 
 
-_EMAIL = click.argument("email", type=_Address())
+_EMAIL = click.argument("email", callback=_address)
 
 
 @click.group("user")

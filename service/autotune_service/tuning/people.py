@@ -48,7 +48,7 @@ async def page_of_users(accounts: Accounts, query: PageQuery) -> UserPage:
     async with accounts.store.work() as work:
         rows = await list_users(work, _place(query), query.limit + 1)
     page = rows[: query.limit]
-    after = f"{page[-1].created_at.isoformat()}_{page[-1].user_uuid}" if len(rows) > len(page) else None
+    after = _cursor(page[-1]) if len(rows) > len(page) else None
     return UserPage(users=[to_wire(row) for row in page], next=after)
 
 
@@ -143,7 +143,7 @@ async def invite(accounts: Accounts, email: str, invited_by: UUID | None = None)
         if email in accounts.reserved_emails or await get_user_by_email(work, email) is not None:
             raise EmailTakenError(f"{email} has an account already")
         expires_at = await add_invitation(work, code_hash(code), email, invited_by, INVITATION_LIFETIME)
-    accounts.mail.send(email, f"you are invited to AutoTune; sign up by {expires_at:%c}: {code}")
+    accounts.mail.send(email, f"you are invited to AutoTune; sign up until {expires_at:%Y-%m-%d %H:%M} UTC by {code}")
     return OneTimeCode(email=email, code=code, time_expires=expires_at)
 
 
@@ -157,7 +157,7 @@ async def issue_reset_code(accounts: Accounts, user_uuid: UUID, issued_by: UUID 
     code = new_code()
     async with accounts.store.work() as work:
         expires_at = await add_reset_code(work, code_hash(code), user_uuid, issued_by, RESET_LIFETIME)
-    accounts.mail.send(user.email, f"set a new password of AutoTune with this code until {expires_at:%c}: {code}")
+    accounts.mail.send(user.email, f"set a new password of AutoTune until {expires_at:%Y-%m-%d %H:%M} UTC by {code}")
     return OneTimeCode(email=user.email, code=code, time_expires=expires_at)
 
 
@@ -264,6 +264,11 @@ def _coded(user: UserRow | None) -> UserRow:
     if user is None:
         raise UnauthenticatedError("the code is unknown, used or expired: ask an admin for another one")
     return user
+
+
+def _cursor(user: UserRow) -> str:
+    moment = user.created_at.isoformat().replace("+00:00", "Z")  # a + in a URL is a space
+    return f"{moment}_{user.user_uuid.hex}"
 
 
 def _place(query: PageQuery) -> tuple[datetime, UUID] | None:
