@@ -97,7 +97,7 @@ class ConnectForm(Form):
             signup = Signup(email=self._email.text, password=password.get_secret_value())
         http = Http(self._address())
         try:
-            result_of(exchange(http, "POST", USER_SIGNUP, User, json=signup.model_dump()))
+            result_of(exchange(http, "POST", USER_SIGNUP, User, json=signup.model_dump(exclude_unset=True)))
         finally:
             del signup  # tracebacks that show local variables would show the password
             http.close()
