@@ -6,11 +6,14 @@ seconds; then there is room for half as many attempts. Each closing is twice as 
 and a quiet time makes the next one shorter again. Nothing here lasts: the longest wait is the bound.
 
 An address from which a user has signed in before has a pot of its own for that user. So neither strangers elsewhere nor
-neighbours behind the same address keep the user out. While strangers try an account, its pot is closed too, and an
-address that never signed in to the account has one attempt there in place of many: an honest user on a journey gets in.
+neighbours behind the same address keep the user out. An account has a pot as well, with twice the room, on which all
+others draw. While it is closed, an address that never signed in to the account may try it again only when all of its
+own attempts are forgotten. So a stranger has one guess from each of many addresses, and an honest user who travels gets
+in.
 """
 
 import ipaddress
+import math
 from dataclasses import dataclass, replace
 
 _PREFIX_V6 = 64
@@ -88,10 +91,15 @@ def charged(pot: Pot, rules: BrakeRules) -> Pot:
     """
     if pot.opens_in_s > 0:  # attempts that ran side by side: the first of them has closed it
         return pot
-    if pot.used + 1 < rules.attempts:
+    if math.ceil(pot.used) + 1 < rules.attempts:  # an attempt that is forgotten in part still counts
         return replace(pot, used=pot.used + 1)
     pause_s = min(rules.pause_s * 2 ** min(pot.level, _MAX_LEVEL), rules.longest_pause_s)
     return replace(pot, used=rules.attempts / 2, level=pot.level + 1, opens_in_s=pause_s)
+
+
+def of_accounts(rules: BrakeRules) -> BrakeRules:
+    """Return the sizes for the pots of accounts: no single address fills them before its own pot is closed."""
+    return replace(rules, attempts=rules.attempts * 2)
 
 
 def network_of(address: str) -> str:

@@ -72,13 +72,15 @@ class Accounts:
         if self.sign_up_mode == "invitation" and signup.invitation is None:
             raise InvitationError("sign-up is by invitation: ask an admin for one, and send its code as invitation")
         await self.password_rules.check(signup.password, signup.email)
-        async with self.brakes.sign_up(address):
+        async with self.brakes.sign_up(address, signup.email) as note_known:
             password_hash = await self.passwords.hash(signup.password)
             async with self.store.work() as work:
                 if signup.invitation is not None:
                     await self._take_invitation(work, signup.invitation, signup.email)
                 is_free = signup.email not in self.reserved_emails
                 user = await add_user(work, signup.email, password_hash) if is_free else None
+            if user is not None:
+                await note_known()
         if user is None:
             self.mail.send(signup.email, "somebody tried to sign up with your address, which has an account already")
             return User(uuid=uuid4(), email=signup.email, active=True, time_created=datetime.now(UTC))

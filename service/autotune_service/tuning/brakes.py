@@ -3,17 +3,19 @@
 import asyncio
 import hashlib
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
-from autotune_service.domain.brakes import BrakeRules, Pot, charged, network_of, rested, wait_s
+from autotune_service.domain.brakes import BrakeRules, Pot, charged, network_of, of_accounts, rested, wait_s
 from autotune_service.domain.errors import AutotuneError, TooManyError, UnauthenticatedError, UnavailableError
 from autotune_service.security.passwords import HASHES_AT_A_TIME
 from autotune_service.security.turns import Turns
 from autotune_service.store.database import Store
 from autotune_service.store.rows.brakes import get_pots, hold_pots, note_sign_in, update_pots
 
+_ACCOUNT = "account "
 _QUEUE_S = 10.0
 """How long a request waits behind the hashes of others. That is no brake: a class that signs in at once gets in."""
 
@@ -39,7 +41,7 @@ class Attempt:
         """Name the pots; an account is named by a hash, as anybody may send any text for an address."""
         network = network_of(address)
         account = hashlib.sha256(email.lower().encode()).hexdigest()
-        return cls(network, f"address {network}", f"account {account}", f"account {account} at {network}")
+        return cls(network, f"address {network}", f"{_ACCOUNT}{account}", f"sign-in {account} at {network}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +73,22 @@ class Brakes:
                 await self._charge([attempt.at_both] if both.is_known else [attempt.at_account, attempt.at_address])
                 raise
             if not both.is_fresh or both.used or both.level:
-                async with self.store.work() as work:
-                    await note_sign_in(work, attempt.at_both)
+                await self._know(attempt)
 
     @asynccontextmanager
-    async def sign_up(self, address: str) -> AsyncIterator[None]:
+    async def sign_up(self, address: str, email: str) -> AsyncIterator[Callable[[], Awaitable[None]]]:
         """Let a block make an account, in its turn; it counts whether or not an account comes of it.
+
+        Yields:
+            What the block awaits when it has made the account: its user then is known at the address.
 
         Raises:
             TooManyError: If the address has tried too often.
         """
-        attempt = Attempt.of(address, "")
+        attempt = Attempt.of(address, email)
         async with self._admitted(attempt, is_sign_up=True):
             try:
-                yield
+                yield partial(self._know, attempt)
             except UnavailableError:
                 raise
             except (AutotuneError, asyncio.CancelledError):
@@ -151,10 +155,18 @@ class Brakes:
         is_attacked = not is_sign_up and pots[attempt.at_account].opens_in_s > 0
         return wait_s(pots[attempt.at_address], self.rules, has_one_attempt=is_attacked)
 
+    async def _know(self, attempt: Attempt) -> None:
+        async with self.store.work() as work:
+            await note_sign_in(work, attempt.at_both)
+
     async def _charge(self, names: list[str]) -> None:
         async with self.store.work() as work:
             pots = await hold_pots(work, names)
-            await update_pots(work, {name: charged(rested(pot, self.rules), self.rules) for name, pot in pots.items()})
+            await update_pots(work, {name: self._charged(name, pot) for name, pot in pots.items()})
+
+    def _charged(self, name: str, pot: Pot) -> Pot:
+        rules = of_accounts(self.rules) if name.startswith(_ACCOUNT) else self.rules
+        return charged(rested(pot, rules), rules)
 
 
 def _too_many(again_s: float) -> TooManyError:
