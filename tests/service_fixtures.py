@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from argon2 import PasswordHasher
 from quart import Quart
 from quart.typing import TestClientProtocol
 
@@ -96,7 +97,8 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 
 @pytest.fixture(scope="session")
 def passwords() -> Iterator[Passwords]:
-    passwords = Passwords()
+    # Hundreds of tests make a user, and would spend a quarter of a second each on a hash that nobody attacks.
+    passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     yield passwords
     passwords.close()
 

@@ -12,10 +12,14 @@ HASHES_AT_A_TIME = 2
 
 
 class Passwords:
-    """Hashes and checks passwords in threads of its own."""
+    """Hashes and checks passwords in threads of its own.
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher()
+    Args:
+        hasher: What it costs to hash a password; by default what the package argon2-cffi recommends.
+    """
+
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
         self._threads = ThreadPoolExecutor(HASHES_AT_A_TIME, thread_name_prefix="argon2")
         self._nobody: str | None = None
 
