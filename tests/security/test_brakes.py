@@ -187,6 +187,13 @@ async def test_request_is_held_for_its_turn_before_it_is_refused(tight, ada):
     assert 0.1 < time.monotonic() - began < 5
 
 
+async def test_unknown_address_costs_a_check_as_any_other(tight, ada):
+    for email in (ADA, "nobody@example.org"):
+        with pytest.raises(UnauthenticatedError):
+            await tight.sign_in(email, "wrong", "10.0.0.1")
+    assert tight.passwords.n_checks == 2
+
+
 async def test_same_wrong_password_is_checked_once(tight, ada):
     sent = [tight.sign_in(ADA, "wrong", "10.0.0.1") for _ in range(30)]
     errors = await asyncio.gather(*sent, return_exceptions=True)
