@@ -19,16 +19,16 @@ _READY_WITHIN_S = 60
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The tests' environment without settings of whoever runs them."""
+    """The tests' environment without settings of whoever runs them; all tests sign in from one address."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AUTOTUNE_")}
-    return kept | variables
+    return kept | {"AUTOTUNE_SIGN_IN_ATTEMPTS": "10000"} | variables
 
 
-def run_autotune(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+def run_autotune(*arguments: str, typed: str | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; what is typed is its standard input."""
     command = [sys.executable, "-m", "autotune_service.cli", *arguments]
     return subprocess.run(
-        command, env=environment(**variables), capture_output=True, text=True, timeout=180, check=False
+        command, env=environment(**variables), input=typed, capture_output=True, text=True, timeout=180, check=False
     )
 
 

@@ -9,12 +9,14 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from argon2 import PasswordHasher
 from quart import Quart
 from quart.typing import TestClientProtocol
 
 import raw_database
 from autotune_service.compute.pool import Pool
 from autotune_service.compute.worker import Worker
+from autotune_service.domain.brakes import BrakeRules
 from autotune_service.live.hub import Hub
 from autotune_service.security.keys import KeyRing
 from autotune_service.security.passwords import Passwords
@@ -23,6 +25,7 @@ from autotune_service.store.database import Store
 from autotune_service.store.embedded import EmbeddedPostgres
 from autotune_service.store.migrate import upgrade
 from autotune_service.tuning.accounts import Accounts
+from autotune_service.tuning.brakes import Brakes
 from autotune_service.tuning.roles import Roles
 from autotune_service.tuning.sessions import Sessions
 from autotune_service.web.quart_app import create_app
@@ -31,6 +34,9 @@ from autotune_service.web.services import Services
 from autotune_wire.accounts import Signup
 from processes import ServiceProcess, WorkerProcess
 from support import PASSWORD, SECRET, running
+
+LOOSE = BrakeRules(attempts=10_000)
+"""Most tests sign in and up as often as they like, all from one address."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,8 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 
 @pytest.fixture(scope="session")
 def passwords() -> Iterator[Passwords]:
-    passwords = Passwords()
+    # Hundreds of tests make a user, and would spend a quarter of a second each on a hash that nobody attacks.
+    passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     yield passwords
     passwords.close()
 
@@ -114,6 +121,7 @@ def accounts(store: Store, passwords: Passwords) -> Accounts:
     return Accounts(
         store=store,
         passwords=passwords,
+        brakes=Brakes(store, LOOSE),
         reserved_emails=frozenset({"test@test.com"}),
     )
 

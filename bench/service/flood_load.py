@@ -54,14 +54,14 @@ class _Flood:
             try:
                 async with Connection(self._turn.port, token) as connection:
                     while True:
-                        await self._one(kind, lambda at=connection: at.send(*make()))
+                        await self._one(kind, connection.send(*make()))
             except (OSError, asyncio.IncompleteReadError):
                 self.statuses[f"{kind} lost"] += 1
                 await asyncio.sleep(_LOST_S)
 
-    async def _one(self, kind: str, send: Callable[[], Awaitable[bytes]]) -> None:
+    async def _one(self, kind: str, sending: Awaitable[bytes]) -> None:
         try:
-            await send()
+            await sending
             self.statuses[f"{kind} 2xx"] += 1
         except RefusedError as refused:
             self.statuses[f"{kind} {refused.status}"] += 1

@@ -23,12 +23,14 @@ from quart import Quart
 
 from autotune_service.compute.pool import Pool
 from autotune_service.compute.worker import Worker
+from autotune_service.domain.brakes import BrakeRules
 from autotune_service.domain.limits import Limits
 from autotune_service.interrupts import ENDINGS
 from autotune_service.live.hub import Hub
 from autotune_service.live.turns import Turns
 from autotune_service.observing.metrics import Load, serve_metrics
 from autotune_service.security.keys import KeyRing
+from autotune_service.security.password_rules import PasswordRules
 from autotune_service.security.passwords import Passwords
 from autotune_service.security.tokens import AccessTokens
 from autotune_service.settings import DEV_EMAIL, DEV_PASSWORD, GRACE_S, Settings, address_of
@@ -43,7 +45,9 @@ from autotune_service.store.prod_mark import leave_mark, require_no_mark
 from autotune_service.store.rows.load import read_load
 from autotune_service.store.server.inspection import Reached, inspect_database, inspect_session
 from autotune_service.tuning.accounts import Accounts
+from autotune_service.tuning.brakes import Brakes
 from autotune_service.tuning.kept import KeptReplies
+from autotune_service.tuning.mail import Mail
 from autotune_service.tuning.roles import Roles
 from autotune_service.tuning.sessions import Sessions
 from autotune_service.tuning.stored import StoredBytes
@@ -151,6 +155,19 @@ async def work(settings: Settings) -> None:
         worker = _worker(stack, settings, store, reached.direct_url)
         await stack.enter_async_context(_background(worker, stopping))
         await stopping.wait()
+
+
+async def use_accounts(settings: Settings, command: str, use: Callable[[Accounts], Awaitable[None]]) -> None:
+    """Have the accounts of a service used by a command; services may run meanwhile."""
+    _cancel_on_signals()
+    async with database(settings, command) as url:
+        reached = await _migrated(settings, url)
+        async with _connected(settings, reached) as store:
+            passwords = Passwords()
+            try:
+                await use(accounts_of(settings, store, passwords, Mail()))
+            finally:
+                passwords.close()
 
 
 async def migrate(settings: Settings) -> None:
@@ -353,11 +370,8 @@ async def _services(
     passwords = Passwords()
     stack.callback(passwords.close)
     is_dev = settings.mode == "dev"
-    accounts = Accounts(
-        store=store,
-        passwords=passwords,
-        reserved_emails=frozenset({DEV_EMAIL}),
-    )
+    # A code must not get into a log that others read; in dev mode the terminal is the user's own.
+    accounts = accounts_of(settings, store, passwords, Mail(partial(print, flush=True) if is_dev else None))
     ring = KeyRing.of(_secrets(settings), "access tokens")
     sessions = Sessions(
         store=store,
@@ -408,6 +422,26 @@ def _limits(settings: Settings) -> Limits:
         answers=settings.answers_per_user,
         answer_bytes=settings.answer_bytes_per_user,
         space_revisions=settings.space_revisions,
+    )
+
+
+def accounts_of(settings: Settings, store: Store, passwords: Passwords, mail: Mail) -> Accounts:
+    """Build the accounts as the settings say."""
+    rules = BrakeRules(
+        attempts=settings.sign_in_attempts,
+        forget_s=settings.sign_in_forget_s,
+        pause_s=settings.sign_in_pause_s,
+        longest_pause_s=settings.sign_in_longest_pause_s,
+    )
+    return Accounts(
+        store=store,
+        passwords=passwords,
+        brakes=Brakes(store, rules),
+        mail=mail,
+        reserved_emails=frozenset({DEV_EMAIL}),
+        password_rules=PasswordRules(settings.least_password),
+        sign_up_mode=settings.sign_up_mode,
+        is_trusting=settings.mode == "dev",
     )
 
 

@@ -13,6 +13,7 @@ from autotune_service.security.secrets import MIN_BYTES, weakness_of_password, w
 from autotune_service.store.server.address import Address
 from autotune_service.web.hosts import Hosts
 from autotune_service.web.proxies import Network, network_of
+from autotune_wire.accounts import MIN_PASSWORD_LENGTH
 from autotune_wire.observations import MAX_TELL
 from autotune_wire.problems import field_problems
 
@@ -21,6 +22,8 @@ DEV_PASSWORD = "CHANGEME"  # noqa: S105 -- documented, and exists in dev mode al
 GRACE_S = 5.0
 """How long requests under way may still take when the service stops."""
 HOW_TO_MAKE_A_SECRET = 'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'  # noqa: S105 -- a command
+_LEAST_ALONE = 15
+
 
 _DATA_OF_ROOT = Path("/var/lib/autotune")
 
@@ -116,6 +119,28 @@ class Settings(BaseSettings):
     )
     access_token_s: Annotated[int, Field(ge=60, le=86_400)] = 900
     refresh_token_s: Annotated[int, Field(ge=3600, le=31_536_000)] = 30 * 86_400
+    sign_up: Literal["open", "invitation", "closed"] | None = Field(
+        default=None,
+        description="Who may sign up: anybody, who has an admin's invitation, or nobody. By default open in dev mode "
+        "and closed in prod, where `autotune user add` makes accounts.",
+    )
+    password_length: Annotated[int, Field(ge=MIN_PASSWORD_LENGTH, le=64)] | None = Field(
+        default=None,
+        description=f"The least length of a new password. By default {MIN_PASSWORD_LENGTH} in dev mode and 15 in prod.",
+    )
+    sign_in_attempts: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=10,
+        description="How many sign-ins may fail, or sign-ups be made, from one address before it must wait.",
+    )
+    sign_in_forget_s: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        default=10.0, description="After how many seconds one of them is forgotten."
+    )
+    sign_in_pause_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+        default=3.0, description="How long an address waits the first time; each further wait is twice as long."
+    )
+    sign_in_longest_pause_s: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        default=900.0, description="How long an address waits at most."
+    )
     worker: bool = Field(default=True, description="Run the engine inside `autotune serve`.")
     engine_processes: Annotated[int, Field(ge=1, le=64)] = Field(
         default=2,
@@ -229,6 +254,16 @@ class Settings(BaseSettings):
     @classmethod
     def _are_networks(cls, given: Any) -> Any:
         return [network_of(part) for part in _parts_of(given)]
+
+    @property
+    def sign_up_mode(self) -> Literal["open", "invitation", "closed"]:
+        """Return who may sign up."""
+        return self.sign_up or ("open" if self.mode == "dev" else "closed")
+
+    @property
+    def least_password(self) -> int:
+        """Return the least length of a new password; NIST SP 800-63B-4 asks for 15 where nothing but it is needed."""
+        return self.password_length or (MIN_PASSWORD_LENGTH if self.mode == "dev" else _LEAST_ALONE)
 
     @property
     def has_metrics(self) -> bool:

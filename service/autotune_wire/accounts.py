@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
-from autotune_wire.base import Moment, Reply, Request, Text
+from autotune_wire.base import Confidential, Moment, Reply, Request, Text
 
 MIN_PASSWORD_LENGTH = 8
 MAX_PASSWORD_LENGTH = 200
@@ -21,13 +21,23 @@ def _mail(text: str) -> str:
 
 Email = Annotated[Text, Field(min_length=3, max_length=254), AfterValidator(_mail)]
 Password = Annotated[Text, Field(min_length=MIN_PASSWORD_LENGTH, max_length=MAX_PASSWORD_LENGTH)]
+"""A new password. A service may want more characters, and refuses passwords that are easy to guess."""
+
+GivenPassword = Annotated[Text, Field(max_length=MAX_PASSWORD_LENGTH)]
+"""A password that was chosen before, under the rules of then."""
+
+Code = Annotated[Text, Field(min_length=1, max_length=200)]
+"""A code that works once: of an invitation, or to reset a password."""
 
 
-class Signup(Request):
+class Signup(Confidential):
     """The body of ``POST /user/signup``."""
 
     email: Email
     password: Password
+    invitation: Code | None = Field(
+        default=None, description="The code of an invitation to this address; needed where sign-up is by invitation."
+    )
 
 
 class User(Reply):
@@ -37,20 +47,94 @@ class User(Reply):
     email: str
     active: bool
     time_created: Moment
+    admin: bool = Field(default=False, description="Whether the user may invite, list and deactivate others.")
 
 
-class PasswordForm(Request):
+class UserPage(Reply):
+    """A page of users, in the order in which they signed up."""
+
+    users: list[User]
+    next: str | None = Field(description="The `after` of the next page; none on the last page.")
+
+
+class PasswordChange(Confidential):
+    """The body of ``POST /user/password``."""
+
+    old_password: GivenPassword
+    new_password: Password
+
+
+class PasswordReset(Confidential):
+    """The body of ``POST /user/reset``."""
+
+    code: Code
+    new_password: Password
+
+
+class Confirmation(Confidential):
+    """The body of requests that end one's own account: the password, as a confirmation."""
+
+    password: GivenPassword
+
+
+class UserDelete(Request):
+    """The body of ``POST /user/{user_uuid}/delete``: the user's address, as a confirmation."""
+
+    email: Email
+
+
+class Invite(Request):
+    """The body of ``POST /user/invitations``."""
+
+    email: Email
+
+
+class OneTimeCode(Reply):
+    """A code that works once; the service shows it this once and keeps only its hash."""
+
+    email: str = Field(description="The address of who may use the code.")
+    code: str
+    time_expires: Moment
+
+
+class OpenSession(Reply):
+    """A browser that is logged in."""
+
+    time_expires: Moment
+
+
+class ExperimentLink(Reply):
+    """An experiment of the user, and the path of its export."""
+
+    exp_uuid: UUID
+    name: str
+    state: str
+    n_observations: int
+    time_created: Moment
+    export: str = Field(description="The path of the experiment's export, which has all that is stored of it.")
+
+
+class UserExport(Reply):
+    """All that is stored of a user; each experiment has an export of its own."""
+
+    user: User
+    time_exported: Moment
+    sessions: list[OpenSession]
+    experiments: list[ExperimentLink]
+
+
+class PasswordForm(Confidential):
     """The OAuth2 password form (RFC 6749, section 4.3.2); ``grant_type`` is optional."""
 
     username: Annotated[Text, Field(max_length=254)]
-    password: Annotated[Text, Field(max_length=MAX_PASSWORD_LENGTH)]
+    password: GivenPassword
     grant_type: Literal["password"] = "password"
     scope: Annotated[Text, Field(max_length=200)] = ""
     client_id: Annotated[Text, Field(max_length=200)] | None = None
     client_secret: Annotated[Text, Field(max_length=200)] | None = None
 
 
-class Refresh(Request):
+class Refresh(Confidential):
     """The body of ``POST /auth/refresh``."""
 
     refresh_token: Annotated[Text, Field(min_length=1, max_length=200)]

@@ -2,12 +2,28 @@
 
 import math
 from datetime import datetime
-from typing import Annotated, Any
+from difflib import get_close_matches
+from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+from pydantic_core.core_schema import ErrorType
 
 MAX_REASON_LENGTH = 1000
 MAX_NAME_LENGTH = 200
+_RESEMBLES = 0.7
+"""How much the name of an unknown field must resemble that of a field to be a slip of the hand and no secret."""
+LIBRARY_TYPES = frozenset(get_args(ErrorType))
+"""The names of pydantic's own errors."""
 MAX_WHOLE = 2**53
 """Largest whole number that JSON readers of every language keep exactly (RFC 8259, section 6)."""
 
@@ -16,6 +32,36 @@ class Request(BaseModel):
     """What a client sends: a body, a query or a frame. An unknown field is an error: most are misspelt names."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Confidential(Request):
+    """A request that bears a secret. An error about it repeats nothing of what was sent.
+
+    A secret may stand under a misspelt name or in another field, or alone in place of the whole body. So no value is
+    kept in the error, and no name of an unknown field unless it resembles one of the fields.
+    """
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_to_itself(cls, given: Any, validate: ModelWrapValidatorHandler["Confidential"]) -> "Confidential":
+        try:
+            return validate(given)
+        except ValidationError as error:
+            details = [cls._without_values(found) for found in error.errors(include_url=False)]
+            raise ValidationError.from_exception_data(error.title, details) from None
+
+    @classmethod
+    def _without_values(cls, found: ErrorDetails) -> InitErrorDetails:
+        kind, context, path = found["type"], found.get("ctx", {}), found["loc"]
+        if kind in LIBRARY_TYPES - {"extra_forbidden"}:
+            return InitErrorDetails(type=kind, loc=path, input=None, ctx=context)
+        message = found["msg"]
+        if kind == "extra_forbidden":
+            is_slip = get_close_matches(str(path[-1]), cls.model_fields, cutoff=_RESEMBLES)
+            message = "is not a field here; it may be misspelt" if is_slip else "has a field that is not one here"
+            path = path if is_slip else path[:-1]
+        error = PydanticCustomError("refused", "{message}", {"message": message})
+        return InitErrorDetails(type=error, loc=path, input=None)
 
 
 class Reply(BaseModel):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, Field
 
-from autotune_wire.base import Key, Moment, Reply, Request, Text, storable
+from autotune_wire.base import Confidential, Key, Moment, Reply, Request, Text, storable
 from autotune_wire.observations import Tell
 from autotune_wire.problems import Problem
 from autotune_wire.suggestions import Abandon, Ask, Renew
@@ -56,7 +56,7 @@ def _id(value: Any) -> Any:
 Id = Annotated[int | Annotated[str, Field(max_length=64)], BeforeValidator(_id)]
 
 
-class AuthFrame(Request):
+class AuthFrame(Confidential):
     """The first frame of a client that cannot set headers: the client's access token."""
 
     op: Literal["auth"]

@@ -1,13 +1,12 @@
 """Errors on the wire: problem documents (RFC 9457) with a stable ``code``."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import Field, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
-from pydantic_core.core_schema import ErrorType
 
-from autotune_wire.base import Reply
+from autotune_wire.base import LIBRARY_TYPES, Reply
 
 CONTENT_TYPE = "application/problem+json"
 SHOWN_CHARACTERS = 200
@@ -22,7 +21,6 @@ _OPERATIONS = ("ask", "tell", "renew", "abandon")
 _KINDS = {"vtype": _TAGS["covars"], "ctype": _TAGS["constraints"], "goal": _TAGS["responses"], "op": _OPERATIONS}
 """The fields that say which kind of object is meant, and what they may be."""
 
-_LIBRARY_TYPES = frozenset(get_args(ErrorType))
 _SAYS = (
     {
         "missing": "is missing",
@@ -153,7 +151,9 @@ def _field_problem(found: Any) -> FieldProblem:
         given = given.get(kind) if isinstance(given, Mapping) else None
     elif path[-1:] == ["[key]"]:
         path, message = path[:-1], f"as a name, {message}"
-    value = None if _SECRET_FIELDS & {str(part) for part in path} else shown(given)
+    # A secret may stand under a misspelt name, or alone in place of the whole body.
+    is_hidden = found["type"] == "extra_forbidden" or (not path and not isinstance(given, list | dict))
+    value = None if is_hidden or _SECRET_FIELDS & {str(part) for part in path} else shown(given)
     if found["type"] in {"missing", "value_error"} and isinstance(found["input"], dict):
         value = None  # the input is the whole body, which does not help to find the field
     field = ".".join(str(part) for part in path)
@@ -164,6 +164,8 @@ def _field_problem(found: Any) -> FieldProblem:
 
 def _message(found: Any) -> str:
     kind, context = found["type"], found.get("ctx", {})
+    if context.get("field_type") == "Value" and kind in {"too_short", "too_long"}:
+        kind = f"string_{kind}"  # pydantic's name where a text is checked by a function of ours first
     if kind.startswith("union_tag_"):
         is_missing = kind == "union_tag_not_found"
         allowed = ", ".join(_KINDS[context["discriminator"].strip("'")])
@@ -172,7 +174,7 @@ def _message(found: Any) -> str:
         return "must not be empty"
     if kind in _SAYS:
         return _SAYS[kind].format(**context)
-    if kind in _LIBRARY_TYPES and kind != "value_error":
+    if kind in LIBRARY_TYPES and kind != "value_error":
         return "is not valid"
     return str(found["msg"]).removeprefix("Value error, ")
 

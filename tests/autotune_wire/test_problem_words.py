@@ -16,7 +16,7 @@ from pydantic_core import InitErrorDetails
 from pydantic_core._pydantic_core import list_all_errors
 
 import autotune_wire
-from autotune_wire.base import Request
+from autotune_wire.base import Confidential, Request
 from autotune_wire.constraints import Constraint
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.frames import Operation, TellFrame
@@ -66,7 +66,7 @@ def _models(kind: type[BaseModel]) -> list[type[BaseModel]]:
     return sorted({kind, *(sub for child in kind.__subclasses__() for sub in _models(child))}, key=lambda m: m.__name__)
 
 
-MODELS = {model.__name__: TypeAdapter(model) for model in _models(Request) if model is not Request}
+MODELS = {model.__name__: TypeAdapter(model) for model in _models(Request) if model not in {Request, Confidential}}
 MODELS |= {"an operation": TypeAdapter(Operation), "a response": TypeAdapter(Response)}
 _junk = st.recursive(
     st.none()

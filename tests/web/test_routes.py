@@ -17,6 +17,7 @@ PUBLIC = {
     "/auth/login",
     "/auth/logout",
     "/user/signup",
+    "/user/reset",
     "/health/live",
     "/health/ready",
     "/metrics",
@@ -27,6 +28,11 @@ PUBLIC = {
 
 COVARS = {"n": {"vtype": "int", "guess": 1, "min": 0, "max": 2}}
 BODIES = {
+    "/user/password": {"old_password": "x", "new_password": "a long enough one"},
+    "/user/deactivate": {"password": "x"},
+    "/user/delete": {"password": "x"},
+    "/user/invitations": {"email": "a@b"},
+    "/user/<uuid:user_uuid>/delete": {"email": "a@b"},
     "/experiment/new": {"name": "x", "covars": COVARS},
     "/experiment/import": {"format": 1},
     "/experiment/tell/<uuid:exp_uuid>": {"covars": {"n": 1}, "response": 1},

@@ -3,7 +3,7 @@
 from pydantic import SecretStr
 
 from autotune.client import Client, open_client
-from autotune.errors import AutotuneError, InvalidInputError
+from autotune.errors import AutotuneError, InvalidInputError, UnauthenticatedError
 from autotune.inputs.checks import checked
 from autotune.transport.coroutines import result_of
 from autotune.transport.credentials import Credentials, find_url
@@ -64,7 +64,9 @@ class ConnectForm(Form):
         try:
             if action == "sign_up":
                 self._sign_up(password)
-            self._sign_in(password)
+                self._sign_in_anew(password)
+            else:
+                self._sign_in(password)
             self.say(f"Signed in as {self.client.username}.", is_good=True)
         except AutotuneError as error:
             self.say_error(error)
@@ -82,12 +84,20 @@ class ConnectForm(Form):
             self._client.close()
         self._client = client
 
+    def _sign_in_anew(self, password: SecretStr) -> None:
+        """Sign in after a sign-up, whose reply does not tell whether the address had an account already."""
+        try:
+            self._sign_in(password)
+        except UnauthenticatedError:
+            said = "has an account already, with another password: sign in with that one, or have an admin reset it"
+            raise wrong_field("email", said) from None
+
     def _sign_up(self, password: SecretStr) -> None:
         with checked("this account"):
             signup = Signup(email=self._email.text, password=password.get_secret_value())
         http = Http(self._address())
         try:
-            result_of(exchange(http, "POST", USER_SIGNUP, User, json=signup.model_dump()))
+            result_of(exchange(http, "POST", USER_SIGNUP, User, json=signup.model_dump(exclude_unset=True)))
         finally:
             del signup  # tracebacks that show local variables would show the password
             http.close()

@@ -60,6 +60,18 @@ class ForbiddenError(AutotuneError):
     title = "Not allowed"
 
 
+class SignUpClosedError(ForbiddenError):
+    """The operator makes the accounts of this service."""
+
+    code = "sign_up_closed"
+
+
+class InvitationError(ForbiddenError):
+    """Sign-up needs an invitation, and this one is missing, of another address, used or expired."""
+
+    code = "invitation_needed"
+
+
 class NotFoundError(AutotuneError):
     """Nothing with this name exists, or another user owns it; both must look the same to the caller."""
 
@@ -180,9 +192,9 @@ class SuggestionPendingError(UnavailableError):
 
 
 class TooManyError(AutotuneError):
-    """The user has all of the user's share; the same request may succeed after ``retry_after_s`` seconds.
+    """The caller has all of its share; the same request may succeed after ``retry_after_s`` seconds.
 
-    Other users are served meanwhile.
+    Others are served meanwhile.
     """
 
     code = "too_many"

@@ -45,7 +45,48 @@ users = sa.Table(
     sa.Column("email", sa.Text, nullable=False, unique=True),
     sa.Column("password_hash", sa.Text, nullable=False),
     sa.Column("is_active", sa.Boolean, nullable=False),
+    # Whether it is known that the address is the user's.
+    sa.Column("is_verified", sa.Boolean, nullable=False, server_default=sa.true()),
     _moment("created_at"),
+    sa.Column("is_admin", sa.Boolean, nullable=False, server_default=sa.false()),
+    # Set when the account is to be deleted: what is left of it then goes, experiment by experiment.
+    _moment("deleted_at", nullable=True),
+    sa.Index("users_by_age", "created_at", "user_uuid"),
+    sa.Index("users_to_delete", "deleted_at", postgresql_where=sa.text("deleted_at IS NOT NULL")),
+)
+
+# What the brake on sign-ins counts, by address, account or pair of both.
+sign_in_pots = sa.Table(
+    "sign_in_pots",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("used", sa.Double, nullable=False),
+    sa.Column("level", sa.Integer, nullable=False),
+    # When it last changed, or opens: later than now while it is closed.
+    _moment("changed_at"),
+    _moment("signed_in_at", nullable=True),
+    sa.Index("sign_in_pots_by_age", "changed_at"),
+)
+
+invitations = sa.Table(
+    "invitations",
+    metadata,
+    sa.Column("code_hash", sa.LargeBinary, primary_key=True),
+    sa.Column("email", sa.Text, nullable=False),
+    _uuid("invited_by", nullable=True),
+    _moment("created_at"),
+    _moment("expires_at"),
+)
+
+reset_codes = sa.Table(
+    "reset_codes",
+    metadata,
+    sa.Column("code_hash", sa.LargeBinary, primary_key=True),
+    _uuid("user_uuid", sa.ForeignKey("users.user_uuid", ondelete="CASCADE")),
+    _uuid("issued_by", nullable=True),
+    _moment("created_at"),
+    _moment("expires_at"),
+    sa.Index("reset_codes_of_user", "user_uuid"),
 )
 
 refresh_tokens = sa.Table(
@@ -116,6 +157,7 @@ group_members = sa.Table(
     metadata,
     _uuid("group_uuid", sa.ForeignKey("groups.group_uuid", ondelete="CASCADE"), primary_key=True),
     sa.Column("email", sa.Text, primary_key=True),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
     sa.Index("group_members_by_email", "email"),
 )
 

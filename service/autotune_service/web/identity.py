@@ -9,6 +9,7 @@ from quart_auth import current_user
 from autotune_service.domain.access import Caller
 from autotune_service.domain.errors import ForbiddenError, MalformedError, UnauthenticatedError
 from autotune_service.web.hosts import is_own_origin
+from autotune_service.web.proxies import client_address
 from autotune_service.web.services import services
 from autotune_wire.accounts import PasswordForm
 
@@ -29,7 +30,7 @@ async def caller_of_request(given: Request) -> Caller:
     if scheme == "bearer":
         return await services().sessions.caller_of_bearer(credentials)
     if scheme == "basic" and services().has_basic:
-        user = await services().accounts.sign_in(*decoded_basic(credentials))
+        user = await services().accounts.sign_in(*decoded_basic(credentials), client_address(given))
         return Caller(user.user_uuid, user.email, user.is_admin, "basic")
     if scheme is not None:
         raise UnauthenticatedError("the Authorization header must be: Bearer <access token>")

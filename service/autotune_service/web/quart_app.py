@@ -18,7 +18,18 @@ from autotune_service.domain.limits import MAX_PAGE_BYTES
 from autotune_service.security.keys import derived_key
 from autotune_service.store.statements import json_text
 from autotune_service.tuning.sessions import BROWSER_LIFETIME
-from autotune_service.web.blueprints import auth, experiment, health, insights, metrics, portable, sharing, stream, user
+from autotune_service.web.blueprints import (
+    auth,
+    experiment,
+    health,
+    insights,
+    metrics,
+    people,
+    portable,
+    sharing,
+    stream,
+    user,
+)
 from autotune_service.web.door import hang_door, open_to_all
 from autotune_service.web.errors import register_errors
 from autotune_service.web.headers import DOCS_PATH, secure
@@ -113,7 +124,7 @@ def create_app(
     )
     _document(app, services)
     app.json = _Json(app)
-    for module in (auth, user, sharing, experiment, portable, insights, stream, health):
+    for module in (auth, user, people, sharing, experiment, portable, insights, stream, health):
         app.register_blueprint(module.blueprint)
     if has_metrics:
         app.register_blueprint(metrics.blueprint)

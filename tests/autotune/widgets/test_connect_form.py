@@ -79,6 +79,14 @@ def test_sign_up_makes_an_account_and_signs_in(form, service):
     assert json.loads(sent) == {"email": "a@b.c", "password": PASSWORD}
 
 
+def test_sign_up_with_the_address_of_somebody_says_that_there_is_an_account(form, service):
+    service.trouble("POST /user/signup", _user())
+    _send(form, "another password", "sign_up")
+    assert "has an account already" in form.fields["email"].error.value
+    with pytest.raises(InvalidInputError):
+        _ = form.client
+
+
 @pytest.mark.parametrize(
     ("email", "password", "field", "said"),
     [

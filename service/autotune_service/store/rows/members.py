@@ -20,10 +20,18 @@ _ROLE_ORDER: sa.ColumnElement[Any] = sa.literal_column(
 
 
 def _of_user(user: Any = _USER) -> sa.ColumnElement[bool]:
-    """Build the condition that a row of ``members`` is for a user, by address or by group."""
-    email = sa.select(users.c.email).where(users.c.user_uuid == user).scalar_subquery()
-    in_groups = sa.select(group_members.c.group_uuid).where(group_members.c.email == email)
-    return sa.or_(members.c.email == email, members.c.group_uuid.in_(in_groups))
+    """Build the condition that a row of ``members`` is for a user, by address or by group.
+
+    What was shared with an address before its account was made counts only if the address is known to be the user's:
+    anybody can sign up with the address of somebody else.
+    """
+    of_user = users.c.user_uuid == user
+    email = sa.select(users.c.email).where(of_user).scalar_subquery()
+    always: sa.ColumnElement[Any] = sa.literal_column("'-infinity'::timestamptz")
+    since = sa.select(sa.case((users.c.is_verified, always), else_=users.c.created_at)).where(of_user).scalar_subquery()
+    is_in = sa.and_(group_members.c.email == email, group_members.c.created_at >= since)
+    in_groups = sa.select(group_members.c.group_uuid).where(is_in)
+    return sa.or_(sa.and_(members.c.email == email, members.c.created_at >= since), members.c.group_uuid.in_(in_groups))
 
 
 def is_visible(user: Any = _USER) -> sa.ColumnElement[bool]:
@@ -122,7 +130,8 @@ async def put_member(work: Work, exp_uuid: UUID, *, email: str | None, group_uui
     """Give a person or a group a role on an experiment, instead of the one it has."""
     values = {"exp_uuid": exp_uuid, "email": email, "group_uuid": group_uuid, "role": role}
     by = ["exp_uuid", "email" if email is not None else "group_uuid"]
-    await work.run(insert(members).values(**values).on_conflict_do_update(index_elements=by, set_={"role": role}))
+    change = {"role": role, "created_at": sa.func.now()}
+    await work.run(insert(members).values(**values).on_conflict_do_update(index_elements=by, set_=change))
 
 
 async def delete_member(work: Work, exp_uuid: UUID, *, email: str | None, group_uuid: UUID | None) -> bool:
@@ -187,7 +196,9 @@ async def _emails(work: Work, group_uuids: Sequence[UUID]) -> dict[UUID, list[st
 
 async def add_to_group(work: Work, group_uuid: UUID, email: str) -> None:
     """Put an address into a group."""
-    await work.run(insert(group_members).values(group_uuid=group_uuid, email=email).on_conflict_do_nothing())
+    change = {"created_at": sa.func.now()}
+    query = insert(group_members).values(group_uuid=group_uuid, email=email)
+    await work.run(query.on_conflict_do_update(index_elements=["group_uuid", "email"], set_=change))
 
 
 async def remove_from_group(work: Work, group_uuid: UUID, email: str) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql import ClauseElement
 
 from autotune_service.store.database import Store, Work
-from autotune_service.store.statements import Filled, Statement
+from autotune_service.store.statements import Filled, Row, Statement
 from autotune_service.store.tables import users
 
 _NOW = sa.func.clock_timestamp()  # the clocks of several machines differ, so every time here is the database's
@@ -32,11 +32,19 @@ class UserRow:
     is_admin: bool = False
 
 
-async def add_user(work: Work, email: str, password_hash: str) -> UserRow | None:
-    """Store a new user who may sign in; return None if another user has the email address."""
+async def add_user(work: Work, email: str, password_hash: str, *, is_verified: bool) -> UserRow | None:
+    """Store a new user who may sign in; return None if another user has the email address.
+
+    Args:
+        work: The transaction.
+        email: The address, in lower case.
+        password_hash: The hash of the password.
+        is_verified: Whether it is known that the address is the user's: an operator or an admin has said so.
+    """
+    values = {"email": email, "password_hash": password_hash, "is_active": True, "is_verified": is_verified}
     query = (
         insert(users)
-        .values(user_uuid=uuid4(), email=email, password_hash=password_hash, is_active=True, created_at=_NOW)
+        .values(user_uuid=uuid4(), created_at=_NOW, **values)
         .on_conflict_do_nothing(index_elements=["email"])
         .returning(users)
     )
@@ -69,8 +77,14 @@ async def update_user_active(work: Work, email: str, *, is_active: bool) -> None
     await work.run(sa.update(users).where(users.c.email == email).values(is_active=is_active))
 
 
+def user_of(row: Row) -> UserRow:
+    """Return the user of a row of the table."""
+    fields = ("user_uuid", "email", "password_hash", "is_active", "created_at", "is_admin")
+    return UserRow(*(row[name] for name in fields))
+
+
 async def _user(work: Work | Store, query: ClauseElement | Filled) -> UserRow | None:
     row = await work.one(query)
     if row is None:
         return None
-    return UserRow(row["user_uuid"], row["email"], row["password_hash"], row["is_active"], row["created_at"])
+    return user_of(row)

@@ -7,11 +7,12 @@ from quart_auth import AuthUser, current_user, login_user, logout_user
 from quart_schema import DataSource, tag, validate_request, validate_response
 
 from autotune_service.domain.errors import UnauthenticatedError
-from autotune_service.store.rows.users import UserRow
 from autotune_service.tuning import automation
+from autotune_service.tuning.accounts import to_wire
 from autotune_service.web.blueprints.rules import rule_of
 from autotune_service.web.door import actor, caller, needs, open_to_all, user
 from autotune_service.web.identity import authorization, basic_credentials, caller_of_cookie, refuse_other_sites
+from autotune_service.web.proxies import client_address
 from autotune_service.web.services import services
 from autotune_wire import paths
 from autotune_wire.access import CreatedToken, NewToken, Ticket, TokenList
@@ -27,7 +28,7 @@ blueprint = Blueprint("auth", __name__)
 @validate_response(Tokens)
 async def token(data: PasswordForm) -> Tokens:
     """Exchange address and password for an access token and a refresh token."""
-    signed_in = await services().accounts.sign_in(data.username, data.password)
+    signed_in = await services().accounts.sign_in(data.username, data.password, client_address(request))
     return await services().sessions.open_program(signed_in.user_uuid)
 
 
@@ -42,7 +43,8 @@ async def refresh(data: Refresh) -> Tokens:
     A reply that was lost can be asked for again within ten seconds. A token that comes later than that ends its session
     with all its tokens and websockets, because somebody else may have it.
     """
-    return await services().sessions.refresh(data.refresh_token)
+    async with services().accounts.brakes.secret(client_address(request)):
+        return await services().sessions.refresh(data.refresh_token)
 
 
 @blueprint.post(paths.AUTH_HEADER_ME)
@@ -65,11 +67,11 @@ async def header_me() -> HeaderMe:
 async def login(data: PasswordForm) -> User:
     """Log a browser in; the reply sets the session's cookie, and a session that the browser had before ends."""
     refuse_other_sites(request)
-    signed_in = await services().accounts.sign_in(data.username, data.password)
+    signed_in = await services().accounts.sign_in(data.username, data.password, client_address(request))
     before = None if current_user.auth_id is None else UUID(current_user.auth_id)
     login_user(AuthUser(str(await services().sessions.open_browser(signed_in.user_uuid, before))))
     services().sessions.forget()
-    return _to_wire(signed_in)
+    return to_wire(signed_in)
 
 
 @blueprint.post(paths.AUTH_LOGOUT)
@@ -95,7 +97,7 @@ async def logout() -> tuple[str, int]:
 @validate_response(User)
 async def me() -> User:
     """Return the user who is logged in, by the session's cookie."""
-    return _to_wire(await services().accounts.read((await caller_of_cookie()).user_uuid))
+    return to_wire(await services().accounts.read((await caller_of_cookie()).user_uuid))
 
 
 @blueprint.get(paths.AUTH_BASIC_ME)
@@ -105,7 +107,7 @@ async def me() -> User:
 async def basic_me() -> User:
     """Return the user of the address and password in the Basic Authorization header."""
     email, password = basic_credentials()
-    return _to_wire(await services().accounts.sign_in(email, password))
+    return to_wire(await services().accounts.sign_in(email, password, client_address(request)))
 
 
 @blueprint.post(paths.AUTH_TICKET)
@@ -144,7 +146,3 @@ async def revoke_token(token_uuid: UUID) -> tuple[str, int]:
     await automation.revoke_token(services().store, actor(), user(), token_uuid)
     services().sessions.forget()
     return "", 204
-
-
-def _to_wire(row: UserRow) -> User:
-    return User(uuid=row.user_uuid, email=row.email, active=row.is_active, time_created=row.created_at)

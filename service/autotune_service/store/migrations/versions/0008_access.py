@@ -6,9 +6,10 @@ Revision ID: 0008
 from alembic import op
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 
 _UP = """
+ALTER TABLE users ADD COLUMN is_verified boolean NOT NULL DEFAULT true;
 ALTER TABLE sessions
     ADD COLUMN is_browser boolean NOT NULL DEFAULT true,
     ADD COLUMN created_at timestamptz NOT NULL DEFAULT now(),
@@ -28,6 +29,7 @@ CREATE TABLE groups (
 CREATE TABLE group_members (
     group_uuid uuid NOT NULL REFERENCES groups ON DELETE CASCADE,
     email text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (group_uuid, email)
 );
 CREATE INDEX group_members_by_email ON group_members (email);
@@ -87,7 +89,8 @@ DELETE FROM refresh_tokens WHERE used_at IS NOT NULL;
 DROP INDEX refresh_tokens_by_session;
 ALTER TABLE refresh_tokens DROP COLUMN session_uuid, DROP COLUMN used_at, DROP COLUMN next_hash;
 DELETE FROM sessions WHERE ended_because IS NOT NULL OR NOT is_browser;
-ALTER TABLE sessions DROP COLUMN is_browser, DROP COLUMN created_at, DROP COLUMN ended_because
+ALTER TABLE sessions DROP COLUMN is_browser, DROP COLUMN created_at, DROP COLUMN ended_because;
+ALTER TABLE users DROP COLUMN is_verified
 """
 
 
