@@ -18,6 +18,7 @@ PUBLIC = {
     ("GET", "/auth/me"),  # asks for the cookie itself
     ("GET", "/auth/basic-me"),  # asks for the password itself
     ("POST", "/user/signup"),
+    ("POST", "/user/reset"),  # asks for a code itself
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
     ("GET", "/metrics"),
