@@ -46,8 +46,8 @@ def test_call_beyond_the_user_s_share_waits_as_long_as_the_service_says(experime
 
 
 def test_share_that_stays_used_up_ends_with_the_service_s_words(experiment, service):
-    service.trouble(ASK, *[problem(429, "too_many", "your experiments take 9 bytes", retry_after=600) for _ in range(9)])
-    with pytest.raises(UnavailableError, match="your experiments take 9 bytes") as caught:
+    service.trouble(ASK, *[problem(429, "too_many", "experiments take 9 bytes", retry_after=600) for _ in range(9)])
+    with pytest.raises(UnavailableError, match="experiments take 9 bytes") as caught:
         experiment.ask()
     assert (caught.value.code, service.n_calls(ASK)) == ("too_many", 1)
 
