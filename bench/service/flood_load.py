@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -54,17 +55,10 @@ class _Flood:
             try:
                 async with Connection(self._turn.port, token) as connection:
                     while True:
-                        await self._one(kind, connection.send(*make()))
+                        self.statuses[f"{kind} {await _status(connection, *make())}"] += 1
             except (OSError, asyncio.IncompleteReadError):
                 self.statuses[f"{kind} lost"] += 1
                 await asyncio.sleep(_LOST_S)
-
-    async def _one(self, kind: str, sending: Awaitable[bytes]) -> None:
-        try:
-            await sending
-            self.statuses[f"{kind} 2xx"] += 1
-        except RefusedError as refused:
-            self.statuses[f"{kind} {refused.status}"] += 1
 
     async def watch(self, number: int) -> None:
         """Keep a websocket open, and open another one where the service closes or refuses it."""
@@ -110,6 +104,14 @@ class _Flood:
     def _sign_ups(self) -> tuple[str, str, bytes, str]:
         body = {"email": f"{uuid4().hex}@example.org", "password": uuid4().hex}
         return "POST", paths.USER_SIGNUP, _json(body), "application/json"
+
+
+async def _status(connection: Connection, *request: Any) -> str:
+    try:
+        await connection.send(*request)
+    except RefusedError as refused:
+        return str(refused.status)
+    return "2xx"
 
 
 def _json(body: object) -> bytes:

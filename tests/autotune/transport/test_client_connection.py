@@ -39,6 +39,19 @@ def test_ask_waits_as_long_as_the_service_says(experiment, service):
     assert service.waits == [2]
 
 
+def test_call_beyond_the_user_s_share_waits_as_long_as_the_service_says(experiment, service):
+    service.trouble(ASK, problem(429, "too_many", "you have 500 requests in flight here", retry_after=3))
+    experiment.ask()
+    assert service.waits == [3]
+
+
+def test_share_that_stays_used_up_ends_with_the_service_s_words(experiment, service):
+    service.trouble(ASK, *[problem(429, "too_many", "experiments take 9 bytes", retry_after=600) for _ in range(9)])
+    with pytest.raises(UnavailableError, match="experiments take 9 bytes") as caught:
+        experiment.ask()
+    assert (caught.value.code, service.n_calls(ASK)) == ("too_many", 1)
+
+
 def test_ask_says_that_it_tries_again(experiment, service, caplog):
     service.trouble(ASK, problem(503, "suggestion_pending", "the engine is busy", retry_after=2))
     with caplog.at_level(logging.WARNING, logger="autotune"):

@@ -108,11 +108,8 @@ async def test_what_does_not_fit_is_refused_as_in_a_small_document(client, heade
     assert status == 422
     assert (await send(client, headers, json.dumps(export) + PAD, Prefer="wait=60"))[:2] == (status, problem)
     _, begun, _ = await send(client, headers, json.dumps(export) + PAD)
-    assert (await over(client, headers, begun["exp_uuid"]))["problem"] == {
-        **problem,
-        "current": None,
-        "retry_after_s": None,
-    }
+    told = (await over(client, headers, begun["exp_uuid"]))["problem"]
+    assert told == {**problem, "current": None, "retry_after_s": None}
     assert await experiments(client, headers) == []
 
 
