@@ -53,6 +53,10 @@ class UnauthenticatedError(AutotuneError):
     title = "Sign in first"
 
 
+class UnknownSecretError(UnauthenticatedError):
+    """A token or a code is none that was ever given out, or that is remembered: whoever sent it may be guessing."""
+
+
 class ForbiddenError(AutotuneError):
     """The credentials are valid but do not allow this request."""
 

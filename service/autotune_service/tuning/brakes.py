@@ -98,9 +98,10 @@ class Brakes:
 
     @asynccontextmanager
     async def secret(self, address: str) -> AsyncIterator[None]:
-        """Let a block look up a secret that nobody guesses, as a refresh token; an ``UnauthenticatedError`` counts.
+        """Let a block look up a secret that nobody guesses, as a refresh token; an ``UnknownSecretError`` counts.
 
-        A secret that is right is always taken: strangers behind the same address must not end anybody's session.
+        A secret that is right is always taken: strangers behind the same address must not end anybody's session. One
+        that was right once is no guess.
 
         Raises:
             TooManyError: If the secret is wrong, and the address has tried too often.
@@ -108,7 +109,7 @@ class Brakes:
         name = Attempt.of(address, "").at_address
         try:
             yield
-        except UnauthenticatedError:
+        except UnknownSecretError:
             async with self.store.work() as work:
                 pot = (await get_pots(work, [name]))[name]
             if pot.opens_in_s > 0:

@@ -8,6 +8,7 @@ from autotune_service.domain.errors import (
     InvalidError,
     NotFoundError,
     UnauthenticatedError,
+    UnknownSecretError,
 )
 from autotune_service.security.codes import code_hash, new_code
 from autotune_service.store.database import Work
@@ -260,7 +261,7 @@ async def _end_sign_ins(work: Work, user_uuid: UUID, end: End, but: UUID | None 
 
 def _coded(user: UserRow | None) -> UserRow:
     if user is None:
-        raise UnauthenticatedError("the code is unknown, used or expired: ask an admin for another one")
+        raise UnknownSecretError("the code is unknown, used or expired: ask an admin for another one")
     return user
 
 

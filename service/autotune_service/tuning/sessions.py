@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from autotune_service.domain.access import Caller, highest
-from autotune_service.domain.errors import UnauthenticatedError
+from autotune_service.domain.errors import UnauthenticatedError, UnknownSecretError
 from autotune_service.security.tokens import AUTOMATION_PREFIX, AccessTokens, new_token, token_hash
 from autotune_service.store.database import Store, Work
 from autotune_service.store.rows.automation import (
@@ -101,6 +101,7 @@ class Sessions:
 
         Raises:
             UnauthenticatedError: If the refresh token is unknown, used or expired, or its user is locked out.
+            UnknownSecretError: If it is unknown.
         """
         hashed = token_hash(refresh_token)
         came_at_s = await get_time_s(self.store)
@@ -108,7 +109,7 @@ class Sessions:
         async with self.store.work() as work:
             row = await get_refresh_token(work, hashed, lock=True)
             if row is None:
-                raise UnauthenticatedError(_REFUSED)
+                raise UnknownSecretError(_REFUSED)
             session_uuid = await self._session_of(work, hashed, row)
             reason = None if session_uuid is None else await self._refusal(work, row, session_uuid, came_at_s)
             if session_uuid is not None and reason is None:
