@@ -178,6 +178,19 @@ async def test_right_refresh_token_is_taken_from_an_address_that_must_wait(tight
         assert (await sessions.refresh(tokens.refresh_token)).refresh_token
 
 
+async def test_refresh_token_that_was_used_is_no_guess(tight, sessions, ada):
+    user = await tight.sign_in(ADA, PASSWORD, "10.0.0.1")
+    used = (await sessions.open_program(user.user_uuid)).refresh_token
+
+    async def present():
+        async with tight.brakes.secret("10.0.0.1"):
+            await sessions.refresh(used)
+
+    results = await asyncio.gather(*(present() for _ in range(10)), return_exceptions=True)
+    assert [type(one) for one in results].count(UnauthenticatedError) == 9
+    await tight.sign_up(Signup(email="b@c.d", password=PASSWORD), "10.0.0.1")
+
+
 async def test_request_is_held_for_its_turn_before_it_is_refused(tight, ada):
     soon = replace(tight, brakes=Brakes(tight.store, replace(TIGHT, pause_s=0.2, hold_s=5)))
     await fail(soon, 4, "10.0.0.1")

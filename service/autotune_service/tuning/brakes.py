@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from autotune_service.domain.brakes import BrakeRules, Pot, charged, network_of, of_accounts, rested, wait_s
-from autotune_service.domain.errors import AutotuneError, TooManyError, UnauthenticatedError, UnavailableError
+from autotune_service.domain.errors import (
+    AutotuneError,
+    TooManyError,
+    UnauthenticatedError,
+    UnavailableError,
+    UnknownSecretError,
+)
 from autotune_service.security.passwords import HASHES_AT_A_TIME
 from autotune_service.security.turns import Turns
 from autotune_service.store.database import Store
