@@ -115,9 +115,8 @@ def test_tell_refuses_what_is_no_observation(body):
     ],
 )
 def test_tell_in_tables_names_the_wrong_table(covars_tell, response_tell, field):
-    body = Tell(covars_tell=covars_tell, response_tell=response_tell)
     with pytest.raises(ValidationError) as caught:
-        body.runs()
+        Tell(covars_tell=covars_tell, response_tell=response_tell).runs()
     assert field_problems(caught.value)[0].field == field
 
 

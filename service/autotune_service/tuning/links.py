@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from autotune_service.domain.configuration import checked_run, is_same
-from autotune_service.domain.errors import AlreadyToldError, InvalidError
+from autotune_service.domain.errors import AlreadyToldError, AutotuneError, InvalidError
 from autotune_service.store.database import Work
 from autotune_service.store.rows.experiments import ExperimentRow
 from autotune_service.store.rows.observations import ObservationRow, get_observation_of
@@ -53,19 +53,12 @@ async def link(work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: C
         added = backfill_of(space for space in spaces if space.seq > suggestion.seq)
         return backfilled(row.space, covars, added)
 
-    suggestions: list[SuggestionRow | None] = []
-    for index, run in enumerate(runs):
-        suggestion = None
-        if run.suggestion_uuid is not None:
-            field = beside(field_of(index), "suggestion_uuid")
-            suggestion = await _named(work, row, run.suggestion_uuid, named, field)
-            del named[run.suggestion_uuid]
-        suggestions.append(suggestion)
+    suggestions, wrong = await _suggestions_of(work, row, runs, field_of, named)
 
     def checked() -> list[Linked]:
         suggested = [in_newest_space(suggestion, suggestion.covars) for suggestion in pending]
         linked: list[Linked] = []
-        for index, (run, suggestion) in enumerate(zip(runs, suggestions, strict=True)):
+        for index, (run, suggestion) in enumerate(zip(runs, suggestions, strict=False)):
             field = field_of(index)
             outcome = outcome_of(row.responses, run, field)
             covars = run.covars if suggestion is None else {**in_newest_space(suggestion, run.covars), **run.covars}
@@ -79,7 +72,36 @@ async def link(work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: C
             linked.append(Linked(covars, outcome, suggestion))
         return linked
 
-    return await aside(n_values_of(len(runs), row.space, ()), checked)
+    linked = await aside(n_values_of(len(suggestions), row.space, ()), checked)
+    if wrong is not None:  # a run before it that is wrong comes first
+        raise wrong
+    return linked
+
+
+async def _suggestions_of(
+    work: Work,
+    row: ExperimentRow,
+    runs: Sequence[Told],
+    field_of: Callable[[int], str],
+    named: dict[UUID, SuggestionRow],
+) -> tuple[list[SuggestionRow | None], AutotuneError | None]:
+    """Find the suggestions that runs name, up to the first run that names a wrong one, and what is wrong with that.
+
+    Args:
+        named: Those of the suggestions that exist, by uuid; each that is found is taken out.
+    """
+    suggestions: list[SuggestionRow | None] = []
+    for index, run in enumerate(runs):
+        suggestion = None
+        if run.suggestion_uuid is not None:
+            field = beside(field_of(index), "suggestion_uuid")
+            try:
+                suggestion = await _named(work, row, run.suggestion_uuid, named, field)
+            except (AlreadyToldError, InvalidError) as error:
+                return suggestions, error
+            del named[run.suggestion_uuid]
+        suggestions.append(suggestion)
+    return suggestions, None
 
 
 async def _named(
