@@ -40,7 +40,9 @@ _LOOPS = {
     "sockets": 150,
 }
 _BEGUN_S = 3.0
-"""How long A floods before B is looked at."""
+"""How long A floods before B comes."""
+_SETTLED_S = 3.0
+"""How long B's calls do not count: the second engine process starts with the first of them beside A's work."""
 _PAUSE_S = 0.05
 _CALLS = ("tell", "ask", "list")
 
@@ -116,6 +118,7 @@ async def measure(at: serving.Place, options: argparse.Namespace) -> tuple[dict[
 
                 async def alone() -> Mapping[str, float]:
                     [exp_uuid] = await new_experiments(connection, 1, N_NUMBERS)
+                    await _Neighbour(connection, exp_uuid).live(_SETTLED_S)
                     neighbour = _Neighbour(connection, exp_uuid)
                     await neighbour.live(options.seconds)
                     return neighbour.figures()

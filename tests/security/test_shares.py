@@ -72,11 +72,13 @@ async def test_place_that_was_waited_for_in_vain_is_free_for_the_next():
     await shares.take(ADA)
     with pytest.raises(TooManyError, match="1 places at a time"):
         await shares.take(ADA)
-    gone = asyncio.create_task(shares.take(ADA))
+    gone = [asyncio.create_task(shares.take(ADA)) for _ in range(3)]
     await asyncio.sleep(0)
-    gone.cancel()
-    await asyncio.wait([gone])
-    shares.give_back(ADA)
+    for task in gone:
+        task.cancel()
+    shares.give_back(ADA)  # before those who left have noticed
+    await asyncio.wait(gone)
+    assert all(task.cancelled() for task in gone)
     await shares.take(ADA)
     shares.give_back(ADA)
     assert shares._of == {}

@@ -14,8 +14,8 @@ from uuid import UUID
 from autotune_service.domain.errors import TooManyError
 from autotune_service.store.shares import ACTING, Shares
 
-_WAIT_S = 25.0
-"""How long a request waits for its turn: less than the client of a lab waits for its reply."""
+_WAIT_S = 60.0
+"""How long a request waits for its turn: bulk tells that come together take a while, one after the other."""
 
 
 class Turns:

@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -84,7 +84,8 @@ class Shares:
             if given.done() and not given.cancelled():
                 self.give_back(user_uuid)  # it was given in the moment in which the wait ended
             else:
-                held.waiting.remove(given)
+                with suppress(ValueError):  # passed over already, where a place became free just now
+                    held.waiting.remove(given)
             if isinstance(error, TimeoutError):
                 raise TooManyError(
                     f"you have {self.each} {self._what} at a time here, and none became free within "

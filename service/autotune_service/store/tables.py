@@ -380,7 +380,7 @@ requests = sa.Table(
     sa.Column("status", sa.Integer, nullable=True),
     sa.Column("answer", sa.Text, key="reply", nullable=False),
     _moment("created_at"),
-    # The hashes of the parts that a large reply is put together from; its ``answer`` has what is between them.
+    # Of a large reply: what is between its parts, compressed, and the hashes of the parts; its ``answer`` is empty.
     sa.Column("parts", sa.ARRAY(sa.LargeBinary), nullable=True),
     sa.Index("answered_requests_by_age", "created_at"),
 )

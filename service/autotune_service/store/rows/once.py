@@ -4,6 +4,7 @@ Of a large reply the table of requests has the gaps, and a table of its own the 
 """
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -100,9 +101,11 @@ async def get_request(work: Work, user_uuid: UUID, key: str) -> RequestRow | Non
         return None
     reply = row["answer"]
     if row["parts"] is not None:
-        hashes = [bytes(hashed) for hashed in row["parts"]]
+        gaps, *hashes = map(bytes, row["parts"])
         found = await work.all(_PARTS(user_uuid=user_uuid, hashes=list(set(hashes))))
-        reply = put_together(json.loads(reply), hashes, {bytes(part["hash"]): part["text"] for part in found})
+        reply = put_together(
+            json.loads(zlib.decompress(gaps)), hashes, {bytes(part["hash"]): part["text"] for part in found}
+        )
     return RequestRow(bytes(row["body_hash"]), row["status"], reply)
 
 
@@ -118,7 +121,7 @@ def insert_request(user_uuid: UUID, key: str, row: RequestRow, parted: Parted | 
     content: dict[str, Any] = {"body_hash": row.body_hash, "status": row.status, "reply": row.reply, "parts": None}
     if parted is None:
         return [_PUT(user_uuid=user_uuid, key=key, **content)]
-    content |= {"reply": json.dumps(parted.gaps), "parts": parted.hashes}
+    content |= {"reply": "", "parts": [zlib.compress(json.dumps(parted.gaps).encode()), *parted.hashes]}
     hashes = sorted(parted.parts)  # in the same order everywhere, so that no two requests wait for each other
     texts = [parted.parts[hashed] for hashed in hashes]
     stored = _PUT_PARTS(user_uuid=user_uuid, hashes=hashes, texts=texts)
