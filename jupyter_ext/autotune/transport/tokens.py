@@ -12,7 +12,8 @@ from autotune.transport.http import AnyHttp
 from autotune_wire.accounts import Tokens
 from autotune_wire.paths import AUTH_REFRESH, AUTH_TOKEN
 
-_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED}
+_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS}
+"""How a service says that a refresh token is wrong; it takes a right one also from an address that must wait."""
 
 
 class TokenSource:

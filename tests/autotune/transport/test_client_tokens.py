@@ -41,6 +41,13 @@ def test_client_logs_in_again_when_the_refresh_token_has_ended(client, service):
     assert (service.n_calls(REFRESH), service.n_calls(LOGIN)) == (1, 2)
 
 
+def test_client_logs_in_again_when_its_address_has_sent_too_many_wrong_tokens(client, service):
+    service.trouble(REFRESH, problem(429, "too_many", "too many sign-ins that failed"))
+    service.holding.clear()
+    client.list()
+    assert (service.n_calls(REFRESH), service.n_calls(LOGIN)) == (1, 2)
+
+
 def test_client_gives_up_when_the_new_token_is_refused_too(client, service):
     service.trouble("GET /experiment/all", *[problem(401, "unauthenticated", "no") for _ in range(2)])
     with pytest.raises(UnauthenticatedError):
