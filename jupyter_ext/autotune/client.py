@@ -232,7 +232,7 @@ class Client(ClientCalls[Connection, Experiment, Group]):
             InvalidInputError: If you have no token of this name, or several.
             NotFoundError: If you have no token of this uuid.
         """
-        self._do(drop_token(self._connection, token))
+        return self._do(drop_token(self._connection, token))
 
     def groups(self) -> Groups:
         """Fetch the groups that you own or are in."""

@@ -438,7 +438,7 @@ class Experiment(AskTell):
         """
         with checked("the argument name"):
             body = changes.Delete.model_validate({"name": name})
-        self._do(self._delete(body))
+        return self._do(self._delete(body))
 
     def members(self) -> Members:
         """Fetch who has which role on the experiment, the owner first."""
@@ -505,4 +505,4 @@ class Experiment(AskTell):
 
     def close(self) -> None:
         """Close the experiment: the service takes no more observations and suggests nothing more."""
-        self._do(self._close())
+        return self._do(self._close())

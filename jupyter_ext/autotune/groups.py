@@ -38,7 +38,7 @@ class Group(GroupCalls[Connection]):
         Raises:
             ForbiddenError: If somebody else owns the group.
         """
-        self._do(self._delete())
+        return self._do(self._delete())
 
     def _do(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return result_of(coroutine)

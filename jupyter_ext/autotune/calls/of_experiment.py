@@ -169,7 +169,7 @@ class ExperimentCalls(Seen, Generic[C]):
         return await change_members(self.connection, path, self.exp_uuid, body, self.name)
 
     async def _audit(self, limit: int) -> Audit:
-        return await read_audit(self.connection, self._path(paths.EXPERIMENT_AUDIT), limit)
+        return await read_audit(self.connection, self._path(paths.EXPERIMENT_AUDIT), limit, self.name)
 
     async def _delete(self, body: changes.Delete) -> None:
         await self.connection.send(self._path(paths.EXPERIMENT_DELETE), changes.Deleted, body)

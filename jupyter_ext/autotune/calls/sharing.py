@@ -49,9 +49,9 @@ async def change_members(connection: Caller, path: str, exp_uuid: UUID, body: Ba
     return Members(await connection.send(path.format(exp_uuid=exp_uuid), access.Members, body), name)
 
 
-async def read_audit(connection: Caller, path: str, limit: int) -> Audit:
-    """Fetch the ``limit`` newest entries of an audit, page by page."""
-    found, after = Audit(), None
+async def read_audit(connection: Caller, path: str, limit: int, name: str | None = None) -> Audit:
+    """Fetch the ``limit`` newest entries of an audit; ``name`` is the experiment's, if it is the audit of one."""
+    found, after = Audit(name), None
     while len(found) < limit:
         size = min(AUDIT_PAGE, limit - len(found))
         page = await connection.fetch(path, access.AuditPage, limit=size, after=after)

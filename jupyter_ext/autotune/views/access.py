@@ -123,18 +123,29 @@ class NewToken(TokenInfo):
 
 
 class Audit(_Shown, list[AuditEntry]):
-    """Who did what from where, newest first."""
+    """Who did what from where, newest first; ``name`` is the experiment's, if it is the audit of one."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__()
+        self._name = name
 
     def _caption(self) -> str:
-        return "Who did what, newest first" if self else "Nothing is in the audit."
+        of = "" if self._name is None else f" with {self._name!r}"
+        return f"Who did what{of}, newest first" if self else f"Nothing is in the audit{of.replace('with', 'of')}."
 
     def _header(self) -> Row:
         return "when", "who", "signed in by", "from", "what"
 
     def _rows(self) -> list[Row]:
         return [
-            (_moment(entry.at), entry.by or "nobody", entry.way, entry.address or "", _deed(entry)) for entry in self
+            (_moment(entry.at), entry.by or "nobody", entry.way, entry.address or "", self._deed(entry))
+            for entry in self
         ]
+
+    def _deed(self, entry: AuditEntry) -> str:
+        data = ", ".join(f"{name} {value}" for name, value in entry.data.items() if value is not None)
+        what = entry.action.replace("_", " ") + (f": {data}" if data else "")
+        return what if self._name is not None or entry.exp_uuid is None else f"{what} (experiment {entry.exp_uuid})"
 
 
 def group_rows(groups: Iterable[access.Group]) -> list[Row]:
@@ -169,13 +180,6 @@ def _token_texts(token: TokenInfo) -> tuple[str, str, str, str]:
     used = "never" if token.time_last_used is None else _moment(token.time_last_used)
     expires = "never" if token.time_expires is None else _moment(token.time_expires)
     return ", ".join(token.scopes), experiments, expires, used
-
-
-def _deed(entry: AuditEntry) -> str:
-    data = ", ".join(f"{name} {value}" for name, value in entry.data.items() if value is not None)
-    what = entry.action.replace("_", " ")
-    where = "" if entry.exp_uuid is None else f" (experiment {entry.exp_uuid})"
-    return f"{what}: {data}{where}" if data else f"{what}{where}"
 
 
 def _moment(at: datetime) -> str:
