@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from autotune.errors import (
         AutotuneError,
         ConnectionFailedError,
+        ForbiddenError,
         InvalidInputError,
         NotFoundError,
         RunFailed,
@@ -45,6 +46,7 @@ __all__ = [
     "Client",
     "ConnectionFailedError",
     "Experiment",
+    "ForbiddenError",
     "Insights",
     "InvalidInputError",
     "NotFoundError",

@@ -1,15 +1,19 @@
 """The client: one user's experiments on one service."""
 
 import builtins
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from datetime import timedelta
 from os import PathLike
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
+from autotune.calls.automation import AnyExperiment, drop_token, make_token, read_tokens, token_of
 from autotune.calls.of_client import ClientCalls, ExperimentList, check_login
+from autotune.calls.sharing import read_audit
 from autotune.calls.telling import to_stderr
 from autotune.experiment import Experiment
+from autotune.groups import Group, Groups
 from autotune.inputs.checks import parsed_uuid
 from autotune.inputs.descriptions import Constraints, new_experiment
 from autotune.neighbours.ax_snapshot import read_ax
@@ -20,7 +24,10 @@ from autotune.transport.credentials import Credentials, find_credentials, find_u
 from autotune.transport.http import Http
 from autotune.transport.tokens import TokenSource
 from autotune.values import plain
+from autotune.views.access import Audit, NewToken, Tokens
+from autotune_wire.access import TokenInfo
 from autotune_wire.experiments import AcqFunc, Direction, EngineName, ModelType
+from autotune_wire.paths import AUDIT, AUDIT_ALL
 from autotune_wire.stopping import StopRules
 
 TIMEOUT_S = 60.0
@@ -32,7 +39,7 @@ class Experiments(ExperimentList[Experiment]):
     """Experiments, newest first."""
 
 
-class Client(ClientCalls[Connection, Experiment]):
+class Client(ClientCalls[Connection, Experiment, Group]):
     """A logged-in user of one service.
 
     A client may be used from any thread and in forked children. A client or an experiment may also be pickled, as for a
@@ -41,6 +48,7 @@ class Client(ClientCalls[Connection, Experiment]):
     """
 
     _experiment_type = Experiment
+    _group_type = Group
 
     @property
     def connection(self) -> Connection:
@@ -181,6 +189,84 @@ class Client(ClientCalls[Connection, Experiment]):
         """Fetch the names of the newest experiments, a page of them; not repeated, and within ``timeout_s`` seconds."""
         return self._do(self._names(timeout_s))
 
+    def tokens(self) -> Tokens:
+        """Fetch your tokens for automation, newest first, without their secrets."""
+        return self._do(read_tokens(self._connection))
+
+    def new_token(
+        self,
+        name: str,
+        scopes: str | Iterable[str],
+        *,
+        experiments: AnyExperiment | Iterable[AnyExperiment] | None = None,
+        expires_in: timedelta | str | None = None,
+    ) -> NewToken:
+        """Make a token for automation, with which a robot or a script signs in as you: ``connect(token=...)``.
+
+        The service shows its secret this once. What is returned shows it to nobody who looks at your notebook:
+        ``.save(FILE)`` writes it to a new file that you alone may read, ``.secret()`` returns it.
+
+        Args:
+            name: What the token is for.
+            scopes: What it may do, a list or a text with commas: ``"read"``, ``"tell"`` (ask and tell too), ``"write"``
+                (change experiments too), ``"admin"`` (share, delete and make tokens too).
+            experiments: The only experiments that the token is for: an experiment, its uuid, or several; if not given,
+                all of yours.
+            expires_in: How long the token lasts: a timedelta, or a text such as ``"30d"``, ``"12h"`` or ``"4w"``; if
+                not given, until it is revoked.
+
+        Raises:
+            InvalidInputError: If an argument is not valid.
+            ForbiddenError: If you have signed in with a token that may not make others.
+            ConnectionFailedError: If the reply was lost: the token may have been made then, see ``tokens()``.
+        """
+        return self._do(make_token(self._connection, token_of(name, scopes, experiments, expires_in)))
+
+    def revoke_token(self, token: TokenInfo | UUID | str) -> None:
+        """Revoke a token for automation for good; what is open with it is closed within seconds.
+
+        Args:
+            token: The token as ``tokens()`` lists it, its uuid, or its name.
+
+        Raises:
+            InvalidInputError: If you have no token of this name, or several.
+            NotFoundError: If you have no token of this uuid.
+        """
+        return self._do(drop_token(self._connection, token))
+
+    def groups(self) -> Groups:
+        """Fetch the groups that you own or are in."""
+        return Groups(self._do(self._groups()))
+
+    def new_group(self, name: str) -> Group:
+        """Make a group of people, with whom experiments can be shared as with one person.
+
+        Raises:
+            ServiceError: If you have a group of this name.
+        """
+        return self._do(self._new_group(name))
+
+    def audit(self, limit: int = 100, *, everybody: bool = False) -> Audit:
+        """Fetch what you have done that concerns rights, newest first: shares, groups, tokens.
+
+        Args:
+            limit: How many entries at most.
+            everybody: Whether to fetch what all users have done; for administrators.
+
+        Raises:
+            ForbiddenError: If ``everybody`` is set and you are no administrator.
+        """
+        return self._do(read_audit(self._connection, AUDIT_ALL if everybody else AUDIT, plain(limit)))
+
+    def log_out(self) -> None:
+        """End your session on the service, with all its tokens, and close this client.
+
+        Raises:
+            UnauthenticatedError: If the client uses a token for automation, which has no session: revoke it instead.
+        """
+        self._do(self._end_session())
+        self.close()
+
     def close(self) -> None:
         """Stop the streams and close the connections; the experiments of this client cannot be used any more."""
         self._connection.close()
@@ -212,7 +298,7 @@ def connect(
 
     Args:
         url: The address of the service; ``http://127.0.0.1:8008`` if the environment has none either.
-        token: An access token.
+        token: A token for automation, as ``Client.new_token`` makes it, or an access token.
         username: The name to log in with, in place of a token. Tokens are fetched, and fetched again when they expire.
         password: The password that goes with ``username``.
         timeout_s: How long a call may take in all, in seconds, repeats included.

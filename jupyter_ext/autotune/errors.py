@@ -82,8 +82,12 @@ class UnauthenticatedError(ServiceError):
     """The token is wrong or has expired, or the username or password is wrong."""
 
 
+class ForbiddenError(ServiceError):
+    """The user's role on the experiment, or the scope of the token, does not allow this."""
+
+
 class NotFoundError(ServiceError):
-    """The experiment does not exist, or it belongs to another user."""
+    """What was asked for does not exist, or the user may not see it."""
 
 
 class UnavailableError(ServiceError):
@@ -105,6 +109,7 @@ class VersionConflictError(ServiceError):
 
 _BY_STATUS: dict[int, type[ServiceError]] = {
     HTTPStatus.UNAUTHORIZED: UnauthenticatedError,
+    HTTPStatus.FORBIDDEN: ForbiddenError,
     HTTPStatus.NOT_FOUND: NotFoundError,
     HTTPStatus.TOO_MANY_REQUESTS: UnavailableError,
     HTTPStatus.BAD_GATEWAY: UnavailableError,

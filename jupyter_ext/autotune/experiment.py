@@ -18,6 +18,7 @@ from autotune.calls.exporting import TABLE, Document, checked_path, write_table
 from autotune.calls.leasing import ask_of
 from autotune.calls.noting import note_of
 from autotune.calls.predicting import Configurations
+from autotune.calls.sharing import share_of, transfer_of, unshare_of
 from autotune.calls.telling import to_stderr
 from autotune.errors import InvalidInputError
 from autotune.inputs.checks import checked
@@ -31,11 +32,13 @@ from autotune.running.in_turn import Function, OnTell, failures_of, require_coun
 from autotune.running.parallel import crew_of, run_parallel
 from autotune.running.progress import progress_of
 from autotune.values import plain
+from autotune.views.access import Audit, Members
 from autotune.views.bests import Best, BestPredicted
 from autotune.views.pareto import Pareto
 from autotune.views.shown import Observation
 from autotune.views.spaces import SpaceRevisions
 from autotune_wire import changes, experiments, paths
+from autotune_wire.access import SharedRole
 from autotune_wire.frames import Event
 from autotune_wire.numerals import DecimalSign
 from autotune_wire.pausing import Pause, Paused
@@ -435,7 +438,57 @@ class Experiment(AskTell):
         """
         with checked("the argument name"):
             body = changes.Delete.model_validate({"name": name})
-        self._do(self._delete(body))
+        return self._do(self._delete(body))
+
+    def members(self) -> Members:
+        """Fetch who has which role on the experiment, the owner first."""
+        return self._do(self._members())
+
+    def share(self, who: str, role: SharedRole) -> Members:
+        """Give a person or a group a role on your experiment, in place of one that they may have.
+
+        Args:
+            who: A mail address, which may get its account later, or the name of one of your groups.
+            role: ``"viewer"`` sees everything, ``"teller"`` also asks and tells, ``"editor"`` also changes the
+                experiment and corrects runs.
+
+        Raises:
+            InvalidInputError: If an argument is not valid.
+            ForbiddenError: If somebody else owns the experiment.
+            ServiceError: If you have no such group, or the address is your own.
+        """
+        return self._do(self._change_members(paths.EXPERIMENT_SHARE, share_of(who, role)))
+
+    def unshare(self, who: str) -> Members:
+        """Take the role of a person or a group away; what they watch closes within seconds.
+
+        Args:
+            who: A mail address, or the name of one of your groups.
+
+        Raises:
+            ForbiddenError: If somebody else owns the experiment.
+            ServiceError: If they have no role.
+        """
+        return self._do(self._change_members(paths.EXPERIMENT_UNSHARE, unshare_of(who)))
+
+    def transfer(self, email: str) -> Members:
+        """Make somebody who has a role on your experiment its owner; you become an editor.
+
+        Raises:
+            ForbiddenError: If somebody else owns the experiment.
+            ServiceError: If the address has no account, or no role on the experiment.
+        """
+        return self._do(self._change_members(paths.EXPERIMENT_TRANSFER, transfer_of(email)))
+
+    def audit(self, limit: int = 100) -> Audit:
+        """Fetch who has changed the rights on the experiment, newest first, at most ``limit`` entries; for its owner.
+
+        Who told, corrected and noted each run is in ``history()``.
+
+        Raises:
+            ForbiddenError: If somebody else owns the experiment.
+        """
+        return self._do(self._audit(plain(limit)))
 
     def stream(self, after: int = 0) -> AsyncGenerator[Event, None]:
         """Follow the experiment's events; the former name of ``events``."""
@@ -452,4 +505,4 @@ class Experiment(AskTell):
 
     def close(self) -> None:
         """Close the experiment: the service takes no more observations and suggests nothing more."""
-        self._do(self._close())
+        return self._do(self._close())

@@ -7,11 +7,13 @@ from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from autotune.asynchronous.experiment import AsyncExperiment
+from autotune.asynchronous.groups import AsyncGroup
+from autotune.calls.grouping import GroupList
 from autotune.calls.of_client import ClientCalls, ExperimentList, check_login
 from autotune.client import TIMEOUT_S, Client
 from autotune.inputs.checks import parsed_uuid
 from autotune.transport.connection import AsyncConnection
-from autotune.transport.coroutines import awaited_as
+from autotune.transport.coroutines import awaited, awaited_as
 from autotune.transport.credentials import Credentials, find_credentials, find_url, secret
 from autotune.transport.http import AsyncHttp
 from autotune.transport.tokens import TokenSource
@@ -19,17 +21,23 @@ from autotune.transport.tokens import TokenSource
 T = TypeVar("T")
 
 
-class AsyncClient(ClientCalls[AsyncConnection, AsyncExperiment]):
+class AsyncClient(ClientCalls[AsyncConnection, AsyncExperiment, AsyncGroup]):
     """A logged-in user of one service, with the calls of ``Client``, which describes them, to be awaited.
 
     An async client belongs to the event loop in which it was opened; its tasks may use it at the same time.
     """
 
     _experiment_type = AsyncExperiment
+    _group_type = AsyncGroup
 
     new = awaited_as(AsyncExperiment, Client.new)
     from_ax = awaited_as(AsyncExperiment, Client.from_ax)
     from_optuna = awaited_as(AsyncExperiment, Client.from_optuna)
+    tokens = awaited(Client.tokens)
+    new_token = awaited(Client.new_token)
+    revoke_token = awaited(Client.revoke_token)
+    new_group = awaited_as(AsyncGroup, Client.new_group)
+    audit = awaited(Client.audit)
 
     async def experiment(self, exp_uuid: UUID | str) -> AsyncExperiment:
         """Fetch the experiment with this uuid, as ``Client.experiment``."""
@@ -42,6 +50,15 @@ class AsyncClient(ClientCalls[AsyncConnection, AsyncExperiment]):
     async def names(self, timeout_s: float) -> builtins.list[str]:
         """Fetch the names of the newest experiments, as ``Client.names``."""
         return await self._names(timeout_s)
+
+    async def groups(self) -> GroupList[AsyncGroup]:
+        """Fetch the groups that you own or are in."""
+        return await self._groups()
+
+    async def log_out(self) -> None:
+        """End your session on the service and close this client, as ``Client.log_out``."""
+        await self._end_session()
+        await self.close()
 
     async def close(self) -> None:
         """Close the connections; the experiments of this client cannot be used any more."""

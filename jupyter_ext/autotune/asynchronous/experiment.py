@@ -138,6 +138,11 @@ class AsyncExperiment(ExperimentCalls[AsyncConnection]):
     resume = AwaitedSelf(Experiment.resume)
     reopen = AwaitedSelf(Experiment.reopen)
     rename = AwaitedSelf(Experiment.rename)
+    members = awaited(Experiment.members)
+    share = awaited(Experiment.share)
+    unshare = awaited(Experiment.unshare)
+    transfer = awaited(Experiment.transfer)
+    audit = awaited(Experiment.audit)
     delete = awaited(Experiment.delete)
     close = awaited(Experiment.close)
 

@@ -4,20 +4,23 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from autotune.calls.grouping import GroupCalls, GroupList, make_group, read_groups
 from autotune.calls.of_experiment import ExperimentCalls
 from autotune.calls.telling import add_runs
 from autotune.inputs.loading import Runs
 from autotune.transport.caller import Caller
+from autotune.transport.exchange import Done
 from autotune.views.tables import html_table
 from autotune_wire import experiments
 from autotune_wire.accounts import HeaderMe
 from autotune_wire.experiments import ExperimentPage, NewExperiment
-from autotune_wire.paths import AUTH_HEADER_ME, EXPERIMENT, EXPERIMENT_ALL, EXPERIMENT_NEW
+from autotune_wire.paths import AUTH_HEADER_ME, AUTH_LOGOUT, EXPERIMENT, EXPERIMENT_ALL, EXPERIMENT_NEW
 
 PAGE = 100
 
 C = TypeVar("C", bound=Caller)
 E = TypeVar("E", bound=ExperimentCalls[Any])
+G = TypeVar("G", bound=GroupCalls[Any])
 
 
 class ExperimentList(list[E]):
@@ -28,10 +31,11 @@ class ExperimentList(list[E]):
         return html_table("Experiments", rows, header=("name", "state", "observations", "best response", "exp_uuid"))
 
 
-class ClientCalls(Generic[C, E]):
+class ClientCalls(Generic[C, E, G]):
     """A logged-in user of one service, with the coroutines behind the calls; ``Client`` describes the calls."""
 
     _experiment_type: type[E]
+    _group_type: type[G]
 
     def __init__(self, connection: C) -> None:
         self._connection = connection
@@ -76,6 +80,16 @@ class ClientCalls(Generic[C, E]):
     async def _names(self, timeout_s: float) -> list[str]:
         page = await self._connection.fetch_once(EXPERIMENT_ALL, ExperimentPage, timeout_s, limit=PAGE)
         return [experiment.name for experiment in page.experiments]
+
+    async def _groups(self) -> GroupList[G]:
+        found = await read_groups(self._connection)
+        return GroupList(self._group_type(self._connection, group) for group in found)
+
+    async def _new_group(self, name: str) -> G:
+        return self._group_type(self._connection, await make_group(self._connection, name))
+
+    async def _end_session(self) -> None:
+        await self._connection.send(AUTH_LOGOUT, Done)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.username} at {self._connection.url})"

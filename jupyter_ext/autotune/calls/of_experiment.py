@@ -11,6 +11,7 @@ from autotune.calls.leasing import take
 from autotune.calls.noting import write_note
 from autotune.calls.predicting import Configurations, predict
 from autotune.calls.reading import history_pages
+from autotune.calls.sharing import change_members, read_audit, read_members
 from autotune.calls.telling import add_runs
 from autotune.inputs.descriptions import Constraints, space_edit
 from autotune.inputs.known import new_runs
@@ -19,6 +20,7 @@ from autotune.neighbours.optuna_study import study_of
 from autotune.pictures.insights import Insights
 from autotune.transport.caller import Caller
 from autotune.transport.stream import follow
+from autotune.views.access import Audit, Members
 from autotune.views.bests import Best, BestPredicted
 from autotune.views.goals import response_name
 from autotune.views.pareto import Pareto
@@ -159,6 +161,15 @@ class ExperimentCalls(Seen, Generic[C]):
     async def _spaces(self) -> SpaceRevisions:
         reply = await self.connection.fetch(self._path(paths.EXPERIMENT_SPACES), changes.SpaceRevisions)
         return SpaceRevisions(reply.spaces)
+
+    async def _members(self) -> Members:
+        return await read_members(self.connection, self.exp_uuid, self.name)
+
+    async def _change_members(self, path: str, body: BaseModel) -> Members:
+        return await change_members(self.connection, path, self.exp_uuid, body, self.name)
+
+    async def _audit(self, limit: int) -> Audit:
+        return await read_audit(self.connection, self._path(paths.EXPERIMENT_AUDIT), limit, self.name)
 
     async def _delete(self, body: changes.Delete) -> None:
         await self.connection.send(self._path(paths.EXPERIMENT_DELETE), changes.Deleted, body)

@@ -3,6 +3,7 @@
 from autotune.errors import (
     AutotuneError,
     ConnectionFailedError,
+    ForbiddenError,
     NotFoundError,
     ServiceError,
     UnauthenticatedError,
@@ -26,6 +27,7 @@ _BY_CLASS: tuple[tuple[type[AutotuneError], str], ...] = (
     (ConnectionFailedError, "run the command again once the service is up (`autotune serve`); `%autotune login URL` "
      "chooses another one"),
     (UnauthenticatedError, "`%autotune login` logs in again"),
+    (ForbiddenError, "`%autotune members` shows who may do what; the owner changes that"),
     (NotFoundError, "`%autotune list` shows your experiments"),
     (UnavailableError, "run the command again in a moment"),
     (UnexpectedReplyError, "`%autotune status` shows the address and the versions"),

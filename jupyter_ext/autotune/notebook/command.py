@@ -25,6 +25,7 @@ class Command:
         options: Its options.
         more: What its own help says besides, in lines of at most 78 characters.
         completes: What the tab key offers for its arguments.
+        words: The words of which its first argument is one; empty if it may be anything.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Command:
     options: Sequence[Option] = ()
     more: str = ""
     completes: Completes = ""
+    words: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,8 @@ class Completer:
             return []
         *before, typed = rest.split(" ")
         last = next((option for option in command.options if before and option.name == before[-1]), None)
+        if command.words and not before:
+            return command.words
         if typed.startswith("-"):
             return [option.name for option in command.options]
         return self._values(command, last)

@@ -9,7 +9,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from autotune.errors import AutotuneError, InvalidInputError, notes_of
 from autotune.notebook.advice import add_advice
 from autotune.notebook.command import Call, Command
-from autotune.notebook.commands import experiments, repairs, rounds, runs, views
+from autotune.notebook.commands import access, experiments, repairs, rounds, runs, views
 from autotune.notebook.completion import Completer
 from autotune.notebook.expressions import Expressions
 from autotune.notebook.help import help_of, overview
@@ -24,6 +24,7 @@ PARTS = {
     "Many runs": runs.COMMANDS,
     "Putting right": repairs.COMMANDS,
     "Looking": views.COMMANDS,
+    "People": access.COMMANDS,
 }
 COMMANDS: dict[str, Command] = {command.name: command for commands in PARTS.values() for command in commands}
 _CELLS = ("run", "new")

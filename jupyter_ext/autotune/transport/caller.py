@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr
 
 from autotune.errors import AutotuneError, ConnectionFailedError, UnauthenticatedError, UnavailableError
 from autotune.transport.backoff import delay_s
-from autotune.transport.exchange import READ_S, exchange
+from autotune.transport.exchange import READ_S, Done, exchange
 from autotune.transport.http import AnyHttp
 from autotune.transport.tokens import TokenSource
 
@@ -71,6 +71,10 @@ class Caller(ABC):
         """Send a POST request like ``send``, but without a key and without repeats: a failure is raised at once."""
         return await self._authorized("POST", path, reply_type, min(timeout_s, self._timeout_s), **_content(body))
 
+    async def delete(self, path: str) -> None:
+        """Send a DELETE request, and repeat it like ``fetch``."""
+        await self._repeat("DELETE", path, Done)
+
     @abstractmethod
     async def access_token(self) -> SecretStr:
         """Return the access token for a stream, without blocking the event loop that reads the stream."""
@@ -114,6 +118,8 @@ class Caller(ABC):
         try:
             return await exchange(self._pool, method, path, reply_type, token=token, timeout_s=timeout_s, **content)
         except UnauthenticatedError:
+            if not self.tokens.can_sign_in:
+                raise  # with the service's reason
             # The token may have expired since the last call. The refused request changed nothing, so a repeat is safe.
             renewed = await self.tokens.renew(token)
         return await exchange(self._pool, method, path, reply_type, token=renewed, timeout_s=timeout_s, **content)

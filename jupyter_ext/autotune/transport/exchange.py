@@ -1,5 +1,6 @@
 """One HTTP exchange: a request goes out, a reply or one of the client's own errors comes back."""
 
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import httpx2
@@ -7,7 +8,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from autotune.errors import ConnectionFailedError, UnexpectedReplyError, refusal
 from autotune.transport.http import AnyHttp
-from autotune_wire.base import IDEMPOTENCY_HEADER
+from autotune_wire.base import IDEMPOTENCY_HEADER, Reply
 
 CONNECT_S = 5.0
 READ_S = 30.0
@@ -16,6 +17,10 @@ READ_S = 30.0
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
 R = TypeVar("R", bound=BaseModel)
+
+
+class Done(Reply):
+    """The reply without content: the service has done what was asked."""
 
 
 async def exchange(
@@ -35,7 +40,7 @@ async def exchange(
         http: The pool of connections to the service.
         method: The HTTP method.
         path: The path below the service's address.
-        reply_type: The type of the reply.
+        reply_type: The type of the reply; ``Done`` where the service sends none.
         token: The bearer token, if the call needs one.
         key: The idempotency key: a request that is sent again with the same key is done once.
         timeout_s: How long to wait for the reply, in seconds.
@@ -73,7 +78,8 @@ def _failure(address: str, error: httpx2.RequestError) -> ConnectionFailedError:
 
 def _reply(response: httpx2.Response, reply_type: type[R]) -> R:
     try:
-        return reply_type.model_validate_json(response.content)
+        is_empty = response.status_code == HTTPStatus.NO_CONTENT
+        return reply_type.model_validate_json(b"{}" if is_empty else response.content)
     except ValidationError:
         raise UnexpectedReplyError(
             f"the reply of {response.url.host} to {response.request.method} {response.url.path} is no "

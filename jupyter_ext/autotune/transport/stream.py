@@ -14,10 +14,12 @@ from pydantic import SecretStr, ValidationError
 from pydantic_core import from_json
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.frames import Close
 
 from autotune.errors import (
     AutotuneError,
     ConnectionFailedError,
+    NotFoundError,
     UnauthenticatedError,
     UnavailableError,
     UnexpectedReplyError,
@@ -27,7 +29,18 @@ from autotune.errors import (
 )
 from autotune.transport.caller import Caller
 from autotune.transport.stream_state import StreamState
-from autotune_wire.frames import CLOSE_NOT_FOUND, CLOSE_UNAUTHENTICATED, EPOCH_HEADER, Event
+from autotune_wire.frames import (
+    CLOSE_DEACTIVATED,
+    CLOSE_EXPIRED,
+    CLOSE_NOT_FOUND,
+    CLOSE_PASSWORD_CHANGED,
+    CLOSE_REVOKED,
+    CLOSE_ROLE_CHANGED,
+    CLOSE_SIGNED_OUT,
+    CLOSE_UNAUTHENTICATED,
+    EPOCH_HEADER,
+    Event,
+)
 from autotune_wire.paths import EXPERIMENT_STREAM
 
 CLOSE_S = 1.0
@@ -35,6 +48,10 @@ CLOSE_S = 1.0
 
 MAX_FRAME_BYTES = 8 * 2**20
 """The largest frame; an event that announces an experiment of 100 covariates with long options has a few megabytes."""
+
+_TO_SIGN_IN_AGAIN = frozenset({CLOSE_UNAUTHENTICATED, CLOSE_EXPIRED, CLOSE_SIGNED_OUT, CLOSE_REVOKED})
+_FOR_GOOD = frozenset({CLOSE_PASSWORD_CHANGED, CLOSE_DEACTIVATED})
+"""The codes after which the credentials of this client cannot open another session."""
 
 # The library writes the handshake's headers, and so the token, to its logger at level DEBUG.
 _library_logger = logging.getLogger("autotune.websocket")
@@ -59,15 +76,19 @@ async def follow(
         on_change: Called with True when a connection opens and with False when it is lost.
 
     Raises:
-        UnauthenticatedError: If the service refuses the token, and another token too.
-        NotFoundError: If the experiment does not exist, or ``after`` is past its last event.
+        UnauthenticatedError: If the service refuses the token, and another token too; or if the password was changed
+            or the account deactivated.
+        ForbiddenError: If the token is not for this experiment.
+        NotFoundError: If the experiment does not exist, the user has no role on it any more, or ``after`` is past its
+            last event.
         StreamGapError: If an event is missing in the stream.
         UnexpectedReplyError: If a frame cannot be read.
     """
     state = StreamState(after)
+    lost_role = ""
     while True:
         address = _address(connection.url, exp_uuid, state)
-        attempt = _Attempt(connection, address)
+        attempt = _Attempt(connection, address, lost_role)
         try:
             async with attempt:
                 state.opened(attempt.epoch)
@@ -77,9 +98,9 @@ async def follow(
                     if event is not None and state.take(event):
                         yield event
         except (ConnectionFailedError, UnavailableError):
-            pass
+            lost_role = attempt.lost_role
         except UnauthenticatedError:
-            if not state.may_renew(attempt.lived_s()):
+            if not (attempt.can_sign_in and state.may_renew(attempt.lived_s())):
                 raise
             if await attempt.renew_token():
                 state.renewed()
@@ -94,14 +115,21 @@ class _Attempt:
 
     This is not an async generator, because a generator inside ``follow`` could be closed by the event loop while
     ``follow`` closes it too.
+
+    Args:
+        connection: The connection to the service.
+        address: The address of the stream.
+        lost_role: Why the service has closed the connection before, if the user's role on the experiment has changed.
     """
 
-    def __init__(self, connection: Caller, address: str) -> None:
+    def __init__(self, connection: Caller, address: str, lost_role: str) -> None:
         self._connection = connection
         self._address = address
         self._token: SecretStr | None = None
         self._socket: ClientConnection | None = None
         self._opened_at: float | None = None
+        self._closed_with: Close | None = None
+        self._lost_role = lost_role
 
     async def __aenter__(self) -> Self:
         self._token = await self._connection.access_token()
@@ -114,7 +142,10 @@ class _Attempt:
                 logger=_library_logger,
             )
         except (OSError, InvalidHandshake) as error:
-            raise _failure(error) from None  # the cause would hold the handshake, and with it the token
+            failure = _failure(error)
+            if isinstance(failure, NotFoundError) and self._lost_role:
+                failure = not_found(f"the service closed the stream: {self._lost_role}")
+            raise failure from None  # the cause would hold the handshake, and with it the token
         self._opened_at = time.monotonic()
         return self
 
@@ -128,6 +159,7 @@ class _Attempt:
         try:
             return _event(await self._socket.recv())
         except ConnectionClosed as error:
+            self._closed_with = error.rcvd
             raise _failure(error) from None
 
     @property
@@ -136,6 +168,19 @@ class _Attempt:
         assert self._socket is not None
         assert self._socket.response is not None
         return self._socket.response.headers.get(EPOCH_HEADER)
+
+    @property
+    def lost_role(self) -> str:
+        """Why the service has closed the connection, if the user's role on the experiment has changed; else empty."""
+        if self._closed_with is None:
+            return self._lost_role if self._opened_at is None else ""
+        return self._closed_with.reason if self._closed_with.code == CLOSE_ROLE_CHANGED else ""
+
+    @property
+    def can_sign_in(self) -> bool:
+        """Whether the credentials may open another session, now that the service has refused the token."""
+        is_for_good = self._closed_with is not None and self._closed_with.code in _FOR_GOOD
+        return self._connection.tokens.can_sign_in and not is_for_good
 
     def lived_s(self) -> float:
         """Return for how long the connection has been open, in seconds; 0 if it was never opened."""
@@ -173,8 +218,9 @@ def _failure(error: Exception) -> AutotuneError:
             return ConnectionFailedError(f"the stream was refused with status {status}")
         return refusal(status, bytes(error.response.body))
     if isinstance(error, ConnectionClosed) and error.rcvd is not None:
-        if error.rcvd.code == CLOSE_UNAUTHENTICATED:
-            return unauthenticated("the service closed the stream: the token has expired or is not valid")
+        if error.rcvd.code in _TO_SIGN_IN_AGAIN | _FOR_GOOD:
+            reason = error.rcvd.reason or "the token has expired or is not valid"
+            return unauthenticated(f"the service closed the stream: {reason}")
         if error.rcvd.code == CLOSE_NOT_FOUND:
             return not_found("the service closed the stream: no such experiment, or the seq is past its last event")
     return ConnectionFailedError(f"the stream was lost: {type(error).__name__}")

@@ -31,6 +31,11 @@ class TokenSource:
         self._refresh_token: SecretStr | None = None
         renew_after_fork(self)
 
+    @property
+    def can_sign_in(self) -> bool:
+        """Whether another token can be fetched; a token that was given is the only one that there is."""
+        return self._credentials is not None and self._credentials.password is not None
+
     async def access(self) -> SecretStr:
         """Return the access token; log in first if there is none yet.
 
@@ -54,7 +59,7 @@ class TokenSource:
         async with self._lock:
             if self._access_token is not None and self._access_token != refused:
                 return self._access_token
-            if self._known.password is None:
+            if not self.can_sign_in:
                 raise unauthenticated("the token has expired or is not valid: log in again, or give another token")
             return await self._refreshed() or await self._log_in(self._known)
 
