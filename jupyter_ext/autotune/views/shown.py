@@ -6,11 +6,13 @@ from types import MappingProxyType
 from pydantic import Field
 
 from autotune.values import number_text, spread_text, value_text
+from autotune.views.goals import NAMELESS
 from autotune.views.linear import linear_text
 from autotune.views.tables import html_table
 from autotune_wire import observations, suggestions
 from autotune_wire.base import Configuration
 from autotune_wire.constraints import Constraint, LinearConstraint
+from autotune_wire.responses import RESPONSE
 from autotune_wire.space import CatCovariate, Covariate, units_of
 
 _NO_UNITS: Mapping[str, str] = MappingProxyType({})
@@ -77,7 +79,8 @@ def outcome_texts(run: observations.Observation | observations.ObservationVersio
     if len(run.responses) > 1 or run.response is None:
         measured = [(name, _measured_text(value, run.sds.get(name))) for name, value in run.responses.items()]
         return [*measured, *marks]
-    return [("response", _measured_text(run.response, next(iter(run.sds.values()), None))), *marks]
+    name = next((name for name in run.responses if name != RESPONSE), NAMELESS)
+    return [(name, _measured_text(run.response, next(iter(run.sds.values()), None))), *marks]
 
 
 def prediction_text(suggestion: suggestions.Suggestion) -> str:
