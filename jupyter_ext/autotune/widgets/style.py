@@ -31,6 +31,7 @@ opacity:.8}
 .atw pre{white-space:pre;overflow-x:auto;margin:4px 0;padding:6px 10px;border:1px solid var(--atw-line);
 font-size:12.5px}
 .atw summary{cursor:pointer}
+.atw-busy{opacity:.6;cursor:progress}
 </style>"""
 
 
