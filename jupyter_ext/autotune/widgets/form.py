@@ -134,7 +134,8 @@ class Form:
         except KeyboardInterrupt:
             self.say("Interrupted. What was sent may have been done all the same: look before you send it again.")
         finally:
-            button.description = label
+            if button.description == WORKING:  # else the action has given it another label
+                button.description = label
             button.remove_class("atw-busy")
             self._ended_at = monotonic()
             self.refresh()
