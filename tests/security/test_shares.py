@@ -99,6 +99,26 @@ async def test_user_alone_has_several_turns_and_beside_others_one():
     await next_one
 
 
+async def test_events_of_one_user_go_out_one_in_a_round_while_others_send_requests():
+    turns, sent = Turns(at_once=1, in_flight=10), []
+
+    async def push(name):
+        for _ in range(20):
+            await turns.pace(ADA)
+            sent.append(name)
+
+    await asyncio.gather(*(push(name) for name in "abc"))
+    assert sent[:20] == ["a"] * 20  # nobody else is there
+    await turns.begin(EVE).take()
+    sent.clear()
+    pushing = [asyncio.create_task(push(name)) for name in "abc"]
+    for n_rounds in range(10):
+        assert len(sent) <= n_rounds
+        await asyncio.sleep(0)
+    await asyncio.gather(*pushing)
+    assert len(sent) == 60
+
+
 async def test_user_uses_half_of_the_connections_and_the_others_are_free(store):
     assert store.shares.each == 5
 

@@ -5,11 +5,13 @@ several users send requests, each has one at a time worked on: every step of a r
 that are worked on. A request that waits for the engine stands aside meanwhile.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from autotune_service.domain.errors import TooManyError
 from autotune_service.store.shares import ACTING, Shares
@@ -30,6 +32,7 @@ class Turns:
         self.shares = Shares(at_once, _WAIT_S, "requests worked on", beside=1)
         self.in_flight = in_flight
         self._n_of: Counter[UUID] = Counter()
+        self._pushing: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
     async def turn(self, user_uuid: UUID) -> AsyncIterator[None]:
@@ -44,6 +47,17 @@ class Turns:
             yield
         finally:
             turn.end()
+
+    async def pace(self, user_uuid: UUID) -> None:
+        """Let other users' work go on before the next event is sent to one of the user's websockets.
+
+        While others send requests, all websockets of a user together begin one frame in each round of the event loop.
+        No websocket is waited for: one that reads slowly holds up itself alone.
+        """
+        if self.shares.has_others(user_uuid):
+            lock = self._pushing.setdefault(user_uuid, asyncio.Lock())
+            async with lock:
+                await asyncio.sleep(0)
 
     def begin(self, user_uuid: UUID) -> "Turn":
         """Count a request of a user as in flight until its turn ends, and let the task act for the user.

@@ -113,6 +113,10 @@ class Shares:
         self._newest = user_uuid, time.monotonic()
 
     def _most(self, user_uuid: UUID) -> int:
+        return self._beside if self.has_others(user_uuid) else self.each
+
+    def has_others(self, user_uuid: UUID) -> bool:
+        """Return whether another user than this one took a place within the last second."""
         newest, at = self._newest
         others_at = self._other_at if newest == user_uuid else at
-        return self._beside if time.monotonic() - others_at < _LATELY_S else self.each
+        return time.monotonic() - others_at < _LATELY_S

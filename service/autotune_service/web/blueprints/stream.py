@@ -1,5 +1,7 @@
 """The websockets: an experiment's events, replayed and live, and those of all of a user's experiments."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +10,7 @@ from quart import Blueprint, websocket
 from autotune_service.domain.access import Caller
 from autotune_service.domain.errors import InvalidError
 from autotune_service.live.subscription import Following, subscribe
+from autotune_service.live.tail import EventFrame
 from autotune_service.store.shares import ACTING
 from autotune_service.tuning import leases
 from autotune_service.tuning.experiments import read_position
@@ -71,8 +74,8 @@ async def stream(exp_uuid: UUID) -> None:
             return await _call(caller.user_uuid, exp_uuid, frame)
 
         assert known is not None  # headers has run
-        events = subscribe(own.store, own.hub, caller.user_uuid, exp_uuid, query.after, known)
-        await Socket(caller, exp_uuid, _OPERATION, call).run(events)
+        frames = subscribe(own.store, own.hub, caller.user_uuid, exp_uuid, query.after, known)
+        await Socket(caller, exp_uuid, _OPERATION, call).run(_paced(caller.user_uuid, frames))
 
     await serve_socket(require, headers, serve)
 
@@ -98,9 +101,18 @@ async def stream_all() -> None:
         async def call(frame: ResumeFrame) -> dict[str, Any]:
             return {"n_experiments": await following.resume(frame.positions, frame.epoch)}
 
-        await Socket(caller, None, _RESUME, call).run(following.frames())
+        await Socket(caller, None, _RESUME, call).run(_paced(caller.user_uuid, following.frames()))
 
     await serve_socket(require, headers, serve)
+
+
+async def _paced(user_uuid: UUID, frames: AsyncGenerator[EventFrame]) -> AsyncGenerator[EventFrame]:
+    """Yield frames no faster than the turns of others allow."""
+    turns = services().turns
+    async with aclosing(frames):
+        async for frame in frames:
+            await turns.pace(user_uuid)
+            yield frame
 
 
 async def _call(user_uuid: UUID, exp_uuid: UUID, frame: Operation) -> dict[str, Any]:
