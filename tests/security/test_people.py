@@ -6,7 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from autotune_service.app import accounts_of
+from autotune_service.domain.brakes import BrakeRules
 from autotune_service.domain.errors import EmailTakenError, InvitationError, SignUpClosedError, UnauthenticatedError
+from autotune_service.settings import load_settings
 from autotune_service.store.rows.people import mark_deleted
 from autotune_service.store.rows.users import get_user
 from autotune_service.tuning import account_deletion, people
@@ -41,6 +44,17 @@ async def can_sign_in(accounts, password, email=ADA):
     except UnauthenticatedError:
         return False
     return True
+
+
+@pytest.mark.parametrize(
+    ("mode", "given", "sign_up", "least"),
+    [("dev", None, "open", 8), ("prod", None, "closed", 15), ("prod", "invitation", "invitation", 15)],
+)
+def test_service_in_prod_is_closed_until_its_operator_opens_it(store, passwords, mode, given, sign_up, least):
+    settings = load_settings(mode=mode, secret="vNnBzu5DjUEMRMBbQ1rlgo0wQJfLhK3x", sign_up=given)
+    accounts = accounts_of(settings, store, passwords, Mail())
+    assert (accounts.sign_up_mode, accounts.password_rules.least) == (sign_up, least)
+    assert accounts.brakes.rules == BrakeRules()
 
 
 async def test_nobody_signs_up_where_it_is_closed(accounts):
