@@ -1,5 +1,7 @@
 """What users list is looked up in sets: the number of comparisons grows with what was sent, not with its square."""
 
+from typing import Any
+
 import pytest
 
 from autotune_service.domain.configuration import checked_run
@@ -114,7 +116,7 @@ def test_problems_of_names_are_no_more_than_are_told():
     assert len(name_problems(space, {})) == MAX_PROBLEMS
 
 
-COVARS = {
+COVARS: dict[str, Any] = {
     "oven": {"vtype": "cat", "guess": "a", "options": ["a", "b"]},
     "fan": {"vtype": "cont", "guess": 0, "min": 0, "max": 1},
 }

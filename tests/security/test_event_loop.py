@@ -1,7 +1,8 @@
 """No request of anybody holds up the event loop: a search over bodies of up to a megabyte, for every call with a body.
 
-What is measured is processor time of this process from one turn of the loop to the next, so that other processes of a
-busy machine do not count.
+What is measured is processor time from one turn of the loop to the next, so that other processes of a busy machine do
+not count: that of the loop's own thread, and that of the whole process, where a thread may hold up the loop. The latter
+also counts what threads do while the loop waits for a processor, so it is only to be less than what nothing explains.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from support import SECRET, make_experiment
 
 LARGEST = 1_000_000
 MOST_S = 0.25
+MOST_OF_ALL_THREADS_S = 1.0
 OPTIONS = [f"o{k:03d}" for k in range(1000)]
 STEPS = {"vtype": "cat", "ordered": True, "guess": 999, "options": list(range(1000))}
 CHOICE = {"vtype": "cat", "guess": "o000", "options": OPTIONS}
@@ -149,14 +151,15 @@ def requests(uuids):
 
 @asynccontextmanager
 async def longest_turn():
-    """Measure the longest time that the loop, or a thread that held it up, worked between two turns of this task."""
-    longest = [0.0]
+    """Measure the longest times that the loop, and all threads together, worked between two turns of this task."""
+    longest = [0.0, 0.0]
 
     async def measure():
         while True:
-            before = time.process_time()
+            loop, process = time.thread_time(), time.process_time()
             await asyncio.sleep(0.001)
-            longest[0] = max(longest[0], time.process_time() - before)
+            longest[0] = max(longest[0], time.thread_time() - loop)
+            longest[1] = max(longest[1], time.process_time() - process)
 
     measuring = asyncio.create_task(measure())
     yield longest
@@ -169,13 +172,10 @@ async def test_promise_35_no_body_holds_up_the_event_loop(places, headers):
     slow, broken = {}, {}
     for name, path, body, content_type in requests(uuids):
         assert len(body) < 2**20, name
-        for _ in range(3):  # on a busy machine, a thread may work while the loop waits for a processor, not for it
-            async with longest_turn() as longest:
-                reply = await client.post(path, data=body, headers=headers | {"Content-Type": content_type})
-            if longest[0] <= MOST_S:
-                break
-        else:
-            slow[name] = round(longest[0], 2)
+        async with longest_turn() as longest:
+            reply = await client.post(path, data=body, headers=headers | {"Content-Type": content_type})
+        if longest[0] > MOST_S or longest[1] > MOST_OF_ALL_THREADS_S:
+            slow[name] = longest
         if reply.status_code >= 500:
             broken[name] = reply.status_code
     assert not slow
