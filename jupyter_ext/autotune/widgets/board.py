@@ -226,7 +226,7 @@ class Board(Form):
             raise InvalidInputError(f"Run {one.number} is not corrected yet: see what is said in its cell.") from None
 
     def _switch(self, one: RunRow) -> None:
-        self.do(one.switch, lambda: self._switched(one))
+        self.soon(lambda: self.do(one.switch, lambda: self._switched(one)))
 
     def _switched(self, one: RunRow) -> str:
         is_excluded = one.observation.is_excluded

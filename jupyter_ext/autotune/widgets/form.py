@@ -17,8 +17,12 @@ from autotune_wire.problems import FieldProblem
 WORKING = "Working …"
 TWICE_S = 0.3
 """A click that comes so soon after an action, in seconds, is the second half of a double click, and is left out."""
-ENTER_S = 0.1
-"""How long after the enter key its action begins, in seconds: the page sends the key first and what was typed next."""
+SOON_S = 0.1
+"""How long after a click or the enter key its action begins, in seconds.
+
+The page sends what was typed last in the same moment: behind the key, and though before the click, ipykernel 7 may
+handle the two messages in either order.
+"""
 
 
 class Field:
@@ -87,6 +91,7 @@ class Form:
         self.said = ""
         self.keeper = Keeper(self.still, self.__repr__)
         self._ended_at = -TWICE_S
+        self._is_pressed = False
 
     def field(self, name: str, given: Any) -> Field:
         """Add a field; the name is that in the errors of the service."""
@@ -107,7 +112,7 @@ class Form:
             button_style=style,
             layout=Layout(width="auto", align_self="flex-start"),
         )
-        button.on_click(lambda _clicked: self.do(button, action))
+        button.on_click(lambda _clicked: self.soon(lambda: self.do(button, action)))
         return button
 
     def enter(self, field: Field, button: Any) -> None:
@@ -115,9 +120,20 @@ class Form:
 
         def pressed(_given: Any, content: Mapping[str, Any], _buffers: Any) -> None:
             if content.get("event") == "submit":
-                _soon(lambda: None if button.disabled else button.click())
+                self.soon(lambda: None if button.disabled else self._click(button))
 
         field.input.on_msg(pressed)
+
+    def soon(self, act: Callable[[], object]) -> None:
+        """Call a function once what the page has sent already is read; at once where no loop runs, or for ``press``."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        if loop is None or self._is_pressed:
+            act()
+        else:
+            loop.call_later(SOON_S, act)
 
     def do(self, button: Any, action: Callable[[], str | None]) -> None:
         """Do an action of a button, which shows that it is at work meanwhile, and say what came of it."""
@@ -158,8 +174,15 @@ class Form:
         if button.disabled:
             raise InvalidInputError(f"the button {button.description!r} is disabled: it has nothing to act on now")
         self._ended_at = -TWICE_S
-        button.click()
+        self._click(button)
         return self.said
+
+    def _click(self, button: Any) -> None:
+        self._is_pressed = True
+        try:
+            button.click()
+        finally:
+            self._is_pressed = False
 
     def refresh(self) -> None:
         """Bring what the form shows up to date after an action; must not ask the service."""
@@ -268,13 +291,3 @@ def wrong_fields(messages: Mapping[str, str]) -> InvalidInputError:
 def text_of(problem: FieldProblem) -> str:
     """Write a problem on one line."""
     return f"{problem.field}: {problem.message}" if problem.field else problem.message
-
-
-def _soon(act: Callable[[], None]) -> None:
-    """Call a function once what the page has sent already is read; at once where no loop runs."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        act()
-    else:
-        loop.call_later(ENTER_S, act)

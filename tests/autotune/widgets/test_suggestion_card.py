@@ -222,8 +222,22 @@ def test_enter_in_a_field_tells(card, service):
     assert [run["response"] for run in service.runs] == [1.0]
 
 
+async def test_click_waits_for_the_value_that_the_kernel_may_read_behind_it(card, service, monkeypatch):
+    monkeypatch.setattr("autotune.widgets.form.SOON_S", 0.0)
+    card.told.click()
+    _type(card, "0.93")
+    for _turn in range(2):
+        await asyncio.sleep(0)
+    assert [run["response"] for run in service.runs] == [0.93]
+
+
+async def test_press_in_a_cell_does_not_wait(card):
+    _type(card, "0.93")
+    assert card.press(card.told) == "Told: response 0.93."
+
+
 async def test_enter_waits_for_the_value_that_the_page_sends_behind_it(card, service, monkeypatch):
-    monkeypatch.setattr("autotune.widgets.form.ENTER_S", 0.0)
+    monkeypatch.setattr("autotune.widgets.form.SOON_S", 0.0)
     _enter(card)
     _type(card, "0.93")
     assert service.runs == []
