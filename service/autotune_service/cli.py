@@ -1,10 +1,7 @@
 """The command ``autotune``."""
 
-import asyncio
 import sys
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -20,33 +17,10 @@ from autotune_service.app import (
     serve,
     work,
 )
-from autotune_service.domain.errors import AutotuneError
+from autotune_service.cli_common import data_option, run, settings_of
+from autotune_service.cli_tokens import tokens
 from autotune_service.lab import LabError, run_lab
-from autotune_service.observing.logs import configure_logs
-from autotune_service.observing.traces import start_traces, stop_traces
-from autotune_service.settings import Settings, SettingsError, address_of, load_settings
-from autotune_service.store.backups.postgres_tools import BackupError
-from autotune_service.store.embedded import StartCancelledError
-from autotune_service.store.schema import SchemaError, VersionError
-
-
-class _Folder(click.Path):
-    """A folder; an empty text, as of a shell's variable that is not set, is none and not the current folder."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the folder's path, or None."""
-        return None if value == "" else super().convert(value, param, ctx)
-
-
-_DATA = click.option(
-    "--data", type=_Folder(path_type=Path, file_okay=False), help="Folder of the embedded Postgres. [AUTOTUNE_DATA]"
-)
-
-
-class _OtherVersion(click.ClickException):
-    """The command cannot go on because the database's tables are of another version."""
-
-    exit_code = 3
+from autotune_service.settings import address_of
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,11 +33,11 @@ def main() -> None:
 @main.command("serve")
 @click.option("--host", help="Address to listen on, 127.0.0.1 by default. [AUTOTUNE_HOST]")
 @click.option("--port", type=int, help="Port, 8008 by default; 0 takes a free one. [AUTOTUNE_PORT]")
-@_DATA
+@data_option
 @click.option("--no-worker", is_flag=True, help="Leave the engine to `autotune worker`. [AUTOTUNE_WORKER=0]")
 def serve_command(host: str | None, port: int | None, data: Path | None, no_worker: bool) -> None:
     """Serve the API and run the engine."""
-    settings = _settings(host=host, port=port, data=data, worker=False if no_worker else None)
+    settings = settings_of(host=host, port=port, data=data, worker=False if no_worker else None)
     try:
         sock = listening_socket(settings.host, settings.port)
     except PortTakenError as error:
@@ -77,7 +51,7 @@ def serve_command(host: str | None, port: int | None, data: Path | None, no_work
         sys.stdout.flush()
 
     with sock:
-        _run(serve(settings, sock, announce))
+        run(serve(settings, sock, announce))
 
 
 @main.command("lab")
@@ -85,11 +59,11 @@ def serve_command(host: str | None, port: int | None, data: Path | None, no_work
 @click.option("--port", type=int, help="The service's port, 8008 by default. [AUTOTUNE_PORT]")
 @click.option("--lab-port", type=click.IntRange(1, 65535), default=8888, show_default=True, help="JupyterLab's port.")
 @click.option("--copy", is_flag=True, help="Open a copy, kept in the data folder, so that NOTEBOOK stays as it is.")
-@_DATA
+@data_option
 def lab_command(notebook: Path, port: int | None, lab_port: int, copy: bool, data: Path | None) -> None:
     """Run the service, and JupyterLab with NOTEBOOK, signed in as the dev user."""
     try:
-        run_lab(_settings(port=port, data=data), notebook, lab_port, click.echo, is_copied=copy)
+        run_lab(settings_of(port=port, data=data), notebook, lab_port, click.echo, is_copied=copy)
     except LabError as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
@@ -97,83 +71,45 @@ def lab_command(notebook: Path, port: int | None, lab_port: int, copy: bool, dat
 
 
 @main.command("worker")
-@_DATA
+@data_option
 def worker_command(data: Path | None) -> None:
     """Run only the engine, for services that were started with --no-worker."""
-    _run(work(_settings(data=data)))
+    run(work(settings_of(data=data)))
 
 
 @main.command("migrate")
-@_DATA
+@data_option
 def migrate_command(data: Path | None) -> None:
     """Update the database's tables to this version. `serve` and `worker` do so when they start."""
-    _run(migrate(_settings(data=data)))
+    run(migrate(settings_of(data=data)))
     click.echo("The database is up to date.")
 
 
 @main.command("backup")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@_DATA
+@data_option
 def backup_command(file: Path, data: Path | None) -> None:
     """Write AutoTune's tables to FILE. Services may run meanwhile."""
-    _run(back_up(_settings(data=data), file, click.echo))
+    run(back_up(settings_of(data=data), file, click.echo))
 
 
 @main.command("restore")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@_DATA
+@data_option
 @click.option("--replace", is_flag=True, help="Delete AutoTune's tables; else there must be none.")
 @click.option("--yes", is_flag=True, help="Do not ask before replacing.")
 def restore_command(file: Path, data: Path | None, replace: bool, yes: bool) -> None:
     """Restore AutoTune's tables from the backup in FILE. Stop all services before."""
-    settings = _settings(data=data)
-    _run(check_backup(file))
+    settings = settings_of(data=data)
+    run(check_backup(file))
     if replace and not yes:
         if not sys.stdin.isatty():
             raise click.ClickException("--replace deletes all data of AutoTune in the database: confirm with --yes")
         click.confirm("All data of AutoTune in the database will be deleted. Go on?", abort=True)
-    _run(restore(settings, file, click.echo, replace=replace))
+    run(restore(settings, file, click.echo, replace=replace))
 
 
-def _settings(**options: Any) -> Settings:
-    try:
-        settings = load_settings(**options)
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from None
-    if settings.log_format is None:
-        is_json = settings.mode == "prod" or not sys.stderr.isatty()
-    else:
-        is_json = settings.log_format == "json"
-    configure_logs(settings.log_level, is_json=is_json)
-    return settings
-
-
-def _event_loop() -> Callable[[Coroutine[Any, Any, None]], None]:
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run
-    return uvloop.run
-
-
-def _run(coroutine: Coroutine[Any, Any, None]) -> None:
-    start_traces()
-    try:
-        _event_loop()(coroutine)
-    except AutotuneError as error:
-        raise click.ClickException(error.detail) from None
-    except StartCancelledError:
-        click.echo("Stopped before the database had started.")
-    except asyncio.CancelledError:  # by a signal
-        raise click.Abort from None
-    except (BackupError, SchemaError) as error:
-        raise (_OtherVersion if isinstance(error, VersionError) else click.ClickException)(str(error)) from None
-    except PortTakenError as error:
-        raise click.ClickException(f"{error}. Stop what listens there, or set AUTOTUNE_METRICS_PORT") from None
-    except CannotListenError as error:
-        raise click.ClickException(str(error)) from None
-    finally:
-        stop_traces()
+main.add_command(tokens)
 
 
 if __name__ == "__main__":

@@ -87,7 +87,10 @@ class RunRow:
         self.switch.description, self.switch.tooltip = label, f"{label.lower()} run {number}"
         state = "excluded" if observation.is_excluded else observation.status
         because = escape(observation.failed_because or "", quote=True)
-        self._state.value = block(f'<span class="atw-soft" title="{because}">{state}</span><div>{because}</div>')
+        teller = f'<div class="atw-soft">told by {escape(observation.teller)}</div>' if observation.teller else ""
+        self._state.value = block(
+            f'<span class="atw-soft" title="{because}">{state}</span><div>{because}</div>{teller}'
+        )
 
     @property
     def parts(self) -> list[Any]:
