@@ -177,6 +177,15 @@ async def migrate(settings: Settings) -> None:
         await _migrated(settings, url)
 
 
+async def use_store(settings: Settings, command: str, use: Callable[[Store], Awaitable[None]]) -> None:
+    """Have the database of a service used by a command; services may run meanwhile."""
+    _cancel_on_signals()
+    async with database(settings, command) as url:
+        reached = await _migrated(settings, url)
+        async with _connected(settings, reached) as store:
+            await use(store)
+
+
 async def _migrated(settings: Settings, url: str, *, serves: bool = False) -> Reached:
     reached = await inspect_database(url, *other_url(settings))
     if serves and settings.mode == "dev":

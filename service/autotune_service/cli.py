@@ -19,6 +19,7 @@ from autotune_service.app import (
     work,
 )
 from autotune_service.cli_common import data_option, run, settings_of
+from autotune_service.cli_tokens import tokens
 from autotune_service.cli_users import users
 from autotune_service.doctor.examination import examine
 from autotune_service.doctor.findings import Finding
@@ -178,8 +179,7 @@ def _warn_of_strangers(settings: Settings) -> None:
 
 
 main.add_command(users)
-
-main.add_command(users)
+main.add_command(tokens)
 
 
 if __name__ == "__main__":

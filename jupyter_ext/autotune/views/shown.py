@@ -65,9 +65,11 @@ class Observation(observations.Observation):
 
     Attributes:
         notes: In the reply to a tell, a sentence about each value that lies outside the space.
+        teller: The mail address of who told it, where others than the user tell and that was fetched too.
     """
 
     notes: list[str] = Field(default_factory=list)
+    teller: str | None = Field(default=None, exclude=True)
 
     def __repr__(self) -> str:
         return f"Observation({configuration_text(self.covars)}, {', '.join(map(' '.join, outcome_texts(self)))})"

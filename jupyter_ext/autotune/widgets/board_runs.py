@@ -101,7 +101,10 @@ class RunRow:
         self.switch.description, self.switch.tooltip = label, f"{label.lower()} run {self.number}"
         because = escape(run.failed_because or "", quote=True)
         state = "excluded" if run.is_excluded else run.status
-        self._state.value = block(f'<span class="atw-soft" title="{because}">{state}</span><div>{because}</div>')
+        teller = f'<div class="atw-soft">told by {escape(run.teller)}</div>' if run.teller else ""
+        self._state.value = block(
+            f'<span class="atw-soft" title="{because}">{state}</span><div>{because}</div>{teller}'
+        )
 
     @property
     def parts(self) -> list[Any]:

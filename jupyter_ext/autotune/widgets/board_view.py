@@ -120,11 +120,15 @@ def open_html(view: BoardView) -> str:
 
 def board_still(view: BoardView, trouble: str) -> str:
     """Write the board as HTML that needs no kernel."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (str(number), configuration_text(run.covars, units_of(view.seen.covars)), _outcome(run), _noted(run))
         for number, run in view.runs.items()
     ]
-    runs = block(table("Last runs", ("run", "values", "outcome", "note and tags"), rows)) if rows else ""
+    header: tuple[str, ...] = ("run", "values", "outcome", "note and tags")
+    if any(run.teller for run in view.runs.values()):
+        header += ("told by",)
+        rows = [(*row, run.teller or "") for row, run in zip(rows, view.runs.values(), strict=True)]
+    runs = block(table("Last runs", header, rows)) if rows else ""
     return f"{styled(head_html(view, trouble))}{open_html(view)}{runs}"
 
 
@@ -138,7 +142,12 @@ def _last_runs(experiment: Experiment, n_all: int, n_runs: int) -> dict[int, Obs
         # A service of before, which does not know the option.
         return {number: experiment.observation(number) for number in range(n_all, max(n_all - n_runs, 0), -1)}
     numbered = list(enumerate(page.observations, start=page.first_number or 1))
-    return {number: Observation(**dict(run)) for number, run in reversed(numbered)}
+    # Who told a run is worth a line where it is not always the user who looks.
+    tellers = page.tellers if set(page.tellers.values()) - {experiment.connection.username} else {}
+    return {
+        number: Observation(**dict(run), teller=tellers.get(run.told_by) if run.told_by else None)
+        for number, run in reversed(numbered)
+    }
 
 
 def _held(suggestion: Suggestion) -> tuple[str, str]:

@@ -13,8 +13,10 @@ from stream_server import sends, stream_server
 import autotune
 from autotune.asynchronous.client import AsyncClient
 from autotune.asynchronous.experiment import AsyncExperiment
+from autotune.asynchronous.groups import AsyncGroup
 from autotune.client import Client
 from autotune.experiment import Experiment
+from autotune.groups import Group
 
 ASK, TELL, REFRESH = "GET /experiment/ask", "POST /experiment/tell", "POST /auth/refresh"
 
@@ -61,7 +63,9 @@ def _methods(kind: type) -> dict[str, Callable[..., object]]:
     return {name: method for name, method in found if not name.startswith("_") and name not in others}
 
 
-@pytest.mark.parametrize(("blocking", "asynchronous"), [(Client, AsyncClient), (Experiment, AsyncExperiment)])
+@pytest.mark.parametrize(
+    ("blocking", "asynchronous"), [(Client, AsyncClient), (Experiment, AsyncExperiment), (Group, AsyncGroup)]
+)
 def test_async_class_has_the_same_methods_to_await(blocking, asynchronous):
     own_arguments = {"run", "ask"}  # an async function and no executor; overloads
     for name, method in _methods(blocking).items():

@@ -22,14 +22,14 @@ BUGS = (
     Bug(
         "a change does not lock its experiment's row",
         "autotune_service/store/rows/experiments.py",
-        "Statement(_OWNED.with_for_update())",
-        "Statement(_OWNED)",
+        "Statement(_SEEN.with_for_update(of=experiments))",
+        "Statement(_SEEN)",
     ),
     Bug(
         "seqs are taken in one transaction and the events written in the next",
         "autotune_service/store/rows/events.py",
-        "row.last_seq + 1, row.changed_at, new))\n    await work.change(*changes)",
-        "row.last_seq + 1, row.changed_at, new))\n    await work.change(*changes[:-1])\n"
+        "    await work.change(*changes, set_experiment(row.exp_uuid, changed))",
+        "    await work.change(*changes[:-1], set_experiment(row.exp_uuid, changed))\n"
         '    await work._connection.execute("COMMIT")\n'
         '    await work._connection.execute("BEGIN")\n'
         "    await work.change(changes[-1])",
@@ -44,8 +44,10 @@ BUGS = (
     Bug(
         "the answer to a tell is kept in a transaction of its own",
         "autotune_service/tuning/tell.py",
-        "*changes, *once.kept(reply))\n    return reply",
-        "*changes)\n    await once.keep_alone(store, reply)\n    return reply",
+        "        changes += await aside(n_values, once.kept, reply)\n        call_worker(work, exp_uuid)\n"
+        "        await record(work, row, added.events, values, *changes)\n",
+        "        call_worker(work, exp_uuid)\n        await record(work, row, added.events, values, *changes)\n"
+        "    await once.keep_alone(store, reply)\n",
     ),
     Bug(
         "the lock of a key is not looked at",

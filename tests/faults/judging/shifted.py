@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from autotune_service.cli import main
-from autotune_service.compute import worker
+from autotune_service.compute import lane, worker
 
 _DOUBLE = struct.Struct("<d")
 _real_time = time.time
@@ -48,14 +48,15 @@ def install(file: Path) -> None:
 def hasten() -> None:
     """Shorten what a worker waits for; a name that is gone is an error."""
     short = {
-        "_CLAIM": dt.timedelta(seconds=2),
+        "CLAIM": dt.timedelta(seconds=2),
         "_RENEW_S": 0.6,
-        "_POLL_S": 1.0,
+        "POLL_S": 1.0,
     }
     for name, value in short.items():
-        if type(getattr(worker, name)) is not type(value):
-            raise TypeError(f"worker.{name} is not what it was")
-        setattr(worker, name, value)
+        if type(getattr(lane, name)) is not type(value):
+            raise TypeError(f"lane.{name} is not what it was")
+        setattr(lane, name, value)
+    worker.POLL_S = lane.POLL_S
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ def _logout(call: Call) -> None:
 
 _ROBOTS = """\
 A robot or a script signs in with a token, as you and without your password.
-The secret goes into FILE, which only you may read, and never into the notebook.
+The secret goes into FILE, which you alone may read, not into the notebook.
 SCOPES are read, tell (ask and tell too), write (change experiments too) and
 admin (share and delete too).
 
