@@ -50,3 +50,22 @@ def test_pictures_are_there_each_is_used_and_all_are_small():
 def test_prose_is_wrapped_at_one_width(page):
     prose = [line for line in page.read_text().splitlines() if not line.startswith(("|", "    ", "#", "!["))]
     assert [line for line in prose if len(line) > 120 and " " in line[:120].strip()] == []
+
+
+def test_tests_that_the_page_on_security_names_are_there():
+    named = set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "security.md").read_text()))
+    assert len(named) > 40
+    missing = [
+        f"{file}::{name}"
+        for file, name in sorted(named)
+        if not (ROOT / file).exists() or f"def {name}(" not in (ROOT / file).read_text()
+    ]
+    assert missing == []
+
+
+def test_page_on_security_has_all_codes_that_close_a_websocket():
+    frames = (ROOT / "service" / "autotune_wire" / "frames.py").read_text()
+    codes = re.findall(r"^CLOSE_\w+ = (\d+)", frames, re.MULTILINE)
+    page = (ROOT / "docs" / "security.md").read_text()
+    assert len(codes) > 5
+    assert [code for code in codes if code not in page] == []

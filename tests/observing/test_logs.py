@@ -148,7 +148,7 @@ def test_line_cannot_be_broken_by_what_is_logged():
     assert len(handler.lines) == 1
 
 
-async def test_secrets_are_in_no_line(client, headers, written):
+async def test_promise_22_secrets_are_in_no_line(client, headers, written):
     token = headers["Authorization"].removeprefix("Bearer ")
     exp_uuid = (await make_experiment(client, headers))["exp_uuid"]
     await client.get(f"/experiment/{exp_uuid}?token={token}", headers=headers)

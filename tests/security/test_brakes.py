@@ -98,7 +98,7 @@ def test_one_customer_of_a_provider_counts_as_one_address(address, network):
     assert network_of(address) == network
 
 
-async def test_address_that_fails_too_often_is_refused_before_the_password_is_checked(tight, ada):
+async def test_promise_25_address_that_fails_too_often_is_refused_before_the_password_is_checked(tight, ada):
     assert await fail(tight, 7, "10.0.0.1") == 3
     assert tight.passwords.n_checks == 4
     with pytest.raises(TooManyError) as caught:
@@ -107,7 +107,7 @@ async def test_address_that_fails_too_often_is_refused_before_the_password_is_ch
     assert tight.passwords.n_checks == 4
 
 
-async def test_pause_outlasts_a_restart_and_holds_at_every_replica(tight, ada):
+async def test_promise_25_pause_outlasts_a_restart_and_holds_at_every_replica(tight, ada):
     await fail(tight, 4, "10.0.0.1")
     replica = replace(tight, brakes=Brakes(tight.store, TIGHT))
     with pytest.raises(TooManyError):
@@ -200,7 +200,7 @@ async def test_request_is_held_for_its_turn_before_it_is_refused(tight, ada):
     assert 0.1 < time.monotonic() - began < 5
 
 
-async def test_unknown_address_costs_a_check_as_any_other(tight, ada):
+async def test_promise_25_unknown_address_costs_a_check_as_any_other(tight, ada):
     for email in (ADA, "nobody@example.org"):
         with pytest.raises(UnauthenticatedError):
             await tight.sign_in(email, "wrong", "10.0.0.1")

@@ -29,7 +29,7 @@ def test_lines_of_libraries_are_written_from_warnings_on(name):
     assert [at(level) for level in (logging.DEBUG, logging.INFO, logging.WARNING)] == [False, False, True]
 
 
-def test_debug_log_over_both_versions_of_http_has_no_secret(start_service, database_url):
+def test_promise_22_debug_log_over_both_versions_of_http_has_no_secret(start_service, database_url):
     service = start_service("--no-worker", AUTOTUNE_DATABASE_URL=database_url, AUTOTUNE_LOG_LEVEL="debug")
     host, _, port = service.url.removeprefix("http://").partition(":")
     secret = {"Authorization": f"Bearer {CANARY}", "Cookie": f"autotune={CANARY}"}

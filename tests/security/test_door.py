@@ -52,7 +52,7 @@ async def token_of(client, headers, **fields):
     return {"Authorization": f"Bearer {(await reply.get_json())['token']}"}
 
 
-def test_public_routes_are_these_and_no_others(app):
+def test_promise_26_public_routes_are_these_and_no_others(app):
     assert {(method, path) for method, path, rule in routes(app) if rule.scope is None} == PUBLIC
 
 
@@ -72,13 +72,13 @@ def test_route_may_say_so(app):
     assert rule_of_endpoint(app, "open") == Rule(None)
 
 
-async def test_nobody_gets_in_without_credentials_whatever_the_body(app, client):
+async def test_promise_26_nobody_gets_in_without_credentials_whatever_the_body(app, client):
     for method, path, rule in routes(app):
         if rule.scope is not None:
             assert await status_of(client, method, url_of(path, uuid4()), {}) == 401, f"{method} {path}"
 
 
-async def test_stranger_finds_no_experiment_whatever_the_body(app, client, person, exp_uuid):
+async def test_promise_26_stranger_finds_no_experiment_whatever_the_body(app, client, person, exp_uuid):
     eve = await person("eve@example.org")
     for method, path, rule in routes(app):
         if rule.role is not None:
@@ -86,7 +86,7 @@ async def test_stranger_finds_no_experiment_whatever_the_body(app, client, perso
 
 
 @pytest.mark.parametrize("role", ["viewer", "teller", "editor"])
-async def test_role_opens_what_it_is_for_and_nothing_more(app, client, person, headers, exp_uuid, role):
+async def test_promise_26_role_opens_what_it_is_for_and_nothing_more(app, client, person, headers, exp_uuid, role):
     bob = await person("bob@example.org")
     share = {"email": "bob@example.org", "role": role}
     assert (await client.post(f"/experiment/{exp_uuid}/share", json=share, headers=headers)).status_code == 200

@@ -34,7 +34,7 @@ def require_headers(headers):
 
 
 @pytest.mark.parametrize(("method", "path", "status"), ANSWERS)
-async def test_every_answer_has_them(client, method, path, status):
+async def test_promise_27_every_answer_has_them(client, method, path, status):
     reply = await client.open(path, method=method)
     assert reply.status_code == status
     require_headers(reply.headers)
@@ -68,7 +68,7 @@ async def test_tokens_are_kept_by_nobody(client, user_uuid):
     assert reply.headers["Cache-Control"] == "no-store"
 
 
-async def test_browsers_keep_to_https_where_the_service_has_it(app, client):
+async def test_promise_27_browsers_keep_to_https_where_the_service_has_it(app, client):
     prod = create_app(app.extensions["autotune"], secret=SECRET, is_https=True, max_body_bytes=100_000)
     told = [(await each.get("/docs")).headers["Strict-Transport-Security"] for each in (prod.test_client(), client)]
     assert told == ["max-age=31536000", "max-age=0"]

@@ -81,7 +81,7 @@ BODIES = [
 PATHS = ["/user/signup", "/user/password", "/user/reset", "/user/delete", "/user/deactivate", "/auth/refresh"]
 
 
-async def test_secret_never_comes_back_wherever_it_stood(client, headers):
+async def test_promise_22_secret_never_comes_back_wherever_it_stood(client, headers):
     for path, body in itertools.product(PATHS, BODIES):
         reply = await client.post(path, json=body, headers=headers)
         assert reply.status_code == 422

@@ -50,7 +50,7 @@ STRONG = {
 
 
 @pytest.mark.parametrize("kind", WEAK)
-def test_weak_secret_is_refused(kind):
+def test_promise_26_weak_secret_is_refused(kind):
     assert weakness_of_secret(WEAK[kind]) is not None
 
 

@@ -33,7 +33,7 @@ async def age_use(database, refresh_token, seconds):
     )
 
 
-async def test_of_twenty_presentations_at_a_moment_one_has_a_child_that_works(sessions, user_uuid):
+async def test_promise_23_of_twenty_presentations_at_a_moment_one_has_a_child_that_works(sessions, user_uuid):
     first = await sessions.open_program(user_uuid)
     results = await refreshed(sessions, *[first.refresh_token] * 20)
     (child,) = [one for one in results if one is not None]
@@ -61,7 +61,9 @@ async def test_child_that_was_replaced_ends_the_session_when_it_comes(sessions, 
 
 
 @pytest.mark.parametrize("seconds", [11, 86_400])
-async def test_token_that_comes_again_after_the_grace_ends_the_session(sessions, database, user_uuid, seconds):
+async def test_promise_23_token_that_comes_again_after_the_grace_ends_the_session(
+    sessions, database, user_uuid, seconds
+):
     first = await sessions.open_program(user_uuid)
     (child,) = await refreshed(sessions, first.refresh_token)
     await age_use(database, first.refresh_token, seconds)
@@ -154,7 +156,7 @@ async def test_ticket_opens_one_websocket(sessions, user_uuid):
 
 
 @pytest.mark.parametrize("end", ["expired", "signed out"])
-async def test_ticket_ends_with_its_time_and_with_its_session(sessions, database, user_uuid, end):
+async def test_promise_21_ticket_ends_with_its_time_and_with_its_session(sessions, database, user_uuid, end):
     caller = await sessions.caller_of_bearer((await sessions.open_program(user_uuid)).access_token)
     ticket = (await sessions.give_ticket(caller)).ticket
     lifetime = "SELECT extract(epoch FROM expires_at - clock_timestamp()) FROM tickets"

@@ -1,8 +1,13 @@
 """Experiments that people share: what each sees, what an invitation does, and what is left when it ends."""
 
+from dataclasses import replace
+
 import pytest
 
+from autotune_service.tuning import people
+from autotune_wire.accounts import Signup
 from calling import get, post
+from support import PASSWORD
 
 
 async def shared(client, headers, exp_uuid, **body):
@@ -33,6 +38,20 @@ async def test_address_that_was_invited_has_its_role_from_its_first_sign_in(clie
     assert await role_of(client, new, exp_uuid) == "editor"
     _, listed = await get(client, "/experiment/all", new)
     assert [one["exp_uuid"] for one in listed["experiments"]] == [exp_uuid]
+
+
+@pytest.mark.parametrize("invitation", [None, "0" * 40, "right"])
+async def test_share_waits_where_nobody_knows_that_the_address_is_the_users(
+    client, accounts, sessions, headers, exp_uuid, invitation
+):
+    await shared(client, headers, exp_uuid, email="new@example.org", role="editor")
+    unknown = replace(accounts, is_trusting=False)
+    code = (await people.invite(unknown, "new@example.org")).code if invitation == "right" else invitation
+    user = await unknown.sign_up(Signup(email="new@example.org", password=PASSWORD, invitation=code))
+    new = {"Authorization": f"Bearer {(await sessions.open_program(user.uuid)).access_token}"}
+    assert await role_of(client, new, exp_uuid) == ("editor" if invitation == "right" else 404)
+    await shared(client, headers, exp_uuid, email="new@example.org", role="teller")
+    assert await role_of(client, new, exp_uuid) == "teller"
 
 
 async def test_listing_mixes_own_and_shared_experiments_by_age_across_pages(client, person, headers, exp_uuid):

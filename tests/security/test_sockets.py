@@ -63,7 +63,7 @@ async def cookie(client, user_uuid):
     return reply.headers["Set-Cookie"].split(";")[0]
 
 
-async def test_signing_out_closes_the_websocket(client, headers, url):
+async def test_promise_23_signing_out_closes_the_websocket(client, headers, url):
     async def act():
         assert (await client.post("/auth/logout", headers=headers)).status_code == 204
 
@@ -80,14 +80,14 @@ async def test_signing_out_closes_the_websocket(client, headers, url):
     ],
 )
 @pytest.mark.parametrize("path", ["one", "all"])
-async def test_websocket_closes_with_what_opened_it(client, headers, url, database, change, code, path):
+async def test_promise_23_websocket_closes_with_what_opened_it(client, headers, url, database, change, code, path):
     async def act():
         await database.execute(change)
 
     assert await closed_after(client, url if path == "one" else "/experiment/stream", headers, act) == code
 
 
-async def test_change_of_the_password_closes_the_websocket(client, headers, url, store, user_uuid):
+async def test_promise_23_change_of_the_password_closes_the_websocket(client, headers, url, store, user_uuid):
     async def act():
         async with store.work() as work:
             await end_sessions_of(work, user_uuid, "password_changed")
@@ -146,7 +146,7 @@ async def test_shared_experiment_comes_on_the_stream_of_all_and_leaves_it(client
                 event = json.loads(await socket.receive())
 
 
-async def test_ticket_opens_a_websocket_once(client, headers, url):
+async def test_promise_21_ticket_opens_a_websocket_once(client, headers, url):
     _, given = await post(client, "/auth/ticket", headers, None)
     handshake = {"scope_base": {"subprotocols": ["autotune", f"ticket.{given['ticket']}"]}}
     async with client.websocket(url, **handshake) as socket:
@@ -155,7 +155,7 @@ async def test_ticket_opens_a_websocket_once(client, headers, url):
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", None])
-async def test_cookie_with_a_foreign_origin_opens_no_websocket(client, cookie, url, origin):
+async def test_promise_21_cookie_with_a_foreign_origin_opens_no_websocket(client, cookie, url, origin):
     origins = {} if origin is None else {"Origin": origin}
     assert await refusal(client, url, headers={"Cookie": cookie, "Sec-Fetch-Site": "same-origin", **origins}) == 403
 

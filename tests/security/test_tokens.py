@@ -1,6 +1,7 @@
 import base64
 import hmac
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -49,14 +50,14 @@ def test_token_tells_its_user():
 
 
 @pytest.mark.parametrize("skew_s", [-55, -30, 30, 55])
-def test_token_of_a_machine_whose_clock_differs_by_seconds_is_good_from_its_first_moment_to_its_last(skew_s):
+def test_promise_24_token_of_a_machine_whose_clock_differs_by_seconds_is_good_from_its_first_moment_to_its_last(skew_s):
     theirs = datetime.now(UTC) + timedelta(seconds=skew_s)
     lifetime = timedelta(minutes=15)
     assert tokens.read(tokens.issue(user, session, theirs)).user_uuid == user
     assert tokens.read(tokens.issue(user, session, theirs - lifetime + timedelta(seconds=2))).user_uuid == user
 
 
-def test_token_of_a_machine_whose_clock_is_minutes_off_is_refused():
+def test_promise_24_token_of_a_machine_whose_clock_is_minutes_off_is_refused():
     ahead = tokens.issue(user, session, minutes_from_now(2))
     behind = tokens.issue(user, session, minutes_from_now(-2) - tokens.lifetime)
     for token in (ahead, behind):
@@ -100,7 +101,7 @@ BAD_TOKENS = {
 
 
 @pytest.mark.parametrize("name", BAD_TOKENS)
-def test_token_that_does_not_hold_is_refused_with_one_message(name):
+def test_promise_24_token_that_does_not_hold_is_refused_with_one_message(name):
     with pytest.raises(UnauthenticatedError) as caught:
         tokens.read(BAD_TOKENS[name]())
     assert caught.value.detail == "the access token is not valid, or has expired: sign in again"
@@ -143,3 +144,17 @@ def test_keys_are_derived_as_rfc_5869_says():
     extracted = hmac.new(bytes(32), SECRET.encode(), "sha256").digest()
     expanded = hmac.new(extracted, b"autotune/cookies\x01", "sha256").digest()
     assert derived_key(SECRET, "cookies") == base64.urlsafe_b64encode(expanded).decode()
+
+
+async def test_promise_24_every_bad_token_gets_the_same_answer(app, client):
+    services = app.extensions["autotune"]
+    object.__setattr__(services, "sessions", replace(services.sessions, access_tokens=tokens))
+    bodies = set()
+    for name, make in BAD_TOKENS.items():
+        if name == "empty":  # a header without a token is another mistake
+            continue
+        reply = await client.get("/experiment/all", headers={"Authorization": f"Bearer {make()}"})
+        assert reply.status_code == 401, name
+        body = await reply.get_json()
+        bodies.add(json.dumps({key: body[key] for key in body if key != "request_id"}, sort_keys=True))
+    assert len(bodies) == 1

@@ -61,10 +61,10 @@ class Accounts:
         async with self.brakes.sign_up(address, signup.email) as note_known:
             password_hash = await self.passwords.hash(signup.password)
             async with self.store.work() as work:
-                if signup.invitation is not None:
-                    await self._take_invitation(work, signup.invitation, signup.email)
+                # Whoever signs up unasked may have typed the address of somebody else.
+                is_verified = await self._is_invited(work, signup) or self.is_trusting
                 is_free = signup.email not in self.reserved_emails
-                user = await self._add(work, signup, password_hash) if is_free else None
+                user = await add_user(work, signup.email, password_hash, is_verified=is_verified) if is_free else None
             if user is not None:
                 await note_known()
         if user is None:
@@ -72,14 +72,15 @@ class Accounts:
             return User(uuid=uuid4(), email=signup.email, active=True, time_created=datetime.now(UTC))
         return to_wire(user)
 
-    async def _add(self, work: Work, signup: Signup, password_hash: str) -> UserRow | None:
-        # Whoever signs up unasked may have typed the address of somebody else.
-        is_verified = signup.invitation is not None or self.is_trusting
-        return await add_user(work, signup.email, password_hash, is_verified=is_verified)
-
-    async def _take_invitation(self, work: Work, code: str, email: str) -> None:
-        if not await take_invitation(work, code_hash(code), email) and self.sign_up_mode == "invitation":
-            raise InvitationError(f"this is no invitation to {email}, or it was used, or has expired: ask for another")
+    async def _is_invited(self, work: Work, signup: Signup) -> bool:
+        """Use up the invitation, if there is one, and return whether it was one to this address."""
+        if signup.invitation is None:
+            return False
+        is_invited = await take_invitation(work, code_hash(signup.invitation), signup.email)
+        if not is_invited and self.sign_up_mode == "invitation":
+            message = f"this is no invitation to {signup.email}, or it was used, or has expired: ask for another"
+            raise InvitationError(message)
+        return is_invited
 
     async def sign_in(self, email: str, password: str, address: str = "") -> UserRow:
         """Return the user with this address and this password.

@@ -36,7 +36,7 @@ def test_sign_in_makes_a_client(form):
     assert form.said == "Signed in as a@b.c."
 
 
-def test_password_is_in_no_state_that_a_notebook_saves(form):
+def test_promise_22_password_is_in_no_state_that_a_notebook_saves(form):
     _send(form, PASSWORD)
     assert form.client.username == "a@b.c"
     state = json.dumps(Widget.get_manager_state())

@@ -123,7 +123,7 @@ async def test_cookie_of_an_ended_session_is_refused(app, client):
         {"Origin": "http://["},
     ],
 )
-async def test_cookie_does_not_act_for_another_site(client, headers):
+async def test_promise_27_cookie_does_not_act_for_another_site(client, headers):
     await client.post("/auth/login", form=FORM)
     reply = await client.post("/experiment/new", json={}, headers=headers)
     assert reply.status_code in {403, 422}
