@@ -209,7 +209,7 @@ class Client(ClientCalls[Connection, Experiment, Group]):
         Args:
             name: What the token is for.
             scopes: What it may do, a list or a text with commas: ``"read"``, ``"tell"`` (ask and tell too), ``"write"``
-                (change experiments too), ``"admin"`` (share, delete and make tokens too).
+                (change experiments too), ``"admin"`` (share, keep groups and make tokens too).
             experiments: The only experiments that the token is for: an experiment, its uuid, or several; if not given,
                 all of yours.
             expires_in: How long the token lasts: a timedelta, or a text such as ``"30d"``, ``"12h"`` or ``"4w"``; if

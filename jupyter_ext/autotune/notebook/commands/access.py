@@ -138,7 +138,7 @@ _ROBOTS = """\
 A robot or a script signs in with a token, as you and without your password.
 The secret goes into FILE, which you alone may read, not into the notebook.
 SCOPES are read, tell (ask and tell too), write (change experiments too) and
-admin (share and delete too).
+admin (share and make tokens too).
 
   %autotune token new robot --scopes tell --expires 30d --to robot.token
 """
