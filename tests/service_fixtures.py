@@ -5,6 +5,7 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -146,7 +147,7 @@ async def hub(database_url: str, store: Store) -> AsyncIterator[Hub]:
 
 @pytest.fixture
 def app(store: Store, hub: Hub, accounts: Accounts, sessions: Sessions) -> Iterator[Quart]:
-    own = {"accounts": accounts, "sessions": sessions, "roles": Roles(store), "rights": Rights(store)}
+    own: dict[str, Any] = {"accounts": accounts, "sessions": sessions, "roles": Roles(store), "rights": Rights(store)}
     services = Services(store=store, hub=hub, **own, ask_wait_s=10)
     yield create_app(services, secret=SECRET, is_https=False, max_body_bytes=100_000, has_metrics=True)
     services.bodies.stop()

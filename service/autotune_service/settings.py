@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     secret_before: SecretStr | None = Field(
         default=None,
         description="The secret before this one, while what it signed is still valid: nobody is signed out when a "
-        "secret is replaced. Take it away after access_token_s.",
+        "secret is replaced. Take it away after 14 days, the life of a cookie.",
     )
     basic_auth: bool = Field(
         default=False, description="Take Basic authentication on the whole API, for programs that know nothing else."

@@ -65,7 +65,8 @@ class PeopleService(FakeService):
             errors = [{"field": "group", "message": "you own no group of this name", "value": body["group"]}]
             return problem(422, "invalid", "a field is not valid", errors=errors)
         self.members[body.get("email") or f"group {body['group']}"] = body["role"]
-        return self._note("shared", **body)
+        self._note("shared", **body)
+        return None
 
     def _unshare(self, body: dict[str, Any]) -> None:
         del self.members[body.get("email") or f"group {body['group']}"]

@@ -12,7 +12,7 @@ from autotune_wire.experiments import Experiment as ExperimentReply
 ME, ADA = str(uuid4()), str(uuid4())
 
 
-@pytest.mark.parametrize(("teller", "is_said"), [(ADA, True), (ME, False)])
+@pytest.mark.parametrize(("teller", "is_said"), [(ADA, True), (ME, False)], ids=["another", "the user"])
 def test_board_says_who_told_a_run_where_it_was_not_always_the_user(service, teller, is_said):
     seen = service.add({"name": "brownies", "covars": SPACE})
     service.tellers = {ME: "a@b.c", teller: {ME: "a@b.c", ADA: "ada@<lab>"}[teller]}

@@ -56,7 +56,7 @@ def hasten() -> None:
         if type(getattr(lane, name)) is not type(value):
             raise TypeError(f"lane.{name} is not what it was")
         setattr(lane, name, value)
-    worker.POLL_S = lane.POLL_S
+    vars(worker)["POLL_S"] = lane.POLL_S  # which the worker has taken over by name
 
 
 if __name__ == "__main__":
