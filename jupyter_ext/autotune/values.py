@@ -42,6 +42,12 @@ def value_text(value: int | float | str) -> str:
     return number_text(value) if isinstance(value, float) else str(value)
 
 
+def exact_text(value: int | float | str) -> str:
+    """Write the value of a covariate, a bound or a target so that the same value is read again."""
+    text = value_text(value)
+    return repr(value) if isinstance(value, float) and float(text) != value else text
+
+
 def spread_text(mean: float, sd: float) -> str:
     """Write a predicted mean and standard deviation: the sd with two digits, the mean with as many decimals."""
     if not 1e-9 < sd < 1e9 or abs(mean) >= 1e9:

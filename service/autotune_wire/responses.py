@@ -78,6 +78,19 @@ def meets_thresholds(responses: Mapping[str, Response], values: Mapping[str, flo
     )
 
 
+def breaks_threshold(responses: Mapping[str, Response], values: Mapping[str, float]) -> bool:
+    """Return whether a run breaks a threshold: a response that was measured misses its bound.
+
+    A run that left such a response unmeasured breaks nothing by that, and does not meet the thresholds either.
+
+    Args:
+        responses: The experiment's responses.
+        values: The measured value of each response, in its own unit.
+    """
+    thresholds = thresholds_of(responses)
+    return any(not is_met(threshold, values[name]) for name, threshold in thresholds.items() if name in values)
+
+
 def primary_of(responses: Mapping[str, Response]) -> tuple[str, AnyObjective]:
     """Return the name of the first objective and the objective; every experiment has at least one."""
     return next(iter(objectives_of(responses).items()))

@@ -9,6 +9,7 @@ from autotune_pictures.parts.runs import (
     FAILED,
     MEASURED,
     NOTHING,
+    OPEN,
     UNMEASURED,
     drawn,
     hover_of,
@@ -35,8 +36,14 @@ def test_run_is_marked_by_what_became_of_it():
         run(6, x, {"yield": 2.0, "impurity": 1.0}),
         run(7, x, {"yield": 1.0}),
     ]
-    assert marks_of(of, runs) == [BEST, BROKEN, FAILED, EXCLUDED, UNMEASURED, MEASURED, BROKEN]
+    assert marks_of(of, runs) == [BEST, BROKEN, FAILED, EXCLUDED, UNMEASURED, MEASURED, OPEN]
     assert marks_of(of, runs, "impurity") == [MEASURED, BROKEN, FAILED, EXCLUDED, MEASURED, MEASURED, UNMEASURED]
+
+
+def test_run_that_lacks_the_response_of_a_threshold_is_never_the_best_and_breaks_nothing():
+    of = experiment({"rate": RATE}, BOUNDED)
+    runs = [run(1, {"rate": 0.01}, {"yield": 9.0}), run(2, {"rate": 0.01}, {"yield": 3.0, "impurity": 1.0})]
+    assert marks_of(of, runs) == [OPEN, BEST]
 
 
 @pytest.mark.parametrize(("goal", "best"), [("minimize", 2), ("match", 3), ("maximize", 4)])
@@ -69,7 +76,7 @@ def test_row_of_a_run_has_all_its_values_as_texts():
     row = hover_of(of).row(only)
     assert row == {
         "run": 1,
-        "mark": BROKEN,
+        "mark": OPEN,
         "c0": "1040",
         "c1": "0.00123",
         "r0": "81.2 ± 0.5",

@@ -196,6 +196,14 @@ class Opened:
         except TimedOutError:
             raise AssertionError(f"cell {cell} never showed {text!r}, but {await self.text(cell)!r}") from None
 
+    async def draws(self, cell: int, selector: str) -> None:
+        """Wait until the output of a cell holds an element."""
+        await self.page.wait_for_function(
+            "([cell, selector]) => window.jupyterapp.shell.currentWidget.content.widgets[cell]"
+            ".outputArea.node.querySelector(selector)",
+            arg=[cell, selector],
+        )
+
     async def image_width(self, cell: int) -> int:
         """Return the width of the image in the output of a cell as it was drawn; 0 if it was not drawn."""
         return await self.page.evaluate(

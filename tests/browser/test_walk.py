@@ -2,21 +2,24 @@
 
 import pytest
 
+from autotune.widgets.style import CUT_OFF
 from processes import DEV_USER, ServiceProcess
 
 lab = pytest.importorskip("lab", reason="playwright, which drives the browser, is not installed")
 
 pytestmark = pytest.mark.skipif(not lab.CHROMIUM, reason="there is no chromium: apt install chromium")
 
-SIGN_IN, EDITOR, CARD, BOARD = range(4)
+SIGN_IN, EDITOR, CARD, BOARD, PICTURE, LIST = range(6)
 FORMS = (
-    """from autotune.widgets import Board, ConnectForm, SpaceEditor, SuggestionCard, form
+    """from autotune.widgets import Board, ConnectForm, Experiments, SpaceEditor, SuggestionCard, form
 form.TWICE_S = 0.0  # the test clicks faster than a double click
 mine = ConnectForm()
 mine""",
     "editor = SpaceEditor(mine.client)\neditor",
     "card = SuggestionCard(editor.experiment)\ncard",
     "board = Board(editor.experiment)\nboard",
+    "editor.experiment.plot.history()",
+    "Experiments(mine.client)",
 )
 PANEL = 1
 WATCHING = ("%load_ext autotune\n%autotune login\n%autotune use Coupling", "%autotune panel")
@@ -102,9 +105,61 @@ async def suggested(opened, before=()):
 
 
 async def tell_on_card(opened, typed, told):
-    await opened.page.get_by_label("yield", exact=True).fill(typed)
-    await opened.page.get_by_role("button", name="Told", exact=True).click()
+    """Type a result and press the enter key."""
+    field = opened.page.get_by_label("yield", exact=True)
+    await field.fill(typed)
+    await field.press("Enter")
     await opened.shows(CARD, f"Told: yield {told}.")
+    assert await field.evaluate("field => field === document.activeElement")
+
+
+async def fill_a_plate(opened):
+    """Take two suggestions; one of them is measured and the other fails."""
+    page = opened.page
+    await page.get_by_text("Several for a plate").click()
+    await page.get_by_label("Runs", exact=True).fill("2")
+    await page.get_by_role("button", name="Take for a plate").click()
+    await page.get_by_label("1: yield", exact=True).fill("0,7")
+    await page.get_by_label("run 2 failed").check()
+    tell = page.get_by_role("button", name="Tell what is filled in")
+    await tell.focus()
+    await tell.press("Space")
+    await opened.shows(CARD, "2 runs told; 0 left.")
+
+
+async def look_after_runs(opened, history):
+    """Note, exclude and restore a run on the board, and pause the experiment."""
+    page = opened.page
+    reason = page.get_by_label("Reason, needed for a correction")
+    await page.get_by_title("note of run 2").fill("cloudy")
+    await page.get_by_role("button", name="Save what was typed").click()
+    await opened.shows(BOARD, "1 run noted.")
+    for word, said in (("exclude", "Run 1 is excluded."), ("restore", "Run 1 counts again.")):
+        await reason.fill("the flask")
+        await page.get_by_title(f"{word} run 1").click()
+        await opened.shows(BOARD, said)
+        assert history()[0]["is_excluded"] == (word == "exclude")
+    assert history()[1]["note"] == "cloudy"
+    await reason.fill("lunch")
+    await page.get_by_role("button", name="Pause", exact=True).click()
+    await opened.shows(BOARD, "Paused: lunch")
+    await page.get_by_role("button", name="Resume", exact=True).click()
+    await opened.shows(BOARD, "Resumed.")
+
+
+async def look_at_list(opened):
+    """Open an experiment from the list, rename it, and open a copy of its space."""
+    page = opened.page
+    await opened.run(LIST)
+    await page.get_by_role("button", name="Open", exact=True).click()
+    await opened.shows(LIST, "Opened Coupling")
+    await opened.shows(LIST, "Engine: ")
+    await page.get_by_label("Name, to rename to").fill("Coupling 2")
+    await page.get_by_role("button", name="Rename", exact=True).click()
+    await opened.shows(LIST, "Coupling is named Coupling 2 now.")
+    await page.get_by_role("button", name="Copy", exact=True).click()
+    await opened.shows(LIST, "A copy of Coupling 2 is described below")
+    await opened.shows(LIST, "The samples in numbers")
 
 
 async def test_forms_lead_from_signing_in_to_a_corrected_run_and_survive_what_notebooks_go_through(
@@ -145,11 +200,15 @@ async def test_forms_lead_from_signing_in_to_a_corrected_run_and_survive_what_no
         await opened.shows(BOARD, "1 run corrected")
         assert [run["response"] for run in history()] == [0.41, 0.62, 0.85]
         await watching.shows(PANEL, "0.85")
+        await look_after_runs(opened, history)
+        await opened.run(PICTURE)
+        await opened.draws(PICTURE, ".vega-embed canvas, .vega-embed svg")
 
     # The service is killed. What is typed meanwhile is told once it is back, and once.
     service.kill()
     for notebook, cell in ((watching, PANEL), (opened, BOARD)):
         await notebook.shows(cell, "the service cannot be reached, reconnecting")
+    await opened.shows(BOARD, "Engine: not known")
     await page.get_by_label("yield", exact=True).fill("0.91")
     await page.get_by_role("button", name="Told", exact=True).click()
     await page.get_by_role("button", name="Working …").wait_for()
@@ -160,8 +219,11 @@ async def test_forms_lead_from_signing_in_to_a_corrected_run_and_survive_what_no
     assert responses == [0.41, 0.62, 0.85, 0.91]
     await watching.shows(PANEL, "0.91")
     await page.get_by_title("yield of run 4").wait_for()
+    await opened.shows(BOARD, "Engine: up to date")
+    await fill_a_plate(opened)
 
     await look_after_reload(opened, service, exp_uuid)
+    await look_at_list(opened)
     await look_after_restart(opened)
     await opened.command("docmanager:save")
     assert DEV_USER["password"] not in (notebooks.folder / "forms.ipynb").read_text()
@@ -181,13 +243,18 @@ async def look_after_reload(opened, service, exp_uuid):
         api.post(f"/experiment/tell/{exp_uuid}", json=told).raise_for_status()
     await opened.shows(BOARD, "best response 0.97")
     await tell_on_card(opened, "0.5", "0.5")
-    await opened.page.get_by_title("yield of run 6").wait_for()
+    await opened.page.get_by_title("yield of run 8").wait_for()
 
 
 async def look_after_restart(opened):
-    """Without their kernel the forms are marked as cut off; what they show was true."""
+    """Without their kernel the forms say that they are cut off; what they show was true."""
     await opened.restart_kernel()
-    await opened.page.locator(".widget-box.jupyter-widgets-disconnected").first.wait_for()
+    await opened.page.locator(".atw-form.jupyter-widgets-disconnected").first.wait_for()
+    said = await opened.page.evaluate(
+        "() => [...document.querySelectorAll('.jupyter-widgets-disconnected')]"
+        ".map(one => getComputedStyle(one, '::before').content).filter(text => text !== 'none')"
+    )
+    assert said == [f'"{CUT_OFF}"'] * len((SIGN_IN, EDITOR, CARD, BOARD, LIST))
 
 
 async def look_at_reopened(page, notebooks):

@@ -11,7 +11,7 @@ from autotune_service.domain.configuration import (
 from autotune_service.domain.errors import InvalidError
 from autotune_service.domain.incumbent import is_better
 from autotune_wire.constraints import LinearConstraint
-from autotune_wire.responses import Objective, Target, Threshold, meets_thresholds
+from autotune_wire.responses import Objective, Target, Threshold, breaks_threshold, meets_thresholds
 from autotune_wire.space import Space
 from support import GUESS, SPACE
 
@@ -237,6 +237,14 @@ RESPONSES = {"loss": Objective(goal="minimize"), "cost": Threshold(goal="<=", bo
 def test_meets_thresholds_only_where_each_was_measured(values, expected):
     assert meets_thresholds(RESPONSES, values) is expected
     assert meets_thresholds(RESPONSES | {"cost": Threshold(goal=">=", bound=3)}, {"cost": 2.9}) is False
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [({"loss": 9.0, "cost": 3.0}, False), ({"loss": 9.0, "cost": 3.1}, True), ({"loss": 9.0}, False), ({}, False)],
+)
+def test_threshold_is_broken_only_by_what_was_measured(values, expected):
+    assert breaks_threshold(RESPONSES, values) is expected
 
 
 @pytest.mark.parametrize(

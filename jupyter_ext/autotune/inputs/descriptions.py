@@ -37,9 +37,19 @@ def new_experiment(
     responses: Mapping[str, Any] | None,
     constraints: Constraints,
     guess: Mapping[str, Any] | None = None,
+    made: Collection[str] = (),
     **others: Any,
 ) -> NewExperiment:
     """Build the body that creates an experiment; for an argument that is None, the service's default applies.
+
+    Args:
+        name: The name.
+        covars: The covariates by name, each a text, a dict or a distribution, or a DataFrame of past runs.
+        responses: The responses by name, with their goals.
+        constraints: The constraints.
+        guess: First values to try by covariate, in the place of those that ``covars`` has.
+        made: Covariates whose dict has a guess that nobody gave: it may move until it meets the linear constraints.
+        others: Other fields of the body.
 
     Raises:
         InvalidInputError: If an argument is not valid; the message names the field.
@@ -48,8 +58,8 @@ def new_experiment(
     rules = _constraints(constraints, covariates)
     body = {
         "name": name,
-        "covars": fitted(covariates, _unguessed(covars, covariates) - set(guess or ()), rules),
-        "responses": None if responses is None else _responses(responses),
+        "covars": fitted(covariates, {*_unguessed(covars, covariates), *made} - set(guess or ()), rules),
+        "responses": None if responses is None else goals_of(responses),
         "constraints": rules or None,
         **others,
     }
@@ -142,7 +152,12 @@ def _with_condition(covariate: Any, names: Collection[str]) -> Any:
     return {**covariate, "active_if": {"covariate": name, "values": _listed(values)}}
 
 
-def _responses(responses: Any) -> dict[str, Any]:
+def goals_of(responses: Any) -> dict[str, Any]:
+    """Replace goals that are texts, such as ``max`` or ``<= 5``, by the dicts that the service takes.
+
+    Raises:
+        InvalidInputError: If a text is no goal, or ``responses`` is no dict.
+    """
     if not isinstance(responses, Mapping):
         raise _refusal("responses", 'must be a dict such as {"yield": "maximize", "cost": "<= 5"}', responses)
     return {name: _response(name, plain(wanted)) for name, wanted in responses.items()}

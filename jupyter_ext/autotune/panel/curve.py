@@ -163,6 +163,8 @@ def _mark(number: int, dot: Dot, area: PlotArea) -> tuple[str, str]:
     y = area.y(dot.response)
     if dot.is_broken:
         return "at-broken", f"M{x:.1f} {y - 3.5:.1f}l3.5 6h-7z"
+    if dot.is_open:
+        return "at-open", f"M{x:.1f} {y + 3.5:.1f}l3.5 -6h-7z"
     return "at-model" if dot.source == "model" else "at-first", f"M{x:.1f} {y:.1f}h0"
 
 
@@ -171,7 +173,7 @@ def _good(dots: Sequence[Dot]) -> list[tuple[int, float]]:
     return [
         (number, dot.response)
         for number, dot in enumerate(dots, start=1)
-        if dot.response is not None and not (dot.is_broken or dot.is_excluded)
+        if dot.response is not None and not dot.is_out
     ]
 
 

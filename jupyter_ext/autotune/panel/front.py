@@ -77,10 +77,12 @@ def front_html(state: PanelState) -> str:
 
 def _legend(front: Front) -> str:
     marks = [(_ORANGE, "\N{BLACK CIRCLE}", "on the front")]
-    if any(not run.is_broken for run in front.others):
+    if any(not run.is_out for run in front.others):
         marks.append(("#8b949e", "\N{BLACK CIRCLE}", "another run is better"))
     if any(run.is_broken for run in front.others):
         marks.append(("#da3633", "\N{BLACK CIRCLE}", "breaks a threshold"))
+    if any(run.is_open for run in front.others):
+        marks.append(("#8b949e", "\N{WHITE CIRCLE}", "lacks a threshold's response"))
     if front.reference:
         marks.append(("#808080", "\N{BOX DRAWINGS LIGHT TRIPLE DASH HORIZONTAL}", "reference point"))
     return legend(marks)
@@ -110,4 +112,4 @@ def _front_of(state: PanelState) -> Front:
 
 
 def _run(number: int, dot: Dot, is_newest: bool) -> FrontRun:
-    return FrontRun(dot.measured, dict(dot.covars), f"run {number}", dot.is_broken, is_newest)
+    return FrontRun(dot.measured, dict(dot.covars), f"run {number}", dot.is_broken, dot.is_open, is_newest)

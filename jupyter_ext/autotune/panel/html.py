@@ -34,6 +34,7 @@ _LEGEND = {
     "first": ("#8b949e", "\N{BLACK CIRCLE}", "initial or own"),
     "next": ("#2f81f7", "\N{WHITE DIAMOND}", "predicted next"),
     "broken": ("#da3633", "\N{WHITE UP-POINTING TRIANGLE}", "breaks a threshold"),
+    "open": ("#8b949e", "\N{WHITE DOWN-POINTING TRIANGLE}", "lacks a threshold's response"),
     "failed": ("#da3633", "\N{MULTIPLICATION X}", "failed"),
 }
 
@@ -63,6 +64,7 @@ def _legend(state: PanelState) -> str:
     kinds = ["line", "model", "first"]
     kinds += [] if state.has_front else ["next"]
     kinds += ["broken"] if any(dot.is_broken and not (dot.is_failed or dot.is_excluded) for dot in state.dots) else []
+    kinds += ["open"] if any(dot.is_open and not (dot.is_failed or dot.is_excluded) for dot in state.dots) else []
     kinds += ["failed"] if any(dot.is_failed and not dot.is_excluded for dot in state.dots) else []
     marks = [_LEGEND[kind] for kind in kinds]
     if state.has_front:

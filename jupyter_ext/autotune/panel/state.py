@@ -11,7 +11,15 @@ from autotune_pictures.parts.dominance import gains_of
 from autotune_wire.base import Value
 from autotune_wire.experiments import Best, Direction
 from autotune_wire.frames import Event
-from autotune_wire.responses import AnyObjective, Objective, Responses, meets_thresholds, objectives_of, primary_of
+from autotune_wire.responses import (
+    AnyObjective,
+    Objective,
+    Responses,
+    breaks_threshold,
+    meets_thresholds,
+    objectives_of,
+    primary_of,
+)
 from autotune_wire.suggestions import Source, Suggestion
 
 Link = Literal["connecting", "live", "reconnecting", "stopped"]
@@ -25,7 +33,8 @@ class Dot:
         response: The primary objective; None where the run did not measure it.
         source: The source of the suggestion that was run; None for a configuration of the user's own.
         is_failed: Whether the run failed and gave no response.
-        is_broken: Whether the run breaks a threshold or did not measure its response; such a run cannot be the best.
+        is_broken: Whether the run breaks a threshold, and so cannot be the best.
+        is_open: Whether the run left a response with a threshold unmeasured and breaks no other; it cannot be the best.
         is_excluded: Whether the observation is excluded; an excluded one keeps its number and is not drawn.
         measured: All measured responses, by name.
         uuid: The uuid of the observation; empty where only its ``seq`` is known, as of runs before the panel opened.
@@ -37,6 +46,7 @@ class Dot:
     source: Source | None
     is_failed: bool = False
     is_broken: bool = False
+    is_open: bool = False
     is_excluded: bool = False
     measured: Mapping[str, float] = field(default_factory=dict)
     uuid: str = ""
@@ -46,7 +56,12 @@ class Dot:
     @property
     def counted(self) -> Mapping[str, float] | None:
         """All measured responses; None if the run cannot be among the best."""
-        return None if self.is_failed or self.is_broken or self.is_excluded else self.measured
+        return None if self.is_failed or self.is_out else self.measured
+
+    @property
+    def is_out(self) -> bool:
+        """Whether the run is excluded, or does not meet every threshold."""
+        return self.is_broken or self.is_open or self.is_excluded
 
 
 @dataclass(frozen=True)
@@ -236,11 +251,13 @@ def _is_of(dot: Dot, data: dict[str, Any]) -> bool:
 
 def _dot(state: PanelState, data: dict[str, Any], source: Source | None) -> Dot:
     measured = data.get("responses", {})
+    is_broken = breaks_threshold(state.responses, measured)
     return Dot(
         response=data["response"],
         source=source,
         is_failed=data.get("status") == "failed",
-        is_broken=not meets_thresholds(state.responses, measured),
+        is_broken=is_broken,
+        is_open=not is_broken and not meets_thresholds(state.responses, measured),
         is_excluded=data.get("is_excluded", False),
         measured=measured,
         uuid=data["observation_uuid"],

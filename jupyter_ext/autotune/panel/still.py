@@ -18,7 +18,7 @@ text{fill:#7a7a7a;font:11px system-ui,sans-serif}path,circle{fill:none}
 .at-grid{stroke:#808080;stroke-opacity:.25}.at-mark{stroke:#808080;stroke-dasharray:3 3}
 .at-model,.at-first{stroke-width:7;stroke-linecap:round}.at-small{stroke-width:4.4}
 .at-model{stroke:#2f81f7;stroke-opacity:.8}.at-first{stroke:#8b949e}
-.at-broken,.at-cross{stroke:#da3633;stroke-width:1.6}.at-tail{stroke:#8b949e;stroke-width:1.6}
+.at-broken,.at-cross{stroke:#da3633;stroke-width:1.6}.at-open,.at-tail{stroke:#8b949e;stroke-width:1.6}
 .at-best{stroke:#dd6b20;stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}
 .at-top{fill:#dd6b20;stroke:#dd6b20}.at-dot{stroke-linecap:round}.at-next path{stroke:#2f81f7;stroke-width:1.4}
 .at-pale{stroke:#8b949e;stroke-opacity:.5}.at-ring{stroke:#dd6b20}

@@ -8,7 +8,16 @@ from autotune.values import number_text, value_text
 from autotune.views.goals import goal_text, measured_text
 from autotune_pictures.parts.dominance import front_of, gains_of, hypervolume, reference_of
 from autotune_wire.base import Configuration
-from autotune_wire.responses import AnyObjective, Response, Responses, Target, meets_thresholds, merit, objectives_of
+from autotune_wire.responses import (
+    AnyObjective,
+    Response,
+    Responses,
+    Target,
+    breaks_threshold,
+    meets_thresholds,
+    merit,
+    objectives_of,
+)
 
 MAX_ROWS = 20
 _NOTHING = "\N{EN DASH}"
@@ -22,7 +31,8 @@ class FrontRun:
         responses: The measured responses, by name.
         covars: What was run.
         label: What identifies the run for people, such as ``run 12``; may be empty.
-        is_broken: Whether the run breaks a threshold or did not measure its response, and so cannot be on the front.
+        is_broken: Whether the run breaks a threshold, and so cannot be on the front.
+        is_open: Whether the run left a response with a threshold unmeasured, and so cannot be on the front either.
         is_newest: Whether the run is the newest of several on the front.
     """
 
@@ -30,7 +40,13 @@ class FrontRun:
     covars: Configuration
     label: str = ""
     is_broken: bool = False
+    is_open: bool = False
     is_newest: bool = False
+
+    @property
+    def is_out(self) -> bool:
+        """Whether the run cannot be on the front for its thresholds."""
+        return self.is_broken or self.is_open
 
 
 @dataclass(frozen=True)
@@ -50,15 +66,17 @@ class Front:
     reference: Mapping[str, float] = field(default_factory=dict)
 
 
+def judged(run: FrontRun, goals: Responses) -> FrontRun:
+    """Return a run with what its thresholds say of it."""
+    is_broken = breaks_threshold(goals, run.responses)
+    return replace(run, is_broken=is_broken, is_open=not is_broken and not meets_thresholds(goals, run.responses))
+
+
 def front_among(runs: Sequence[FrontRun], goals: Responses) -> Front:
     """Find the Pareto front among runs, oldest first; runs that did not measure all objectives are left out."""
     objectives = objectives_of(goals)
-    pairs = [
-        (replace(run, is_broken=not meets_thresholds(goals, run.responses)), gains)
-        for run in runs
-        if (gains := gains_of(objectives, run.responses)) is not None
-    ]
-    counted = [pair for pair in pairs if not pair[0].is_broken]
+    pairs = [(judged(run, goals), gains) for run in runs if (gains := gains_of(objectives, run.responses)) is not None]
+    counted = [pair for pair in pairs if not pair[0].is_out]
     chosen = [counted[index] for index in front_of([gains for _, gains in counted])]
     if not chosen:
         return Front(others=[run for run, _ in pairs])

@@ -5,7 +5,7 @@ from math import hypot
 
 from autotune.values import spread_text, value_text
 from autotune.views.bests import context_table
-from autotune.views.fronts import MAX_ROWS, Front, FrontRun, front_caption, front_table
+from autotune.views.fronts import MAX_ROWS, Front, FrontRun, front_caption, front_table, judged
 from autotune.views.goals import (
     expected_text,
     label_of,
@@ -18,7 +18,7 @@ from autotune.views.shown import counted
 from autotune_pictures.parts.dominance import gains_of
 from autotune_wire.base import Configuration
 from autotune_wire.insights import InsightsReply
-from autotune_wire.responses import Responses, meets_thresholds, objectives_of, primary_of
+from autotune_wire.responses import Responses, objectives_of, primary_of
 from autotune_wire.space import Space
 from autotune_wire.suggestions import Predicted
 
@@ -136,8 +136,9 @@ def _front_of(insights: InsightsReply, goals: Responses) -> Front:
         for point in points:
             measured.setdefault(point.observation_uuid, {})[response] = point.observed
     on_front = {point.observation_uuid for point in insights.pareto}
+    known = {name: goal for name, goal in goals.items() if name in insights.leave_one_out}
     others = [
-        FrontRun(responses, {}, is_broken=not meets_thresholds(goals, responses))
+        judged(FrontRun(responses, {}), known)
         for uuid, responses in measured.items()
         if uuid not in on_front and objectives.keys() <= responses.keys()
     ]

@@ -1,56 +1,63 @@
 """The board of an experiment: what is going on, who holds what, and the last runs, to be corrected in place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from threading import current_thread, main_thread
 from typing import Any
 
-from ipywidgets import HTML, VBox
+from ipywidgets import HTML
 
 from autotune.errors import AutotuneError, InvalidInputError
 from autotune.experiment import Experiment
 from autotune.panel.live import Panel
 from autotune.running.underway import Underway, unwatch, watch
 from autotune.views.facts import state_of
-from autotune.views.shown import counted
-from autotune.widgets.board_runs import Looks, RunRow, grid_of, renewed
+from autotune.views.shown import Observation, counted
+from autotune.widgets.board_runs import RunRow, RunTable
 from autotune.widgets.board_view import BoardView, board_still, fetch_view, head_html, loop_html, loop_still, open_html
 from autotune.widgets.following import Follower
 from autotune.widgets.form import Form, lowered, row, typed, wrong_field
 from autotune.widgets.style import block, styled, title
 
 N_RUNS = 8
+MAX_ASKED = 4
+"""How many runs are shown beside the last ones at most, as each is fetched by a request of its own."""
 
 
 class Board(Form):
     """The live panel of an experiment, and below it what can be looked after: suggestions, runs, start and stop.
 
     The board follows the experiment from its first display, or from ``follow``, until ``close``. What a user is typing
-    into the table stays meanwhile.
+    into the table stays meanwhile. Of the runs it shows the last ones, and older ones by their numbers.
 
     Args:
         experiment: The experiment.
 
     Attributes:
         panel: The live panel.
-        rows: The last runs, newest first.
+        table: The runs.
     """
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__()
         self.experiment = experiment
         self.panel: Panel = experiment.panel()
-        self.rows: list[RunRow] = []
+        self.table = RunTable(experiment, self._switch)
+        self._asked: list[int] = []
         self._view: BoardView | None = None
+        self._trouble = ""
         self._follower: Follower[BoardView] | None = None
         self._loop: Underway | None = None
         self._loop_at = datetime.now(UTC)
-        self._head, self._progress, self._open, self._runs = HTML(), HTML(), HTML(), VBox()
+        self._head, self._progress, self._open = HTML(), HTML(), HTML()
         self._reason = self.field(
             "reason",
             typed("Reason, needed for a correction, an exclusion or a restoration", "", "420px", "misread the scale"),
         )
+        self._number = self.field("number", typed("Number of an older run", "", "160px", "17"))
+        self.show_run = self.button("Show this run", "show an older run in the table", self._show_run)
+        self.enter(self._number, self.show_run)
         self.save = self.button("Save what was typed", "store what was typed over", self._save, is_first=True)
         self.pause = self.button("Pause", "no suggestions for now; results are still taken", self._pause)
         self.resume = self.button("Resume", "go on after a pause, or after a stop rule was met", self._resume)
@@ -62,7 +69,8 @@ class Board(Form):
             self._progress,
             row([self.pause, self.resume, self.stop, self.reopen, self.look_again]),
             self._open,
-            self._runs,
+            self.table.grid,
+            row([self._number.box, lowered(self.show_run)]),
             row([self._reason.box, lowered(self.save)]),
         )
         self.do(self.look_again, self._look)
@@ -71,11 +79,16 @@ class Board(Form):
         state = "not fetched" if self._view is None else self._view.seen.state
         return f"Board({self.experiment.name!r}, {state}, {counted(len(self.rows), 'run')} shown)"
 
+    @property
+    def rows(self) -> list[RunRow]:
+        """The runs that are shown, newest first."""
+        return self.table.rows
+
     def still(self) -> str:
         """Write the board as HTML that needs no kernel."""
         if self._view is None:
             return styled(title(self.experiment.name, "not fetched yet"))
-        return board_still(self._view, self.panel.state.trouble) + loop_still(self._loop, self._loop_at)
+        return board_still(self._view, self._all_trouble()) + loop_still(self._loop, self._loop_at)
 
     def close(self) -> None:
         """Follow the experiment no more; what is shown stays."""
@@ -88,14 +101,20 @@ class Board(Form):
         """Show what was fetched last; cells that were typed over stay as they are."""
         view = self._view
         if view is None:
-            self._head.value = block(title(self.experiment.name, "Nothing is known of it yet."))
+            self._head.value = block(
+                title(self.experiment.name, f"Nothing is known of it yet. {self._trouble}".strip())
+            )
             return
-        self._head.value = head_html(view, self.panel.state.trouble)
+        self._head.value = head_html(view, self._all_trouble())
         self._open.value = open_html(view)
         state = state_of(view.seen)
         self.stop.disabled, self.reopen.disabled = state == "closed", state != "closed"
         self.pause.disabled, self.resume.disabled = state in {"closed", "paused"}, state not in {"paused", "stopped"}
-        self._show_runs(view)
+        self.table.show(view.runs)
+        self.save.disabled = not view.runs
+
+    def _all_trouble(self) -> str:
+        return self._trouble or self.panel.state.trouble
 
     def _on_loop(self, underway: Underway) -> None:
         """Show a loop of this process, also while its cell keeps the kernel from drawing anything else."""
@@ -110,32 +129,38 @@ class Board(Form):
         self._progress.value = loop_html(underway)
         self.keeper.keep()
 
-    def _show_runs(self, view: BoardView) -> None:
-        if self.rows and renewed(self.rows, view.runs):
-            return
-        former, looks = {one.number: one for one in self.rows}, Looks()
-        rows = []
-        for number, run in view.runs.items():
-            known = former.get(number)
-            if known is not None and (known.changed or known.observation == run):
-                rows.append(known)
-            else:
-                rows.append(RunRow(self.experiment, number, run, self._switch, looks))
-        if rows != self.rows:
-            self.rows = rows
-            self._runs.children = [grid_of(self.experiment, rows, looks)]
-        self.save.disabled = not rows
-
     def _look(self) -> None:
-        self._view = fetch_view(self.experiment, N_RUNS)
+        self._view, self._trouble = self._fetch(), ""
+
+    def _fetch(self) -> BoardView:
+        return fetch_view(self.experiment, N_RUNS, self._asked[:])
 
     def _draw(self, found: BoardView | AutotuneError) -> None:
         if isinstance(found, AutotuneError):
-            self.say(str(found))
-            return
-        self._view = found
+            self._trouble = str(found)
+        else:
+            self._view, self._trouble = found, ""
         self.refresh()
         self.keeper.keep()
+
+    def _linked(self, is_live: bool) -> None:
+        """Show that the service cannot be reached; that it can is shown with what is fetched then."""
+        if not is_live:
+            self._trouble = f"{datetime.now(UTC):%H:%M} UTC: the service cannot be reached, reconnecting"
+            self.refresh()
+            self.keeper.keep()
+
+    def _show_run(self) -> str:
+        number = self._number.number()
+        n_runs = 0 if self._view is None else self._view.seen.n_observations
+        if number is None or not number.is_integer() or not 1 <= number <= n_runs:
+            raise wrong_field(
+                "number", f"must be the number of a run, from 1 to {n_runs}, as history and pictures show it"
+            )
+        self._asked = [*(one for one in self._asked if one != number), int(number)][-MAX_ASKED:]
+        self._number.input.value = ""
+        self._look()
+        return f"Run {int(number)} is in the table."
 
     def _pause(self) -> str:
         self.experiment.pause(self._reason.text or None)
@@ -165,14 +190,16 @@ class Board(Form):
         corrected = [(one, self._correction(one)) for one in changed if one.is_corrected]
         reason = self._given_reason() if corrected else ""
         noted = [(one, one.noted()) for one in changed if one.noted()]
+        done: list[str] = []
         for one, correction in corrected:
-            with self._said_beside(one):
-                one.take(self.experiment.correct(one.observation, reason=reason, **correction))
+            with self._said_beside(one, done):
+                stored = self.experiment.correct(one.observation, reason=reason, **correction)
+                self._take(one, stored, ("covars", "responses"))
+            done.append(f"Run {one.number} is corrected.")
         for one, remark in noted:
-            with self._said_beside(one):
-                one.observation = self.experiment.note(one.observation, **remark)
-        for one in changed:
-            self._replace(one, one.observation)
+            with self._said_beside(one, done):
+                self._take(one, self.experiment.note(one.observation, **remark), ("noted",))
+            done.append(f"Run {one.number} is noted.")
         self._reason.input.value = ""
         self._look()
         said = [f"{counted(len(noted), 'run')} noted."] if noted else []
@@ -181,12 +208,14 @@ class Board(Form):
         return " ".join(said)
 
     @contextmanager
-    def _said_beside(self, one: RunRow) -> Iterator[None]:
-        """Say an error of the block in the row that it is about, too."""
+    def _said_beside(self, one: RunRow, done: Sequence[str]) -> Iterator[None]:
+        """Say an error of the block in the row that it is about, too, and below what was done before it."""
         try:
             yield
         except AutotuneError as error:
             one.say(str(error))
+            for text in done:
+                error.add_note(text)
             raise
 
     def _correction(self, one: RunRow) -> dict[str, Any]:
@@ -197,20 +226,19 @@ class Board(Form):
             raise InvalidInputError(f"Run {one.number} is not corrected yet: see what is said in its cell.") from None
 
     def _switch(self, one: RunRow) -> None:
-        self.do(one.switch, lambda: self._switched(one))
+        self.soon(lambda: self.do(one.switch, lambda: self._switched(one)))
 
     def _switched(self, one: RunRow) -> str:
         is_excluded = one.observation.is_excluded
         change = self.experiment.restore if is_excluded else self.experiment.exclude
-        stored = change(one.observation, self._given_reason())
-        self._replace(one, stored)
+        self._take(one, change(one.observation, self._given_reason()))
         self._reason.input.value = ""
         self._look()
         return f"Run {one.number} {'counts again' if is_excluded else 'is excluded'}."
 
-    def _replace(self, one: RunRow, stored: Any) -> None:
+    def _take(self, one: RunRow, stored: Observation, saved: Sequence[str] = ()) -> None:
         """Show a run as it was stored, also if it cannot be fetched again."""
-        self.rows = [other for other in self.rows if other is not one]
+        one.take(stored, saved)
         if self._view is not None:
             self._view.runs[one.number] = stored
 
@@ -224,7 +252,7 @@ class Board(Form):
         if self._follower is None:
             watch(self.experiment.exp_uuid, self._on_loop)
             with suppress(RuntimeError):  # a terminal has no loop that draws later: what is shown stays as it is
-                self._follower = Follower(self.experiment, lambda: fetch_view(self.experiment, N_RUNS), self._draw)
+                self._follower = Follower(self.experiment, self._fetch, self._draw, link=self._linked)
 
     def _ipython_display_(self) -> None:
         self.panel.show()

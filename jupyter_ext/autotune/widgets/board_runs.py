@@ -1,6 +1,6 @@
 """The last runs of the board, in cells that are corrected by typing over them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from html import escape
 from typing import Any
 
@@ -12,6 +12,7 @@ from autotune.views.goals import NAMELESS
 from autotune.views.shown import Observation, labelled
 from autotune.widgets.form import Field, wrong_field
 from autotune.widgets.style import block
+from autotune_wire.base import Value
 from autotune_wire.responses import RESPONSE
 from autotune_wire.space import CatCovariate
 
@@ -27,17 +28,16 @@ class Looks:
 
     def __init__(self) -> None:
         html, text = HTML(), Text(layout=Layout(width="100%"))
-        button = Button(layout=Layout(width="auto"))
-        self._html = {"layout": html.layout, "style": html.style}
+        button = Button()
+        self._html = html.style
         self.text = {"layout": text.layout, "style": text.style}
-        self.button = {"layout": button.layout, "style": button.style}
-        self.field = Layout(overflow="visible", min_width="0")
-        for model in (html, text, button):
+        self.button = {"style": button.style}
+        for model in (html, html.layout, text, button, button.layout):
             model.close()
 
-    def html(self, value: str = "") -> Any:
+    def html(self, layout: Any, value: str = "") -> Any:
         """Make an HTML of these looks."""
-        return HTML(value, **self._html)
+        return HTML(value, layout=layout, style=self._html)
 
 
 class RunRow:
@@ -48,6 +48,7 @@ class RunRow:
         observation: The run as it was fetched.
         cells: The inputs.
         switch: The button that excludes the run, or restores it.
+        is_hidden: Whether the page does not show the row.
     """
 
     def __init__(
@@ -62,10 +63,13 @@ class RunRow:
         self._space, self._responses = experiment.covars, experiment.responses
         names = [("covars", name) for name in experiment.covars]
         names += [*(("responses", name) for name in experiment.responses), *NOTED]
-        self.cells = {(part, name): self._cell(part, name, looks) for part, name in names}
-        self.switch = Button(**looks.button)
+        self._layouts = Layout(), Layout(overflow="visible", min_width="0"), Layout(width="auto")
+        html, cell, button = self._layouts
+        self.cells = {(part, name): self._cell(part, name, looks, cell) for part, name in names}
+        self.switch = Button(layout=button, **looks.button)
         self.switch.on_click(lambda _clicked: switch(self))
-        self._number, self._state = looks.html(), looks.html()
+        self._number, self._state = looks.html(html), looks.html(html)
+        self.is_hidden = False
         self.show(number, observation)
 
     def show(self, number: int, observation: Observation) -> None:
@@ -83,10 +87,20 @@ class RunRow:
                 field.input.value = f"{value} "  # the page keeps what is being typed where a value stays the same
             field.input.value = value
             field.say("")
-        label = "Restore" if observation.is_excluded else "Exclude"
-        self.switch.description, self.switch.tooltip = label, f"{label.lower()} run {number}"
-        state = "excluded" if observation.is_excluded else observation.status
-        because = escape(observation.failed_because or "", quote=True)
+        self._show_state()
+
+    def place(self, order: int, *, is_hidden: bool = False) -> None:
+        """Put the row into its place among the others, by the order of CSS, or hide it."""
+        self.is_hidden = is_hidden
+        for layout in self._layouts:
+            layout.order, layout.display = str(order), "none" if is_hidden else None
+
+    def _show_state(self) -> None:
+        run = self.observation
+        label = "Restore" if run.is_excluded else "Exclude"
+        self.switch.description, self.switch.tooltip = label, f"{label.lower()} run {self.number}"
+        because = escape(run.failed_because or "", quote=True)
+        state = "excluded" if run.is_excluded else run.status
         self._state.value = block(f'<span class="atw-soft" title="{because}">{state}</span><div>{because}</div>')
 
     @property
@@ -115,12 +129,14 @@ class RunRow:
         """Show what is wrong beside the first cell that was typed over."""
         self.cells[next(iter(self.changed), next(iter(self.cells)))].say(text)
 
-    def take(self, stored: Observation) -> None:
-        """Show the measurement as it was stored; a note that was typed over stays."""
+    def take(self, stored: Observation, saved: Collection[str] = ()) -> None:
+        """Show the run as it was stored; what was typed over stays in the cells that are not of the saved parts."""
+        kept = {cell for cell in self.changed if cell[0] not in saved}
         self.observation = stored
-        for (part, name), field in self.cells.items():
-            if part != "noted":
-                field.input.value = self._stored(part, name)
+        for cell, field in self.cells.items():
+            if cell not in kept:
+                field.input.value = self._stored(*cell)
+        self._show_state()
 
     def correction(self) -> dict[str, Any]:
         """Build the arguments of ``Experiment.correct`` from the cells that were typed over.
@@ -146,9 +162,9 @@ class RunRow:
             found |= {"sd": sds} if sds else {}
         return found
 
-    def _cell(self, part: str, name: str, looks: Looks) -> Field:
+    def _cell(self, part: str, name: str, looks: Looks, layout: Any) -> Field:
         given = Text(value=self._stored(part, name), continuous_update=False, **looks.text)
-        return Field(f"{self.number}.{name}", given, looks.html(), looks.field)
+        return Field(f"{self.number}.{name}", given, layout=layout)
 
     def _stored(self, part: str, name: str) -> str:
         if part == "noted":
@@ -159,30 +175,80 @@ class RunRow:
     def _covariate(self, name: str) -> Any:
         field, covariate = self.cells["covars", name], self._space[name]
         if isinstance(covariate, CatCovariate):
-            return next((option for option in covariate.options if str(option) == field.text), field.text or None)
+            return _option(field, covariate)
         number = field.number()
         return int(number) if number is not None and number.is_integer() else number
 
 
-def renewed(rows: list[RunRow], runs: Mapping[int, Observation]) -> bool:
-    """Show other runs in the rows, and say whether that was done.
+class RunTable:
+    """The runs below each other, newest first, in a grid that never makes a cell anew while somebody may be in it.
 
-    It is not where a row was typed over, or shows one of the runs already: a user may be in its cells, and what is
-    typed next must not go to another run.
+    The page makes all children of a grid anew that come behind one that was put in or taken out. So rows stay where
+    they are among the children, and are put in order by their styles. A row whose run has left the list is hidden, and
+    takes another run only at a later showing: if somebody was typing in it, the page sends what was typed when it hides
+    the row, which then comes back.
+
+    Args:
+        experiment: The experiment.
+        switch: Called with a row by its button.
+
+    Attributes:
+        grid: The widget.
     """
-    if len(rows) != len(runs) or any(row.changed or row.number in runs for row in rows):
-        return False
-    for row, (number, run) in zip(rows, runs.items(), strict=True):
-        row.show(number, run)
-    return True
+
+    def __init__(self, experiment: Experiment, switch: Callable[[RunRow], None]) -> None:
+        self._experiment, self._switch, self._looks = experiment, switch, Looks()
+        self._slots: list[RunRow] = []
+        self._header = _header(experiment, self._looks)
+        self.grid = _grid(experiment, self._header)
+
+    @property
+    def rows(self) -> list[RunRow]:
+        """The rows that are shown, newest run first."""
+        shown = [one for one in self._slots if not one.is_hidden]
+        return sorted(shown, key=lambda one: one.number, reverse=True)
+
+    def show(self, runs: Mapping[int, Observation]) -> None:
+        """Show these runs, and the rows that were typed over; what was typed stays."""
+        for one in self._slots:
+            run = runs.get(one.number)
+            if run is not None and not one.changed and one.observation != run:
+                one.show(one.number, run)
+        known = {one.number for one in self._slots}
+        free = [one for one in self._slots if one.is_hidden and one.number not in runs and not one.changed]
+        added = []
+        for number in sorted(runs.keys() - known):
+            if free:
+                free.pop().show(number, runs[number])
+            else:
+                added.append(self._new_row(number, runs[number]))
+        if added:
+            self._slots += added
+            self.grid.children = [*self._header, *(part for one in self._slots for part in one.parts)]
+        for order, one in enumerate(sorted(self._slots, key=lambda one: -one.number), start=1):
+            one.place(order, is_hidden=one.number not in runs and not one.changed)
+
+    def _new_row(self, number: int, run: Observation) -> RunRow:
+        added = RunRow(self._experiment, number, run, self._switch, self._looks)
+        for field in added.cells.values():
+            field.input.observe(lambda _change: self._sent(added), "value")
+        return added
+
+    def _sent(self, one: RunRow) -> None:
+        if one.is_hidden and one.changed:
+            one.place(len(self._slots))
 
 
-def grid_of(experiment: Experiment, rows: list[RunRow], looks: Looks) -> Any:
-    """Put rows below a header; the grid scrolls where there are many columns."""
+def _header(experiment: Experiment, looks: Looks) -> list[Any]:
+    layout = Layout()
     covars = [labelled(name, covariate.unit) for name, covariate in experiment.covars.items()]
     names = ["run", *covars, *map(_shown, experiment.responses), "note", "tags", "state", ""]
-    header = [looks.html(block(f'<span class="atw-soft">{escape(name)}</span>')) for name in names]
-    n_cells = len(names) - 3 - len(NOTED)
+    return [looks.html(layout, block(f'<span class="atw-soft">{escape(name)}</span>')) for name in names]
+
+
+def _grid(experiment: Experiment, header: list[Any]) -> Any:
+    """Make the grid, which scrolls where there are many columns."""
+    n_cells = len(experiment.covars) + len(experiment.responses)
     columns = f"40px repeat({n_cells}, minmax(84px, 130px)) minmax(130px, 220px) minmax(84px, 130px) 74px max-content"
     layout = Layout(
         grid_template_columns=columns,
@@ -191,7 +257,16 @@ def grid_of(experiment: Experiment, rows: list[RunRow], looks: Looks) -> Any:
         align_items="center",
         justify_content="flex-start",
     )
-    return GridBox([*header, *(part for row in rows for part in row.parts)], layout=layout)
+    return GridBox(header, layout=layout)
+
+
+def _option(field: Field, covariate: CatCovariate) -> Value | None:
+    """Return the option that was typed; a number may be typed as any number is."""
+    found = next((option for option in covariate.options if field.text in {str(option), value_text(option)}), None)
+    if found is not None or any(isinstance(option, str) for option in covariate.options):
+        return found if found is not None else field.text or None
+    number = field.number()
+    return next((option for option in covariate.options if option == number), number)
 
 
 def _shown(name: str) -> str:

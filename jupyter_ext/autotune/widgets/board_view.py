@@ -1,6 +1,6 @@
 """What the board shows of an experiment: fetched at once, and written as HTML."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
 from http import HTTPStatus
@@ -27,7 +27,7 @@ class BoardView(NamedTuple):
         seen: The experiment.
         suggestions: The suggestions that are open or held; None if the service does not list them.
         last_data_seq: The seq of the newest observation; 0 without one.
-        runs: The last runs by their numbers, newest first.
+        runs: The last runs by their numbers, and those that were asked for, newest first.
         at: When this was fetched.
     """
 
@@ -38,8 +38,8 @@ class BoardView(NamedTuple):
     at: datetime
 
 
-def fetch_view(experiment: Experiment, n_runs: int) -> BoardView:
-    """Fetch what the board shows, with the last ``n_runs`` runs."""
+def fetch_view(experiment: Experiment, n_runs: int, asked: Iterable[int] = ()) -> BoardView:
+    """Fetch what the board shows, with the last ``n_runs`` runs and those that were asked for by their numbers."""
     suggestions: Sequence[Suggestion] | None = None
     try:
         path = EXPERIMENT_OVERVIEW.format(exp_uuid=experiment.exp_uuid)
@@ -48,6 +48,8 @@ def fetch_view(experiment: Experiment, n_runs: int) -> BoardView:
     except NotFoundError:
         seen = experiment.state()  # a service of before, which has no overviews
     runs = _last_runs(experiment, seen.n_observations, n_runs)
+    older = sorted({*asked} - {*runs}, reverse=True)
+    runs |= {number: experiment.observation(number) for number in older}
     last_data_seq = max((run.seq for run in runs.values()), default=0)
     return BoardView(seen, suggestions, last_data_seq, runs, datetime.now(UTC))
 
@@ -65,9 +67,9 @@ def head_html(view: BoardView, trouble: str) -> str:
 
 
 def engine_text(view: BoardView, trouble: str) -> str:
-    """Write what the engine does, and how old its last suggestion is."""
+    """Write what the engine does, and when it made its last suggestion; a time stays true while nothing is drawn."""
     if trouble:
-        return trouble
+        return f"not known; {trouble}"
     if state_of(view.seen) != "active":
         return f"at rest: the experiment is {state_of(view.seen)}"
     if view.suggestions is None:
@@ -75,19 +77,12 @@ def engine_text(view: BoardView, trouble: str) -> str:
     if not view.suggestions:
         return "computing the next suggestion"
     newest = max(view.suggestions, key=lambda suggestion: suggestion.time_created)
-    age_s = max((view.at - newest.time_created).total_seconds(), 0)
+    made_at = newest.time_created.astimezone(UTC)
+    at = f"{made_at:%H:%M:%S} UTC" if made_at.date() == view.at.date() else f"{made_at:%H:%M} UTC, {made_at:%d %b %Y}"
     took = "" if newest.seconds is None else f", took {newest.seconds:.2g} s"
     is_behind = newest.data_seq is not None and newest.data_seq < view.last_data_seq
     state = "computing with the newest runs" if is_behind else "up to date"
-    return f"{state}; last suggestion {age_text(age_s)} ago{took}"
-
-
-def age_text(seconds: float) -> str:
-    """Write how long ago something was, in its largest unit."""
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length:
-            return counted(int(seconds // length), unit)
-    return counted(int(seconds), "second")
+    return f"{state}; last suggestion at {at}{took}"
 
 
 def loop_html(underway: Underway | None) -> str:

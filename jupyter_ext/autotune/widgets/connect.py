@@ -37,7 +37,7 @@ class ConnectForm(Form):
         self.show(self._url.box, self._email.box, row([field.box]))
 
     def __repr__(self) -> str:
-        return f"ConnectForm({self._url.text}, {self._state()})"
+        return f"ConnectForm({_without_user(self._url.text)}, {self._state()})"
 
     @property
     def client(self) -> Client:
@@ -52,7 +52,7 @@ class ConnectForm(Form):
 
     def still(self) -> str:
         """Write who is signed in as HTML that needs no kernel."""
-        return styled(title("AutoTune", f"{self._url.text}: {self._state()}"))
+        return styled(title("AutoTune", f"{_without_user(self._url.text)}: {self._state()}"))
 
     def _state(self) -> str:
         return "not signed in" if self._client is None else f"signed in as {self._client.username}"
@@ -93,7 +93,16 @@ class ConnectForm(Form):
             http.close()
 
     def _address(self) -> str:
+        if (address := _without_user(self._url.text)) != self._url.text:
+            self._url.input.value = address  # what is in the field may be saved with the notebook
+            raise wrong_field("url", "must hold no name or password: they were taken out; type them below")
         try:
             return find_url(self._url.text)
         except InvalidInputError as error:
             raise wrong_field("url", str(error)) from None
+
+
+def _without_user(address: str) -> str:
+    """Return an address without the name and the password that may stand in it, as a saved notebook shows it."""
+    scheme, sign, rest = address.rpartition("://")
+    return f"{scheme}{sign}{rest.rpartition('@')[2]}"

@@ -1,6 +1,7 @@
 """What all widgets have in common: fields with their errors, buttons that wait for the service, and a still."""
 
-from collections.abc import Callable, Iterable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
@@ -16,6 +17,12 @@ from autotune_wire.problems import FieldProblem
 WORKING = "Working …"
 TWICE_S = 0.3
 """A click that comes so soon after an action, in seconds, is the second half of a double click, and is left out."""
+SOON_S = 0.1
+"""How long after a click or the enter key its action begins, in seconds.
+
+The page sends what was typed last in the same moment: behind the key, and though before the click, ipykernel 7 may
+handle the two messages in either order.
+"""
 
 
 class Field:
@@ -65,7 +72,8 @@ class Form:
     """A widget: its parts below each other, then one line that says what happened.
 
     A callback runs while nothing else does in the kernel, and shows this on its button: ``do`` sees to both, and to
-    errors, which are shown beside their fields and never as a traceback.
+    errors, which are shown beside their fields and never as a traceback. A button at work is not disabled: the page
+    would take the keyboard away from it. What is clicked meanwhile comes when the action has ended, and is left out.
 
     Attributes:
         box: The widget of ipywidgets.
@@ -79,9 +87,11 @@ class Form:
         self.fields: dict[str, Field] = {}
         self.message = HTML()
         self.box = VBox([], layout=Layout(max_width="1080px", padding="8px 12px", overflow="visible"))
+        self.box.add_class("atw-form")
         self.said = ""
         self.keeper = Keeper(self.still, self.__repr__)
         self._ended_at = -TWICE_S
+        self._is_pressed = False
 
     def field(self, name: str, given: Any) -> Field:
         """Add a field; the name is that in the errors of the service."""
@@ -102,15 +112,36 @@ class Form:
             button_style=style,
             layout=Layout(width="auto", align_self="flex-start"),
         )
-        button.on_click(lambda _clicked: self.do(button, action))
+        button.on_click(lambda _clicked: self.soon(lambda: self.do(button, action)))
         return button
 
+    def enter(self, field: Field, button: Any) -> None:
+        """Let the enter key in a field press a button."""
+
+        def pressed(_given: Any, content: Mapping[str, Any], _buffers: Any) -> None:
+            if content.get("event") == "submit":
+                self.soon(lambda: None if button.disabled else self._click(button))
+
+        field.input.on_msg(pressed)
+
+    def soon(self, act: Callable[[], object]) -> None:
+        """Call a function once what the page has sent already is read; at once where no loop runs, or for ``press``."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        if loop is None or self._is_pressed:
+            act()
+        else:
+            loop.call_later(SOON_S, act)
+
     def do(self, button: Any, action: Callable[[], str | None]) -> None:
-        """Do an action of a button, which is disabled meanwhile, and say what came of it."""
+        """Do an action of a button, which shows that it is at work meanwhile, and say what came of it."""
         if monotonic() - self._ended_at < TWICE_S:
             return
         label = button.description
-        button.disabled, button.description = True, WORKING
+        button.description = WORKING
+        button.add_class("atw-busy")
         self.clear()
         try:
             self.say(action() or "", is_good=True)
@@ -119,7 +150,9 @@ class Form:
         except KeyboardInterrupt:
             self.say("Interrupted. What was sent may have been done all the same: look before you send it again.")
         finally:
-            button.disabled, button.description = False, label
+            if button.description == WORKING:  # else the action has given it another label
+                button.description = label
+            button.remove_class("atw-busy")
             self._ended_at = monotonic()
             self.refresh()
             self.keeper.keep()
@@ -141,8 +174,15 @@ class Form:
         if button.disabled:
             raise InvalidInputError(f"the button {button.description!r} is disabled: it has nothing to act on now")
         self._ended_at = -TWICE_S
-        button.click()
+        self._click(button)
         return self.said
+
+    def _click(self, button: Any) -> None:
+        self._is_pressed = True
+        try:
+            button.click()
+        finally:
+            self._is_pressed = False
 
     def refresh(self) -> None:
         """Bring what the form shows up to date after an action; must not ask the service."""
@@ -187,9 +227,22 @@ class Form:
         self.keeper.show(self.box)
 
 
-def typed(label: str, value: str = "", width: str = "200px", hint: str = "") -> Any:
-    """Make an input for a text with its label above; each key press counts."""
-    return _above(Text(value=value, description=label, placeholder=hint, layout=Layout(width=width)))
+def typed(label: str, value: str = "", width: str = "200px", hint: str = "", *, is_live: bool = False) -> Any:
+    """Make an input for a text with its label above.
+
+    What was typed is sent as a whole when the input is left, so no button acts on half of it: while the kernel is at
+    work, the page sends the first key at once, and the others only after a click that came later.
+
+    Args:
+        label: The label.
+        value: The text at first.
+        width: The width, as in CSS.
+        hint: Shown while nothing is typed.
+        is_live: Whether each key is sent, for what is checked as it is typed.
+    """
+    layout = Layout(width=width)
+    given = Text(value=value, description=label, placeholder=hint, layout=layout, continuous_update=is_live)
+    return _above(given)
 
 
 def chosen(label: str, options: Any, value: Any, width: str = "130px") -> Any:
@@ -226,7 +279,13 @@ def row(parts: Sequence[Any]) -> Any:
 
 def wrong_field(name: str, message: str) -> InvalidInputError:
     """Build the error of one field."""
-    return InvalidInputError("this form is not valid:", [FieldProblem(field=name, message=message)])
+    return wrong_fields({name: message})
+
+
+def wrong_fields(messages: Mapping[str, str]) -> InvalidInputError:
+    """Build the error of several fields, from what is wrong with each by its name."""
+    problems = [FieldProblem(field=name, message=message) for name, message in messages.items()]
+    return InvalidInputError("this form is not valid:", problems)
 
 
 def text_of(problem: FieldProblem) -> str:

@@ -1,16 +1,16 @@
 """The line of ``%autotune`` that creates an experiment, so that a form can be repeated and kept as text."""
 
+import re
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from autotune.inputs.covariate_text import covariate_of_text
-from autotune.values import value_text
-from autotune.views.goals import goal_text
+from autotune.values import exact_text
 from autotune.views.shown import constraint_text
 from autotune_wire.constraints import LinearConstraint
 from autotune_wire.experiments import NewExperiment
-from autotune_wire.responses import Objective
+from autotune_wire.responses import Objective, Target
 from autotune_wire.space import CatCovariate, Covariate
 
 _COVARIATE: TypeAdapter[Covariate] = TypeAdapter(Covariate)
@@ -33,7 +33,10 @@ def magic_line(new: NewExperiment) -> str:
         if isinstance(goal, Objective):
             parts.append(f"--{goal.goal[:3]} {_quoted(name)}")
         else:
-            parts.append(f"--response {_quoted(goal_text(name, goal))}")
+            wanted = (
+                f"= {exact_text(goal.target)}" if isinstance(goal, Target) else f"{goal.goal} {exact_text(goal.bound)}"
+            )
+            parts.append(f"--response {_quoted(f'{name} {wanted}')}")
     for constraint in new.constraints:
         is_text = isinstance(constraint, LinearConstraint)
         written = _quoted(constraint_text(constraint, new.covars)) if is_text else repr(constraint.model_dump())
@@ -50,10 +53,10 @@ def covariate_line(covariate: Covariate) -> str:
         words += ["ordered"] if is_scale else []
         words += ["context"] if covariate.role == "context" else []
         return " ".join(words)
-    words = [f"{_number(covariate.min)}..{_number(covariate.max)}"]
+    words = [f"{exact_text(covariate.min)}..{exact_text(covariate.max)}"]
     words += ["int"] if covariate.vtype == "int" else []
     words += ["log"] if covariate.log else []
-    words += [f"step {_number(covariate.step)}"] if covariate.step is not None else []
+    words += [f"step {exact_text(covariate.step)}"] if covariate.step is not None else []
     words += [covariate.role] if covariate.role != "design" else []
     return " ".join([*words, *([covariate.unit] if covariate.unit is not None else [])])
 
@@ -77,11 +80,8 @@ def _described(covariate: Covariate) -> dict[str, Any]:
     return covariate.model_dump(exclude_unset=True)
 
 
-def _number(value: float) -> str:
-    return value_text(value) if float(value_text(value)) == value else repr(value)
-
-
 def _quoted(text: str) -> str:
     for sign in "{}":
         text = text.replace(sign, sign * 2)
-    return '"' + text.replace("$", "$$").replace('"', '\\"') + '"'
+    text = re.sub(r'\\(?="|$)', "{chr(92)}", text.replace("$", "$$"))  # before a quote it would be an escape
+    return '"' + text.replace('"', '\\"') + '"'

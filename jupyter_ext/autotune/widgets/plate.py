@@ -10,10 +10,12 @@ from autotune.experiment import Experiment
 from autotune.far_off import far_off_values
 from autotune.views.shown import Suggestion, configuration_rows, counted
 from autotune.widgets.card_html import label_of_response, sheet_link
-from autotune.widgets.form import Field, Form, row, ticked, typed, wrong_field
+from autotune.widgets.form import Field, Form, row, ticked, typed, wrong_field, wrong_fields
 from autotune.widgets.style import block, styled, table
 
 SLIP = "If it is a slip: experiment.undo(), or correct it on the Board."
+LEFT_OUT = "is empty: type it in, or press {button} again to leave it out"
+_TELL = "Tell what is filled in"
 
 
 class Well:
@@ -61,7 +63,8 @@ class Plate(Form):
         super().__init__()
         self.experiment = experiment
         self.wells = [self._well(number, suggestion) for number, suggestion in enumerate(suggestions, start=1)]
-        self.tell = self.button("Tell what is filled in", "store the outcomes typed above", self._tell, is_first=True)
+        self.tell = self.button(_TELL, "store the outcomes typed above", self._tell, is_first=True)
+        self._left_out: set[str] = set()
         self.show(
             HTML(sheet_link(experiment, suggestions)),
             VBox([self._row(well) for well in self.wells]),
@@ -80,9 +83,14 @@ class Plate(Form):
         ]
         return styled(table("Suggestions taken for a plate", ("run", "values", "state"), rows))
 
+    @property
+    def is_done(self) -> bool:
+        """Whether the outcome of every run is stored."""
+        return all(well.is_told for well in self.wells)
+
     def refresh(self) -> None:
         """Offer to tell only while a run waits for its result."""
-        self.tell.disabled = all(well.is_told for well in self.wells)
+        self.tell.disabled = self.is_done
 
     def _well(self, number: int, suggestion: Suggestion) -> Well:
         responses = {
@@ -103,6 +111,7 @@ class Plate(Form):
         if not filled:
             raise wrong_field(next(iter(self.fields)), "is missing: type what was measured, or tick that a run failed")
         outcomes = [(well, self._measured(well)) for well in filled]
+        self._ask_for_empty(outcomes)
         n_told, slips = 0, []
         try:
             for well, measured in outcomes:
@@ -119,6 +128,16 @@ class Plate(Form):
             raise
         n_left = sum(not well.is_told for well in self.wells)
         return "\n".join([f"{counted(n_told, 'run')} told; {n_left} left.", *slips])
+
+    def _ask_for_empty(self, outcomes: Sequence[tuple[Well, dict[str, float]]]) -> None:
+        """Ask once for the responses that are left empty beside others of the same run."""
+        filled = [(well, measured) for well, measured in outcomes if measured]
+        empty = {
+            well.responses[name].name for well, measured in filled for name in well.responses if name not in measured
+        }
+        if not empty <= self._left_out:
+            self._left_out = empty
+            raise wrong_fields(dict.fromkeys(empty, LEFT_OUT.format(button=_TELL)))
 
     def _measured(self, well: Well) -> dict[str, float]:
         """Read what was measured in one run; a run that failed measured nothing."""

@@ -7,7 +7,7 @@ from typing import Any
 from ipywidgets import HTML, Checkbox, Layout, VBox
 
 from autotune.client import Client
-from autotune.errors import AutotuneError, InvalidInputError
+from autotune.errors import AutotuneError, InvalidInputError, NotFoundError
 from autotune.experiment import Experiment
 from autotune.inputs.descriptions import new_experiment
 from autotune.views.shown import counted
@@ -15,16 +15,23 @@ from autotune.widgets.form import Field, Form, row, typed
 from autotune.widgets.magic_line import magic_line
 from autotune.widgets.samples import draw_samples
 from autotune.widgets.space_html import preview_html, space_still
-from autotune.widgets.space_rows import ConstraintRow, CovariateRow, ResponseRow, Row
+from autotune.widgets.space_rows import (
+    ConstraintRow,
+    CovariateRow,
+    ResponseRow,
+    Row,
+    Wrong,
+    guessed,
+    longest,
+    read_rows,
+)
 from autotune.widgets.space_start import start_of
-from autotune.widgets.style import block, styled, title
+from autotune.widgets.style import alert, block, styled, title
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.problems import FieldProblem
+from autotune_wire.space import is_active
 
 N_SAMPLES = 10
-
-Wrong = tuple[Field | None, str]
-"""A field of the form, None for the form as a whole, and what is wrong there."""
 
 
 class SpaceEditor(Form):
@@ -34,7 +41,7 @@ class SpaceEditor(Form):
         client: The client that creates the experiment.
         like: What to start from: an experiment, a DataFrame of past runs or the path of a CSV file of them, whose
             columns become covariates; nothing if not given.
-        responses: With past runs, the columns that are responses, with their goals.
+        responses: The responses with their goals, as ``Client.new`` takes them; with past runs, they are columns.
 
     Attributes:
         line: The line of ``%autotune`` that does the same as the last click on Create; empty before.
@@ -47,11 +54,14 @@ class SpaceEditor(Form):
         super().__init__()
         self.client = client
         self._experiment: Experiment | None = None
+        self._created: NewExperiment | None = None
         self.line = ""
         start = start_of(like, responses)
         self._runs, self._kept = start.runs, start.kept
+        self._about = HTML(alert(start.said, is_good=True))
         self._preview, self._line = HTML(), HTML()
-        self.name = self.field("name", typed("Name of the experiment", start.name, "420px", "Suzuki coupling"))
+        name = typed("Name of the experiment", start.name, "420px", "Suzuki coupling", is_live=True)
+        self.name = self.field("name", name)
         self.name.input.observe(lambda _change: self._look(), "value")
         self._covars, self._responses, self._constraints = VBox(), VBox(), VBox()
         self.covariates: list[CovariateRow] = []
@@ -60,14 +70,13 @@ class SpaceEditor(Form):
         self.tell_runs = _tell_runs(0 if self._runs is None else len(self._runs))
         self._make_buttons()
         for name, covariate in start.covars.items() or [("", None)]:
-            self._add(self.covariates, CovariateRow(self._look, self._remove, name, covariate))
+            self._add(self.covariates, CovariateRow(self._look, self._remove, name, covariate, start.is_guessed))
         for name, goal in start.responses.items() or [("", None)]:
             self._add(self.responses, ResponseRow(self._look, self._remove, name, goal))
         for text in start.constraints:
             self._add(self.constraints, ConstraintRow(self._look, self._remove, text))
         self._lay_out()
         self._look()
-        self.say(start.said, is_good=True)
 
     def __repr__(self) -> str:
         names = ", ".join(row.name for row in self.covariates if row.name)
@@ -125,6 +134,7 @@ class SpaceEditor(Form):
     def _lay_out(self) -> None:
         self.show(
             self.name.box,
+            self._about,
             HTML(block("<b>Covariates: what can be set</b>")),
             self._covars,
             self.add_covariate,
@@ -169,7 +179,7 @@ class SpaceEditor(Form):
                 self.say(message)
             elif field.text:
                 field.say(message)
-        if new is None:
+        if new is None or wrong:
             is_missing = any(field is not None and not field.text for field, _message in wrong)
             self._preview.value = block(f"Shown once {'the rest is filled in' if is_missing else 'that is mended'}.")
         else:
@@ -179,22 +189,22 @@ class SpaceEditor(Form):
 
     def _read(self) -> tuple[NewExperiment | None, list[Wrong]]:
         """Build the description from the form; where it is not valid, return what is wrong."""
-        covars, wrong = _read_rows(self.covariates)
-        responses, wrong_responses = _read_rows(self.responses)
+        covars, wrong = read_rows(self.covariates)
+        responses, wrong_responses = read_rows(self.responses)
         wrong += wrong_responses
         if wrong:
             return None, wrong
         texts = [row.text("text") for row in self.constraints if not row.is_empty]
+        made = [name for name, covariate in covars.items() if "guess" not in covariate]
         try:
-            return (
-                new_experiment(
-                    self.name.text,
-                    covars,
-                    responses=responses or None,
-                    constraints=[*texts, *self._kept],
-                ),
-                [],
+            new = new_experiment(
+                self.name.text,
+                {name: guessed(covariate) for name, covariate in covars.items()},
+                responses=responses or None,
+                constraints=[*texts, *self._kept],
+                made=made,
             )
+            return new, self._broken_by_guess(new, made)
         except InvalidInputError as error:
             return None, [
                 (field, problem.message if field is not None else f"{problem.field}: {problem.message}")
@@ -202,23 +212,32 @@ class SpaceEditor(Form):
                 for field in [self._field_of(problem.field)]
             ]
 
+    def _broken_by_guess(self, new: NewExperiment, made: Sequence[str]) -> list[Wrong]:
+        """List the constraints that the first guess violates, as the service would refuse it."""
+        guess = {name: covariate.guess for name, covariate in new.covars.items()}
+        active = {name: value for name, value in guess.items() if is_active(new.covars, name, guess)}
+        fields = [row.fields["text"] for row in self.constraints for _part in row.parts(new.covars)]
+        found: list[Wrong] = []
+        for index, constraint in enumerate(new.constraints):
+            if not constraint.holds(active):
+                said = f"the first guess violates this rule: {constraint.violation(active)}"
+                said += "; type first guesses that meet it" if made else ""
+                found.append((fields[index] if index < len(fields) else None, said))
+        return found
+
     def _create(self) -> str:
         new, wrong = self._read()
-        if new is None:
+        if new is None or wrong:
             raise self._refusal(wrong)
         said: list[str] = []
-        experiment = self.client.new(
-            new.name,
-            {name: covariate.model_dump(exclude_unset=True) for name, covariate in new.covars.items()},
-            responses=None
-            if new.responses is None
-            else {name: response.model_dump(exclude_unset=True) for name, response in new.responses.items()},
-            constraints=new.constraints,
-            say=said.append,
-        )
-        self._experiment, self.line = experiment, magic_line(new)
-        self._line.value = block(f"The same as a line to keep:<pre>{escape(self.line)}</pre>")
-        said.insert(0, f"Created {experiment.name}.")
+        if self._is_created(new):
+            said.append(f"{new.name} was created before: change its name, or what is above, to create another one.")
+        else:
+            self._experiment, self._created = self._new(new, said), new
+            self.line = magic_line(new)
+            self._line.value = block(f"The same as a line to keep:<pre>{escape(self.line)}</pre>")
+            said.insert(0, f"Created {new.name}.")
+        experiment = self.experiment
         if self._runs is not None and self.tell_runs.value:
             try:
                 n_told = len(experiment.add_history(self._runs, say=said.append))
@@ -227,6 +246,27 @@ class SpaceEditor(Form):
                 raise
             said.append(f"{counted(n_told, 'run')} told.")
         return "\n".join(line.strip() for line in said)
+
+    def _is_created(self, new: NewExperiment) -> bool:
+        """Return whether the last click on Create made this very experiment, and it was not deleted since."""
+        if self._experiment is None or new != self._created:
+            return False
+        try:
+            self._experiment.state()
+        except NotFoundError:
+            return False
+        return True
+
+    def _new(self, new: NewExperiment, said: list[str]) -> Experiment:
+        return self.client.new(
+            new.name,
+            {name: covariate.model_dump(exclude_unset=True) for name, covariate in new.covars.items()},
+            responses=None
+            if new.responses is None
+            else {name: response.model_dump(exclude_unset=True) for name, response in new.responses.items()},
+            constraints=new.constraints,
+            say=said.append,
+        )
 
     def _refusal(self, wrong: Sequence[Wrong]) -> InvalidInputError:
         for field, message in wrong:
@@ -249,10 +289,10 @@ class SpaceEditor(Form):
             filled = [row for row in self.constraints if not row.is_empty] or self.constraints
             return filled[min(int(index) if index.isdecimal() else 0, len(filled) - 1)].fields["text"]
         if part == "covars":
-            covariate = _longest(self.covariates, rest)
+            covariate = longest(self.covariates, rest)
             field = rest.removeprefix(covariate.name).strip(".").partition(".")[0] if covariate is not None else ""
             return None if covariate is None else covariate.fields.get(field, covariate.fields["name"])
-        response = _longest(self.responses, rest) if part == "responses" else None
+        response = longest(self.responses, rest) if part == "responses" else None
         return (
             None if response is None else response.field_of(rest.removeprefix(response.name).strip(".").split(".")[0])
         )
@@ -263,25 +303,3 @@ def _tell_runs(n_runs: int) -> Any:
     display = None if n_runs else "none"
     label = f"Also tell the {counted(n_runs, 'past run')}"
     return Checkbox(value=n_runs > 0, description=label, indent=False, layout=Layout(display=display))
-
-
-def _read_rows(rows: Sequence[CovariateRow] | Sequence[ResponseRow]) -> tuple[dict[str, Any], list[Wrong]]:
-    """Read rows by their names; rows that nothing was typed into are left out."""
-    found: dict[str, Any] = {}
-    wrong: list[Wrong] = []
-    for one in rows:
-        if one.is_empty:
-            continue
-        if one.name in found:
-            wrong.append((one.fields["name"], "is the name of another row too; give it another one"))
-        try:
-            found[one.name] = one.read()
-        except InvalidInputError as error:
-            wrong.append((one.fields[error.errors[0].field], error.errors[0].message))
-    return found, wrong
-
-
-def _longest(rows: Sequence[Any], rest: str) -> Any:
-    """Return the row whose name a path begins with; names may hold points, so the longest counts."""
-    fits = [one for one in rows if not one.is_empty and f"{rest}.".startswith(f"{one.name}.")]
-    return max(fits, key=lambda one: len(one.name), default=None)

@@ -1,14 +1,18 @@
 """The rows of the space editor: one for each covariate, response and constraint."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ipywidgets import Button, Layout, Text
 
+from autotune.errors import InvalidInputError
 from autotune.inputs.guessing import with_guess
-from autotune.values import value_text
-from autotune.views.goals import goal_text
-from autotune.widgets.form import Field, chosen, row, ticked, typed
+from autotune.inputs.linear_text import parsed_linear
+from autotune.values import exact_text
+from autotune.widgets.form import Field, chosen, row, ticked
+from autotune.widgets.form import typed as typed_at_leaving
 from autotune_wire.numerals import number_of
 from autotune_wire.responses import Objective, Response, Target
 from autotune_wire.space import CatCovariate, Covariate
@@ -22,8 +26,13 @@ GOALS = (
     ("at least", ">="),
     ("at most", "<="),
 )
+typed = partial(typed_at_leaving, is_live=True)
+Wrong = tuple[Field | None, str]
+"""A field of the form, None for the form as a whole, and what is wrong there."""
 _NUMERIC = ("min", "max", "step", "log")
 _OF_OPTIONS = ("options", "ordered")
+_BAR = re.compile(r"(?<!\\)\|")
+"""What parts two options; a bar within an option is written with a backslash."""
 
 
 class Row:
@@ -59,7 +68,15 @@ class Row:
 
 
 class CovariateRow(Row):
-    """One covariate. What the row has no field for, such as ``active_if``, is kept as it came."""
+    """One covariate. What the row has no field for, such as ``active_if``, is kept as it came.
+
+    Args:
+        changed: Called after each change of an input.
+        remove: Called with the row by the button.
+        name: The name of the covariate.
+        covariate: What the row shows at first; None for nothing.
+        is_guessed: Whether nobody gave the covariate's guess, so that the row leaves it open.
+    """
 
     def __init__(
         self,
@@ -67,22 +84,24 @@ class CovariateRow(Row):
         remove: Callable[[Any], None],
         name: str = "",
         covariate: Covariate | None = None,
+        is_guessed: bool = False,
     ) -> None:
         self._kept = {} if covariate is None else covariate.model_dump(include={"active_if"}, exclude_none=True)
         numeric = None if isinstance(covariate, CatCovariate) else covariate
         options = covariate if isinstance(covariate, CatCovariate) else None
-        texts = [] if options is None else [value_text(option) for option in options.options]
+        texts = [] if options is None else [_escaped(exact_text(option)) for option in options.options]
+        guess = "" if covariate is None or is_guessed else exact_text(covariate.guess)
         fields = {
             "name": typed("Name", name, "150px", "temperature"),
             "vtype": chosen("Kind", KINDS, "cont" if covariate is None else covariate.vtype),
-            "min": typed("From", value_text(numeric.min) if numeric is not None else "", "90px"),
-            "max": typed("To", value_text(numeric.max) if numeric is not None else "", "90px"),
-            "step": typed("Step", value_text(numeric.step) if numeric is not None and numeric.step else "", "80px"),
+            "min": typed("From", exact_text(numeric.min) if numeric is not None else "", "90px"),
+            "max": typed("To", exact_text(numeric.max) if numeric is not None else "", "90px"),
+            "step": typed("Step", exact_text(numeric.step) if numeric is not None and numeric.step else "", "80px"),
             "log": ticked("Log scale", numeric is not None and numeric.log, "85px"),
             "options": typed("Options", " | ".join(texts), "230px", "red | blue"),
             "ordered": ticked("A scale", options is not None and options.ordered),
             "unit": typed("Unit", "" if covariate is None else covariate.unit or "", "70px", "°C"),
-            "guess": typed("First guess", "" if covariate is None else value_text(covariate.guess), "90px", "middle"),
+            "guess": typed("First guess", guess, "90px", "middle"),
             "role": chosen("Role", ROLES, "design" if covariate is None else covariate.role, "150px"),
         }
         super().__init__(fields, changed, remove, "covariate")
@@ -95,7 +114,7 @@ class CovariateRow(Row):
         return self.text("name")
 
     def read(self) -> dict[str, Any]:
-        """Build the covariate's description as far as it is typed; the contract checks the rest.
+        """Build the covariate's description as far as it is typed, without a guess if none is.
 
         Raises:
             InvalidInputError: If a number is none; the field is the row's own, such as ``min``.
@@ -112,11 +131,11 @@ class CovariateRow(Row):
         found |= {"unit": self.text("unit")} if self.text("unit") else {}
         if self.text("guess"):
             found["guess"] = self._guess(vtype, found.get("options", []))
-        is_complete = bool(found.get("options")) if vtype == "cat" else {"min", "max"} <= set(found)
-        return with_guess(found) if is_complete else found
+        return found
 
     def _options(self) -> dict[str, Any]:
-        texts = [text.strip() for text in self.text("options").split("|") if text.strip()]
+        parts = [part.strip().replace(r"\|", "|") for part in _BAR.split(self.text("options"))]
+        texts = [text for text in parts if text]
         if not self.fields["ordered"].input.value:
             return {"options": texts}
         numbers = [_whole(number) for text in texts if (number := number_of(text, ".")) is not None]
@@ -125,7 +144,7 @@ class CovariateRow(Row):
     def _guess(self, vtype: str, options: list[Any]) -> Any:
         if vtype != "cat":
             return self._number("guess")
-        named = {value_text(option): option for option in options}
+        named = {exact_text(option): option for option in options}
         return named.get(self.text("guess"), self.text("guess"))
 
     def _number(self, name: str) -> float | int:
@@ -150,11 +169,11 @@ class ResponseRow(Row):
         name: str = "",
         goal: Response | None = None,
     ) -> None:
-        value = None if goal is None or isinstance(goal, Objective) else goal_text("", goal).split()[-1]
+        number = getattr(goal, "target", getattr(goal, "bound", None))
         fields = {
             "name": typed("Name", name, "160px", "yield"),
             "goal": chosen("Goal", GOALS, "maximize" if goal is None else goal.goal),
-            "value": typed("Value", value or "", "110px"),
+            "value": typed("Value", "" if number is None else exact_text(number), "110px"),
         }
         self._reference = goal.reference if isinstance(goal, Objective | Target) else None
         super().__init__(fields, changed, remove, "response")
@@ -195,6 +214,42 @@ class ConstraintRow(Row):
     def __init__(self, changed: Callable[[], None], remove: Callable[[Any], None], text: str = "") -> None:
         given = typed("Rule that every suggestion meets", text, "420px", "a + 2*b <= 1")
         super().__init__({"text": given}, changed, remove, "constraint")
+
+    def parts(self, names: Collection[str]) -> list[Any]:
+        """Return the constraints that the text makes: two where it has two bounds, none where it is empty."""
+        return [] if self.is_empty else list(parsed_linear(self.text("text"), names))
+
+
+def read_rows(rows: Sequence[CovariateRow] | Sequence[ResponseRow]) -> tuple[dict[str, Any], list[Wrong]]:
+    """Read rows by their names; rows that nothing was typed into are left out."""
+    found: dict[str, Any] = {}
+    wrong: list[Wrong] = []
+    for one in rows:
+        if one.is_empty:
+            continue
+        if one.name in found:
+            wrong.append((one.fields["name"], "is the name of another row too; give it another one"))
+        try:
+            found[one.name] = one.read()
+        except InvalidInputError as error:
+            wrong.append((one.fields[error.errors[0].field], error.errors[0].message))
+    return found, wrong
+
+
+def guessed(covariate: dict[str, Any]) -> dict[str, Any]:
+    """Return a description with a guess, once it is complete enough for one."""
+    is_complete = bool(covariate.get("options")) if covariate["vtype"] == "cat" else {"min", "max"} <= set(covariate)
+    return with_guess(covariate) if is_complete else covariate
+
+
+def longest(rows: Sequence[Any], rest: str) -> Any:
+    """Return the row whose name a path begins with; names may hold points, so the longest counts."""
+    fits = [one for one in rows if not one.is_empty and f"{rest}.".startswith(f"{one.name}.")]
+    return max(fits, key=lambda one: len(one.name), default=None)
+
+
+def _escaped(option: str) -> str:
+    return option.replace("|", r"\|")
 
 
 def _whole(number: float) -> float | int:

@@ -1,7 +1,7 @@
 """What the space editor starts from: past runs in a DataFrame or a CSV file, or an experiment."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 from os import PathLike
 from pathlib import Path
@@ -12,14 +12,20 @@ from pydantic import TypeAdapter
 from autotune.errors import InvalidInputError
 from autotune.experiment import Experiment
 from autotune.inputs.checks import checked
+from autotune.inputs.descriptions import goals_of
 from autotune.inputs.frames import covariates_of_frame, is_frame
 from autotune.values import is_missing
 from autotune.views.shown import constraint_text
 from autotune_wire.constraints import Constraint, LinearConstraint
+from autotune_wire.numerals import Cell, DecimalSign, UndecidedError, decimal_sign, number_of, readings_of
 from autotune_wire.responses import RESPONSE, Objective, Response, Responses
 from autotune_wire.space import Covariate, Space
+from autotune_wire.told_cells import is_nothing
 from autotune_wire.told_columns import ABOUT, EXCLUDED, SD, STATUS
 
+_ABOUT_RUNS = frozenset({*ABOUT, STATUS, EXCLUDED})
+_SEPARATOR = re.compile(r'^"?sep=.?"?[ \t]*\r?\n', re.IGNORECASE)
+"""What Excel may write into a line before the header."""
 _SPACE: TypeAdapter[Space] = TypeAdapter(Space)
 _RESPONSES: TypeAdapter[Responses] = TypeAdapter(Responses)
 
@@ -35,6 +41,7 @@ class Start(NamedTuple):
         kept: Constraints that have no text; they stay as they are.
         runs: The past runs, to be told to the new experiment; None if there are none.
         said: What the user should know about it.
+        is_guessed: Whether nobody gave the guesses of the covariates.
     """
 
     name: str = ""
@@ -44,6 +51,7 @@ class Start(NamedTuple):
     kept: tuple[Constraint, ...] = ()
     runs: Any = None
     said: str = ""
+    is_guessed: bool = False
 
 
 def start_of(like: Any, responses: Mapping[str, Any] | None) -> Start:
@@ -51,19 +59,22 @@ def start_of(like: Any, responses: Mapping[str, Any] | None) -> Start:
 
     Args:
         like: An experiment, a DataFrame of past runs, the path of such runs as CSV, or None.
-        responses: The responses and their goals; needed if not the last column of the runs is the only response.
+        responses: The responses and their goals, as ``Client.new`` takes them; needed if not the last column of the
+            runs is the only response.
 
     Raises:
         InvalidInputError: If ``like`` is none of these, or the file cannot be read.
     """
+    goals = None if responses is None else _goals(responses)
     if like is None:
-        return Start()
+        return Start(responses=goals or {})
     if isinstance(like, Experiment):
-        return _of_experiment(like)
+        start = _of_experiment(like)
+        return start if goals is None else start._replace(responses=goals)
     if isinstance(like, str | PathLike):
-        return _of_frame(_read_csv(Path(like)), responses)
+        return _of_frame(_read_csv(Path(like)), goals)
     if is_frame(like):
-        return _of_frame(like, responses)
+        return _of_frame(like, goals)
     raise InvalidInputError(
         f"like must be an experiment, a DataFrame or the path of a CSV file, not {type(like).__name__}"
     )
@@ -77,7 +88,12 @@ def _of_experiment(experiment: Experiment) -> Start:
     return Start(f"{experiment.name} (copy)", experiment.covars, experiment.responses, texts, kept, said=said)
 
 
-def _of_frame(frame: Any, responses: Mapping[str, Any] | None) -> Start:
+def _goals(responses: Mapping[str, Any]) -> Mapping[str, Response]:
+    with checked("the argument responses"):
+        return _RESPONSES.validate_python(goals_of(responses))
+
+
+def _of_frame(frame: Any, responses: Mapping[str, Response] | None) -> Start:
     names = list(responses or [])
     said = ""
     if not names:
@@ -89,14 +105,9 @@ def _of_frame(frame: Any, responses: Mapping[str, Any] | None) -> Start:
         raise InvalidInputError(f"the table {error}") from None
     with checked("this table"):
         space = _SPACE.validate_python(covars)
-    goals: Mapping[str, Response] = {name: Objective(goal="maximize") for name in names}
-    if responses is not None:
-        with checked("the argument responses"):
-            goals = _RESPONSES.validate_python(
-                {name: {"goal": goal} if isinstance(goal, str) else goal for name, goal in responses.items()}
-            )
+    goals = responses or {name: Objective(goal="maximize") for name in names}
     said += f"Made of {len(frame)} runs, each covariate over its own range: widen the ranges where more is possible."
-    return Start("", space, goals, runs=frame, said=said)
+    return Start("", space, goals, runs=frame, said=said, is_guessed=True)
 
 
 def _response_of(frame: Any) -> str:
@@ -122,13 +133,54 @@ def _read_csv(path: Path) -> Any:
     import pandas as pd
 
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        sign = next((sign for sign in (";", "\t") if sign in text.partition("\n")[0]), ",")
-        has_commas = sign != "," and re.search(r"\d,\d", text) is not None
-        return pd.read_csv(StringIO(text), sep=sign, decimal="," if has_commas else ".")
+        text = _SEPARATOR.sub("", path.read_text(encoding="utf-8-sig"), count=1)
+        header = text.lstrip().partition("\n")[0]
+        delimiter = max(",;\t", key=header.count)
+        frame = pd.read_csv(StringIO(text), sep=delimiter, dtype=str, keep_default_na=False, skipinitialspace=True)
     except OSError as error:
         raise InvalidInputError(f"cannot read {path}: {error.strerror or type(error).__name__}") from None
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError):
         raise InvalidInputError(
             f"{path} is not a table of runs: write a header line, then a line for each run"
         ) from None
+    # With commas between the cells, a number with a decimal comma needs quotes: the point is usual.
+    return _with_numbers(frame, path, "." if delimiter == "," else None)
+
+
+def _with_numbers(frame: Any, path: Path, usual: DecimalSign | None) -> Any:
+    """Make numbers of the columns that hold nothing else; they share a decimal sign, which their cells decide."""
+    numeric = [
+        column
+        for column in frame.columns
+        if column not in _ABOUT_RUNS
+        and all(readings_of(text.strip()) for text in frame[column] if not is_nothing(text))
+        and not all(map(is_nothing, frame[column]))
+    ]
+    try:
+        sign = decimal_sign(_cells(frame, numeric), usual, "write one of the numbers with another number of decimals")
+    except UndecidedError as error:
+        cell, message = error.problems[0]
+        raise InvalidInputError(f"{path}, {cell.place}, column {cell.column}: {cell.text} {message}") from None
+    return frame.assign(
+        **{
+            str(column): [_value(text.strip(), sign if column in numeric else None) for text in frame[column]]
+            for column in frame.columns
+        }
+    )
+
+
+def _cells(frame: Any, columns: Sequence[str]) -> Iterator[Cell]:
+    for column in columns:
+        for line, text in enumerate(frame[column], start=2):
+            if not is_nothing(text):
+                yield Cell(f"line {line}", column, text.strip())
+
+
+def _value(text: str, sign: DecimalSign | None) -> float | int | str | None:
+    """Read a cell: of a column of numbers, if there is a decimal sign, else of one of texts."""
+    if sign is None:
+        return text or None
+    if is_nothing(text):
+        return None
+    number = number_of(text, sign)
+    return int(number) if number is not None and number.is_integer() and text.lstrip("+-").isdecimal() else number

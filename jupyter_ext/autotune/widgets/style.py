@@ -3,6 +3,15 @@
 from collections.abc import Sequence
 from html import escape
 
+CUT_OFF = (
+    "The kernel of this form was restarted: the form is cut off, and nothing that is typed here is sent. Run its cell "
+    "again."
+)
+"""What a form says by its style alone once its kernel is gone: no code of ours runs in the page then.
+
+ipywidgets marks what has lost its kernel by a class, and shows a broken chain in front of each part.
+"""
+
 STYLE = """<style>
 .atw{color:var(--jp-ui-font-color1,inherit);font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;
 line-height:1.45;--atw-line:var(--jp-border-color2,rgba(128,128,128,.3));overflow-wrap:anywhere}
@@ -31,7 +40,13 @@ opacity:.8}
 .atw pre{white-space:pre;overflow-x:auto;margin:4px 0;padding:6px 10px;border:1px solid var(--atw-line);
 font-size:12.5px}
 .atw summary{cursor:pointer}
-</style>"""
+.atw-busy{opacity:.6;cursor:progress}
+.atw-form.jupyter-widgets-disconnected::before{content:"@cut@";display:block;margin:0 0 8px;padding:4px 10px;
+font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color1,inherit);
+border-left:3px solid #da3633}
+.atw-form .jupyter-widgets-disconnected::before{content:none}
+.atw-form.jupyter-widgets-disconnected>*{opacity:.6;pointer-events:none}
+</style>""".replace("@cut@", CUT_OFF)
 
 
 def block(body: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from autotune_pictures.parts.runs import BEST, BROKEN, ELSEWHERE, EXCLUDED, FAILED, FRONT, MEASURED, UNMEASURED
+from autotune_pictures.parts.runs import BEST, BROKEN, ELSEWHERE, EXCLUDED, FAILED, FRONT, MEASURED, OPEN, UNMEASURED
 from autotune_pictures.parts.texts import lines_of
 
 Spec = dict[str, Any]
@@ -31,6 +31,7 @@ _MARKS = {
     MEASURED: ("circle", BLUE, BLUE),
     ELSEWHERE: (_PLUS, GREEN, "transparent"),
     BROKEN: ("square", PINK, "transparent"),
+    OPEN: ("triangle-down", GREY, "transparent"),
     FAILED: (_CROSS, RED, "transparent"),
     UNMEASURED: (_BAR, GREY, "transparent"),
     EXCLUDED: ("circle", GREY, "transparent"),

@@ -10,7 +10,7 @@ from autotune_pictures.parts.texts import SECONDS, number_text, spoken, value_te
 from autotune_wire.base import Configuration, Value
 from autotune_wire.experiments import Experiment
 from autotune_wire.observations import Observation
-from autotune_wire.responses import meets_thresholds, merit, primary_of
+from autotune_wire.responses import breaks_threshold, meets_thresholds, merit, primary_of
 from autotune_wire.space import CatCovariate, Covariate
 
 MAX_RUNS = 1000
@@ -22,7 +22,7 @@ NOTHING = "\N{EN DASH}"
 """What is shown of a value that a run lacks: of a field that is missing, Vega shows the word undefined."""
 
 MEASURED, BEST, FRONT, BROKEN = "measured", "best", "on the front", "breaks a threshold"
-ELSEWHERE, UNMEASURED = "in another context", "not measured"
+ELSEWHERE, UNMEASURED, OPEN = "in another context", "not measured", "lacks a threshold's response"
 FAILED, EXCLUDED = "failed", "excluded"
 
 TOPS = frozenset({BEST, FRONT})
@@ -76,8 +76,8 @@ def marked(
 
 
 def counts(run: Run) -> bool:
-    """Return whether a run can be the best: it is measured, not excluded, and breaks no threshold."""
-    return run.mark not in {FAILED, EXCLUDED, UNMEASURED, BROKEN}
+    """Return whether a run can be the best: it is measured, not excluded, and meets every threshold."""
+    return run.mark not in {FAILED, EXCLUDED, UNMEASURED, BROKEN, OPEN}
 
 
 def drawn(runs: Sequence[Run], most: int = MAX_RUNS) -> list[Run]:
@@ -181,8 +181,10 @@ def _mark(experiment: Experiment, run: Observation, response: str, is_elsewhere:
         return FAILED
     if response not in run.responses:
         return UNMEASURED
-    if not meets_thresholds(experiment.responses, run.responses):
+    if breaks_threshold(experiment.responses, run.responses):
         return BROKEN
+    if not meets_thresholds(experiment.responses, run.responses):
+        return OPEN
     return ELSEWHERE if is_elsewhere else MEASURED
 
 

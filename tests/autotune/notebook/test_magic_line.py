@@ -28,6 +28,17 @@ EXPERIMENTS = {
         "name": "n",
         "covars": {"a": "low|high ordered", "b": "1|2|5 mL", "oven": "A|B context", "t": "0..1 context"},
     },
+    "backslashes": {
+        "name": "trail\\",
+        "covars": {"x\\": "0..1", "\\x": "1e-3..1 log", 'y\\"z': "a|b\\"},
+        "responses": {"r\\": "max", "c\\": "<= 5"},
+    },
+    "digits": {
+        "name": "n",
+        "covars": {"x": {"vtype": "cont", "guess": 0.5, "min": 0.123456789, "max": 0.987654321}},
+        "responses": {"y": ">= 12.3456789", "z": "= 7.12345678", "yield": "max"},
+    },
+    "bars": {"name": "n", "covars": {"b": {"vtype": "cat", "options": ["d", "e|f"], "guess": "e|f"}}},
     "condition": {"name": "n", "covars": {"k": "a|b", "d": {**T, "active_if": {"k": "a"}}}},
     "unit of two words": {"name": "n", "covars": {"t": {**T, "unit": "step 5 log"}}},
     "constant": {"name": "n", "covars": {"t": "1..1", "u": "-5..-1"}},

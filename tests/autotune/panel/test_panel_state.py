@@ -125,17 +125,18 @@ def test_state_collects_runs_that_failed():
 
 
 @pytest.mark.parametrize(
-    ("measured", "is_broken"),
+    ("measured", "is_broken", "is_open"),
     [
-        ({"yield": 1.0, "impurity": 0.05}, False),
-        ({"yield": 1.0, "impurity": 0.06}, True),
-        ({"yield": 1.0}, True),
-        ({"impurity": 0.01}, False),
+        ({"yield": 1.0, "impurity": 0.05}, False, False),
+        ({"yield": 1.0, "impurity": 0.06}, True, False),
+        ({"yield": 1.0}, False, True),
+        ({"impurity": 0.01}, False, False),
     ],
 )
-def test_state_knows_which_runs_break_a_threshold(measured, is_broken):
+def test_state_knows_which_runs_break_a_threshold_and_which_leave_it_open(measured, is_broken, is_open):
     [dot] = _after(_told(None, responses=measured, names=["yield"]), state=_lab()).dots
-    assert (dot.response, dot.is_broken) == (measured.get("yield"), is_broken)
+    assert (dot.response, dot.is_broken, dot.is_open) == (measured.get("yield"), is_broken, is_open)
+    assert (dot.counted is None) == (is_broken or is_open)
 
 
 def test_state_keeps_all_that_was_measured_of_the_best():
@@ -155,7 +156,7 @@ def test_state_knows_that_a_corrected_run_failed_or_breaks_a_threshold():
     first, second = (_told(None, responses={"yield": 1.0, "impurity": 0.01}, names=["yield"]) for _ in range(2))
     broken = _corrected(second, None, responses={"yield": 1.0, "impurity": 0.9}, names=["yield"])
     state = _after(first, second, _corrected(first, None, status="failed"), broken, state=_lab())
-    assert [(dot.is_failed, dot.is_broken) for dot in state.dots] == [(True, True), (False, True)]
+    assert [(dot.is_failed, dot.is_broken) for dot in state.dots] == [(True, False), (False, True)]
 
 
 def test_state_excludes_an_observation_and_restores_it():

@@ -6,10 +6,10 @@ import pytest
 from fake_service import SPACE, event, observation, overview, problem, suggestion
 from stream_server import sends, stream_server
 
+from autotune.errors import AutotuneError, ConnectionFailedError
 from autotune.experiment import Experiment
 from autotune.running.underway import announced
 from autotune.widgets.board import Board
-from autotune.widgets.board_view import age_text
 from autotune.widgets.following import Follower
 from autotune_wire.experiments import Experiment as ExperimentReply
 
@@ -167,8 +167,7 @@ def test_board_shows_why_a_run_failed(service, told):
 
 
 def test_board_says_when_the_engine_has_newer_runs_to_work_on(board, service, told):
-    assert "up to date; last suggestion" in board.still()
-    assert "took 0.5 s" in board.still()
+    assert "up to date; last suggestion at 03:04 UTC, 02 Jan 2026, took 0.5 s" in board.still()
     service.overviews[told["exp_uuid"]]["suggestions"][0]["data_seq"] = 3
     board.look_again.click()
     assert "computing with the newest runs" in board.still()
@@ -224,13 +223,6 @@ def test_board_made_while_the_service_is_dead_says_so(service, told, dead):
 def test_every_cell_is_named_for_screen_readers(board):
     named = {"x of run 3", "response of run 3", "note of run 3", "tags of run 3"}
     assert {cell.input.tooltip for cell in board.rows[0].cells.values()} == named
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(1, "1 second"), (59, "59 seconds"), (60, "1 minute"), (7200, "2 hours"), (9e5, "10 days")]
-)
-def test_age_is_written_in_its_largest_unit(seconds, text):
-    assert age_text(seconds) == text
 
 
 async def test_follower_fetches_and_draws_after_an_event(service, told, monkeypatch):
@@ -295,37 +287,169 @@ def test_closed_board_shows_no_loop(board):
         assert board._progress.value == ""
 
 
-def test_rows_are_kept_where_all_of_their_runs_are_others(board, told):
+def _show(board, *runs):
+    """Show runs of these numbers, as if they were the last ones."""
+    known = list(board._view.runs.values())
+    board._draw(board._view._replace(runs={number: known[place % 3] for place, number in enumerate(runs)}))
+
+
+def test_rows_take_other_runs_at_a_later_showing(board):
     """Else the page makes hundreds of widgets anew each time, and stands still meanwhile."""
-    rows, parts = board.rows, [part for row in board.rows for part in row.parts]
-    runs = dict(zip((7, 6, 5), board._view.runs.values(), strict=True))
-    board._draw(board._view._replace(runs=runs))
+    first, parts = board.rows, [part for row in board.rows for part in row.parts]
+    _show(board, 7, 6, 5)
     assert [row.number for row in board.rows] == [7, 6, 5]
-    assert board.rows == rows
-    assert [part for row in board.rows for part in row.parts] == parts
-    assert {cell.input.tooltip for cell in board.rows[0].cells.values()} >= {"x of run 7"}
+    assert not set(first) & set(board.rows)
+    _show(board, 10, 9, 8)
+    assert [row.number for row in board.rows] == [10, 9, 8]
+    assert set(board.rows) == set(first)
+    assert {part for row in board.rows for part in row.parts} == set(parts)
+    assert {cell.input.tooltip for cell in board.rows[0].cells.values()} >= {"x of run 10"}
 
 
 def test_cell_that_takes_another_run_is_sent_anew_though_its_value_is_the_same(board):
     """Else what is being typed for the former run, which the page sends at the end, would be told of the other."""
     sent = []
-    cell = board.rows[0].cells["responses", "Response"].input
-    cell.observe(lambda change: sent.append(change["new"]), "value")
-    first, *others = board._view.runs.values()
-    board._draw(board._view._replace(runs=dict(zip((7, 6, 5), [first, *others], strict=True))))
+    row = board.rows[0]
+    row.cells["responses", "Response"].input.observe(lambda change: sent.append(change["new"]), "value")
+    row.show(7, row.observation)
     assert len(sent) == 2
-    assert sent[1] == cell.value == board.rows[0].cells["responses", "Response"].text
+    assert sent[1] == row.cells["responses", "Response"].text == "0.93"
 
 
-def test_row_that_was_typed_over_is_never_given_to_another_run(board):
+def test_new_run_leaves_the_cells_of_the_others_where_they_are(board):
+    """The page makes a child of a grid anew, and what is being typed in it is lost, if a child before it changes."""
+    before = board.table.grid.children
+    _show(board, 4, 3, 2)
+    assert board.table.grid.children[: len(before)] == before
+    assert [row.number for row in board.rows] == [4, 3, 2]
+    orders = [int(row.parts[0].layout.order) for row in board.rows]
+    assert orders == sorted(orders)
+    assert {part.layout.order for part in board.rows[0].parts} == {"1"}
+
+
+def test_row_that_was_typed_over_is_never_given_to_another_run_and_stays(board):
     _cell(board, 2).input.value = "0.75"
     typed = next(row for row in board.rows if row.number == 2)
-    runs = dict(zip((7, 6, 5), board._view.runs.values(), strict=True))
-    board._draw(board._view._replace(runs=runs))
+    for runs in ((7, 6, 5), (10, 9, 8), (13, 12, 11)):
+        _show(board, *runs)
+        assert [row.number for row in board.rows] == [*runs, 2]
     assert (typed.number, typed.cells["responses", "Response"].text) == (2, "0.75")
-    assert typed not in board.rows
+
+
+def test_row_that_was_hidden_while_somebody_typed_in_it_comes_back(board):
+    hidden = next(row for row in board.rows if row.number == 1)
+    _show(board, 4, 3, 2)
+    assert hidden not in board.rows
+    assert {part.layout.display for part in hidden.parts} == {"none"}
+    hidden.cells["responses", "Response"].input.value = "775"  # the page sends it when it hides the cell
+    assert [row.number for row in board.rows] == [4, 3, 2, 1]
 
 
 def test_cells_share_their_layouts(board):
     layouts = {cell.input.layout.model_id for row in board.rows for cell in row.cells.values()}
     assert len(layouts) == 1
+
+
+def test_older_run_is_shown_by_its_number_and_corrected(board, service):
+    runs = [service.runs[-1] | {"observation_uuid": str(UUID(int=n)), "seq": n} for n in range(5, 15)]
+    service.runs += runs
+    board.look_again.click()
+    board.fields["number"].input.value = "2"
+    board.show_run.click()
+    assert [row.number for row in board.rows] == [13, 12, 11, 10, 9, 8, 7, 6, 2]
+    _cell(board, 2).input.value = "0,75"
+    board.fields["reason"].input.value = "misread"
+    board.save.click()
+    assert _corrections(service) == [{"version": 1, "reason": "misread", "response": 0.75}]
+    assert _cell(board, 2).text == "0.75"
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [("", "from 1 to 3"), ("1.5", "from 1 to 3"), ("0", "from 1 to 3"), ("4", "from 1 to 3"), ("hot", "not a number")],
+)
+def test_number_of_a_run_that_there_is_not_is_said_beside_its_field(board, typed, said):
+    board.fields["number"].input.value = typed
+    board.show_run.click()
+    assert said in board.fields["number"].error.value
+    assert len(board.rows) == 3
+
+
+def test_correction_that_is_refused_half_way_says_what_is_stored_and_shows_it(board, service):
+    _cell(board, 3).input.value = "33"
+    _cell(board, 2).input.value = "22"
+    service.runs[1]["version"] = 2
+    board.fields["reason"].input.value = "misread"
+    board.save.click()
+    assert "Run 3 is corrected." in board.said
+    assert "another version" in board.said
+    assert [_cell(board, number).text for number in (3, 2)] == ["33", "22"]
+    assert [row.number for row in board.rows if row.changed] == [2]
+
+
+@pytest.mark.parametrize(("typed", "sent"), [("2", 2.0), ("2,0", 2.0), ("0.5", 0.5)])
+def test_option_that_is_a_number_is_typed_as_any_number(client, service, typed, sent):
+    covars = {"eq": {"vtype": "cat", "guess": 1.0, "options": [0.5, 1.0, 2.0], "ordered": True}}
+    experiment = client.new("suzuki", covars)
+    service.runs.append(observation({"eq": 1.0}, 0.7, seq=2) | {"exp_uuid": str(experiment.exp_uuid)})
+    service.experiments[str(experiment.exp_uuid)]["n_observations"] = 1
+    board = Board(experiment)
+    assert _cell(board, 1, "eq", "covars").text == "1"
+    _cell(board, 1, "eq", "covars").input.value = typed
+    board.fields["reason"].input.value = "misread"
+    board.save.click()
+    assert _corrections(service) == [{"version": 1, "reason": "misread", "covars": {"eq": sent}}]
+
+
+def test_excluded_run_keeps_what_was_typed_over_in_it(board, service):
+    _cell(board, 3, "note", "noted").input.value = "cloudy"
+    board.fields["reason"].input.value = "spilled"
+    board.rows[0].switch.click()
+    assert board.rows[0].switch.description == "Restore"
+    assert _cell(board, 3, "note", "noted").text == "cloudy"
+
+
+def test_board_says_that_the_service_cannot_be_reached_until_it_can(board, dead):
+    board._linked(False)
+    assert "Engine: not known; " in board._head.value
+    assert "the service cannot be reached, reconnecting" in board.still()
+    board._draw(ConnectionFailedError("cannot reach the service"))
+    assert "not known; cannot reach the service" in board._head.value
+    board._draw(board._fetch())
+    assert "Engine: up to date" in board._head.value
+    assert board.said == ""
+
+
+async def _shown_by_follower(service, told, fetch, *script):
+    """Follow a stream that does what the script says; return what was drawn of the link, and what was fetched."""
+    links, drawn = [], asyncio.Queue()
+    with stream_server(*script) as server:
+        experiment = Experiment(service.connection(url=server.url), ExperimentReply.model_validate(told))
+        follower = Follower(experiment, fetch, drawn.put_nowait, link=links.append)
+        found = await asyncio.wait_for(drawn.get(), 5)
+        while isinstance(found, AutotuneError):
+            found = await asyncio.wait_for(drawn.get(), 5)
+        follower.close()
+        experiment.connection.close()
+    return links, found
+
+
+async def test_follower_fetches_again_after_a_fetch_that_met_no_service(service, told, monkeypatch):
+    monkeypatch.setattr("autotune.widgets.following.PAUSE_S", 0.0)
+    monkeypatch.setattr("autotune.widgets.following.AGAIN_S", 0.0)
+    answers = iter([ConnectionFailedError("gone"), "fetched"])
+
+    def fetch():
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert await _shown_by_follower(service, told, fetch, sends(event(2))) == ([], "fetched")
+
+
+@pytest.mark.usefixtures("no_waits")
+async def test_follower_tells_of_a_lost_connection_and_fetches_once_it_is_back(service, told, monkeypatch):
+    monkeypatch.setattr("autotune.widgets.following.PAUSE_S", 0.0)
+    links, found = await _shown_by_follower(service, told, lambda: "fetched", sends(close=1012), sends())
+    assert (links, found) == ([False, True], "fetched")

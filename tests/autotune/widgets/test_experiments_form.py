@@ -98,3 +98,14 @@ def test_dead_service_is_said_and_the_list_stays(widget, dead):
 def test_still_lists_the_experiments(widget):
     assert "older" in widget.still()
     assert "2 experiments of a@b.c" in repr(widget)
+
+
+def test_list_made_while_the_service_is_dead_says_so_and_looks_again(client, dead):
+    client.new("older", SPACE)
+    with dead():
+        widget = Experiments(client)
+    assert "cannot reach the service" in widget.said
+    assert widget.open.disabled
+    widget.look_again.click()
+    assert [one.name for one in widget.listed] == ["older"]
+    assert not widget.open.disabled

@@ -215,3 +215,178 @@ def test_every_input_has_a_label(editor):
 def test_still_shows_the_space(editor):
     assert "40 to 120 °C in steps of 5" in editor.still()
     assert "not complete" in SpaceEditor(editor.client).still()
+
+
+MIXTURE = ("lactose", "0.2", "0.8"), ("starch", "0.1", "0.6"), ("binder", "0", "0.1")
+
+
+@pytest.fixture
+def mixture(client):
+    editor = SpaceEditor(client)
+    editor.name.input.value = "tablets"
+    for _more in MIXTURE[1:]:
+        editor.add_covariate.click()
+    for row, (name, low, high) in zip(editor.covariates, MIXTURE, strict=True):
+        _fill(row, name=name, min=low, max=high)
+    editor.add_constraint.click()
+    _fill(editor.constraints[0], text="lactose + starch + binder = 1")
+    return editor
+
+
+def test_mixture_gets_a_first_guess_that_meets_its_sum(mixture, service):
+    assert "<circle" in mixture._preview.value
+    mixture.create.click()
+    guesses = [covariate["guess"] for covariate in _sent(service)["covars"].values()]
+    assert sum(guesses) == pytest.approx(1, abs=1e-12)
+
+
+def test_first_guess_that_breaks_a_rule_is_said_beside_it_as_it_is_typed(mixture, service):
+    for row in mixture.covariates:
+        _fill(row, guess=row.text("max"))
+    assert "the first guess violates this rule" in mixture.constraints[0].fields["text"].error.value
+    assert "is 1.5, and must be == 1" in mixture.constraints[0].fields["text"].error.value
+    assert "<circle" not in mixture._preview.value
+    mixture.create.click()
+    assert service.n_calls("POST /experiment/new") == 0
+    _fill(mixture.covariates[0], guess="0.3")
+    assert mixture.constraints[0].fields["text"].error.value == ""
+
+
+def test_rule_behind_one_with_two_bounds_gets_its_own_error(editor):
+    editor.add_covariate.click()
+    _fill(editor.covariates[1], name="p", min="1", max="9", guess="9")
+    for text in ("1 <= p <= 9", "t + 10*p <= 150"):
+        editor.add_constraint.click()
+        _fill(editor.constraints[-1], text=text)
+    assert editor.constraints[0].fields["text"].error.value == ""
+    assert "the first guess violates" in editor.constraints[1].fields["text"].error.value
+
+
+def test_create_twice_makes_one_experiment(editor, service):
+    editor.create.click()
+    first = editor.experiment
+    editor.create.click()
+    assert "was created before" in editor.said
+    assert service.n_calls("POST /experiment/new") == 1
+    assert editor.experiment is first
+    editor.name.input.value = "Suzuki 2"
+    editor.create.click()
+    assert editor.experiment.name == "Suzuki 2"
+
+
+def test_experiment_that_was_deleted_is_created_again(editor, service):
+    editor.create.click()
+    service.experiments.clear()
+    editor.create.click()
+    assert editor.said == "Created Suzuki."
+
+
+def test_past_runs_that_were_not_told_are_told_by_a_second_click(client, service):
+    editor = SpaceEditor(client, like=FRAME)
+    editor.name.input.value = "again"
+    service.trouble("POST /experiment/tell", problem(409, "experiment_paused", "not now"))
+    editor.create.click()
+    assert "past runs are not all told" in editor.said
+    editor.create.click()
+    assert service.n_calls("POST /experiment/new") == 1
+    assert "2 runs told" in editor.said
+
+
+@pytest.mark.parametrize("like", [None, FRAME.rename(columns={"c": "impurity"})])
+def test_responses_are_described_as_for_the_client(client, like):
+    editor = SpaceEditor(client, like=like, responses={"yield": "max", "impurity": "<= 5,5"})
+    assert [row.read() for row in editor.responses] == [{"goal": "maximize"}, {"goal": "<=", "bound": 5.5}]
+
+
+def test_copy_keeps_all_digits(client):
+    covars = {
+        "x": {"vtype": "cont", "guess": 0.34567891, "min": 0.123456789, "max": 0.987654321},
+        "y": {"vtype": "cont", "guess": 0.1234567, "min": 0.1234567, "max": 10.1234567, "step": 0.12345678},
+        "eq": {"vtype": "cat", "guess": 1.2345678, "options": [1.2345678, 2.5], "ordered": True},
+    }
+    responses = {"yield": "max", "cost": "<= 12.3456789", "pH": "= 7.12345678"}
+    first = client.new("first", covars, responses=responses)
+    editor = SpaceEditor(client, like=first)
+    editor.create.click()
+    assert editor.experiment.covars == first.covars
+    assert editor.experiment.responses == first.responses
+
+
+def test_past_runs_lie_within_the_ranges_that_are_made_of_them(client):
+    editor = SpaceEditor(client, like=pd.DataFrame({"x": [0.12345678, 0.98765432], "y": [1.0, 2.0]}))
+    assert editor.covariates[0].read() == {"vtype": "cont", "min": 0.12345678, "max": 0.98765432}
+
+
+def test_copy_keeps_options_with_a_bar(client):
+    first = client.new("first", {"b": {"vtype": "cat", "guess": "e|f", "options": ["d", "e|f"]}})
+    editor = SpaceEditor(client, like=first)
+    assert editor.covariates[0].text("options") == r"d | e\|f"
+    editor.create.click()
+    assert editor.experiment.covars == first.covars
+
+
+def test_what_the_form_was_made_of_stays_said(client):
+    editor = SpaceEditor(client, like=FRAME)
+    editor.name.input.value = "a"
+    assert "yield is taken for the response" in editor._about.value
+
+
+def _table(tmp_path, client, text):
+    path = tmp_path / "runs.csv"
+    path.write_text(text, encoding="utf-8")
+    return SpaceEditor(client, like=path)
+
+
+def _kinds(editor):
+    names = [(row.name, row.text("vtype")) for row in editor.covariates]
+    return dict(names), [row.name for row in editor.responses]
+
+
+@pytest.mark.parametrize("sep", [";", "\t", ","])
+def test_option_with_a_comma_between_digits_makes_no_decimal_comma(client, tmp_path, sep):
+    rows = ["solvent;eq;t;yield", '"1,2-DCE";0.5;40;0.2', "DMF;1.25;90;0.9", "THF;2.75;60;0.7"]
+    editor = _table(tmp_path, client, "\n".join(row.replace(";", sep) for row in rows))
+    assert _kinds(editor) == ({"solvent": "cat", "eq": "cont", "t": "int"}, ["yield"])
+    assert editor.covariates[0].text("options") == "1,2-DCE | DMF | THF"
+
+
+def test_table_with_commas_between_cells_may_have_decimal_commas_in_quotes(client, tmp_path):
+    editor = _table(tmp_path, client, 'base,t,yield\nA,"0,5",1\nB,"1,5",2\n')
+    assert _kinds(editor) == ({"base": "cat", "t": "cont"}, ["yield"])
+    assert editor.covariates[1].text("max") == "1.5"
+
+
+def test_table_of_excel_with_failed_runs_and_notes_is_read(client, service, tmp_path):
+    text = "sep=;\nt;binder;yield;status;note\n40;none;1,5;;slow: 1.5 h\n50;PVP;;failed;\n60;none;2,5;;\n"
+    editor = _table(tmp_path, client, text)
+    assert _kinds(editor) == ({"t": "int", "binder": "cat"}, ["yield"])
+    assert editor.covariates[1].text("options") == "none | PVP"
+    editor.name.input.value = "again"
+    editor.create.click()
+    assert [(run["status"], run["covars"]["binder"]) for run in service.runs] == [
+        ("ok", "none"),
+        ("failed", "PVP"),
+        ("ok", "none"),
+    ]
+
+
+def test_table_whose_decimal_sign_is_open_is_refused_with_the_cell(client, tmp_path):
+    with pytest.raises(InvalidInputError, match=r"line 2, column t: 1,050 may be 1\.05 or 1050"):
+        _table(tmp_path, client, "t;yield\n1,050;3\n")
+
+
+def test_experiment_that_was_not_created_for_a_dead_service_is_created_once(editor, service, dead):
+    with dead():
+        editor.create.click()
+    editor.create.click()
+    assert editor.said == "Created Suzuki."
+
+
+def test_first_guess_of_past_runs_meets_a_rule_that_is_added(client, service):
+    runs = pd.DataFrame({"a": [0.1, 0.9], "b": [0.1, 0.5], "y": [1.0, 2.0]})
+    editor = SpaceEditor(client, like=runs)
+    editor.name.input.value = "again"
+    editor.add_constraint.click()
+    _fill(editor.constraints[0], text="a + b = 1")
+    editor.create.click()
+    assert sum(covariate["guess"] for covariate in _sent(service)["covars"].values()) == pytest.approx(1, abs=1e-12)

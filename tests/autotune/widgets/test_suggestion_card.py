@@ -1,9 +1,11 @@
+import asyncio
 import json
 from base64 import b64decode
 
 import httpx2
 import pytest
 from fake_service import NOW, event, observation, overview, problem, suggestion
+from ipywidgets import Text
 
 from autotune.errors import InvalidInputError
 from autotune.views.outdated import outdated_text
@@ -194,7 +196,8 @@ def test_told_run_is_said_even_if_the_next_ask_fails(card, service):
     assert "Told: response 1" in card.said
 
 
-def test_button_is_disabled_and_says_working_while_it_works(card, service):
+def test_button_says_working_while_it_works_and_keeps_the_focus_of_the_keyboard(card, service):
+    """A button that is disabled loses the focus to the page, whose keys cut cells."""
     seen = []
 
     def look():
@@ -204,8 +207,49 @@ def test_button_is_disabled_and_says_working_while_it_works(card, service):
     service.trouble("POST /experiment/tell", look)
     _type(card, "1")
     card.told.click()
-    assert seen == [(True, "Working …")]
+    assert seen == [(False, "Working …")]
     assert (card.told.disabled, card.told.description) == (False, "Told")
+
+
+def _enter(card):
+    """Do what the browser does at the enter key in a field."""
+    card.fields["responses.Response"].input._handle_custom_msg({"event": "submit"}, [])
+
+
+def test_enter_in_a_field_tells(card, service):
+    _type(card, "1")
+    _enter(card)
+    assert [run["response"] for run in service.runs] == [1.0]
+
+
+async def test_click_waits_for_the_value_that_the_kernel_may_read_behind_it(card, service, monkeypatch):
+    monkeypatch.setattr("autotune.widgets.form.SOON_S", 0.0)
+    card.told.click()
+    _type(card, "0.93")
+    for _turn in range(2):
+        await asyncio.sleep(0)
+    assert [run["response"] for run in service.runs] == [0.93]
+
+
+async def test_press_in_a_cell_does_not_wait(card):
+    _type(card, "0.93")
+    assert card.press(card.told) == "Told: response 0.93."
+
+
+async def test_enter_waits_for_the_value_that_the_page_sends_behind_it(card, service, monkeypatch):
+    monkeypatch.setattr("autotune.widgets.form.SOON_S", 0.0)
+    _enter(card)
+    _type(card, "0.93")
+    assert service.runs == []
+    for _turn in range(2):
+        await asyncio.sleep(0)
+    assert [run["response"] for run in service.runs] == [0.93]
+
+
+def test_fields_send_what_was_typed_as_a_whole(card):
+    """Else a click while the kernel is at work would overtake all keys but the first."""
+    given = [field.input for field in card.fields.values()]
+    assert not any(one.continuous_update for one in given if isinstance(one, Text))
 
 
 def test_second_half_of_a_double_click_tells_nothing(card, service, monkeypatch):
@@ -328,3 +372,123 @@ def test_card_tells_of_a_correction_and_offers_a_fresh_suggestion(card, service)
     assert card.suggestion.covars == {"x": 0.6}
     assert card._outdated.value == ""
     assert card.fresh.layout.display == "none"
+
+
+TWO = {"yield": "maximize", "impurity": "<= 5"}
+
+
+@pytest.fixture
+def card_of_two(client):
+    return SuggestionCard(client.new("suzuki", {"x": "0..1"}, responses=TWO))
+
+
+def test_response_that_is_left_empty_is_asked_for_once(card_of_two, service):
+    card = card_of_two
+    card.fields["responses.yield"].input.value = "50"
+    card.told.click()
+    assert "is empty: type it in, or press Told again" in card.fields["responses.impurity"].error.value
+    assert service.runs == []
+    card.told.click()
+    assert service.runs[0]["responses"] == {"yield": 50.0}
+    card.fields["responses.yield"].input.value = "60"
+    card.told.click()
+    assert "is empty" in card.fields["responses.impurity"].error.value
+
+
+def test_response_that_is_filled_in_when_asked_for_is_told(card_of_two, service):
+    card_of_two.fields["responses.yield"].input.value = "50"
+    card_of_two.told.click()
+    card_of_two.fields["responses.impurity"].input.value = "2"
+    card_of_two.told.click()
+    assert service.runs[0]["responses"] == {"yield": 50.0, "impurity": 2.0}
+
+
+def test_plate_asks_once_for_the_responses_that_are_left_empty(card_of_two, service):
+    card_of_two.take.click()
+    plate = card_of_two.plate
+    plate.fields["runs.1.yield"].input.value = "50"
+    plate.wells[1].failed.value = True
+    plate.tell.click()
+    assert "press Tell what is filled in again" in plate.fields["runs.1.impurity"].error.value
+    assert plate.fields["runs.2.impurity"].error.value == ""
+    assert service.runs == []
+    plate.tell.click()
+    assert [run["status"] for run in service.runs] == ["ok", "failed"]
+
+
+def test_wrong_fixed_value_leaves_the_suggestion_on_the_card(card):
+    shown = card.suggestion
+    card.fields["fixed.x"].input.value = "hot"
+    card.another.click()
+    assert "hot is not a number" in card.fields["fixed.x"].error.value
+    assert card.suggestion is shown
+    assert not card.told.disabled
+
+
+def test_plate_with_runs_that_wait_stays_when_another_is_taken(card):
+    card.fields["n"].input.value = 2
+    card.take.click()
+    first = card.plate
+    first.fields["runs.1.Response"].input.value = "0.5"
+    card.take.click()
+    assert card.plates == [card.plate, first]
+    assert card._plate_box.children == (card.plate.box, first.box)
+    assert first.fields["runs.1.Response"].text == "0.5"
+    for well in first.wells:
+        well.failed.value = True
+    first.fields["runs.1.Response"].input.value = ""
+    first.tell.click()
+    card.take.click()
+    assert first not in card.plates
+
+
+def _told_by_another(card, service):
+    told = observation({"x": 0.5}, 50, suggestion_uuid=str(card.suggestion.suggestion_uuid), seq=9)
+    card._see(Event.model_validate(event(9, "observation_added", told)))
+    card._draw({})
+
+
+def test_card_says_that_somebody_else_told_its_suggestion_and_tells_a_run_of_its_own(card, service):
+    _told_by_another(card, service)
+    assert "was told already, with response 50" in card._outdated.value
+    assert card.fresh.layout.display is None
+    _type(card, "60")
+    card.told.click()
+    assert [(run["response"], run["suggestion_uuid"]) for run in service.runs] == [(60.0, None)]
+    assert card._outdated.value == ""
+
+
+def test_card_whose_suggestion_was_told_a_moment_ago_says_so_and_keeps_what_was_typed(card, service):
+    wrong = [{"field": "suggestion_uuid", "message": "was told already, with response 50.0", "value": None}]
+    service.trouble("POST /experiment/tell", problem(409, "already_told", "told", errors=wrong))
+    _type(card, "60")
+    card.told.click()
+    assert "Not stored" in card.said
+    assert "was told already, with response 50.0" in card._outdated.value
+    assert card.fields["responses.Response"].text == "60"
+    card.told.click()
+    assert [(run["response"], run["suggestion_uuid"]) for run in service.runs] == [(60.0, None)]
+
+
+def test_skip_of_a_suggestion_that_somebody_else_told_goes_on(card, service):
+    _told_by_another(card, service)
+    first = card.suggestion
+    card.skip.click()
+    assert "which was told already, with response 50" in card.said
+    assert card.suggestion.suggestion_uuid != first.suggestion_uuid
+
+
+@pytest.mark.parametrize("code", ["already_told", "not_pending"])
+def test_skip_of_a_suggestion_that_waits_no_more_goes_on(card, service, code):
+    service.trouble(f"POST /experiment/{card.experiment.exp_uuid}/abandon", problem(409, code, "no"))
+    first = card.suggestion
+    card.fields["reason"].input.value = "no flask"
+    card.skip.click()
+    assert "waits for nobody any more" in card.said
+    assert card.suggestion.suggestion_uuid != first.suggestion_uuid
+
+
+def test_options_that_are_numbers_are_shown_as_the_card_shows_them(client):
+    covars = {"eq": {"vtype": "cat", "guess": 1.0, "options": [0.5, 1.0, 2.0], "ordered": True}}
+    card = SuggestionCard(client.new("suzuki", covars))
+    assert [label for label, _option in card.fields["fixed.eq"].input.options] == ["any", "0.5", "1", "2"]

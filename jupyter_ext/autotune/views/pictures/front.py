@@ -52,8 +52,9 @@ def _some(runs: Sequence[FrontRun], n_frames: int) -> list[FrontRun]:
 def front_legend(front: Front) -> str:
     """Write what the marks of the picture stand for."""
     marks = [("at-dot at-top", "on the front")]
-    marks += [("at-dot at-pale", "another run is better")] if any(not run.is_broken for run in front.others) else []
+    marks += [("at-dot at-pale", "another run is better")] if any(not run.is_out for run in front.others) else []
     marks += [("at-dot at-broken", "breaks a threshold")] if any(run.is_broken for run in front.others) else []
+    marks += [("at-dot at-open", "lacks a threshold's response")] if any(run.is_open for run in front.others) else []
     shown = "".join(
         f'<span><svg><circle class="{kind}" cx="9" cy="5" r="3.4"/></svg>{text}</span>' for kind, text in marks
     )
@@ -86,7 +87,7 @@ def _pair(
         for values, kept, pixels in zip(columns, zip(*reached, strict=True), ends, strict=True)
     )
     parts = [draw_axes(x, y, _label(*across), _label(*up), (4, 4) if is_one_of_many else (5, 5))]
-    parts += [_run(run, spot, x, y, "at-broken" if run.is_broken else "at-pale") for spot, run in others]
+    parts += [_run(run, spot, x, y, _kind(run)) for spot, run in others]
     if not is_one_of_many:
         parts.append(_line(reached, across[1].goal == "maximize", x, y))
     parts += [_reference(right, height, x, y) for right, height in corner]
@@ -138,12 +139,16 @@ def _reference(across: float, up: float, x: Axis, y: Axis) -> str:
     )
 
 
+def _kind(run: FrontRun) -> str:
+    return "at-broken" if run.is_broken else "at-open" if run.is_open else "at-pale"
+
+
 def _run(run: FrontRun, spot: tuple[float, float], x: Axis, y: Axis, kind: str) -> str:
     across, up = spot
     values = ", ".join(f"{name} {number_text(value)}" for name, value in run.responses.items())
     title = f"{run.label}: {values}" if run.label else values
     title += f" at {configuration_text(run.covars)}" if run.covars else ""
-    title += ", breaks a threshold" if run.is_broken else ""
+    title += ", breaks a threshold" if run.is_broken else ", lacks a threshold's response" if run.is_open else ""
     place, height = x.place(across), y.place(up)
     if y.side(up):
         return beyond(place, height, (0, -y.side(up)), title, kind)

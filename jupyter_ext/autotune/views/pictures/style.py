@@ -40,7 +40,8 @@ font-variant-numeric:tabular-nums}
 .at-next path{fill:none;stroke:var(--at-blue);stroke-width:1.4}.at-next .at-diamond{fill:var(--jp-layout-color0,none)}
 .at-legend{display:flex;flex-wrap:wrap;gap:4px 16px;font-size:12px;opacity:.85;padding-left:10%}
 .at-legend svg{width:18px;height:10px;margin-right:5px;vertical-align:middle}
-.at-tail{stroke:var(--at-grey);stroke-width:1.6}.at-cross{stroke:var(--at-red);stroke-width:1.8;fill:none}.at-broken{fill:none;stroke:var(--at-red)}
+.at-tail{stroke:var(--at-grey);stroke-width:1.6}.at-cross{stroke:var(--at-red);stroke-width:1.8;fill:none}
+.at-broken{fill:none;stroke:var(--at-red)}.at-open{fill:none;stroke:var(--at-grey)}
 .at-mark{fill:none;stroke:currentColor;stroke-opacity:.4;stroke-width:1;stroke-dasharray:3 3}
 .at-part{margin-top:16px;padding-top:10px;border-top:1px solid var(--at-line)}
 .at-title{font-weight:600;margin-bottom:6px;overflow-wrap:anywhere}
