@@ -239,7 +239,8 @@ class Experiment(AskTell):
             observation: The observation, in its newest version or in one that this client has corrected since; or its
                 id, for the version that is the newest now.
             reason: Why the observation is corrected; the reason is kept with the new version.
-            response: What was really measured, as for ``tell``; replaces all responses and their standard deviations.
+            response: What was really measured, as for ``tell``; replaces the responses that it names, and their
+                standard deviations. The others stay. None says that one was not measured after all.
             sd: The standard deviation of ``response``.
             covars: The configuration that was really run, with all its values.
             failed: Whether the run gave no response after all.

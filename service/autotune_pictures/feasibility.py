@@ -55,8 +55,9 @@ def feasibility(experiment: Experiment, observations: Sequence[Observation], gri
     notes = [] if shares else [_why_none(experiment)]
     notes += [f"White lines: {', '.join(f'{level:.0%}' for level in _LEVELS)}"] if shares else []
     body = {"layer": layers, "width": SIZE, "height": SIZE}
-    counts = [f"{sum(run.mark == mark for run in runs)} {mark}" for mark in (BROKEN, FAILED)]
-    description = f"{heading}, over {' and '.join(grid.names)}: {counted(len(runs), 'run')}, {', '.join(counts)}."
+    n_broken, n_failed = (sum(run.mark == mark for run in runs) for mark in (BROKEN, FAILED))
+    counts = f"{n_broken or 'none'} {'break' if n_broken > 1 else 'breaks'} a threshold, {n_failed} failed"
+    description = f"{heading}, over {' and '.join(grid.names)}: {counted(len(runs), 'run')}, {counts}."
     return framed(body, heading, notes + plane.notes(), description, runs=plane.rows())
 
 

@@ -11,7 +11,7 @@ from autotune_pictures.parts.goals import goal_text, label_of, response_of
 from autotune_pictures.parts.isolines import round_levels
 from autotune_pictures.parts.ranges import Span, span_of
 from autotune_pictures.parts.runs import EXCLUDED, FAILED, TOPS, Run, drawn, drawn_note, hover_of, marked
-from autotune_pictures.parts.texts import counted, lines_of, number_text, title_lines, value_text
+from autotune_pictures.parts.texts import counted, lines_of, number_text, text_width, title_lines, value_text
 from autotune_wire.experiments import Experiment
 from autotune_wire.insights import InsightsReply
 from autotune_wire.observations import Observation
@@ -20,6 +20,8 @@ from autotune_wire.responses import Objective
 MAX_AXES = 10
 MAX_LINES = 300
 _AXIS_WIDTH, _HEIGHT = 110, 300
+_LABEL = 11
+"""The size of the labels' type, in pixels."""
 _TICKS = 5
 _MOST_LABELS = 16
 _APART = 0.07
@@ -175,7 +177,7 @@ def _scale_layers(columns: Sequence[_Column]) -> list[Spec]:
     lines = [lines_of(column.title, 15, 42) for column in columns]
     names = [{"at": place, "text": "\n".join(shown)} for place, shown in enumerate(lines)]
     plates = [
-        {"at": place + 5 / _AXIS_WIDTH, "end": place + (11 + 6.4 * len(text)) / _AXIS_WIDTH, "text": text}
+        {"at": place + 5 / _AXIS_WIDTH, "end": place + (12 + text_width(text, _LABEL)) / _AXIS_WIDTH, "text": text}
         | {"y": height, "low": height - 8 / _HEIGHT, "high": height + 8 / _HEIGHT}
         for place, column in enumerate(columns)
         for height, text in column.ticks()
@@ -184,7 +186,7 @@ def _scale_layers(columns: Sequence[_Column]) -> list[Spec]:
     name: Spec = {"type": "text", "color": GREY, "fontSize": 12, "lineBreak": "\n", "baseline": "top"}
     name["y"] = -12 - 15 * max(map(len, lines))
     plate = {"type": "rect", "color": GREY, "opacity": 0.85, "cornerRadius": 3}
-    label = {"type": "text", "align": "left", "dx": 3, "color": "#ffffff", "fontSize": 11, "baseline": "middle"}
+    label = {"type": "text", "align": "left", "dx": 3, "color": "#ffffff", "fontSize": _LABEL, "baseline": "middle"}
     ends = {"x": x, "x2": {"field": "end"}, "y": y | {"field": "low"}, "y2": {"field": "high"}}
     return [
         {"data": {"values": names}, "mark": {"type": "rule", "color": GREY}, "encoding": {"x": x}},

@@ -15,6 +15,8 @@ from autotune_wire.observations import Observation
 MAX_TELLERS = 12
 UNKNOWN = "not known"
 _LANE, _SPREAD = 44, 0.6
+_SHORT_S = 60.0
+"""The shortest time for which the longest pause between two runs is told, in seconds."""
 _LABELS = (
     "utcseconds(datum.value) ? utcFormat(datum.value, '%H:%M:%S') "
     ": utchours(datum.value) || utcminutes(datum.value) ? utcFormat(datum.value, '%H:%M') "
@@ -82,9 +84,15 @@ def _milliseconds(moment: datetime) -> int:
 
 def _pace(moments: Sequence[datetime]) -> str:
     first, last = min(moments), max(moments)
-    text = f"{counted(len(moments), 'run')}, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
+    text = f"{counted(len(moments), 'run')}, {first:%Y-%m-%d %H:%M} UTC"
+    lasted = (last - first).total_seconds()
+    if lasted < 1:
+        return text if len(moments) == 1 else f"{text}, all at once"
+    if lasted < _SHORT_S:  # as of runs that are loaded, of which the pauses say nothing
+        return f"{text}, within {_duration(lasted)}"
     waits = [(after - before).total_seconds() for before, after in pairwise(sorted(moments))]
-    return f"{text}; longest pause {_duration(max(waits))}" if waits else text
+    text = text.replace(" UTC", f" to {last:%Y-%m-%d %H:%M} UTC")
+    return f"{text}; longest pause {_duration(max(waits))}"
 
 
 def _duration(seconds: float) -> str:

@@ -290,8 +290,8 @@ class NoteEdit(Request):
 class Correction(Request):
     """The body of ``POST /experiment/{exp_uuid}/observation/{observation_uuid}``: the fields to change.
 
-    A field that is not given stays as it is. ``response`` or ``responses`` replaces all measured responses, their
-    standard deviations included. ``status: failed`` removes the responses.
+    What is not given stays as it is, a response that ``responses`` does not name included. A response that is given
+    replaces what was measured, and its standard deviation too. ``status: failed`` removes all responses.
     """
 
     version: Annotated[int, Field(strict=True, ge=1)] = Field(
@@ -308,8 +308,10 @@ class Correction(Request):
     response: Number | None = Field(
         default=None, description="The measured response, for an experiment with one response."
     )
-    responses: Annotated[dict[Name, Number], Field(min_length=1, max_length=MAX_RESPONSES)] | None = Field(
-        default=None, description="The measured responses, by name."
+    responses: Annotated[dict[Name, Number | None], Field(min_length=1, max_length=MAX_RESPONSES)] | None = Field(
+        default=None,
+        description="The responses to correct, by name; those that are not named stay. null removes one that was not "
+        "measured after all.",
     )
     sd: Sd | None = Field(default=None, description="Standard deviation of `response`; 0 is exact.")
     sds: Annotated[dict[Name, Sd], Field(max_length=MAX_RESPONSES)] | None = Field(
@@ -328,16 +330,23 @@ class Correction(Request):
     def _check(self) -> Self:
         if self.failed_because is not None and self.status != "failed":
             raise _wrong("failed_because", "is the reason of a failed run: set status to failed too, or leave it out")
-        if self.covars is None and self.outcome is None and self.is_excluded is None:
+        if self.covars is None and self.outcome is None and not self.unmeasured and self.is_excluded is None:
             raise ValueError("nothing is corrected: give covars, response, responses, status or is_excluded")
         return self
 
     @property
     def outcome(self) -> Told | None:
         """Return the corrected outcome, with an empty configuration; None if the outcome stays as it is."""
-        names = ("response", "responses", "sd", "sds", "status", "failed_because")
+        names = ("response", "sd", "sds", "status", "failed_because")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        measured = {name: value for name, value in (self.responses or {}).items() if value is not None}
+        given |= {"responses": measured} if measured else {}
         return Told.model_validate({"covars": {}, **given}) if given else None
+
+    @property
+    def unmeasured(self) -> list[str]:
+        """Return the names of the responses that were not measured after all."""
+        return [name for name, value in (self.responses or {}).items() if value is None]
 
 
 class ObservationVersion(Reply):

@@ -1,6 +1,7 @@
 """The cells of a table of runs: numbers, options, and what stands for a value that is not there."""
 
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -158,7 +159,8 @@ def finite_number(cell: Any, sign: DecimalSign) -> int | float:
         number = number_of(cell.strip(), sign)
     else:
         number = cell if isinstance(cell, int | float) and not isinstance(cell, bool) else None
-    if number is None or not math.isfinite(number):
+    # A whole number may be too large for a float, of which isfinite is an error.
+    if number is None or not (abs(number) <= sys.float_info.max):
         raise CellError("must be a finite number" + ("" if sign == "." else ", with a decimal comma as in other cells"))
     return number
 

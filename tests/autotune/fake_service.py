@@ -295,6 +295,12 @@ class FakeService:
         if "response" in body:
             changed["responses"] = {"Response": body["response"]}
             changed["sds"] = {"Response": body["sd"]} if "sd" in body else {}
+        if "responses" in body:  # what is not named stays
+            measured = {**run["responses"], **body["responses"]}
+            changed["responses"] = {name: value for name, value in measured.items() if value is not None}
+            changed["response"] = next(iter(changed["responses"].values()))
+            kept = {name: sd for name, sd in run["sds"].items() if name not in body["responses"]}
+            changed["sds"] = kept | body.get("sds", {})
         run.update(changed, version=run["version"] + 1)
         versions.append({**run, "reason": body["reason"]})
         return httpx2.Response(200, json=run)

@@ -170,6 +170,9 @@ def test_feasibility_has_the_probability_of_each_cell():
     # The predicted impurity is the number of the cell, with a standard deviation of 1: in cell 5 it is the bound.
     assert columns_of(cells)["text"][3:8] == ["98%", "84%", "50%", "16%", "2%"]
     assert "1 breaks a threshold, 1 failed" in spec["description"]
+    reply = predicted(of, grid.configurations)
+    for runs, says in ((RUNS[:1], "none breaks a threshold, 0 failed"), ([RUNS[1]] * 2, "2 break a threshold, 0")):
+        assert says in pictures.feasibility(of, runs, grid, reply)["description"]
 
 
 def test_ternary_has_corners_runs_and_cells_where_they_belong():

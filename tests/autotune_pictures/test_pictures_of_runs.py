@@ -1,8 +1,11 @@
+from datetime import timedelta
+
 import pytest
 from pictured import BOUNDED, COVARS, RATE, experiment, insights_of, layers_of, marks_of, rows_of, run, svg_of, valid
 
 import autotune_pictures as pictures
 from autotune_pictures.parts.frame import GREY, RED
+from autotune_pictures.parts.texts import text_width
 
 X = {"rate": 0.01}
 TWO = {"yield": {"goal": "maximize", "reference": 1.0}, "cost": {"goal": "minimize", "reference": 9.0}}
@@ -176,6 +179,31 @@ def test_timeline_has_a_lane_for_each_teller():
     first, second = (next(row["x"] for row in rows if row["run"] == number) for number in (1, 2))
     assert second - first == 3_600_000
     assert spec["title"]["subtitle"] == ["3 runs, 2026-01-05 10:00 to 2026-01-05 12:00 UTC; longest pause 60 min"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "note"),
+    [
+        ([0], "1 run, 2026-01-05 10:00 UTC"),
+        ([0, 0.2], "2 runs, 2026-01-05 10:00 UTC, all at once"),
+        ([0, 1, 12], "3 runs, 2026-01-05 10:00 UTC, within 12 s"),
+        ([0, 30, 150], "3 runs, 2026-01-05 10:00 to 2026-01-05 10:02 UTC; longest pause 2 min"),
+    ],
+)
+def test_timeline_says_how_long_it_took(seconds, note):
+    began = told(1.0)[0].time_created.replace(minute=0, second=0)
+    runs = [
+        each.model_copy(update={"time_created": began + timedelta(seconds=after)})
+        for each, after in zip(told(*map(float, seconds)), seconds, strict=True)
+    ]
+    assert pictures.timeline(experiment(ONE), runs)["title"]["subtitle"] == [note]
+
+
+@pytest.mark.parametrize("text", ["K2CO3", "WWW", "dioxane"])
+def test_width_of_a_text_holds_its_letters(text):
+    # In DejaVu Sans of 11 pixels, by its table of widths: W 10.9, K 7.2, C 7.7, O 8.7, a digit 7.0, a letter about 6.5.
+    widest = {"K2CO3": 37.6, "WWW": 25.8, "dioxane": 44.0}
+    assert text_width(text, 11) >= widest[text] * 0.95
 
 
 def test_compare_has_the_best_so_far_of_both():

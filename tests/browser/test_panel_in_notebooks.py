@@ -56,7 +56,7 @@ async def told(service, notebooks, page):
         yield opened, tell
 
 
-async def test_panel_is_true_in_every_page_that_shows_it(told, notebooks, page):
+async def test_promise_39_panel_is_true_in_every_page_that_shows_it(told, notebooks, page):
     """One story, as each of its steps needs the page that the one before left."""
     opened, tell = told
     tell(0.8125)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from functools import partial
 
 import pytest
 import websockets.sync.client
@@ -11,6 +12,7 @@ from rounds import make
 from traitlets.config import Config
 
 from autotune import InvalidInputError, connect, load_ipython_extension
+from autotune.widgets import Board, SuggestionCard
 from autotune_wire.problems import CONTENT_TYPE
 from processes import DEV_USER
 from support import GUESS, SPACE
@@ -88,6 +90,39 @@ def test_promise_11_what_is_no_value_is_refused_on_every_way(service, shell):
         told = experiment.fail(GUESS)
         assert (told.status, told.response) == ("failed", None)
         assert client.get(f"/experiment/{exp_uuid}").json()["n_observations"] == 1
+
+
+def test_promise_11_no_value_is_taken_by_correct_load_run_or_a_form(service, shell):
+    with service.client() as client, connect(service.url, **DEV_USER) as own:
+        exp_uuid = make(client)
+        experiment = own.experiment(exp_uuid)
+        told = experiment.tell(GUESS, 1.0)
+        board = Board(experiment)
+        run = partial(shell.run_line_magic, "autotune")
+        # In a table and a form what says nothing is left out: there NaN and null are words for that.
+        for text, value in NO_VALUES[:-1]:
+            shell.user_ns.update(value=value, covars=GUESS | {"weight": value}, returns=lambda _, value=value: value)
+            shell.user_ns["rows"] = [GUESS | {"Response": value}]
+            run(f"use {exp_uuid}")
+            lines = ["correct 1 value", "correct 1 1.0 covars", "fail covars"] + ["load rows"] * (text != "NaN")
+            for line in lines:
+                with pytest.raises(UsageError):
+                    run(line)
+            typed = "True" if value is True else text
+            board.rows[0].cells["responses", "Response"].input.value = typed
+            board.fields["reason"].input.value = "a slip"
+            board.press(board.save)
+            fresh = own.experiment(make(client))
+            card = SuggestionCard(fresh)
+            card.fields["responses.Response"].input.value = typed
+            card.press(card.told)
+            run(f"use {fresh.exp_uuid}")
+            with pytest.raises(UsageError):
+                run("run returns 1")
+            assert fresh.observations() == [], text
+        assert [(one.observation_uuid, one.version) for one in experiment.observations()] == [
+            (told.observation_uuid, 1)
+        ]
 
 
 V1 = json.dumps(SPACE["v1"])

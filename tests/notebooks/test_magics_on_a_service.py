@@ -4,8 +4,7 @@ import re
 
 import pandas as pd
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
+from magic_shell import gone, lines_of, signed_in
 
 from autotune.notebook.magics import COMMANDS
 from processes import DEV_USER, ServiceProcess
@@ -23,14 +22,8 @@ def service(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shell(service):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AUTOTUNE_URL", service.url)
-        patch.setenv("AUTOTUNE_USERNAME", DEV_USER["username"])
-        patch.setenv("AUTOTUNE_PASSWORD", DEV_USER["password"])
-        shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
-        shell.run_line_magic("load_ext", "autotune")
+    with signed_in(service) as shell:
         yield shell
-        shell.magics_manager.registry["AutotuneMagics"].session.close()
 
 
 @pytest.fixture
@@ -122,8 +115,98 @@ def test_status_knows_the_service_and_the_engine(run, new, service):
     assert DEV_USER["password"] not in repr(run("status"))
 
 
+def test_paused_experiment_suggests_nothing_and_takes_results(run, new, cell):
+    run("ask")
+    run("pause out of KOH")
+    assert new.paused.reason == "out of KOH"
+    shown, is_right = cell("%autotune ask")
+    assert not is_right
+    assert "experiment_paused" in shown
+    assert shown.splitlines()[-1] == "`%autotune resume` goes on; results can be told meanwhile"
+    assert run("tell 0.5").response == 0.5
+    assert run("resume").state().paused is None
+    run("ask")
+    assert run("tell 0.75").suggestion_uuid is not None
+
+
+def test_note_and_tags_stand_in_the_history_and_correct_nothing(run, new):
+    run("ask")
+    told = run("tell 0.5")
+    run("note 1 the batter was lumpy --tags slow, new oven")
+    noted = run("note 1 --tags slow")
+    assert (noted.note, noted.tags, noted.version) == ("the batter was lumpy", ["slow"], told.version)
+    [row] = run("history").to_dict("records")
+    assert (row["note"], row["yield"]) == ("the batter was lumpy", 0.5)
+
+
+def test_correction_keeps_the_response_that_it_does_not_name(run, cell, request):
+    run(f'new {request.node.name} --max hardness --max friability --x "t: 40..120 int"')
+    run("ask")
+    run("tell hardness=9.5, friability=0,8")
+    assert run("correct 1 hardness=95 a comma").responses == {"hardness": 95, "friability": 0.8}
+    assert run("correct 1 friability=None").responses == {"hardness": 95}
+    shown, is_right = cell("%autotune correct 1 hardness=None")
+    assert not is_right
+    assert "responses: no response would be left" in shown
+    assert "Traceback" not in shown
+
+
+def test_panel_shows_the_experiment(run, new, cell):
+    run("tell 0.5 {'t': 60, 'base': 'KOH'}")
+    shown, is_right = cell("%autotune panel")
+    assert is_right
+    assert f"{new.name}, as of " in shown
+    assert "1 observation, best 0.5" in shown
+
+
+WRONG = [
+    ("panel x", "'x' is not expected here: this command takes no arguments"),
+    ("resume 5", "stop"),
+    ("resume {'budgets': 5}", "budgets"),
+    ("pause " + "x" * 1001, "reason"),
+    ("note 1", "the note is missing"),
+    ("note 99 lumpy", "no observation with the id 99"),
+    ("note first lumpy", "'first' is not the id of an observation"),
+    ("note 1 lumpy --tags " + "x" * 41, "at most 40 characters"),
+    ("note 1 lumpy --tags " + ",".join(map(str, range(11))), "10"),
+    ("note 1 " + "x" * 5001, "note"),
+    ("correct 99 1", "no observation with the id 99"),
+    ("correct 1 hot", "there is no variable 'hot'"),
+    ("correct 1 yeild=5", "responses.yeild: is not a response"),
+    ("correct 1", "the response is missing"),
+    ("exclude 1 " + "x" * 1001, "reason"),
+    ("undo 0", "n: "),
+    ("load nothing.csv", "there is no file 'nothing.csv'"),
+    ("export runs.xls", "runs.xls"),
+    ("predict {'t': 60}", "base"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), WRONG, ids=[line[:24] for line, _ in WRONG])
+def test_wrong_use_is_answered_in_a_few_lines(used, cell, line, message):
+    shown, is_right = cell(f"%autotune {line}")
+    assert not is_right
+    assert message in shown
+    assert "Traceback" not in shown
+    assert len(shown.splitlines()) <= 4
+    assert [run.version for run in used.observations()] == [1]
+
+
+@pytest.fixture(scope="module")
+def told(shell):
+    """An experiment with one run, which wrong commands leave as it is."""
+    made = shell.run_line_magic("autotune", f"new told {NEW}")
+    shell.run_line_magic("autotune", "tell 0.5 {'t': 60, 'base': 'KOH'}")
+    return made
+
+
+@pytest.fixture
+def used(run, told):
+    return run(f"use {told.exp_uuid}")
+
+
 NOT_ASKED = ("status", "panel", "show")
-"""Commands that say themselves that the service is gone; what `show` says has a test beside its others."""
+"""Commands that say themselves that the service is gone; what `show` says has a test for each picture."""
 ARGUMENTS = {
     "new": f"another {NEW}",
     "use": "another",
@@ -146,18 +229,18 @@ ARGUMENTS = {
 def test_service_that_is_gone_is_named_by_every_command(run, new, cell, shell, service, tmp_path):
     run("ask")  # for skip
     shell.user_ns["rows"] = [{"t": 60, "base": "KOH", "yield": 1}]
-    service.kill()
-    shell.magics_manager.registry["AutotuneMagics"].session.client.connection._timeout_s = 0.1
-    try:
+    with gone(service, shell):
         for name in [name for name in COMMANDS if name not in NOT_ASKED]:
             shown, is_right = cell(f"%autotune {name} {ARGUMENTS.get(name, '')}")
             assert not is_right, name
             assert "Traceback" not in shown, name
-            lines = [line for line in shown.splitlines() if "trying again" not in line]
+            lines = lines_of(shown)
             assert lines[0].startswith(f"ConnectionFailedError: cannot reach the service at {service.url}"), name
             assert lines[-1].startswith("run the command again once the service is up"), name
             assert len(lines) <= 3, name
         assert dict(run("status"))["service"].startswith(f"cannot reach the service at {service.url}")
-    finally:
-        service.start()
+        shown, is_right = cell("%autotune panel")
+        assert is_right
+        assert "nothing is known yet; connecting to the service." in shown
+        assert "being computed" not in shown
     assert not list(tmp_path.iterdir())

@@ -77,6 +77,48 @@ async def test_best_is_shown_with_all_its_responses_as_they_were_corrected(store
     assert (await close_experiment(store, user_uuid, exp_uuid)).best == best
 
 
+@pytest.mark.parametrize(
+    ("correction", "responses", "sds"),
+    [
+        ({"responses": {"cost": 2.0}}, {"yield": 5.0, "cost": 2.0, "heat": 70.0}, {"yield": 0.5}),
+        ({"responses": {"yield": 6.0}}, {"yield": 6.0, "cost": 3.0, "heat": 70.0}, {}),
+        ({"responses": {"cost": 2.0}, "sds": {"cost": 0.1}}, {"yield": 5.0, "cost": 2.0, "heat": 70.0},
+         {"yield": 0.5, "cost": 0.1}),
+        ({"responses": {"cost": None, "heat": 71.0}}, {"yield": 5.0, "heat": 71.0}, {"yield": 0.5}),
+        ({"responses": {"yield": None}}, {"cost": 3.0, "heat": 70.0}, {}),
+        ({"status": "failed"}, {}, {}),
+    ],
+)  # fmt: skip
+async def test_correction_changes_the_responses_that_it_names(store, user_uuid, exp_uuid, correction, responses, sds):
+    measured = {"responses": {"yield": 5.0, "cost": 3.0, "heat": 70.0}, "sds": {"yield": 0.5}}
+    [told] = (await tell(store, user_uuid, exp_uuid, [run(1, **measured)])).observations
+    body = Correction(version=1, reason="misread", **correction)
+    corrected = await correct(store, user_uuid, exp_uuid, told.observation_uuid, body)
+    assert (corrected.version, corrected.responses, corrected.sds) == (2, responses, sds)
+    assert corrected.response == responses.get("yield")
+    assert list(corrected.responses) == list(responses)
+
+
+@pytest.mark.parametrize(
+    ("responses", "message"),
+    [
+        ({"yield": None}, "responses: no response would be left: set status to failed, or exclude the observation"),
+        ({"yeild": None}, "responses.yeild: is not a response of this experiment"),
+        ({"yeild": 5.0}, "responses.yeild: is not a response of this experiment"),
+    ],
+)
+async def test_correction_that_leaves_no_response_or_names_another_one_is_refused(
+    store, user_uuid, exp_uuid, responses, message
+):
+    [told] = (await tell(store, user_uuid, exp_uuid, [run(1, responses={"yield": 5.0})])).observations
+    body = Correction(version=1, reason="misread", responses=responses)
+    with pytest.raises(InvalidError) as caught:
+        await correct(store, user_uuid, exp_uuid, told.observation_uuid, body)
+    assert message in str(caught.value)
+    history = await history_page(store, user_uuid, exp_uuid, PageQuery())
+    assert history.observations == [told]
+
+
 async def test_experiment_without_a_best_is_shown_without(store, user_uuid, exp_uuid):
     await tell(store, user_uuid, exp_uuid, [run(1, responses={"yield": 5.0, "heat": 99.0})])
     assert (await show_experiment(store, user_uuid, exp_uuid)).to_wire().best is None

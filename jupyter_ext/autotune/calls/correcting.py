@@ -6,7 +6,7 @@ from uuid import UUID
 
 from autotune.errors import InvalidInputError
 from autotune.inputs.checks import checked
-from autotune.inputs.told import Measured, configuration_of, response_fields
+from autotune.inputs.told import Measured, configuration_of, corrected_fields
 from autotune.transport.caller import Caller
 from autotune.values import plain
 from autotune.views.shown import Observation, Suggestion, configuration_text, outcome_texts
@@ -66,7 +66,7 @@ def changes_of(
     if failed:
         changes |= {"status": "failed"} | ({} if failed_because is None else {"failed_because": failed_because})
     if response is not None:
-        changes |= response_fields(response, responses, sd)
+        changes |= corrected_fields(response, responses, sd)
     if not changes:
         raise InvalidInputError("nothing is corrected: give response, covars or failed=True")
     return changes

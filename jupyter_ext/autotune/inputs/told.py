@@ -52,6 +52,18 @@ def response_fields(response: Measured, responses: Responses, sd: Measured | Non
     return {"responses": measured} | ({"sds": sds} if sds else {})
 
 
+def corrected_fields(response: Measured, responses: Responses, sd: Measured | None = None) -> dict[str, Any]:
+    """Build the fields of a correction: as ``response_fields``, but None says that a response was not measured."""
+    if not isinstance(response, Mapping):
+        return response_fields(response, responses, sd)
+    _check_names("responses", response, responses)
+    unmeasured = {name: None for name, value in response.items() if value is None}
+    if len(unmeasured) == len(response) and sd is None:
+        return {"responses": unmeasured}
+    fields = response_fields(response, responses, sd)
+    return fields | {"responses": fields["responses"] | unmeasured}
+
+
 def failed_run(run: Run, space: Space, reason: str | None = None) -> Told:
     """Build the observation of a run that failed, without a response; the reason says why it failed.
 

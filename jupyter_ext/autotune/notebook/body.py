@@ -1,7 +1,9 @@
-"""The body of a ``%%autotune run`` cell, as a function of a configuration."""
+"""What ``%autotune run`` runs: the body of a cell, or a function of the notebook. Its errors are shown alone."""
 
 import ast
-from collections.abc import Collection
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from traceback import walk_tb
 from types import TracebackType
@@ -15,7 +17,86 @@ CONFIGURATION = "configuration"
 """The name by which the body sees the whole configuration, for covariates whose names are no names of Python."""
 
 
-class Body:
+class Runnable(ABC):
+    """What the user wrote to be run, called with a configuration.
+
+    Args:
+        shell: The shell of the notebook.
+    """
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+
+    @abstractmethod
+    def __call__(self, configuration: dict[str, Any]) -> Any:
+        """Run it with a configuration and return the response."""
+
+    @property
+    @abstractmethod
+    def subject(self) -> str:
+        """What is to be mended after an error."""
+
+    def owns(self, error: BaseException) -> bool:
+        """Return whether an error was raised by what the user wrote, or by what that called."""
+        return any(frame.f_code is type(self).__call__.__code__ for frame, _ in walk_tb(error.__traceback__))
+
+    def show_alone(self, error: BaseException) -> None:
+        """Cut the traceback of an error down to what the user wrote: what ran that is of no help."""
+        traceback = self._own(error.__traceback__)
+        if traceback is None or isinstance(error, AutotuneError):
+            return
+        lines = self._shell.InteractiveTB.structured_traceback
+
+        def render() -> list[str]:
+            return [*lines(type(error), error, traceback, tb_offset=0)]
+
+        with suppress(AttributeError):  # an error of a class with slots
+            error._render_traceback_ = render  # type: ignore[attr-defined] # IPython asks for this name
+
+    @abstractmethod
+    def _own(self, traceback: TracebackType | None) -> TracebackType | None:
+        """Return the part of a traceback that begins with the user's lines; None if there is none."""
+
+
+class OwnFunction(Runnable):
+    """A function of the notebook.
+
+    Args:
+        shell: The shell of the notebook.
+        function: The function.
+        name: What the user wrote for it.
+
+    Raises:
+        UsageError: If it cannot be called with one argument.
+    """
+
+    subject = "the function"
+
+    def __init__(self, shell: Any, function: Callable[[dict[str, Any]], Any], name: str) -> None:
+        super().__init__(shell)
+        self._function = function
+        try:
+            inspect.signature(function).bind({})
+        except TypeError as error:
+            raise UsageError(
+                f"{name} is called with one argument, the configuration: {error}\n"
+                f"if it takes the covariates by their names: %autotune run {{lambda c: {name}(**c)}} N"
+            ) from None
+        except ValueError:
+            return  # some functions written in C do not tell what they take
+
+    def __call__(self, configuration: dict[str, Any]) -> Any:
+        """Call the function."""
+        return self._function(configuration)
+
+    def _own(self, traceback: TracebackType | None) -> TracebackType | None:
+        while traceback is not None and traceback.tb_frame.f_code is not OwnFunction.__call__.__code__:
+            traceback = traceback.tb_next
+        # A function written in C has no frame of its own.
+        return traceback if traceback is None or traceback.tb_next is None else traceback.tb_next
+
+
+class Body(Runnable):
     """The body of a cell. Called with a configuration it runs, and returns the value of its last line.
 
     The body sees the notebook's variables, each covariate by its name (None where it is not active) and the whole
@@ -31,8 +112,10 @@ class Body:
         UsageError: If the lines are no Python, or the last one is no expression, so that there is no response.
     """
 
+    subject = "the cell"
+
     def __init__(self, shell: Any, text: str, names: Collection[str]) -> None:
-        self._shell = shell
+        super().__init__(shell)
         self._names = names
         # The first line of the cell, which is the magic's own, counts: a traceback names lines as the notebook does.
         code = "\n" + shell.transform_cell(text)
@@ -68,25 +151,7 @@ class Body:
             )
         return response
 
-    def owns(self, error: BaseException) -> bool:
-        """Return whether an error was raised by the body, or by what the body called."""
-        return any(frame.f_code is Body.__call__.__code__ for frame, _ in walk_tb(error.__traceback__))
-
-    def show_alone(self, error: BaseException) -> None:
-        """Cut the traceback of an error down to the body: what ran the body is of no help."""
-        traceback = self._traceback(error)
-        if traceback is None or isinstance(error, AutotuneError):
-            return
-        lines = self._shell.InteractiveTB.structured_traceback
-
-        def render() -> list[str]:
-            return [*lines(type(error), error, traceback, tb_offset=0)]
-
-        with suppress(AttributeError):  # an error of a class with slots
-            error._render_traceback_ = render  # type: ignore[attr-defined] # IPython asks for this name
-
-    def _traceback(self, error: BaseException) -> TracebackType | None:
-        traceback = error.__traceback__
+    def _own(self, traceback: TracebackType | None) -> TracebackType | None:
         while traceback is not None and traceback.tb_frame.f_code.co_filename != self._file:
             traceback = traceback.tb_next
         return traceback

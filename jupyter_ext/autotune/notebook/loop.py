@@ -9,7 +9,7 @@ from typing import Any
 from autotune.calls.telling import reason_of
 from autotune.errors import AutotuneError, RunFailed
 from autotune.experiment import Experiment
-from autotune.notebook.body import Body
+from autotune.notebook.body import Runnable
 from autotune.running.in_turn import Function, Returned, require_count
 from autotune.views.bests import Best
 from autotune.views.facts import paused_text
@@ -156,11 +156,11 @@ class Loop:
         return best is not None and best.observation_uuid == observation.observation_uuid
 
     def _explain(self, error: Exception, function: Function) -> None:
-        if isinstance(function, Body) and function.owns(error):
+        if isinstance(function, Runnable) and function.owns(error):
             function.show_alone(error)
             fails = "" if isinstance(error, _MISTAKES) else "; --on-error fail tells such runs as failed"
             lost = f"Nothing is told of this run ({self._text(self._broken)})."
-            error.__notes__ = [f"{lost} {self._kept('mend the cell and run it again')}{fails}"]
+            error.__notes__ = [f"{lost} {self._kept(f'mend {function.subject} and run it again')}{fails}"]
         elif isinstance(error, AutotuneError) and self.n_told:
             error.add_note(self._kept("run it again"))
 

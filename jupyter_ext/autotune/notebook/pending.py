@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from autotune.errors import InvalidInputError
-from autotune.values import value_text
 from autotune.views.shown import Suggestion, configuration_text, labelled
 from autotune.views.tables import Row, html_table
 
@@ -27,7 +26,7 @@ class Suggestions(list[Suggestion]):
         names = list(dict.fromkeys(name for suggestion in self for name in suggestion.covars))
         rows: list[Row] = []
         for number, suggestion in zip(self.numbers, self, strict=True):
-            values = [value_text(suggestion.covars[name]) if name in suggestion.covars else "" for name in names]
+            values = [suggestion.value(name) if name in suggestion.covars else "" for name in names]
             rows.append((str(number), *values, suggestion.prediction()))
         units = {name: unit for suggestion in self for name, unit in suggestion.units.items()}
         header = ("number", *(labelled(name, units.get(name)) for name in names), "predicted")

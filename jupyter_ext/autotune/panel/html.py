@@ -13,10 +13,9 @@ from autotune.panel.status import as_of_text, status_text
 from autotune.panel.still import image
 from autotune.panel.style import framed, legend
 from autotune.values import number_text, short, value_text
-from autotune.views.goals import expected_text, goals_text, label_of, measured_text
+from autotune.views.goals import NAMELESS, expected_text, goals_text, label_of, measured_text, response_name
 from autotune.views.pictures.style import grid
 from autotune.views.shown import counted, labelled, origin_text, prediction_text
-from autotune_wire.responses import primary_of
 
 _NOTHING = "\N{EN DASH}"
 
@@ -74,6 +73,8 @@ def _legend(state: PanelState) -> str:
 
 def panel_text(state: PanelState) -> str:
     """Write the panel's numbers as plain text."""
+    if _is_blank(state):
+        return f"{state.name}: nothing is known yet; {status_text(state)}"
     best = "no best yet"
     if state.has_front:
         n_front = len(state.progress.front)
@@ -104,14 +105,13 @@ def _tiles(state: PanelState) -> str:
     n_excluded = sum(dot.is_excluded for dot in state.dots)
     besides = (f", {n_failed} failed" if n_failed else "") + (f", {n_excluded} excluded" if n_excluded else "")
     noun = "observation" if len(state.dots) == 1 else "observations"
-    tiles = _tile(str(len(state.dots)), f"{noun}{besides}")
+    tiles = _tile(_NOTHING if _is_blank(state) else str(len(state.dots)), f"{noun}{besides}")
     if state.has_front:
         volume = volume_of(state)
         tiles += _tile(str(len(state.progress.front)), "on the Pareto front", _ORANGE)
         tiles += _tile(_NOTHING if volume is None else f"{volume:.4g}", VOLUME)
     else:
-        name = "response" if len(state.responses) < 2 else primary_of(state.responses)[0]
-        tiles += _tile(_best(state), f"best {name}", _ORANGE)
+        tiles += _tile(_best(state), f"best {_primary(state)}", _ORANGE)
     return f'<div class="at-tiles">{tiles}</div>'
 
 
@@ -145,7 +145,7 @@ def _totals(state: PanelState) -> list[tuple[str, str, str]]:
     suggestion = state.suggestion
     if len(state.responses) < 2:
         predicted = _NOTHING if suggestion is None or suggestion.mean is None else prediction_text(suggestion)
-        return [("response", _best(state), predicted)]
+        return [(_primary(state), _best(state), predicted)]
     predictions = {} if suggestion is None else suggestion.predictions
     newest = newest_on_front(state)
     measured = state.best_measured if not state.has_front else {} if newest is None else newest.measured
@@ -159,6 +159,15 @@ def _totals(state: PanelState) -> list[tuple[str, str, str]]:
     ]
 
 
+def _is_blank(state: PanelState) -> bool:
+    """Return whether nothing has come from the service yet, which may be gone."""
+    return state.as_of is None and not state.dots
+
+
+def _primary(state: PanelState) -> str:
+    return response_name(state.responses) if state.responses else NAMELESS
+
+
 def _best(state: PanelState) -> str:
     return _NOTHING if state.best is None else number_text(state.best.response)
 
@@ -166,7 +175,7 @@ def _best(state: PanelState) -> str:
 def _why(state: PanelState) -> str:
     suggestion = state.suggestion
     if suggestion is None:
-        is_held_back = state.is_closed or state.stopped or state.paused is not None
+        is_held_back = _is_blank(state) or state.is_closed or state.stopped or state.paused is not None
         notice = "" if is_held_back else "The next suggestion is being computed."
         return f'<div class="at-soft">{notice}</div>'
     taken = f". {len(state.taken)} more taken by workers." if state.taken and state.waiting else ""

@@ -21,8 +21,9 @@ _VERSION = "5.20"  # of Vega-Lite, for vl-convert, which has several
 class Picture:
     """A picture of an experiment.
 
-    JupyterLab, Notebook 7, VS Code and Colab draw the specification and show the values of a run where the mouse points
-    at it. Beside it lies a PNG for what draws no Vega-Lite, such as GitHub, if the package vl-convert-python is there.
+    JupyterLab 4 and Notebook 7 draw the specification and show the values of a run where the mouse points at it. Other
+    homes of notebooks that know Vega-Lite 5 were not tried. Beside it lies a PNG for what draws no Vega-Lite, such as
+    GitHub, if the package vl-convert-python is there.
 
     Attributes:
         spec: The Vega-Lite 5 specification, plain data.

@@ -1,17 +1,20 @@
 """Suggestions and observations of the contract, shown as text and as HTML tables."""
 
+import math
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from pydantic import Field
 
 from autotune.values import number_text, spread_text, value_text
+from autotune.views.goals import NAMELESS
 from autotune.views.linear import linear_text
 from autotune.views.tables import html_table
 from autotune_wire import observations, suggestions
 from autotune_wire.base import Configuration
 from autotune_wire.constraints import Constraint, LinearConstraint
-from autotune_wire.space import CatCovariate, Covariate, units_of
+from autotune_wire.responses import RESPONSE
+from autotune_wire.space import CatCovariate, ContCovariate, Covariate, units_of
 
 _NO_UNITS: Mapping[str, str] = MappingProxyType({})
 
@@ -21,15 +24,24 @@ class Suggestion(suggestions.Suggestion):
 
     Attributes:
         units: The units of the covariates that have one, by name.
+        rounded: How values are written that have more digits than anybody can set; ``covars`` has them in full.
     """
 
     units: dict[str, str] = Field(default_factory=dict, exclude=True)
+    rounded: dict[str, str] = Field(default_factory=dict, exclude=True)
 
     def __repr__(self) -> str:
-        covars = configuration_text(self.covars, self.units)
+        covars = ", ".join(f"{name}={text}" for name, text in self._rows())
         return f"Suggestion({covars}, {self.source}, predicted {self.prediction()})"
 
     __str__ = __repr__
+
+    def value(self, name: str) -> str:
+        """Write the value of a covariate, as exactly as its range has a use for."""
+        return self.rounded.get(name, value_text(self.covars[name]))
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return [(name, _with_unit(self.value(name), self.units.get(name))) for name in self.covars]
 
     def prediction(self) -> str:
         """Write the predicted mean and standard deviation of each response; ``none yet`` before there is a model."""
@@ -40,10 +52,11 @@ class Suggestion(suggestions.Suggestion):
     def _repr_html_(self) -> str:
         predicted = {f"predicted {name}": predicted_text(response) for name, response in self.predictions.items()}
         if len(predicted) < 2:
-            predicted = {"predicted response": self.prediction()}
+            name = next((name for name in self.predictions if name != RESPONSE), NAMELESS)
+            predicted = {f"predicted {name}": self.prediction()}
         return html_table(
             f"Suggestion ({origin_text(self)}): {self.reason}",
-            [*configuration_rows(self.covars, self.units), *predicted.items()],
+            [*self._rows(), *predicted.items()],
         )
 
 
@@ -77,7 +90,8 @@ def outcome_texts(run: observations.Observation | observations.ObservationVersio
     if len(run.responses) > 1 or run.response is None:
         measured = [(name, _measured_text(value, run.sds.get(name))) for name, value in run.responses.items()]
         return [*measured, *marks]
-    return [("response", _measured_text(run.response, next(iter(run.sds.values()), None))), *marks]
+    name = next((name for name in run.responses if name != RESPONSE), NAMELESS)
+    return [(name, _measured_text(run.response, next(iter(run.sds.values()), None))), *marks]
 
 
 def prediction_text(suggestion: suggestions.Suggestion) -> str:
@@ -149,9 +163,28 @@ def configuration_rows(covars: Configuration, units: Mapping[str, str] = _NO_UNI
 
 
 def with_units(suggestions: list[Suggestion], space: Mapping[str, Covariate]) -> list[Suggestion]:
-    """Return suggestions that show the units of a space."""
+    """Return suggestions that show the units of a space, and their values as exactly as its ranges have a use for."""
     units = units_of(space)
-    return [suggestion.model_copy(update={"units": units}) for suggestion in suggestions]
+    return [
+        suggestion.model_copy(update={"units": units, "rounded": _rounded(suggestion.covars, space)})
+        for suggestion in suggestions
+    ]
+
+
+def _rounded(covars: Configuration, space: Mapping[str, Covariate]) -> dict[str, str]:
+    """Write the real numbers of a configuration to about a thousandth of their range.
+
+    A covariate with a step has been rounded by the engine, and on a logarithmic scale ratios count: four digits.
+    """
+    texts = {}
+    for name, value in covars.items():
+        covariate = space.get(name)
+        if not isinstance(covariate, ContCovariate) or covariate.step is not None or isinstance(value, str):
+            continue
+        width = covariate.max - covariate.min
+        decimals = None if covariate.log or width <= 0 else max(0, -math.floor(math.log10(width / 1000)))
+        texts[name] = f"{value:.4g}" if decimals is None else value_text(round(float(value), decimals))
+    return texts
 
 
 def labelled(name: str, unit: str | None) -> str:

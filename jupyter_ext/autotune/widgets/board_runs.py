@@ -153,13 +153,9 @@ class RunRow:
         over = [name for part, name in changed if part == "responses"]
         if over:
             read = {name: self.cells["responses", name].number() for name in over}
-            measured = {**self.observation.responses, **read}
-            kept = {name: value for name, value in measured.items() if value is not None}
-            if not kept:
+            if not any(value is not None for value in {**self.observation.responses, **read}.values()):
                 raise wrong_field(f"{self.number}.{over[0]}", "must not be empty: type a number, or exclude the run")
-            found["response"] = kept if len(self._responses) > 1 else kept[over[0]]
-            sds = {name: sd for name, sd in self.observation.sds.items() if name in kept and name not in over}
-            found |= {"sd": sds} if sds else {}
+            found["response"] = read if len(self._responses) > 1 else read[over[0]]
         return found
 
     def _cell(self, part: str, name: str, looks: Looks, layout: Any) -> Field:

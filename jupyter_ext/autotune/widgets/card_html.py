@@ -28,7 +28,8 @@ def suggestion_html(experiment: AskTell, suggestion: Suggestion) -> str:
     """Write a suggestion: its values, large, with their units; where it came from; and what is predicted."""
     values = "".join(
         f'<div role="listitem"><div class="atw-label">{escape(name)}</div>'
-        f'<div class="atw-big">{escape(value_text(value))}{_unit(suggestion.units.get(name))}</div></div>'
+        f'<div class="atw-big" title="{escape(value_text(value))}">{escape(suggestion.value(name))}'
+        f"{_unit(suggestion.units.get(name))}</div></div>"
         for name, value in suggestion.covars.items()
     )
     return block(

@@ -22,7 +22,7 @@ from autotune_service.store.rows.spaces import list_spaces
 from autotune_service.store.statements import Filled
 from autotune_service.tuning.experiments import best_changed, observation_data, require_active, with_new_data
 from autotune_service.tuning.once import ALWAYS, Once
-from autotune_service.tuning.outcomes import outcome_of
+from autotune_service.tuning.outcomes import Outcome, corrected_outcome
 from autotune_service.tuning.stopping import stopped_anew
 from autotune_wire.observations import Correction, Observation, ObservationVersions
 from autotune_wire.responses import meets_thresholds, primary_of
@@ -53,7 +53,7 @@ async def correct(
                 before.to_wire(row.space).model_dump(mode="json"),
             )
         after = before
-        if body.covars is not None or body.outcome is not None or body.is_excluded != before.is_excluded:
+        if body.covars is not None or _changes_outcome(body) or body.is_excluded != before.is_excluded:
             after = await _corrected(work, row, before, body)
             await add_version(work, before, seq=before.seq, at=before.created_at, reason=None, user_uuid=None)
             await add_version(
@@ -92,8 +92,9 @@ async def _corrected(work: Work, row: ExperimentRow, before: ObservationRow, bod
         revisions = await list_spaces(work, row.exp_uuid) if row.space_revision else []
         earlier = [revision.space for revision in revisions[:-1]]
         after = replace(after, covars=checked_run(row.space, body.covars, "covars", earlier=earlier))
-    if body.outcome is not None:
-        outcome = outcome_of(row.responses, body.outcome, "covars")
+    if _changes_outcome(body):
+        stored = Outcome(before.status, before.response, before.responses, before.sds, before.failed_because)
+        outcome = corrected_outcome(row.responses, stored, body)
         after = replace(
             after,
             status=outcome.status,
@@ -103,6 +104,10 @@ async def _corrected(work: Work, row: ExperimentRow, before: ObservationRow, bod
             failed_because=outcome.failed_because,
         )
     return after if body.is_excluded is None else replace(after, is_excluded=body.is_excluded)
+
+
+def _changes_outcome(body: Correction) -> bool:
+    return body.outcome is not None or bool(body.unmeasured)
 
 
 async def settle(

@@ -52,6 +52,20 @@ def test_correct_takes_why_a_run_failed(experiment, service):
         experiment.correct(1, reason="a slip", response=7, failed_because="it was burnt")
 
 
+def test_correct_keeps_the_responses_that_it_does_not_name(client, service):
+    lab = client.new("lab", SPACE, responses={"yield": "maximize", "impurity": "<= 0.05"})
+    told = lab.tell({"x": 0.5}, {"yield": 70.0, "impurity": 0.01})
+    corrected = lab.correct(told, reason="a comma", response={"yield": 7.0})
+    assert _sent(service) == {"version": 1, "reason": "a comma", "responses": {"yield": 7.0}}
+    assert corrected.responses == {"yield": 7.0, "impurity": 0.01}
+    lab.correct(told, reason="never measured", response={"yield": 7.5, "impurity": None})
+    assert _sent(service)["responses"] == {"yield": 7.5, "impurity": None}
+    lab.correct(told, reason="never measured", response={"impurity": None})
+    assert _sent(service)["responses"] == {"impurity": None}
+    with pytest.raises(InvalidInputError, match=r"responses\.yeild: is not a response"):
+        lab.correct(told, reason="a comma", response={"yeild": None})
+
+
 def test_correct_takes_several_responses(client, service):
     lab = client.new("lab", SPACE, responses={"yield": "maximize", "impurity": "<= 0.05"})
     told = lab.tell({"x": 0.5}, {"yield": 7.0})

@@ -67,6 +67,43 @@ def test_error_of_the_body_is_shown_alone_with_what_became_of_the_runs(new, cell
     assert len(service.runs) == 1
 
 
+@pytest.mark.parametrize("parallel", ["", " --parallel 2"])
+def test_error_of_a_function_is_shown_alone(new, cell, service, parallel):
+    assert cell("def measure(configuration):\n    return 1 / 0\n")[1]
+    shown, is_right = cell(f"%autotune run measure 3{parallel}")
+    assert not is_right
+    assert "ZeroDivisionError: division by zero" in shown
+    assert "----> 2     return 1 / 0" in shown
+    assert "autotune/" not in shown
+    assert "0 of 3 runs are told and kept. For the other 3 mend the function and run it again" in shown
+    assert len(shown.splitlines()) < 12
+
+
+@pytest.mark.parametrize(
+    ("function", "line", "problem"),
+    [
+        ("def measure(lr, leaf):\n    return lr", "run measure 3", "missing a required argument: 'leaf'"),
+        ("def measure():\n    return 1", "run measure -n 3", "too many positional arguments"),
+        ("measure = lambda *, x: x", "run measure 3", "too many positional arguments"),
+    ],
+)
+def test_function_that_takes_no_configuration_is_refused_in_two_lines(new, cell, service, function, line, problem):
+    assert cell(function)[1]
+    shown, is_right = cell(f"%autotune {line}")
+    assert not is_right
+    assert shown == (
+        f"UsageError: measure is called with one argument, the configuration: {problem}\n"
+        "if it takes the covariates by their names: %autotune run {lambda c: measure(**c)} N\n"
+    )
+    assert service.n_calls("POST /experiment/ask") == 0
+
+
+def test_function_of_the_covariates_is_run_as_the_message_says(new, cell, service):
+    assert cell("def measure(x):\n    return x + 1")[1]
+    assert cell("%autotune run {lambda c: measure(**c)} 1")[1]
+    assert responses(service) == [1.5]
+
+
 @pytest.mark.parametrize(
     ("body", "lines"),
     [

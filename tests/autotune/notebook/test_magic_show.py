@@ -20,6 +20,12 @@ def drawn(run, monkeypatch):
         def pareto(self):
             calls.append(("pareto",))
 
+        def contour(self, x=None, y=None, *, response=None, at=None):
+            calls.append(("contour", x, y, response, at))
+
+        def ternary(self, shares=(), *, response=None, at=None):
+            calls.append(("ternary", shares, at))
+
         def timeline(self):
             raise ConnectionFailedError("cannot reach the service at http://there")
 
@@ -37,12 +43,32 @@ def test_show_draws_a_picture_by_name(run, drawn):
     assert drawn == [("history", None), ("history", "total yield"), ("pareto",), ("compare", "brownies")]
 
 
+def test_show_takes_what_a_picture_is_of(run, drawn, shell):
+    shell.user_ns["best"] = {"base": "KOH"}
+    for line in (
+        "show contour lr leaf",
+        "show contour 'learning rate', leaf --response yield --at {'base': 'KOH'}",
+        "show contour lr --at $best",
+        "show ternary water dioxane toluene --at best",
+        "show history impurity",
+    ):
+        run(line)
+    assert drawn == [
+        ("contour", "lr", "leaf", None, None),
+        ("contour", "learning rate", "leaf", "yield", {"base": "KOH"}),
+        ("contour", "lr", None, None, {"base": "KOH"}),
+        ("ternary", ["water", "dioxane", "toluene"], {"base": "KOH"}),
+        ("history", "impurity"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
         (
             "show",
-            "of the picture is missing: %autotune show PICTURE\nthe pictures are compare, history, pareto, timeline",
+            "of the picture is missing: %autotune show PICTURE [NAME ...]\n"
+            "the pictures are compare, contour, history, pareto, ternary, timeline",
         ),
         ("show histroy", "there is no picture 'histroy'; did you mean history?\nthe pictures are compare"),
         ("show _private", "there is no picture '_private'"),
@@ -50,6 +76,10 @@ def test_show_draws_a_picture_by_name(run, drawn):
         ("show compare", "the picture compare needs the name of another experiment"),
         ("show compare Cookie", "you have no experiment named 'Cookie'"),
         ("show pareto --response x", "the picture pareto is not about one response\nleave --response out"),
+        ("show history a --response b", "the response is given twice, by 'a' and by --response\ngive it once"),
+        ("show history --at {'x': 1}", "the picture history has no values that are held\nleave --at out"),
+        ("show contour --at 5", "5 is not a dict of values\n"),
+        ("show contour a b c", "the picture contour takes no 'c'\n"),
     ],
 )
 def test_show_says_which_pictures_there_are(run, drawn, line, message):

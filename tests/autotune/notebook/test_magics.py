@@ -72,7 +72,7 @@ def test_magic_run_of_a_function_with_a_mistake_shows_it_and_how_to_go_on(shell,
     shell.user_ns["bake"] = lambda configuration: configuration["y"]
     with pytest.raises(KeyError, match="y") as caught:
         _run(shell, "run bake 3")
-    assert "To go on, mend the function and call run again." in caught.value.__notes__[0]
+    assert "For the other 3 mend the function and run it again" in caught.value.__notes__[0]
     assert (service.runs, [found.get("state") for found in service.suggestions.values()]) == ([], [None, "abandoned"])
     with pytest.raises(UsageError, match="there is no suggestion"):
         _run(shell, "tell 0.5")

@@ -1,11 +1,12 @@
 import pytest
+from fake_service import suggestion
 from pydantic import TypeAdapter
 
 from autotune.panel.html import panel_html
 from autotune.panel.state import PanelState, with_event
-from autotune.views.shown import covariate_text
+from autotune.views.shown import Suggestion, covariate_text, with_units
 from autotune_wire.frames import Event
-from autotune_wire.space import Covariate
+from autotune_wire.space import Covariate, Space
 
 HEAT = {"vtype": "int", "guess": 80, "min": 40, "max": 120, "step": 5, "unit": "°C"}
 
@@ -31,6 +32,18 @@ def test_covariate_is_described_with_its_unit(changes, text):
 def test_options_are_described_with_their_unit():
     covariate = {"vtype": "cat", "guess": 200, "options": [200, 400], "ordered": True, "unit": "rpm"}
     assert covariate_text(TypeAdapter(Covariate).validate_python(covariate)) == "200, 400 rpm (in this order)"
+
+
+def test_suggestion_is_written_to_about_a_thousandth_of_a_range(client, service):
+    share = {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}
+    space = {"share": share, "load": share | {"max": 45.0}, "fine": share | {"step": 0.125}}
+    space |= {"rate": share | {"min": 0.001, "log": True}, "x": share}
+    covars = {"share": 0.284983, "load": 1.590342, "fine": 0.125, "rate": 0.0123456, "x": 0.5}
+    reply = {"uuid": None, **covars}
+    shown = with_units([Suggestion(**suggestion(**reply))], TypeAdapter(Space).validate_python(space))[0]
+    assert repr(shown).startswith("Suggestion(x=0.5, share=0.285, load=1.59, fine=0.125, rate=0.01235, ")
+    assert ">0.285</td>" in shown._repr_html_()
+    assert shown.covars == covars
 
 
 def test_suggestion_shows_units_and_is_told_without_them(heated, service):

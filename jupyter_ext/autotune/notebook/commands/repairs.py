@@ -5,11 +5,10 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from autotune.notebook.command import Call, Command
-from autotune.notebook.commands.rounds import SD, measured
 from autotune.notebook.line import Option
+from autotune.notebook.results import REASON, SD, measured_of, reason_of, run_of, sd_of
 
 _NO_REASON = "no reason given"
-_REASON = Option("--reason", "rest", "REASON", "why, for whoever reads the history")
 _TAGS = Option("--tags", "rest", "TAG, ...", "all tags from now on, with commas between")
 _ID = "ID is a number in the column id of `%autotune history`.\n"
 
@@ -20,11 +19,15 @@ def _undo(call: Call) -> Any:
 
 def _correct(call: Call) -> Any:
     observation_id, left = _split_id(call)
-    reason = call.text(_REASON.name) or _NO_REASON
-    if left == "failed":
-        return call.session.correct(observation_id, reason, failed=True)
-    response, configuration, sd = measured(call, left)
-    return call.session.correct(observation_id, reason, response=response, covars=configuration, sd=sd)
+    first, _, why = left.partition(" ")
+    if first == "failed":
+        because = call.python.text(why) or None
+        reason = call.text(REASON.name) or because or _NO_REASON
+        return call.session.correct(observation_id, reason, failed=True, failed_because=because)
+    response, rest = measured_of(call, left)
+    configuration, why = run_of(call, rest)
+    reason = reason_of(call, why) or _NO_REASON
+    return call.session.correct(observation_id, reason, response=response, covars=configuration, sd=sd_of(call))
 
 
 def _exclude(call: Call) -> Any:
@@ -61,11 +64,13 @@ COMMANDS = (
     Command("undo", "[N]", "take back the last, or last N, you told", _undo),
     Command(
         "correct",
-        "ID RESPONSE [CONFIGURATION]",
+        "ID RESPONSE [CONFIGURATION] [REASON]",
         "correct an observation",
         _correct,
-        (SD, _REASON),
-        f"RESPONSE may be the word failed.\n{_ID}",
+        (SD, REASON),
+        "Responses that are not named stay: %autotune correct 5 hardness=95 a slip\n"
+        "None removes one. RESPONSE may be the word failed, then REASON says why the\n"
+        f"run failed.\n{_ID}",
         "variable",
     ),
     Command("exclude", "ID [REASON]", "leave an observation out of the model", _exclude, (), _ID),

@@ -4,15 +4,12 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from autotune.inputs.typed import typed_number
 from autotune.notebook.command import Call, Command
-from autotune.notebook.expressions import split_expressions
 from autotune.notebook.line import Option
+from autotune.notebook.results import REASON, SD, measured_of, reason_of, run_of, sd_of
 
 FIXED = Option("--fixed", "rest", "DICT", "values that the suggestion must have")
-SD = Option("--sd", "rest", "SD", "the standard deviation of the response")
 _OF = Option("--of", "word", "NUMBER", "the suggestion of `ask N` that is meant")
-_REASON = Option("--reason", "rest", "REASON", "why it failed, for whoever reads the history")
 _RUN = """\
 A result belongs to the suggestion of the last `ask`, or to CONFIGURATION, a
 dict with a value for each covariate, if something else was run. After `ask N`
@@ -26,30 +23,18 @@ def _ask(call: Call) -> Any:
 
 
 def _tell(call: Call) -> Any:
-    return call.session.tell(*measured(call, call.left), _number(call))
+    response, rest = measured_of(call, call.left)
+    configuration = call.python.value(rest) if rest else None
+    return call.session.tell(response, configuration, sd_of(call), _number(call))
 
 
 def _fail(call: Call) -> Any:
-    configuration = call.python.value(call.left) if call.left else None
-    return call.session.fail(configuration, _number(call), call.text(_REASON.name))
+    configuration, why = run_of(call, call.left)
+    return call.session.fail(configuration, _number(call), reason_of(call, why))
 
 
 def _skip(call: Call) -> Any:
     return call.session.skip(call.python.text(call.left), _number(call))
-
-
-def measured(call: Call, text: str) -> tuple[Any, Any, Any]:
-    """Read a response, the configuration after it and the standard deviation; None for what is not given."""
-    if not text:
-        raise call.missing("the response")
-    word, _, rest = text.partition(" ")
-    if typed_number(word) is None:
-        response, *others = split_expressions(text)
-    else:
-        response, others = word, [rest.strip()] if rest.strip() else []
-    configuration = call.python.value(others[0]) if others else None
-    sd = call.option(SD.name)
-    return call.python.number(response), configuration, None if sd is None else call.python.number(sd)
 
 
 def _number(call: Call) -> int | None:
@@ -78,9 +63,17 @@ COMMANDS = (
         "report a result: a number or a dict",
         _tell,
         (SD, _OF),
+        f"{_RUN}Several responses: hardness=95, friability=0.8 or a dict.\n",
+        "variable",
+    ),
+    Command(
+        "fail",
+        "[CONFIGURATION] [REASON]",
+        "report that a run gave no result",
+        _fail,
+        (REASON, _OF),
         _RUN,
         "variable",
     ),
-    Command("fail", "[CONFIGURATION]", "report that a run gave no result", _fail, (_REASON, _OF), _RUN, "variable"),
     Command("skip", "[REASON]", "give it up, as it will not be run", _skip, (_OF,), _RUN),
 )

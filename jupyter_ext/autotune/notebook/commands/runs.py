@@ -6,7 +6,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
-from autotune.notebook.body import Body
+from autotune.notebook.body import Body, OwnFunction
 from autotune.notebook.command import Call, Command
 from autotune.notebook.commands.rounds import FIXED
 from autotune.notebook.line import Option, unquoted, words
@@ -62,7 +62,7 @@ def _from_line(call: Call) -> tuple[Any, int]:
         raise UsageError(
             f"{name} is not a function\ngive a function of a configuration, or run a cell: %%autotune run -n N"
         )
-    return function, call.whole(written, "N, the number of runs,")
+    return OwnFunction(call.shell, function, unquoted(name)), call.whole(written, "N, the number of runs,")
 
 
 def _load(call: Call) -> None:

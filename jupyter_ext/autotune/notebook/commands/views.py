@@ -1,13 +1,13 @@
 """The commands that show something."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from IPython.core.error import UsageError
 
 from autotune.notebook.command import Call, Command
-from autotune.notebook.line import Option, unquoted
+from autotune.notebook.line import Option, words
 from autotune.notebook.near import did_you_mean
 from autotune.notebook.session import Session
 
@@ -26,20 +26,37 @@ def _predict(call: Call) -> Any:
 
 def _show(call: Call) -> Any:
     pictures = call.session.pictures()
-    name, *others = call.words(2) or [""]
+    name, *others = [word.rstrip(",") for word in words(call.left)] or [""]
     if name not in pictures:
         near = did_you_mean(name, pictures) if name else ""
         says = f"there is no picture {name!r}{near}" if name else f"the name of the picture is missing: {call.usage()}"
         raise UsageError(f"{says}\nthe pictures are {', '.join(pictures)}")
     takes = inspect.signature(pictures[name]).parameters
-    if bool(others) != ("other" in takes):
-        says = "needs the name of another experiment" if "other" in takes else f"takes no {others[0]!r}"
-        raise UsageError(f"the picture {name} {says}\n{call.help()}")
-    response = call.text("--response")
+    options = dict(_named(call, name, takes, [call.python.text(other) for other in others]))
+    response, at = call.text("--response"), call.mapping("--at", "values")
     if response is not None and "response" not in takes:
         raise UsageError(f"the picture {name} is not about one response\nleave --response out")
-    options = {} if response is None else {"response": response}
-    return pictures[name](*[call.session.found(call.python.text(unquoted(other))) for other in others], **options)
+    if response is not None and "response" in options:
+        raise UsageError(f"the response is given twice, by {others[0]!r} and by --response\ngive it once")
+    if at is not None and "at" not in takes:
+        raise UsageError(f"the picture {name} has no values that are held\nleave --at out")
+    options |= ({} if response is None else {"response": response}) | ({} if at is None else {"at": at})
+    return pictures[name](**options)
+
+
+def _named(call: Call, picture: str, takes: Collection[str], given: list[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the arguments of a picture that are given by their place: its covariates, its response, an experiment."""
+    if "other" in takes and len(given) != 1:
+        raise UsageError(f"the picture {picture} needs the name of another experiment\n{call.help()}")
+    if "other" in takes:
+        yield "other", call.session.found(given[0])
+    elif "shares" in takes and given:
+        yield "shares", given
+    else:
+        names = [name for name in ("x", "y") if name in takes] or [name for name in ("response",) if name in takes]
+        if len(given) > len(names):
+            raise UsageError(f"the picture {picture} takes no {given[len(names)]!r}\n{call.help()}")
+        yield from zip(names, given, strict=False)
 
 
 COMMANDS = (
@@ -69,12 +86,17 @@ COMMANDS = (
     ),
     Command(
         "show",
-        "PICTURE",
+        "PICTURE [NAME ...]",
         "a picture, such as history or contour",
         _show,
-        (Option("--response", "word", "NAME", "the response that it is about, if not the first objective"),),
-        "PICTURE is the name of a method of `experiment.plot`, which takes more\n"
-        "arguments. `show compare OTHER` takes the name of another experiment.\n",
+        (
+            Option("--response", "word", "NAME", "the response that it is about, if not the first objective"),
+            Option("--at", "rest", "DICT", "the values of the covariates that the picture does not vary"),
+        ),
+        "PICTURE is the name of a method of `experiment.plot`. After it comes what the\n"
+        "picture is of: two covariates (contour, feasibility), three shares (ternary),\n"
+        "another experiment (compare), a response (the others).\n"
+        "  %autotune show contour temperature lr --at {'base': 'KOH'}\n",
         "picture",
     ),
     Command(
