@@ -91,6 +91,16 @@ def breaks_threshold(responses: Mapping[str, Response], values: Mapping[str, flo
     return any(not is_met(threshold, values[name]) for name, threshold in thresholds.items() if name in values)
 
 
+def lacks_threshold(responses: Mapping[str, Response], values: Mapping[str, float]) -> bool:
+    """Return whether a run breaks no threshold, and left the response of one unmeasured.
+
+    Args:
+        responses: The experiment's responses.
+        values: The measured value of each response, in its own unit.
+    """
+    return not meets_thresholds(responses, values) and not breaks_threshold(responses, values)
+
+
 def primary_of(responses: Mapping[str, Response]) -> tuple[str, AnyObjective]:
     """Return the name of the first objective and the objective; every experiment has at least one."""
     return next(iter(objectives_of(responses).items()))

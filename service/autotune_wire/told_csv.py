@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Collection, Sequence
 
+from autotune_wire.numerals import DecimalSign
 from autotune_wire.space import CatCovariate, Space
 from autotune_wire.told_columns import columns_of
 from autotune_wire.told_rows import Read, Sheet, Terms, read_sheet
@@ -12,7 +13,7 @@ from autotune_wire.told_tables import refusal
 
 MAX_CSV_LENGTH = 2**24
 MAX_COLUMNS = 10_000
-_DELIMITERS = ",;\t"
+DELIMITERS = ",;\t"
 _LINE_END = re.compile(r"[\r\n]")
 _SEPARATOR = re.compile(r'"?sep=([^\r\n"])"?[,;\t ]*(?=[\r\n]|$)', re.IGNORECASE)
 """What Excel writes in the first line to say how the cells are separated."""
@@ -42,8 +43,7 @@ def csv_records(
 
 
 def _sheet(text: str, space: Space, responses: Sequence[str], max_runs: int, path: tuple[str, ...]) -> Sheet:
-    said = _SEPARATOR.match(text)
-    body = text[said.end() :] if said else text
+    said, body = separated(text)
     columns = columns_of(space, responses)
     names = {*space, *responses, *(name for named in columns for name in named.values())}
     options = {
@@ -55,7 +55,7 @@ def _sheet(text: str, space: Space, responses: Sequence[str], max_runs: int, pat
     }
     # Blanks around a cell mean nothing, unless the user gave names with blanks around them.
     padded = {name for name in (*names, *options) if name != name.strip()}
-    delimiter = said[1] if said else _delimiter(body, names)
+    delimiter = said or _delimiter(body, names)
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, skipinitialspace=not padded, strict=True)
     header: list[str] = []
     header_place = "line 1"
@@ -83,15 +83,29 @@ def _sheet(text: str, space: Space, responses: Sequence[str], max_runs: int, pat
             places.append(place)
     except csv.Error as error:
         raise refusal((*path, f"line {reader.line_num}"), None, f"is not CSV: {error}") from None
+    return Sheet(header, rows, places, header_place, path, usual_sign(delimiter))
+
+
+def separated(text: str) -> tuple[str | None, str]:
+    """Return the delimiter that the first line of a text names, as Excel writes it, and the text behind that.
+
+    The delimiter is None, and the text whole, if the first line names none.
+    """
+    said = _SEPARATOR.match(text)
+    return (said[1], text[said.end() :]) if said else (None, text)
+
+
+def usual_sign(delimiter: str) -> DecimalSign | None:
+    """Return the decimal sign of numbers that could have either, by what stands between the cells; None if open."""
     # With commas between the cells, a number with a decimal comma needs quotes: the point is usual.
-    return Sheet(header, rows, places, header_place, path, "." if delimiter == "," else None)
+    return "." if delimiter == "," else None
 
 
 def _delimiter(text: str, names: Collection[str]) -> str:
     known = {name.strip().casefold() for name in names}
     cell = re.search(r"[^\s,;]", text)
     if cell is None:
-        return _DELIMITERS[0]
+        return DELIMITERS[0]
     end = _LINE_END.search(text, cell.start())
     begin = max(text.rfind(mark, 0, cell.start()) for mark in "\r\n") + 1
     header = text[begin : end.start() if end else len(text)].strip()
@@ -103,7 +117,7 @@ def _delimiter(text: str, names: Collection[str]) -> str:
             return 0
         return sum(_is_known(cell, known) for cell in cells)
 
-    return max(_DELIMITERS, key=n_known)
+    return max(DELIMITERS, key=n_known)
 
 
 def _is_known(cell: str, known: Collection[str]) -> bool:

@@ -13,7 +13,7 @@ from autotune_wire import paths
 from autotune_wire.experiments import Experiment
 from autotune_wire.observations import HistoryPage
 from autotune_wire.overviews import Overview
-from autotune_wire.responses import breaks_threshold, meets_thresholds, primary_of, thresholds_of
+from autotune_wire.responses import breaks_threshold, lacks_threshold, primary_of, thresholds_of
 from autotune_wire.space import units_of
 
 
@@ -74,14 +74,13 @@ def _dots(overview: Overview) -> tuple[Dot, ...]:
     dots = []
     for place, seq in enumerate(overview.seqs):
         measured = {name: value for name, column in columns.items() if (value := column[place]) is not None}
-        is_broken = has_thresholds and breaks_threshold(responses, measured)
         dots.append(
             Dot(
                 response=measured.get(primary),
                 source="model" if place + 1 in modelled else None,
                 is_failed=place + 1 in failed,
-                is_broken=is_broken,
-                is_open=has_thresholds and not is_broken and not meets_thresholds(responses, measured),
+                is_broken=has_thresholds and breaks_threshold(responses, measured),
+                is_open=has_thresholds and lacks_threshold(responses, measured),
                 is_excluded=place + 1 in excluded,
                 measured=measured,
                 seq=seq,

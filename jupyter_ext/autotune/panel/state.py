@@ -16,7 +16,7 @@ from autotune_wire.responses import (
     Objective,
     Responses,
     breaks_threshold,
-    meets_thresholds,
+    lacks_threshold,
     objectives_of,
     primary_of,
 )
@@ -251,13 +251,12 @@ def _is_of(dot: Dot, data: dict[str, Any]) -> bool:
 
 def _dot(state: PanelState, data: dict[str, Any], source: Source | None) -> Dot:
     measured = data.get("responses", {})
-    is_broken = breaks_threshold(state.responses, measured)
     return Dot(
         response=data["response"],
         source=source,
         is_failed=data.get("status") == "failed",
-        is_broken=is_broken,
-        is_open=not is_broken and not meets_thresholds(state.responses, measured),
+        is_broken=breaks_threshold(state.responses, measured),
+        is_open=lacks_threshold(state.responses, measured),
         is_excluded=data.get("is_excluded", False),
         measured=measured,
         uuid=data["observation_uuid"],

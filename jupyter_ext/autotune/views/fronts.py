@@ -14,7 +14,7 @@ from autotune_wire.responses import (
     Responses,
     Target,
     breaks_threshold,
-    meets_thresholds,
+    lacks_threshold,
     merit,
     objectives_of,
 )
@@ -68,8 +68,8 @@ class Front:
 
 def judged(run: FrontRun, goals: Responses) -> FrontRun:
     """Return a run with what its thresholds say of it."""
-    is_broken = breaks_threshold(goals, run.responses)
-    return replace(run, is_broken=is_broken, is_open=not is_broken and not meets_thresholds(goals, run.responses))
+    measured = run.responses
+    return replace(run, is_broken=breaks_threshold(goals, measured), is_open=lacks_threshold(goals, measured))
 
 
 def front_among(runs: Sequence[FrontRun], goals: Responses) -> Front:

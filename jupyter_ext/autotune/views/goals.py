@@ -1,6 +1,6 @@
 """What is wanted of the responses, and whether a run or a prediction meets its bounds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from autotune.values import number_text, spread_text
 from autotune_wire.responses import RESPONSE, Objective, Response, Target, Threshold, is_met, primary_of
@@ -22,13 +22,13 @@ def goals_text(responses: Mapping[str, Response]) -> str:
     return ", ".join(goal_text(name, response) for name, response in responses.items())
 
 
-def goal_text(name: str, response: Response) -> str:
-    """Write the goal of one response with its name."""
+def goal_text(name: str, response: Response, number: Callable[[float], str] = number_text) -> str:
+    """Write the goal of one response with its name; ``number`` writes its target or bound."""
     if isinstance(response, Objective):
         return f"{response.goal} {name}"
     if isinstance(response, Target):
-        return f"{name} = {number_text(response.target)}"
-    return f"{name} {response.goal} {number_text(response.bound)}"
+        return f"{name} = {number(response.target)}"
+    return f"{name} {response.goal} {number(response.bound)}"
 
 
 def measured_text(value: float, goal: Response | None, *, with_bound: bool = True) -> str:

@@ -7,10 +7,11 @@ from pydantic import TypeAdapter
 
 from autotune.inputs.covariate_text import covariate_of_text
 from autotune.values import exact_text
+from autotune.views.goals import goal_text
 from autotune.views.shown import constraint_text
 from autotune_wire.constraints import LinearConstraint
 from autotune_wire.experiments import NewExperiment
-from autotune_wire.responses import Objective, Target
+from autotune_wire.responses import Objective
 from autotune_wire.space import CatCovariate, Covariate
 
 _COVARIATE: TypeAdapter[Covariate] = TypeAdapter(Covariate)
@@ -33,10 +34,7 @@ def magic_line(new: NewExperiment) -> str:
         if isinstance(goal, Objective):
             parts.append(f"--{goal.goal[:3]} {_quoted(name)}")
         else:
-            wanted = (
-                f"= {exact_text(goal.target)}" if isinstance(goal, Target) else f"{goal.goal} {exact_text(goal.bound)}"
-            )
-            parts.append(f"--response {_quoted(f'{name} {wanted}')}")
+            parts.append(f"--response {_quoted(goal_text(name, goal, exact_text))}")
     for constraint in new.constraints:
         is_text = isinstance(constraint, LinearConstraint)
         written = _quoted(constraint_text(constraint, new.covars)) if is_text else repr(constraint.model_dump())

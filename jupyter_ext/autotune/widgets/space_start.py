@@ -1,6 +1,5 @@
 """What the space editor starts from: past runs in a DataFrame or a CSV file, or an experiment."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 from os import PathLike
@@ -22,10 +21,9 @@ from autotune_wire.responses import RESPONSE, Objective, Response, Responses
 from autotune_wire.space import Covariate, Space
 from autotune_wire.told_cells import is_nothing
 from autotune_wire.told_columns import ABOUT, EXCLUDED, SD, STATUS
+from autotune_wire.told_csv import DELIMITERS, separated, usual_sign
 
 _ABOUT_RUNS = frozenset({*ABOUT, STATUS, EXCLUDED})
-_SEPARATOR = re.compile(r'^"?sep=.?"?[ \t]*\r?\n', re.IGNORECASE)
-"""What Excel may write into a line before the header."""
 _SPACE: TypeAdapter[Space] = TypeAdapter(Space)
 _RESPONSES: TypeAdapter[Responses] = TypeAdapter(Responses)
 
@@ -133,9 +131,9 @@ def _read_csv(path: Path) -> Any:
     import pandas as pd
 
     try:
-        text = _SEPARATOR.sub("", path.read_text(encoding="utf-8-sig"), count=1)
+        said, text = separated(path.read_text(encoding="utf-8-sig"))
         header = text.lstrip().partition("\n")[0]
-        delimiter = max(",;\t", key=header.count)
+        delimiter = said or max(DELIMITERS, key=header.count)
         frame = pd.read_csv(StringIO(text), sep=delimiter, dtype=str, keep_default_na=False, skipinitialspace=True)
     except OSError as error:
         raise InvalidInputError(f"cannot read {path}: {error.strerror or type(error).__name__}") from None
@@ -143,8 +141,7 @@ def _read_csv(path: Path) -> Any:
         raise InvalidInputError(
             f"{path} is not a table of runs: write a header line, then a line for each run"
         ) from None
-    # With commas between the cells, a number with a decimal comma needs quotes: the point is usual.
-    return _with_numbers(frame, path, "." if delimiter == "," else None)
+    return _with_numbers(frame, path, usual_sign(delimiter))
 
 
 def _with_numbers(frame: Any, path: Path, usual: DecimalSign | None) -> Any:

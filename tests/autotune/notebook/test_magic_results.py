@@ -13,6 +13,14 @@ def lab(run, shell):
     return run('new lab space --max hardness --response "yield (%) >= 0"')
 
 
+def refused(run, line):
+    """What a command says that reports a result of the suggestion, and is refused."""
+    run("ask")
+    with pytest.raises(UsageError) as caught:
+        run(line)
+    return str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("written", "responses"),
     [
@@ -50,10 +58,7 @@ def test_tell_takes_standard_deviations_by_name(run, lab):
     ],
 )
 def test_wrong_response_by_name_says_what_is_wrong(run, lab, service, line, message):
-    run("ask")
-    with pytest.raises(UsageError) as caught:
-        run(line)
-    assert message in str(caught.value)
+    assert message in refused(run, line)
     assert service.runs == []
 
 
@@ -92,10 +97,7 @@ def test_fail_takes_a_configuration_and_words(run, lab, written, covars, reason)
     ],
 )
 def test_fail_says_what_it_did_not_understand(run, lab, service, line, message):
-    run("ask")
-    with pytest.raises(UsageError) as caught:
-        run(line)
-    assert message in str(caught.value)
+    assert message in refused(run, line)
     assert service.runs == []
 
 

@@ -370,6 +370,11 @@ def test_table_of_excel_with_failed_runs_and_notes_is_read(client, service, tmp_
     ]
 
 
+def test_table_is_read_by_the_separator_that_it_names(client, tmp_path):
+    editor = _table(tmp_path, client, "sep=|\nt;1|u|yield\n40|A|1.5\n60|B|2.5\n")
+    assert _kinds(editor) == ({"t;1": "int", "u": "cat"}, ["yield"])
+
+
 def test_table_whose_decimal_sign_is_open_is_refused_with_the_cell(client, tmp_path):
     with pytest.raises(InvalidInputError, match=r"line 2, column t: 1,050 may be 1\.05 or 1050"):
         _table(tmp_path, client, "t;yield\n1,050;3\n")
