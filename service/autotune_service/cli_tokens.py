@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from autotune_service.app import use_store
 from autotune_service.cli_common import data_option, run, settings_of
-from autotune_service.domain.access import Actor
+from autotune_service.domain.access import OPERATOR
 from autotune_service.domain.errors import NotFoundError
 from autotune_service.store.database import Store
 from autotune_service.store.rows.users import UserRow, get_user_by_email
@@ -41,7 +41,7 @@ def add(
     body = _new_token(name, scopes, experiments, expires_in_days)
 
     async def make(store: Store, user: UserRow) -> None:
-        created = await automation.create_token(store, _actor(user), user.user_uuid, body)
+        created = await automation.create_token(store, OPERATOR, user.user_uuid, body)
         click.echo(created.token)
         click.echo("The service keeps no copy of this secret. A program signs in with it by AUTOTUNE_TOKEN.", err=True)
 
@@ -70,15 +70,10 @@ def revoke(email: str, token: str, data: Path | None) -> None:
 
     async def drop(store: Store, user: UserRow) -> None:
         known = (await automation.read_tokens(store, user.user_uuid)).tokens
-        await automation.revoke_token(store, _actor(user), user.user_uuid, _named(known, token, email))
+        await automation.revoke_token(store, OPERATOR, user.user_uuid, _named(known, token, email))
 
     _use(data, email, drop)
     click.echo(f"{token} is revoked.")
-
-
-def _actor(user: UserRow) -> Actor:
-    # Under the account's name, so that its user sees in the audit what was done with it by command.
-    return Actor(user.user_uuid, user.email, "command")
 
 
 def _new_token(name: str, scopes: str, experiments: tuple[str, ...], expires_in_days: int | None) -> NewToken:

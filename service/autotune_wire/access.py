@@ -163,11 +163,17 @@ class AuditEntry(Reply):
 
     number: int
     at: Moment
-    by: str | None = Field(description="The address of who did it.")
-    way: str = Field(description="How they were signed in: token, cookie, basic, automation or command.")
+    by: str | None = Field(description="The address of who did it; null if nobody had signed in, and for a command.")
+    way: str = Field(
+        description="How they were signed in: token, cookie, basic, automation; command for a command of the operator; "
+        "none if they were not."
+    )
     address: str | None = Field(description="The network address that the request came from.")
     action: str
     exp_uuid: UUID | None
+    account: str | None = Field(
+        default=None, description="The address of the account that it was about, if not the account of who did it."
+    )
     data: dict[str, Any]
 
 

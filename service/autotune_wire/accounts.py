@@ -62,6 +62,9 @@ class PasswordChange(Confidential):
 
     old_password: GivenPassword
     new_password: Password
+    revoke_tokens: bool = Field(
+        default=False, description="Whether your tokens for automation end too; by default robots go on."
+    )
 
 
 class PasswordReset(Confidential):

@@ -110,9 +110,15 @@ def no_experiment(exp_uuid: UUID) -> NotFoundError:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did something, for the audit: the user, how they were signed in, and the address that they came from."""
+    """Who did something, for the audit: the user, how they were signed in, and the address that they came from.
+
+    The user is None, and the way "none", where nobody has shown who they are.
+    """
 
     user_uuid: UUID | None
-    email: str | None
     way: Way | Literal["command", "none"]
     address: str | None = None
+
+
+OPERATOR = Actor(None, "command")
+"""Whoever types a command on the service's machine."""

@@ -175,7 +175,16 @@ members = sa.Table(
     sa.Index("members_by_group", "group_uuid", postgresql_where=sa.text("group_uuid IS NOT NULL")),
 )
 
-# Rows are added and never changed. They outlive the users and experiments that they name.
+# How often a sign-in to an account was refused since a time, so that few of the refusals have a row of the audit.
+refused_sign_ins = sa.Table(
+    "refused_sign_ins",
+    metadata,
+    _uuid("user_uuid", sa.ForeignKey("users.user_uuid", ondelete="CASCADE"), primary_key=True),
+    sa.Column("n", sa.Integer, nullable=False),
+    _moment("since"),
+)
+
+# Rows are added; a trigger refuses to change or delete any. They outlive the users and experiments that they name.
 audit = sa.Table(
     "audit",
     metadata,
@@ -188,8 +197,12 @@ audit = sa.Table(
     sa.Column("action", sa.Text, nullable=False),
     _uuid("exp_uuid", nullable=True),
     sa.Column("data", _JSON, nullable=False),
+    # The account that the act was about, if it was not the account of who did it.
+    _uuid("account_uuid", nullable=True),
+    sa.Column("account", sa.Text, nullable=True),
     sa.Index("audit_of_experiment", "exp_uuid", "number", postgresql_where=sa.text("exp_uuid IS NOT NULL")),
     sa.Index("audit_of_user", "user_uuid", "number"),
+    sa.Index("audit_of_account", "account_uuid", "number", postgresql_where=sa.text("account_uuid IS NOT NULL")),
 )
 
 experiments = sa.Table(

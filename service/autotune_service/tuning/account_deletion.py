@@ -3,10 +3,12 @@
 from datetime import timedelta
 from uuid import UUID
 
+from autotune_service.domain.access import Actor
 from autotune_service.store.database import Store
 from autotune_service.store.rows.deletion import delete_experiment
 from autotune_service.store.rows.events import wake_watchers
 from autotune_service.store.rows.people import delete_user, hold_owned, list_to_delete
+from autotune_service.tuning.audit import write_audit
 
 _LEFT_ALONE = timedelta(minutes=10)
 """How long the request that began a deletion has, before a worker takes it up."""
@@ -28,6 +30,15 @@ async def delete_account(store: Store, user_uuid: UUID) -> int:
                 await delete_user(work, user_uuid)
                 return n_experiments
             await delete_experiment(work, owned.exp_uuid, owned.last_seq)
+            await write_audit(
+                work,
+                Actor(None, "none"),
+                "experiment_deleted",
+                owned.exp_uuid,
+                account_uuid=user_uuid,
+                name=owned.name,
+                n_observations=owned.n_observations,
+            )
             wake_watchers(work, owned.exp_uuid, user_uuid, owned.last_seq)
         n_experiments += 1
 

@@ -2,17 +2,21 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 from uuid import UUID, uuid4
 
+from autotune_service.domain.access import Actor
 from autotune_service.domain.errors import InvitationError, NotFoundError, SignUpClosedError, UnauthenticatedError
 from autotune_service.security.codes import code_hash
 from autotune_service.security.password_rules import PasswordRules
 from autotune_service.security.passwords import Passwords
 from autotune_service.security.same_checks import WRONG, SameChecks
 from autotune_service.store.database import Store, Work
+from autotune_service.store.rows.audit import add_refused_sign_in
 from autotune_service.store.rows.people import take_invitation
 from autotune_service.store.rows.users import UserRow, add_user, get_user, get_user_by_email, update_user_active
+from autotune_service.tuning.audit import write_audit
 from autotune_service.tuning.brakes import Attempt, Brakes
 from autotune_service.tuning.mail import Mail
 from autotune_wire.accounts import Signup, User
@@ -62,9 +66,12 @@ class Accounts:
             password_hash = await self.passwords.hash(signup.password)
             async with self.store.work() as work:
                 # Whoever signs up unasked may have typed the address of somebody else.
-                is_verified = await self._is_invited(work, signup) or self.is_trusting
+                is_invited = await self._is_invited(work, signup)
+                is_verified = is_invited or self.is_trusting
                 is_free = signup.email not in self.reserved_emails
                 user = await add_user(work, signup.email, password_hash, is_verified=is_verified) if is_free else None
+                if user is not None:
+                    await write_audit(work, Actor(user.user_uuid, "none", address), "signed_up", invited=is_invited)
             if user is not None:
                 await note_known()
         if user is None:
@@ -100,10 +107,11 @@ class Accounts:
         against = self._checks.failed_against(name)
         if against is not None and against == _hash_of(await self._user_by_email(email)):
             raise self._checks.repeated(name)
-        return await self._checks.result(name, lambda: self._checked(attempt, name, email, password))
+        return await self._checks.result(name, lambda: self._checked(attempt, name, email, password, address))
 
-    async def _checked(self, attempt: Attempt, name: bytes, email: str, password: str) -> UserRow:
-        async with self.brakes.sign_in(attempt):
+    async def _checked(self, attempt: Attempt, name: bytes, email: str, password: str, address: str) -> UserRow:
+        note_refused = partial(add_refused_sign_in, email=email.lower(), address=address)
+        async with self.brakes.sign_in(attempt, note_refused):
             user = await self._user_by_email(email)
             is_right = await self.passwords.is_right(password, _hash_of(user) or None)
             if user is None or not is_right:

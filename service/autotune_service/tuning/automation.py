@@ -45,7 +45,8 @@ async def create_token(store: Store, actor: Actor, user_uuid: UUID, body: NewTok
             experiments=body.experiments,
             lifetime=None if body.expires_in_s is None else timedelta(seconds=body.expires_in_s),
         )
-        await write_audit(work, actor, "token_created", name=body.name, scope=highest(set(body.scopes)))
+        scope = highest(set(body.scopes))
+        await write_audit(work, actor, "token_created", account_uuid=user_uuid, name=body.name, scope=scope)
         rows = {row.token_uuid: row for row in await list_tokens_of(work, user_uuid)}
     return CreatedToken(**_to_wire(rows[token_uuid]).model_dump(), token=token)
 
@@ -66,7 +67,7 @@ async def revoke_token(store: Store, actor: Actor, user_uuid: UUID, token_uuid: 
         name = await delete_automation_token(work, user_uuid, token_uuid)
         if name is None:
             raise NotFoundError(f"you have no token {token_uuid}")
-        await write_audit(work, actor, "token_revoked", name=name)
+        await write_audit(work, actor, "token_revoked", account_uuid=user_uuid, name=name)
 
 
 def _to_wire(row: AutomationRow) -> TokenInfo:

@@ -18,7 +18,7 @@ from autotune_service.domain.errors import (
 )
 from autotune_service.security.passwords import HASHES_AT_A_TIME
 from autotune_service.security.turns import Turns
-from autotune_service.store.database import Store
+from autotune_service.store.database import Store, Work
 from autotune_service.store.rows.brakes import get_pots, hold_pots, note_sign_in, update_pots
 
 _ACCOUNT = "account "
@@ -65,8 +65,14 @@ class Brakes:
     turns: Turns = field(default_factory=lambda: Turns(HASHES_AT_A_TIME))
 
     @asynccontextmanager
-    async def sign_in(self, attempt: Attempt) -> AsyncIterator[None]:
+    async def sign_in(
+        self, attempt: Attempt, note_refused: Callable[[Work], Awaitable[None]] | None = None
+    ) -> AsyncIterator[None]:
         """Let a block check a password, in its turn. An ``UnauthenticatedError`` of the block counts.
+
+        Args:
+            attempt: Who signs in from where.
+            note_refused: Called in the transaction in which the error counts.
 
         Raises:
             TooManyError: If the address or the account was tried too often.
@@ -76,7 +82,8 @@ class Brakes:
             try:
                 yield
             except UnauthenticatedError:
-                await self._charge([attempt.at_both] if both.is_known else [attempt.at_account, attempt.at_address])
+                names = [attempt.at_both] if both.is_known else [attempt.at_account, attempt.at_address]
+                await self._charge(names, note_refused)
                 raise
             if not both.is_fresh or both.used or both.level:
                 await self._know(attempt)
@@ -166,8 +173,10 @@ class Brakes:
         async with self.store.work() as work:
             await note_sign_in(work, attempt.at_both)
 
-    async def _charge(self, names: list[str]) -> None:
+    async def _charge(self, names: list[str], note: Callable[[Work], Awaitable[None]] | None = None) -> None:
         async with self.store.work() as work:
+            if note is not None:
+                await note(work)
             pots = await hold_pots(work, names)
             await update_pots(work, {name: self._charged(name, pot) for name, pot in pots.items()})
 

@@ -2,11 +2,13 @@
 
 from uuid import UUID
 
+from autotune_service.domain.access import Actor
 from autotune_service.domain.errors import InvalidError
 from autotune_service.store.database import Store
 from autotune_service.store.rows.deletion import delete_experiment
 from autotune_service.store.rows.events import NewEvent, call_worker, record, wake_watchers
 from autotune_service.store.rows.experiments import get_experiment, get_shown_experiment
+from autotune_service.tuning.audit import write_audit
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.pausing import pause_ended
 from autotune_service.tuning.stopping import resumed_by
@@ -55,7 +57,9 @@ async def reopen(store: Store, user_uuid: UUID, exp_uuid: UUID, once: Once = ALW
     return reopened
 
 
-async def delete(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Delete, once: Once = ALWAYS) -> Deleted:
+async def delete(
+    store: Store, actor: Actor, user_uuid: UUID, exp_uuid: UUID, body: Delete, once: Once = ALWAYS
+) -> Deleted:
     """Delete an experiment with its observations, suggestions and events, for good.
 
     Raises:
@@ -69,7 +73,9 @@ async def delete(store: Store, user_uuid: UUID, exp_uuid: UUID, body: Delete, on
             message = f"must be the experiment's name, {row.name!r}, as a confirmation; nothing was deleted"
             raise InvalidError.of([FieldProblem(field="name", message=message, value=body.name)])
         await delete_experiment(work, exp_uuid, row.last_seq)
+        n_observations = row.n_observations
+        await write_audit(work, actor, "experiment_deleted", exp_uuid, name=row.name, n_observations=n_observations)
         wake_watchers(work, exp_uuid, user_uuid, row.last_seq)
-        deleted = Deleted(exp_uuid=exp_uuid, name=row.name, n_observations=row.n_observations)
+        deleted = Deleted(exp_uuid=exp_uuid, name=row.name, n_observations=n_observations)
         await once.keep(work, deleted)
     return deleted

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from autotune_service.domain.access import OPERATOR, Actor
 from autotune_service.domain.errors import (
     EmailTakenError,
     InvalidError,
@@ -12,6 +13,7 @@ from autotune_service.domain.errors import (
 )
 from autotune_service.security.codes import code_hash, new_code
 from autotune_service.store.database import Work
+from autotune_service.store.rows.automation import delete_tokens_of
 from autotune_service.store.rows.people import (
     add_invitation,
     add_reset_code,
@@ -25,6 +27,7 @@ from autotune_service.store.rows.sessions import End, end_sessions_of
 from autotune_service.store.rows.users import UserRow, add_user, get_user, get_user_by_email
 from autotune_service.tuning.account_deletion import delete_account
 from autotune_service.tuning.accounts import Accounts, to_wire
+from autotune_service.tuning.audit import write_audit
 from autotune_wire.accounts import OneTimeCode, PasswordChange, PasswordReset, User, UserPage
 from autotune_wire.experiments import PageQuery
 from autotune_wire.problems import FieldProblem
@@ -56,9 +59,16 @@ async def read_user(accounts: Accounts, reader_uuid: UUID, user_uuid: UUID) -> U
 
 
 async def change_password(
-    accounts: Accounts, user_uuid: UUID, body: PasswordChange, address: str, session_uuid: UUID | None
+    accounts: Accounts, actor: Actor, user_uuid: UUID, body: PasswordChange, proof_uuid: UUID | None
 ) -> None:
-    """Change a user's own password, and end all sign-ins but the session that asks.
+    """Change a user's own password, and end all sign-ins but the one that asks.
+
+    Args:
+        accounts: The users.
+        actor: The user, for the audit.
+        user_uuid: The user.
+        body: The request; it says whether all tokens for automation end too.
+        proof_uuid: The session, or the token for automation, that asks, which goes on.
 
     Raises:
         InvalidError: If the old password is wrong, or the new one too easy to guess.
@@ -66,15 +76,17 @@ async def change_password(
     """
     user = await _user(accounts, user_uuid)
     await accounts.password_rules.check(body.new_password, user.email, "new_password")
-    await confirm(accounts, user, body.old_password, address, "old_password")
-    async with accounts.brakes.turn(address):
+    await confirm(accounts, user, body.old_password, actor.address or "", "old_password")
+    async with accounts.brakes.turn(actor.address or ""):
         password_hash = await accounts.passwords.hash(body.new_password)
     async with accounts.store.work() as work:
-        await _set_password(work, user_uuid, password_hash, session_uuid)
+        await _set_password(work, user_uuid, password_hash, but=proof_uuid)
+        n_revoked = await delete_tokens_of(work, user_uuid, but=proof_uuid) if body.revoke_tokens else 0
+        await write_audit(work, actor, "password_changed", tokens_revoked=n_revoked)
 
 
 async def reset_password(accounts: Accounts, body: PasswordReset, address: str) -> None:
-    """Set a new password by a code that works once, and end all the user's sign-ins.
+    """Set a new password by a code that works once, and end all the user's sign-ins and tokens for automation.
 
     Raises:
         UnauthenticatedError: If the code is unknown, used or expired.
@@ -89,10 +101,13 @@ async def reset_password(accounts: Accounts, body: PasswordReset, address: str) 
     async with accounts.store.work() as work:
         user = _coded(await get_reset_user(work, code_hash(body.code), lock=True))
         await _set_password(work, user.user_uuid, password_hash)
+        n_revoked = await delete_tokens_of(work, user.user_uuid)
+        actor = Actor(user.user_uuid, "none", address)
+        await write_audit(work, actor, "password_reset", tokens_revoked=n_revoked)
 
 
 async def set_password(accounts: Accounts, email: str, password: str) -> None:
-    """Set the password of a user, as the operator may, and end all the user's sign-ins.
+    """Set the password of a user, as the operator may, and end all the user's sign-ins and tokens for automation.
 
     Raises:
         NotFoundError: If there is no such user.
@@ -103,6 +118,8 @@ async def set_password(accounts: Accounts, email: str, password: str) -> None:
     password_hash = await accounts.passwords.hash(password)
     async with accounts.store.work() as work:
         await _set_password(work, user.user_uuid, password_hash)
+        n_revoked = await delete_tokens_of(work, user.user_uuid)
+        await write_audit(work, OPERATOR, "password_set", account_uuid=user.user_uuid, tokens_revoked=n_revoked)
 
 
 async def add_account(accounts: Accounts, email: str, password: str, *, is_admin: bool) -> User:
@@ -123,11 +140,17 @@ async def add_account(accounts: Accounts, email: str, password: str, *, is_admin
         if user is None:
             raise EmailTakenError(f"{email} has an account already, or is kept for the service")
         await update_user(work, user.user_uuid, is_admin=is_admin)
+        await write_audit(work, OPERATOR, "account_created", account_uuid=user.user_uuid, admin=is_admin)
     return to_wire(user).model_copy(update={"admin": is_admin})
 
 
-async def invite(accounts: Accounts, email: str, invited_by: UUID | None = None) -> OneTimeCode:
+async def invite(accounts: Accounts, email: str, by: Actor = OPERATOR) -> OneTimeCode:
     """Make the code by which an address may sign up; a former code to the address no longer works.
+
+    Args:
+        accounts: The users.
+        email: The address.
+        by: Who invites.
 
     Raises:
         EmailTakenError: If the address has an account.
@@ -136,13 +159,19 @@ async def invite(accounts: Accounts, email: str, invited_by: UUID | None = None)
     async with accounts.store.work() as work:
         if email in accounts.reserved_emails or await get_user_by_email(work, email) is not None:
             raise EmailTakenError(f"{email} has an account already")
-        expires_at = await add_invitation(work, code_hash(code), email, invited_by, INVITATION_LIFETIME)
+        expires_at = await add_invitation(work, code_hash(code), email, by.user_uuid, INVITATION_LIFETIME)
+        await write_audit(work, by, "invited", email=email)
     accounts.mail.send(email, f"you are invited to AutoTune; sign up until {expires_at:%Y-%m-%d %H:%M} UTC by {code}")
     return OneTimeCode(email=email, code=code, time_expires=expires_at)
 
 
-async def issue_reset_code(accounts: Accounts, user_uuid: UUID, issued_by: UUID | None = None) -> OneTimeCode:
+async def issue_reset_code(accounts: Accounts, user_uuid: UUID, by: Actor = OPERATOR) -> OneTimeCode:
     """Make the code by which a user may set a new password; a former code of the user no longer works.
+
+    Args:
+        accounts: The users.
+        user_uuid: The user.
+        by: Who makes it.
 
     Raises:
         NotFoundError: If there is no such user.
@@ -150,13 +179,20 @@ async def issue_reset_code(accounts: Accounts, user_uuid: UUID, issued_by: UUID 
     user = await _user(accounts, user_uuid)
     code = new_code()
     async with accounts.store.work() as work:
-        expires_at = await add_reset_code(work, code_hash(code), user_uuid, issued_by, RESET_LIFETIME)
+        expires_at = await add_reset_code(work, code_hash(code), user_uuid, by.user_uuid, RESET_LIFETIME)
+        await write_audit(work, by, "reset_code_issued", account_uuid=user_uuid)
     accounts.mail.send(user.email, f"set a new password of AutoTune until {expires_at:%Y-%m-%d %H:%M} UTC by {code}")
     return OneTimeCode(email=user.email, code=code, time_expires=expires_at)
 
 
-async def set_active(accounts: Accounts, user_uuid: UUID, *, is_active: bool) -> User:
-    """Let a user sign in again, or end all the user's sign-ins and admit no more; the user's data stay.
+async def set_active(accounts: Accounts, user_uuid: UUID, *, is_active: bool, by: Actor = OPERATOR) -> User:
+    """Let a user sign in again, or end all the user's sign-ins and tokens and admit no more; the user's data stay.
+
+    Args:
+        accounts: The users.
+        user_uuid: The user.
+        is_active: Whether the user may sign in.
+        by: Who decides so.
 
     Raises:
         NotFoundError: If there is no such user.
@@ -166,24 +202,28 @@ async def set_active(accounts: Accounts, user_uuid: UUID, *, is_active: bool) ->
             raise NotFoundError("there is no such user")
         if not is_active:
             await _end_sign_ins(work, user_uuid, "deactivated")
+            await delete_tokens_of(work, user_uuid)
+        await write_audit(work, by, "activated" if is_active else "deactivated", account_uuid=user_uuid)
     return to_wire(await _user(accounts, user_uuid))
 
 
 async def set_admin(accounts: Accounts, user_uuid: UUID, *, is_admin: bool) -> None:
-    """Make a user an admin, or no admin any more."""
+    """Make a user an admin, or no admin any more, as the operator may."""
     async with accounts.store.work() as work:
         await update_user(work, user_uuid, is_admin=is_admin)
+        await write_audit(work, OPERATOR, "admin_given" if is_admin else "admin_taken", account_uuid=user_uuid)
 
 
-async def delete_user_with_data(accounts: Accounts, user_uuid: UUID) -> int:
+async def delete_user_with_data(accounts: Accounts, user_uuid: UUID, by: Actor) -> int:
     """Delete a user with all experiments, for good, and return how many experiments there were."""
     async with accounts.store.work() as work:
         await mark_deleted(work, user_uuid)
         await _end_sign_ins(work, user_uuid, "deactivated")
+        await write_audit(work, by, "account_deleted", account_uuid=user_uuid)
     return await delete_account(accounts.store, user_uuid)
 
 
-async def delete_other(accounts: Accounts, user_uuid: UUID, email: str) -> None:
+async def delete_other(accounts: Accounts, actor: Actor, user_uuid: UUID, email: str) -> None:
     """Delete another user with all data, as an admin.
 
     Raises:
@@ -194,7 +234,7 @@ async def delete_other(accounts: Accounts, user_uuid: UUID, email: str) -> None:
     if user.email != email:
         message = "must be the user's address, as a confirmation; nothing was deleted"
         raise InvalidError.of([FieldProblem(field="email", message=message, value=email)])
-    await delete_user_with_data(accounts, user_uuid)
+    await delete_user_with_data(accounts, user_uuid, actor)
 
 
 async def confirm(accounts: Accounts, user: UserRow, password: str, address: str, field: str) -> None:

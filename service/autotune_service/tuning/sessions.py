@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from autotune_service.domain.access import Caller, highest
+from autotune_service.domain.access import Actor, Caller, Way, highest
 from autotune_service.domain.errors import UnauthenticatedError, UnknownSecretError
 from autotune_service.security.tokens import AUTOMATION_PREFIX, AccessTokens, new_token, token_hash
 from autotune_service.store.database import Store, Work
@@ -33,6 +33,7 @@ from autotune_service.store.rows.sessions import (
     take_ticket,
     use_refresh_token,
 )
+from autotune_service.tuning.audit import write_audit
 from autotune_wire.access import Ticket
 from autotune_wire.accounts import Tokens
 
@@ -69,29 +70,45 @@ class Sessions:
     refresh_lifetime: timedelta
     _known: dict[tuple[str, bytes], tuple[float, Caller]] = field(default_factory=dict)
 
-    async def open_program(self, user_uuid: UUID) -> Tokens:
-        """Open a session for a program: an access token, and the refresh token that fetches the next one."""
+    async def open_program(self, user_uuid: UUID, address: str | None = None) -> Tokens:
+        """Open a session for a program: an access token, and the refresh token that fetches the next one.
+
+        Args:
+            user_uuid: The user, who has shown the password.
+            address: The network address of the client.
+        """
         session_uuid = uuid4()
         async with self.store.work() as work:
             await add_session(work, session_uuid, user_uuid, self.refresh_lifetime, is_browser=False)
+            await write_audit(work, Actor(user_uuid, _way_of(is_browser=False), address), "signed_in")
             return await self._next_tokens(work, user_uuid, session_uuid)
 
-    async def open_browser(self, user_uuid: UUID, before: UUID | None = None) -> UUID:
-        """Open a session for a browser, end the one that the browser had before, and return the new one's uuid."""
+    async def open_browser(self, user_uuid: UUID, before: UUID | None = None, address: str | None = None) -> UUID:
+        """Open a session for a browser and end the one that the browser had before.
+
+        Args:
+            user_uuid: The user, who has shown the password.
+            before: The session of before, which may be another user's.
+            address: The network address of the client.
+
+        Returns:
+            The uuid of the new session.
+        """
         session_uuid = uuid4()
         async with self.store.work() as work:
             if before is not None:
-                await end_session(work, before, "signed_out")
+                await _sign_out(work, before, address)
             await add_session(work, session_uuid, user_uuid, BROWSER_LIFETIME, is_browser=True)
+            await write_audit(work, Actor(user_uuid, _way_of(is_browser=True), address), "signed_in")
         return session_uuid
 
-    async def end(self, session_uuid: UUID) -> None:
+    async def end(self, session_uuid: UUID, address: str | None = None) -> None:
         """Sign out: end a session with all that belongs to it."""
         async with self.store.work() as work:
-            await end_session(work, session_uuid, "signed_out")
+            await _sign_out(work, session_uuid, address)
         self._known.clear()
 
-    async def refresh(self, refresh_token: str) -> Tokens:
+    async def refresh(self, refresh_token: str, address: str | None = None) -> Tokens:
         """Exchange a refresh token for new tokens; the refresh token is then used up.
 
         Of several requests that come at the same moment with one token, one gets the new tokens. A token that comes
@@ -111,7 +128,7 @@ class Sessions:
             if row is None:
                 raise UnknownSecretError(_REFUSED)
             session_uuid = await self._session_of(work, hashed, row)
-            reason = None if session_uuid is None else await self._refusal(work, row, session_uuid, came_at_s)
+            reason = None if session_uuid is None else await self._refusal(work, row, session_uuid, came_at_s, address)
             if session_uuid is not None and reason is None:
                 return await self._next_tokens(work, row.user_uuid, session_uuid, hashed)
         raise UnauthenticatedError(reason or _REFUSED)
@@ -125,7 +142,9 @@ class Sessions:
         await adopt_refresh_token(work, hashed, session_uuid)
         return session_uuid
 
-    async def _refusal(self, work: Work, row: RefreshTokenRow, session_uuid: UUID, came_at_s: float) -> str | None:
+    async def _refusal(
+        self, work: Work, row: RefreshTokenRow, session_uuid: UUID, came_at_s: float, address: str | None
+    ) -> str | None:
         session = await get_session(work, session_uuid)
         if session is None or session.end is not None:
             return ENDED[session.end] if session is not None and session.end is not None else _REFUSED
@@ -139,6 +158,8 @@ class Sessions:
             await use_refresh_token(work, row.next_hash or b"", b"")
             return None
         await end_session(work, session_uuid, "token_reused")
+        # By nobody: the user and a thief look alike here.
+        await write_audit(work, Actor(None, "none", address), "refresh_token_reused", account_uuid=row.user_uuid)
         self._known.clear()
         return ENDED["token_reused"]
 
@@ -267,10 +288,23 @@ class Sessions:
         return _caller_of(found[0], is_browser=False)
 
 
+async def _sign_out(work: Work, session_uuid: UUID, address: str | None) -> None:
+    session = await get_session(work, session_uuid)
+    if session is None or session.end is not None:
+        return
+    await end_session(work, session_uuid, "signed_out")
+    way = _way_of(is_browser=session.is_browser)
+    await write_audit(work, Actor(session.user_uuid, way, address), "signed_out")
+
+
+def _way_of(*, is_browser: bool) -> Way:
+    return "cookie" if is_browser else "token"
+
+
 def _caller_of(row: SessionRow | AutomationRow, *, is_browser: bool) -> Caller:
     if isinstance(row, SessionRow):
-        way = "cookie" if is_browser else "token"
-        return Caller(row.user_uuid, row.email, row.is_admin, way, proof_uuid=row.session_uuid)  # type: ignore[arg-type]
+        way = _way_of(is_browser=is_browser)
+        return Caller(row.user_uuid, row.email, row.is_admin, way, proof_uuid=row.session_uuid)
     return Caller(
         row.user_uuid,
         row.email,

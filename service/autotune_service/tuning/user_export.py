@@ -5,17 +5,19 @@ from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from uuid import UUID
 
+from autotune_service.domain.access import Actor
 from autotune_service.store.database import Store
 from autotune_service.store.rows.people import OwnedExperiment, list_owned, list_session_ends
 from autotune_service.store.rows.users import get_user
 from autotune_service.tuning.accounts import to_wire
+from autotune_service.tuning.audit import write_audit
 from autotune_wire import paths
 from autotune_wire.accounts import ExperimentLink
 
 _PAGE = 500
 
 
-async def export_user(store: Store, user_uuid: UUID) -> AsyncGenerator[bytes, None]:
+async def export_user(store: Store, actor: Actor, user_uuid: UUID) -> AsyncGenerator[bytes, None]:
     """Yield the JSON of a ``UserExport``, in pieces.
 
     The experiments' own data are in their exports, which the pieces name: all together may be gigabytes.
@@ -23,6 +25,7 @@ async def export_user(store: Store, user_uuid: UUID) -> AsyncGenerator[bytes, No
     async with store.work() as work:
         user = await get_user(work, user_uuid)
         session_ends = await list_session_ends(work, user_uuid)
+        await write_audit(work, actor, "account_exported")
     assert user is not None, "whoever asks is signed in"
     head = {
         "time_exported": datetime.now(UTC).isoformat(),

@@ -107,4 +107,4 @@ def user() -> UUID:
 def actor() -> Actor:
     """Return who sent the current request, for the audit."""
     found = caller()
-    return Actor(found.user_uuid, found.email, found.way, client_address(request))
+    return Actor(found.user_uuid, found.way, client_address(request))

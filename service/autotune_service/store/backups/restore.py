@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
@@ -34,7 +35,7 @@ from autotune_service.store.schema import (
 )
 from autotune_service.store.server.connecting import NotConnectedError
 from autotune_service.store.server.refusals import DATABASE_ERRORS, RETRY_AFTER_S
-from autotune_service.store.tables import SCHEMA, experiments
+from autotune_service.store.tables import SCHEMA, audit, experiments
 
 # Sessions and tokens stay behind, so that a restore does not sign in users who had signed out after the backup. The
 # migrations have made a new epoch, as the seqs of the backup's events belong to another log than those of before.
@@ -42,9 +43,7 @@ _LEFT_OUT = {"sessions", "refresh_tokens", "log_epoch"}
 _REPORT_BYTES = 16 * 1024 * 1024
 _LOCK_TIMEOUT = "10s"
 _OURS = "autotune%"  # matches the application_name of every connection of a service or worker
-_NUMBERS = sa.select(
-    sa.func.setval(sa.func.pg_get_serial_sequence(experiments.fullname, "number"), sa.func.max(experiments.c.number))
-).having(sa.func.max(experiments.c.number).is_not(None))
+_NUMBERED = (experiments, audit)  # their numbers go on after those of the backup
 
 
 async def restore(url: str, file: Path, say: Say, *, replace: bool = False) -> None:
@@ -86,11 +85,12 @@ async def restore(url: str, file: Path, say: Say, *, replace: bool = False) -> N
             say(f"Restoring {file} ({size_of(file)}) ...")
             await run_revisions(connection, partial(_upgrade, contents.revision))
             await _load(raw, contents, say)
-            await connection.execute(_NUMBERS)
             if contents.is_marked:
                 await mark(raw)
             say("Bringing the tables up to date ...")
             await run_revisions(connection, partial(_upgrade, "head"))
+            for table in _NUMBERED:
+                await connection.execute(_go_on_numbering(table))
             for schema in with_views:
                 await make_views(raw, schema)
     except (*DATABASE_ERRORS, DBAPIError) as error:
@@ -102,6 +102,11 @@ async def restore(url: str, file: Path, say: Say, *, replace: bool = False) -> N
             ) from error
         raise BackupError(f"the backup was not restored, nothing is changed: {_reason(cause)}") from error
     say("Restored.")
+
+
+def _go_on_numbering(table: sa.Table) -> sa.Select[Any]:
+    sequence, last = sa.func.pg_get_serial_sequence(table.fullname, "number"), sa.func.max(table.c.number)
+    return sa.select(sa.func.setval(sequence, last)).having(last.is_not(None))
 
 
 def _upgrade(revision: str, config: Config) -> None:

@@ -99,6 +99,14 @@ async def delete_automation_token(work: Work, user_uuid: UUID, token_uuid: UUID)
     return None if row is None else str(row["name"])
 
 
+async def delete_tokens_of(work: Work, user_uuid: UUID, *, but: UUID | None = None) -> int:
+    """Delete all tokens of a user, or all but one, and return how many there were."""
+    is_other = automation_tokens.c.token_uuid.is_distinct_from(but)
+    query = sa.delete(automation_tokens).where(automation_tokens.c.user_uuid == user_uuid, is_other)
+    work.has_changed = True
+    return len(await work.all(query.returning(automation_tokens.c.token_uuid)))
+
+
 async def note_use(work: Work, token_uuid: UUID) -> None:
     """Note that a token was used just now, once a minute at most."""
     last = automation_tokens.c.last_used_at

@@ -27,6 +27,7 @@ class SessionRow:
     user_uuid: UUID
     email: str
     is_admin: bool
+    is_browser: bool
     end: End | None
 
 
@@ -52,7 +53,9 @@ _END: sa.ColumnElement[Any] = sa.case(
     (sa.not_(users.c.is_active), sa.literal_column("'deactivated'")),
     (sessions.c.expires_at <= _NOW, sa.literal_column("'expired'")),
 ).label("end")
-_SESSION = sa.select(sessions.c.session_uuid, users, _END).join(users, users.c.user_uuid == sessions.c.user_uuid)
+_SESSION = sa.select(sessions.c.session_uuid, sessions.c.is_browser, users, _END).join(
+    users, users.c.user_uuid == sessions.c.user_uuid
+)
 _GET = Statement(_SESSION.where(sessions.c.session_uuid == sa.bindparam("session_uuid")))
 _LIST = Statement(_SESSION.where(sessions.c.session_uuid == sa.any_(sa.bindparam("uuids", type_=sa.ARRAY(sa.Uuid())))))
 
@@ -180,4 +183,5 @@ async def delete_ended_sign_ins(work: Work) -> None:
 
 
 def _session(row: Row) -> SessionRow:
-    return SessionRow(row["session_uuid"], row["user_uuid"], row["email"], bool(row.get("is_admin")), row["end"])
+    names = ("session_uuid", "user_uuid", "email", "is_admin", "is_browser", "end")
+    return SessionRow(*(row[name] for name in names))

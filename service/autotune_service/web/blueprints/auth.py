@@ -29,7 +29,7 @@ blueprint = Blueprint("auth", __name__)
 async def token(data: PasswordForm) -> Tokens:
     """Exchange address and password for an access token and a refresh token."""
     signed_in = await services().accounts.sign_in(data.username, data.password, client_address(request))
-    return await services().sessions.open_program(signed_in.user_uuid)
+    return await services().sessions.open_program(signed_in.user_uuid, client_address(request))
 
 
 @blueprint.post(paths.AUTH_REFRESH)
@@ -44,7 +44,7 @@ async def refresh(data: Refresh) -> Tokens:
     with all its tokens and websockets, because somebody else may have it.
     """
     async with services().accounts.brakes.secret(client_address(request)):
-        return await services().sessions.refresh(data.refresh_token)
+        return await services().sessions.refresh(data.refresh_token, client_address(request))
 
 
 @blueprint.post(paths.AUTH_HEADER_ME)
@@ -67,9 +67,10 @@ async def header_me() -> HeaderMe:
 async def login(data: PasswordForm) -> User:
     """Log a browser in; the reply sets the session's cookie, and a session that the browser had before ends."""
     refuse_other_sites(request)
-    signed_in = await services().accounts.sign_in(data.username, data.password, client_address(request))
+    address = client_address(request)
+    signed_in = await services().accounts.sign_in(data.username, data.password, address)
     before = None if current_user.auth_id is None else UUID(current_user.auth_id)
-    login_user(AuthUser(str(await services().sessions.open_browser(signed_in.user_uuid, before))))
+    login_user(AuthUser(str(await services().sessions.open_browser(signed_in.user_uuid, before, address))))
     services().sessions.forget()
     return to_wire(signed_in)
 
@@ -83,10 +84,10 @@ async def logout() -> tuple[str, int]:
         signed_in = await services().sessions.caller_of_bearer(authorization(request)[1])
         if signed_in.way == "automation" or signed_in.proof_uuid is None:
             raise UnauthenticatedError("a token for automation has no session: revoke it instead")
-        await services().sessions.end(signed_in.proof_uuid)
+        await services().sessions.end(signed_in.proof_uuid, client_address(request))
     elif current_user.auth_id is not None:
         refuse_other_sites(request)
-        await services().sessions.end(UUID(current_user.auth_id))
+        await services().sessions.end(UUID(current_user.auth_id), client_address(request))
         logout_user()
     return "", 204
 

@@ -20,7 +20,7 @@ from autotune_service.tuning import (
 from autotune_service.tuning.aside import aside
 from autotune_service.web.blueprints.rules import rule_of
 from autotune_service.web.calls import ask_current, ask_new, tell_runs
-from autotune_service.web.door import needs, user
+from autotune_service.web.door import actor, needs, user
 from autotune_service.web.once import signed_in_once
 from autotune_service.web.services import services
 from autotune_wire import paths
@@ -240,7 +240,7 @@ async def reopen(exp_uuid: UUID) -> Experiment:
 async def delete(exp_uuid: UUID, data: Delete) -> Deleted:
     """Delete an experiment for good, with its observations, suggestions and events."""
     user_uuid, once = await signed_in_once()
-    return await once.reply(Deleted, lifecycle.delete(services().store, user_uuid, exp_uuid, data, once))
+    return await once.reply(Deleted, lifecycle.delete(services().store, actor(), user_uuid, exp_uuid, data, once))
 
 
 @blueprint.post(rule_of(paths.EXPERIMENT_PAUSE))

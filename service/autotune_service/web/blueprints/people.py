@@ -10,7 +10,7 @@ from quart_schema import document_response, tag, validate_querystring, validate_
 from autotune_service.tuning import people
 from autotune_service.tuning.user_export import export_user
 from autotune_service.web.blueprints.rules import rule_of
-from autotune_service.web.door import caller, needs, open_to_all, user
+from autotune_service.web.door import actor, caller, needs, open_to_all, user
 from autotune_service.web.proxies import client_address
 from autotune_service.web.services import services
 from autotune_service.web.spooled import read_pieces, spooled
@@ -36,9 +36,8 @@ blueprint = Blueprint("people", __name__)
 @tag(["user"])
 @validate_request(PasswordChange)
 async def change_password(data: PasswordChange) -> tuple[str, int]:
-    """Change your password; everywhere else you are signed out."""
-    user_uuid = user()
-    await people.change_password(services().accounts, user_uuid, data, client_address(request), caller().proof_uuid)
+    """Change your password; everywhere else you are signed out. Tokens for automation end if you say so."""
+    await people.change_password(services().accounts, actor(), user(), data, caller().proof_uuid)
     services().sessions.forget()
     return "", 204
 
@@ -59,7 +58,7 @@ async def reset_password(data: PasswordReset) -> tuple[str, int]:
 @document_response(UserExport)
 async def export() -> Response:
     """Return what is stored of you, with the paths of your experiments' exports."""
-    async with aclosing(export_user(services().store, user())) as pieces:
+    async with aclosing(export_user(services().store, actor(), user())) as pieces:
         file = await spooled(pieces)
     headers = {"Content-Disposition": 'attachment; filename="autotune-account.json"'}
     headers["Content-Length"] = str(file.tell())
@@ -73,7 +72,7 @@ async def export() -> Response:
 async def deactivate_self(data: Confirmation) -> tuple[str, int]:
     """Deactivate your account: nobody can sign in to it until an admin activates it; your data stay."""
     confirmed = await people.confirmed(services().accounts, user(), data.password, client_address(request))
-    await people.set_active(services().accounts, confirmed.user_uuid, is_active=False)
+    await people.set_active(services().accounts, confirmed.user_uuid, is_active=False, by=actor())
     logout_user()
     return "", 204
 
@@ -85,7 +84,7 @@ async def deactivate_self(data: Confirmation) -> tuple[str, int]:
 async def delete_self(data: Confirmation) -> tuple[str, int]:
     """Delete your account with all your experiments, for good."""
     confirmed = await people.confirmed(services().accounts, user(), data.password, client_address(request))
-    await people.delete_user_with_data(services().accounts, confirmed.user_uuid)
+    await people.delete_user_with_data(services().accounts, confirmed.user_uuid, actor())
     logout_user()
     return "", 204
 
@@ -116,7 +115,7 @@ async def read_user(user_uuid: UUID) -> User:
 @validate_response(OneTimeCode, 201)
 async def invite(data: Invite) -> tuple[OneTimeCode, int]:
     """Make the code by which an address may sign up, for a week; for admins. The code is shown this once."""
-    return await people.invite(services().accounts, data.email, user()), 201
+    return await people.invite(services().accounts, data.email, actor()), 201
 
 
 @blueprint.post(rule_of(paths.USER_RESET_CODE))
@@ -125,8 +124,7 @@ async def invite(data: Invite) -> tuple[OneTimeCode, int]:
 @validate_response(OneTimeCode, 201)
 async def reset_code(user_uuid: UUID) -> tuple[OneTimeCode, int]:
     """Make the code by which a user sets a new password, for a day; for admins. The code is shown this once."""
-    admin_uuid = user()
-    return await people.issue_reset_code(services().accounts, user_uuid, admin_uuid), 201
+    return await people.issue_reset_code(services().accounts, user_uuid, actor()), 201
 
 
 @blueprint.post(rule_of(paths.USER_DEACTIVATE))
@@ -135,7 +133,7 @@ async def reset_code(user_uuid: UUID) -> tuple[OneTimeCode, int]:
 @validate_response(User)
 async def deactivate(user_uuid: UUID) -> User:
     """Sign a user out everywhere and admit the user no more; for admins. The user's data stay."""
-    return await people.set_active(services().accounts, user_uuid, is_active=False)
+    return await people.set_active(services().accounts, user_uuid, is_active=False, by=actor())
 
 
 @blueprint.post(rule_of(paths.USER_ACTIVATE))
@@ -144,7 +142,7 @@ async def deactivate(user_uuid: UUID) -> User:
 @validate_response(User)
 async def activate(user_uuid: UUID) -> User:
     """Let a user sign in again; for admins."""
-    return await people.set_active(services().accounts, user_uuid, is_active=True)
+    return await people.set_active(services().accounts, user_uuid, is_active=True, by=actor())
 
 
 @blueprint.post(rule_of(paths.USER_DELETE))
@@ -153,5 +151,5 @@ async def activate(user_uuid: UUID) -> User:
 @validate_request(UserDelete)
 async def delete(user_uuid: UUID, data: UserDelete) -> tuple[str, int]:
     """Delete a user with all experiments, for good; for admins. The body repeats the user's address."""
-    await people.delete_other(services().accounts, user_uuid, data.email)
+    await people.delete_other(services().accounts, actor(), user_uuid, data.email)
     return "", 204

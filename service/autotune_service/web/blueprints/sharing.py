@@ -87,7 +87,7 @@ async def experiment_audit(exp_uuid: UUID, query_args: AuditQuery) -> AuditPage:
 @validate_querystring(AuditQuery)
 @validate_response(AuditPage)
 async def own_audit(query_args: AuditQuery) -> AuditPage:
-    """Return what you have done, newest first."""
+    """Return what you have done, and what was done to your account, newest first."""
     return await audit.read_audit(services().store, query_args, user_uuid=user())
 
 
@@ -97,7 +97,7 @@ async def own_audit(query_args: AuditQuery) -> AuditPage:
 @validate_querystring(AuditQuery)
 @validate_response(AuditPage)
 async def whole_audit(query_args: AuditQuery) -> AuditPage:
-    """Return what all users have done, newest first; for administrators."""
+    """Return what all users and the operator have done, newest first; for administrators."""
     return await audit.read_audit(services().store, query_args)
 
 

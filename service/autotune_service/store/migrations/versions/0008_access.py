@@ -63,6 +63,11 @@ CREATE TABLE tickets (
     token_uuid uuid REFERENCES automation_tokens ON DELETE CASCADE,
     expires_at timestamptz NOT NULL
 );
+CREATE TABLE refused_sign_ins (
+    user_uuid uuid PRIMARY KEY REFERENCES users ON DELETE CASCADE,
+    n integer NOT NULL,
+    since timestamptz NOT NULL
+);
 CREATE TABLE audit (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL,
@@ -72,14 +77,32 @@ CREATE TABLE audit (
     address text,
     action text NOT NULL,
     exp_uuid uuid,
-    data json NOT NULL
+    data json NOT NULL,
+    account_uuid uuid,
+    account text
 );
 CREATE INDEX audit_of_experiment ON audit (exp_uuid, number) WHERE exp_uuid IS NOT NULL;
-CREATE INDEX audit_of_user ON audit (user_uuid, number)
+CREATE INDEX audit_of_user ON audit (user_uuid, number);
+CREATE INDEX audit_of_account ON audit (account_uuid, number) WHERE account_uuid IS NOT NULL
+"""
+
+# A restore that replaces the tables drops them and leaves the function.
+_REFUSE = """
+CREATE OR REPLACE FUNCTION refuse_to_change_audit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of the audit are never changed or deleted' USING ERRCODE = 'integrity_constraint_violation';
+END
+$$
+"""
+_GUARD = """
+CREATE TRIGGER audit_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change_audit()
 """
 
 _DOWN = """
 DROP TABLE audit;
+DROP FUNCTION refuse_to_change_audit();
+DROP TABLE refused_sign_ins;
 DROP TABLE tickets;
 DROP TABLE automation_tokens;
 DROP TABLE members;
@@ -101,6 +124,8 @@ def upgrade() -> None:
     a session for such a token when it comes. A token that was used has ended for both.
     """
     _execute_each(_UP)
+    op.execute(_REFUSE)
+    op.execute(_GUARD)
 
 
 def downgrade() -> None:
