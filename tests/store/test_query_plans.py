@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from autotune_service.domain.errors import NotFoundError
+from autotune_service.store.rows.audit import list_audit
 from autotune_service.store.rows.due import claim_due_experiment, count_due
 from autotune_service.store.rows.events import has_event, list_events
 from autotune_service.store.rows.experiments import get_shown_experiment, list_stamped, list_stamps
@@ -64,6 +65,9 @@ INSERT INTO questions (question_uuid, exp_uuid, kind, body, body_key, data_rev, 
     SELECT pg_temp.nth(n), pg_temp.nth(1 + n % 2000), 'predict', '{}', n::text, 1,
         CASE WHEN n % 100 = 0 THEN 'waiting' ELSE 'answered' END, now()
     FROM generate_series(1, 10000) AS n;
+INSERT INTO audit (at, user_uuid, account_uuid, way, action, data)
+    SELECT now(), pg_temp.nth(1 + n % 2000), pg_temp.nth(1 + n % 1999), 'token', 'signed_in', '{}'
+    FROM generate_series(1, 20000) AS n;
 ANALYZE;
 """
 
@@ -154,6 +158,13 @@ async def test_suggestions_that_a_tell_names_are_found_by_their_uuids(much):
 async def test_list_of_all_experiments_of_a_user_reads_no_others(much):
     plan = await plan_of(much, lambda work: list_stamps(work, OWNER, None, 1000))
     assert "experiments_of_owner" in plan
+    assert "Seq Scan" not in plan
+
+
+async def test_audit_of_a_user_and_of_the_account_reads_no_others(much):
+    plan = await plan_of(much, lambda work: list_audit(work, before=None, limit=100, user_uuid=OWNER))
+    assert "audit_of_user" in plan
+    assert "audit_of_account" in plan
     assert "Seq Scan" not in plan
 
 
