@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from autotune_service.domain.access import ROLES, SCOPES, Rule
-from autotune_service.web.door import hang_door, open_to_all, rule_of_endpoint
+from autotune_service.web.door import hang_door, needs, open_to_all, rule_of_endpoint
 from support import PASSWORD
 
 PUBLIC = {
@@ -64,6 +64,12 @@ def test_every_path_with_an_experiment_asks_for_a_role(app):
 def test_route_that_does_not_say_who_may_call_it_is_refused_at_the_start(app):
     app.add_url_rule("/forgotten", "forgotten", lambda: "")
     with pytest.raises(LookupError, match="forgotten"):
+        hang_door(app)
+
+
+def test_websocket_that_does_not_say_who_may_send_frames_is_refused_at_the_start(app):
+    app.add_websocket("/half", "half", needs("read")(lambda: ""))
+    with pytest.raises(LookupError, match="half does not say who may send frames"):
         hang_door(app)
 
 

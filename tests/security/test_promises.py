@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import get_args
 from uuid import uuid4
@@ -15,8 +16,10 @@ from quart.testing.connections import WebsocketResponseError
 
 from autotune_service.security.passwords import Passwords
 from autotune_service.settings import SettingsError, load_settings
+from autotune_service.web.checking.bodies import SMALL
 from autotune_service.web.door import rule_of_endpoint
 from autotune_service.web.quart_app import create_app
+from autotune_service.web.rights import Rights
 from autotune_wire.frames import (
     CLOSE_NOT_FOUND,
     CLOSE_PASSWORD_CHANGED,
@@ -134,18 +137,24 @@ def test_promise_26_every_operation_of_a_websocket_is_tried_here():
     assert {get_args(frame.model_fields["op"].annotation)[0] for frame in frames} == set(FRAMES)
 
 
-@pytest.mark.parametrize("op", FRAMES)
+@pytest.mark.parametrize("op", [*FRAMES, "no operation"])
 async def test_promise_26_operation_is_refused_to_who_may_only_look(client, person, headers, exp_uuid, op):
+    """Whatever the frame is like, as nothing of it is read before: good, wrong, long and wrong, and no frame at all."""
     client.websocket_connection_class = Connection
     bob, eve = await person("bob@example.org"), await person("eve@example.org")
     share = {"email": "bob@example.org", "role": "viewer"}
     await post(client, f"/experiment/{exp_uuid}/share", headers, share)
     _, made = await post(client, "/auth/tokens", headers, {"name": "robot", "scopes": ["read"]})
-    url, frame = f"/experiment/stream/{exp_uuid}?after=2", json.dumps({"op": op, "id": 1, **FRAMES[op]})
+    url, frame = f"/experiment/stream/{exp_uuid}?after=2", {"op": op, "id": 1}
+    frames = [frame | FRAMES.get(op, {}), frame | {"nonsense": 1}, frame | {"nonsense": "x" * 2 * SMALL}]
+    texts = [*map(json.dumps, frames), '{"id": 2, "id"', "nonsense"]
     for reader in (bob, {"Authorization": f"Bearer {made['token']}"}):
         async with client.websocket(url, headers=reader) as socket:
-            await socket.send(frame)
-            assert json.loads(await socket.receive())["problem"]["code"] == "forbidden"
+            for text in texts:
+                await socket.send(text)
+            refused = [json.loads(await socket.receive()) for _ in texts]
+        assert {answer["problem"]["code"] for answer in refused} == {"forbidden"}
+        assert Counter(answer["id"] for answer in refused) == {1: 3, None: 2}
     with pytest.raises(WebsocketResponseError) as refused:
         async with client.websocket(url, headers=eve) as socket:
             await socket.receive()
@@ -153,6 +162,45 @@ async def test_promise_26_operation_is_refused_to_who_may_only_look(client, pers
     async with client.websocket(url) as socket:
         await socket.send(json.dumps({"op": "auth", "token": eve["Authorization"].removeprefix("Bearer ")}))
         assert await _closed(socket) == CLOSE_NOT_FOUND
+
+
+@pytest.mark.parametrize("op", FRAMES)
+@pytest.mark.parametrize("role", ["teller", "editor", "owner"])
+async def test_promise_26_operation_is_read_for_who_may_tell(client, person, headers, exp_uuid, op, role):
+    bob = await person("bob@example.org")
+    if role != "owner":
+        await post(client, f"/experiment/{exp_uuid}/share", headers, {"email": "bob@example.org", "role": role})
+    async with client.websocket(
+        f"/experiment/stream/{exp_uuid}?after=2", headers=headers if role == "owner" else bob
+    ) as socket:
+        await socket.send(json.dumps({"op": op, "id": 1, "nonsense": 1}))
+        problem = json.loads(await socket.receive())["problem"]
+        assert problem["code"] == "invalid"
+        assert any(error["field"].endswith("nonsense") for error in problem["errors"])
+
+
+@pytest.mark.parametrize("op", FRAMES)
+@pytest.mark.parametrize(("ends", "code"), [("role", "not_found"), ("session", "unauthenticated")])
+async def test_promise_26_operation_of_who_is_a_stranger_by_now_is_not_read(
+    client, person, headers, exp_uuid, op, ends, code, monkeypatch
+):
+    """Before the service has looked at the rights of the websocket, and closes it."""
+
+    async def look(_):
+        return
+
+    monkeypatch.setattr(Rights, "_look", look)
+    bob = await person("bob@example.org")
+    who = {"email": "bob@example.org"}
+    await post(client, f"/experiment/{exp_uuid}/share", headers, who | {"role": "editor"})
+    async with client.websocket(f"/experiment/stream/{exp_uuid}?after=2", headers=bob) as socket:
+        if ends == "role":
+            await post(client, f"/experiment/{exp_uuid}/unshare", headers, who)
+        else:
+            await client.post("/auth/logout", headers=bob)
+        for fields in ({"nonsense": 1}, FRAMES[op]):
+            await socket.send(json.dumps({"op": op, "id": 1} | fields))
+            assert json.loads(await socket.receive())["problem"]["code"] == code
 
 
 @pytest.mark.parametrize("secret", [None, "short", "change-me-change-me-change-me-change-me", "a" * 64])

@@ -1,4 +1,7 @@
-"""The one permission check: each route says what it asks of its caller, which is decided before its body is read."""
+"""The one permission check: each route says what it asks of its caller, which is decided before its body is read.
+
+A websocket says so for the frames that come in too, and each is decided about before it is read.
+"""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -13,6 +16,7 @@ from autotune_service.web.services import services
 from autotune_wire.access import Role, Scope
 
 _RULE = "autotune_rule"
+_RULE_OF_FRAMES = "autotune_rule_of_frames"
 _OPEN = frozenset({"static", "openapi"})
 """Endpoints of the libraries that anybody may call: the files of the page of the API, and the API's description."""
 
@@ -37,6 +41,16 @@ def needs(
     return mark
 
 
+def frames_need(scope: Scope, role: Role | None = None, *, is_for_all: bool = False) -> Callable[[_Handler], _Handler]:
+    """Say what a websocket asks of its caller for each frame that comes in; stands below ``needs``."""
+
+    def mark(handler: _Handler) -> _Handler:
+        setattr(handler, _RULE_OF_FRAMES, Rule(scope, role, is_for_all=is_for_all))
+        return handler
+
+    return mark
+
+
 def rule_of_endpoint(app: Quart, endpoint: str) -> Rule:
     """Return what a route asks of its caller.
 
@@ -51,14 +65,28 @@ def rule_of_endpoint(app: Quart, endpoint: str) -> Rule:
     return rule
 
 
+def rule_of_frames(app: Quart, endpoint: str) -> Rule:
+    """Return what a websocket asks of its caller for each frame that comes in.
+
+    Raises:
+        LookupError: If the websocket does not say.
+    """
+    rule = getattr(app.view_functions[endpoint], _RULE_OF_FRAMES, None)
+    if not isinstance(rule, Rule):
+        raise LookupError(f"the websocket {endpoint} does not say who may send frames: see web/door.py")
+    return rule
+
+
 def hang_door(app: Quart) -> None:
     """Check the caller of every request before its body is read; call this when all routes are there.
 
     Raises:
-        LookupError: If a route does not say who may call it.
+        LookupError: If a route does not say who may call it, or a websocket not who may send frames.
     """
     for rule in app.url_map.iter_rules():
         rule_of_endpoint(app, rule.endpoint)
+        if rule.websocket:
+            rule_of_frames(app, rule.endpoint)
     app.before_request(_check)
 
 
@@ -74,7 +102,7 @@ async def _check() -> None:
 
 
 async def check_rule(caller: Caller, rule: Rule, exp_uuid: UUID | None) -> None:
-    """Check that a caller may do what a route, or an operation of a websocket, is for.
+    """Check that a caller may do what a route, or a frame of a websocket, is for.
 
     Raises:
         NotFoundError: If the path names an experiment that the caller has no role on.

@@ -11,7 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from autotune_service.domain.errors import MalformedError
 from autotune_service.domain.json_text import read_json
-from autotune_service.web.checking.bodies import SMALL, WrongBodyError
+from autotune_service.web.checking.bodies import SMALL
 from autotune_service.web.checking.child import shape_of
 from autotune_service.web.services import services
 from autotune_wire import paths
@@ -112,10 +112,7 @@ class ServiceRequest(Request):
         taken = getattr(current_app.view_functions.get(self.endpoint or ""), QUART_SCHEMA_REQUEST_ATTRIBUTE, None)
         if len(body) <= SMALL or taken is None:
             return read_json(body)
-        try:
-            return await services().bodies.read(shape_of(taken[0]), body)
-        except WrongBodyError as wrong:
-            raise wrong.error from None
+        return await services().bodies.read(shape_of(taken[0]), body)
 
 
 def most_bytes(path: str, most: int) -> int:

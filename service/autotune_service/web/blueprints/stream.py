@@ -16,7 +16,7 @@ from autotune_service.tuning import leases
 from autotune_service.tuning.experiments import read_position
 from autotune_service.web.blueprints.rules import rule_of
 from autotune_service.web.calls import ask_new, tell_runs
-from autotune_service.web.door import needs
+from autotune_service.web.door import frames_need, needs
 from autotune_service.web.once import once_of_frame
 from autotune_service.web.services import services
 from autotune_service.web.socket import Socket, serve_socket
@@ -44,6 +44,7 @@ blueprint = Blueprint("stream", __name__)
 
 @blueprint.websocket(rule_of(paths.EXPERIMENT_STREAM))
 @needs("read", "viewer")
+@frames_need("tell", "teller")
 async def stream(exp_uuid: UUID) -> None:
     """Stream an experiment's events after a seq."""
     query = StreamQuery.model_validate(dict(websocket.args))
@@ -70,7 +71,6 @@ async def stream(exp_uuid: UUID) -> None:
         ACTING.set(caller.user_uuid)
 
         async def call(frame: Operation) -> dict[str, Any]:
-            await own.roles.check(caller, exp_uuid, "tell", "teller")
             return await _call(caller.user_uuid, exp_uuid, frame)
 
         assert known is not None  # headers has run
@@ -82,6 +82,7 @@ async def stream(exp_uuid: UUID) -> None:
 
 @blueprint.websocket(paths.USER_STREAM)
 @needs("read", is_for_all=True)
+@frames_need("read", is_for_all=True)
 async def stream_all() -> None:
     """Stream the events of all of the user's experiments: first where each stands, then what comes."""
     own, told = services(), ""

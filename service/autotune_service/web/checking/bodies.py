@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from autotune_service.children import environment_of_child
-from autotune_service.domain.errors import AutotuneError, InvalidError, MalformedError, UnavailableError
+from autotune_service.domain.errors import InvalidError, MalformedError, UnavailableError
 from autotune_service.web.checking.child import Body, Verdict, adapter_of, message_of, read_message
 from autotune_wire.problems import FieldProblem
 
@@ -26,20 +26,6 @@ _SIZE = 2
 _DEADLINE_S = 30.0
 _RETRY_AFTER_S = 5
 _DECODER = msgspec.msgpack.Decoder(Verdict)
-
-
-class WrongBodyError(Exception):
-    """A body is wrong.
-
-    Attributes:
-        error: What is wrong.
-        frame_id: The id in the body, if it is a frame that has one.
-    """
-
-    def __init__(self, error: AutotuneError, frame_id: int | str | None) -> None:
-        super().__init__(error.detail)
-        self.error = error
-        self.frame_id = frame_id
 
 
 class Bodies:
@@ -61,7 +47,8 @@ class Bodies:
             body: The JSON.
 
         Raises:
-            WrongBodyError: If the body is not valid JSON, or a field is missing, unknown or not valid.
+            MalformedError: If the body is not valid JSON.
+            InvalidError: If a field is missing, unknown or not valid.
             UnavailableError: If the body cannot be checked now.
         """
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, shape, body)
@@ -75,7 +62,7 @@ class Bodies:
     def _read(self, shape: str, body: bytes) -> Any:
         verdict = self._verdict(message_of(Body(shape, body)))
         if verdict.detail:
-            raise WrongBodyError(_error_of(verdict), verdict.frame_id)
+            raise _error_of(verdict)
         return adapter_of(shape).validate_python(msgspec.json.decode(body))
 
     def _verdict(self, question: bytes) -> Verdict:

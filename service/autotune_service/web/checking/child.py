@@ -16,14 +16,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from autotune_service.domain.errors import InvalidError, MalformedError
 from autotune_service.domain.json_text import read_json
-from autotune_wire.frames import Id
 from autotune_wire.problems import field_problems
 
 LENGTH = struct.Struct(">I")
 
 _NICE = 5  # requests of others come first
 _MAX_BYTES = 1 << 30  # of addresses, so that a body made to fill the memory is refused
-_ID: TypeAdapter[Id] = TypeAdapter(Id)
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -47,15 +45,10 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What is wrong with a body: nothing without a detail; it is no JSON at all if there is one, but no problem.
-
-    Attributes:
-        frame_id: The id in the body, if it has one that a frame may have.
-    """
+    """What is wrong with a body: nothing without a detail; it is no JSON at all if there is one, but no problem."""
 
     detail: str = ""
     problems: list[Problem] = []
-    frame_id: int | str | None = None
 
 
 def main() -> None:
@@ -75,20 +68,17 @@ def main() -> None:
 
 def verdict_on(body: Body) -> Verdict:
     """Check a body."""
-    frame_id: int | str | None = None
     try:
-        decoded = read_json(body.text)
-        frame_id = _frame_id(decoded)
-        adapter_of(body.shape).validate_python(decoded)
+        adapter_of(body.shape).validate_python(read_json(body.text))
     except MalformedError as error:
         return Verdict(error.detail)
     except ValidationError as error:
         refused = InvalidError.of(field_problems(error))
         found = [Problem(one.field, one.message, one.value) for one in refused.errors]
-        return Verdict(refused.detail, found, frame_id)
+        return Verdict(refused.detail, found)
     except MemoryError:
-        return Verdict("the body takes too much memory to read", [], frame_id)
-    return Verdict(frame_id=frame_id)
+        return Verdict("the body takes too much memory to read")
+    return Verdict()
 
 
 def shape_of(kind: type) -> str:
@@ -115,13 +105,6 @@ def read_message(source: IO[bytes]) -> bytes | None:
         return None
     text = source.read(LENGTH.unpack(head)[0])
     return text or None
-
-
-def _frame_id(decoded: Any) -> int | str | None:
-    try:
-        return _ID.validate_python(decoded["id"])
-    except (TypeError, KeyError, ValidationError):
-        return None
 
 
 if __name__ == "__main__":
