@@ -11,11 +11,11 @@ from autotune_service.live.turns import Turns
 from autotune_service.store.shares import ACTING, Shares
 from autotune_service.tuning.kept import KeptReplies
 from autotune_service.tuning.stored import StoredBytes
-from autotune_wire.accounts import Signup
 from calling import get, post
-from support import GUESS, PASSWORD, SPACE, make_experiment
+from support import GUESS, SPACE, make_experiment
 
 ADA, EVE = UUID(int=1), UUID(int=2)
+EVES = "eve@example.org"
 RUN = {"covars": GUESS, "response": 1.0}
 
 
@@ -25,10 +25,9 @@ async def exp_uuid(client, headers):
 
 
 @pytest.fixture
-async def neighbour(accounts):
+async def neighbour(person):
     """The headers of another user."""
-    user = await accounts.sign_up(Signup(email="eve@example.org", password=PASSWORD))
-    return {"Authorization": f"Bearer {(await accounts.issue_tokens(user.uuid)).access_token}"}
+    return await person(EVES)
 
 
 @pytest.fixture
@@ -209,6 +208,54 @@ async def test_experiments_of_a_user_take_so_many_bytes_and_can_still_be_deleted
     assert (await post(client, f"/experiment/{exp_uuid}/delete", headers, {"name": "brownies"}))[0] == 200
     services.stored._of.clear()
     assert (await post(client, "/experiment/new", headers, {"name": "x", "covars": SPACE}))[0] == 201
+
+
+@pytest.fixture
+async def full(client, headers, neighbour, services, exp_uuid):
+    """Ada's experiments have used her share; Eve may edit one of them."""
+    object.__setattr__(services, "stored", StoredBytes(Limits(stored_bytes=20_000)))
+    await post(client, f"/experiment/{exp_uuid}/share", headers, {"email": EVES, "role": "editor"})
+    assert (await post(client, f"/experiment/tell/{exp_uuid}", headers, {"observations": [RUN] * 50}))[0] == 202
+    services.stored._of.clear()  # as a minute later
+
+
+@pytest.mark.parametrize("way", ["tell", "rename", "websocket"])
+async def test_editor_adds_nothing_where_the_owner_has_used_the_share(client, neighbour, exp_uuid, full, way):
+    if way == "websocket":
+        async with client.websocket(f"/experiment/stream/{exp_uuid}", headers=neighbour) as stream:
+            await stream.send_json({"op": "tell", "id": 7, **RUN})
+            while (frame := await stream.receive_json()).get("id") != 7:
+                pass
+        problem = frame["problem"]
+    else:
+        path = f"/experiment/tell/{exp_uuid}" if way == "tell" else f"/experiment/{exp_uuid}/rename"
+        _, problem = await post(client, path, neighbour, RUN if way == "tell" else {"name": "y"})
+    assert (problem["status"], problem["code"]) == (429, "too_many")
+    assert "this one's owner" in problem["detail"]
+    assert (await post(client, "/experiment/new", neighbour, {"name": "x", "covars": SPACE}))[0] == 201
+
+
+async def test_user_who_has_used_the_share_goes_on_with_what_others_own(client, headers, neighbour, full):
+    others = (await make_experiment(client, neighbour))["exp_uuid"]
+    share = {"email": "ada@example.org", "role": "teller"}
+    await post(client, f"/experiment/{others}/share", neighbour, share)
+    assert (await post(client, f"/experiment/tell/{others}", headers, RUN))[0] == 202
+    assert (await post(client, "/experiment/new", headers, {"name": "x", "covars": SPACE}))[0] == 429
+
+
+async def test_new_owner_must_have_room_and_is_asked_for_it_from_then_on(
+    client, headers, neighbour, services, exp_uuid
+):
+    """A user must not use up the share of another by giving experiments away."""
+    tell, give = f"/experiment/tell/{exp_uuid}", f"/experiment/{exp_uuid}/transfer"
+    await post(client, f"/experiment/{exp_uuid}/share", headers, {"email": EVES, "role": "viewer"})
+    await post(client, tell, headers, {"observations": [RUN] * 50})
+    for limits, status in ({"stored_bytes": 20_000}, 422), ({"experiments": 0}, 422), ({}, 200):
+        limit(services, **limits)
+        assert (await post(client, give, headers, {"email": EVES}))[0] == status
+    object.__setattr__(services, "stored", StoredBytes(Limits(stored_bytes=20_000)))
+    assert "this one's owner" in await refused(await client.post(tell, json=RUN, headers=headers))
+    assert "your experiments" in await refused(await client.post(tell, json=RUN, headers=neighbour))
 
 
 async def test_space_has_so_many_revisions(client, headers, services, exp_uuid):

@@ -4,8 +4,14 @@ from uuid import UUID
 
 from autotune_service.domain.access import Actor
 from autotune_service.domain.errors import InvalidError, LimitReachedError
+from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.store.database import Store, Work
-from autotune_service.store.rows.experiments import get_experiment, update_experiment
+from autotune_service.store.rows.experiments import (
+    count_bytes,
+    count_experiments,
+    get_experiment,
+    update_experiment,
+)
 from autotune_service.store.rows.members import (
     count_members,
     delete_member,
@@ -14,7 +20,7 @@ from autotune_service.store.rows.members import (
     list_members,
     put_member,
 )
-from autotune_service.store.rows.users import get_user, get_user_by_email
+from autotune_service.store.rows.users import UserRow, get_user, get_user_by_email, hold_user
 from autotune_service.tuning.audit import write_audit
 from autotune_wire.access import MAX_MEMBERS, Member, Members, Share, Transfer, Unshare
 from autotune_wire.problems import FieldProblem
@@ -66,13 +72,15 @@ async def unshare(store: Store, actor: Actor, user_uuid: UUID, exp_uuid: UUID, b
         return await _members(work, user_uuid, exp_uuid)
 
 
-async def transfer(store: Store, actor: Actor, user_uuid: UUID, exp_uuid: UUID, body: Transfer) -> Members:
+async def transfer(
+    store: Store, actor: Actor, user_uuid: UUID, exp_uuid: UUID, body: Transfer, limits: Limits = DEFAULT_LIMITS
+) -> Members:
     """Make somebody with a role on the experiment its owner; the owner of before becomes an editor.
 
     The experiment then counts against the limits of the new owner.
 
     Raises:
-        InvalidError: If the address has no account, or no role on the experiment.
+        InvalidError: If the address has no account, no role on the experiment, or no room for it.
     """
     async with store.work() as work:
         await get_experiment(work, exp_uuid, user_uuid, lock=True)
@@ -81,12 +89,13 @@ async def transfer(store: Store, actor: Actor, user_uuid: UUID, exp_uuid: UUID, 
         if new is None or not new.is_active or await get_role(work, exp_uuid, new.user_uuid) is None:
             message = "must be somebody who has an account and a role on this experiment: share it first"
             raise _invalid("email", message, body.email)
+        await _require_room(work, new, exp_uuid, limits)
         before = await get_user(work, user_uuid)
         assert before is not None
         await delete_member(work, exp_uuid, email=body.email, group_uuid=None)
         await put_member(work, exp_uuid, email=before.email, group_uuid=None, role="editor")
         await update_experiment(work, exp_uuid, {"owner_uuid": new.user_uuid})
-        await write_audit(work, actor, "transferred", exp_uuid, email=body.email)
+        await write_audit(work, actor, "transferred", exp_uuid, account_uuid=new.user_uuid, email=body.email)
         return await _members(work, user_uuid, exp_uuid)
 
 
@@ -96,6 +105,19 @@ async def _members(work: Work, user_uuid: UUID, exp_uuid: UUID) -> Members:
     rows = await list_members(work, exp_uuid)
     members = [Member(email=row.email, group=row.group, role=row.role, has_account=row.has_account) for row in rows]
     return Members(exp_uuid=exp_uuid, role=role, members=members)
+
+
+async def _require_room(work: Work, new: UserRow, exp_uuid: UUID, limits: Limits) -> None:
+    # Nobody asks the new owner: without it, one user could use up the share of another.
+    await hold_user(work, new.user_uuid)
+    n_experiments = await count_experiments(work, new.user_uuid)
+    n_bytes = await count_bytes(work, new.user_uuid, exp_uuid)
+    if n_experiments >= limits.experiments or n_bytes > limits.stored_bytes:
+        message = (
+            f"has no room for this experiment: a user may have {limits.experiments} experiments of "
+            f"{limits.stored_bytes} bytes on this service"
+        )
+        raise _invalid("email", message, new.email)
 
 
 async def _group(work: Work, user_uuid: UUID, name: str | None) -> UUID | None:

@@ -23,7 +23,7 @@ _ADDING = frozenset(
         paths.EXPERIMENT_SPACE,
     )
 )
-"""What makes experiments grow; a user who has used the share may still close and delete them."""
+"""What makes experiments grow; where their owner has used the share, they may still be closed and deleted."""
 
 
 def take_turns(app: Quart) -> None:
@@ -45,7 +45,8 @@ async def _take_turn() -> None:
         await turn.take()
     rule = None if request.url_rule is None else request.url_rule.rule
     if request.method == "POST" and rule in _ADDING:
-        await services().stored.require_room(services().store, sender.user_uuid)
+        exp_uuid = (request.view_args or {}).get("exp_uuid")
+        await services().stored.require_room(services().store, sender.user_uuid, exp_uuid)
 
 
 async def _end_turn(response: Response) -> Response:

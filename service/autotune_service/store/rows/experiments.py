@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from autotune_service.domain.access import no_experiment
 from autotune_service.domain.advice import advice_on
-from autotune_service.store.database import Work
+from autotune_service.store.database import Store, Work
 from autotune_service.store.rows.claims import NOW, is_over, seconds_to
 from autotune_service.store.rows.members import SHARED_WITH, is_visible
 from autotune_service.store.statements import Filled, Row, Statement, json_text
@@ -55,6 +55,7 @@ _BEST_RESPONSES = (
 _GET_SHOWN = Statement(_SEEN.add_columns(_BEST_RESPONSES))
 _SHARED = Statement(_BY_UUID.add_columns(_BEST_RESPONSES).with_for_update(read=True))
 _LOCKED = Statement(_BY_UUID.with_for_update())
+_GET_OWNER = Statement(sa.select(experiments.c.owner_uuid).where(experiments.c.exp_uuid == sa.bindparam("exp_uuid")))
 
 _STANDING = Statement(
     sa.select(
@@ -305,10 +306,19 @@ async def count_experiments(work: Work, user_uuid: UUID) -> int:
     return 0 if row is None else int(row["n"])
 
 
-async def count_bytes(work: Work, user_uuid: UUID) -> int:
-    """Count the bytes that the experiments of an owner take, by their rows and events."""
+async def get_owner(work: Work | Store, exp_uuid: UUID) -> UUID | None:
+    """Find out who owns an experiment; None if there is no such experiment."""
+    row = await work.one(_GET_OWNER(exp_uuid=exp_uuid))
+    return None if row is None else row["owner_uuid"]
+
+
+async def count_bytes(work: Work, user_uuid: UUID, with_exp_uuid: UUID | None = None) -> int:
+    """Count the bytes that the experiments of an owner take, by their rows and events; and another one's, if given."""
     n_bytes = sa.func.coalesce(sa.func.sum(experiments.c.n_bytes), 0)
-    row = await work.one(sa.select(n_bytes.label("n")).where(experiments.c.owner_uuid == user_uuid))
+    is_counted = experiments.c.owner_uuid == user_uuid
+    if with_exp_uuid is not None:
+        is_counted = sa.or_(is_counted, experiments.c.exp_uuid == with_exp_uuid)
+    row = await work.one(sa.select(n_bytes.label("n")).where(is_counted))
     return 0 if row is None else int(row["n"])
 
 

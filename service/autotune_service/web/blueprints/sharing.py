@@ -66,8 +66,9 @@ async def unshare(exp_uuid: UUID, data: Unshare) -> Members:
 @validate_response(Members)
 async def transfer(exp_uuid: UUID, data: Transfer) -> Members:
     """Make somebody with a role on your experiment its owner; you become an editor."""
-    moved = await sharing.transfer(services().store, actor(), user(), exp_uuid, data)
+    moved = await sharing.transfer(services().store, actor(), user(), exp_uuid, data, services().limits)
     services().roles.forget()
+    services().stored.forget(exp_uuid)
     return moved
 
 

@@ -119,7 +119,7 @@ async def _paced(user_uuid: UUID, frames: AsyncGenerator[EventFrame]) -> AsyncGe
 async def _call(user_uuid: UUID, exp_uuid: UUID, frame: Operation) -> dict[str, Any]:
     async with services().turns.turn(user_uuid):
         if isinstance(frame, AskFrame | TellFrame):
-            await services().stored.require_room(services().store, user_uuid)
+            await services().stored.require_room(services().store, user_uuid, exp_uuid)
         return await _operate(user_uuid, exp_uuid, frame)
 
 
