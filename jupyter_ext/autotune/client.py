@@ -8,6 +8,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
+from pydantic import SecretStr
+
 from autotune.calls.automation import AnyExperiment, drop_token, make_token, read_tokens, token_of
 from autotune.calls.of_client import ClientCalls, ExperimentList, check_login
 from autotune.calls.sharing import read_audit
@@ -247,16 +249,34 @@ class Client(ClientCalls[Connection, Experiment, Group]):
         return self._do(self._new_group(name))
 
     def audit(self, limit: int = 100, *, everybody: bool = False) -> Audit:
-        """Fetch what you have done that concerns rights, newest first: shares, groups, tokens.
+        """Fetch what you have done that concerns rights and accounts, newest first, and what was done to your account.
+
+        That is sign-ins, also refused ones, passwords, tokens, shares, groups and what was deleted.
 
         Args:
             limit: How many entries at most.
-            everybody: Whether to fetch what all users have done; for administrators.
+            everybody: Whether to fetch what all users and the operator have done; for administrators.
 
         Raises:
             ForbiddenError: If ``everybody`` is set and you are no administrator.
         """
         return self._do(read_audit(self._connection, AUDIT_ALL if everybody else AUDIT, plain(limit)))
+
+    def change_password(self, old: str, new: str, *, revoke_tokens: bool = False) -> None:
+        """Change your password; everywhere else you are signed out, and this client goes on.
+
+        Args:
+            old: The password of now.
+            new: The new one. The service refuses what is short or easy to guess.
+            revoke_tokens: Whether your tokens for automation end too, all but one that this client uses. By default
+                they go on: robots know no password.
+
+        Raises:
+            InvalidInputError: If the new password is too short or too long for any service.
+            ServiceError: If the old password is wrong, or the service refuses the new one; no message repeats either.
+            ConnectionFailedError: If the reply was lost: the password may have been changed then.
+        """
+        return self._do(self._change_password(SecretStr(old), SecretStr(new), revoke_tokens=revoke_tokens))
 
     def log_out(self) -> None:
         """End your session on the service, with all its tokens, and close this client.

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs
 from uuid import uuid4
 
 import httpx2
@@ -21,6 +22,7 @@ class PeopleService(FakeService):
         groups: The groups, by name.
         deeds: The audit, newest first.
         has_session: Whether the user's session is open.
+        passwords: The password of each sign-in and, after a change, the new one; newest last.
     """
 
     def __init__(self) -> None:
@@ -30,6 +32,7 @@ class PeopleService(FakeService):
         self.groups: dict[str, dict[str, Any]] = {}
         self.deeds: list[dict[str, Any]] = []
         self.has_session = True
+        self.passwords: list[str] = []
 
     def _give_tokens(self, path: str, request: httpx2.Request) -> httpx2.Response:
         if path.startswith("/auth/tokens"):
@@ -37,10 +40,14 @@ class PeopleService(FakeService):
         if path == "/auth/logout":
             self.has_session = False
             return httpx2.Response(204)
+        if path == "/auth/token":
+            self.passwords.append(parse_qs(request.content.decode())["password"][0])
         return super()._give_tokens(path, request)
 
     def _answer(self, path: str, request: httpx2.Request) -> httpx2.Response:
         parts = path.strip("/").split("/")
+        if path == "/user/password":
+            return self._change_password(json.loads(request.content))
         if parts[0] == "group":
             return self._of_groups(parts[1:], request)
         if parts[-1] in {"audit", "all"} and parts[0] in {"audit", "experiment"} and path != "/experiment/all":
@@ -55,6 +62,15 @@ class PeopleService(FakeService):
             refused = calls[parts[-1]](json.loads(request.content or "{}"))
             return refused or httpx2.Response(200, json=self._members(parts[1]))
         return super()._answer(path, request)
+
+    def _change_password(self, body: dict[str, Any]) -> httpx2.Response:
+        if body["old_password"] != self.passwords[-1]:
+            errors = [{"field": "old_password", "message": "is not your password"}]
+            return problem(422, "invalid", "a field is not valid", errors=errors)
+        self.passwords.append(body["new_password"])
+        if body["revoke_tokens"]:
+            self.tokens.clear()
+        return httpx2.Response(204)
 
     def _note(self, action: str, **data: Any) -> None:
         entry = {"number": len(self.deeds) + 1, "at": NOW, "by": ME, "way": "token", "address": "10.0.0.1"}

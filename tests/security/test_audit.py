@@ -141,7 +141,7 @@ async def test_what_users_do_with_their_own_account_is_written(client, headers, 
         ("password_changed", ADA, "token", None, {"tokens_revoked": 0}),
         ("account_exported", ADA, "token", None, {}),
         ("account_deleted", ADA, "token", None, {}),
-        ("experiment_deleted", None, "none", ADA, {"name": made["name"], "n_observations": 0}),
+        ("experiment_deleted", ADA, "token", None, {"name": made["name"], "n_observations": 0, "with_account": True}),
     ]
 
 

@@ -128,6 +128,55 @@ async def test_change_of_password_ends_all_other_sign_ins(client, accounts, sess
     assert (await can_sign_in(accounts, PASSWORD), await can_sign_in(accounts, OTHER_WORDS)) == (False, True)
 
 
+@pytest.fixture
+async def robots(client, headers):
+    """The headers of two tokens for automation of Ada's."""
+    made = [(await post(client, "/auth/tokens", headers, {"name": name, "scopes": ["admin"]}))[1] for name in "ab"]
+    return [{"Authorization": f"Bearer {token['token']}"} for token in made]
+
+
+async def who_works(client, sessions, robots):
+    sessions.forget()  # as a second later
+    return [(await get(client, "/experiment/all", robot))[0] == 200 for robot in robots]
+
+
+@pytest.mark.parametrize(
+    ("option", "asker", "works"),
+    [
+        ({}, None, [True, True]),
+        ({"revoke_tokens": False}, 0, [True, True]),
+        ({"revoke_tokens": True}, None, [False, False]),
+        ({"revoke_tokens": True}, 0, [True, False]),  # what asks goes on, as a session does
+    ],
+)
+async def test_tokens_end_with_a_new_password_where_the_user_says_so(
+    client, headers, sessions, robots, option, asker, works
+):
+    body = {"old_password": PASSWORD, "new_password": OTHER_WORDS, **option}
+    assert (await post(client, "/user/password", headers if asker is None else robots[asker], body))[0] == 204
+    assert await who_works(client, sessions, robots) == works
+
+
+@pytest.mark.parametrize("way", ["reset", "passwd", "disable", "deactivate"])
+async def test_tokens_end_with_what_admins_and_operators_do(
+    client, headers, admin, accounts, sessions, robots, user_uuid, way
+):
+    if way == "reset":
+        _, issued = await post(client, f"/user/{user_uuid}/reset-code", admin, None)
+        assert await who_works(client, sessions, robots) == [True, True], "the code alone ends nothing"
+        await client.post("/user/reset", json={"code": issued["code"], "new_password": OTHER_WORDS})
+    elif way == "passwd":
+        await people.set_password(accounts, ADA, OTHER_WORDS)
+    elif way == "disable":
+        await post(client, f"/user/{user_uuid}/deactivate", admin, None)
+        assert await who_works(client, sessions, robots) == [False, False]
+        await post(client, f"/user/{user_uuid}/activate", admin, None)
+    else:
+        await post(client, "/user/deactivate", headers, {"password": PASSWORD})
+        await post(client, f"/user/{user_uuid}/activate", admin, None)
+    assert await who_works(client, sessions, robots) == [False, False]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [

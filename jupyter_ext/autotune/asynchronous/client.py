@@ -38,6 +38,7 @@ class AsyncClient(ClientCalls[AsyncConnection, AsyncExperiment, AsyncGroup]):
     revoke_token = awaited(Client.revoke_token)
     new_group = awaited_as(AsyncGroup, Client.new_group)
     audit = awaited(Client.audit)
+    change_password = awaited(Client.change_password)
 
     async def experiment(self, exp_uuid: UUID | str) -> AsyncExperiment:
         """Fetch the experiment with this uuid, as ``Client.experiment``."""

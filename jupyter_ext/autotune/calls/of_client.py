@@ -4,17 +4,20 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from pydantic import SecretStr
+
 from autotune.calls.grouping import GroupCalls, GroupList, make_group, read_groups
 from autotune.calls.of_experiment import ExperimentCalls
 from autotune.calls.telling import add_runs
+from autotune.inputs.checks import checked
 from autotune.inputs.loading import Runs
 from autotune.transport.caller import Caller
 from autotune.transport.exchange import Done
 from autotune.views.tables import html_table
 from autotune_wire import experiments
-from autotune_wire.accounts import HeaderMe
+from autotune_wire.accounts import HeaderMe, PasswordChange
 from autotune_wire.experiments import ExperimentPage, NewExperiment
-from autotune_wire.paths import AUTH_HEADER_ME, AUTH_LOGOUT, EXPERIMENT, EXPERIMENT_ALL, EXPERIMENT_NEW
+from autotune_wire.paths import AUTH_HEADER_ME, AUTH_LOGOUT, EXPERIMENT, EXPERIMENT_ALL, EXPERIMENT_NEW, USER_PASSWORD
 
 PAGE = 100
 
@@ -87,6 +90,14 @@ class ClientCalls(Generic[C, E, G]):
 
     async def _new_group(self, name: str) -> G:
         return self._group_type(self._connection, await make_group(self._connection, name))
+
+    async def _change_password(self, old: SecretStr, new: SecretStr, *, revoke_tokens: bool) -> None:
+        with checked("the new password"):
+            body = PasswordChange(
+                old_password=old.get_secret_value(), new_password=new.get_secret_value(), revoke_tokens=revoke_tokens
+            )
+        await self._connection.send_once(USER_PASSWORD, Done, body)
+        self._connection.tokens.use_password(new)
 
     async def _end_session(self) -> None:
         await self._connection.send(AUTH_LOGOUT, Done)

@@ -91,6 +91,25 @@ class Session:
         self._client = client
         return client
 
+    def change_password(self, *, revoke_tokens: bool) -> None:
+        """Change the user's password, which the user types: the old one, and the new one twice.
+
+        Raises:
+            InvalidInputError: If nobody can type, the two differ, or the service refuses one of them.
+        """
+        client = self.client
+        try:
+            old, new, again = (
+                self._ask_secret(f"{which}: ") for which in ("Password of now", "New password", "New password again")
+            )
+        except (EOFError, NotImplementedError):
+            raise InvalidInputError(
+                "a password is typed, and here is nobody who could type: use client.change_password in a program"
+            ) from None
+        if new != again:
+            raise InvalidInputError("the new password was not typed twice the same: nothing is changed")
+        client.change_password(old, new, revoke_tokens=revoke_tokens)
+
     def new(self, name: str, covars: Any, **options: Any) -> Experiment:
         """Create an experiment and use it; the options are those of ``Client.new``."""
         return self._use(self.client.new(name, covars, say=self.say, **options))

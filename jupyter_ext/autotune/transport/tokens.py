@@ -1,5 +1,6 @@
 """The access token: fetched by a login, and fetched again when it has expired."""
 
+from dataclasses import replace
 from http import HTTPStatus
 
 from pydantic import SecretStr
@@ -62,6 +63,11 @@ class TokenSource:
             if not self.can_sign_in:
                 raise unauthenticated("the token has expired or is not valid: log in again, or give another token")
             return await self._refreshed() or await self._log_in(self._known)
+
+    def use_password(self, password: SecretStr) -> None:
+        """Sign in with another password from now on, if with any."""
+        if self._credentials is not None and self._credentials.password is not None:
+            self._credentials = replace(self._credentials, password=password)
 
     def after_fork(self) -> None:
         """Keep the access token, so that a child need not log in, but not what can be used only once."""

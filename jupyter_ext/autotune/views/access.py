@@ -8,6 +8,7 @@ from typing import TextIO
 
 from pydantic import SecretStr
 
+from autotune.views.deeds import deed_of, who_of
 from autotune.views.tables import Row, html_table
 from autotune_wire import access
 from autotune_wire.access import AuditEntry, Member, Role, TokenInfo
@@ -138,14 +139,15 @@ class Audit(_Shown, list[AuditEntry]):
 
     def _rows(self) -> list[Row]:
         return [
-            (_moment(entry.at), entry.by or "nobody", entry.way, entry.address or "", self._deed(entry))
+            (
+                _moment(entry.at),
+                who_of(entry),
+                "" if entry.way == "none" else entry.way,
+                entry.address or "",
+                deed_of(entry, is_of_one=self._name is not None),
+            )
             for entry in self
         ]
-
-    def _deed(self, entry: AuditEntry) -> str:
-        data = ", ".join(f"{name} {value}" for name, value in entry.data.items() if value is not None)
-        what = entry.action.replace("_", " ") + (f": {data}" if data else "")
-        return what if self._name is not None or entry.exp_uuid is None else f"{what} (experiment {entry.exp_uuid})"
 
 
 def group_rows(groups: Iterable[access.Group]) -> list[Row]:

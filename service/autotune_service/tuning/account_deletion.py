@@ -13,11 +13,18 @@ from autotune_service.tuning.audit import write_audit
 _LEFT_ALONE = timedelta(minutes=10)
 """How long the request that began a deletion has, before a worker takes it up."""
 
+_A_WORKER = Actor(None, "none")
 
-async def delete_account(store: Store, user_uuid: UUID) -> int:
+
+async def delete_account(store: Store, user_uuid: UUID, by: Actor = _A_WORKER) -> int:
     """Delete the experiments of a user who is marked to be deleted, and then the user.
 
     Each experiment goes in a transaction of its own. If the process ends before all are gone, a worker goes on.
+
+    Args:
+        store: The database.
+        user_uuid: The user.
+        by: Who deletes the account.
 
     Returns:
         The number of experiments.
@@ -32,12 +39,13 @@ async def delete_account(store: Store, user_uuid: UUID) -> int:
             await delete_experiment(work, owned.exp_uuid, owned.last_seq)
             await write_audit(
                 work,
-                Actor(None, "none"),
+                by,
                 "experiment_deleted",
                 owned.exp_uuid,
                 account_uuid=user_uuid,
                 name=owned.name,
                 n_observations=owned.n_observations,
+                with_account=True,
             )
             wake_watchers(work, owned.exp_uuid, user_uuid, owned.last_seq)
         n_experiments += 1

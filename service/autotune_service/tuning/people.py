@@ -220,7 +220,7 @@ async def delete_user_with_data(accounts: Accounts, user_uuid: UUID, by: Actor) 
         await mark_deleted(work, user_uuid)
         await _end_sign_ins(work, user_uuid, "deactivated")
         await write_audit(work, by, "account_deleted", account_uuid=user_uuid)
-    return await delete_account(accounts.store, user_uuid)
+    return await delete_account(accounts.store, user_uuid, by)
 
 
 async def delete_other(accounts: Accounts, actor: Actor, user_uuid: UUID, email: str) -> None:

@@ -18,6 +18,7 @@ from autotune.errors import (
     UnauthenticatedError,
 )
 from autotune.transport.credentials import Credentials
+from support import UNKNOWN_UUID
 
 
 @pytest.fixture
@@ -77,6 +78,45 @@ def test_transfer_names_the_new_owner_and_audit_says_who_did_it(experiment, serv
     [deed] = experiment.audit()
     assert (deed.action, deed.data) == ("transferred", {"email": "ada@lab.test"})
     assert repr(experiment.audit()).endswith("a@b.c  token         10.0.0.1  transferred: email ada@lab.test")
+
+
+@pytest.mark.parametrize(
+    ("entry", "row"),
+    [
+        ({"action": "signed_in"}, ("a@b.c", "token", "10.0.0.1", "signed in")),
+        ({"action": "signed_up", "way": "none", "data": {"invited": False}}, ("a@b.c", "", "10.0.0.1", "signed up")),
+        (
+            {"action": "sign_in_refused", "by": None, "way": "none", "account": "a@b.c", "data": {"n": 20}},
+            ("somebody", "", "10.0.0.1", "gave a wrong password for the account a@b.c, number 20 within a day"),
+        ),
+        (
+            {"action": "deactivated", "account": "eve@lab.test"},
+            ("a@b.c", "token", "10.0.0.1", "closed the account eve@lab.test"),
+        ),
+        (
+            {"action": "password_set", "by": None, "way": "command", "address": None, "account": "a@b.c"},
+            ("the operator", "command", "", "set a new password for the account a@b.c"),
+        ),
+        (
+            {"action": "password_changed", "data": {"tokens_revoked": 2}},
+            ("a@b.c", "token", "10.0.0.1", "changed the password: tokens revoked 2"),
+        ),
+        (
+            {"action": "token_created", "by": None, "way": "command", "account": "a@b.c", "data": {"name": "robot"}},
+            ("the operator", "command", "10.0.0.1", "token created: name robot (account a@b.c)"),
+        ),
+        (
+            {"action": "experiment_deleted", "exp_uuid": UNKNOWN_UUID, "data": {"name": "x", "n_observations": 5}},
+            ("a@b.c", "token", "10.0.0.1", f"deleted the experiment 'x': observations 5 (experiment {UNKNOWN_UUID})"),
+        ),
+        ({"action": "invited", "data": {}}, ("a@b.c", "token", "10.0.0.1", "invited")),  # of another version
+        ({"action": "new_deed", "data": {"is": "so"}}, ("a@b.c", "token", "10.0.0.1", "new deed: is so")),
+    ],
+)
+def test_entries_of_the_audit_are_said_in_words(client, service, entry, row):
+    service._note("")
+    service.deeds[0] |= entry
+    assert client.audit()._rows()[0][1:] == row
 
 
 def test_audit_is_read_page_by_page_up_to_its_limit(client, experiment, service):
@@ -178,6 +218,43 @@ def test_group_takes_no_person_without_an_address(client):
         client.new_group("oven").add("ada")
 
 
+NEW_PASSWORD = "correct and new"
+
+
+def test_changed_password_is_the_one_that_signs_in_from_then_on(client, service):
+    client.new_token("robot", "read")
+    client.change_password(PASSWORD, NEW_PASSWORD)
+    assert len(service.tokens) == 1
+    service.holding.clear()
+    service.refresh_tokens.clear()  # the session has ended, however long it was
+    client.list()
+    assert service.passwords == [PASSWORD, NEW_PASSWORD, NEW_PASSWORD]
+
+
+def test_change_of_the_password_may_end_all_tokens(client, service):
+    client.new_token("robot", "read")
+    client.change_password(PASSWORD, NEW_PASSWORD, revoke_tokens=True)
+    assert service.tokens == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind", "says"),
+    [
+        ("wrong words", NEW_PASSWORD, ServiceError, "old_password: is not your password"),
+        (PASSWORD, "short", InvalidInputError, "new_password: "),
+    ],
+)
+def test_password_that_is_refused_is_not_repeated_and_not_used(client, service, old, new, kind, says):
+    with pytest.raises(kind, match=says) as caught:
+        client.change_password(old, new)
+    assert old not in str(caught.value)
+    assert new not in str(caught.value)
+    service.holding.clear()
+    service.refresh_tokens.clear()
+    client.list()
+    assert service.passwords == [PASSWORD, PASSWORD]
+
+
 def test_log_out_ends_the_session_and_closes_the_client(client, service):
     client.log_out()
     assert not service.has_session
@@ -199,6 +276,8 @@ async def test_async_client_has_the_same_calls(service, monkeypatch):
     made = await client.new_token("robot", "read")
     assert [one.name for one in await client.tokens()] == ["robot"]
     await client.revoke_token(made)
+    await client.change_password(PASSWORD, NEW_PASSWORD)
+    assert service.passwords[-1] == NEW_PASSWORD
     await experiment.close()
     await experiment.delete("brownies")
     await client.log_out()

@@ -5,9 +5,11 @@ import stat
 import httpx2
 import pytest
 from fake_access import SECRET, PeopleService
-from fake_service import problem
+from fake_service import PASSWORD, problem
 from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
+
+NEW_PASSWORD = "correct and new"
 
 
 @pytest.fixture
@@ -86,6 +88,36 @@ def test_token_is_revoked_by_its_name(run, brownies, service, capsys):
     run("token revoke robot")
     assert service.tokens == []
     assert "revoked the token robot" in capsys.readouterr().out
+
+
+@pytest.fixture
+def types(shell, monkeypatch):
+    """Lets the user type these texts where a password is asked for."""
+
+    def type_(*texts):
+        session = shell.magics_manager.registry["AutotuneMagics"].session
+        monkeypatch.setattr(session, "_ask_secret", lambda _prompt: typed.pop(0))
+        typed = [*texts]
+
+    return type_
+
+
+@pytest.mark.parametrize(("option", "n_tokens"), [("", 1), (" --revoke-tokens", 0)])
+def test_password_is_typed_and_in_no_output(cell, brownies, service, types, option, n_tokens):
+    cell("%autotune token new robot --scopes read --to robot.token")
+    types(PASSWORD, NEW_PASSWORD, NEW_PASSWORD)
+    shown, is_right = cell(f"%autotune password{option}")
+    assert is_right
+    assert shown.startswith("the password is changed: everywhere else you are signed out")
+    assert (service.passwords[-1], len(service.tokens)) == (NEW_PASSWORD, n_tokens)
+    assert NEW_PASSWORD not in shown
+
+
+def test_password_that_is_not_typed_twice_the_same_is_not_changed(cell, brownies, service, types):
+    types(PASSWORD, NEW_PASSWORD, f"{NEW_PASSWORD}!")
+    shown, is_right = cell("%autotune password")
+    assert (is_right, "not typed twice the same" in shown) == (False, True)
+    assert service.n_calls("POST /user/password") == 0
 
 
 def test_logout_ends_the_session_and_forgets_the_experiment(run, brownies, service):

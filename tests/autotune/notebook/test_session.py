@@ -75,6 +75,17 @@ def test_login_with_nobody_to_ask_names_the_variables(error):
         Session(print, ask_name=nobody).login(None)
 
 
+@pytest.mark.parametrize("error", [EOFError, NotImplementedError])
+def test_password_is_not_changed_where_nobody_can_type(in_use, service, error):
+    def nobody(_prompt: str) -> str:
+        raise error
+
+    in_use._ask_secret = nobody
+    with pytest.raises(InvalidInputError, match=r"client\.change_password"):
+        in_use.change_password(revoke_tokens=False)
+    assert service.n_calls("POST /user/password") == 0
+
+
 def test_login_again_forgets_the_experiment(in_use):
     in_use.login(None)
     with pytest.raises(InvalidInputError, match="no experiment in use"):

@@ -127,6 +127,13 @@ def _audit(call: Call) -> Any:
     return call.session.experiment.audit(**options)
 
 
+def _password(call: Call) -> None:
+    call.nothing()
+    call.session.change_password(revoke_tokens=call.has("--revoke-tokens"))
+    ended = ", and your tokens for automation have ended" if call.has("--revoke-tokens") else ""
+    call.session.say(f"the password is changed: everywhere else you are signed out{ended}\n")
+
+
 def _logout(call: Call) -> None:
     call.nothing()
     call.session.client.log_out()
@@ -188,14 +195,25 @@ COMMANDS = (
     Command(
         "audit",
         "[options]",
-        "who changed whose rights",
+        "who did what, for its owner",
         _audit,
         (
             Option("-n", "word", "N", "how many entries, 100 if not given"),
-            Option("--mine", "nothing", "", "what you did, with all experiments"),
-            Option("--everybody", "nothing", "", "what all users did, for administrators"),
+            Option("--mine", "nothing", "", "what you did, and what was done to your account"),
+            Option("--everybody", "nothing", "", "what everybody did, for administrators"),
         ),
-        "Of the experiment in use, for its owner. Who told each run is in\n`%autotune history`.\n",
+        "Who shared, transferred or deleted the experiment in use. --mine has your\n"
+        "sign-ins too, also refused ones, and whatever was done to your account. Who\n"
+        "told each run is in `%autotune history`.\n",
+    ),
+    Command(
+        "password",
+        "[--revoke-tokens]",
+        "change your password",
+        _password,
+        (Option("--revoke-tokens", "nothing", "", "your tokens for automation end too"),),
+        "It is asked for, and is not in the notebook. Everywhere else you are signed\n"
+        "out. Robots that sign in with a token go on, unless you say --revoke-tokens.\n",
     ),
     Command("logout", "", "end your session on the service", _logout),
 )
