@@ -1,5 +1,6 @@
 """Who did what from where: it is written with what it is about, nobody changes it, and no stranger fills it."""
 
+import re
 from dataclasses import replace
 
 import asyncpg
@@ -228,6 +229,20 @@ async def test_database_refuses_to_change_the_audit(database, headers, change):
     with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="never changed"):
         await database.execute(change)
     assert await database.fetch("SELECT * FROM audit") == before
+
+
+async def test_owner_of_the_tables_may_delete_what_is_old(root, database, headers):
+    """By the statements of docs/security.md."""
+    text = (root / "docs" / "security.md").read_text()
+    _, _, following = text.partition("Where old entries must go")
+    statements = re.search(r"(?:^    .*\n)+", following, re.MULTILINE)[0]
+    await database.execute(
+        "INSERT INTO audit (at, way, action, data) VALUES (now() - interval '3 years', '', '', '{}')"
+    )
+    await database.execute(statements)
+    assert await database.fetchval("SELECT count(*) FROM audit") == 2
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+        await database.execute("DELETE FROM audit")
 
 
 async def test_entries_outlive_account_and_experiments(client, accounts, headers, database, user_uuid, exp_uuid):
