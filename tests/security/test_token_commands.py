@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from click.testing import CliRunner
 
-from autotune_service.cli_tokens import tokens
+from autotune_service.commands.tokens import tokens
 from autotune_service.tuning.audit import read_audit
 from autotune_wire.access import AuditQuery
 from calling import get

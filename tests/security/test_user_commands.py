@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from click.testing import CliRunner
 
-from autotune_service.cli_users import users
+from autotune_service.commands.users import users
 from autotune_service.domain.errors import UnauthenticatedError
 from processes import run_autotune
 from support import PASSWORD
