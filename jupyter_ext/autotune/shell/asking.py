@@ -4,6 +4,7 @@ import click
 
 from autotune.experiment import Experiment
 from autotune.shell.lines import line_of
+from autotune.shell.refusals import USAGE, Refusal
 from autotune.shell.service import experiment_of, json_option, name_argument, service, service_options
 from autotune.shell.values import fixed_of
 from autotune.views.shown import Suggestion, origin_text
@@ -39,7 +40,7 @@ def ask_command(
         values = fixed_of(fixed, experiment.covars) or None
         if n is None:
             if worker is not None or lease_s is not None:
-                raise click.UsageError("--worker and --lease need -n: only what is taken has a lease")
+                raise Refusal("--worker and --lease need -n: only what is taken has a lease", USAGE)
             suggestions = [experiment.ask(fixed=values)]
         else:
             suggestions = experiment.ask(n, fixed=values, worker=worker, lease_s=lease_s)

@@ -6,6 +6,7 @@ from autotune.errors import InvalidInputError
 from autotune.experiment import Experiment
 from autotune.inputs.descriptions import response_of_text
 from autotune.shell.output import write_csv, write_line, write_table
+from autotune.shell.refusals import USAGE, Refusal
 from autotune.shell.service import experiment_of, json_option, name_argument, service, service_options
 from autotune.shell.values import named_values
 from autotune.transport.coroutines import result_of
@@ -87,7 +88,7 @@ def list_command(n: int | None, is_json: bool, url: str | None, timeout_s: float
 def history_command(name: str, is_csv: bool, is_json: bool, url: str | None, timeout_s: float) -> None:
     """Print all runs of the experiment NAME, oldest first."""
     if is_csv and is_json:
-        raise click.UsageError("give --csv or --json, not both")
+        raise Refusal("give --csv or --json, not both", USAGE)
     with service(url, timeout_s) as client:
         columns, rows = result_of(experiment_of(client, name)._history_records())
     if is_json:

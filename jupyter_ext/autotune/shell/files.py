@@ -13,7 +13,7 @@ from autotune.client import Client
 from autotune.errors import InvalidInputError
 from autotune.experiment import Experiment
 from autotune.shell.output import write_line
-from autotune.shell.refusals import REFUSED, Refusal
+from autotune.shell.refusals import REFUSED, USAGE, Refusal
 from autotune.shell.service import experiment_of, json_option, name_argument, service, service_options
 from autotune_wire.base import Reply
 from autotune_wire.paths import EXPERIMENT_EXPORT, EXPERIMENT_IMPORT, EXPERIMENT_IMPORT_STATE
@@ -67,7 +67,7 @@ def import_command(file: Path, into: str | None, is_json: bool, url: str | None,
             _add_runs(experiment_of(client, into), file, is_json)
             return
         if file.suffix.lower() == TABLE:
-            raise click.UsageError(f"{file} is a table of runs: name the experiment that they are of with --into NAME")
+            raise Refusal(f"{file} is a table of runs: name the experiment that they are of with --into NAME", USAGE)
         experiment = client.experiment(_imported(client, Document(_document(file))))
         if is_json:
             write_line({"exp_uuid": str(experiment.exp_uuid), "name": experiment.name})

@@ -20,6 +20,8 @@ from autotune_wire.space import listed
 _ECHOED = ("exp_uuid", "source", "reason", "predictions", "fixed", "worker", "lease_until")
 """What a line of ask says beside the suggestion and its configuration; tell does not read it, but for the uuid."""
 _KEY = "key"
+_SHOWN = 80
+"""How many characters of a line that is wrong an error shows."""
 _OF_RUN = tuple(Told.model_fields)
 
 
@@ -61,8 +63,8 @@ class LineReader:
         self._salt = salt
         self._seen: Counter[str] = Counter()
 
-    def read(self, text: str) -> Line:
-        """Read a line.
+    def read(self, text: str | bytes) -> Line:
+        """Read a line; bytes are UTF-8.
 
         Raises:
             InvalidInputError: If the line is no JSON object, is a run of another experiment, or a field is not valid.
@@ -85,13 +87,15 @@ class LineReader:
         return f"line-{sha256(named.encode()).hexdigest()}"
 
 
-def _object(text: str) -> Mapping[str, Any]:
+def _object(text: str | bytes) -> Mapping[str, Any]:
+    begin = text.strip()[:_SHOWN]
+    given = begin.decode(errors="replace") if isinstance(begin, bytes) else begin
     try:
         found = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise InvalidInputError(f"is no JSON: {error} (given: {text.strip()[:80]!r})") from None
+        raise InvalidInputError(f"is no JSON: {error} (given: {given!r})") from None
     if not isinstance(found, dict):
-        raise InvalidInputError(f"must be a JSON object, as ask --json writes it (given: {text.strip()[:80]!r})")
+        raise InvalidInputError(f"must be a JSON object, as ask --json writes it (given: {given!r})")
     return found
 
 

@@ -58,8 +58,9 @@ def _exit_code(error: AutotuneError) -> int:
     if isinstance(error, UnauthenticatedError | ForbiddenError):
         return UNAUTHORIZED
     if isinstance(error, ServiceError):
-        is_ended = error.code in _ENDED and error.status == HTTPStatus.CONFLICT
-        return NOTHING_TO_DO if is_ended else REFUSED
+        if error.status == HTTPStatus.UNPROCESSABLE_ENTITY and error.errors:
+            return USAGE  # as if the client had found it
+        return NOTHING_TO_DO if error.code in _ENDED else REFUSED
     return USAGE if isinstance(error, InvalidInputError) else FAILED
 
 

@@ -53,11 +53,11 @@ def tell_command(
         experiment = experiment_of(client, name)
         if run == (STDIN,):
             if suggestion is not None or key is not None:
-                raise click.UsageError("--suggestion and --key go with NAME=VALUE: a line may have both itself")
+                raise Refusal("--suggestion and --key go with NAME=VALUE: a line may have both itself", USAGE)
             _tell_lines(experiment, LineReader(experiment.exp_uuid, uuid4().hex if again else ""), is_json)
             return
         if again:
-            raise click.UsageError("--again goes with -: what is told by NAME=VALUE is told each time, but for --key")
+            raise Refusal("--again goes with -: what is told by NAME=VALUE is told each time, but for --key", USAGE)
         told = run_of(run, experiment.covars, experiment.responses, suggestion)
         checked_key = None if key is None else key_of(key)
         _show(result_of(tell_one(experiment.connection, experiment.exp_uuid, told, checked_key)), is_json)
@@ -80,9 +80,9 @@ def _tell_lines(experiment: Experiment, reader: LineReader, is_json: bool) -> No
             worst = max(worst, USAGE)
             refusal_of(error, f"line {number}").show()
         except Refusal as refusal:
-            if refusal.exit_code != REFUSED:
+            if refusal.exit_code not in {USAGE, REFUSED}:
                 raise
-            worst = REFUSED
+            worst = max(worst, refusal.exit_code)
             refusal.show()
     if not n_lines:
         raise Refusal("nothing to tell: no line came on the standard input", NOTHING_TO_DO)
@@ -90,9 +90,8 @@ def _tell_lines(experiment: Experiment, reader: LineReader, is_json: bool) -> No
         sys.exit(worst)
 
 
-def _numbered_lines() -> Iterator[tuple[int, str]]:
-    stream = click.get_text_stream("stdin", encoding="utf-8", errors="replace")
-    for number, text in enumerate(iter(stream.readline, ""), start=1):
+def _numbered_lines() -> Iterator[tuple[int, bytes]]:
+    for number, text in enumerate(iter(click.get_binary_stream("stdin").readline, b""), start=1):
         if text.strip():
             yield number, text
 

@@ -12,12 +12,13 @@ from autotune.experiment import Experiment
 from autotune.shell.refusals import refusals
 from autotune.shell.service import experiment_of, json_option, name_argument, service, service_options
 from autotune.transport.stream import follow
+from autotune.values import number_text
 from autotune.views.shown import configuration_text
 from autotune_wire.frames import Event
 
 LOST_S = 1.0
 """For how long a connection may be lost before that is said, in seconds."""
-_SHOWN = ("source", "failed_because", "worker", "rule", "reason", "name", "suggestion_uuid")
+_SHOWN = ("source", "failed_because", "worker", "rule", "reason", "name")
 """What is shown of an event's data beside configurations and responses."""
 
 
@@ -86,9 +87,11 @@ def _text_of(event: Event) -> str:
 
 def _about(data: Mapping[str, Any]) -> str:
     """Write what an event is about; an older or newer service may send other data than this one."""
-    parts = [configuration_text(data["covars"])] if isinstance(data.get("covars"), dict) and "vtype" not in data else []
-    measured = data.get("responses") or {}
-    parts += [f"{name} {value:.6g}" for name, value in measured.items() if isinstance(value, int | float)]
+    covars, measured = data.get("covars"), data.get("responses") or {"response": data.get("response")}
+    is_run = isinstance(covars, dict) and all(isinstance(value, int | float | str) for value in covars.values())
+    parts = [configuration_text(covars)] if covars and is_run else []
+    parts += [f"{name} {number_text(value)}" for name, value in measured.items() if isinstance(value, int | float)]
     parts += ["failed"] if data.get("status") == "failed" else []
-    parts += [f"{name.replace('_', ' ')} {data[name]}" for name in _SHOWN if data.get(name)]
+    names = _SHOWN if parts else (*_SHOWN, "suggestion_uuid")
+    parts += [f"{name.replace('_', ' ')} {data[name]}" for name in names if data.get(name)]
     return "; ".join(parts)
