@@ -1,9 +1,10 @@
 """The commands ``autotune export`` and ``autotune import``."""
 
 import json
+import sys
 import time
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from uuid import UUID
 
 import click
@@ -47,7 +48,10 @@ def export_command(name: str, file: Path, replace: bool, url: str | None, timeou
             path = EXPERIMENT_EXPORT.format(exp_uuid=experiment.exp_uuid)
             click.echo(experiment.connection.get(path, Document).model_dump_json())
             return
-        experiment.export(file, replace=replace)
+        try:
+            experiment.export(file, replace=replace)
+        except OSError as error:
+            raise Refusal(f"FILE: cannot write {file}: {error.strerror}", USAGE) from None
         click.echo(f"{experiment.name} is saved in {file}", err=True)
 
 
@@ -76,16 +80,20 @@ def import_command(file: Path, into: str | None, is_json: bool, url: str | None,
 
 
 def _add_runs(experiment: Experiment, file: Path, is_json: bool) -> None:
-    if str(file) == STDIO:
-        text = click.get_text_stream("stdin", encoding="utf-8").read()
-        data: str | Path = text if "\n" in text else f"{text}\n"
-    else:
-        data = file
+    data = _text_of_stdin() if str(file) == STDIO else file
     told = experiment.add_history(data, say=lambda sentence: click.echo(sentence, err=True, nl=False))
     if is_json:
         write_line({"exp_uuid": str(experiment.exp_uuid), "told": len(told)})
     else:
         click.echo(f"{len(told)} runs told")
+
+
+def _text_of_stdin() -> str:
+    try:
+        text = sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidInputError("the standard input is not a UTF-8 text") from None
+    return text if "\n" in text else f"{text}\n"  # without a line break it would be the name of a file
 
 
 def _document(file: Path) -> dict[str, Any]:
@@ -95,19 +103,15 @@ def _document(file: Path) -> dict[str, Any]:
         InvalidInputError: If the file cannot be read, or is no JSON object.
     """
     try:
-        with click.open_file(str(file), "rb") as stream:
-            return _object(stream, str(file))
+        content = sys.stdin.buffer.read() if str(file) == STDIO else file.read_bytes()
     except OSError as error:
         raise InvalidInputError(f"FILE: cannot read {file}: {error.strerror}") from None
-
-
-def _object(stream: BinaryIO, name: str) -> dict[str, Any]:
     try:
-        found = json.loads(stream.read())
+        found = json.loads(content)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise InvalidInputError(f"FILE: {name} is no exported experiment, which is a JSON object ({DOCUMENT})")
+        raise InvalidInputError(f"FILE: {file} is no exported experiment, which is a JSON object ({DOCUMENT})")
     return found
 
 
@@ -117,7 +121,7 @@ def _imported(client: Client, document: Document) -> UUID:
     if begun.state != "running":
         return begun.exp_uuid
     where = EXPERIMENT_IMPORT_STATE.format(exp_uuid=begun.exp_uuid)
-    with click.progressbar(length=100, label="importing", file=click.get_text_stream("stderr")) as bar:
+    with click.progressbar(length=100, label="importing", file=sys.stderr) as bar:
         while (state := client._connection.get(where, ImportState)).state == "running":
             bar.update(int(state.progress * 100) - bar.pos)
             time.sleep(_LOOK_S)

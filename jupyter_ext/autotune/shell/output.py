@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,7 @@ def write_line(fields: Mapping[str, Any]) -> None:
 
 def write_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows as CSV, as ``add_history`` reads them."""
-    writer = csv.DictWriter(click.get_text_stream("stdout", encoding="utf-8"), columns, lineterminator="\n")
+    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _plain(row.get(name)) for name in columns} for row in rows)
 

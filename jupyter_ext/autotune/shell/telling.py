@@ -91,7 +91,7 @@ def _tell_lines(experiment: Experiment, reader: LineReader, is_json: bool) -> No
 
 
 def _numbered_lines() -> Iterator[tuple[int, bytes]]:
-    for number, text in enumerate(iter(click.get_binary_stream("stdin").readline, b""), start=1):
+    for number, text in enumerate(iter(sys.stdin.buffer.readline, b""), start=1):
         if text.strip():
             yield number, text
 

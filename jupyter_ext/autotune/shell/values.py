@@ -10,13 +10,14 @@ from autotune.errors import InvalidInputError
 from autotune.inputs.checks import checked
 from autotune_wire.observations import Told
 from autotune_wire.problems import FieldProblem, field_problems
-from autotune_wire.responses import Responses
+from autotune_wire.responses import RESPONSE, Responses
 from autotune_wire.space import CatCovariate, Space, listed
 from autotune_wire.told_cells import CellError, Options, value_of
 from autotune_wire.told_columns import Role, assigned_roles
 from autotune_wire.told_rows import Sheet, Terms, read_sheet
 
 _OF_RUN = ("sd", "status", "failed_because")
+_PLACE = "the run"
 
 
 def named_values(words: Sequence[str], known: Iterable[str]) -> dict[str, str]:
@@ -56,28 +57,18 @@ def run_of(words: Sequence[str], space: Space, responses: Responses, suggestion_
         InvalidInputError: If a name is none of the experiment's, a covariate is missing or a value is not valid.
     """
     values = named_values(words, [*space, *responses, *_OF_RUN])
-    assigned = assigned_roles(list(values), list(space), list(responses))
-    known = listed([*space, *map(_shown, responses), *_OF_RUN])
-    wrong = [
-        FieldProblem(field=name, message=f"is not one of this experiment; they are {known}", value=values[name])
-        for name in assigned.extra
-    ]
-    given = set(assigned.roles)
-    wrong += [
-        FieldProblem(field=name, message="is missing; a run needs a value for each covariate")
-        for name, covariate in space.items()
-        if covariate.active_if is None and Role("covars", name) not in given
-    ]
-    has_outcome = any(role is not None and role.part in {"responses", "status"} for role in given)
-    if not has_outcome and not wrong:
-        wrong = [FieldProblem(field=_shown(next(iter(responses))), message="is missing; or give status=failed")]
+    wrong = _wrong_names(values, space, responses)
     if wrong:
         raise InvalidInputError("this run is not valid:", wrong)
-    sheet = Sheet(list(values), [list(values.values())], [""])
+    sheet = Sheet(list(values), [list(values.values())], [_PLACE])
     try:
         (record,) = read_sheet(sheet, space, list(responses), Terms()).records
     except ValidationError as error:
-        raise InvalidInputError("this run is not valid:", field_problems(error)) from None
+        problems = [
+            problem.model_copy(update={"field": problem.field.removeprefix(_PLACE).removeprefix(".")})
+            for problem in field_problems(error)
+        ]
+        raise InvalidInputError("this run is not valid:", problems) from None
     with checked("this run"):
         return Told.model_validate({**record, **({"suggestion_uuid": suggestion_uuid} if suggestion_uuid else {})})
 
@@ -102,5 +93,25 @@ def fixed_of(words: Sequence[str], space: Space) -> Mapping[str, Any]:
     return found
 
 
+def _wrong_names(values: Mapping[str, str], space: Space, responses: Responses) -> list[FieldProblem]:
+    """Return what is wrong with the names of a run's values, before any value is read."""
+    assigned = assigned_roles(list(values), list(space), list(responses))
+    known = listed([*space, *map(_shown, responses), *_OF_RUN])
+    wrong = [
+        FieldProblem(field=name, message=f"is not one of this experiment; they are {known}", value=values[name])
+        for name in assigned.extra
+    ]
+    given = set(assigned.roles)
+    wrong += [
+        FieldProblem(field=name, message="is missing; a run needs a value for each covariate")
+        for name, covariate in space.items()
+        if covariate.active_if is None and Role("covars", name) not in given
+    ]
+    has_outcome = any(role is not None and role.part in {"responses", "status"} for role in given)
+    if not has_outcome and not wrong:
+        wrong = [FieldProblem(field=_shown(next(iter(responses))), message="is missing; or give status=failed")]
+    return wrong
+
+
 def _shown(response: str) -> str:
-    return "response" if response == "Response" else response
+    return "response" if response == RESPONSE else response

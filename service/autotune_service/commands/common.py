@@ -24,11 +24,14 @@ from autotune_wire.problems import field_problems
 
 M = TypeVar("M", bound=BaseModel)
 
+OTHER_VERSION = 3
+"""The exit code of a command that finds the database's tables of another version."""
+
 
 class _OtherVersion(click.ClickException):
     """The command cannot go on because the database's tables are of another version."""
 
-    exit_code = 3
+    exit_code = OTHER_VERSION
 
 
 def settings_of(**options: Any) -> Settings:
