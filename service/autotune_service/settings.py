@@ -3,12 +3,13 @@
 import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from autotune_service.security.secret_files import SecretFileError, secrets_of_files
 from autotune_service.security.secrets import MIN_BYTES, weakness_of_password, weakness_of_secret
 from autotune_service.store.server.address import Address
 from autotune_service.web.hosts import Hosts
@@ -22,9 +23,8 @@ DEV_PASSWORD = "CHANGEME"  # noqa: S105 -- documented, and exists in dev mode al
 GRACE_S = 5.0
 """How long requests under way may still take when the service stops."""
 HOW_TO_MAKE_A_SECRET = 'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'  # noqa: S105 -- a command
+PREFIX = "AUTOTUNE_"
 _LEAST_ALONE = 15
-
-
 _DATA_OF_ROOT = Path("/var/lib/autotune")
 
 
@@ -70,9 +70,13 @@ def is_loopback(host: str) -> bool:
 
 
 class Settings(BaseSettings):
-    """All settings, with their defaults."""
+    """All settings, with their defaults.
 
-    model_config = SettingsConfigDict(env_prefix="AUTOTUNE_", extra="ignore", env_ignore_empty=True)
+    Each is an option of a command, or else the variable ``AUTOTUNE_<NAME>``. A secret may also stand in a file that the
+    variable ``AUTOTUNE_<NAME>_FILE`` names.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", env_ignore_empty=True)
 
     mode: Literal["dev", "prod"] = Field(
         default="dev", description="dev has the user test@test.com and creates its own secret; prod has neither."
@@ -215,6 +219,18 @@ class Settings(BaseSettings):
     )
     metrics_host: str = Field(default="127.0.0.1", description="The address to listen on for metrics_port.")
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where settings come from, the first of them first."""
+        return init_settings, env_settings, _SecretFiles(settings_cls)
+
     @field_validator("data")
     @classmethod
     def _is_expanded(cls, data: Path) -> Path:
@@ -284,6 +300,26 @@ class Settings(BaseSettings):
         return self
 
 
+class _SecretFiles(PydanticBaseSettingsSource):
+    """The secrets that stand in files of their own, as containers get them."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """Return nothing: the files are read together."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the secrets by the names of their settings."""
+        return {name: secret for name, (_, secret) in secrets_of_files(SECRET_SETTINGS, os.environ, PREFIX).items()}
+
+
+SECRET_SETTINGS = tuple(
+    name
+    for name, field in Settings.model_fields.items()
+    if field.annotation is SecretStr or SecretStr in get_args(field.annotation)
+)
+"""The settings whose values no message repeats, and which may stand in files."""
+
+
 def load_settings(**options: Any) -> Settings:
     """Read the settings; an option that is neither None nor empty overrides its variable.
 
@@ -292,13 +328,14 @@ def load_settings(**options: Any) -> Settings:
     """
     try:
         return Settings(**{name: value for name, value in options.items() if value not in (None, "")})
+    except SecretFileError as error:
+        raise SettingsError(str(error)) from None
     except ValidationError as error:
         lines = []
         for problem in field_problems(error):
             if not problem.field:
                 lines.append(problem.message)
                 continue
-            is_secret = problem.field in {"secret", "secret_before", "database_url", "database_direct_url"}
-            given = "" if is_secret else f" is {problem.value!r}:"
-            lines.append(f"AUTOTUNE_{problem.field.upper()}{given} {problem.message}")
+            given = "" if problem.field in SECRET_SETTINGS else f" is {problem.value!r}:"
+            lines.append(f"{PREFIX}{problem.field.upper()}{given} {problem.message}")
         raise SettingsError("\n".join(lines)) from None

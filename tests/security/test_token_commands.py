@@ -1,11 +1,12 @@
 """`autotune token`, as the operator types it."""
 
 import asyncio
+import json
 
 import pytest
 from click.testing import CliRunner
 
-from autotune_service.cli_tokens import tokens
+from autotune_service.commands.tokens import tokens
 from autotune_service.tuning.audit import read_audit
 from autotune_wire.access import AuditQuery
 from calling import get
@@ -30,6 +31,8 @@ async def test_token_is_made_for_an_account_and_revoked(autotune_token, client, 
     listed = (await autotune_token("list", ADA)).stdout.split("\t")
     assert (listed[:2], listed[2][:10], listed[3][:5]) == (["robot", "read,tell"], "expires 20", "used ")
     assert made.stdout.strip() not in listed
+    (described,) = map(json.loads, (await autotune_token("list", ADA, "--json")).stdout.splitlines())
+    assert (described["name"], described["scopes"], "token" in described) == ("robot", ["read", "tell"], False)
     assert (await autotune_token("revoke", ADA, "robot")).stdout == "robot is revoked.\n"
     sessions.forget()
     assert (await get(client, "/experiment/all", robot))[0] == 401

@@ -1,11 +1,12 @@
 """`autotune user`, as the operator types it."""
 
 import asyncio
+import json
 
 import pytest
 from click.testing import CliRunner
 
-from autotune_service.cli_users import users
+from autotune_service.commands.users import users
 from autotune_service.domain.errors import UnauthenticatedError
 from processes import run_autotune
 from support import PASSWORD
@@ -31,6 +32,8 @@ async def test_first_admin_is_made_and_can_be_locked_out(autotune_user, accounts
         await accounts.sign_in(BOSS, PASSWORD)
     listed = (await autotune_user("list")).stdout.split("\t")
     assert (listed[0], listed[2]) == (BOSS, "admin, disabled\n")
+    (described,) = map(json.loads, (await autotune_user("list", "--json")).stdout.splitlines())
+    assert (described["email"], described["admin"], described["active"]) == (BOSS, True, False)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ import httpx2
 import psutil
 import pytest
 
-from autotune_service import app, cli, lab
+from autotune_service import app, lab
+from autotune_service.commands import serving
 from autotune_service.settings import GRACE_S, SettingsError, is_loopback, load_settings
 from processes import DEV_USER, environment, is_gone, run_autotune, wait_until
 from support import GUESS, SECRET, SPACE
@@ -164,7 +165,7 @@ def test_host_that_is_none_of_this_machine_is_said_to_be_that(tmp_path, host, sa
     ],
 )
 def test_service_that_others_can_reach_says_what_it_lacks(host, mode, said, capsys):
-    cli._warn_of_strangers(load_settings(host=host, mode=mode, secret=SECRET))
+    serving._warn_of_strangers(load_settings(host=host, mode=mode, secret=SECRET))
     assert capsys.readouterr().err.startswith(said)
     assert bool(said) == (not is_loopback(host))
 

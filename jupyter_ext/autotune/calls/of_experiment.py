@@ -27,7 +27,7 @@ from autotune.views.pareto import Pareto
 from autotune.views.seen import Seen
 from autotune.views.shown import Observation, Suggestion, with_units
 from autotune.views.spaces import SpaceRevisions
-from autotune.views.tables import prediction_table, run_table
+from autotune.views.tables import Records, prediction_table, run_records, table
 from autotune_wire import changes, experiments, paths
 from autotune_wire import observations as wire
 from autotune_wire.base import Configuration
@@ -120,12 +120,16 @@ class ExperimentCalls(Seen, Generic[C]):
         return [Observation(**dict(run)) async for page in self._pages() for run in page.observations]
 
     async def _history(self) -> Any:
+        return table(*await self._history_records())
+
+    async def _history_records(self) -> Records:
+        """Fetch the rows of ``history``, without pandas."""
         runs: list[wire.Observation] = []
         tellers: dict[UUID, str] = {}
         async for page in self._pages():
             runs += page.observations
             tellers |= page.tellers
-        return run_table(runs, (await self._state()).covars, self.responses, tellers, await self._backfill())
+        return run_records(runs, (await self._state()).covars, self.responses, tellers, await self._backfill())
 
     async def _correct(self, observation: Observation | int, reason: str, changed: Mapping[str, Any]) -> Observation:
         found = await observation_of(self.connection, self.exp_uuid, observation)

@@ -27,10 +27,10 @@ _ALREADY_TOLD = "already_told"
 _AGAIN = "As a run of its own: tell(suggestion.covars, response), or %autotune tell RESPONSE CONFIGURATION"
 
 
-async def tell_one(connection: Caller, exp_uuid: UUID, told: Told) -> Observation:
-    """Tell one run."""
+async def tell_one(connection: Caller, exp_uuid: UUID, told: Told, key: str | None = None) -> Observation:
+    """Tell one run; with a key, the same run of another call that had this key is told once."""
     try:
-        return (await _send(connection, exp_uuid, Tell.model_validate(told.model_dump(exclude_unset=True))))[0]
+        return (await _send(connection, exp_uuid, Tell.model_validate(told.model_dump(exclude_unset=True)), key))[0]
     except ServiceError as error:
         if error.code == _ALREADY_TOLD:
             error.add_note(_AGAIN)
@@ -137,7 +137,7 @@ def _stored_note(n_stored: int, part: Runs, n_all: int, error: AutotuneError) ->
     return f"{stored}The runs from {part.places[0]} on are not stored." if n_stored else "None of the runs is stored."
 
 
-async def _send(connection: Caller, exp_uuid: UUID, body: Tell) -> list[Observation]:
-    reply = await connection.send(EXPERIMENT_TELL.format(exp_uuid=exp_uuid), TellReply, body)
+async def _send(connection: Caller, exp_uuid: UUID, body: Tell, key: str | None = None) -> list[Observation]:
+    reply = await connection.send(EXPERIMENT_TELL.format(exp_uuid=exp_uuid), TellReply, body, key)
     notes = reply.notes if len(reply.observations) == 1 else []
     return [Observation(**dict(observation), notes=notes) for observation in reply.observations]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.util import find_spec
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from autotune_wire.base import Configuration, Value
@@ -43,14 +43,26 @@ def html_table(caption: str, rows: Sequence[Row], header: Row = ()) -> str:
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def run_table(
+class Records(NamedTuple):
+    """The rows of a table, before they are a DataFrame.
+
+    Attributes:
+        columns: The names of the columns, in order.
+        rows: A dict for each row; a cell that is missing or None is empty.
+    """
+
+    columns: list[str]
+    rows: list[dict[str, Any]]
+
+
+def run_records(
     runs: Sequence[Observation],
     space: Space,
     responses: Responses,
     tellers: Mapping[UUID, str] = MappingProxyType({}),
     backfill: Mapping[str, Value] = MappingProxyType({}),
-) -> Any:
-    """Build a table of observations: a row for each run, with its id, covariates, responses and the time of its tell.
+) -> Records:
+    """Build the rows of observations: one for each run, with its id, covariates, responses and the time of its tell.
 
     The id is the run's number in the order in which all runs were told, counted from 1, as in the live panel. Further
     columns appear only where a run has something for them: the standard deviations that were told, ``status`` where a
@@ -79,7 +91,7 @@ def run_table(
     for n, run in enumerate(runs, start=1):
         filled = run.model_copy(update={"covars": backfilled(space, run.covars, backfill)})
         records.append({ID: n, **_record(filled, columns, responses, tellers)})
-    return table([ID, *columns.covars.values(), *own, TIME], records)
+    return Records([ID, *columns.covars.values(), *own, TIME], records)
 
 
 def prediction_table(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from autotune.errors import InvalidInputError
 from autotune.inputs.loading import read_runs
-from autotune.views.tables import run_table
+from autotune.views.tables import run_records, table
 from autotune_wire.observations import Observation
 from generated import responses_of, space_of
 
@@ -307,7 +307,7 @@ def histories(draw):
 @given(histories())
 def test_history_is_read_back_whatever_the_names_are(made):
     space, responses, runs = made
-    frame = run_table(runs, space, responses)
+    frame = table(*run_records(runs, space, responses))
     expected = [(run.covars, run.responses, run.sds, run.status) for run in runs if not run.is_excluded]
     for data in (frame, frame.to_csv(), frame.to_csv(index=False, sep=";"), frame.to_dict("records")):
         is_text = isinstance(data, str)

@@ -9,10 +9,11 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from autotune_service.app import use_accounts
-from autotune_service.cli_common import data_option, run, settings_of
+from autotune_service.commands.common import run, settings_of
+from autotune_service.commands.options import data_option, json_option, write_lines
 from autotune_service.tuning import people
 from autotune_service.tuning.accounts import Accounts
-from autotune_wire.accounts import Email, OneTimeCode
+from autotune_wire.accounts import Email, OneTimeCode, User
 from autotune_wire.experiments import PageQuery
 from autotune_wire.problems import field_problems
 
@@ -52,21 +53,27 @@ def add(email: str, admin: bool, data: Path | None) -> None:
 
 @users.command("list")
 @data_option
-def list_(data: Path | None) -> None:
+@json_option
+def list_(data: Path | None, is_json: bool) -> None:
     """List the accounts: address, since when, and whether admin or disabled."""
+    found: list[User] = []
 
-    async def show(accounts: Accounts) -> None:
+    async def read(accounts: Accounts) -> None:
         after: str | None = None
         while True:
             page = await people.page_of_users(accounts, PageQuery(limit=_PAGE, after=after))
-            for user in page.users:
-                marks = [word for word, is_so in (("admin", user.admin), ("disabled", not user.active)) if is_so]
-                click.echo("\t".join([user.email, f"{user.time_created:%Y-%m-%d %H:%M}", ", ".join(marks)]).rstrip())
+            found.extend(page.users)
             after = page.next
             if after is None:
                 return
 
-    _use(data, show)
+    _use(data, read)
+    if is_json:
+        write_lines(user.model_dump(mode="json") for user in found)
+        return
+    for user in found:
+        marks = [word for word, is_so in (("admin", user.admin), ("disabled", not user.active)) if is_so]
+        click.echo("\t".join([user.email, f"{user.time_created:%Y-%m-%d %H:%M}", ", ".join(marks)]).rstrip())
 
 
 @users.command("passwd")
@@ -114,11 +121,12 @@ def admin(email: str, remove: bool, data: Path | None) -> None:
 @users.command("invite")
 @_EMAIL
 @data_option
-def invite(email: str, data: Path | None) -> None:
+@json_option
+def invite(email: str, data: Path | None, is_json: bool) -> None:
     """Print the code by which an address may sign up, once and within a week."""
 
     async def issue(accounts: Accounts) -> None:
-        _show(await people.invite(accounts, email))
+        _show(await people.invite(accounts, email), is_json)
 
     _use(data, issue)
 
@@ -126,12 +134,13 @@ def invite(email: str, data: Path | None) -> None:
 @users.command("reset")
 @_EMAIL
 @data_option
-def reset(email: str, data: Path | None) -> None:
+@json_option
+def reset(email: str, data: Path | None, is_json: bool) -> None:
     """Print the code by which a user may set a new password, once and within a day."""
 
     async def issue(accounts: Accounts) -> None:
         user = await people.user_by_email(accounts, email)
-        _show(await people.issue_reset_code(accounts, user.user_uuid))
+        _show(await people.issue_reset_code(accounts, user.user_uuid), is_json)
 
     _use(data, issue)
 
@@ -149,7 +158,10 @@ def _with_user(
     return use
 
 
-def _show(code: OneTimeCode) -> None:
+def _show(code: OneTimeCode, is_json: bool) -> None:
+    if is_json:
+        write_lines([code.model_dump(mode="json")])
+        return
     click.echo(f"{code.code}\nIt is for {code.email}, works once, and until {code.time_expires:%Y-%m-%d %H:%M} UTC.")
 
 

@@ -1,23 +1,20 @@
 """The command ``autotune token``: tokens for automation, made and revoked by whoever runs the service."""
 
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import click
-from pydantic import ValidationError
 
-from autotune_service.app import use_store
-from autotune_service.cli_common import data_option, run, settings_of
+from autotune_service.commands.common import checked, run_for_account
+from autotune_service.commands.options import data_option, json_option, write_lines
 from autotune_service.domain.access import OPERATOR
 from autotune_service.domain.errors import NotFoundError
 from autotune_service.store.database import Store
-from autotune_service.store.rows.users import UserRow, get_user_by_email
+from autotune_service.store.rows.users import UserRow
 from autotune_service.tuning import automation
 from autotune_wire.access import NewToken, TokenInfo
-from autotune_wire.problems import field_problems
 
 _EMAIL = click.argument("email")
 
@@ -34,31 +31,46 @@ def tokens() -> None:
 @click.option("--experiment", "experiments", multiple=True, help="The only experiment it is for; may be repeated.")
 @click.option("--expires-in-days", type=click.IntRange(1, 3660), help="How long it lasts; if not given, for ever.")
 @data_option
+@json_option
 def add(
-    email: str, name: str, scopes: str, experiments: tuple[str, ...], expires_in_days: int | None, data: Path | None
+    email: str,
+    name: str,
+    scopes: str,
+    experiments: tuple[str, ...],
+    expires_in_days: int | None,
+    data: Path | None,
+    is_json: bool,
 ) -> None:
     """Make the token NAME, which acts for the account EMAIL, and print its secret, this once."""
     body = _new_token(name, scopes, experiments, expires_in_days)
 
     async def make(store: Store, user: UserRow) -> None:
         created = await automation.create_token(store, OPERATOR, user.user_uuid, body)
-        click.echo(created.token)
+        if is_json:
+            write_lines([created.model_dump(mode="json")])
+        else:
+            click.echo(created.token)
         click.echo("The service keeps no copy of this secret. A program signs in with it by AUTOTUNE_TOKEN.", err=True)
 
-    _use(data, email, make)
+    run_for_account("autotune token", data, email, make)
 
 
 @tokens.command("list")
 @_EMAIL
 @data_option
-def list_(email: str, data: Path | None) -> None:
+@json_option
+def list_(email: str, data: Path | None, is_json: bool) -> None:
     """List the tokens of an account, newest first: name, scopes, expiry, last use, uuid."""
 
     async def show(store: Store, user: UserRow) -> None:
-        for token in (await automation.read_tokens(store, user.user_uuid)).tokens:
+        found = (await automation.read_tokens(store, user.user_uuid)).tokens
+        if is_json:
+            write_lines(token.model_dump(mode="json") for token in found)
+            return
+        for token in found:
             click.echo("\t".join(_columns(token)))
 
-    _use(data, email, show)
+    run_for_account("autotune token", data, email, show)
 
 
 @tokens.command("revoke")
@@ -72,7 +84,7 @@ def revoke(email: str, token: str, data: Path | None) -> None:
         known = (await automation.read_tokens(store, user.user_uuid)).tokens
         await automation.revoke_token(store, OPERATOR, user.user_uuid, _named(known, token, email))
 
-    _use(data, email, drop)
+    run_for_account("autotune token", data, email, drop)
     click.echo(f"{token} is revoked.")
 
 
@@ -82,11 +94,7 @@ def _new_token(name: str, scopes: str, experiments: tuple[str, ...], expires_in_
         given["experiments"] = list(experiments)
     if expires_in_days is not None:
         given["expires_in_s"] = int(timedelta(days=expires_in_days).total_seconds())
-    try:
-        return NewToken.model_validate(given)
-    except ValidationError as error:
-        first = field_problems(error)[0]
-        raise click.UsageError(f"{first.field}: {first.message} (given: {first.value!r})") from None
+    return checked(NewToken, **given)
 
 
 def _columns(token: TokenInfo) -> tuple[str, ...]:
@@ -103,14 +111,3 @@ def _named(known: list[TokenInfo], written: str, email: str) -> UUID:
         uuids = ", ".join(map(str, found))
         raise click.UsageError(f"{len(found)} tokens of {email} are named {written!r}, name one by its uuid: {uuids}")
     return found[0]
-
-
-def _use(data: Path | None, email: str, use: Callable[[Store, UserRow], Awaitable[None]]) -> None:
-    async def of_account(store: Store) -> None:
-        async with store.work() as work:
-            user = await get_user_by_email(work, email.strip().lower())
-        if user is None:
-            raise NotFoundError(f"{email} has no account")
-        await use(store, user)
-
-    run(use_store(settings_of(data=data), "autotune token", of_account))

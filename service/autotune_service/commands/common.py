@@ -1,40 +1,36 @@
-"""What all commands share: the option of the data folder, reading the settings, and running with errors as messages."""
+"""What all commands share: reading the settings, finding an account, and running with errors as messages."""
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
+from pydantic import BaseModel, ValidationError
 
-from autotune_service.app import CannotListenError, PortTakenError
-from autotune_service.domain.errors import AutotuneError
+from autotune_service.app import CannotListenError, PortTakenError, use_store
+from autotune_service.domain.errors import AutotuneError, NotFoundError
 from autotune_service.observing.logs import configure_logs
 from autotune_service.observing.traces import start_traces, stop_traces
 from autotune_service.settings import Settings, SettingsError, load_settings
 from autotune_service.store.backups.postgres_tools import BackupError
+from autotune_service.store.database import Store
 from autotune_service.store.embedded import StartCancelledError
+from autotune_service.store.rows.users import UserRow, get_user_by_email
 from autotune_service.store.schema import SchemaError, VersionError
+from autotune_wire.problems import field_problems
 
+M = TypeVar("M", bound=BaseModel)
 
-class _Folder(click.Path):
-    """A folder; an empty text, as of a shell's variable that is not set, is none and not the current folder."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the folder's path, or None."""
-        return None if value == "" else super().convert(value, param, ctx)
-
-
-data_option = click.option(
-    "--data", type=_Folder(path_type=Path, file_okay=False), help="Folder of the embedded Postgres. [AUTOTUNE_DATA]"
-)
+OTHER_VERSION = 3
+"""The exit code of a command that finds the database's tables of another version."""
 
 
 class _OtherVersion(click.ClickException):
     """The command cannot go on because the database's tables are of another version."""
 
-    exit_code = 3
+    exit_code = OTHER_VERSION
 
 
 def settings_of(**options: Any) -> Settings:
@@ -78,3 +74,31 @@ def run(coroutine: Coroutine[Any, Any, None]) -> None:
         raise click.ClickException(str(error)) from None
     finally:
         stop_traces()
+
+
+def run_for_account(
+    command: str, data: Path | None, email: str, use: Callable[[Store, UserRow], Awaitable[None]]
+) -> None:
+    """Run what a command does with one account and the database; services may run meanwhile."""
+
+    async def of_account(store: Store) -> None:
+        async with store.work() as work:
+            user = await get_user_by_email(work, email.strip().lower())
+        if user is None:
+            raise NotFoundError(f"{email} has no account")
+        await use(store, user)
+
+    run(use_store(settings_of(data=data), command, of_account))
+
+
+def checked(kind: type[M], **fields: Any) -> M:
+    """Build a message of the contract from what was typed.
+
+    Raises:
+        click.UsageError: If it is not valid; the message names the first field that is not.
+    """
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        first = field_problems(error)[0]
+        raise click.UsageError(f"{first.field}: {first.message} (given: {first.value!r})") from None

@@ -1,0 +1,1 @@
+"""The program ``autotune``: the commands of the service and those of the client under one name."""

@@ -1,0 +1,1 @@
+"""The commands of whoever runs the service, a file for each part of the help."""
