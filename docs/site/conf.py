@@ -1,10 +1,10 @@
 """The documentation as a site: `make docs` builds it into build/docs, without a network."""
 
-import sys
 import importlib.metadata
+import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent ))
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "AutoTune"
 author = "AutoTune contributors"
@@ -12,7 +12,15 @@ project_copyright = author
 release = importlib.metadata.version("autotune-bo")
 
 # The pages stay where the repository has them, and so do the links between them: the source is the repository's root.
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "autotune_site.blocks", "autotune_site.notebooks", "autotune_site.pictures", "autotune_site.reference"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "autotune_site.blocks",
+    "autotune_site.notebooks",
+    "autotune_site.pictures",
+    "autotune_site.reference",
+]
 root_doc = "docs/index"
 include_patterns = [
     "docs/*.md",

@@ -1,16 +1,14 @@
 """The blocks of code in the documentation: each is run, or stands here with the reason why not."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "docs" / "site"))
+from autotune_site.blocks import language_of
 
-from autotune_site.blocks import language_of  # noqa: E402 -- the site's own code, which no package holds
+ROOT = Path(__file__).parents[2]
 
 RUN_ELSEWHERE = {
     "README.md": "tests/service/test_readme.py",

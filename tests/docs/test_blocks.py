@@ -15,7 +15,9 @@ from traitlets.config import Config
 
 from processes import DEV_USER, ServiceProcess
 
-HERE = sorted({block.page for page in pages() for block in blocks(page) if block.why_not is None} - RUN_ELSEWHERE.keys())
+HERE = sorted(
+    {block.page for page in pages() for block in blocks(page) if block.why_not is None} - RUN_ELSEWHERE.keys()
+)
 ADA = {"email": "ada@example.org", "password": "several words are best"}
 
 _RUNS = "\n".join(
@@ -122,9 +124,7 @@ def test_each_page_that_is_run_elsewhere_is_named_by_the_test_that_runs_it():
 def test_reasons_are_of_blocks_that_are_there():
     found = [block for page in pages() for block in blocks(page)]
     listed = [(page, start) for page, reasons in NOT_RUN.items() for start in reasons]
-    idle = [
-        entry for entry in listed if not any(b.page == entry[0] and b.text.startswith(entry[1]) for b in found)
-    ]
+    idle = [entry for entry in listed if not any(b.page == entry[0] and b.text.startswith(entry[1]) for b in found)]
     assert idle == []
 
 

@@ -15,11 +15,28 @@ from autotune_service.settings import Settings
 from autotune_wire import frames
 
 # What a page loads by itself; a link is followed by whoever clicks it.
-_LOADS = {("img", "src"), ("script", "src"), ("link", "href"), ("source", "srcset"), ("iframe", "src"), ("object", "data")}
+_LOADS = {
+    ("img", "src"),
+    ("script", "src"),
+    ("link", "href"),
+    ("source", "srcset"),
+    ("iframe", "src"),
+    ("object", "data"),
+}
 
 
 def _build(source: Path, target: Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "sphinx", "-qWb", "html", "-c", str(ROOT / "docs" / "site"), str(source), str(target)]
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-qWb",
+        "html",
+        "-c",
+        str(ROOT / "docs" / "site"),
+        str(source),
+        str(target),
+    ]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 

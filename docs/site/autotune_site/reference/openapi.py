@@ -13,7 +13,7 @@ from autotune_service.web.quart_app import create_app
 from autotune_service.web.services import Services
 from autotune_site.reference.tables import Schema
 
-_ABSENT = cast(Any, None)
+_ABSENT = cast("Any", None)
 """In the place of parts that handle requests: none is handled here."""
 
 
@@ -43,7 +43,7 @@ def description() -> tuple[Mapping[str, Any], tuple[Call, ...]]:
 
     async def read() -> Mapping[str, Any]:
         async with app.app_context():
-            return cast(Mapping[str, Any], app.extensions["QUART_SCHEMA"].openapi_provider.schema())
+            return cast("Mapping[str, Any]", app.extensions["QUART_SCHEMA"].openapi_provider.schema())
 
     document = asyncio.run(read())
     rules = {
