@@ -14,7 +14,7 @@ _FENCE = "`" * 8
 class NotebookParser(MystParser):
     """Reads a notebook as the Markdown page that it amounts to."""
 
-    supported = ("notebook",)
+    supported: tuple[str, ...] = ("notebook",)
 
     def parse(self, inputstring: str, document: nodes.document) -> None:
         """Parse the text of a notebook."""

@@ -22,8 +22,8 @@ def lines() -> Iterator[str]:
     for frame in (*_SENT_BY_CLIENTS, frames.ResumeFrame):
         yield from _frame(frame)
     yield from ("## What the service sends", "")
-    for frame in _SENT_BY_THE_SERVICE:
-        yield from _frame(frame)
+    for sent in _SENT_BY_THE_SERVICE:
+        yield from _frame(sent)
     yield from ("## Types of events", "", *(f"- `{name}`" for name in get_args(frames.EventType)), "")
     yield from ("## Codes that close the websocket", "")
     yield from table(("code", "name", "meaning"), _codes())
