@@ -15,7 +15,7 @@ COPY constraints.txt ./
 RUN python -m pip install -c constraints.txt pip
 RUN python -m pip install -c constraints.txt torch ${TORCH_INDEX_URL:+--no-deps --index-url "$TORCH_INDEX_URL"}
 
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY service ./service
 COPY jupyter_ext ./jupyter_ext
 RUN python -m pip install -c constraints.txt --build-constraint constraints.txt ".[greattunes,service,traces]" \

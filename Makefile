@@ -14,7 +14,7 @@ NOTEBOOK ?= notebooks/01-quickstart.ipynb
 
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
-DEPENDENCY_GROUPS = lint typing demo test
+DEPENDENCY_GROUPS = lint typing demo docs release test
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check $(CONSTRAINTS:%=-c %)
 
 # The name goes to the command by the environment, as it is: neither make nor the shell reads a $ or a quote in it.
@@ -28,7 +28,7 @@ LAB_OPTIONS = $(if $(LAB_PORT),--lab-port "$(LAB_PORT)")
 TESTS_TYPING = --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --no-check-untyped-defs \
 	--no-warn-return-any --cache-dir .mypy_cache/tests
 
-.PHONY: help install run test coverage soak lint notebooks pictures clean
+.PHONY: help install run test coverage soak lint notebooks pictures docs release clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -72,6 +72,14 @@ notebooks: $(STAMP)  ## run the notebooks on a service of their own, and save th
 
 pictures: $(STAMP)  ## make the pictures of the documentation, docs/images, with Chromium
 	$(BIN)/python bench/pictures.py
+
+docs: $(STAMP)  ## build the documentation as a site, build/docs/index.html; a link that leads nowhere stops it
+	$(BIN)/python -m sphinx -qWb html -c docs/site . build/docs
+	@echo "Open build/docs/index.html"
+
+# REPOSITORY_URL=ADDRESS says where the repository is.
+release: $(STAMP)  ## build and check what is published: sdist, wheel and bill of materials, in dist; on a tagged commit
+	$(BIN)/python tools/release.py
 
 clean:  ## remove .venv and every cache and build product
 	test ! -f "$(VENV)/pyvenv.cfg" || rm -rf "$(VENV)"

@@ -6,6 +6,8 @@ import pytest
 from deploy_files import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+# Pages of the site's parts; those on how to do something name files that their readers make.
+PARTS = sorted((ROOT / "docs").glob("*/*.md"))
 ROOMS = [
     ROOT,
     ROOT / "service",
@@ -26,7 +28,7 @@ def test_files_that_a_page_names_are_there(page):
     assert [name for name in sorted(named) if not any((room / name).exists() for room in ROOMS)] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *PARTS], ids=lambda page: page.name)
 def test_links_of_a_page_lead_somewhere(page):
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
@@ -35,7 +37,7 @@ def test_links_of_a_page_lead_somewhere(page):
 def test_pictures_are_there_each_is_used_and_all_are_small():
     named = {
         (page.parent / name).resolve()
-        for page in PAGES
+        for page in [*PAGES, *PARTS]
         for name in re.findall(r"""(?:src|srcset)="([^"]+)"|!\[[^]]*\]\(([^)]+)\)""", page.read_text())
         for name in filter(None, name)
     }
@@ -45,7 +47,7 @@ def test_pictures_are_there_each_is_used_and_all_are_small():
 
 
 @pytest.mark.parametrize(
-    "page", [*PAGES, ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md"], ids=lambda page: page.name
+    "page", [*PAGES, *PARTS, ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md"], ids=lambda page: page.name
 )
 def test_prose_is_wrapped_at_one_width(page):
     prose = [line for line in page.read_text().splitlines() if not line.startswith(("|", "    ", "#", "!["))]

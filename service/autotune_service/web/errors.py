@@ -28,7 +28,7 @@ from autotune_wire.problems import CONTENT_TYPE, Problem, field_problems
 _log = logging.getLogger(__name__)
 _REPEATS = Repeats(_log)
 
-_STATUS: dict[type[AutotuneError], int] = {
+STATUS: dict[type[AutotuneError], int] = {
     MalformedError: 400,
     UnauthenticatedError: 401,
     ForbiddenError: 403,
@@ -38,7 +38,7 @@ _STATUS: dict[type[AutotuneError], int] = {
     TooManyError: 429,
     UnavailableError: 503,
 }
-_HTTP_CODES = {
+HTTP_CODES = {
     400: "malformed",
     404: "not_found",
     405: "method_not_allowed",
@@ -66,7 +66,7 @@ def problem_of(error: Exception) -> Problem:
             _REPEATS.warning("unavailable: %s", error.detail, exc_info=error.__cause__)
         return Problem(
             title=error.title,
-            status=next(status for kind, status in _STATUS.items() if isinstance(error, kind)),
+            status=next(status for kind, status in STATUS.items() if isinstance(error, kind)),
             code=error.code,
             detail=error.detail,
             errors=error.errors,
@@ -89,7 +89,7 @@ def _http_problem(error: HTTPException) -> Problem:
     if status == 413:
         most = request.max_content_length if has_request_context() else current_app.config["MAX_CONTENT_LENGTH"]
         detail = f"a body may have at most {most} bytes"
-    return Problem(title=error.name, status=status, code=_HTTP_CODES.get(status, "http_error"), detail=detail)
+    return Problem(title=error.name, status=status, code=HTTP_CODES.get(status, "http_error"), detail=detail)
 
 
 async def _respond(error: Exception) -> Response:
