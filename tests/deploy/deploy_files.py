@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class Stack:
     def text(self) -> str:
         return (ROOT / self.name).read_text()
 
-    @property
+    @cached_property
     def content(self) -> dict[str, Any]:
         return yaml.safe_load(self.text)
 
@@ -44,7 +45,7 @@ class Stack:
     def services(self) -> dict[str, Any]:
         return self.content["services"]
 
-    @property
+    @cached_property
     def environment(self) -> dict[str, str]:
         """The variables that a copy of the example sets."""
         lines = (ROOT / self.example).read_text().splitlines()

@@ -17,7 +17,9 @@ from autotune_service.store.embedded import STOPPED_WITHIN_S
 STACKS = [DEV, PROD]
 EACH_STACK = pytest.mark.parametrize("stack", STACKS, ids=lambda stack: stack.name)
 EACH_SERVICE = pytest.mark.parametrize(
-    ("stack", "name"), [(stack, name) for stack in STACKS for name in stack.services], ids=str
+    ("stack", "name"),
+    [(stack, name) for stack in STACKS for name in stack.services],
+    ids=lambda value: getattr(value, "name", value),
 )
 DATABASE_URL = "postgresql://autotune:{}@db:5432/autotune"
 
@@ -50,14 +52,19 @@ def seconds(duration: str) -> int:
 
 @EACH_STACK
 def test_compose_file_follows_the_specification(stack: Stack):
-    compose_spec.PyOptions(apply_merge=True).from_yaml(stack.text).validate()
+    _read_by_the_specification(interpolate(stack.content, stack.environment))
 
 
 @EACH_STACK
 def test_compose_file_with_an_unknown_key_is_refused(stack: Stack):
-    wrong = stack.text.replace("    ports:\n", "    port:\n", 1)
+    wrong = interpolate(stack.content, stack.environment)
+    wrong["services"]["traefik"]["port"] = wrong["services"]["traefik"].pop("ports")
     with pytest.raises(ValueError, match="port"):
-        compose_spec.PyOptions(apply_merge=True).from_yaml(wrong)
+        _read_by_the_specification(wrong)
+
+
+def _read_by_the_specification(content: dict[str, Any]) -> None:
+    compose_spec.PyOptions().from_yaml(yaml.safe_dump(content)).validate()
 
 
 @EACH_STACK
@@ -68,9 +75,8 @@ def test_compose_itself_reads_the_file_with_the_example_as_it_is(stack: Stack):
     command = [program, "--project-directory", str(ROOT), "-f", stack.name, "--env-file", stack.example, "config"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
     assert run.returncode == 0, run.stderr
-    assert set(yaml.safe_load(run.stdout)["services"]) == {
-        name for name, service in stack.services.items() if "profiles" not in service
-    }
+    # Compose 1 shows what stands in a profile, too; Compose 2 does not.
+    assert set(stack.services) - set(yaml.safe_load(run.stdout)["services"]) <= {"pgadmin"}
 
 
 @EACH_SERVICE
@@ -229,8 +235,8 @@ def test_dev_stack_has_its_services():
 
 def test_dev_stack_starts_with_the_example_as_it_is():
     services = interpolate(DEV.services, DEV.environment)
+    assert services["web"]["environment"] == services["worker"]["environment"]
     settings = {name: value for name, value in services["web"]["environment"].items() if value}
-    assert settings == services["worker"]["environment"] | settings
     read = load_settings(**{name.removeprefix("AUTOTUNE_").lower(): value for name, value in settings.items()})
     assert read.mode == "dev"
     assert read.secret is None
@@ -239,8 +245,8 @@ def test_dev_stack_starts_with_the_example_as_it_is():
 
 
 def test_dev_web_processes_share_the_secret_that_they_make():
-    (data,) = re.findall(r"AUTOTUNE_DATA=(\S+)", str(stages()["base"].of("ENV")))
-    assert f"data:{data.rstrip(chr(39))}" in DEV.services["web"]["volumes"]
+    (data,) = re.findall(r"AUTOTUNE_DATA=([\w/]+)", str(stages()["base"].of("ENV")))
+    assert f"data:{data}" in DEV.services["web"]["volumes"]
 
 
 def test_dev_addresses_are_the_known_ones():

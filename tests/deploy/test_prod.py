@@ -75,7 +75,7 @@ def test_processes_take_their_secrets_from_files(name):
 
 def test_no_secret_stands_in_the_files():
     text = PROD.text + (ROOT / PROD.example).read_text()
-    given = re.findall(r"^\s*(?:- )?\w*(?:PASSWORD|SECRET)\w*[:=]\s*(\S*)", text, re.MULTILINE)
+    given = re.findall(r"^\s*(?:- )?\w*(?:PASSWORD|SECRET)\w*[:=][ ]*(\S*)", text, re.MULTILINE)
     assert {value for value in given if value} == {
         "/run/secrets/secret", "/run/secrets/database_password", "/run/secrets/pgadmin_password",
         "${AUTOTUNE_SECRET_BEFORE_FILE:-}", '"$$(cat',
