@@ -18,10 +18,20 @@ put() {
 install -d -m 0700 secrets
 put secret "$(random)"
 put secret_before ""
+put postgres_password "$(random)"
 put database_password "$(random)"
 put database_url "postgresql://autotune:$(cat secrets/database_password)@db:5432/autotune"
 put pgadmin_password "$(random)"
 
-# By the numbers of the images' users: AutoTune's and Traefik's.
+# Postgres takes its key only from its own user, and from nobody else.
+if [ ! -e secrets/database_key ]; then
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=db \
+        -addext "subjectAltName = DNS:db" -keyout secrets/database_key -out secrets/database_certificate 2>/dev/null
+    chown 999:999 secrets/database_key
+    chmod 0400 secrets/database_key
+    chmod 0444 secrets/database_certificate
+fi
+
+# By the numbers of the images' users: AutoTune's and Traefik's; Postgres' is 999.
 install -d -m 0700 -o 10001 -g 10001 backups
 install -d -m 0700 -o 65532 -g 65532 acme

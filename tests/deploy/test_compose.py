@@ -211,7 +211,7 @@ def test_router_leads_to_the_web_processes(stack: Stack):
     (router,) = stack.router()["http"]["routers"].values()
     servers = stack.router()["http"]["services"][router["service"]]["loadBalancer"]["servers"]
     port = option(stages()["web"].command(), "--port")
-    webs = {name for name, service in stack.services.items() if name.startswith("web")}
+    webs = {name for name in stack.services if name.startswith("web")}
     assert {server["url"] for server in servers} == {f"http://{name}:{port}" for name in webs}
     assert stages()["web"].of("EXPOSE") == [port]
     for name in webs:
@@ -241,7 +241,9 @@ def test_dev_stack_starts_with_the_example_as_it_is():
     assert read.mode == "dev"
     assert read.secret is None
     assert read.database_url is not None
-    assert read.database_url.get_secret_value() == DATABASE_URL.format(services["db"]["environment"]["POSTGRES_PASSWORD"])
+    assert read.database_url.get_secret_value() == DATABASE_URL.format(
+        services["db"]["environment"]["POSTGRES_PASSWORD"]
+    )
 
 
 def test_dev_web_processes_share_the_secret_that_they_make():

@@ -173,11 +173,15 @@ def test_image_of_the_web_process_holds_no_engine_and_neither_holds_a_notebook(i
 def _distributions(image: Image) -> set[str]:
     code = "import importlib.metadata as m; print(*(d.name.lower() for d in m.distributions()))"
     command = [_program(image, "python"), "-c", code]
-    return set(subprocess.run(command, env=image.environment, check=True, capture_output=True, text=True).stdout.split())
+    return set(
+        subprocess.run(command, env=image.environment, check=True, capture_output=True, text=True).stdout.split()
+    )
 
 
 def test_sources_are_not_in_the_images(images: dict[str, Image]):
-    assert [name for image in images.values() for name in ("service", "jupyter_ext") if image.inside(name).exists()] == []
+    assert [
+        name for image in images.values() for name in ("service", "jupyter_ext") if image.inside(name).exists()
+    ] == []
 
 
 @pytest.mark.parametrize("target", ["web", "worker"])

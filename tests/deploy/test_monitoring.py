@@ -93,7 +93,9 @@ def test_each_alert_is_tried_in_a_healthy_hour_and_in_a_bad_one():
     assert sum(expected) == len(names)
 
 
-@pytest.mark.parametrize("words", [["check", "config", "prometheus.yml"], ["test", "rules", "alerts_test.yml"]], ids=str)
+@pytest.mark.parametrize(
+    "words", [["check", "config", "prometheus.yml"], ["test", "rules", "alerts_test.yml"]], ids=str
+)
 def test_prometheus_itself_finds_rules_and_settings_right(words):
     program = shutil.which("promtool")
     if program is None:

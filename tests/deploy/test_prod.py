@@ -1,6 +1,5 @@
 """The production stack is safe as it comes: what is open, what is secret, what is kept."""
 
-import os
 import re
 import shlex
 import stat
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from deploy_files import PROD, ROOT, interpolate
+from prepared import needs_root, prepare
 from test_compose import target_of
 
 from autotune_service.cli import main
@@ -18,21 +18,10 @@ from autotune_service.settings import load_settings
 
 SERVICES = PROD.services
 OURS = {name for name, service in SERVICES.items() if target_of(service) and name != "check-secrets"}
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="files get the containers' users, as root alone can do")
-
-
-def _prepare(folder: Path) -> None:
-    (folder / "deploy").mkdir(exist_ok=True)
-    script = folder / "deploy" / "prepare.sh"
-    script.write_text((ROOT / "deploy" / "prepare.sh").read_text())
-    script.chmod(0o755)
-    subprocess.run([script], check=True, capture_output=True)
 
 
 def test_stack_has_its_services():
-    assert set(SERVICES) == {
-        "check-secrets", "web-1", "web-2", "worker", "db", "backup", "traefik", "pgadmin"
-    }  # fmt: skip
+    assert set(SERVICES) == {"check-secrets", "web-1", "web-2", "worker", "db", "backup", "traefik", "pgadmin"}
     assert SERVICES["worker"]["deploy"]["replicas"] == 2
 
 
@@ -77,9 +66,12 @@ def test_no_secret_stands_in_the_files():
     text = PROD.text + (ROOT / PROD.example).read_text()
     given = re.findall(r"^\s*(?:- )?\w*(?:PASSWORD|SECRET)\w*[:=][ ]*(\S*)", text, re.MULTILINE)
     assert {value for value in given if value} == {
-        "/run/secrets/secret", "/run/secrets/database_password", "/run/secrets/pgadmin_password",
-        "${AUTOTUNE_SECRET_BEFORE_FILE:-}", '"$$(cat',
-    }  # fmt: skip
+        "/run/secrets/secret",
+        "/run/secrets/postgres_password",
+        "/run/secrets/pgadmin_password",
+        "${AUTOTUNE_SECRET_BEFORE_FILE:-}",
+        '"$$(cat',
+    }
 
 
 def test_nobody_can_sign_up_who_was_not_asked():
@@ -120,8 +112,8 @@ def test_containers_see_the_neighbours_that_they_need_and_traefik_alone_the_worl
 
 def test_containers_see_the_secrets_that_they_need():
     assert {name: set(service.get("secrets", [])) for name, service in SERVICES.items() if name not in OURS} == {
-        "check-secrets": {"secret", "database_password", "pgadmin_password"},
-        "db": {"database_password"},
+        "check-secrets": {"secret", "database_password", "postgres_password", "pgadmin_password"},
+        "db": {"postgres_password", "database_password", "database_certificate", "database_key"},
         "traefik": set(),
         "pgadmin": {"pgadmin_password"},
     }
@@ -129,28 +121,28 @@ def test_containers_see_the_secrets_that_they_need():
 
 @needs_root
 def test_prepared_secrets_are_strong_and_behind_a_closed_door(tmp_path):
-    _prepare(tmp_path)
-    secrets = {path.name: path for path in (tmp_path / "secrets").iterdir()}
+    secrets = prepare(tmp_path)
     assert set(secrets) == set(PROD.content["secrets"])
     assert {f"./secrets/{name}" for name in secrets} == {each["file"] for each in PROD.content["secrets"].values()}
     texts = {name: path.read_text() for name, path in secrets.items()}
+    passwords = [texts[name] for name in ("postgres_password", "database_password", "pgadmin_password")]
     assert weakness_of_secret(texts["secret"]) is None
-    assert weakness_of_password(texts["database_password"]) is None
-    assert weakness_of_password(texts["pgadmin_password"]) is None
-    assert len({texts["secret"], texts["database_password"], texts["pgadmin_password"]}) == 3
+    assert [weakness_of_password(password) for password in passwords] == [None] * 3
+    assert len({texts["secret"], *passwords}) == 4
     assert texts["secret_before"] == ""
-    owner = SERVICES["db"]["environment"]
-    assert texts["database_url"] == (
-        f"postgresql://{owner['POSTGRES_USER']}:{texts['database_password']}@db:5432/{owner['POSTGRES_DB']}"
-    )
+    assert texts["database_url"] == f"postgresql://autotune:{texts['database_password']}@db:5432/autotune"
     load_settings(mode="prod", secret=texts["secret"], database_url=texts["database_url"])
     assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in secrets.values()} == {0o444}
+    modes = {name: stat.S_IMODE(path.stat().st_mode) for name, path in secrets.items()}
+    assert modes.pop("database_key") == 0o400
+    assert set(modes.values()) == {0o444}
+    found = secrets["database_key"].stat()
+    assert f"{found.st_uid}:{found.st_gid}" == SERVICES["db"]["user"]
 
 
 @needs_root
 def test_prepared_folders_belong_to_the_users_who_write_to_them(tmp_path):
-    _prepare(tmp_path)
+    prepare(tmp_path)
     owners = {name: (tmp_path / name).stat() for name in ("backups", "acme")}
     assert (owners["backups"].st_uid, owners["backups"].st_gid) == (10001, 10001)
     assert f"{owners['acme'].st_uid}:{owners['acme'].st_gid}" == SERVICES["traefik"]["user"]
@@ -159,11 +151,9 @@ def test_prepared_folders_belong_to_the_users_who_write_to_them(tmp_path):
 
 @needs_root
 def test_second_preparation_changes_nothing_but_makes_what_was_deleted(tmp_path):
-    _prepare(tmp_path)
-    before = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
+    before = {name: path.read_text() for name, path in prepare(tmp_path).items()}
     (tmp_path / "secrets" / "secret").unlink()
-    _prepare(tmp_path)
-    after = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
+    after = {name: path.read_text() for name, path in prepare(tmp_path).items()}
     assert {name for name in before if before[name] != after[name]} == {"secret"}
 
 
@@ -172,8 +162,12 @@ def test_stack_does_not_start_with_a_secret_that_can_be_guessed(monkeypatch, tmp
     shell, option, script = interpolate(SERVICES["check-secrets"]["command"], {})
     files = dict.fromkeys(SERVICES["check-secrets"]["secrets"], "f3Kx-9QwLz_7RbT2vYmC8sNdHgJ4pUaE6iXo")
     assert _checked(monkeypatch, tmp_path, [shell, option, script], files).exit_code == 0
-    names = {"secret": "AUTOTUNE_SECRET", "database_password": "POSTGRES_PASSWORD",
-             "pgadmin_password": "PGADMIN_DEFAULT_PASSWORD"}  # fmt: skip
+    names = {
+        "secret": "AUTOTUNE_SECRET",
+        "database_password": "DATABASE_PASSWORD",
+        "postgres_password": "POSTGRES_PASSWORD",
+        "pgadmin_password": "PGADMIN_DEFAULT_PASSWORD",
+    }
     assert set(names) == set(files)
     for file, name in names.items():
         refused = _checked(monkeypatch, tmp_path, [shell, option, script], {**files, file: "CHANGEME"})

@@ -67,10 +67,14 @@ def test_command_is_one_of_ours(name: str):
 def test_settings_exist_and_secrets_come_as_files(name: str):
     given = dict(pair.split("=", 1) for line in lines(name, "Environment") for pair in line.split())
     ours = {variable for variable in given if variable.startswith("AUTOTUNE_")}
-    assert {variable.removesuffix("_FILE") for variable in ours} <= {f"AUTOTUNE_{f.upper()}" for f in Settings.model_fields}
+    assert {variable.removesuffix("_FILE") for variable in ours} <= {
+        f"AUTOTUNE_{f.upper()}" for f in Settings.model_fields
+    }
     assert given["AUTOTUNE_MODE"] == "prod"
     credentials = {credential.split(":")[0] for credential in lines(name, "LoadCredential")}
-    assert {given[variable] for variable in ours if variable.endswith("_FILE")} == {f"%d/{each}" for each in credentials}
+    assert {given[variable] for variable in ours if variable.endswith("_FILE")} == {
+        f"%d/{each}" for each in credentials
+    }
 
 
 @pytest.mark.parametrize("name", SERVICES)

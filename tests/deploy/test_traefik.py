@@ -38,7 +38,8 @@ DYNAMIC = {
         "routers": {
             "*": {
                 **dict.fromkeys(("rule", "service"), str),
-                **dict.fromkeys(("entryPoints", "middlewares"), [str]),
+                "entryPoints": [str],
+                "middlewares": [str],
                 "tls": {"certResolver": str, "options": str},
             }
         },
@@ -99,7 +100,10 @@ def test_keys_are_those_that_traefik_knows(stack: Stack):
     [
         ({"http": {"router": {}}}, ".http.router"),
         ({"http": {"routers": {"a": {"middlewares": "rate"}}}}, ".http.routers.a.middlewares"),
-        ({"http": {"middlewares": {"a": {"retry": {"initialInterval": "1 s"}}}}}, ".http.middlewares.a.retry.initialInterval"),
+        (
+            {"http": {"middlewares": {"a": {"retry": {"initialInterval": "1 s"}}}}},
+            ".http.middlewares.a.retry.initialInterval",
+        ),
     ],
 )
 def test_key_that_traefik_does_not_know_is_found(wrong: dict[str, Any], path: str):
