@@ -1,5 +1,6 @@
 """The Compose stacks hold together: each name one file uses exists where the other defines it."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -69,14 +70,18 @@ def _read_by_the_specification(content: dict[str, Any]) -> None:
 
 @EACH_STACK
 def test_compose_itself_reads_the_file_with_the_example_as_it_is(stack: Stack):
-    program = shutil.which("docker-compose")
-    if program is None:
-        pytest.skip("there is no docker-compose")
-    command = [program, "--project-directory", str(ROOT), "-f", stack.name, "--env-file", stack.example, "config"]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
+    words = [*_compose(), "--project-directory", str(ROOT), "-f", stack.name, "--env-file", stack.example, "config"]
+    run = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
     assert run.returncode == 0, run.stderr
     # Compose 1 shows what stands in a profile, too; Compose 2 does not.
     assert set(stack.services) - set(yaml.safe_load(run.stdout)["services"]) <= {"pgadmin"}
+
+
+def _compose() -> list[str]:
+    for words in (["docker-compose"], ["docker", "compose"]):
+        if shutil.which(words[0]) and subprocess.run([*words, "version"], capture_output=True).returncode == 0:
+            return words
+    pytest.skip("there is no Compose")
 
 
 @EACH_SERVICE
