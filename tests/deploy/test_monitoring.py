@@ -44,12 +44,13 @@ def unknown_names(query: str) -> list[str]:
 
     def look(expression: Any) -> None:
         if isinstance(expression, promql_parser.VectorSelector):
-            known = exported().get(expression.name)
+            name = str(expression.name)
+            known = exported().get(name)
             labels = {matcher.name for matcher in expression.matchers.matchers}
             if known is None:
-                found.append(expression.name)
+                found.append(name)
             else:
-                found.extend(f"{expression.name}.{label}" for label in labels - known - OF_PROMETHEUS)
+                found.extend(f"{name}.{label}" for label in labels - known - OF_PROMETHEUS)
 
     # The dashboard's variables are text to the parser.
     promql_parser.walk(promql_parser.parse(query), look)

@@ -93,7 +93,7 @@ def test_processes_have_time_to_stop_and_come_back_unless_that_is_no_help():
 
 def test_timer_starts_a_unit_of_its_own_name():
     timer = ConfigParser(strict=False, interpolation=None)
-    timer.optionxform = str  # type: ignore[assignment, method-assign]  # keys keep their case
+    timer.optionxform = str  # keys keep their case
     timer.read(FOLDER / "autotune-backup.timer")
     assert timer["Timer"]["OnCalendar"]
     assert (FOLDER / "autotune-backup.service").exists()
