@@ -5,7 +5,9 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +17,51 @@ ROOT = Path(__file__).parents[2]
 _VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<word>[^}]*))?\})")
 
 
-def compose_text() -> str:
-    return (ROOT / "docker-compose.yml").read_text()
+@dataclass(frozen=True)
+class Stack:
+    """A Compose file with what belongs to it.
+
+    Attributes:
+        name: The Compose file.
+        example: The file with its variables, which is copied to .env.
+        static: Traefik's static file.
+        routes: Traefik's dynamic file.
+    """
+
+    name: str
+    example: str
+    static: str
+    routes: str
+
+    @property
+    def text(self) -> str:
+        return (ROOT / self.name).read_text()
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        return yaml.safe_load(self.text)
+
+    @property
+    def services(self) -> dict[str, Any]:
+        return self.content["services"]
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """The variables that a copy of the example sets."""
+        lines = (ROOT / self.example).read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+    def traefik(self) -> dict[str, Any]:
+        return tomllib.loads((ROOT / self.static).read_text())
+
+    def router(self) -> dict[str, Any]:
+        """The dynamic file, with the variables of the example in place of its templates."""
+        text = (ROOT / self.routes).read_text()
+        return tomllib.loads(re.sub(r'{{ env "(\w+)" }}', lambda found: self.environment[found[1]], text))
 
 
-def compose() -> dict[str, Any]:
-    return yaml.safe_load(compose_text())
-
-
-def traefik() -> dict[str, Any]:
-    return tomllib.loads((ROOT / "traefik" / "traefik.dev.toml").read_text())
-
-
-def routes() -> dict[str, Any]:
-    return tomllib.loads((ROOT / "traefik" / "routes.dev.toml").read_text())["http"]
-
-
-def example_environment() -> dict[str, str]:
-    """The variables that a copy of .env.example sets."""
-    lines = (ROOT / ".env.example").read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+DEV = Stack("docker-compose.yml", ".env.example", "traefik/traefik.dev.toml", "traefik/routes.dev.toml")
+PROD = Stack("docker-compose.prod.yml", ".env.prod.example", "traefik/traefik.prod.toml", "traefik/routes.prod.toml")
 
 
 def variables_in(text: str) -> set[str]:
@@ -67,13 +94,37 @@ def dockerfile() -> list[tuple[str, str]]:
     return [(name, rest.strip()) for name, _, rest in (line.partition(" ") for line in joined.splitlines() if line)]
 
 
-def instructions(name: str) -> list[str]:
-    return [arguments for instruction, arguments in dockerfile() if instruction == name]
+@dataclass(frozen=True)
+class Stage:
+    """A stage of the Dockerfile.
+
+    Attributes:
+        base: The image or the stage that it begins with.
+        instructions: What follows its FROM, each with its arguments in one line.
+    """
+
+    base: str
+    instructions: list[tuple[str, str]]
+
+    def of(self, name: str) -> list[str]:
+        return [arguments for instruction, arguments in self.instructions if instruction == name]
+
+    def command(self) -> list[str]:
+        """What the image runs."""
+        return json.loads(self.of("CMD")[-1])
 
 
-def start_command() -> list[str]:
-    """What the image runs."""
-    return json.loads(instructions("CMD")[-1])
+def stages() -> dict[str, Stage]:
+    """The stages by name, in order."""
+    found: dict[str, Stage] = {}
+    for name, arguments in dockerfile():
+        if name == "FROM":
+            base, as_, stage = arguments.split()
+            assert as_ == "AS"
+            found[stage] = Stage(base, [])
+        else:
+            found[stage].instructions.append((name, arguments))
+    return found
 
 
 def words(arguments: str) -> list[str]:

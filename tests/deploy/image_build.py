@@ -1,4 +1,5 @@
-"""Builds the image without a container engine: a folder for its root, a virtual environment for its Python."""
+"""Builds a target of the Dockerfile without a container engine: a folder for its root, a virtual environment for its
+Python."""
 
 import os
 import shutil
@@ -7,7 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy_files import ROOT, copied_files, dockerfile, words
+from deploy_files import ROOT, Stage, copied_files, stages, words
 
 # What needs root and changes the machine, not the folder.
 SKIPPED_RUN = ("useradd ",)
@@ -32,20 +33,31 @@ class Image:
         return self.root / path.removeprefix("/") if path.startswith("/") else self.folder / path
 
 
-def build(root: Path) -> Image:
-    """Follow the Dockerfile line by line."""
-    image = Image(root, _clean_environment())
+def build(root: Path, target: str) -> Image:
+    """Follow the Dockerfile line by line, from the base image to the end of a stage.
+
+    Other stages that the stage copies from are built in folders beside it.
+    """
+    chain: list[Stage] = []
+    name = target
+    while name in stages():
+        chain.insert(0, stages()[name])
+        name = chain[0].base
+    image = Image(root / target, _clean_environment())
     _make_python(image)
     steps = {"ARG": _arg, "ENV": _env, "WORKDIR": _workdir, "COPY": _copy, "RUN": _run}
-    for name, arguments in dockerfile():
-        if name in steps:
-            steps[name](image, arguments)
+    for stage in chain:
+        for name, arguments in stage.instructions:
+            if name in steps:
+                steps[name](image, arguments)
     return image
 
 
 def _clean_environment() -> dict[str, str]:
     ours = ("AUTOTUNE_", "PYTHON", "VIRTUAL_ENV", "PYTEST_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    given = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    # The tests import a small part of what is installed: that is compiled as it is imported.
+    return {**given, "PIP_NO_COMPILE": "1"}
 
 
 def _make_python(image: Image) -> None:
@@ -72,6 +84,12 @@ def _workdir(image: Image, arguments: str) -> None:
 
 
 def _copy(image: Image, arguments: str) -> None:
+    option, *rest = words(arguments)
+    if option.startswith("--from="):
+        source, target = rest
+        other = _stage_beside(image, option.removeprefix("--from="))
+        shutil.copytree(other.inside(source), image.inside(target))
+        return
     *sources, target = words(arguments)
     for source in sources:
         for file in copied_files(source):
@@ -79,6 +97,11 @@ def _copy(image: Image, arguments: str) -> None:
             into = image.inside(target) / (file.relative_to(source) if str(file) != source else file.name)
             into.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / file, into)
+
+
+def _stage_beside(image: Image, name: str) -> Image:
+    root = image.root.parent
+    return Image(root / name) if (root / name).exists() else build(root, name)
 
 
 def _run(image: Image, arguments: str) -> None:

@@ -1,147 +1,160 @@
-"""The Compose stack holds together: each name one file uses exists where the other defines it."""
+"""The Compose stacks hold together: each name one file uses exists where the other defines it."""
 
+import os
 import re
+import shutil
+import subprocess
 from ipaddress import ip_address, ip_network
-from pathlib import Path
+from typing import Any
 
 import compose_spec
 import pytest
-from click.testing import CliRunner
-from deploy_files import (
-    ROOT,
-    compose,
-    compose_text,
-    dockerfile,
-    example_environment,
-    instructions,
-    interpolate,
-    routes,
-    start_command,
-    traefik,
-    variables_in,
-)
+import yaml
+from deploy_files import DEV, PROD, ROOT, Stack, interpolate, stages, variables_in
 
-from autotune_service.cli import main
-from autotune_service.settings import GRACE_S, Settings, load_settings
+from autotune_service.settings import GRACE_S, Settings, is_loopback, load_settings
 from autotune_service.store.embedded import STOPPED_WITHIN_S
 
-SERVICES = compose()["services"]
-SECRETS = {"AUTOTUNE_SECRET", "POSTGRES_PASSWORD", "PGADMIN_DEFAULT_PASSWORD"}
+STACKS = [DEV, PROD]
+EACH_STACK = pytest.mark.parametrize("stack", STACKS, ids=lambda stack: stack.name)
+EACH_SERVICE = pytest.mark.parametrize(
+    ("stack", "name"),
+    [(stack, name) for stack in STACKS for name in stack.services],
+    ids=lambda value: getattr(value, "name", value),
+)
+DATABASE_URL = "postgresql://autotune:{}@db:5432/autotune"
 
 
-def _published(service: str) -> dict[int, int]:
-    ports = [port.split(":") for port in SERVICES[service].get("ports", [])]
-    return {int(outside): int(inside) for _, outside, inside in ports}
-
-
-def _option(command: list[str], name: str) -> str:
+def option(command: list[str], name: str) -> str:
     return command[command.index(name) + 1]
 
 
-def _mounts() -> list[str]:
-    return [mount for service in SERVICES.values() for mount in service.get("volumes", [])]
+def published(service: dict[str, Any]) -> dict[int, int]:
+    """Ports inside by ports outside, of whatever address."""
+    ports = [port.split(":")[-2:] for port in service.get("ports", [])]
+    return {int(outside): int(inside) for outside, inside in ports}
 
 
-def test_compose_file_follows_the_specification():
-    compose_spec.PyOptions(apply_merge=True).from_yaml(compose_text()).validate()
+def mounts(stack: Stack) -> list[str]:
+    return [mount for service in stack.services.values() for mount in service.get("volumes", [])]
 
 
-def test_compose_file_with_an_unknown_key_is_refused():
-    wrong = compose_text().replace("    ports:\n", "    port:\n", 1)
+def target_of(service: dict[str, Any]) -> str | None:
+    """The stage of the Dockerfile that a service's image is of; None for other people's images."""
+    found = re.match(r"autotune-(\w+):", service["image"])
+    return found and found[1]
+
+
+def seconds(duration: str) -> int:
+    found = re.fullmatch(r"(\d+)([sm])", duration)
+    assert found is not None
+    return int(found[1]) * {"s": 1, "m": 60}[found[2]]
+
+
+@EACH_STACK
+def test_compose_file_follows_the_specification(stack: Stack):
+    _read_by_the_specification(interpolate(stack.content, stack.environment))
+
+
+@EACH_STACK
+def test_compose_file_with_an_unknown_key_is_refused(stack: Stack):
+    wrong = interpolate(stack.content, stack.environment)
+    wrong["services"]["traefik"]["port"] = wrong["services"]["traefik"].pop("ports")
     with pytest.raises(ValueError, match="port"):
-        compose_spec.PyOptions(apply_merge=True).from_yaml(wrong)
+        _read_by_the_specification(wrong)
 
 
-def test_stack_has_its_services():
-    assert set(SERVICES) == {"check-secrets", "web", "worker", "db", "pgadmin", "traefik"}
+def _read_by_the_specification(content: dict[str, Any]) -> None:
+    compose_spec.PyOptions().from_yaml(yaml.safe_dump(content)).validate()
 
 
-@pytest.mark.parametrize("name", ["web", "worker"])
-def test_container_is_not_killed_while_it_stops(name):
-    assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) >= GRACE_S + STOPPED_WITHIN_S
+@EACH_STACK
+def test_compose_itself_reads_the_file_with_the_example_as_it_is(stack: Stack):
+    words = [*_compose(), "--project-directory", str(ROOT), "-f", stack.name, "--env-file", stack.example, "config"]
+    run = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
+    assert run.returncode == 0, run.stderr
+    # Compose 1 shows what stands in a profile, too; Compose 2 does not.
+    assert set(stack.services) - set(yaml.safe_load(run.stdout)["services"]) <= {"pgadmin"}
 
 
-def test_every_variable_is_in_the_example_and_back():
-    assert variables_in(compose_text()) == set(example_environment())
+def _compose() -> list[str]:
+    for words in (["docker-compose"], ["docker", "compose"]):
+        if shutil.which(words[0]) and subprocess.run([*words, "version"], capture_output=True).returncode == 0:
+            return words
+    pytest.skip("there is no Compose")
 
 
-def test_example_leaves_exactly_the_secrets_to_fill_in():
-    empty = {name for name, value in example_environment().items() if not value}
-    assert empty - {"TORCH_INDEX_URL"} == SECRETS
+@EACH_SERVICE
+def test_container_is_not_killed_while_it_stops(stack: Stack, name: str):
+    service = stack.services[name]
+    if target_of(service) is not None and "stop_grace_period" in service:
+        assert seconds(service["stop_grace_period"]) >= GRACE_S + STOPPED_WITHIN_S
+    else:
+        assert target_of(service) is None or name == "check-secrets"
 
 
-@pytest.mark.parametrize("name", sorted(SECRETS))
-def test_stack_does_not_start_without_a_secret(name: str):
-    given = {**example_environment(), **dict.fromkeys(SECRETS - {name}, "given")}
-    with pytest.raises(KeyError, match=name):
-        interpolate(compose(), given)
+@EACH_STACK
+def test_every_variable_is_in_the_example_and_back(stack: Stack):
+    of_compose = {name for name in stack.environment if name.startswith("COMPOSE_")}
+    optional = {"PGADMIN_DEFAULT_EMAIL"} if stack is PROD else set()
+    assert variables_in(stack.text) - optional == set(stack.environment) - of_compose
 
 
-def test_settings_named_in_the_files_exist():
-    named = set(re.findall(r"\bAUTOTUNE_\w+", compose_text() + (ROOT / ".env.example").read_text()))
-    assert named <= {f"AUTOTUNE_{field.upper()}" for field in Settings.model_fields}
+@EACH_STACK
+def test_settings_named_in_the_files_exist(stack: Stack):
+    named = set(re.findall(r"\bAUTOTUNE_\w+", stack.text + (ROOT / stack.example).read_text()))
+    of_stack = {"AUTOTUNE_DOMAIN", "AUTOTUNE_VERSION"} if stack is PROD else set()
+    settings = {f"AUTOTUNE_{field.upper()}" for field in Settings.model_fields}
+    assert {name.removesuffix("_FILE") for name in named} - of_stack <= settings
 
 
-def test_web_and_worker_share_image_and_settings():
-    assert SERVICES["web"]["image"] == SERVICES["worker"]["image"]
-    assert SERVICES["web"]["environment"] == SERVICES["worker"]["environment"]
+@EACH_STACK
+def test_stack_does_not_start_without_the_variables_that_it_needs(stack: Stack):
+    interpolate(stack.content, stack.environment)
+    needed = {"POSTGRES_PASSWORD"} if stack is DEV else {"AUTOTUNE_DOMAIN"}
+    for name in needed:
+        with pytest.raises(KeyError, match=name):
+            interpolate(stack.content, {**stack.environment, name: ""})
 
 
-def test_database_url_is_that_of_the_database():
-    given = {**example_environment(), **dict.fromkeys(SECRETS, "given")}
-    services = interpolate(SERVICES, given)
-    owner = services["db"]["environment"]
-    expected = "postgresql://{POSTGRES_USER}:{POSTGRES_PASSWORD}@db:5432/{POSTGRES_DB}".format(**owner)
-    assert services["web"]["environment"]["AUTOTUNE_DATABASE_URL"] == expected
+@EACH_STACK
+def test_secret_before_and_basic_authentication_can_be_set(stack: Stack):
+    (web, *_) = [service for service in stack.services.values() if "serve" in str(service.get("command"))] or [
+        stack.services["web-1"]
+    ]
+    suffix = "_FILE" if stack is PROD else ""
+    for name in (f"AUTOTUNE_SECRET_BEFORE{suffix}", "AUTOTUNE_BASIC_AUTH"):
+        assert interpolate(web["environment"][name], {name: "given"}) == "given"
+        assert interpolate(web["environment"][name], stack.environment) == ""
 
 
-def test_router_leads_the_seed_address_to_the_web_process():
-    (router,) = routes()["routers"].values()
-    assert router["rule"] == "Host(`dev.autotune.localhost`)"
-    assert set(router["entryPoints"]) <= set(traefik()["entryPoints"])
-    (server,) = routes()["services"][router["service"]]["loadBalancer"]["servers"]
-    assert server["url"] == f"http://web:{_option(SERVICES['web']['command'], '--port')}"
+@EACH_STACK
+def test_web_process_answers_to_the_name_of_the_router_and_believes_traefik_alone(stack: Stack):
+    for service in stack.services.values():
+        if target_of(service) is None or "AUTOTUNE_ALLOWED_HOSTS" not in service.get("environment", {}):
+            continue
+        settings = interpolate(service["environment"], stack.environment)
+        hosts, proxies = settings["AUTOTUNE_ALLOWED_HOSTS"], settings["AUTOTUNE_TRUSTED_PROXIES"]
+        given = load_settings(allowed_hosts=hosts, trusted_proxies=proxies)
+        (router,) = stack.router()["http"]["routers"].values()
+        assert router["rule"] == f"Host(`{given.allowed_hosts[0]}`)"
+        (proxy,) = given.trusted_proxies
+        address = ip_address(stack.services["traefik"]["networks"]["front"]["ipv4_address"])
+        (network,) = stack.content["networks"]["front"]["ipam"]["config"]
+        assert proxy == ip_network(address)
+        assert address in ip_network(network["subnet"])
+        assert address not in ip_network(network["ip_range"]), "the engine could give it to another container"
 
 
-def test_web_process_answers_to_the_name_of_the_router_and_believes_traefik_alone():
-    settings = interpolate(SERVICES["web"]["environment"], dict.fromkeys(SECRETS, "given"))
-    given = load_settings(
-        allowed_hosts=settings["AUTOTUNE_ALLOWED_HOSTS"], trusted_proxies=settings["AUTOTUNE_TRUSTED_PROXIES"]
-    )
-    assert given.allowed_hosts == ("dev.autotune.localhost",)
-    (proxy,) = given.trusted_proxies
-    address = ip_address(SERVICES["traefik"]["networks"]["front"]["ipv4_address"])
-    (network,) = compose()["networks"]["front"]["ipam"]["config"]
-    assert proxy == ip_network(address)
-    assert address in ip_network(network["subnet"])
-    assert address not in ip_network(network["ip_range"]), "the engine could give it to another container"
+@EACH_STACK
+def test_nobody_has_the_socket_of_the_engine(stack: Stack):
+    assert [mount for mount in mounts(stack) if "docker.sock" in mount] == []
+    assert "docker" not in stack.traefik()["providers"]
 
 
-def test_traefik_publishes_the_entrypoints_as_they_are():
-    listens = {int(entry["address"].removeprefix(":")) for entry in traefik()["entryPoints"].values()}
-    assert _published("traefik") == {port: port for port in listens}
-
-
-def test_addresses_are_the_known_ones():
-    assert traefik()["entryPoints"]["web"]["address"] == ":8008"
-    assert traefik()["entryPoints"]["traefik"]["address"] == ":8081"
-    assert traefik()["api"]["dashboard"] is True
-    assert _published("pgadmin") == {5050: int(SERVICES["pgadmin"]["environment"]["PGADMIN_LISTEN_PORT"])}
-
-
-def test_nothing_is_published_beyond_this_machine():
-    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
-
-
-def test_nobody_has_the_socket_of_the_engine():
-    assert [mount for mount in _mounts() if "docker.sock" in mount] == []
-    assert "docker" not in traefik()["providers"]
-
-
-@pytest.mark.parametrize("name", SERVICES)
-def test_container_is_confined(name):
-    service = SERVICES[name]
+@EACH_SERVICE
+def test_container_is_confined(stack: Stack, name: str):
+    service = stack.services[name]
     assert service["cap_drop"] == ["ALL"]
     assert set(service.get("cap_add", [])) <= {"NET_BIND_SERVICE"}
     assert service["security_opt"] == ["no-new-privileges:true"]
@@ -151,82 +164,126 @@ def test_container_is_confined(name):
     assert "privileged" not in service
 
 
-@pytest.mark.parametrize("name", SERVICES)
-def test_container_runs_as_no_root(name):
-    users = [SERVICES[name]["user"]] if "user" in SERVICES[name] else instructions("USER")
-    assert "user" in SERVICES[name] or SERVICES[name]["image"] == SERVICES["web"]["image"]
-    assert [user for user in users if re.fullmatch(r"[1-9]\d*:[1-9]\d*", user) is None] == []
+@EACH_SERVICE
+def test_container_runs_as_no_root(stack: Stack, name: str):
+    service, target = stack.services[name], target_of(stack.services[name])
+    (user,) = [service["user"]] if target is None else stages()[target].of("USER")
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
+    assert target is None or "user" not in service
 
 
-def test_each_container_sees_the_neighbours_that_it_needs():
-    networks = {name: set(service.get("networks", [])) for name, service in SERVICES.items()}
-    assert networks == {
-        "check-secrets": set(),
+@EACH_SERVICE
+def test_image_is_of_one_version(stack: Stack, name: str):
+    image = stack.services[name]["image"]
+    assert target_of(stack.services[name]) in stages() or re.fullmatch(r"[\w/]+:v?\d+\.\d+(\.\d+)?(-\w+)?", image)
+
+
+@EACH_STACK
+def test_every_mounted_file_volume_and_secret_exists(stack: Stack):
+    sources = {mount.split(":")[0] for mount in mounts(stack)}
+    made = {"./backups", "./acme"} if stack is PROD else set()
+    files = {source for source in sources if source.startswith(".")}
+    assert [source for source in files - made if not (ROOT / source).is_file()] == []
+    assert sources - files == set(stack.content["volumes"])
+    used = {secret for service in stack.services.values() for secret in service.get("secrets", [])}
+    assert used == set(stack.content.get("secrets", {}))
+
+
+@EACH_STACK
+def test_traefik_reads_the_mounted_files(stack: Stack):
+    inside = {mount.split(":")[1]: mount.split(":")[0] for mount in stack.services["traefik"]["volumes"]}
+    static = option(" ".join(stack.services["traefik"]["command"]).replace("=", " ").split(), "--configFile")
+    assert inside[static] == f"./{stack.static}"
+    assert inside[stack.traefik()["providers"]["file"]["filename"]] == f"./{stack.routes}"
+
+
+@EACH_STACK
+def test_every_service_waited_for_can_become_healthy(stack: Stack):
+    checked = {
+        name
+        for name, service in stack.services.items()
+        if "test" in service.get("healthcheck", {}) or (target_of(service) and "healthcheck" not in service)
+    }
+    waits = [wait for service in stack.services.values() for wait in service.get("depends_on", {}).items()]
+    assert waits
+    healthy = [name for name, wait in waits if wait["condition"] == "service_healthy"]
+    assert [name for name in healthy if name not in checked] == []
+    assert {name for name, _ in waits} - set(healthy) <= {"check-secrets"}
+
+
+@EACH_STACK
+def test_router_leads_to_the_web_processes(stack: Stack):
+    (router,) = stack.router()["http"]["routers"].values()
+    servers = stack.router()["http"]["services"][router["service"]]["loadBalancer"]["servers"]
+    port = option(stages()["web"].command(), "--port")
+    webs = {name for name in stack.services if name.startswith("web")}
+    assert {server["url"] for server in servers} == {f"http://{name}:{port}" for name in webs}
+    assert stages()["web"].of("EXPOSE") == [port]
+    for name in webs:
+        assert "--no-worker" in stack.services[name].get("command", stages()["web"].command())
+
+
+def test_image_checks_the_port_it_serves():
+    port = option(stages()["web"].command(), "--port")
+    assert f"http://127.0.0.1:{port}/health/live" in stages()["web"].of("HEALTHCHECK")[0]
+    assert f"AUTOTUNE_METRICS_PORT={PROD.services['worker']['environment']['AUTOTUNE_METRICS_PORT']}" in str(
+        stages()["worker"].of("ENV")
+    )
+
+
+# Development: as it is in the example, on this machine alone.
+
+
+def test_dev_stack_has_its_services():
+    assert set(DEV.services) == {"web", "worker", "db", "pgadmin", "traefik"}
+
+
+def test_dev_stack_starts_with_the_example_as_it_is():
+    services = interpolate(DEV.services, DEV.environment)
+    assert services["web"]["environment"] == services["worker"]["environment"]
+    settings = {name: value for name, value in services["web"]["environment"].items() if value}
+    read = load_settings(**{name.removeprefix("AUTOTUNE_").lower(): value for name, value in settings.items()})
+    assert read.mode == "dev"
+    assert read.secret is None
+    assert read.database_url is not None
+    assert read.database_url.get_secret_value() == DATABASE_URL.format(
+        services["db"]["environment"]["POSTGRES_PASSWORD"]
+    )
+
+
+def test_dev_web_processes_share_the_secret_that_they_make():
+    (data,) = re.findall(r"AUTOTUNE_DATA=([\w/]+)", str(stages()["base"].of("ENV")))
+    assert f"data:{data}" in DEV.services["web"]["volumes"]
+
+
+def test_dev_addresses_are_the_known_ones():
+    assert DEV.router()["http"]["routers"]["autotune"]["rule"] == "Host(`dev.autotune.localhost`)"
+    assert DEV.traefik()["entryPoints"]["web"]["address"] == ":8008"
+    assert DEV.traefik()["entryPoints"]["traefik"]["address"] == ":8081"
+    assert DEV.traefik()["api"]["dashboard"] is True
+    assert published(DEV.services["traefik"]) == {8008: 8008, 8081: 8081}
+    assert published(DEV.services["pgadmin"]) == {
+        5050: int(DEV.services["pgadmin"]["environment"]["PGADMIN_LISTEN_PORT"])
+    }
+
+
+def test_dev_stack_is_reached_from_this_machine_alone():
+    ports = [port for service in DEV.services.values() for port in service.get("ports", [])]
+    assert [port for port in ports if not is_loopback(port.split(":")[0])] == []
+
+
+def test_dev_containers_see_the_neighbours_that_they_need():
+    assert {name: set(service.get("networks", [])) for name, service in DEV.services.items()} == {
         "web": {"front", "back"},
         "worker": {"back"},
         "db": {"back", "admin"},
         "pgadmin": {"admin"},
         "traefik": {"front"},
     }
-    assert SERVICES["check-secrets"]["network_mode"] == "none"
-    assert compose()["networks"]["back"]["internal"] is True
+    assert DEV.content["networks"]["back"]["internal"] is True
 
 
-def test_stack_does_not_start_with_a_secret_that_can_be_guessed(monkeypatch):
-    check = SERVICES["check-secrets"]
-    assert set(check["environment"]) == SECRETS == set(check["command"][2:])
-    assert SERVICES["db"]["depends_on"]["check-secrets"] == {"condition": "service_completed_successfully"}
-    for name in SECRETS:
-        monkeypatch.setenv(name, "f3Kx-9QwLz_7RbT2vYmC8sNdHgJ4pUaE6iXo")
-    run = CliRunner().invoke
-    assert run(main, check["command"][1:]).exit_code == 0
-    for name in sorted(SECRETS):
-        with monkeypatch.context() as changed:
-            changed.setenv(name, "CHANGEME")
-            refused = run(main, check["command"][1:])
-        assert refused.exit_code == 1
-        assert f"{name} is under" in refused.output
-        assert "CHANGEME" not in refused.output
-
-
-def test_every_mounted_file_and_volume_exists():
-    sources = {mount.split(":")[0] for mount in _mounts()}
-    files = {source for source in sources if source.startswith(".")}
-    assert [source for source in files if not (ROOT / source).is_file()] == []
-    assert sources - files == set(compose()["volumes"])
-
-
-def test_traefik_reads_the_mounted_files():
-    inside = {mount.split(":")[1] for mount in SERVICES["traefik"]["volumes"]}
-    assert _option(" ".join(SERVICES["traefik"]["command"]).replace("=", " ").split(), "--configFile") in inside
-    assert traefik()["providers"]["file"]["filename"] in inside
-
-
-def test_every_service_waited_for_can_become_healthy():
-    built = {name for name, service in SERVICES.items() if "build" in service and instructions("HEALTHCHECK")}
-    checked = built | {name for name, service in SERVICES.items() if "test" in service.get("healthcheck", {})}
-    waits = [wait for service in SERVICES.values() for wait in service.get("depends_on", {}).items()]
-    assert waits
-    healthy = [name for name, wait in waits if wait["condition"] == "service_healthy"]
-    assert [name for name in healthy if name not in checked] == []
-    assert {name for name, _ in waits} - set(healthy) == {"check-secrets"}
-
-
-def test_image_checks_and_exposes_the_port_it_serves():
-    port = _option(start_command(), "--port")
-    assert instructions("EXPOSE") == [port]
-    assert f"http://127.0.0.1:{port}/health/live" in instructions("HEALTHCHECK")[0]
-    assert _option(SERVICES["web"]["command"], "--port") == port
-
-
-def test_image_does_not_run_as_root():
-    names = [name for name, _ in dockerfile()]
-    assert instructions("USER") == ["10001:10001"]
-    assert any("useradd --uid 10001" in run for run in instructions("RUN"))
-    assert "RUN" not in names[names.index("USER") :]
-
-
-def test_example_environment_is_not_ignored_but_the_real_one_is():
-    ignored = Path(ROOT / ".gitignore").read_text().splitlines()
-    assert ".env" in ignored
-    assert ".env.example" not in ignored
+def test_example_environment_is_not_ignored_but_the_real_one_and_the_secrets_are():
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert {".env", "/secrets/", "/backups/", "/acme/"} <= set(ignored)
+    assert not {".env.example", ".env.prod.example"} & set(ignored)

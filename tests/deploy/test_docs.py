@@ -15,6 +15,7 @@ ROOMS = [
     ROOT / "service" / "autotune_service",
     ROOT / "service" / "autotune_service" / "engine",
     ROOT / "jupyter_ext" / "autotune",
+    ROOT / "deploy" / "monitoring",
     ROOT / "bench",
     ROOT / "bench" / "service",
     ROOT / "bench" / "engine",

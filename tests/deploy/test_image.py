@@ -1,8 +1,7 @@
-"""The image's build and start commands work, run as plain commands in a clean folder against a real Postgres."""
+"""The images' build and start commands work, run as plain commands in a clean folder against a real Postgres."""
 
 import json
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -16,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deploy_files import compose, instructions, interpolate, start_command
+from deploy_files import DEV, interpolate, stages
 from image_build import Image, build
 
 from autotune_wire import paths
 
-SERVICES = compose()["services"]
-SECRET = secrets.token_urlsafe(48)
+SERVICES = DEV.services
 EXPERIMENT = {
     "name": "image",
     "covars": {
@@ -77,20 +75,22 @@ class Service:
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
-    root = tmp_path_factory.mktemp("image")
-    yield build(root)
+def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Image]]:
+    root = tmp_path_factory.mktemp("images")
+    yield {target: build(root, target) for target in ("web", "worker")}
     shutil.rmtree(root)  # more than a gigabyte, which pytest would keep for the next three runs
 
 
 @pytest.fixture
-def start(image: Image, tmp_path: Path, empty_database_url: str) -> Iterator[Callable[..., Service]]:
-    """Start a command of the image on a free port, with more variables; stopped at the end of the test.
+def start(images: dict[str, Image], tmp_path: Path, empty_database_url: str) -> Iterator[Callable[..., Service]]:
+    """Start a command of an image on a free port, with more variables; stopped at the end of the test.
 
     The database is asked for here so that it outlives the processes.
     """
     with ExitStack() as stack:
-        yield lambda command, **variables: stack.enter_context(_running(image, command, variables, tmp_path))
+        yield lambda target, command, **variables: stack.enter_context(
+            _running(images[target], command, variables, tmp_path)
+        )
 
 
 @contextmanager
@@ -122,14 +122,27 @@ def _free_port() -> int:
 
 
 def _compose_environment(service: str, database_url: str) -> dict[str, str]:
-    given = {"POSTGRES_PASSWORD": "given", "AUTOTUNE_SECRET": SECRET}
-    return {**interpolate(SERVICES[service]["environment"], given), "AUTOTUNE_DATABASE_URL": database_url}
+    return {**interpolate(SERVICES[service]["environment"], DEV.environment), "AUTOTUNE_DATABASE_URL": database_url}
 
 
-def test_web_and_worker_of_the_stack_tune_an_experiment(start: Callable[..., Service], empty_database_url: str):
-    web = start(SERVICES["web"]["command"], **_compose_environment("web", empty_database_url))
+def _check(image: Image, target: str, *replaced: tuple[str, str]) -> None:
+    """Run the health check of an image where its process listens elsewhere."""
+    _, _, check = stages()[target].of("HEALTHCHECK")[0].partition("CMD ")
+    for usual, here in replaced:
+        assert usual in check
+        check = check.replace(usual, here)
+    command = json.loads(check)
+    subprocess.run([_program(image, command[0]), *command[1:]], env=image.environment, check=True)
+
+
+def test_web_and_worker_of_the_stack_tune_an_experiment(
+    images: dict[str, Image], start: Callable[..., Service], empty_database_url: str
+):
+    web = start("web", SERVICES["web"]["command"], **_compose_environment("web", empty_database_url))
     web.wait_until_ready()
-    worker = start(SERVICES["worker"]["command"], **_compose_environment("worker", empty_database_url))
+    metrics_port = str(_free_port())
+    variables = {**_compose_environment("worker", empty_database_url), "AUTOTUNE_METRICS_PORT": metrics_port}
+    worker = start("worker", stages()["worker"].command(), **variables)
     web.sign_in()
     exp_uuid = web.post(paths.EXPERIMENT_NEW, EXPERIMENT)["exp_uuid"]
     ask, tell = (path.format(exp_uuid=exp_uuid) for path in (paths.EXPERIMENT_ASK, paths.EXPERIMENT_TELL))
@@ -139,24 +152,48 @@ def test_web_and_worker_of_the_stack_tune_an_experiment(start: Callable[..., Ser
 
     assert guess["source"] == "guess"
     worker.wait_for(lambda: web.get(ask)["suggestions"][0]["source"] != "guess")
+    _check(images["web"], "web", ("http://127.0.0.1:8008", web.url))
+    _check(images["worker"], "worker", (":9108", f":{metrics_port}"))
 
 
-def test_image_alone_becomes_ready_with_a_postgres_of_its_own(image: Image, start: Callable[..., Service]):
-    service = start(start_command())
+def test_worker_image_alone_serves_all_with_a_postgres_of_its_own(start: Callable[..., Service]):
+    command = ["autotune", "serve", "--port", "8008"]
+    service = start("worker", command, AUTOTUNE_MODE="dev", AUTOTUNE_METRICS_PORT=str(_free_port()))
     service.wait_until_ready()
-    _, _, check = instructions("HEALTHCHECK")[0].partition("CMD ")
-    command = json.loads(check.replace("http://127.0.0.1:8008", service.url))
-    subprocess.run([_program(image, command[0]), *command[1:]], env=image.environment, check=True)
 
 
-def test_image_holds_the_service_and_no_notebook(image: Image):
+def test_image_of_the_web_process_holds_no_engine_and_neither_holds_a_notebook(images: dict[str, Image]):
+    names = {target: _distributions(image) for target, image in images.items()}
+    assert {"autotune-bo", "quart"} <= names["web"] & names["worker"]
+    assert {"torch", "botorch", "greattunes"} <= names["worker"]
+    assert names["web"].isdisjoint({"torch", "botorch", "numpy", "scipy"})
+    assert (names["web"] | names["worker"]).isdisjoint({"jupyterlab", "ipykernel", "pytest"})
+
+
+def _distributions(image: Image) -> set[str]:
     code = "import importlib.metadata as m; print(*(d.name.lower() for d in m.distributions()))"
     command = [_program(image, "python"), "-c", code]
-    listed = subprocess.run(command, env=image.environment, check=True, capture_output=True, text=True).stdout
-    names = set(listed.split())
-    assert {"autotune-bo", "torch", "quart"} <= names
-    assert names.isdisjoint({"jupyterlab", "ipykernel", "pytest"})
+    return set(
+        subprocess.run(command, env=image.environment, check=True, capture_output=True, text=True).stdout.split()
+    )
 
 
-def test_build_ran_every_command_but_the_one_for_the_user(image: Image):
-    assert len(image.runs) == len(instructions("RUN")) - 1
+def test_sources_are_not_in_the_images(images: dict[str, Image]):
+    assert [
+        name for image in images.values() for name in ("service", "jupyter_ext") if image.inside(name).exists()
+    ] == []
+
+
+@pytest.mark.parametrize("target", ["web", "worker"])
+def test_image_does_not_start_without_a_secret_of_its_own(images: dict[str, Image], target: str):
+    command = stages()[target].command()
+    program = [_program(images[target], command[0]), *command[1:]]
+    ended = subprocess.run(program, env=images[target].environment, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert "AUTOTUNE_SECRET must be given" in ended.stderr
+
+
+def test_build_ran_every_command_but_the_one_for_the_user(images: dict[str, Image]):
+    for target, image in images.items():
+        chain = [*stages()["base"].of("RUN"), *stages()[target].of("RUN")]
+        assert len(image.runs) == len(chain) - 1
