@@ -117,6 +117,11 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
         on_ready: Called as soon as the service replies to requests.
     """
     raise_limit()
+    if settings.mode == "prod" and not settings.is_https:
+        _log.warning(
+            "AUTOTUNE_PLAIN_HTTP is set: cookies, passwords and tokens are sent over plain http, and everybody on the "
+            "network can read them; put a proxy with TLS in front of the service, and take the setting away"
+        )
     stopping = _stop_signal()
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(database(settings, "autotune serve", stopping))
@@ -131,7 +136,7 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
             services,
             secret=secret_of(settings),
             secrets_before=_secrets(settings)[1:],
-            is_https=settings.mode == "prod",
+            is_https=settings.is_https,
             max_body_bytes=settings.max_body_bytes,
             has_metrics=settings.has_metrics,
             hosts=hosts_of(settings),
@@ -315,7 +320,7 @@ def _secrets(settings: Settings) -> list[str]:
 
 def hosts_of(settings: Settings) -> Hosts:
     """Return the names under which the service is reached: those that are set, or those of where it listens."""
-    return Hosts(settings.allowed_hosts or names_of_listener(settings.host), is_https=settings.mode == "prod")
+    return Hosts(settings.allowed_hosts or names_of_listener(settings.host), is_https=settings.is_https)
 
 
 def secret_of(settings: Settings) -> str:
