@@ -60,6 +60,7 @@ from autotune_service.web.rights import Rights
 from autotune_service.web.services import Services
 
 _log = logging.getLogger(__name__)
+_BACKLOG = 1024
 _UNREAD_MS = 20_000
 _SCRAPE_S = 5.0
 _T = TypeVar("_T")
@@ -73,8 +74,11 @@ class CannotListenError(Exception):
     """The address is none that this machine can listen on; the message says why and what to do."""
 
 
-def listening_socket(host: str, port: int) -> socket.socket:
-    """Open a listening socket, so that a taken port is noticed before anything slow starts.
+def bound_socket(host: str, port: int) -> socket.socket:
+    """Bind a socket, so that a port on which something listens is noticed before anything slow starts.
+
+    It does not listen yet: a connection that nobody can serve is refused, and a proxy in front takes another replica,
+    where one that is kept waiting would hold up its request until the start is over.
 
     Raises:
         PortTakenError: If something else listens on the port.
@@ -91,7 +95,6 @@ def listening_socket(host: str, port: int) -> socket.socket:
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit the option
         # A peer that reads nothing, not even the closing frame, would keep its connection for ever.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
-    sock.listen(1024)
     sock.setblocking(False)
     return sock
 
@@ -113,7 +116,7 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
 
     Args:
         settings: The settings.
-        sock: A listening socket.
+        sock: A bound socket, see ``bound_socket``.
         on_ready: Called as soon as the service replies to requests.
     """
     raise_limit()
@@ -493,6 +496,14 @@ async def _serve_http(
     on_ready: Callable[[], None],
 ) -> None:
     config = Config()
+    config.backlog = _BACKLOG
+    try:
+        sock.listen(_BACKLOG)
+    except OSError as error:
+        raise CannotListenError(
+            f"cannot listen on {address_of(settings.host, sock.getsockname()[1])}: {error.strerror}. Something else has "
+            "begun to listen there since this service was started: stop it, or choose another port"
+        ) from None
     config.bind = [f"fd://{sock.detach()}"]
     config.websocket_max_message_size = app.config["MAX_CONTENT_LENGTH"]
     # The guard pings websockets, as hypercorn's own pings keep each closed socket until the next ping is due.

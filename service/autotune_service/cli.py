@@ -11,8 +11,8 @@ from autotune_service.app import (
     CannotListenError,
     PortTakenError,
     back_up,
+    bound_socket,
     check_backup,
-    listening_socket,
     migrate,
     restore,
     serve,
@@ -51,7 +51,7 @@ def serve_command(host: str | None, port: int | None, data: Path | None, no_work
     """Serve the API and run the engine."""
     settings = settings_of(host=host, port=port, data=data, worker=False if no_worker else None)
     try:
-        sock = listening_socket(settings.host, settings.port)
+        sock = bound_socket(settings.host, settings.port)
     except PortTakenError as error:
         raise click.ClickException(f"{error}. Stop what listens there, or choose another port: --port 8018") from None
     except CannotListenError as error:

@@ -2,7 +2,7 @@
 
 
 import pytest
-from lab_stack import Stack
+from lab_stack import EMAIL, Stack
 from nginx_process import PROGRAM
 
 
@@ -23,5 +23,5 @@ def times(request):
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
     with Stack(tmp_path_factory.mktemp("stack")) as stack:
-        stack.user()
+        stack.sign_up(EMAIL)
         yield stack

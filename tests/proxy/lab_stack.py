@@ -1,16 +1,19 @@
 """All of a lab's production: nginx, two services, two workers, and a Postgres that a synchronous standby follows."""
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from unittest.mock import patch
 
 import httpx2
 from nginx_process import ADDRESS, Nginx
 
 from authority import Authority
-from processes import ServiceProcess, WorkerProcess, run_autotune, wait_until
+from processes import ServiceProcess, WorkerProcess, wait_until
 from standby import USER, Address, Server, short_folder
 from support import PASSWORD, SECRET
 
@@ -83,12 +86,15 @@ class Stack:
                 "AUTOTUNE_DATABASE_URL": self.postgres.url,
                 "AUTOTUNE_ALLOWED_HOSTS": ADDRESS,
                 "AUTOTUNE_TRUSTED_PROXIES": "127.0.0.1",
+                "AUTOTUNE_SIGN_UP": "open",
                 "AUTOTUNE_ENGINE_PROCESSES": "1",
                 "AUTOTUNE_PING_S": "1",
             }
             self.replicas = [self._replica(stack, number, code or {}) for number in range(N_REPLICAS)]
             self.workers = [self._worker(stack, f"worker{number}", code or {}) for number in range(N_REPLICAS)]
+            self._start()
             self.authority = Authority(folder)
+            stack.enter_context(patch.dict(os.environ, AUTOTUNE_CA_FILE=str(self.authority.file)))
             self.nginx = self.new_nginx(stack, "nginx")
             self._stack = stack.pop_all()
 
@@ -99,20 +105,23 @@ class Stack:
         stack.callback(nginx.close)
         return nginx.start()
 
-    def restart(self, code: dict[str, str] | None = None) -> None:
-        """Restart workers and services one by one, each as soon as the one before is ready."""
-        for number, worker in enumerate(self.workers):
-            worker.close()
-            self.workers[number] = self._worker(self._stack, f"worker{number}-again", code or {})
-        for replica in self.replicas:
-            replica.stop()
-            replica._environment |= code or {}
-            replica.start()
+    def restart(self, processes: Sequence[ServiceProcess | WorkerProcess], **variables: str) -> None:
+        """Restart services or workers one by one, each as soon as the one before is ready.
 
-    def user(self, email: str = EMAIL) -> None:
-        """Make an account, by the operator's command."""
-        made = run_autotune("user", "add", email, typed=f"{PASSWORD}\n", **self.variables)
-        assert made.returncode == 0, made.stderr
+        Args:
+            processes: The services or the workers.
+            variables: What they now get in place of what they got before.
+        """
+        for process in processes:
+            process.stop()
+            process.environment |= variables
+            process.start()
+
+    def sign_up(self, email: str) -> None:
+        """Make an account."""
+        with self.browser() as browser:
+            made = browser.post("/user/signup", json={"email": email, "password": PASSWORD})
+            assert made.status_code == 201, made.text
 
     @contextmanager
     def browser(self, address: str | None = None) -> Iterator[httpx2.Client]:
@@ -126,12 +135,18 @@ class Stack:
     def _replica(self, stack: ExitStack, number: int, code: dict[str, str]) -> ServiceProcess:
         replica = ServiceProcess(self._folder / f"replica{number}", "--no-worker", **self.variables, **code)
         stack.callback(replica.close)
-        return replica.start()
+        return replica
 
     def _worker(self, stack: ExitStack, name: str, code: dict[str, str]) -> WorkerProcess:
         worker = WorkerProcess(self._folder / f"{name}.log", **self.variables, **code)
         stack.callback(worker.close)
-        return worker.start()
+        return worker
+
+    def _start(self) -> None:
+        """Start services and workers, two at a time."""
+        with ThreadPoolExecutor(2) as threads:
+            for process in threads.map(lambda process: process.start(), [*self.replicas, *self.workers]):
+                assert process.pid
 
     def __enter__(self) -> Self:
         return self

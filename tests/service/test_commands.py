@@ -288,10 +288,10 @@ def test_web_process_loads_no_numerics(tmp_path, database_url):
     script = textwrap.dedent(
         """
         import asyncio, json, os, signal, sys, threading, urllib.parse, urllib.request
-        from autotune_service.app import listening_socket, serve
+        from autotune_service.app import bound_socket, serve
         from autotune_service.settings import load_settings
 
-        sock = listening_socket("127.0.0.1", 0)
+        sock = bound_socket("127.0.0.1", 0)
         base = f"http://127.0.0.1:{sock.getsockname()[1]}"
 
         def call(path, body=None, token=None, form=None):
