@@ -500,9 +500,10 @@ async def _serve_http(
     try:
         sock.listen(_BACKLOG)
     except OSError as error:
+        address = address_of(settings.host, sock.getsockname()[1])
         raise CannotListenError(
-            f"cannot listen on {address_of(settings.host, sock.getsockname()[1])}: {error.strerror}. Something else has "
-            "begun to listen there since this service was started: stop it, or choose another port"
+            f"cannot listen on {address}: {error.strerror}. Something else has begun to listen there meanwhile: stop "
+            "it, or choose another port"
         ) from None
     config.bind = [f"fd://{sock.detach()}"]
     config.websocket_max_message_size = app.config["MAX_CONTENT_LENGTH"]

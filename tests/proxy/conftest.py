@@ -1,6 +1,5 @@
 """One stack of processes for all tests of a file; they skip where nginx is not installed."""
 
-
 import pytest
 from lab_stack import EMAIL, Stack
 from nginx_process import PROGRAM

@@ -61,7 +61,7 @@ class Watchers:
 
                 async def watch(seen: list[Event]) -> None:
                     async for event in experiment.stream():
-                        seen.append(event)
+                        seen.append(event)  # noqa: PERF401 -- others look at the list while it grows
 
                 watching = [asyncio.ensure_future(watch(seen)) for seen in self.events]
                 stopped = asyncio.ensure_future(self._stopped.wait())
@@ -70,7 +70,7 @@ class Watchers:
                     task.cancel()
                 ended = await asyncio.gather(*watching, return_exceptions=True)
                 self.failures += [one for one in ended if not isinstance(one, asyncio.CancelledError) and one]
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 -- what it was is told to who waits
             self.failures.append(error)
 
 
@@ -96,7 +96,7 @@ class Teller(threading.Thread):
                 response = float(10_000 * self._number + len(self.told))
                 self._tell(response)
                 self.told.append(response)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 -- what it was is told to who waits
             self.failure = error
 
     def end(self) -> None:
@@ -132,10 +132,14 @@ class Robot:
             self._tokens = renewed.json()
         raise AssertionError("each new token was refused")
 
+    def read(self, path: str) -> httpx2.Response:
+        """Fetch something as the user, once."""
+        headers = {"Authorization": f"Bearer {self._tokens['access_token']}"}
+        return self._browser.get(path, headers=headers)
+
     def get(self, path: str) -> Any:
         """Fetch something as the user, and return its JSON."""
-        headers = {"Authorization": f"Bearer {self._tokens['access_token']}"}
-        reply = self._again(lambda: self._browser.get(path, headers=headers))
+        reply = self._again(lambda: self.read(path))
         assert reply.status_code == 200, reply.text
         return reply.json()
 
@@ -152,13 +156,44 @@ class Robot:
             time.sleep(0.05)
 
 
+class Reader(threading.Thread):
+    """Reads again and again by bare HTTP, and repeats nothing.
+
+    Attributes:
+        answers: How often each status came, and each kind of error where none did.
+        longest_s: How long it had to wait at most.
+    """
+
+    def __init__(self, read: Callable[[], httpx2.Response]) -> None:
+        super().__init__(daemon=True)
+        self.answers: Counter[str] = Counter()
+        self.longest_s = 0.0
+        self._read = read
+        self._stopped = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        while not self._stopped.wait(0.02):
+            began = time.monotonic()
+            try:
+                self.answers[str(self._read().status_code)] += 1
+            except httpx2.TransportError as error:
+                self.answers[repr(error)] += 1
+            self.longest_s = max(self.longest_s, time.monotonic() - began)
+
+    def end(self) -> None:
+        self._stopped.set()
+        self.join(WITHIN_S)
+
+
 class Crowd:
-    """Two who tell, one by the client and one by bare HTTP, and many who watch, all through nginx.
+    """Two who tell, one by the client and one by bare HTTP, one who reads and many who watch, all through nginx.
 
     Attributes:
         exp_uuid: The experiment.
         robot: The one who tells by bare HTTP.
         watchers: Those who watch.
+        reader: The one who reads.
     """
 
     def __init__(self, stack: Stack, email: str, n_watchers: int) -> None:
@@ -171,6 +206,8 @@ class Crowd:
             self.watchers = Watchers(stack, email, self.exp_uuid, n_watchers)
             ending.callback(self.watchers.stop)
             self.robot = Robot(ending.enter_context(stack.browser()), email, self.exp_uuid)
+            self.reader = Reader(lambda: self.robot.read(f"/experiment/{self.exp_uuid}"))
+            ending.callback(self.reader.end)
             self.tellers = [
                 Teller(lambda response: self._experiment.tell(GUESS, response) and None, 1),
                 Teller(self.robot.tell, 2),
@@ -195,7 +232,7 @@ class Crowd:
 
     def end(self) -> list[float]:
         """Have all tellers end, and the watchers see all that was told; return what was told."""
-        for teller in self.tellers:
+        for teller in [*self.tellers, self.reader]:
             teller.end()
         self._last_seq = self.robot.get(f"/experiment/{self.exp_uuid}")["last_seq"]
         self.watchers.wait_for(self._last_seq)

@@ -88,7 +88,8 @@ class Stack:
                 "AUTOTUNE_TRUSTED_PROXIES": "127.0.0.1",
                 "AUTOTUNE_SIGN_UP": "open",
                 "AUTOTUNE_ENGINE_PROCESSES": "1",
-                "AUTOTUNE_PING_S": "1",
+                "AUTOTUNE_PING_S": "0.8",
+                "AUTOTUNE_ASK_WAIT_S": "0.8",
             }
             self.replicas = [self._replica(stack, number, code or {}) for number in range(N_REPLICAS)]
             self.workers = [self._worker(stack, f"worker{number}", code or {}) for number in range(N_REPLICAS)]

@@ -4,6 +4,7 @@ import os
 import ssl
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 
 import httpx2
 
@@ -32,11 +33,10 @@ def _trusting(ca_file: str | None, cert_file: str | None, cert_dir: str | None) 
         context = httpx2.create_ssl_context()
         if ca_file:
             name, place = CA_FILE, ca_file
-            context.load_verify_locations(os.path.expanduser(ca_file))
-    except OSError as error:  # of which ssl's own are a kind
-        raise InvalidInputError(
-            f"{name} is {place!r}, and no certificates can be read from there: {error.strerror or error}"
-        ) from None
+            context.load_verify_locations(Path(ca_file).expanduser())
+    except (OSError, RuntimeError) as error:  # ssl's own are of the first kind; the second: nobody knows what ~ is
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidInputError(f"{name} is {place!r}, and no certificates can be read from there: {reason}") from None
     return context
 
 
