@@ -33,11 +33,15 @@ def run_autotune(*arguments: str, typed: str | None = None, **variables: str) ->
 
 
 class ServiceProcess:
-    """`autotune serve` on a port of its own choice, or on the one it had before."""
+    """`autotune serve` on a port of its own choice, or on the one it had before.
+
+    Attributes:
+        environment: The variables that it gets at its next start.
+    """
 
     def __init__(self, data: Path, *arguments: str, **variables: str) -> None:
         self._command = [sys.executable, "-m", "autotune_service.cli", "serve", "--data", str(data), *arguments]
-        self._environment = environment(**variables)
+        self.environment = environment(**variables)
         self._log = (data.parent / f"{data.name}.log").open("a+")
         self._host, self._port = "", 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -45,7 +49,7 @@ class ServiceProcess:
     def start(self) -> "ServiceProcess":
         self._process = subprocess.Popen(
             [*self._command, "--port", str(self._port)],
-            env=self._environment,
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=self._log,
         )
@@ -104,17 +108,21 @@ class ServiceProcess:
 
 
 class WorkerProcess:
-    """`autotune worker`, which computes for services that do not."""
+    """`autotune worker`, which computes for services that do not.
+
+    Attributes:
+        environment: The variables that it gets at its next start.
+    """
 
     def __init__(self, log: Path, **variables: str) -> None:
-        self._environment = environment(**variables)
+        self.environment = environment(**variables)
         self._log = log.open("a+")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "WorkerProcess":
         command = [sys.executable, "-m", "autotune_service.cli", "worker"]
         begin = self._log.seek(0, os.SEEK_END)
-        self._process = subprocess.Popen(command, env=self._environment, stderr=self._log)
+        self._process = subprocess.Popen(command, env=self.environment, stderr=self._log)
         wait_until(lambda: "engine ready" in self._said_since(begin), _READY_WITHIN_S)
         return self
 
@@ -133,10 +141,14 @@ class WorkerProcess:
         self._process.kill()
         self._process.wait()
 
-    def close(self) -> None:
+    def stop(self) -> None:
+        """End it as a supervisor does."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(30)
+
+    def close(self) -> None:
+        self.stop()
         self._log.close()
 
 

@@ -2,6 +2,9 @@
 
 import json
 import re
+import subprocess
+import tarfile
+from io import BytesIO
 from pathlib import Path
 
 from autotune_service.store.migrate import upgrade
@@ -28,6 +31,33 @@ def dump_of(revision):
 def released():
     """Name the revisions that there are dumps of."""
     return sorted(path.stem for path in DUMPS.glob("*.sql"))
+
+
+def code_of(revision, folder):
+    """Write out the newest code whose tables were at a revision; give the variables by which Python finds that code.
+
+    None where the history of the repository is not there, as in a copy of the files.
+    """
+    versions = "service/autotune_service/store/migrations/versions"
+    changes = (_git("log", "--first-parent", "--format=%H", "--", versions) or b"").decode().split()
+    for newer, commit in zip(["", *changes], changes, strict=False):
+        names = (_git("ls-tree", "--name-only", commit, f"{versions}/") or b"").decode().split()
+        if names and Path(names[-1]).name.startswith(revision):
+            files = _git("archive", f"{newer}^1" if newer else "HEAD", "service", "jupyter_ext")
+            if files is None:
+                return None
+            with tarfile.open(fileobj=BytesIO(files)) as archive:
+                archive.extractall(folder, filter="data")
+            return {"PYTHONPATH": f"{folder / 'service'}:{folder / 'jupyter_ext'}"}
+    return None
+
+
+def _git(*arguments):
+    command = ["git", "-C", str(Path(__file__).parent.parent), *arguments]
+    try:
+        return subprocess.run(command, check=True, capture_output=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def rows_of(revision):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from autotune.client import Client, connect
     from autotune.errors import (
         AutotuneError,
+        CertificateError,
         ConnectionFailedError,
         ForbiddenError,
         InvalidInputError,
@@ -43,6 +44,7 @@ __all__ = [
     "AutotuneError",
     "Best",
     "BestPredicted",
+    "CertificateError",
     "Client",
     "ConnectionFailedError",
     "Experiment",

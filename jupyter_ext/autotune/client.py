@@ -314,7 +314,8 @@ def connect(
     """Connect to a service, and check that the service is reached and the credentials are valid.
 
     An argument that is not given is taken from the environment: ``AUTOTUNE_URL``, ``AUTOTUNE_TOKEN``,
-    ``AUTOTUNE_USERNAME`` and ``AUTOTUNE_PASSWORD``.
+    ``AUTOTUNE_USERNAME`` and ``AUTOTUNE_PASSWORD``. A service over https has a certificate that this machine trusts, or
+    one of the authority in the file that ``AUTOTUNE_CA_FILE`` names.
 
     Args:
         url: The address of the service; ``http://127.0.0.1:8008`` if the environment has none either.
@@ -326,6 +327,7 @@ def connect(
     Raises:
         InvalidInputError: If there are no credentials, or ``url`` is not an address.
         UnauthenticatedError: If the credentials are wrong or have expired.
+        CertificateError: If the service's certificate is not trusted.
         ConnectionFailedError: If no service is reached.
     """
     wrapped_token, wrapped_password = secret(token), secret(password)

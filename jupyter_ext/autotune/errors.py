@@ -46,6 +46,10 @@ class ConnectionFailedError(AutotuneError):
     """
 
 
+class CertificateError(AutotuneError):
+    """The certificate of the service is not trusted, so nothing was sent. A repeat would fail again."""
+
+
 class UnexpectedReplyError(AutotuneError):
     """The reply does not have the form that an AutoTune service sends."""
 

@@ -60,6 +60,7 @@ from autotune_service.web.rights import Rights
 from autotune_service.web.services import Services
 
 _log = logging.getLogger(__name__)
+_BACKLOG = 1024
 _UNREAD_MS = 20_000
 _SCRAPE_S = 5.0
 _T = TypeVar("_T")
@@ -73,8 +74,11 @@ class CannotListenError(Exception):
     """The address is none that this machine can listen on; the message says why and what to do."""
 
 
-def listening_socket(host: str, port: int) -> socket.socket:
-    """Open a listening socket, so that a taken port is noticed before anything slow starts.
+def bound_socket(host: str, port: int) -> socket.socket:
+    """Bind a socket, so that a port on which something listens is noticed before anything slow starts.
+
+    It does not listen yet: a connection that nobody can serve is refused, and a proxy in front takes another replica,
+    where one that is kept waiting would hold up its request until the start is over.
 
     Raises:
         PortTakenError: If something else listens on the port.
@@ -91,7 +95,6 @@ def listening_socket(host: str, port: int) -> socket.socket:
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit the option
         # A peer that reads nothing, not even the closing frame, would keep its connection for ever.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
-    sock.listen(1024)
     sock.setblocking(False)
     return sock
 
@@ -113,10 +116,15 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
 
     Args:
         settings: The settings.
-        sock: A listening socket.
+        sock: A bound socket, see ``bound_socket``.
         on_ready: Called as soon as the service replies to requests.
     """
     raise_limit()
+    if settings.mode == "prod" and not settings.is_https:
+        _log.warning(
+            "AUTOTUNE_PLAIN_HTTP is set: cookies, passwords and tokens are sent over plain http, and everybody on the "
+            "network can read them; put a proxy with TLS in front of the service, and take the setting away"
+        )
     stopping = _stop_signal()
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(database(settings, "autotune serve", stopping))
@@ -131,7 +139,7 @@ async def serve(settings: Settings, sock: socket.socket, on_ready: Callable[[], 
             services,
             secret=secret_of(settings),
             secrets_before=_secrets(settings)[1:],
-            is_https=settings.mode == "prod",
+            is_https=settings.is_https,
             max_body_bytes=settings.max_body_bytes,
             has_metrics=settings.has_metrics,
             hosts=hosts_of(settings),
@@ -315,7 +323,7 @@ def _secrets(settings: Settings) -> list[str]:
 
 def hosts_of(settings: Settings) -> Hosts:
     """Return the names under which the service is reached: those that are set, or those of where it listens."""
-    return Hosts(settings.allowed_hosts or names_of_listener(settings.host), is_https=settings.mode == "prod")
+    return Hosts(settings.allowed_hosts or names_of_listener(settings.host), is_https=settings.is_https)
 
 
 def secret_of(settings: Settings) -> str:
@@ -488,6 +496,15 @@ async def _serve_http(
     on_ready: Callable[[], None],
 ) -> None:
     config = Config()
+    config.backlog = _BACKLOG
+    try:
+        sock.listen(_BACKLOG)
+    except OSError as error:
+        address = address_of(settings.host, sock.getsockname()[1])
+        raise CannotListenError(
+            f"cannot listen on {address}: {error.strerror}. Something else has begun to listen there meanwhile: stop "
+            "it, or choose another port"
+        ) from None
     config.bind = [f"fd://{sock.detach()}"]
     config.websocket_max_message_size = app.config["MAX_CONTENT_LENGTH"]
     # The guard pings websockets, as hypercorn's own pings keep each closed socket until the next ping is due.

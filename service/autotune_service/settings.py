@@ -113,6 +113,11 @@ class Settings(BaseSettings):
         description="Addresses or networks, separated by commas, of the proxies whose X-Forwarded-For and "
         "X-Forwarded-Proto are believed. By default none.",
     )
+    plain_http: bool = Field(
+        default=False,
+        description="Prod mode for a network without TLS: cookies are sent over plain http, and browsers are not told "
+        "to keep to https. Everybody on the network can then read passwords and tokens.",
+    )
     secret_before: SecretStr | None = Field(
         default=None,
         description="The secret before this one, while what it signed is still valid: nobody is signed out when a "
@@ -270,6 +275,11 @@ class Settings(BaseSettings):
     @classmethod
     def _are_networks(cls, given: Any) -> Any:
         return [network_of(part) for part in _parts_of(given)]
+
+    @property
+    def is_https(self) -> bool:
+        """Return whether browsers reach the service over HTTPS alone."""
+        return self.mode == "prod" and not self.plain_http
 
     @property
     def sign_up_mode(self) -> Literal["open", "invitation", "closed"]:

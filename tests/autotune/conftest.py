@@ -35,5 +35,5 @@ def no_notes_of_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test sees only the settings it makes."""
-    for name in ("URL", "TOKEN", "USERNAME", "PASSWORD"):
+    for name in ("URL", "TOKEN", "USERNAME", "PASSWORD", "CA_FILE"):
         monkeypatch.delenv(f"AUTOTUNE_{name}", raising=False)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 from threading import Thread
 
 import httpx2
@@ -31,7 +32,7 @@ class Served:
 
 
 @contextmanager
-def serving(service: FakeService) -> Iterator[Served]:
+def serving(service: FakeService, tls: SSLContext | None = None) -> Iterator[Served]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -54,6 +55,9 @@ def serving(service: FakeService) -> Iterator[Served]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
         served = Served(service, server.server_address[1])
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+            served.url = served.url.replace("http:", "https:")
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield served

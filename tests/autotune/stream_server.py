@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
+from ssl import SSLContext
 from threading import Event, Thread
 from typing import Any
 
@@ -64,10 +65,10 @@ class StreamServer:
 
 
 @contextmanager
-def stream_server(*scripts: Script | int) -> Iterator[StreamServer]:
+def stream_server(*scripts: Script | int, tls: SSLContext | None = None) -> Iterator[StreamServer]:
     own = StreamServer(list(scripts))
-    with serve(own.handle, "127.0.0.1", 0, process_request=own.begin) as server:
-        own.url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+    with serve(own.handle, "127.0.0.1", 0, process_request=own.begin, ssl=tls) as server:
+        own.url = f"http{'s' if tls else ''}://127.0.0.1:{server.socket.getsockname()[1]}"
         thread = Thread(target=server.serve_forever)
         thread.start()
         try:

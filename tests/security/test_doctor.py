@@ -64,6 +64,7 @@ def test_prod_that_is_set_up_well_has_nothing_wrong_with_its_settings():
         ("dev_in_public", {"mode": "dev", "metrics": False}, {}),
         ("allowed_hosts_missing", {"allowed_hosts": ()}, {}),
         ("metrics_public", {"metrics": True}, {}),
+        ("plain_http", {"plain_http": True}, {}),
         ("every_proxy_trusted", {"trusted_proxies": "0.0.0.0/0"}, {}),
         ("access_token_long", {"access_token_s": 86_400}, {}),
         (

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
+import asyncpg
 import httpx2
 import psutil
 import pytest
@@ -18,6 +19,7 @@ import pytest
 from autotune_service import app, lab
 from autotune_service.commands import serving
 from autotune_service.settings import GRACE_S, SettingsError, is_loopback, load_settings
+from autotune_service.store.migrate import lock_migrations
 from processes import DEV_USER, environment, is_gone, run_autotune, wait_until
 from support import GUESS, SECRET, SPACE
 
@@ -289,10 +291,10 @@ def test_web_process_loads_no_numerics(tmp_path, database_url):
     script = textwrap.dedent(
         """
         import asyncio, json, os, signal, sys, threading, urllib.parse, urllib.request
-        from autotune_service.app import listening_socket, serve
+        from autotune_service.app import bound_socket, serve
         from autotune_service.settings import load_settings
 
-        sock = listening_socket("127.0.0.1", 0)
+        sock = bound_socket("127.0.0.1", 0)
         base = f"http://127.0.0.1:{sock.getsockname()[1]}"
 
         def call(path, body=None, token=None, form=None):
@@ -332,3 +334,32 @@ def test_web_process_loads_no_numerics(tmp_path, database_url):
 def test_dev_secret_is_for_its_owner_alone(start_service, tmp_path):
     start_service("--no-worker")
     assert (tmp_path / "data" / "dev-secret").stat().st_mode & 0o077 == 0
+
+
+async def test_service_that_cannot_answer_yet_refuses_connections(empty_database_url, tmp_path):
+    """A proxy in front then asks another replica, where a connection that waits would hold up its request."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "autotune_service.cli", "serve", "--no-worker", "--port", str(port)]
+    variables = environment(AUTOTUNE_DATABASE_URL=empty_database_url, AUTOTUNE_DATA=str(tmp_path))
+    connection = await asyncpg.connect(empty_database_url)
+    async with connection.transaction():
+        await lock_migrations(connection)  # as if another replica changed the tables
+        process = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE)  # noqa: ASYNC220 -- takes no time
+        try:
+            waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            while await connection.fetchval(waiting) == 0:
+                assert process.poll() is None
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection("127.0.0.1", port)
+        except BaseException:
+            process.kill()
+            raise
+    await connection.close()
+    assert process.stdout is not None
+    assert b"ready" in await asyncio.to_thread(process.stdout.readline)
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.close()
+    process.terminate()
+    assert process.wait(30) == 0

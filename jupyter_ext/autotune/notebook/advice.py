@@ -2,6 +2,7 @@
 
 from autotune.errors import (
     AutotuneError,
+    CertificateError,
     ConnectionFailedError,
     ForbiddenError,
     NotFoundError,
@@ -26,6 +27,7 @@ _BY_CODE = {
 _BY_CLASS: tuple[tuple[type[AutotuneError], str], ...] = (
     (ConnectionFailedError, "run the command again once the service is up (`autotune serve`); `%autotune login URL` "
      "chooses another one"),
+    (CertificateError, "`%env AUTOTUNE_CA_FILE=/path/to/authority.pem`, then run the command again"),
     (UnauthenticatedError, "`%autotune login` logs in again"),
     (ForbiddenError, "`%autotune members` shows who may do what; the owner changes that"),
     (NotFoundError, "`%autotune list` shows your experiments"),

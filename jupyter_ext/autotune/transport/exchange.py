@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 import httpx2
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from autotune.errors import ConnectionFailedError, UnexpectedReplyError, refusal
+from autotune.errors import AutotuneError, ConnectionFailedError, UnexpectedReplyError, refusal
 from autotune.transport.http import AnyHttp
+from autotune.transport.trust import distrust
 from autotune_wire.base import IDEMPOTENCY_HEADER, Reply
 
 CONNECT_S = 5.0
@@ -48,6 +49,7 @@ async def exchange(
 
     Raises:
         ServiceError: If the service refuses the request.
+        CertificateError: If the service's certificate is not trusted.
         ConnectionFailedError: If the service is not reached, or the connection is lost before the reply.
         UnexpectedReplyError: If the reply is not of the type ``reply_type``.
     """
@@ -69,7 +71,9 @@ async def exchange(
     raise refusal(response.status_code, response.content, response.headers.get("Retry-After"))
 
 
-def _failure(address: str, error: httpx2.RequestError) -> ConnectionFailedError:
+def _failure(address: str, error: httpx2.RequestError) -> AutotuneError:
+    if (distrusted := distrust(address, error)) is not None:
+        return distrusted
     reason = str(error).rstrip(".") or type(error).__name__
     if isinstance(error, _NEVER_SENT):
         return ConnectionFailedError(f"cannot reach the service at {address}: {reason}")

@@ -9,6 +9,7 @@ import httpx2
 
 from autotune.transport.coroutines import BlockingLock
 from autotune.transport.forks import renew_after_fork
+from autotune.transport.trust import trusted
 
 # Idle connections are closed here before a server closes them. Otherwise a request on a connection that the server has
 # just closed would have to be sent again.
@@ -18,12 +19,12 @@ _HEADERS = {"Accept": "application/json"}
 
 def open_http(url: str) -> httpx2.Client:
     """Open a pool of connections to a service."""
-    return httpx2.Client(base_url=url, limits=_LIMITS, headers=_HEADERS)
+    return httpx2.Client(base_url=url, verify=trusted(), limits=_LIMITS, headers=_HEADERS)
 
 
 def open_async_http(url: str) -> httpx2.AsyncClient:
     """Open a pool of connections to a service, for an event loop."""
-    return httpx2.AsyncClient(base_url=url, limits=_LIMITS, headers=_HEADERS)
+    return httpx2.AsyncClient(base_url=url, verify=trusted(), limits=_LIMITS, headers=_HEADERS)
 
 
 class AnyHttp(Protocol):

@@ -29,6 +29,7 @@ from autotune.errors import (
 )
 from autotune.transport.caller import Caller
 from autotune.transport.stream_state import StreamState
+from autotune.transport.trust import distrust, trusted
 from autotune_wire.frames import (
     CLOSE_DEACTIVATED,
     CLOSE_EXPIRED,
@@ -81,6 +82,7 @@ async def follow(
         ForbiddenError: If the token is not for this experiment.
         NotFoundError: If the experiment does not exist, the user has no role on it any more, or ``after`` is past its
             last event.
+        CertificateError: If the service's certificate is not trusted.
         StreamGapError: If an event is missing in the stream.
         UnexpectedReplyError: If a frame cannot be read.
     """
@@ -140,9 +142,10 @@ class _Attempt:
                 max_size=MAX_FRAME_BYTES,
                 close_timeout=CLOSE_S,
                 logger=_library_logger,
+                ssl=trusted() if self._address.startswith("wss:") else None,
             )
         except (OSError, InvalidHandshake) as error:
-            failure = _failure(error)
+            failure = distrust(self._connection.url, error) or _failure(error)
             if isinstance(failure, NotFoundError) and self._lost_role:
                 failure = not_found(f"the service closed the stream: {self._lost_role}")
             raise failure from None  # the cause would hold the handshake, and with it the token

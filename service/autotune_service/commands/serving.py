@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from autotune_service.app import CannotListenError, PortTakenError, listening_socket, serve, work
+from autotune_service.app import CannotListenError, PortTakenError, bound_socket, serve, work
 from autotune_service.commands.common import run, settings_of
 from autotune_service.commands.options import data_option, given_options, serve_options
 from autotune_service.lab import LabError, run_lab
@@ -18,7 +18,7 @@ def serve_command(host: str | None, port: int | None, data: Path | None, no_work
     """Serve the API and run the engine."""
     settings = settings_of(**given_options(host, port, data, no_worker))
     try:
-        sock = listening_socket(settings.host, settings.port)
+        sock = bound_socket(settings.host, settings.port)
     except PortTakenError as error:
         raise click.ClickException(f"{error}. Stop what listens there, or choose another port: --port 8018") from None
     except CannotListenError as error:

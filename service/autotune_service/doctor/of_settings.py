@@ -46,6 +46,12 @@ def examine_settings(settings: Settings, environment: Mapping[str, str]) -> Iter
             "everybody who can reach the service can make an account.",
             "Set AUTOTUNE_SIGN_UP=closed or invitation.",
         )
+    if is_prod and settings.plain_http:
+        yield Finding(
+            "plain_http",
+            "AUTOTUNE_PLAIN_HTTP is set: everybody on the network can read passwords, tokens and cookies.",
+            "Put a proxy with TLS in front, and take AUTOTUNE_PLAIN_HTTP away.",
+        )
     if any(network.prefixlen == 0 for network in settings.trusted_proxies):
         yield Finding(
             "every_proxy_trusted",

@@ -308,7 +308,7 @@ class _Rate:
 
 
 async def _close(code: int, reason: str) -> None:
-    # A peer that reads nothing does not take its farewell either: the kernel ends the connection, see listening_socket.
+    # A peer that reads nothing does not take its farewell either: the kernel ends the connection, see bound_socket.
     with suppress(TimeoutError, PeerLeftError):
         async with asyncio.timeout(_CLOSE_S):
             await websocket.close(code, reason)

@@ -12,7 +12,7 @@ from wsproto.events import TextMessage
 from wsproto.extensions import PerMessageDeflate
 from wsproto.frame_protocol import FrameProtocol, Opcode, RsvBits
 
-from autotune_service.app import listening_socket
+from autotune_service.app import bound_socket
 from autotune_service.web.hypercorn import guard
 
 NO_BITS = RsvBits(False, False, False)
@@ -76,7 +76,8 @@ def app_that_says(*messages):
 async def received(app, sent):
     """What a peer gets up to the end of the connection, which the service ends: the peer says no more."""
     config, stopping = Config(), asyncio.Event()
-    sock = listening_socket("127.0.0.1", 0)
+    sock = bound_socket("127.0.0.1", 0)
+    sock.listen()
     _, port = sock.getsockname()
     config.bind = [f"fd://{sock.detach()}"]
     async with asyncio.TaskGroup() as tasks:

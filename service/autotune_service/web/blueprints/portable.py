@@ -23,7 +23,7 @@ from autotune_wire.portable import ExperimentExport, ImportState
 
 blueprint = Blueprint("portable", __name__)
 _checking = asyncio.Semaphore(1)  # a check takes a processor for a while, and many times the memory of the body
-_LONGEST_WAIT_S = 300
+LONGEST_WAIT_S = 300
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_EXPORT))
@@ -92,4 +92,4 @@ def _wait_s() -> float:
     """Return how long the sender of the current request wants to wait at most (RFC 7240)."""
     given = parse_dict_header(", ".join(request.headers.getlist("Prefer"))).get("wait")
     # int() refuses numbers of more than 4,300 digits.
-    return min(float(given), _LONGEST_WAIT_S) if given is not None and given.isdecimal() else 0
+    return min(float(given), LONGEST_WAIT_S) if given is not None and given.isdecimal() else 0

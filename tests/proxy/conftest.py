@@ -1,0 +1,26 @@
+"""One stack of processes for all tests of a file; they skip where nginx is not installed."""
+
+import pytest
+from lab_stack import EMAIL, Stack
+from nginx_process import PROGRAM
+
+
+def pytest_collection_modifyitems(items):
+    if PROGRAM is None:
+        for item in items:
+            if item.path.parent.name == "proxy":
+                item.add_marker(pytest.mark.skip(reason="nginx is not installed (apt install nginx-light)"))
+
+
+@pytest.fixture
+def times(request):
+    """Give how often a thing is done: ``times(60, 500)``."""
+    is_long = request.config.getoption("--soak")
+    return lambda short, long: long if is_long else short
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    with Stack(tmp_path_factory.mktemp("stack")) as stack:
+        stack.sign_up(EMAIL)
+        yield stack
