@@ -20,7 +20,7 @@ _PLACEHOLDERS = {"password", "CHANGEME"}
 class AutotuneTokenDetector(RegexBasedDetector):
     """Finds tokens for automation, which open the API for as long as they are not revoked."""
 
-    secret_type = "AutoTune Token"  # nosec B105 # what is found, as the report names it
+    secret_type = "AutoTune Token"  # pragma: allowlist secret -- what is found, as reports name it
     denylist = (re.compile(r"\bautotune_[A-Za-z0-9_-]{43}"),)
 
 
