@@ -28,7 +28,7 @@ LAB_OPTIONS = $(if $(LAB_PORT),--lab-port "$(LAB_PORT)")
 TESTS_TYPING = --allow-untyped-defs --allow-incomplete-defs --allow-untyped-calls --no-check-untyped-defs \
 	--no-warn-return-any --cache-dir .mypy_cache/tests
 
-.PHONY: help install run test coverage soak lint notebooks pictures docs release clean
+.PHONY: help install run test coverage soak lint secrets notebooks pictures docs release clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -60,12 +60,23 @@ coverage: $(STAMP)  ## measure which lines and branches the tests reach, in all 
 soak: $(STAMP)  ## try the faults as often and as long as promised: hours
 	$(BIN)/python -m pytest --soak -o faulthandler_timeout=7200 tests/faults tests/load tests/proxy tests/tuning/test_rules.py
 
-lint: $(STAMP)  ## check style, types and the direction of imports
+# What git does not follow is no part of the project; pictures, measured data and Swagger UI are not written by hand.
+SECRET_SCAN = $(BIN)/detect-secrets-hook --no-verify --plugin .ci/secret_scan.py \
+	$(foreach filter,is_random_data is_made_up is_prose is_placeholder,--filter .ci/secret_scan.py::$(filter)) \
+	--exclude-files '(\.(png|gif|svg|csv)|/swagger-ui/[^/]+)$$'
+
+lint: $(STAMP) secrets  ## check style, types, the direction of imports, and what is known to be unsafe
 	$(BIN)/ruff check --no-cache
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/mypy $(TESTS_TYPING) tests
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive service jupyter_ext examples .ci
+	$(BIN)/python .ci/audit.py constraints.txt
+
+# A test plants one and sees this fail.
+secrets: $(STAMP)  ## look for passwords, keys and tokens in all files of the project
+	@files=$$(git ls-files) && printf '%s\n' $$files | xargs -P 2 -n 250 $(SECRET_SCAN)
 
 notebooks: $(STAMP)  ## run the notebooks on a service of their own, and save them with what they show
 	PYTHONPATH=tests OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/notebooks/notebook_runs.py

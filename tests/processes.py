@@ -14,14 +14,20 @@ from pathlib import Path
 import httpx2
 import psutil
 
+import leaks
+
 DEV_USER = {"username": "test@test.com", "password": "CHANGEME"}
 _READY_WITHIN_S = 60
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The tests' environment without settings of whoever runs them; all tests sign in from one address."""
+    """The tests' environment without settings of whoever runs them.
+
+    All tests sign in from one address, and services log all that they ever do: at the end of a run no secret may be in
+    it (``leaks``).
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AUTOTUNE_")}
-    return kept | {"AUTOTUNE_SIGN_IN_ATTEMPTS": "10000"} | variables
+    return kept | {"AUTOTUNE_SIGN_IN_ATTEMPTS": "10000", "AUTOTUNE_LOG_LEVEL": "debug"} | variables
 
 
 def run_autotune(*arguments: str, typed: str | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -102,8 +108,9 @@ class ServiceProcess:
     def client(self) -> Iterator[httpx2.Client]:
         """A signed-in HTTP client."""
         with httpx2.Client(base_url=self.url, timeout=60) as client:
-            token = client.post("/auth/token", data=DEV_USER).json()["access_token"]
-            client.headers["Authorization"] = f"Bearer {token}"
+            tokens = client.post("/auth/token", data=DEV_USER).json()
+            leaks.SECRETS.update([tokens["access_token"], tokens["refresh_token"]])
+            client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
             yield client
 
 

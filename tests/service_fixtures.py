@@ -1,6 +1,6 @@
 """Fixtures of tests that need more than pure code: a real Postgres, a warm engine, the app and the service."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +14,7 @@ from argon2 import PasswordHasher
 from quart import Quart
 from quart.typing import TestClientProtocol
 
+import leaks
 import raw_database
 from autotune_service.compute.pool import Pool
 from autotune_service.compute.worker import Worker
@@ -38,6 +39,23 @@ from support import PASSWORD, SECRET, running
 
 LOOSE = BrakeRules(attempts=10_000)
 """Most tests sign in and up as often as they like, all from one address."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_secret_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fail the run if a log or a notebook that its tests have left holds one of their secrets."""
+    yield
+    assert list(leaks.found_in_files(tmp_path_factory.getbasetemp())) == []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test within whose own process something was logged that holds a secret."""
+    report = yield
+    logged = "".join(text for title, text in report.sections if title.startswith(("Captured log", "Captured stderr")))
+    if report.passed and (found := leaks.found_in_text(logged)):
+        report.outcome, report.longrepr = "failed", f"a secret was logged: {', '.join(found)}"
+    return report
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # the tests of pure code take values from here, and need no Quart
     from quart.typing import TestClientProtocol
 
-SECRET = "mW4vT0qRz8LkYx2JdNs6HbPa1UcEf9Gi7oVt3KyQ"
+SECRET = "mW4vT0qRz8LkYx2JdNs6HbPa1UcEf9Gi7oVt3KyQ"  # pragma: allowlist secret -- made up
 PASSWORD = "correct horse battery"
 UNKNOWN_UUID = "8d9f1f4e-5b0c-4b7e-9a51-2f1c0f0f7a11"
 """Nothing has it; tests that run side by side must have the same names."""

@@ -175,7 +175,9 @@ def _require_free(host: str, port: int, name: str, example: str) -> None:
 def _running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     # In a session of its own the child does not get the terminal's Ctrl-C. Only this process gets it, and stops both
     # children in order.
-    process = subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL)  # noqa: S603 -- our own command line
+    process = subprocess.Popen(  # nosec B603 # our own command line
+        command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL
+    )
     try:
         yield process
     finally:
@@ -209,7 +211,7 @@ def _wait_until(process: subprocess.Popen[bytes], url: str, name: str) -> None:
         if process.poll() is not None:
             raise LabError(f"{name} ended with status {process.returncode} before it was ready; see above")
         try:
-            with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310 -- an address of our own
+            with urllib.request.urlopen(url, timeout=2) as reply:  # nosec B310 # an address of our own
                 json.load(reply)
                 return
         except (urllib.error.URLError, OSError, ValueError):

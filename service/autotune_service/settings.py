@@ -19,10 +19,10 @@ from autotune_wire.observations import MAX_TELL
 from autotune_wire.problems import field_problems
 
 DEV_EMAIL = "test@test.com"
-DEV_PASSWORD = "CHANGEME"  # noqa: S105 -- documented, and exists in dev mode alone
+DEV_PASSWORD = "CHANGEME"
 GRACE_S = 5.0
 """How long requests under way may still take when the service stops."""
-HOW_TO_MAKE_A_SECRET = 'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'  # noqa: S105 -- a command
+HOW_TO_MAKE_A_SECRET = 'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
 PREFIX = "AUTOTUNE_"
 _LEAST_ALONE = 15
 _DATA_OF_ROOT = Path("/var/lib/autotune")

@@ -147,7 +147,7 @@ class Tokens(Reply):
     """An access token, and a refresh token that can be traded once for new tokens."""
 
     access_token: str
-    token_type: Literal["bearer"] = "bearer"  # noqa: S105 -- the name of a scheme, no secret
+    token_type: Literal["bearer"] = "bearer"
     expires_in: int = Field(description="Seconds until the access token expires.")
     refresh_token: str
 
@@ -157,4 +157,4 @@ class HeaderMe(Reply):
 
     username: str
     access_token: str
-    token_type: Literal["bearer"] = "bearer"  # noqa: S105 -- the name of a scheme, no secret
+    token_type: Literal["bearer"] = "bearer"

@@ -1,6 +1,6 @@
 """The URL paths, in one place."""
 
-AUTH_TOKEN = "/auth/token"  # noqa: S105 -- a path, no secret
+AUTH_TOKEN = "/auth/token"
 AUTH_REFRESH = "/auth/refresh"
 AUTH_HEADER_ME = "/auth/header-me"
 AUTH_LOGIN = "/auth/login"
@@ -9,11 +9,11 @@ AUTH_ME = "/auth/me"
 AUTH_BASIC_ME = "/auth/basic-me"
 AUTH_TICKET = "/auth/ticket"
 AUTH_TOKENS = "/auth/tokens"
-AUTH_AUTOMATION_TOKEN = "/auth/tokens/{token_uuid}"  # noqa: S105 -- a path, no secret
+AUTH_AUTOMATION_TOKEN = "/auth/tokens/{token_uuid}"
 USER_SIGNUP = "/user/signup"
 USERS = "/user/"
 USER = "/user/{user_uuid}"
-USER_PASSWORD = "/user/password"  # noqa: S105 -- a path, no secret
+USER_PASSWORD = "/user/password"
 USER_RESET = "/user/reset"
 USER_INVITATIONS = "/user/invitations"
 USER_EXPORT = "/user/export"

@@ -12,7 +12,7 @@ from websockets.sync.client import connect
 
 from processes import wait_until
 
-SECRET = "fW4vT0qRz8LkYx2JdNs6HbPa1UcEf9Gi7oVt3KyM"
+SECRET = "fW4vT0qRz8LkYx2JdNs6HbPa1UcEf9Gi7oVt3KyM"  # pragma: allowlist secret -- made up
 EMAIL, PASSWORD, WRONG = "canary-ada@example.org", "seven canaries on a wire", "canary-that-is-wrong"
 SPACE = {"name": "x", "covars": {"n": {"vtype": "int", "guess": 1, "min": 0, "max": 9}}}
 

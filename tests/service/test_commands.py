@@ -131,6 +131,7 @@ def test_backup_of_a_folder_without_a_database_makes_none(tmp_path):
 
 def test_dev_user_is_not_there_in_prod(start_service, database_url):
     start_service("--no-worker", AUTOTUNE_DATABASE_URL=database_url).stop()
+    # pragma: allowlist nextline secret -- made up
     prod = {"AUTOTUNE_MODE": "prod", "AUTOTUNE_SECRET": "vNnBzu5DjUEMRMBbQ1rlgo0wQJfLhK3x"}
     service = start_service("--no-worker", AUTOTUNE_DATABASE_URL=database_url, **prod)
     reply = httpx2.post(f"{service.url}/auth/token", data=DEV_USER)

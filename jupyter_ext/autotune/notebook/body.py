@@ -142,8 +142,8 @@ class Body(Runnable):
         """
         names = {CONFIGURATION: configuration, **dict.fromkeys(self._names), **configuration}
         variables = {**self._shell.user_ns, **names}
-        exec(self._before, variables)  # noqa: S102 -- the user's own lines, as the shell runs every cell
-        response = eval(self._last, variables)  # noqa: S307 -- as above
+        exec(self._before, variables)  # nosec B102 # the user's own lines, as the shell runs every cell
+        response = eval(self._last, variables)  # nosec B307 # as above
         if response is None:
             raise InvalidInputError(
                 "the last line of the cell gave None, which is no response\n"

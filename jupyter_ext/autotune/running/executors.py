@@ -1,6 +1,6 @@
 """Executors of several kinds, which all run a function and return a future of ``concurrent.futures``."""
 
-import pickle
+import pickle  # nosec B403 # nothing is read, only written
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import ProcessPoolExecutor

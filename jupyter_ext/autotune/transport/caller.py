@@ -136,4 +136,4 @@ def _content(body: BaseModel | None) -> dict[str, Any]:
 
 def _wait_s(error: AutotuneError, attempt: int) -> float:
     asked = getattr(error, "retry_after_s", None)
-    return float(asked) if asked is not None else delay_s(attempt, random.random())  # noqa: S311 -- spreads load only
+    return float(asked) if asked is not None else delay_s(attempt, random.random())  # nosec B311 # spreads load only

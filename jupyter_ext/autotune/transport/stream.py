@@ -109,7 +109,7 @@ async def follow(
                 continue
         finally:
             on_change(False)
-        await asyncio.sleep(state.lost(attempt.lived_s(), random.random()))  # noqa: S311 -- spreads load only
+        await asyncio.sleep(state.lost(attempt.lived_s(), random.random()))  # nosec B311 # spreads load only
 
 
 class _Attempt:

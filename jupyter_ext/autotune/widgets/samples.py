@@ -28,7 +28,7 @@ def draw_samples(
     Returns:
         The configurations; fewer than ``n`` if the constraints leave little of the space.
     """
-    random = Random(seed)  # noqa: S311 -- a picture, no secret
+    random = Random(seed)  # nosec B311 # a picture, no secret
     sums = [one for one in constraints if isinstance(one, LinearConstraint) and one.relation == "=="]
     samples: list[Configuration] = []
     for _try in range(MAX_TRIES):
@@ -45,8 +45,8 @@ def draw_samples(
 
 def _value(random: Random, covariate: Covariate) -> Value:
     if isinstance(covariate, CatCovariate):
-        return random.choice(covariate.options)
-    share = random.random()
+        return random.choice(covariate.options)  # nosec B311 # as above
+    share = random.random()  # nosec B311 # as above
     if covariate.log:
         value = math.exp(math.log(covariate.min) + share * (math.log(covariate.max) - math.log(covariate.min)))
         if isinstance(covariate, IntCovariate):

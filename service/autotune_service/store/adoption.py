@@ -77,7 +77,7 @@ async def lock_tables(connection: asyncpg.Connection, tables: Sequence[tuple[str
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
             if asyncio.get_running_loop().time() > deadline:
                 raise await _in_use(connection, tables) from None
-        await asyncio.sleep(random.uniform(0.1, 0.5))  # noqa: S311 -- replicas that try at once should not stay in step
+        await asyncio.sleep(random.uniform(0.1, 0.5))  # nosec B311 # replicas that try at once should not stay in step
 
 
 _USERS = """

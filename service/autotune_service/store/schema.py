@@ -96,7 +96,8 @@ async def find_tables(connection: asyncpg.Connection) -> Held | None:
                 f"{row['owner']}, GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {quoted(row['schema'])} "
                 f"TO {quoted(role)}"
             )
-        found = await connection.fetch(f"SELECT version_num FROM {quoted(row['schema'], row['name'])}")  # noqa: S608 -- quoted
+        table = quoted(row["schema"], row["name"])
+        found = await connection.fetch(f"SELECT version_num FROM {table}")  # nosec B608 # quoted
         revisions = [version["version_num"] for version in found] or ["base"]
         require_known(revisions[0], "the database's tables are")
         return Held(row["schema"], row["name"], row["owner"], revisions[0])

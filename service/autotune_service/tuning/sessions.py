@@ -50,7 +50,9 @@ _REFUSED = "the refresh token is unknown, expired or used already: sign in again
 ENDED: dict[End, str] = {
     "expired": "the session has ended: sign in again",
     "signed_out": "you have signed out: sign in again",
+    # pragma: allowlist nextline secret -- what users are told
     "token_reused": "a refresh token of this session came twice, so it may be stolen: sign in again",
+    # pragma: allowlist nextline secret -- what users are told
     "password_changed": "the password was changed: sign in again",
     "deactivated": "the account is not active: ask an administrator",
     "revoked": "the token was revoked",

@@ -116,7 +116,7 @@ def _initdb(folder: Path, programs: Path, account: Account, lock: int, wait: Wai
     locale = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8")
     data = OWN_FOLDER if Path(OWN_FOLDER).exists() else str(half_made)
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(  # noqa: S603 -- the package's program
+        process = subprocess.Popen(  # nosec B603 # the package's program
             [str(programs / "initdb"), "-D", data, "--username=postgres", "--auth=peer", *locale],
             cwd=half_made,
             env=environment(),

@@ -28,7 +28,9 @@ def join(folder: Path) -> str | None:
     variables = environment() | place | {"PGCLIENTENCODING": "SQL_ASCII"}
     command = [str(packaged_folders()[-1] / "psql"), "-XAtwc", "SHOW data_directory"]
     try:
-        asked = subprocess.run(command, env=variables, capture_output=True, timeout=_ANSWER_WITHIN_S, check=True)  # noqa: S603 -- the package's program
+        asked = subprocess.run(  # nosec B603 # the package's program
+            command, env=variables, capture_output=True, timeout=_ANSWER_WITHIN_S, check=True
+        )
     except subprocess.TimeoutExpired:
         raise UnavailableError(
             f"the Postgres in {folder}, process {file.pid}, did not answer within {_ANSWER_WITHIN_S} s: it is frozen "

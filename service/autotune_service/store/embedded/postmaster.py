@@ -47,7 +47,7 @@ class Postmaster:
         log = _open_log(folder, account)
         try:
             self._log_begin = os.fstat(log).st_size
-            self._process = subprocess.Popen(  # noqa: S603 -- the package's program
+            self._process = subprocess.Popen(  # nosec B603 # the package's program
                 [str(programs / "postgres"), "-D", _path_for(folder, account), *self._options()],
                 cwd=folder,
                 env=environment() | _stale_pid(folder),

@@ -52,7 +52,9 @@ def programs_for(cluster: Path, account: Account) -> Path:
 
 @cache
 def _major_of(folder: Path) -> int:
-    output = subprocess.run([str(folder / "postgres"), "--version"], capture_output=True, check=True).stdout  # noqa: S603 -- the package's program
+    output = subprocess.run(  # nosec B603 # the package's program
+        [str(folder / "postgres"), "--version"], capture_output=True, check=True
+    ).stdout
     found = re.search(rb"\) (\d+)", output)
     return 0 if found is None else int(found[1])
 
@@ -87,7 +89,9 @@ def _reachable(programs: Path, account: Account) -> Path:
 
 def _can_run(program: Path, account: Account) -> bool:
     try:
-        run = subprocess.run([str(program), "--version"], cwd="/", capture_output=True, **account.switch, check=False)  # noqa: S603 -- the package's program
+        run = subprocess.run(  # nosec B603 # the package's program
+            [str(program), "--version"], cwd="/", capture_output=True, **account.switch, check=False
+        )
     except PermissionError:
         return False
     return run.returncode == 0

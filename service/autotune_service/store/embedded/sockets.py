@@ -86,7 +86,8 @@ def _takes_sockets(folder: Path) -> bool:
 
 def _bases(account: Account) -> list[Path]:
     runtime = os.environ.get("XDG_RUNTIME_DIR")  # last, as the system deletes it when the user logs out
-    bases = [Path(tempfile.gettempdir()), Path("/tmp"), *([Path(runtime)] if runtime and not account.is_other else [])]  # noqa: S108 -- a private folder is made in it
+    bases = [Path(tempfile.gettempdir()), Path("/tmp")]  # nosec B108 # a private folder is made in it
+    bases += [Path(runtime)] if runtime and not account.is_other else []
     return [
         base
         for base in bases

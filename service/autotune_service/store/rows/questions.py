@@ -242,7 +242,7 @@ def _is_held(question: QuestionRow) -> sa.ColumnElement[bool]:
 
 
 def _question_of(row: Row) -> QuestionRow:
-    columns = {"reply": "answer", "claim_token": "lease_token"}
+    columns = {"reply": "answer", "claim_token": "lease_token"}  # pragma: allowlist secret -- names of columns
     computed = {"retry_in_s": row.get("retry_in_s"), "is_asked": row.get("is_asked", True)}
     fields = {name: row[columns.get(name, name)] for name in QuestionRow.__slots__ if name not in computed}
     return QuestionRow(**fields, **computed)

@@ -24,7 +24,7 @@ _ENCODED = (
 )
 _VARIABLES = {
     "user": "PGUSER",
-    "password": "PGPASSWORD",
+    "password": "PGPASSWORD",  # pragma: allowlist secret -- the name of a variable
     "dbname": "PGDATABASE",
     "port": "PGPORT",
     "connect_timeout": "PGCONNECT_TIMEOUT",

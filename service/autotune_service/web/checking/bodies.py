@@ -89,7 +89,7 @@ class Bodies:
         return _DECODER.decode(answer)
 
     def _started(self) -> "subprocess.Popen[bytes]":
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # nosec B603 # our own program
             [sys.executable, "-m", "autotune_service.web.checking.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
