@@ -157,6 +157,19 @@ def restore_command(file: Path, data: Path | None, replace: bool, yes: bool) -> 
     run(restore(settings, file, click.echo, replace=replace))
 
 
+@main.command("mcp", add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def mcp_command(arguments: tuple[str, ...]) -> None:
+    """Offer your experiments to an assistant, as an MCP server."""
+    try:
+        from autotune.agents.command import mcp
+    except ModuleNotFoundError as error:
+        if error.name not in {"mcp", "mcp_types"}:
+            raise
+        raise click.ClickException('this needs the package mcp: pip install "autotune-bo[mcp]"') from None
+    mcp.main(list(arguments), prog_name="autotune mcp")
+
+
 def _warn_of_strangers(settings: Settings) -> None:
     """Say loudly what a service that others can reach still lacks."""
     if is_loopback(settings.host):
