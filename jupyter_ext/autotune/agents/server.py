@@ -18,7 +18,7 @@ from autotune.agents.refusals import invalid_call, refused, unknown_arguments
 from autotune.agents.trying import Trying
 from autotune.errors import AutotuneError
 
-INSTRUCTIONS = """AutoTune suggests what to try next in an experiment that somebody runs in a lab, a plant or a computer.
+INSTRUCTIONS = """AutoTune suggests what to try next in an experiment that somebody runs, in a lab or on a computer.
 
 The loop: ask for a suggestion, have it run, tell what was measured (or fail, if the run gave nothing), and ask again.
 - Never invent a response. Tell only what the user or an instrument measured.
