@@ -164,7 +164,7 @@ def mcp_command(arguments: tuple[str, ...]) -> None:
     try:
         from autotune.agents.command import mcp
     except ModuleNotFoundError as error:
-        if error.name not in {"mcp", "mcp_types"}:
+        if (error.name or "").partition(".")[0] != "mcp":
             raise
         raise click.ClickException('this needs the package mcp: pip install "autotune-bo[mcp]"') from None
     mcp.main(list(arguments), prog_name="autotune mcp")

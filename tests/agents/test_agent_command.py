@@ -6,23 +6,36 @@ import sys
 
 import httpx2
 import pytest
+from agent_side import call, refusal
+from click.testing import CliRunner
 from mcp import Client as AgentClient
 from mcp import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
-from agent_side import call, refusal
-from processes import environment, run_autotune, wait_until
+from autotune.agents.command import mcp
+from autotune_service import cli
+from processes import environment, wait_until
 
-CLI = [sys.executable, "-m", "autotune_service.cli", "mcp"]
+SETTINGS = [f"AUTOTUNE_{name}" for name in ("URL", "TOKEN", "USERNAME", "PASSWORD")]
+PROGRAM = "import autotune.agents.command as command; command.TIMEOUT_S = {timeout_s}; command.mcp()"
+
+
+def started(*arguments, timeout_s=30.0, **variables):
+    """The command, as an assistant starts it."""
+    program = PROGRAM.format(timeout_s=timeout_s)
+    return [sys.executable, "-c", program, *arguments], environment(**variables)
+
+
+def on_pipes(log, *arguments, **options):
+    (program, *own), variables = started(*arguments, **options)
+    return AgentClient(stdio_client(StdioServerParameters(command=program, args=own, env=variables), errlog=log))
 
 
 async def test_process_on_pipes_serves_and_shows_its_token_nowhere(service, token_of, brownies, tmp_path):
     token = token_of("tell")
     (tmp_path / "mcp.token").write_text(token + "\n")
     log = (tmp_path / "log").open("w+")
-    command, *arguments = [*CLI, "--url", service.url, "--token-file", str(tmp_path / "mcp.token")]
-    server = StdioServerParameters(command=command, args=arguments, env=environment())
-    async with AgentClient(stdio_client(server, errlog=log)) as client:
+    async with on_pipes(log, "--url", service.url, "--token-file", str(tmp_path / "mcp.token")) as client:
         asked, text = await call(client, "ask", experiment=str(brownies.exp_uuid))
         uuid = asked["suggestions"][0]["suggestion_uuid"]
         told, said = await call(client, "tell", experiment=str(brownies.exp_uuid), suggestion_uuid=uuid, response=3.0)
@@ -37,18 +50,15 @@ async def test_service_that_is_away_is_a_tool_error_and_the_server_goes_on(tmp_p
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    program = f"import autotune.agents.command as c; c.TIMEOUT_S = 0.5; c.mcp(['--url', {address!r}])"
-    server = StdioServerParameters(
-        command=sys.executable, args=["-c", program], env=environment(AUTOTUNE_TOKEN="at_secret_of_the_user")
-    )
     log = (tmp_path / "log").open("w+")
-    async with AgentClient(stdio_client(server, errlog=log)) as client:
+    secret = "at_secret_of_the_user"
+    async with on_pipes(log, "--url", address, timeout_s=0.5, AUTOTUNE_TOKEN=secret) as client:
         for _ in range(2):
             said = await refusal(client, "list_experiments")
             assert f"cannot reach the service at {address}" in said
-            assert "at_secret" not in said
+            assert secret not in said
     log.seek(0)
-    assert "at_secret" not in log.read()
+    assert secret not in log.read()
 
 
 @pytest.mark.parametrize(
@@ -62,10 +72,16 @@ async def test_service_that_is_away_is_a_tool_error_and_the_server_goes_on(tmp_p
     ],
 )
 def test_wrong_use_of_the_command_is_said_and_ends_it(arguments, variables, said):
-    ended = run_autotune("mcp", *arguments, **variables)
-    assert ended.returncode == 2
+    ended = CliRunner().invoke(mcp, arguments, env={**dict.fromkeys(SETTINGS), **variables})
+    assert ended.exit_code == 2
     assert said in ended.stderr
-    assert "Traceback" not in ended.stderr
+
+
+def test_command_of_the_service_hands_its_options_over():
+    helped = CliRunner().invoke(cli.main, ["mcp", "--help"])
+    assert helped.exit_code == 0
+    assert helped.output.startswith("Usage: autotune mcp [OPTIONS]")
+    assert "--token-file" in helped.output
 
 
 def test_command_without_the_package_says_what_to_install():
@@ -83,8 +99,8 @@ def served(service, token_of):
     token = token_of("tell")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    variables = environment(AUTOTUNE_URL=service.url, AUTOTUNE_TOKEN=token)
-    with subprocess.Popen([*CLI, "--http", str(port)], env=variables, stderr=subprocess.PIPE) as process:
+    command, variables = started("--http", str(port), AUTOTUNE_URL=service.url, AUTOTUNE_TOKEN=token)
+    with subprocess.Popen(command, env=variables, stderr=subprocess.PIPE) as process:
         address = f"http://127.0.0.1:{port}/mcp"
         wait_until(lambda: _answers(address))
         yield address, token
