@@ -1,5 +1,6 @@
 """The command as an assistant starts it: a process on pipes, or on a port of this machine."""
 
+import re
 import socket
 import subprocess
 import sys
@@ -84,12 +85,12 @@ def test_command_of_the_service_hands_its_options_over():
     assert "--token-file" in helped.output
 
 
-def test_command_without_the_package_says_what_to_install():
-    program = "import sys; sys.modules['mcp'] = None; from autotune_service.cli import main; main(['mcp'])"
-    ended = subprocess.run(
-        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 1
+def test_command_without_the_package_says_what_to_install(monkeypatch):
+    for name in [name for name in sys.modules if re.match(r"mcp(\.|$)|autotune\.agents\.", name)]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "mcp", None)
+    ended = CliRunner().invoke(cli.main, ["mcp"])
+    assert ended.exit_code == 1
     assert 'pip install "autotune-bo[mcp]"' in ended.stderr
 
 

@@ -1,5 +1,7 @@
 """What an agent does in the user's name on a running service, and what is left of it there."""
 
+import asyncio
+
 import pytest
 from agent_side import agent, call, refusal
 
@@ -82,6 +84,18 @@ async def test_repeated_tell_stores_nothing_and_returns_the_first_run(service, t
         assert "was told already" in await refusal(client, "fail", **run)
         assert "has its observation" in await refusal(client, "abandon", **run)
     assert [one.response for one in brownies.observations()] == [3.0]
+
+
+async def test_calls_that_come_twice_at_once_are_done_once(service, token_of, brownies):
+    async with agent(service.url, token_of("tell")) as client:
+        named = str(brownies.exp_uuid)
+        asked = await asyncio.gather(*(call(client, "ask", experiment=named) for _ in range(3)))
+        (uuid,) = {suggestion["suggestion_uuid"] for data, _ in asked for suggestion in data["suggestions"]}
+        run = {"experiment": named, "suggestion_uuid": uuid, "response": 3.0}
+        told = [data for data, _ in await asyncio.gather(*(call(client, "tell", **run) for _ in range(3)))]
+    assert sorted(data["was_told_before"] for data in told) == [False, True, True]
+    assert len({data["run"]["observation_uuid"] for data in told}) == 1
+    assert len(brownies.observations()) == 1
 
 
 async def test_run_that_the_user_took_back_can_be_told_again(service, token_of, brownies):
