@@ -13,10 +13,11 @@ from autotune.errors import (
 )
 
 _ADVICE: dict[type[AutotuneError], str] = {
-    ForbiddenError: "Tell the user. They make a token with a larger scope, give it to this server and start it again.",
+    ForbiddenError: "Tell the user, who may give this server another token and start it again.",
     UnauthenticatedError: "Tell the user: this server needs another token (AUTOTUNE_TOKEN), and to be started again.",
     ConnectionFailedError: "Tell the user that the service is not reached at the address of AUTOTUNE_URL. Whether the "
-    "call was carried out is not known; to repeat the same call is safe.",
+    "call was carried out is not known: look with list_experiments before you repeat new_experiment; all other calls "
+    "can be repeated.",
 }
 
 
