@@ -142,6 +142,17 @@ async def test_tell_that_somebody_else_told_meanwhile_returns_what_is_stored(ser
     assert len(service.runs) == 1
 
 
+async def test_covariate_that_was_not_active_in_the_run_is_not_told(service, server, client):
+    gamma = {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0, "active_if": {"kernel": "rbf"}}
+    kernel = {"vtype": "cat", "guess": "rbf", "options": ["rbf", "linear"]}
+    named = str(client.new("kernels", {"kernel": kernel, "gamma": gamma}).exp_uuid)
+    suggested = suggestion(state="leased", worker="mcp", covars={"kernel": "rbf", "gamma": 0.7})
+    service.suggestions[suggested["suggestion_uuid"]] = suggested
+    run = {"experiment": named, "suggestion_uuid": suggested["suggestion_uuid"]}
+    told = await called(server, "tell", **run, response=2.0, covars={"kernel": "linear"})
+    assert told.structured_content["run"]["covars"] == {"kernel": "linear"}
+
+
 async def test_run_that_could_not_be_tagged_is_stored_all_the_same(service, server, named):
     suggested = suggestion(state="leased", worker="mcp")
     service.suggestions[suggested["suggestion_uuid"]] = suggested
