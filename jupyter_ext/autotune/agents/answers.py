@@ -1,7 +1,7 @@
 """What the tools return: a short text for the model, and the same as data for programs."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from mcp.types import CallToolResult, ContentBlock, TextContent
@@ -11,7 +11,7 @@ from autotune.experiment import Experiment
 from autotune.views.goals import goals_text
 from autotune.views.shown import Observation, Suggestion, configuration_text, outcome_texts
 from autotune_wire.base import Configuration
-from autotune_wire.space import units_of
+from autotune_wire.space import Space, units_of
 from autotune_wire.suggestions import Predicted
 
 Predictions = dict[str, Predicted]
@@ -42,14 +42,14 @@ class Listed(BaseModel):
     @classmethod
     def of(cls, experiment: Experiment) -> "Listed":
         """Return an experiment as the service sent it last."""
-        seen = experiment.best_seen
+        best = experiment.best_seen
         return cls(
             exp_uuid=experiment.exp_uuid,
             name=experiment.name,
             state=experiment.state_seen,
             goals=goals_text(experiment.responses),
             n_observations=experiment.n_observations,
-            best_response=None if seen is None else seen.response,
+            best_response=None if best is None else best.response,
         )
 
 
@@ -99,7 +99,7 @@ def listed_line(experiment: Listed) -> str:
     )
 
 
-def suggested_line(suggestion: Suggestion, space: Any) -> str:
+def suggested_line(suggestion: Suggestion, space: Space) -> str:
     """Write a suggestion on one line, with its uuid, by which it is told."""
     values = ", ".join(f"{name}={suggestion.value(name)}{_unit(space, name)}" for name in suggestion.covars)
     taken = f", taken by {suggestion.worker}" if suggestion.state == "leased" and suggestion.worker else ""
@@ -109,12 +109,12 @@ def suggested_line(suggestion: Suggestion, space: Any) -> str:
     )
 
 
-def run_line(observation: Observation, space: Any) -> str:
+def run_line(observation: Observation, space: Space) -> str:
     """Write a run and its outcome on one line."""
     outcome = ", ".join(" ".join(pair) for pair in outcome_texts(observation))
     return f"- {configuration_text(observation.covars, units_of(space))}: {outcome}"
 
 
-def _unit(space: Any, name: str) -> str:
+def _unit(space: Space, name: str) -> str:
     unit = units_of(space).get(name)
     return "" if unit is None else f" {unit}"
