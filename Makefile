@@ -110,7 +110,7 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv "$(VENV)"
 	$(PIP_INSTALL) --upgrade pip
 	$(PIP_INSTALL) torch $(if $(TORCH_INDEX_URL),--no-deps --index-url "$(TORCH_INDEX_URL)")
-	$(PIP_INSTALL) $(CONSTRAINTS:%=--build-constraint %) --editable '.[greattunes,notebook,optuna,pictures,service,sklearn,traces,web]' $(DEPENDENCY_GROUPS:%=--group %) \
+	$(PIP_INSTALL) $(CONSTRAINTS:%=--build-constraint %) --editable '.[greattunes,mcp,notebook,optuna,pictures,service,sklearn,traces,web]' $(DEPENDENCY_GROUPS:%=--group %) \
 		$(if $(TORCH_INDEX_URL),--extra-index-url "$(TORCH_INDEX_URL)")
 	$(PIP_INSTALL) --no-deps greattunes
 	@touch "$@"

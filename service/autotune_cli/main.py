@@ -28,11 +28,13 @@ class Place(NamedTuple):
         module: The module that has it.
         attribute: Its name there.
         summary: What it does, for the list of all commands.
+        extra: The extra of the package that brings what the command needs.
     """
 
     module: str
     attribute: str
     summary: str
+    extra: str = "service"
 
 
 _SERVICE, _CLIENT = "autotune_service.commands", "autotune.shell"
@@ -65,6 +67,7 @@ SECTIONS: dict[str, dict[str, Place]] = {
         "watch": Place(f"{_CLIENT}.watching", "watch_command", "Print what happens, as it happens."),
         "history": Place(f"{_CLIENT}.experiments", "history_command", "Print all runs."),
         "demo": Place(f"{_CLIENT}.demo", "demo_command", "Make an experiment with twenty runs to look at."),
+        "mcp": Place("autotune.agents.command", "mcp", "Offer your experiments to an assistant.", extra="mcp"),
     },
 }
 _PLACES = {name: place for section in SECTIONS.values() for name, place in section.items()}
@@ -92,8 +95,8 @@ class Commands(click.Group):
             if (error.name or "").partition(".")[0] in {"autotune", "autotune_service", "autotune_wire"}:
                 raise
             raise click.ClickException(
-                f"autotune {name} needs {error.name}, which is not installed. The service's commands come with: "
-                "pip install 'autotune-bo[service]'"
+                f"autotune {name} needs {error.name}, which is not installed. It comes with: "
+                f"pip install 'autotune-bo[{place.extra}]'"
             ) from None
         assert isinstance(command, click.Command)
         return command

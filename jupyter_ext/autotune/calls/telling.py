@@ -21,9 +21,11 @@ from autotune_wire.observations import MAX_TELL, Tell, TellReply, Told
 from autotune_wire.paths import EXPERIMENT_TELL
 from autotune_wire.told_columns import FAILED_BECAUSE
 
+ALREADY_TOLD = "already_told"
+"""The code of the refusal of a second tell of one suggestion."""
+
 _INVALID = "invalid"
 _TOO_LARGE = "batch_too_large"
-_ALREADY_TOLD = "already_told"
 _AGAIN = "As a run of its own: tell(suggestion.covars, response), or %autotune tell RESPONSE CONFIGURATION"
 
 
@@ -32,7 +34,7 @@ async def tell_one(connection: Caller, exp_uuid: UUID, told: Told, key: str | No
     try:
         return (await _send(connection, exp_uuid, Tell.model_validate(told.model_dump(exclude_unset=True)), key))[0]
     except ServiceError as error:
-        if error.code == _ALREADY_TOLD:
+        if error.code == ALREADY_TOLD:
             error.add_note(_AGAIN)
         raise
 

@@ -43,13 +43,17 @@ class Picture:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         # IPython itself leaves out what a caller does not want (include, exclude).
         data: dict[str, Any] = {VEGA_LITE: self.spec, "text/plain": self.description}
-        converter = _converter()
-        if converter is None:
+        png = self.png()
+        if png is None:
             return data, {}
-        png = _png(converter, self.spec)
         width, height = size_of(png)
         data["image/png"] = b64encode(png).decode()
         return data, {"image/png": {"width": round(width / SCALE), "height": round(height / SCALE)}}
+
+    def png(self) -> bytes | None:
+        """Draw the picture as a PNG file; None if vl-convert-python is not installed."""
+        converter = _converter()
+        return None if converter is None else _png(converter, self.spec)
 
     def save(self, path: str | Path) -> Path:
         """Save the picture as a file: ``.png``, ``.svg``, or ``.json`` for the specification.

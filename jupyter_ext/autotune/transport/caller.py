@@ -55,14 +55,14 @@ class Caller(ABC):
         """Send a GET request like ``fetch``, but without repeats: a failure is raised at once."""
         return await self._authorized("GET", path, reply_type, min(timeout_s, self._timeout_s), params=_given(query))
 
-    async def send(self, path: str, reply_type: type[R], body: BaseModel | None = None, key: str | None = None) -> R:
+    async def send(self, path: str, reply_type: type[R], body: BaseModel | None = None, *, key: str | None = None) -> R:
         """Send a POST request, and repeat it like ``fetch``. The service does it once: every repeat has the same key.
 
         Args:
             path: The path below the service's address.
             reply_type: The type of the reply.
             body: The body of the request. Only fields that were set are sent; a field that was set to None is null.
-            key: The name of the request, where it may have been sent by another call; if not given, a new one.
+            key: The idempotency key, for a request that another call may have sent; a new one if not given.
         """
         return await self._repeat("POST", path, reply_type, key=key or uuid4().hex, **_content(body))
 

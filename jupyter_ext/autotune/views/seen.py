@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from autotune.views.facts import facts_of, more_facts_of
+from autotune.views.facts import facts_of, more_facts_of, state_of
 from autotune.views.tables import html_table
 from autotune_wire import experiments
 from autotune_wire.constraints import Constraint
@@ -66,6 +66,11 @@ class Seen:
     def best_seen(self) -> experiments.Best | None:
         """The best observation when the service last sent the experiment."""
         return self._seen.best
+
+    @property
+    def state_seen(self) -> str:
+        """The state when the service last sent the experiment: closed, paused, stopped or active."""
+        return state_of(self._seen)
 
     @property
     def time_created(self) -> datetime:
