@@ -40,10 +40,11 @@ def constraints_of(*constraints: Mapping[str, object]) -> list[Constraint]:
 
 
 def responses_of(**goals: object) -> Responses:
-    """Give responses by name, each a goal or, as (goal, bound), a threshold."""
+    """Give responses by name, each a goal or, as (goal, bound), a threshold; ("match", target) is a target."""
+    numbers = {name: "target" if goal[0] == "match" else "bound" for name, goal in goals.items()}
     return _RESPONSES.validate_python(
         {
-            name: {"goal": goal[0], "bound": goal[1]} if isinstance(goal, tuple) else {"goal": goal}
+            name: {"goal": goal[0], numbers[name]: goal[1]} if isinstance(goal, tuple) else {"goal": goal}
             for name, goal in goals.items()
         }
     )
