@@ -279,6 +279,15 @@ def large_problems(draw):
 
 
 @st.composite
+def averaged_problems(draw, n_objectives):
+    """Draw a problem of so many objectives, whose runs are enough to average over samples of the hyperparameters."""
+    responses = responses_of(**dict(zip(("y0", "y1"), ("maximize", "minimize")[:n_objectives], strict=False)))
+    problem = draw(problems(max_size=3))
+    runs = _many_runs(problem.space, responses, draw(st.integers(0, 2**31)), draw(st.integers(24, 30)))
+    return replace(problem, responses=responses, runs=runs)
+
+
+@st.composite
 def greattunes_problems(draw):
     """Draw a problem that greattunes takes, of any model and acquisition that go together."""
     space = draw(plain_spaces())
