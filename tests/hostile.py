@@ -134,7 +134,7 @@ HOSTILE = {
 
 LONG = {
     "many, all responses equal": problem(told([3.0] * 20)),
-    "many, from end to end of the numbers": problem(told([END, -END] * 12)),
+    "many, from end to end of the numbers": problem(told([END, -END] * 12, at=places(24, "abc"))),
     "many, one far above and one far below": problem(told([*NOISE, 1e300, -1e300], at=places(26, "abc"))),
     "many, nothing but noise in four places": problem(told(NOISE, at=places(4) * 6)),
     "many, one place only": problem(told(NOISE, at=places(1) * 24)),
