@@ -40,10 +40,11 @@ def constraints_of(*constraints: Mapping[str, object]) -> list[Constraint]:
 
 
 def responses_of(**goals: object) -> Responses:
-    """Give responses by name, each a goal or, as (goal, bound), a threshold."""
+    """Give responses by name, each a goal or, as (goal, bound), a threshold; ("match", target) is a target."""
+    numbers = {name: "target" if goal[0] == "match" else "bound" for name, goal in goals.items()}
     return _RESPONSES.validate_python(
         {
-            name: {"goal": goal[0], "bound": goal[1]} if isinstance(goal, tuple) else {"goal": goal}
+            name: {"goal": goal[0], numbers[name]: goal[1]} if isinstance(goal, tuple) else {"goal": goal}
             for name, goal in goals.items()
         }
     )
@@ -275,6 +276,15 @@ def large_problems(draw):
     problem = draw(problems(max_size=12))
     more = _many_runs(problem.space, problem.responses, draw(st.integers(0, 2**31)), draw(st.integers(20, 90)))
     return replace(problem, runs=[*problem.runs, *more])
+
+
+@st.composite
+def averaged_problems(draw, n_objectives):
+    """Draw a problem of so many objectives, whose runs are enough to average over samples of the hyperparameters."""
+    responses = responses_of(**dict(zip(("y0", "y1"), ("maximize", "minimize")[:n_objectives], strict=False)))
+    problem = draw(problems(max_size=3))
+    runs = _many_runs(problem.space, responses, draw(st.integers(0, 2**31)), draw(st.integers(24, 30)))
+    return replace(problem, responses=responses, runs=runs)
 
 
 @st.composite

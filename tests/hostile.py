@@ -9,6 +9,10 @@ X, N = {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}, {"vtype": "int",
 C = {"vtype": "cat", "guess": "a", "options": ["a", "b", "c"]}
 SPACE = space_of({"x": X, "n": N, "c": C})
 MAXIMIZE = responses_of(y="maximize")
+BOTH = responses_of(y="maximize", z="minimize")
+END = 1.7e308
+"""Next to the largest number: a sum or a difference of two such numbers is none."""
+NOISE, MORE_NOISE = np.random.default_rng(24).normal(size=(2, 24)).tolist()
 
 
 def places(n, options="ab"):
@@ -19,6 +23,18 @@ def told(responses, sds=None, at=None):
     at = places(len(responses)) if at is None else at
     sds = sds or [{}] * len(responses)
     return [Run(covars, {"y": y}, sd) for covars, y, sd in zip(at, responses, sds, strict=True)]
+
+
+def told_both(ys, zs, at=None):
+    """Give runs with two responses; None stands for one that was not measured."""
+    at = places(len(ys), "abc") if at is None else at
+    pairs = zip(at, ys, zs, strict=True)
+    return [Run(covars, {name: v for name, v in (("y", y), ("z", z)) if v is not None}) for covars, y, z in pairs]
+
+
+def failing(runs, is_failed):
+    """Give the runs, and say of those whose number is named that they failed."""
+    return [Run(run.covars, is_failed=True) if is_failed(k) else run for k, run in enumerate(runs)]
 
 
 def problem(runs, space=SPACE, responses=MAXIMIZE, **fields):
@@ -33,11 +49,12 @@ def shares(n_shares=5):
     return space_of(space), constraints_of({"ctype": "linear", "weights": weights, "relation": "==", "bound": 1.0})
 
 
-def thin():
+def thin(n=8):
     space, limits = shares()
+    moved = [0.8 * k / n for k in range(n)]
     runs = [
-        Run({"s0": 0.9 - 0.1 * k, "s1": 0.1 * k, "s2": 0.0, "s3": 0.05, "s4": 0.0, "n": 5}, {"y": -((k - 4) ** 2)})
-        for k in range(8)
+        Run({"s0": 0.9 - s1, "s1": s1, "s2": 0.0, "s3": 0.05, "s4": 0.0, "n": 5}, {"y": -((10 * s1 - 4) ** 2)})
+        for s1 in moved
     ]
     return problem(runs, space, constraints=limits)
 
@@ -114,3 +131,55 @@ HOSTILE = {
         space_of({"x": X, "only": {"vtype": "cat", "guess": "a", "options": ["a"]}}),
     ),
 }
+
+LONG = {
+    "many, all responses equal": problem(told([3.0] * 20)),
+    "many, from end to end of the numbers": problem(told([END, -END] * 12, at=places(24, "abc"))),
+    "many, one far above and one far below": problem(told([*NOISE, 1e300, -1e300], at=places(26, "abc"))),
+    "many, nothing but noise in four places": problem(told(NOISE, at=places(4) * 6)),
+    "many, one place only": problem(told(NOISE, at=places(1) * 24)),
+    "many, contradictory and said to be exact": problem(told(NOISE, [{"y": 0.0}] * 24, places(4) * 6)),
+    "many, with noises of every size": problem(
+        told(NOISE, [{"y": 10.0**k} for k in (-300, -8, 0, 3, 150, 308)] * 4), model_type="HeteroskedasticSingleTaskGP"
+    ),
+    "many, most of them failed": problem(
+        failing(told([float(k) for k in range(60)], at=places(60, "abc")), lambda k: k % 10 > 2)
+    ),
+    "many in a thin region": thin(20),
+    "many, a target across all numbers": problem(told([END] * 20), responses=responses_of(y=("match", -END))),
+    "many, thresholds across all numbers": problem(
+        told_both([END, -END] * 12, [-END, END, END] * 8), responses=responses_of(y="maximize", z=(">=", END))
+    ),
+}
+"""From so many measurements on, expected improvement is averaged over samples of the hyperparameters."""
+
+SEVERAL = {
+    "two objectives, one constant, whose turn it is": problem(told_both(NOISE[:23], [3.0] * 23), responses=BOTH),
+    "two objectives, one constant, the other's turn": problem(told_both(NOISE[:18], [3.0] * 18), responses=BOTH),
+    "two objectives, one 1e300 times the other": problem(
+        told_both([1e300 * y for y in NOISE], MORE_NOISE), responses=BOTH
+    ),
+    "two objectives from end to end of the numbers": problem(
+        told_both([END, -END] * 12, [END, END, -END, -END] * 6), responses=BOTH
+    ),
+    "two objectives, a small share of one's turn": problem(
+        told_both([1e300 * y for y in NOISE[:18]], [1e-300 * z for z in MORE_NOISE[:18]]), responses=BOTH
+    ),
+    "two objectives, never measured together": problem(
+        told_both([NOISE[k] if k % 2 else None for k in range(23)], [None if k % 2 else NOISE[k] for k in range(23)]),
+        responses=BOTH,
+    ),
+    "two objectives, much not measured and much failed": problem(
+        failing(
+            told_both(
+                [None if k % 3 == 1 else y for k, y in enumerate(NOISE)],
+                [None if k % 4 == 1 else z for k, z in enumerate(MORE_NOISE)],
+            ),
+            lambda k: k % 5 == 2,
+        ),
+        responses=BOTH,
+    ),
+    "two objectives that are one": problem(told_both(NOISE, [-y for y in NOISE]), responses=BOTH),
+}
+
+HOSTILE |= LONG | SEVERAL

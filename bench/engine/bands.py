@@ -1,11 +1,16 @@
 """Count how many runs the 95 % bands of leave-one-out cover, by class of test problems.
 
 AutoTune makes the runs that it would make, half or all of the budget. Then each run is predicted from the others, its
-noise included, as users are told predictions.
+noise included, as users are told predictions. The script appends what was observed and predicted to a file, leaves out
+what is there already, and prints the table of the file.
 """
 
 import argparse
+import json
+from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import cli
 from functions import CLASSES, NEEDS, make, observation_noise
@@ -20,7 +25,7 @@ _HALF_WIDTH = 1.96  # a band of so many standard deviations covers 95 % of a nor
 
 
 def main() -> None:
-    """Print a row per class: the covered share of runs after half and the whole budget, and how many were predicted."""
+    """Play the runs that the file does not have yet, and show all that it has."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--classes", default="published,all,real", help="with commas between them; all, published, real"
@@ -28,47 +33,70 @@ def main() -> None:
     parser.add_argument("--instances", default="1000-1004")
     parser.add_argument("--seeds", default="0-4", help="of a class of one instance; a generated one has its instances")
     parser.add_argument("--jobs", type=int, default=1, help="problems at a time")
+    parser.add_argument("--out", type=Path, default=Path("bands.jsonl"), help="the file of JSON lines")
     options = parser.parse_args()
+    out: Path = options.out
+    records = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
+    done = {(record["cls"], record["index"], record["seed"]) for record in records}
     problems = [one for one in cli.test_problems(options.classes, options.instances) if one.cls not in NEEDS]
     played = [
         (problem.cls, int(problem.name.rpartition("-")[2]), seed)
         for problem in problems
         for seed in ([0] if problem.cls in CLASSES else cli.indices(options.seeds))
     ]
-    print(
-        f"{cli.machine()}\n\n| class | half of the budget | the whole | predicted runs |\n|---|---|---|---|", flush=True
-    )
     with ProcessPoolExecutor(options.jobs) as pool:
-        counted = list(pool.map(_covered, played))
-    for name in dict.fromkeys(cls for cls, _, _ in played):
-        of_class = [counts for (cls, _, _), counts in zip(played, counted, strict=True) if cls == name]
-        covered_half, n_half, covered, n = map(sum, zip(*of_class, strict=True))
-        print(f"| {name} | {covered_half / n_half:.3f} | {covered / n:.3f} | {n_half + n} |")
+        for record in pool.map(_play, [one for one in played if one not in done]):
+            records.append(record)
+            with out.open("a") as file:
+                file.write(json.dumps(record, separators=(",", ":")) + "\n")
+    _show(records)
 
 
-def _covered(played: tuple[str, int, int]) -> tuple[int, int, int, int]:
-    """Play a run; return how many of how many observations are covered, after half of the budget and at its end."""
+def _show(records: list[dict[str, Any]]) -> None:
+    """Print a row per class: the covered share of runs after half and the whole budget, and how many were predicted."""
+    points: dict[str, dict[str, list[list[float]]]] = defaultdict(lambda: {"half": [], "whole": []})
+    for record in records:
+        for part, of_class in points[record["cls"]].items():
+            of_class += record[part]
+    print(", ".join(sorted({record["machine"] for record in records})))
+    print("\n| class | half of the budget | the whole | predicted runs |\n|---|---|---|---|")
+    for cls, of_class in points.items():
+        n = len(of_class["half"]) + len(of_class["whole"])
+        print(f"| {cls} | {_covered(of_class['half']):.3f} | {_covered(of_class['whole']):.3f} | {n} |")
+
+
+def _covered(points: list[list[float]]) -> float:
+    return sum(abs(observed - mean) <= _HALF_WIDTH * sd for observed, mean, sd in points) / len(points)
+
+
+def _play(played: tuple[str, int, int]) -> dict[str, Any]:
+    """Play a run; return what was observed and predicted, after half of the budget and at its end."""
     cls, index, seed = played
     problem = make(cls, index)
     peer, noise = Peer(problem.space_of_run(seed), seed, 5, problem.budget), observation_noise(problem, seed)
     for i in range(problem.budget):
         configuration = peer.ask({})
         peer.tell(configuration, problem.f(configuration) + float(noise[i]))
-    return *_counted(peer, problem.budget // 2), *_counted(peer, problem.budget)
+    return {
+        "cls": cls,
+        "index": index,
+        "seed": seed,
+        "machine": cli.machine(),
+        "half": _left_out(peer, problem.budget // 2),
+        "whole": _left_out(peer, problem.budget),
+    }
 
 
-def _counted(peer: Peer, n: int) -> tuple[int, int]:
-    """Return how many of the first n observations are covered, and n."""
+def _left_out(peer: Peer, n: int) -> list[list[float]]:
+    """Return the first n observations, each with the mean and the standard deviation predicted from the others."""
     encoding, runs = Encoding(peer.space, {}), peer.runs[:n]
     given = EngineInput(space=peer.space, responses={"y": Objective(goal="maximize")}, runs=runs, seed=0)
     rows = encoding.encode([run.covars for run in runs])
     surrogate = fit_responses(given, rows, encoding.is_code)["y"]
-    observed = [run.responses["y"] for run in runs]
-    are_covered = [
-        abs(value - predicted.mean) <= _HALF_WIDTH * predicted.sd
-        for value, predicted in zip(observed, surrogate.left_out(), strict=True)
+    return [
+        [run.responses["y"], predicted.mean, predicted.sd]
+        for run, predicted in zip(runs, surrogate.left_out(), strict=True)
     ]
-    return sum(are_covered), n
 
 
 if __name__ == "__main__":

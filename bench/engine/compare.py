@@ -118,7 +118,7 @@ def _cells(pairs: list[tuple[Runs, Runs]], is_ours: bool) -> list[str]:
     seconds = step_seconds(played)[0]
     own = step_seconds([record for ours, theirs in pairs if theirs for record in ours.values()])[0]
     cells.append(f"{seconds:.2g}")
-    return [*cells, "" if is_ours else f"{own / seconds:.2g}"]
+    return [*cells, f"{own / seconds:.2g}" if seconds and not is_ours else ""]  # random search's time may round to 0
 
 
 def _gap(pairs: list[tuple[Runs, Runs]], score: str) -> Gap:

@@ -1,5 +1,6 @@
 """Responses: what is measured, and whether it is maximized, minimized, brought to a target or bounded."""
 
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
@@ -107,9 +108,12 @@ def primary_of(responses: Mapping[str, Response]) -> tuple[str, AnyObjective]:
 
 
 def merit(objective: AnyObjective, value: float) -> float:
-    """Return how good a value of an objective is, in the objective's unit: of two values the higher merit is better."""
+    """Return how good a value of an objective is, in the objective's unit: of two values the higher merit is better.
+
+    A distance from a target that is too large for a float counts as the largest one.
+    """
     if isinstance(objective, Target):
-        return -abs(value - objective.target)
+        return -min(abs(value - objective.target), sys.float_info.max)
     return value if objective.goal == "maximize" else -value
 
 

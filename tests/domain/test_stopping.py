@@ -1,7 +1,7 @@
 import pytest
 
 from autotune_service.domain.stopping import fired
-from autotune_wire.responses import Objective
+from autotune_wire.responses import Objective, Target
 from autotune_wire.stopping import StopRules
 
 MORE = {"yield": Objective(goal="maximize")}
@@ -54,3 +54,10 @@ def test_reasons_tell_the_numbers_in_the_unit_of_the_response():
     assert found.reason == "loss reached 1.5, the target is 2"
     found = fired(StopRules.model_validate({"plateau": {"n_runs": 1, "min_gain": 0.5}}), LESS, [2.0, 1.75], None)
     assert found.reason == "the last 1 runs gained 0.25, no more than 0.5"
+
+
+def test_runs_farther_from_a_target_than_the_largest_number_gained_nothing():
+    responses = {"pH": Target(goal="match", target=-1.7e308)}
+    found = fired(StopRules.model_validate({"plateau": {"n_runs": 2}}), responses, [1.7e308] * 3, None)
+    assert found is not None
+    assert found.reason == "the last 2 runs gained 0, no more than 0"

@@ -1,6 +1,10 @@
 """Histories that a model can stumble over: each is answered by the model, and never by a silent random point."""
 
+import json
 import math
+import re
+import sys
+from dataclasses import asdict
 
 import pytest
 
@@ -9,8 +13,8 @@ from autotune_service.engine.interface import Run
 from autotune_service.engine.model.surrogate import fit_feasibility
 from autotune_service.engine.space.encoding import Encoding
 from autotune_service.engine.suggest import suggest
-from generated import constraints_of
-from hostile import HOSTILE, SPACE, places, problem, shares, thin, told
+from generated import constraints_of, fitted_to
+from hostile import HOSTILE, LONG, SEVERAL, SPACE, places, problem, shares, thin, told
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -32,8 +36,31 @@ def test_hostile_history_has_insights(name):
     assert found.best_predicted == best_predicted(given)
     for shares_of in found.importance.values():
         assert sum(shares_of.values()) == pytest.approx(1.0)
+    assert not re.search(r"\b(Infinity|NaN|inf|nan)\b", json.dumps(asdict(found)))
     for predictions in predict(given, [run.covars for run in given.runs]):
         assert all(math.isfinite(one.mean) and math.isfinite(one.sd) for one in predictions.values())
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_long_hostile_history_is_averaged_over_hyperparameters(name):
+    assert all(len(surrogate.alternatives) == 8 for surrogate in fitted_to(HOSTILE[name]).values())
+
+
+def test_hostile_histories_of_several_objectives_take_both_kinds_of_turns():
+    reasons = [suggest(given)[0].reason for given in SEVERAL.values()]
+    for title in ("expected hypervolume improvement,", "improvement of y alone", "improvement of z alone"):
+        assert any(title in reason for reason in reasons), title
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1.7e308])
+def test_unit_of_a_response_changes_no_suggestion(unit):
+    responses = [1.0, -1.0, -0.25, 0.5] * 6
+    (ordinary,) = suggest(problem(told(responses)))
+    (one,) = suggest(problem(told([unit * response for response in responses])))
+    expected, found = ordinary.predictions["y"], one.predictions["y"]
+    assert (one.source, one.covars) == ("model", ordinary.covars)
+    assert found.mean == pytest.approx(min(unit * expected.mean, sys.float_info.max))
+    assert found.sd == pytest.approx(min(unit * expected.sd, sys.float_info.max))
 
 
 def test_few_runs_get_initial_points_that_say_so():

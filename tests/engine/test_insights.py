@@ -313,6 +313,23 @@ def test_hypervolume_is_finite_or_missing(size):
     assert all(np.isfinite(one) for one in found.reference.values())
 
 
+def test_hypervolume_is_told_where_a_range_is_too_large_for_a_number_and_the_volume_is_not():
+    runs = [Run(points("xz", 1)[0], two(1e308, 1e-300))]
+    responses = responses_of(y="maximize", cost="maximize")
+    ends = {"y": -1e308, "cost": 0.0}
+    responses = {name: one.model_copy(update={"reference": ends[name]}) for name, one in responses.items()}
+    found = insights(replace(problem([], bowl), runs=runs, responses=responses))
+    assert found.hypervolume == pytest.approx(2e8)  # 2e308 times 1e-300
+
+
+def test_threshold_at_one_end_of_the_numbers_is_judged_at_the_other():
+    values = [{"y": 1.0, "z": 1.7e308}, {"y": 2.0, "z": -1.7e308}, {"y": 3.0, "z": 1.0}]
+    runs = [Run(at, value) for at, value in zip(points("xz", 3), values, strict=True)]
+    for bound, best in ((-1.7e308, 2), (1.7e308, 0), (0.0, 2)):
+        responses = responses_of(y="maximize", z=(">=", bound))
+        assert insights(replace(problem([], bowl), runs=runs, responses=responses)).pareto == [best]
+
+
 def test_front_of_one_objective_is_the_best_without_a_volume():
     found = insights(problem(points("xz", 8), lambda one: {"y": one["x"]}))
     assert found.pareto == [int(np.argmax([one["x"] for one in points("xz", 8)]))]

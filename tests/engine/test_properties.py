@@ -17,7 +17,16 @@ from autotune_service.engine.interface import EngineInput
 from autotune_service.engine.space.encoding import Encoding
 from autotune_service.engine.suggest import explore, suggest
 from autotune_wire.space import CatCovariate, ContCovariate, Covariate, is_active
-from generated import configurations, greattunes_problems, large_problems, named_problems, problems, spaces
+from generated import (
+    averaged_problems,
+    configurations,
+    fitted_to,
+    greattunes_problems,
+    large_problems,
+    named_problems,
+    problems,
+    spaces,
+)
 
 _MOST_LISTED = 2000
 any_problem = problems() | named_problems()
@@ -109,6 +118,14 @@ def replica():
 @given(any_problem, any_problem)
 def test_either_replica_gives_the_same_answer(replica, problem, other):
     suggest(other)  # the two know different things by now
+    assert replica.submit(suggest, problem).result() == suggest(problem)
+
+
+@settings(steady, max_examples=8)
+@given(averaged_problems(1) | averaged_problems(2), any_problem)
+def test_either_replica_gives_the_same_answer_where_hyperparameters_are_averaged(replica, problem, other):
+    assert all(len(surrogate.alternatives) > 1 for surrogate in fitted_to(problem).values())
+    suggest(other)
     assert replica.submit(suggest, problem).result() == suggest(problem)
 
 

@@ -180,31 +180,62 @@ def test_promise_20_rolling_restart_under_load_loses_nothing(replicas, times):
         assert [event.seq for event in watcher.events] == list(range(1, watcher.seq + 1))
 
 
-def response_to(covars):
-    return -((covars["weight"] - 90.0) ** 2) / 1000 + covars["v1"]
+SEEDED = {
+    "from its first run": (0, {"gain": {"goal": "maximize"}}),
+    "averaged over hyperparameters from 16 runs on": (14, {"gain": {"goal": "maximize"}}),
+    "two objectives, their front and its ends": (20, {"gain": {"goal": "maximize"}, "cost": {"goal": "minimize"}}),
+}
+"""The experiments of promise 30: with how many runs each starts, and its responses."""
+
+
+def told_run(covars, responses):
+    gain = -((covars["weight"] - 90.0) ** 2) / 1000 + covars["v1"]
+    measured = {"gain": gain, "cost": abs(covars["weight"] - 30.0) + covars["v1"]}
+    return {"covars": covars, "responses": {name: measured[name] for name in responses}}
+
+
+def drawn_runs(n, responses):
+    chance = random.Random(30)
+    tried = [
+        {"v1": chance.randrange(6), "color": chance.choice(["red", "green", "blue"]), "weight": chance.uniform(0, 190)}
+        for _ in range(n)
+    ]
+    return [told_run(covars, responses) for covars in tried]
+
+
+def tell(client, exp_uuid, runs):
+    body = {"observations": runs}
+    reply = until_answered(client, f"/experiment/tell/{exp_uuid}", body, uuid4().hex)
+    assert reply.status_code == 202, reply.text
 
 
 def test_promise_30_seeded_experiments_suggest_the_same_on_every_replica_and_after_a_restart(replicas):
     services = replicas(2)
 
     def suggestions_of(pick, restart_after=None):
-        found = []
+        found = {name: [] for name in SEEDED}
         with services[0].client() as first, services[1].client() as second:
             clients = [first, second]
-            exp_uuid = make(first, seed=30)
+            second.headers["Authorization"] = first.headers["Authorization"]
+            made = {name: make(first, seed=30, responses=responses) for name, (_, responses) in SEEDED.items()}
+            for name, (n_runs, responses) in SEEDED.items():
+                if n_runs:
+                    tell(first, made[name], drawn_runs(n_runs, responses))
             for n in range(9):
                 if n == restart_after:
                     services[0].stop()
                     services[0].start()
                 client = clients[pick(n)]
-                client.headers["Authorization"] = first.headers["Authorization"]
-                covars = client.get(f"/experiment/ask/{exp_uuid}").json()["suggestions"][0]["covars"]
-                found.append(covars)
-                body = {"covars": covars, "response": response_to(covars)}
-                assert until_answered(client, f"/experiment/tell/{exp_uuid}", body, uuid4().hex).status_code == 202
+                for name, (_, responses) in SEEDED.items():
+                    suggestion = client.get(f"/experiment/ask/{made[name]}").json()["suggestions"][0]
+                    found[name].append({field: suggestion[field] for field in ("covars", "predictions", "reason")})
+                    tell(client, made[name], [told_run(suggestion["covars"], responses)])
         return found
 
-    assert suggestions_of(lambda _: 0) == suggestions_of(lambda n: n % 2, restart_after=6)
+    at_one, at_both = suggestions_of(lambda _: 0), suggestions_of(lambda n: n % 2, restart_after=6)
+    assert at_one == at_both
+    reasons = [one["reason"] for one in at_one["two objectives, their front and its ends"]]
+    assert {"alone, to find that end" in reason for reason in reasons} == {True, False}
 
 
 def test_promise_30_no_suggestion_depends_on_the_worker_or_on_how_runs_and_asks_were_split(
@@ -214,30 +245,29 @@ def test_promise_30_no_suggestion_depends_on_the_worker_or_on_how_runs_and_asks_
     (service,) = replicas(1, "--no-worker")
     shared = {"AUTOTUNE_DATABASE_URL": database_url, "AUTOTUNE_SECRET": SECRET}
     worker, _ = start_worker(**shared), start_worker(**shared)
-    chance = random.Random(30)
-    tried = [
-        {"v1": chance.randrange(6), "color": chance.choice(["red", "green", "blue"]), "weight": chance.uniform(0, 190)}
-        for _ in range(12)
-    ]
-    runs = [{"covars": covars, "response": response_to(covars)} for covars in tried]
 
-    def suggestions_after(client, told, asked):
-        exp_uuid = make(client, seed=30)
+    def suggestions_after(client, told, asked, responses):
+        exp_uuid = make(client, seed=30, responses=responses)
         for part in told:
-            body = {"observations": part}
-            reply = until_answered(client, f"/experiment/tell/{exp_uuid}", body, uuid4().hex)
-            assert reply.status_code == 202, reply.text
+            tell(client, exp_uuid, part)
         suggestions = []
         while len(suggestions) < sum(asked):
             body = {"n": next(n for i, n in enumerate(asked) if sum(asked[: i + 1]) > len(suggestions))}
             reply = client.post(f"/experiment/ask/{exp_uuid}", json={**body, "worker": "robot"})
             suggestions += reply.json().get("suggestions", [])
-        return [{name: one[name] for name in ("covars", "mean", "sd", "seed", "source")} for one in suggestions]
+        return [{name: one[name] for name in ("covars", "predictions", "seed", "source")} for one in suggestions]
+
+    def suggestions_of(client, split, asked):
+        found = {}
+        for name, (n_runs, responses) in SEEDED.items():
+            runs = drawn_runs(max(n_runs, 10) + 2, responses)
+            found[name] = suggestions_after(client, split(runs), asked, responses)
+        return found
 
     with service.client() as client:
-        at_once = suggestions_after(client, [runs], [4])
-        one_by_one = suggestions_after(client, [[run] for run in runs], [1, 1, 1, 1])
+        at_once = suggestions_of(client, lambda runs: [runs], [4])
+        one_by_one = suggestions_of(client, lambda runs: [[run] for run in runs], [1, 1, 1, 1])
         worker.kill()
-        with_one_left = suggestions_after(client, [runs[:5], runs[5:]], [2, 2])
-    assert {one["source"] for one in at_once} == {"model"}
+        with_one_left = suggestions_of(client, lambda runs: [runs[:5], runs[5:]], [2, 2])
+    assert {one["source"] for suggestions in at_once.values() for one in suggestions} == {"model"}
     assert at_once == one_by_one == with_one_left

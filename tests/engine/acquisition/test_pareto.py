@@ -80,3 +80,8 @@ def test_reference_of_values_at_the_end_of_numbers_is_one():
     values = np.array([[1.7e308, -1.7e308], [-1.7e308, 1.7e308], [1.0, 0.0]])
     assert np.isfinite(reference_point(values)).all()
     assert (reference_point(values) <= values.min(axis=0)).all()
+    # A tenth of 2.6e308, which is no number, below -1e308; and of 3.4e308 below 1.7e308, where one point is the front.
+    wide = np.array([[1.6e308, -1e308], [-1e308, 1.6e308]])
+    assert reference_point(wide).tolist() == pytest.approx([-1.26e308] * 2)
+    best = np.array([[1.7e308, 1.7e308], [-1.7e308, -1.7e308]])
+    assert reference_point(best).tolist() == pytest.approx([1.36e308] * 2)

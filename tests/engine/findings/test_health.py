@@ -78,6 +78,15 @@ def test_repeats_that_differ_as_much_as_all_runs_are_found():
     assert "repeats_disagree" not in kinds({"t": X}, exact)
 
 
+def test_repeats_that_differ_by_more_than_the_largest_number_are_said_to_by_that():
+    ends = [Run({"t": 0.2 * (k // 2)}, {"y": 1.7e308 * (-1) ** k}) for k in range(6)]
+    # Of 1 and -1 the standard deviation of repeats is sqrt(2), of all six sqrt(6 / 5) = 1.095.
+    (note,) = [note for note in found({"t": X}, ends).health if note.kind == "repeats_disagree"]
+    assert note.finding == (
+        "repeats of one configuration differ in y by 1.8e+308 (standard deviation), all runs by 1.8e+308"
+    )
+
+
 def test_options_never_tried_and_options_too_many_to_learn():
     runs = [Run(run.covars | {"base": "K" if k % 2 else "Na"}, run.responses) for k, run in enumerate(hill())]
     (note,) = (note for note in found({"t": X, "base": BASE}, runs).health if note.kind == "options_not_tried")

@@ -1,4 +1,5 @@
 import random
+import sys
 import warnings
 from itertools import product
 from typing import get_args
@@ -15,7 +16,7 @@ from autotune_service.engine.greattunes.columns import Columns
 from autotune_service.engine.greattunes.combinations import REFUSED, UnsupportedCombinationError
 from autotune_service.engine.greattunes.data import data_of
 from autotune_service.engine.greattunes.session import Session, predict
-from autotune_service.engine.interface import EngineInput, Run
+from autotune_service.engine.interface import EngineInput, Prediction, Run
 from autotune_service.engine.model.subset import representatives
 from autotune_wire.experiments import AcqFunc, ModelType
 from autotune_wire.responses import Objective, Responses
@@ -229,6 +230,15 @@ def test_of_many_runs_representatives_stand_for_all(monkeypatch):
     assert suggested.predictions["yield"].mean == pytest.approx(
         data.scale.from_model(mean, sd).mean, rel=1e-4
     )  # up to the fit
+
+
+def test_prediction_that_no_number_can_hold_is_the_largest_number():
+    at = {name: one.guess for name, one in SPACE.items()}
+    ends = [Run(at, {"yield": 1.7e308 * (-1) ** k}) for k in range(4)]  # of mean 0 and standard deviation 1.7e308
+    scale, largest = data_of(problem(runs=ends)).scale, sys.float_info.max
+    assert scale.from_model(0.5, 0.1) == Prediction(pytest.approx(0.85e308), pytest.approx(0.17e308))
+    assert scale.from_model(2.0, 2.0) == Prediction(largest, largest)
+    assert scale.from_model(-2.0, 0.0) == Prediction(-largest, 0.0)
 
 
 def test_noise_that_is_told_is_the_noise_of_the_fixed_noise_model():

@@ -96,6 +96,18 @@ def test_equal_responses_become_nothing():
         assert back(scale, 0.0, 0.0)[0] == pytest.approx(value)
 
 
+@pytest.mark.parametrize("is_objective", [True, False])
+def test_responses_at_both_ends_of_the_numbers_have_the_mean_and_spread_that_they_have_in_any_unit(is_objective):
+    responses = 1.7e308 * np.array([1.0, -1.0, 1.0, -1.0])
+    scale = ResponseScale.of(responses, 1.0, is_objective=is_objective)
+    assert scale.to_model(responses).tolist() == [1.0, -1.0, 1.0, -1.0]  # of mean 0 and standard deviation 1
+    assert scale.to_model(np.array([0.85e308]))[0] == pytest.approx(0.5)
+    assert scale.sd_to_model(np.array([1.7e308]))[0] == pytest.approx(1.0)
+    assert back(scale, 1.0, 0.1) == pytest.approx((1.7e308, 0.17e308))
+    # The knee, if there is one, is at -4: eight of these standard deviations away.
+    assert back(scale, 0.0, 0.5) == pytest.approx((0.0, 0.85e308), rel=1e-9, abs=1e298)
+
+
 def test_what_no_number_can_hold_is_cut_and_finite():
     scale = ResponseScale.of(np.array([1e-300, 2e-300]), 1.0, is_objective=False)
     assert np.isfinite(scale.to_model(np.array([1e300, -1e300]))).all()

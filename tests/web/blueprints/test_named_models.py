@@ -1,5 +1,6 @@
 """Every surrogate with every acquisition, over the API and through the real engine."""
 
+import re
 from itertools import product
 from typing import get_args
 
@@ -92,6 +93,34 @@ async def test_several_objectives_suggest(client, headers, worker, n_objectives)
     assert "expected hypervolume improvement" in suggestion["reason"]
     assert suggestion["predictions"].keys() == responses.keys()
     assert suggestion["acquisition_kind"] == "expected_hypervolume_improvement"
+
+
+async def test_ends_of_the_front_have_their_turns(client, headers, worker):
+    """A third of the suggestions looks for one end alone, here the 11th and the 16th for cost, the 14th for gain."""
+    share = {"vtype": "cont", "guess": 0.5, "min": 0.0, "max": 1.0}
+    responses = {"gain": {"goal": "maximize"}, "cost": {"goal": "minimize"}}
+    exp_uuid = (await make_experiment(client, headers, covars={"x": share, "y": share}, responses=responses))[
+        "exp_uuid"
+    ]
+    told = []
+    for k in range(8):  # gain is best at x = 0.2, cost at x = 0.8, both at y = 0.3
+        x, y = (0.37 + 0.618 * k) % 1.0, (0.11 + 0.755 * k) % 1.0
+        gain, cost = 100 - 100 * ((x - 0.2) ** 2 + (y - 0.3) ** 2), (x - 0.8) ** 2 + (y - 0.3) ** 2
+        told.append({"covars": {"x": x, "y": y}, "responses": {"gain": gain, "cost": cost}})
+    status, _ = await post(client, f"/experiment/tell/{exp_uuid}", headers, {"observations": told})
+    assert status == 202
+    taken = []
+    while len(taken) < 8:
+        status, reply = await post(client, f"/experiment/ask/{exp_uuid}", headers, {"n": 8 - len(taken)})
+        assert status == 200, reply
+        taken += reply["suggestions"]
+    turns = [re.search(r"improvement of (\w+) alone, to find that end of the front", one["reason"]) for one in taken]
+    assert [turn and turn[1] for turn in turns] == [None, None, "cost", None, None, "gain", None, "cost"]
+    for one, turn in zip(taken, turns, strict=True):
+        kind = "expected_improvement" if turn else "expected_hypervolume_improvement"
+        assert (one["source"], one["acquisition_kind"]) == ("model", kind)
+        if turn:
+            assert (one["covars"]["x"] < 0.5) == (turn[1] == "gain")  # on the side of the front where that end is
 
 
 async def test_failed_runs_are_avoided_by_a_named_acquisition(client, headers, worker):

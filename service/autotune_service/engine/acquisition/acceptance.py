@@ -35,5 +35,6 @@ def are_acceptable(
             is_unknown = [name not in run.responses for run in runs]
             values = np.array([run.responses.get(name, np.nan) for run in runs], dtype=np.float64)
             values[is_unknown] = [predicted.mean for predicted in surrogates[name].predict(run_rows[index][is_unknown])]
-            is_acceptable &= sign_of(threshold) * (values - threshold.bound) >= 0
+            sign = sign_of(threshold)
+            is_acceptable &= sign * values >= sign * threshold.bound  # a difference may be too large for a float
     return is_acceptable

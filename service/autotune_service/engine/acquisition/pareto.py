@@ -80,11 +80,11 @@ def reference_point(values: Array) -> Array:
     """
     front = values[pareto_indices(values)]
     sizes = np.abs(front).max(axis=0)
-    with np.errstate(over="ignore"):  # a range may be too large for a float
-        ranges = np.ptp(front, axis=0)
-        ranges = np.where(ranges > 0, ranges, np.ptp(values, axis=0))
-        ranges = np.where(ranges > 0, ranges, np.where(sizes > 0, sizes, 1.0))
-        point = front.min(axis=0) - _BEYOND_NADIR * ranges
+    halves = np.ptp(front / 2, axis=0)  # of the ranges, which may be too large for a float
+    halves = np.where(halves > 0, halves, np.ptp(values / 2, axis=0))
+    halves = np.where(halves > 0, halves, np.where(sizes > 0, sizes, 1.0) / 2)
+    with np.errstate(over="ignore"):
+        point = front.min(axis=0) - 2 * _BEYOND_NADIR * halves
     return np.asarray(np.maximum(point, -np.finfo(float).max))
 
 

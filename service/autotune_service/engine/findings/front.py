@@ -30,10 +30,11 @@ def front(fitted: Fitted) -> tuple[list[int], float | None, dict[str, float] | N
 
 
 def _volume(values: Array, reference: Array) -> float | None:
-    # Computed in shares of each objective's range, as the product of the ranges may be too large for a float.
+    # Computed in shares of each objective's range: a range may be too large for a float, and their product, too.
     heights = np.maximum(values / 2 - reference / 2, 0.0)
     sizes = heights.max(axis=0)
     if not (sizes > 0).all():
         return 0.0
-    log_volume = np.log(max(hypervolume(heights / sizes, np.zeros(len(sizes))), 1e-300)) + np.log(2 * sizes).sum()
+    share = max(hypervolume(heights / sizes, np.zeros(len(sizes))), 1e-300)
+    log_volume = np.log(share) + np.log(sizes).sum() + len(sizes) * np.log(2)
     return float(np.exp(log_volume)) if log_volume < np.log(np.finfo(float).max) else None

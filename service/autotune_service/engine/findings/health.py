@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from sys import float_info
 
 import numpy as np
 
@@ -171,10 +172,11 @@ def _repeats(fitted: Fitted) -> Iterator[HealthNote]:
         within = float(np.sqrt(sum(np.var(values) * len(values) for values in together) / freedom))
         overall = float((everything / unit).std(ddof=1))
         if within > _DISAGREE * overall > 0:
+            own_within, own_overall = (min(share * unit, float_info.max) for share in (within, overall))
             yield HealthNote(
                 "repeats_disagree",
-                f"repeats of one configuration differ in {name} by {within * unit:.3g} (standard deviation), all runs "
-                f"by {overall * unit:.3g}",
+                f"repeats of one configuration differ in {name} by {own_within:.3g} (standard deviation), all runs by "
+                f"{own_overall:.3g}",
                 "look for what differed between the repeats; repeat promising runs, or measure more exactly, before "
                 "trusting small differences",
                 name,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import nan
+from sys import float_info
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from autotune_service.engine.interface import EngineInput, Prediction
 from autotune_wire.base import Configuration
 from autotune_wire.responses import primary_of
 
+_LARGEST = float_info.max
 _LARGEST_SD = 1e6  # of noise, on the model's scale: such a measurement says nothing, and its square is a finite number
 
 
@@ -42,8 +44,9 @@ class Scale:
         return self.sign * (responses / self.spread - self.center / self.spread)
 
     def from_model(self, mean: float, sd: float) -> Prediction:
-        """Map a predicted mean and standard deviation to the response's unit."""
-        return Prediction(self.sign * mean * self.spread + self.center, sd * self.spread)
+        """Map a predicted mean and standard deviation to the response's unit, too large ones to the largest float."""
+        own_mean = self.sign * mean * self.spread + self.center
+        return Prediction(min(max(own_mean, -_LARGEST), _LARGEST), min(sd * self.spread, _LARGEST))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ _REACH = 4.0  # distances from the median to the best: values further below the 
 _HOPELESS = 1e6  # distances from the median to the best: values further below the knee count as this far below
 _FLAT = 1e-12  # share of the values' size: smaller differences are rounding errors
 _FARTHEST = 1e6  # on the model's scale: values farther out count as this, so that squares stay finite
-_LARGEST, _SMALLEST = 1e308, 1e-300
+_LARGEST, _SMALLEST = float(np.finfo(float).max), 1e-300
 _BEYOND = 0.1  # share of the responses' range: the predicted response is no further below the worst one
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(40)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
@@ -76,8 +76,18 @@ class ResponseScale:
         """Map a standard deviation between repeats to the response's own unit; above the knee it is the same."""
         return float(self._in_own_unit(np.array(sd * self.spread)))
 
-    def from_model(self, means: Array, sds: Array) -> tuple[Array, Array]:
+    def from_model(self, means: Array, sds: Array, widening: float = 1.0) -> tuple[Array, Array]:
         """Map predicted means and standard deviations, shape (n,), to those of the response in its own unit.
+
+        The standard deviations are multiplied by ``widening``. What is too large for a float becomes the largest one.
+        """
+        middles, spreads = self.moments(means, sds)
+        return self._in_own_unit(middles), self._in_own_unit(widening * spreads)
+
+    def moments(self, means: Array, sds: Array) -> tuple[Array, Array]:
+        """Map predicted means and standard deviations, shape (n,), to those of the response as shares of ``unit``.
+
+        Unlike responses in their own unit, such shares are subtracted and squared without an overflow.
 
         Above the knee the map is linear. A prediction that reaches below the knee is spread out there, so that its mean
         and standard deviation are integrals over the response (Gauss-Hermite quadrature). Responses below the floor
@@ -87,7 +97,7 @@ class ResponseScale:
         responses = np.maximum(self._decompressed(nodes), self.floor)
         middle = responses @ _WEIGHTS
         sd = np.sqrt(np.square(responses - middle[:, None]) @ _WEIGHTS)
-        return self._in_own_unit(self.sign * middle), self._in_own_unit(sd)
+        return self.sign * middle, sd
 
     def _in_own_unit(self, values: Array) -> Array:
         with np.errstate(over="ignore"):

@@ -75,9 +75,8 @@ class Surrogate:
 
     def predictions(self, means: Array, variances: Array) -> list[Prediction]:
         """Convert means and variances on the model's scale, each of shape (m,), to the response's own unit."""
-        own_means, own_sds = self.scale.from_model(means, np.sqrt(variances))
-        told_sds = self._widening * np.minimum(own_sds, np.finfo(float).max / _MOST_WIDENING)
-        return [Prediction(mean, sd) for mean, sd in zip(own_means.tolist(), told_sds.tolist(), strict=True)]
+        own_means, own_sds = self.scale.from_model(means, np.sqrt(variances), self._widening)
+        return [Prediction(mean, sd) for mean, sd in zip(own_means.tolist(), own_sds.tolist(), strict=True)]
 
     @property
     def _noise(self) -> float:
@@ -89,10 +88,10 @@ class Surrogate:
     def _widening(self) -> float:
         """The factor of the told standard deviations, from 1 to ``_MOST_WIDENING``."""
         means, variances = self.process.leave_one_out()
-        targets = self.scale.from_model(self.process.targets, np.zeros(len(means)))[0]
-        own_means, own_sds = self.scale.from_model(means, np.sqrt(variances))
+        targets = self.scale.moments(self.process.targets, np.zeros(len(means)))[0]
+        middles, sds = self.scale.moments(means, np.sqrt(variances))
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            errors = np.nan_to_num(np.abs(targets - own_means) / own_sds)  # 0 / 0 is no error
+            errors = np.nan_to_num(np.abs(targets - middles) / sds)  # 0 / 0 is no error
         return float(np.clip(np.quantile(errors, _COVERAGE) / _HALF_WIDTH, 1.0, _MOST_WIDENING))
 
 
