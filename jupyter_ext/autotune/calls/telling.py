@@ -140,6 +140,6 @@ def _stored_note(n_stored: int, part: Runs, n_all: int, error: AutotuneError) ->
 
 
 async def _send(connection: Caller, exp_uuid: UUID, body: Tell, key: str | None = None) -> list[Observation]:
-    reply = await connection.send(EXPERIMENT_TELL.format(exp_uuid=exp_uuid), TellReply, body, key)
+    reply = await connection.send(EXPERIMENT_TELL.format(exp_uuid=exp_uuid), TellReply, body, key=key)
     notes = reply.notes if len(reply.observations) == 1 else []
     return [Observation(**dict(observation), notes=notes) for observation in reply.observations]
