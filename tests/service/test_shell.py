@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import select
+import signal
 import subprocess
 import sys
 import textwrap
@@ -19,12 +21,16 @@ BUDGET = 5
 
 
 @pytest.fixture(scope="module")
-async def service(cluster: Cluster, template: str, tmp_path_factory) -> AsyncIterator[ServiceProcess]:
+async def shared_database(cluster: Cluster, template: str) -> AsyncIterator[str]:
     async with cluster.database(template) as url:
-        process = ServiceProcess(tmp_path_factory.mktemp("shell") / "data", AUTOTUNE_DATABASE_URL=url)
-        process.database_url = url
-        yield process.start()
-        process.close()
+        yield url
+
+
+@pytest.fixture(scope="module")
+def service(shared_database, tmp_path_factory):
+    process = ServiceProcess(tmp_path_factory.mktemp("shell") / "data", AUTOTUNE_DATABASE_URL=shared_database)
+    yield process.start()
+    process.close()
 
 
 @pytest.fixture(scope="module")
@@ -119,17 +125,15 @@ def test_watch_of_what_comes_ends_with_ctrl_c_without_a_word(autotune, variables
         while watching.poll() is None and not told:
             # It watches from when it has read the experiment: what is told before then is none of its events.
             autotune("tell", "followed", "minutes=30", "oven=a", "taste=8.5")
-            told = bool(select_line(watching.stdout, 1.0))
-        watching.send_signal(2)
+            told = bool(line_of(watching.stdout, 1.0))
+        watching.send_signal(signal.SIGINT)
         _, errors = watching.communicate(timeout=30)
     finally:
         watching.kill()
     assert (watching.returncode, errors.strip()) == (0, "")
 
 
-def select_line(stream, within_s):
-    import select
-
+def line_of(stream, within_s):
     readable, _, _ = select.select([stream], [], [], within_s)
     return stream.readline() if readable else ""
 
@@ -188,11 +192,11 @@ def test_demo_is_an_experiment_with_runs(autotune):
     assert len(autotune("history", uuid, "--json").stdout.splitlines()) == 3
 
 
-def test_token_that_may_only_read_may_not_tell(autotune, service):
+def test_token_that_may_only_read_may_not_tell(autotune, shared_database):
     new(autotune, "guarded")
     made = run_autotune(
         "token", "add", DEV_USER["username"], "reader", "--scopes", "read", "--json",
-        AUTOTUNE_DATABASE_URL=service.database_url,
+        AUTOTUNE_DATABASE_URL=shared_database,
     )  # fmt: skip
     token = json.loads(made.stdout)["token"]
     assert json.loads(autotune("list", "--json", "-n", "1", AUTOTUNE_TOKEN=token).stdout)["name"] == "guarded"

@@ -30,7 +30,7 @@ class Refusal(click.ClickException):
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(" ".join(message.split()))
-        self.exit_code = exit_code
+        self.exit_code = exit_code  # type: ignore[misc]  # declared as the class's, and read from the error
 
 
 @contextmanager
