@@ -134,7 +134,8 @@ class Stack:
             yield client
 
     def _replica(self, stack: ExitStack, number: int, code: dict[str, str]) -> ServiceProcess:
-        replica = ServiceProcess(self._folder / f"replica{number}", "--no-worker", **self.variables, **code)
+        variables = self.variables | {"AUTOTUNE_LOG_LEVEL": "warning"} | code
+        replica = ServiceProcess(self._folder / f"replica{number}", "--no-worker", **variables)
         stack.callback(replica.close)
         return replica
 

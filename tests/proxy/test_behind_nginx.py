@@ -14,7 +14,7 @@ from nginx_process import ADDRESS, Nginx, free_port
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from autotune import UnavailableError, connect
-from support import PASSWORD, SPACE
+from support import GUESS, PASSWORD, SPACE
 
 FORM = {"username": EMAIL, "password": PASSWORD}
 CLIENT = "127.0.0.77"
@@ -131,7 +131,7 @@ def test_other_hosts_and_metrics_are_not_served(stack):
 
 def test_service_says_itself_what_is_too_long(stack, bearer):
     of_json = {"Content-Type": "application/json"}
-    reply = bearer.post(f"/experiment/tell/{uuid4()}", content=b" " * (2 * 2**20), headers=of_json)
+    reply = bearer.post(f"/experiment/tell/{new(bearer)}", content=b" " * (2 * 2**20), headers=of_json)
     assert (reply.status_code, reply.json()["code"]) == (413, "too_large")
 
 
@@ -150,7 +150,7 @@ def suspended(workers):
 
 def test_waiting_asks_and_idle_websockets_outlive_the_timeouts_of_the_proxy(stack, bearer):
     """On a scale of one to twenty-five: the service pings, and answers who asks, after 0.8 s, and nginx waits 3 s."""
-    ask, headers = f"/experiment/ask/{new(bearer)}", {"Authorization": bearer.headers["Authorization"]}
+    exp_uuid, headers = new(bearer), {"Authorization": bearer.headers["Authorization"]}
     with ExitStack() as ending:
         patient = stack.new_nginx(ending, "patient", proxy_read_timeout="3s")
         hasty = stack.new_nginx(ending, "hasty", proxy_read_timeout="200ms")
@@ -158,9 +158,11 @@ def test_waiting_asks_and_idle_websockets_outlive_the_timeouts_of_the_proxy(stac
         ending.enter_context(suspended(stack.workers))
         for opened in (idle, cut):
             opened.recv(timeout=20)
-        waited = bearer.post(patient.url + ask, json={"n": 3})
+        told = bearer.post(f"/experiment/tell/{exp_uuid}", json={"covars": GUESS, "response": 1.0})
+        assert told.status_code == 202, told.text
+        waited = bearer.get(f"{patient.url}/experiment/ask/{exp_uuid}")
         assert (waited.status_code, waited.json()["code"]) == (503, "suggestion_pending"), waited.text
-        gone = bearer.post(hasty.url + ask, json={"n": 3})
+        gone = bearer.get(f"{hasty.url}/experiment/ask/{exp_uuid}")
         assert (gone.status_code, gone.json()["code"], gone.headers["Retry-After"]) == (503, "unavailable", "1")
         with pytest.raises(ConnectionClosed):
             cut.recv(timeout=20)

@@ -5,13 +5,15 @@ import os
 
 import pytest
 from crowd import Crowd
-from lab_stack import EMAIL, Stack
+from lab_stack import Stack
 
 from processes import run_autotune
 from raw_database import execute
 from released import code_of, dump_of, released
 
 FORMER = released()[-1]
+EMAIL = "grace@example.org"
+"""Somebody of whom there is nothing in the dump."""
 
 
 @pytest.fixture
