@@ -73,12 +73,12 @@ async def test_session_of_a_replica_whose_clock_differs_is_good_here(client, mon
     assert (await client.get("/auth/me")).status_code == 200
 
 
-async def test_refresh_gives_new_tokens_once(client):
-    tokens = await json_of(await client.post("/auth/token", form=FORM))
-    body = {"refresh_token": tokens["refresh_token"]}
-    first, second = await client.post("/auth/refresh", json=body), await client.post("/auth/refresh", json=body)
-    assert (first.status_code, second.status_code) == (200, 401)
-    assert (await json_of(first))["refresh_token"] != tokens["refresh_token"]
+async def test_refresh_gives_new_tokens_and_no_more_once_these_were_used(client):
+    old = await json_of(await client.post("/auth/token", form=FORM))
+    new = await json_of(await client.post("/auth/refresh", json={"refresh_token": old["refresh_token"]}))
+    newer = await json_of(await client.post("/auth/refresh", json={"refresh_token": new["refresh_token"]}))
+    assert len({tokens["refresh_token"] for tokens in (old, new, newer)}) == 3
+    assert (await client.post("/auth/refresh", json={"refresh_token": old["refresh_token"]})).status_code == 401
 
 
 async def test_wrong_password_is_unauthenticated(client):
@@ -153,8 +153,8 @@ async def test_bad_basic_credentials_are_refused(client, header, status):
     assert (await client.get("/auth/basic-me", headers=header)).status_code == status
 
 
-async def test_token_of_a_user_who_is_not_there_is_refused(client, accounts):
-    token = accounts.access_tokens.issue(uuid4(), datetime.now(UTC))
+async def test_token_of_a_user_who_is_not_there_is_refused(client, sessions):
+    token = sessions.access_tokens.issue(uuid4(), uuid4(), datetime.now(UTC))
     body = {"name": "x", "covars": {"n": {"vtype": "int", "guess": 1, "min": 0, "max": 2}}}
     reply = await client.post("/experiment/new", json=body, headers={"Authorization": f"Bearer {token}"})
     assert reply.status_code == 401
