@@ -9,7 +9,7 @@ from click.shell_completion import CompletionItem
 from autotune_service import interrupts
 
 EXIT_CODES = {
-    0: "done; serve, worker and watch: stopped by a signal",
+    0: "done; serve and worker: stopped by a signal, watch: by Ctrl-C",
     1: "an error that has no code of its own, and doctor: something is wrong",
     2: "the command line is wrong, or a value on it or in what was read",
     3: "the database's tables are of another version",

@@ -1,7 +1,9 @@
 """Secrets that stand in files."""
 
 import pytest
+from click.testing import CliRunner
 
+from autotune_service.commands.examining import check_secrets_command
 from autotune_service.settings import SECRET_SETTINGS, SettingsError, load_settings
 from support import SECRET
 
@@ -80,3 +82,19 @@ def test_what_is_no_secret_is_read_from_no_file(monkeypatch, tmp_path):
     (tmp_path / "port").write_text("9000")
     monkeypatch.setenv("AUTOTUNE_PORT_FILE", str(tmp_path / "port"))
     assert load_settings().port == 8008
+
+
+def test_check_of_secrets_looks_into_the_files_too(tmp_path, monkeypatch):
+    file = tmp_path / "password"
+    monkeypatch.setenv("POSTGRES_PASSWORD_FILE", str(file))
+    monkeypatch.delenv("POSTGRES_PASSWORD", raising=False)
+    ended = {}
+    for content in ("hunter2", "xJ7q2Vw9rTz4LmN8"):
+        file.write_text(f"{content}\n")
+        ended[content] = CliRunner().invoke(check_secrets_command, ["POSTGRES_PASSWORD"])
+    assert [one.exit_code for one in ended.values()] == [1, 0]
+    assert "POSTGRES_PASSWORD is " in ended["hunter2"].stderr
+    assert "hunter2" not in ended["hunter2"].output
+    file.unlink()
+    missing = CliRunner().invoke(check_secrets_command, ["POSTGRES_PASSWORD"])
+    assert (missing.exit_code, "POSTGRES_PASSWORD_FILE is" in missing.stderr) == (1, True)

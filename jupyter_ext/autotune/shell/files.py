@@ -117,12 +117,12 @@ def _document(file: Path) -> dict[str, Any]:
 
 def _imported(client: Client, document: Document) -> UUID:
     """Send a document, follow an import that takes long, and return the uuid of the new experiment."""
-    begun = client._connection.post(EXPERIMENT_IMPORT, _Begun, document)
+    begun = client.connection.post(EXPERIMENT_IMPORT, _Begun, document)
     if begun.state != "running":
         return begun.exp_uuid
     where = EXPERIMENT_IMPORT_STATE.format(exp_uuid=begun.exp_uuid)
     with click.progressbar(length=100, label="importing", file=sys.stderr) as bar:
-        while (state := client._connection.get(where, ImportState)).state == "running":
+        while (state := client.connection.get(where, ImportState)).state == "running":
             bar.update(int(state.progress * 100) - bar.pos)
             time.sleep(_LOOK_S)
         bar.update(100 - bar.pos)

@@ -1,7 +1,7 @@
 """The command ``autotune tell``."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from uuid import UUID, uuid4
 
 import click
@@ -66,11 +66,15 @@ def tell_command(
 def _tell_lines(experiment: Experiment, reader: LineReader, is_json: bool) -> None:
     """Tell the lines of the standard input one by one; a line that is wrong does not keep the others from being told.
 
+    If the service cannot be used any more, the lines that are not told are handed back.
+
     Raises:
-        Refusal: If a line was wrong or refused, or none came; or at once, if the service cannot be used any more.
+        Refusal: If no line came.
+        SystemExit: If a line was wrong or refused, or was not told.
     """
     n_lines, worst = 0, 0
-    for number, text in _numbered_lines():
+    lines = _numbered_lines()
+    for number, text in lines:
         n_lines += 1
         try:
             line = reader.read(text)
@@ -81,13 +85,22 @@ def _tell_lines(experiment: Experiment, reader: LineReader, is_json: bool) -> No
             refusal_of(error, f"line {number}").show()
         except Refusal as refusal:
             if refusal.exit_code not in {USAGE, REFUSED}:
-                raise
+                refusal.show()
+                _hand_back([text, *(rest for _, rest in lines)])
+                sys.exit(refusal.exit_code)
             worst = max(worst, refusal.exit_code)
             refusal.show()
     if not n_lines:
         raise Refusal("nothing to tell: no line came on the standard input", NOTHING_TO_DO)
     if worst:
         sys.exit(worst)
+
+
+def _hand_back(lines: Iterable[bytes]) -> None:
+    """Write lines that were not told to the standard error: a run may have taken days, and nobody else has them."""
+    click.echo("these lines are not told, keep them and tell them later:", err=True)
+    for text in lines:
+        click.echo(text.rstrip(b"\r\n"), err=True)
 
 
 def _numbered_lines() -> Iterator[tuple[int, bytes]]:

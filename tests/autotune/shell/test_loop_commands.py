@@ -87,12 +87,16 @@ def test_line_that_is_wrong_is_named_and_the_others_are_told(service, brownies):
     assert ended.exit_code == 6
 
 
-def test_lines_after_the_service_has_gone_are_not_told(service, brownies):
+def test_lines_are_handed_back_that_are_not_told_as_the_service_has_gone(service, brownies):
     service.trouble("POST /experiment/tell", *[problem(503, "unavailable", "the database is away")] * 9)
-    ended = autotune("tell", "brownies", "-", "--timeout", "0.2", typed=line() + line(response=2.0))
+    lines = [line(response=float(n)) for n in range(3)]
+    ended = autotune("tell", "brownies", "-", "--timeout", "0.2", typed="\n".join(lines))
     assert ended.exit_code == 4
-    assert ended.stderr.splitlines()[-1] == "Error: line 1: the database is away (unavailable)"
-    assert {run["response"] for run in told(service)} == {1.0}
+    *_, said, handed_back, first, second, third = ended.stderr.splitlines()
+    assert said == "Error: line 1: the database is away (unavailable)"
+    assert handed_back.startswith("these lines are not told")
+    assert [f"{text}\n" for text in (first, second, third)] == lines
+    assert {run["response"] for run in told(service)} == {0.0}
 
 
 @pytest.mark.parametrize(
