@@ -6,6 +6,8 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
+from autotune_service.store.backups.backup import back_up
+from autotune_service.store.backups.restore import restore
 from autotune_service.store.migrate import downgrade, upgrade
 from autotune_service.tuning import account_deletion, people
 from autotune_service.tuning.audit import read_audit
@@ -252,6 +254,24 @@ async def test_entries_outlive_account_and_experiments(client, accounts, headers
     assert await database.fetchval("SELECT count(*) FROM users") == 0
     found = await database.fetch("SELECT action, email FROM audit WHERE user_uuid = $1 ORDER BY number", user_uuid)
     assert [tuple(row) for row in found] == [("signed_up", ADA), ("signed_in", ADA)]
+
+
+async def test_restored_audit_is_whole_goes_on_and_is_guarded(
+    database, database_url, empty_database_url, headers, tmp_path
+):
+    file = tmp_path / "one.backup"
+    await back_up(database_url, file, lambda _: None)
+    for is_again in (False, True):
+        await restore(empty_database_url, file, lambda _: None, replace=is_again)
+        restored = await connect(empty_database_url)
+        try:
+            assert await restored.fetch("SELECT * FROM audit") == await database.fetch("SELECT * FROM audit")
+            await restored.execute("INSERT INTO audit (at, way, action, data) VALUES (now(), '', '', '{}')")
+            assert await restored.fetchval("SELECT max(number) FROM audit") == 3
+            with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+                await restored.execute("DELETE FROM audit")
+        finally:
+            await restored.close()
 
 
 async def test_guard_goes_and_comes_with_its_table(empty_database_url):
