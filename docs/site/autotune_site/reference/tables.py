@@ -56,9 +56,14 @@ def type_of(schema: Schema) -> str:
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f"[{name}](#message-{name})"
-    limits = [words.format(f"{schema[name]:,}") for name, words in _LIMITS.items() if name in schema]
+    limits = [words.format(_number(schema[name])) for name, words in _LIMITS.items() if name in schema]
     limits = ["not empty" if words in _NOT_EMPTY else words for words in limits]
     return ", ".join([_kind(schema), *limits])
+
+
+def _number(limit: float) -> str:
+    # Numbers that JSON readers of every language keep exactly go up to here.
+    return "2^53" if limit == 2**53 else f"{limit:,}"
 
 
 def _kind(schema: Schema) -> str:
