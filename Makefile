@@ -58,7 +58,7 @@ coverage: $(STAMP)  ## measure which lines and branches the tests reach, in all 
 	$(BIN)/coverage report
 
 soak: $(STAMP)  ## try the faults as often and as long as promised: hours
-	$(BIN)/python -m pytest --soak -o faulthandler_timeout=7200 tests/faults tests/load tests/tuning/test_rules.py
+	$(BIN)/python -m pytest --soak -o faulthandler_timeout=7200 tests/faults tests/load tests/tuning/test_rules.py tests/deploy/test_release.py
 
 lint: $(STAMP)  ## check style, types and the direction of imports
 	$(BIN)/ruff check --no-cache

@@ -19,8 +19,6 @@ _LIMITS = {
     "maxItems": "at most {} of them",
     "maxProperties": "at most {} of them",
 }
-
-
 _NOT_EMPTY = ("at least 1 characters", "at least 1 of them")
 
 
