@@ -58,7 +58,8 @@ coverage: $(STAMP)  ## measure which lines and branches the tests reach, in all 
 	$(BIN)/coverage report
 
 soak: $(STAMP)  ## try the faults as often and as long as promised: hours
-	$(BIN)/python -m pytest --soak -o faulthandler_timeout=7200 tests/faults tests/load tests/proxy tests/tuning/test_rules.py
+	$(BIN)/python -m pytest --soak -o faulthandler_timeout=7200 tests/faults tests/load tests/proxy tests/tuning/test_rules.py \
+		tests/deploy/test_release.py tests/security/test_hostile.py
 
 # What git does not follow is no part of the project; pictures, measured data and Swagger UI are not written by hand.
 SECRET_SCAN = $(BIN)/detect-secrets-hook --no-verify --plugin .ci/secret_scan.py \

@@ -13,11 +13,16 @@ import re
 import subprocess
 import sys
 import tarfile
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterable, Mapping, Set
 from email.parser import BytesParser
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 _LINK = re.compile(r"""\]\(([^)\s]+)\)|(?:src|srcset)="([^"]+)\"""")
@@ -63,10 +68,10 @@ def version_and_readme_of(wheel: Path) -> tuple[str, str]:
     """Return the version of a wheel, and the text of its page on an index."""
     with ZipFile(wheel) as archive:
         [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
-        metadata = BytesParser().parsebytes(archive.read(name))
-    text = metadata.get_payload(decode=True)
+        fields = BytesParser().parsebytes(archive.read(name))
+    text = fields.get_payload(decode=True)
     assert isinstance(text, bytes), "one text and no parts"
-    return metadata["Version"], text.decode()
+    return fields["Version"], text.decode()
 
 
 def check(version: str, readme: str, changelog: str) -> None:
@@ -99,26 +104,42 @@ def write_bill(file: Path, version: str) -> None:
         "cyclonedx_py", "environment", sys.executable, "--pyproject", str(ROOT / "pyproject.toml"), "--of", "JSON",
         "--output-reproducible",
     )  # fmt: skip
-    bill = needed(json.loads(made))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    listed = [project["dependencies"], *project["optional-dependencies"].values()]
+    bill = only(json.loads(made), needed(Requirement(text) for texts in listed for text in texts))
     bill["metadata"]["component"]["version"] = version
     file.write_text(json.dumps(bill, indent=2) + "\n")
 
 
-def needed(bill: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a bill of materials with only those components that its root needs, directly or not."""
-    edges = {entry["ref"]: entry.get("dependsOn", []) for entry in bill["dependencies"]}
-    found: set[str] = set()
-    ahead = [bill["metadata"]["component"]["bom-ref"]]
+def needed(requirements: Iterable[Requirement]) -> set[str]:
+    """Return the packages of this environment that requirements need, directly or not, by their canonical names."""
+    ahead = [(canonicalize_name(one.name), extra) for one in requirements for extra in ("", *one.extras)]
+    found: set[tuple[str, str]] = set()
     while ahead:
-        ref = ahead.pop()
-        if ref not in found:
-            found.add(ref)
-            ahead += edges.get(ref, [])
-    return {
-        **bill,
-        "components": [component for component in bill["components"] if component["bom-ref"] in found],
-        "dependencies": [entry for entry in bill["dependencies"] if entry["ref"] in found],
-    }
+        name, extra = package = ahead.pop()
+        if package in found:
+            continue
+        try:
+            below = map(Requirement, metadata.requires(name) or ())
+        except metadata.PackageNotFoundError:
+            continue  # it is for another platform
+        found.add(package)
+        # Asked for without an extra, the others' requirements do not hold.
+        held = [one for one in below if one.marker is None or one.marker.evaluate({"extra": extra})]
+        ahead += [(canonicalize_name(one.name), wanted) for one in held for wanted in ("", *one.extras)]
+    return {name for name, _ in found}
+
+
+def only(bill: Mapping[str, Any], names: Set[str]) -> dict[str, Any]:
+    """Return a bill of materials with the components of these names alone."""
+    kept = [component for component in bill["components"] if canonicalize_name(component["name"]) in names]
+    refs = {component["bom-ref"] for component in kept} | {bill["metadata"]["component"]["bom-ref"]}
+    edges = [
+        {**entry, "dependsOn": [ref for ref in entry.get("dependsOn", ()) if ref in refs]}
+        for entry in bill["dependencies"]
+        if entry["ref"] in refs
+    ]
+    return {**bill, "components": kept, "dependencies": edges}
 
 
 def _run(module: str, *arguments: str) -> str:

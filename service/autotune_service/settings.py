@@ -96,7 +96,10 @@ class Settings(BaseSettings):
         description="A way to the same Postgres past a pooler, for listening, migrations and backups. Needed only if "
         "database_url leads to a pooler that gives each transaction another session.",
     )
-    database_pool_size: Annotated[int, Field(ge=2, le=200)] = 10
+    database_pool_size: Annotated[int, Field(ge=2, le=200)] = Field(
+        default=10,
+        description="How many connections to the database a process opens at most, but for those that listen.",
+    )
     database_timeout_s: Annotated[float, Field(gt=0, le=60)] = Field(
         default=3.0, description="How long a request waits for a connection, and how long a statement may take."
     )
@@ -126,8 +129,12 @@ class Settings(BaseSettings):
     basic_auth: bool = Field(
         default=False, description="Take Basic authentication on the whole API, for programs that know nothing else."
     )
-    access_token_s: Annotated[int, Field(ge=60, le=86_400)] = 900
-    refresh_token_s: Annotated[int, Field(ge=3600, le=31_536_000)] = 30 * 86_400
+    access_token_s: Annotated[int, Field(ge=60, le=86_400)] = Field(
+        default=900, description="How long an access token is valid, in seconds."
+    )
+    refresh_token_s: Annotated[int, Field(ge=3600, le=31_536_000)] = Field(
+        default=30 * 86_400, description="How long a program may go on without signing in anew, in seconds."
+    )
     sign_up: Literal["open", "invitation", "closed"] | None = Field(
         default=None,
         description="Who may sign up: anybody, who has an admin's invitation, or nobody. By default open in dev mode "
@@ -210,8 +217,12 @@ class Settings(BaseSettings):
         description="How many requests, and how many questions, may wait for the engine at a time. A request beyond "
         "that gets a 503 at once.",
     )
-    max_body_bytes: Annotated[int, Field(ge=1024, le=2**30)] = 1024 * 1024
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    max_body_bytes: Annotated[int, Field(ge=1024, le=2**30)] = Field(
+        default=1024 * 1024, description="How long the body of a request may be, in bytes."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="What is logged: lines of this level and of those above it."
+    )
     log_format: Literal["json", "text"] | None = Field(
         default=None,
         description="json is one object per line. By default text on a terminal in dev mode, else json.",

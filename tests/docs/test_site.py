@@ -74,6 +74,7 @@ def test_reference_has_all_that_the_code_has(site: Path):
 
     settings, magics, events = page("settings"), page("magics"), page("frames")
     assert [name for name in Settings.model_fields if f"AUTOTUNE_{name.upper()}" not in settings] == []
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
     assert [name for name in COMMANDS if f"%autotune {name}" not in magics] == []
     assert [name for name in get_args(frames.EventType) if name not in events] == []
     assert "/experiment/tell/{exp_uuid}" in page("calls")

@@ -18,7 +18,16 @@ class NotebookParser(MystParser):
 
     def parse(self, inputstring: str, document: nodes.document) -> None:
         """Parse the text of a notebook."""
-        super().parse("\n".join(_lines(json.loads(inputstring))), document)
+        super().parse(markdown_of(inputstring), document)
+
+
+def markdown_of(notebook: str) -> str:
+    """Return a notebook, as the text of its file, in Markdown with what its cells showed.
+
+    Raises:
+        ValueError: If a cell was saved with an error.
+    """
+    return "\n".join(_lines(json.loads(notebook)))
 
 
 def _lines(notebook: Mapping[str, Any]) -> Iterator[str]:

@@ -1,15 +1,15 @@
 """The commands of the shell."""
 
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 
 import click
-
-from autotune_service.cli import main
 
 
 def lines() -> Iterator[str]:
     """Yield the help of each command, as the command itself prints it."""
-    yield from _help(main, None, "autotune")
+    [program] = entry_points(group="console_scripts", name="autotune")
+    yield from _help(program.load(), None, "autotune")
 
 
 def _help(command: click.Command, above: click.Context | None, name: str) -> Iterator[str]:

@@ -19,13 +19,16 @@ _LIMITS = {
     "maxItems": "at most {} of them",
     "maxProperties": "at most {} of them",
 }
+_NOT_EMPTY = ("at least 1 characters", "at least 1 of them")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Yield the lines of a table, and an empty one; nothing where there are no rows."""
+    """Yield the lines of a table without empty columns, and an empty line; nothing where there are no rows."""
     cells = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
+    filled = [index for index in range(len(head)) if any(row[index] for row in cells)]
     if cells:
-        yield from (f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *cells])
+        for row in [head, ["---"] * len(head), *cells]:
+            yield f"| {' | '.join(row[index] for index in filled)} |"
         yield ""
 
 
@@ -51,8 +54,14 @@ def type_of(schema: Schema) -> str:
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f"[{name}](#message-{name})"
-    limits = [words.format(f"{schema[name]:,}") for name, words in _LIMITS.items() if name in schema]
+    limits = [words.format(_number(schema[name])) for name, words in _LIMITS.items() if name in schema]
+    limits = ["not empty" if words in _NOT_EMPTY else words for words in limits]
     return ", ".join([_kind(schema), *limits])
+
+
+def _number(limit: float) -> str:
+    # Numbers that JSON readers of every language keep exactly go up to here.
+    return "2^53" if limit == 2**53 else f"{limit:,}"
 
 
 def _kind(schema: Schema) -> str:
