@@ -22,7 +22,7 @@ def former(tmp_path):
     code = code_of(FORMER, tmp_path / "former")
     if code is None:
         pytest.skip("the history of the repository is not there, and with it the code of the version before")
-    with Stack(tmp_path, code, lambda url: asyncio.run(execute(url, dump_of(FORMER)))) as stack:
+    with Stack(tmp_path, lambda url: asyncio.run(execute(url, dump_of(FORMER))), **code) as stack:
         stack.sign_up(EMAIL)
         yield stack
 
