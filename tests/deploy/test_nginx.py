@@ -1,7 +1,10 @@
 """The nginx configuration that is shipped fits the service: its timeouts, its limits and its own words."""
 
 import re
+import shutil
+import subprocess
 
+import pytest
 from deploy_files import ROOT
 
 from autotune_service.settings import Settings
@@ -53,3 +56,14 @@ def test_what_nginx_says_is_a_problem_document():
 
 def test_metrics_are_for_nobody_outside():
     assert directive("return", location(f"= {METRICS}")) == "404"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_certificates_are_made_as_the_page_on_operations_says(tmp_path):
+    page = (ROOT / "docs" / "operations.md").read_text()
+    (block,) = re.findall(r"(?:^    .*\n)+", page[page.index("**A certificate authority of your own**") :], re.M)[:1]
+    subprocess.run(["sh", "-ec", block], cwd=tmp_path, check=True, capture_output=True)
+    # As strictly as Python checks from 3.13 on.
+    check = ["openssl", "verify", "-x509_strict", "-verify_hostname", "tune.example.org", "-CAfile", "lab-ca.pem"]
+    done = subprocess.run([*check, "fullchain.pem"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

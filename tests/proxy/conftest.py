@@ -9,7 +9,7 @@ def pytest_collection_modifyitems(items):
     if PROGRAM is None:
         for item in items:
             if item.path.parent.name == "proxy":
-                item.add_marker(pytest.mark.skip(reason="nginx is not installed (apt install nginx-light)"))
+                item.add_marker(pytest.mark.skip(reason="nginx is not installed (apt install nginx)"))
 
 
 @pytest.fixture
@@ -21,6 +21,7 @@ def times(request):
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
-    with Stack(tmp_path_factory.mktemp("stack")) as stack:
+    short = {"AUTOTUNE_PING_S": "0.8", "AUTOTUNE_ASK_WAIT_S": "0.8"}  # so that tests of timeouts take seconds
+    with Stack(tmp_path_factory.mktemp("stack"), **short) as stack:
         stack.sign_up(EMAIL)
         yield stack

@@ -67,13 +67,13 @@ class Stack:
         variables: What the processes are set up by.
     """
 
-    def __init__(self, folder: Path, code: dict[str, str] | None = None, prepare: Callable[[str], None] | None = None):
+    def __init__(self, folder: Path, prepare: Callable[[str], None] | None = None, **variables: str) -> None:
         """Start everything.
 
         Args:
             folder: Where logs and certificates are.
-            code: Variables by which Python finds another version's code; by default the code is that of the tests.
             prepare: Called with the URL of the new database before anything uses it.
+            variables: What services and workers get besides, as where Python finds another version's code.
         """
         self._folder = folder
         with ExitStack() as stack:
@@ -88,11 +88,9 @@ class Stack:
                 "AUTOTUNE_TRUSTED_PROXIES": "127.0.0.1",
                 "AUTOTUNE_SIGN_UP": "open",
                 "AUTOTUNE_ENGINE_PROCESSES": "1",
-                "AUTOTUNE_PING_S": "0.8",
-                "AUTOTUNE_ASK_WAIT_S": "0.8",
             }
-            self.replicas = [self._replica(stack, number, code or {}) for number in range(N_REPLICAS)]
-            self.workers = [self._worker(stack, f"worker{number}", code or {}) for number in range(N_REPLICAS)]
+            self.replicas = [self._replica(stack, number, variables) for number in range(N_REPLICAS)]
+            self.workers = [self._worker(stack, f"worker{number}", variables) for number in range(N_REPLICAS)]
             self._start()
             self.authority = Authority(folder)
             stack.enter_context(patch.dict(os.environ, AUTOTUNE_CA_FILE=str(self.authority.file)))
@@ -133,14 +131,14 @@ class Stack:
         with httpx2.Client(base_url=self.nginx.url, transport=transport, timeout=60) as client:
             yield client
 
-    def _replica(self, stack: ExitStack, number: int, code: dict[str, str]) -> ServiceProcess:
-        variables = self.variables | {"AUTOTUNE_LOG_LEVEL": "warning"} | code
-        replica = ServiceProcess(self._folder / f"replica{number}", "--no-worker", **variables)
+    def _replica(self, stack: ExitStack, number: int, variables: dict[str, str]) -> ServiceProcess:
+        own = self.variables | {"AUTOTUNE_LOG_LEVEL": "warning"} | variables
+        replica = ServiceProcess(self._folder / f"replica{number}", "--no-worker", **own)
         stack.callback(replica.close)
         return replica
 
-    def _worker(self, stack: ExitStack, name: str, code: dict[str, str]) -> WorkerProcess:
-        worker = WorkerProcess(self._folder / f"{name}.log", **self.variables, **code)
+    def _worker(self, stack: ExitStack, name: str, variables: dict[str, str]) -> WorkerProcess:
+        worker = WorkerProcess(self._folder / f"{name}.log", **self.variables, **variables)
         stack.callback(worker.close)
         return worker
 

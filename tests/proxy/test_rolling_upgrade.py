@@ -22,7 +22,7 @@ def former(tmp_path):
     code = code_of(FORMER, tmp_path / "former")
     if code is None:
         pytest.skip("the history of the repository is not there, and with it the code of the version before")
-    with Stack(tmp_path, code, lambda url: asyncio.run(execute(url, dump_of(FORMER)))) as stack:
+    with Stack(tmp_path, lambda url: asyncio.run(execute(url, dump_of(FORMER))), **code) as stack:
         stack.sign_up(EMAIL)
         yield stack
 
@@ -36,10 +36,13 @@ def test_upgrade_loses_nothing_and_nobody_sees_an_error_that_cannot_be_retried(f
         crowd.wait_for_tells(times(6, 40))
         own = {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}
         former.restart(former.workers, **own)
-        former.restart(former.replicas, **own)
-        crowd.wait_for_tells(times(6, 40))
+        former.restart(former.replicas[:1], **own)
+        crowd.wait_for_tells(times(6, 50))  # one of each version takes them
+        former.restart(former.replicas[1:], **own)
+        crowd.wait_for_tells(times(6, 80))
         told = crowd.end()
         crowd.check_nothing_is_lost(told)
-        print(len(told), crowd.robot.answers, crowd.watchers.n_resets)
+        assert len(told) >= times(48, 500)
+        print(f"{len(told)} tells; answers {dict(crowd.robot.answers)}, resets {crowd.watchers.n_resets}")
     finally:
         crowd.close()

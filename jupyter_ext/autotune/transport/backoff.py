@@ -2,6 +2,13 @@
 
 FIRST_S = 0.5
 LONGEST_S = 15.0
+MOST_REFUSED = 12
+"""How many times in a row a service may refuse tokens, each fetched anew and tried twice, before that is an error.
+
+While a service is upgraded, replicas of two versions may stand behind one address, and one may refuse what the other
+issued a moment ago. A proxy that asks them in turn would have each fresh token come to the wrong one if it was tried
+only once.
+"""
 
 
 def delay_s(attempt: int, fraction: float) -> float:

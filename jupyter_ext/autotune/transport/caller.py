@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from pydantic import BaseModel, SecretStr
 
 from autotune.errors import AutotuneError, ConnectionFailedError, UnauthenticatedError, UnavailableError
-from autotune.transport.backoff import delay_s
+from autotune.transport.backoff import MOST_REFUSED, delay_s
 from autotune.transport.exchange import READ_S, Done, exchange
 from autotune.transport.http import AnyHttp
 from autotune.transport.tokens import TokenSource
@@ -20,6 +20,7 @@ from autotune.transport.tokens import TokenSource
 R = TypeVar("R", bound=BaseModel)
 
 ENGINE_FAILED = "engine_failed"
+_REFUSED_S = 0.1
 _LATE_S = 1.0
 """By how much a try may overrun its time, in seconds, before it counts as one in which the computer slept."""
 
@@ -116,14 +117,18 @@ class Caller(ABC):
 
     async def _authorized(self, method: str, path: str, reply_type: type[R], timeout_s: float, **content: Any) -> R:
         token = await self.tokens.access()
-        try:
-            return await exchange(self._pool, method, path, reply_type, token=token, timeout_s=timeout_s, **content)
-        except UnauthenticatedError:
-            if not self.tokens.can_sign_in:
-                raise  # with the service's reason
+        for n_refused in count(1):
+            try:
+                return await exchange(self._pool, method, path, reply_type, token=token, timeout_s=timeout_s, **content)
+            except UnauthenticatedError:
+                if not self.tokens.can_sign_in or n_refused == MOST_REFUSED:
+                    raise  # with the service's reason
             # The token may have expired since the last call. The refused request changed nothing, so a repeat is safe.
-            renewed = await self.tokens.renew(token)
-        return await exchange(self._pool, method, path, reply_type, token=renewed, timeout_s=timeout_s, **content)
+            if n_refused % 2 == 1:
+                token = await self.tokens.renew(token)
+            else:
+                await self._wait(_REFUSED_S)
+        raise AssertionError("count() never ends")
 
 
 def _given(query: dict[str, Any]) -> dict[str, Any]:

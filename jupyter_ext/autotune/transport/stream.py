@@ -50,7 +50,8 @@ CLOSE_S = 1.0
 MAX_FRAME_BYTES = 8 * 2**20
 """The largest frame; an event that announces an experiment of 100 covariates with long options has a few megabytes."""
 
-_TO_SIGN_IN_AGAIN = frozenset({CLOSE_UNAUTHENTICATED, CLOSE_EXPIRED, CLOSE_SIGNED_OUT, CLOSE_REVOKED})
+_ENDED = frozenset({CLOSE_EXPIRED, CLOSE_SIGNED_OUT, CLOSE_REVOKED})
+_TO_SIGN_IN_AGAIN = _ENDED | {CLOSE_UNAUTHENTICATED}
 _FOR_GOOD = frozenset({CLOSE_PASSWORD_CHANGED, CLOSE_DEACTIVATED})
 """The codes after which the credentials of this client cannot open another session."""
 
@@ -102,9 +103,9 @@ async def follow(
         except (ConnectionFailedError, UnavailableError):
             lost_role = attempt.lost_role
         except UnauthenticatedError:
-            if not (attempt.can_sign_in and state.may_renew(attempt.lived_s())):
+            if not (attempt.can_sign_in and state.refused(attempt.lived_s(), has_ended=attempt.has_ended)):
                 raise
-            if await attempt.renew_token():
+            if state.wants_token() and await attempt.renew_token():
                 state.renewed()
                 continue
         finally:
@@ -178,6 +179,11 @@ class _Attempt:
         if self._closed_with is None:
             return self._lost_role if self._opened_at is None else ""
         return self._closed_with.reason if self._closed_with.code == CLOSE_ROLE_CHANGED else ""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the service has closed the connection because the session, or the token, has ended."""
+        return self._closed_with is not None and self._closed_with.code in _ENDED
 
     @property
     def can_sign_in(self) -> bool:

@@ -1,7 +1,7 @@
 """The state of a stream from one connection to the next: no I/O, no clock, no randomness."""
 
 from autotune.errors import StreamGapError
-from autotune.transport.backoff import delay_s
+from autotune.transport.backoff import MOST_REFUSED, delay_s
 from autotune_wire.frames import Event
 
 RESET = "reset"
@@ -21,7 +21,8 @@ class StreamState:
         self.last_seq = after
         self.epoch: str | None = None
         self._n_failures = 0
-        self._is_renewed = False
+        self._n_refused = 0
+        self._is_fresh = False
 
     def opened(self, epoch: str | None) -> None:
         """Record that a connection opened, and the epoch of the service's event log; None if the service sent no epoch.
@@ -63,19 +64,30 @@ class StreamState:
         self._n_failures += 1
         return delay_s(self._n_failures - 1, fraction)
 
-    def may_renew(self, lived_s: float) -> bool:
-        """Return whether to try another token after one was refused: once until a connection is good again.
+    def refused(self, lived_s: float, *, has_ended: bool = False) -> bool:
+        """Record that a token was refused, and return whether to go on.
 
         Args:
-            lived_s: How long the connection was open before, in seconds. After a long connection another token is
-                always tried, as tokens normally expire during a stream.
+            lived_s: How long the connection was open before, in seconds. After a long connection the stream always goes
+                on, as tokens normally expire during a stream.
+            has_ended: Whether the service closed the connection because the session has ended; another session is
+                opened once.
         """
-        return lived_s >= HEALTHY_S or not self._is_renewed
+        if lived_s >= HEALTHY_S:
+            self._recover()
+        self._n_refused += 1
+        return self._n_refused <= (1 if has_ended else MOST_REFUSED)
+
+    def wants_token(self) -> bool:
+        """Return whether another token is to be fetched after one was refused; a fresh one is tried a second time."""
+        was_fresh, self._is_fresh = self._is_fresh, False
+        return not was_fresh
 
     def renewed(self) -> None:
         """Record that another token was fetched."""
-        self._is_renewed = True
+        self._is_fresh = True
 
     def _recover(self) -> None:
         self._n_failures = 0
-        self._is_renewed = False
+        self._n_refused = 0
+        self._is_fresh = False

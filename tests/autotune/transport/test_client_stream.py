@@ -16,6 +16,7 @@ from autotune.errors import (
     UnexpectedReplyError,
 )
 from autotune.experiment import Experiment
+from autotune.transport.backoff import MOST_REFUSED
 from autotune.transport.stream import follow
 from autotune_wire.experiments import Experiment as ExperimentReply
 from autotune_wire.frames import CLOSE_GOING_AWAY, CLOSE_NOT_FOUND, CLOSE_UNAUTHENTICATED
@@ -114,9 +115,16 @@ async def test_stream_renews_its_token(service, seen, refused):
 
 
 @pytest.mark.parametrize("refused", [401, sends(close=CLOSE_UNAUTHENTICATED)])
-async def test_stream_raises_when_the_new_token_is_refused_too(service, seen, refused):
-    with stream_server(refused, refused) as server, pytest.raises(UnauthenticatedError):
+async def test_stream_raises_when_every_new_token_is_refused_too(service, seen, refused):
+    with stream_server(*[refused] * (MOST_REFUSED + 1)) as server, pytest.raises(UnauthenticatedError):
         await _seqs(service, seen, server, 1)
+
+
+async def test_stream_finds_the_replica_that_knows_its_token(service, seen):
+    """While a service is upgraded, one replica refuses what the other has issued, and a proxy asks them in turn."""
+    with stream_server(401, 401, sends(event(1))) as server:
+        assert await _seqs(service, seen, server, 1) == [1]
+    assert [token for _, token in server.requests] == ["access-1", "access-2", "access-2"]
 
 
 async def test_stream_outlives_a_service_that_goes_while_the_token_is_renewed(service, seen, monkeypatch):

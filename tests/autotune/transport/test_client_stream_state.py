@@ -2,7 +2,7 @@ import pytest
 from fake_service import event
 
 from autotune.errors import StreamGapError
-from autotune.transport.backoff import LONGEST_S, delay_s
+from autotune.transport.backoff import LONGEST_S, MOST_REFUSED, delay_s
 from autotune.transport.stream_state import HEALTHY_S, StreamState
 from autotune_wire.frames import Event
 
@@ -54,17 +54,22 @@ def test_state_does_not_start_over_after_a_duplicate():
     assert state.lost(0, 0.0) == 0.5
 
 
-def test_state_renews_the_token_once_per_trouble():
+def test_state_tries_each_fresh_token_twice_and_gives_up_at_last():
     state = StreamState(after=0)
-    assert state.may_renew(lived_s=0)
-    state.renewed()
-    assert not state.may_renew(lived_s=0)
+    wanted = []
+    while state.refused(lived_s=0):
+        wanted.append(state.wants_token())
+        if wanted[-1]:
+            state.renewed()
+    assert wanted == [True, False] * (MOST_REFUSED // 2)
 
 
-def test_state_renews_the_token_again_when_it_ended_during_a_stream():
+def test_state_goes_on_when_the_token_ended_during_a_stream():
     state = StreamState(after=0)
-    state.renewed()
-    assert state.may_renew(lived_s=HEALTHY_S)
+    while state.refused(lived_s=0):
+        pass
+    assert state.refused(lived_s=HEALTHY_S)
+    assert state.wants_token()
 
 
 def test_delay_spreads_over_the_upper_half():

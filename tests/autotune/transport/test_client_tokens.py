@@ -9,6 +9,7 @@ from pydantic import SecretStr
 import autotune
 from autotune.client import open_client
 from autotune.errors import ConnectionFailedError, UnauthenticatedError
+from autotune.transport.backoff import MOST_REFUSED
 from autotune.transport.coroutines import result_of
 from autotune.transport.credentials import Credentials
 
@@ -48,10 +49,18 @@ def test_client_logs_in_again_when_its_address_has_sent_too_many_wrong_tokens(cl
     assert (service.n_calls(REFRESH), service.n_calls(LOGIN)) == (1, 2)
 
 
-def test_client_gives_up_when_the_new_token_is_refused_too(client, service):
-    service.trouble("GET /experiment/all", *[problem(401, "unauthenticated", "no") for _ in range(2)])
+def test_client_gives_up_when_every_new_token_is_refused_too(client, service):
+    service.trouble("GET /experiment/all", *[problem(401, "unauthenticated", "no") for _ in range(MOST_REFUSED)])
     with pytest.raises(UnauthenticatedError):
         client.list()
+    assert service.n_calls("GET /experiment/all") == MOST_REFUSED
+
+
+def test_client_finds_the_replica_that_knows_its_token(client, service):
+    """While a service is upgraded, one replica refuses what the other has issued, and a proxy asks them in turn."""
+    service.trouble("GET /experiment/all", *[problem(401, "unauthenticated", "no") for _ in range(2)])
+    client.list()
+    assert (service.n_calls(REFRESH), service.n_calls("GET /experiment/all")) == (1, 3)
 
 
 def test_client_with_a_given_token_says_that_it_has_ended(service):
