@@ -57,8 +57,9 @@ coverage: $(STAMP)  ## measure which lines and branches the tests reach, in all 
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-soak: $(STAMP)  ## try the faults as often and as long as promised: hours
-	$(BIN)/python -m pytest --soak -o faulthandler_timeout=7200 tests/faults tests/load tests/tuning/test_rules.py
+soak: $(STAMP)  ## try faults and hostile requests as often and as long as promised: hours
+	$(BIN)/python -m pytest --soak -o faulthandler_timeout=7200 tests/faults tests/load tests/security/test_hostile.py \
+		tests/tuning/test_rules.py
 
 # What git does not follow is no part of the project; pictures, measured data and Swagger UI are not written by hand.
 SECRET_SCAN = $(BIN)/detect-secrets-hook --no-verify --plugin .ci/secret_scan.py \
