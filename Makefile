@@ -58,7 +58,7 @@ coverage: $(STAMP)  ## measure which lines and branches the tests reach, in all 
 	$(BIN)/coverage report
 
 soak: $(STAMP)  ## try faults and hostile requests as often and as long as promised: hours
-	$(BIN)/python -m pytest --soak -o faulthandler_timeout=7200 tests/faults tests/load tests/security/test_hostile.py \
+	$(BIN)/python -m pytest --soak -o faulthandler_timeout=7200 tests/faults tests/load tests/security/test_siege.py \
 		tests/tuning/test_rules.py
 
 # What git does not follow is no part of the project, which may have come without git; pictures, measured data and Swagger UI are not written by hand.
