@@ -18,16 +18,14 @@ import leaks
 
 DEV_USER = {"username": "test@test.com", "password": "CHANGEME"}
 _READY_WITHIN_S = 180  # on a machine that is busy with other tests
+_LOGGING = {"AUTOTUNE_LOG_LEVEL": "debug"}
+"""All that is ever logged: at the end of a run no secret may be in it (``leaks``)."""
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The tests' environment without settings of whoever runs them.
-
-    All tests sign in from one address, and services log all that they ever do: at the end of a run no secret may be in
-    it (``leaks``).
-    """
+    """The tests' environment without settings of whoever runs them; all tests sign in from one address."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AUTOTUNE_")}
-    return kept | {"AUTOTUNE_SIGN_IN_ATTEMPTS": "10000", "AUTOTUNE_LOG_LEVEL": "debug"} | variables
+    return kept | {"AUTOTUNE_SIGN_IN_ATTEMPTS": "10000"} | variables
 
 
 def run_autotune(*arguments: str, typed: str | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -47,7 +45,7 @@ class ServiceProcess:
 
     def __init__(self, data: Path, *arguments: str, **variables: str) -> None:
         self._command = [sys.executable, "-m", "autotune_service.cli", "serve", "--data", str(data), *arguments]
-        self.environment = environment(**variables)
+        self.environment = environment(**_LOGGING | variables)
         self._log = (data.parent / f"{data.name}.log").open("a+")
         self._host, self._port = "", 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -122,7 +120,7 @@ class WorkerProcess:
     """
 
     def __init__(self, log: Path, **variables: str) -> None:
-        self.environment = environment(**variables)
+        self.environment = environment(**_LOGGING | variables)
         self._log = log.open("a+")
         self._process: subprocess.Popen[bytes] | None = None
 

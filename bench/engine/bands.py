@@ -60,9 +60,9 @@ def _show(records: list[dict[str, Any]]) -> None:
             of_class += record[part]
     print(", ".join(sorted({record["machine"] for record in records})))
     print("\n| class | half of the budget | the whole | predicted runs |\n|---|---|---|---|")
-    for cls, of_class in points.items():
-        n = len(of_class["half"]) + len(of_class["whole"])
-        print(f"| {cls} | {_covered(of_class['half']):.3f} | {_covered(of_class['whole']):.3f} | {n} |")
+    for cls, counted in points.items():
+        n = len(counted["half"]) + len(counted["whole"])
+        print(f"| {cls} | {_covered(counted['half']):.3f} | {_covered(counted['whole']):.3f} | {n} |")
 
 
 def _covered(points: list[list[float]]) -> float:

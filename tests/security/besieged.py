@@ -9,8 +9,8 @@ from typing import Any
 from uuid import uuid4
 
 import httpx2
-import planted
-from planted import MARKER, NUMBER
+import strangers
+from strangers import MARKER, NUMBER
 
 from processes import ServiceProcess
 from support import PASSWORD, UNKNOWN_UUID
@@ -39,7 +39,7 @@ class Besieged:
 
     Attributes:
         callers: The credentials of each caller, as headers; those of the attacker stay good whatever she sends.
-        strangers: The ids of what the stranger has, by the name that paths have for them.
+        foreign: The ids of what the stranger has, by the name that paths have for them.
         owns: The same of the attacker.
         statuses: How often a caller got a status.
     """
@@ -48,7 +48,7 @@ class Besieged:
     stranger: httpx2.Client
     eve: httpx2.Client
     callers: dict[str, Headers] = field(default_factory=dict)
-    strangers: dict[str, list[str]] = field(default_factory=dict)
+    foreign: dict[str, list[str]] = field(default_factory=dict)
     owns: dict[str, list[str]] = field(default_factory=dict)
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
     _connection: http.client.HTTPConnection | None = None
@@ -58,7 +58,7 @@ class Besieged:
         """Plant the stranger's experiments in a service and sign the attackers in."""
         stranger, eve = (signed_up(service, stack, f"{name}@example.org") for name in ("bob", "eve"))
         besieged = cls(service, stranger, eve)
-        besieged.strangers = planted.plant(stranger)
+        besieged.foreign = strangers.plant(stranger)
         besieged.callers = {"nobody": []}
         for scope in ("read", "admin"):
             token = eve.post("/auth/tokens", json={"name": scope, "scopes": [scope]}).json()["token"]
@@ -80,9 +80,9 @@ class Besieged:
             session = client.post("/auth/token", data=form).json()["access_token"]
             cookie = client.post("/auth/login", data=form).cookies["autotune"]
             client.headers["Authorization"] = f"Bearer {session}"
-            exp_uuid = client.post("/experiment/new", json=own(planted.NEW)).json()["exp_uuid"]
+            exp_uuid = client.post("/experiment/new", json=own(strangers.NEW)).json()["exp_uuid"]
             (suggestion,) = client.get(f"/experiment/ask/{exp_uuid}").json()["suggestions"]
-            told = client.post(f"/experiment/tell/{exp_uuid}", json=own(planted.TELLS[2])).json()["observations"]
+            told = client.post(f"/experiment/tell/{exp_uuid}", json=own(strangers.TELLS[2])).json()["observations"]
         self.callers["eve by a session"] = bearer(session)
         origin = self.service.url.encode()
         self.callers["eve by a cookie"] = [(b"Cookie", f"autotune={cookie}".encode()), (b"Origin", origin)]
@@ -92,7 +92,7 @@ class Besieged:
     def ids(self, caller: str, name: str) -> list[str]:
         """Give what stands in a path for a name; an admin does not get the stranger's account to close."""
         found = [*self.owns[name], *self.owns[name], UNKNOWN_UUID, str(uuid4()), *JUNK_IDS]
-        return found if (caller, name) == ("an admin", "user_uuid") else [*self.strangers[name], *found]
+        return found if (caller, name) == ("an admin", "user_uuid") else [*self.foreign[name], *found]
 
     def send(self, method: str, target: str, headers: Headers, body: bytes | None) -> Answer:
         """Send a request as it is, without what a client library would mend."""

@@ -145,6 +145,14 @@ async def test_edit_that_the_runs_or_the_constraints_forbid_is_refused(edit, cov
     assert caught.value.errors[0].field == field
 
 
+@pytest.mark.parametrize("left", [{}, {"v1": {"vtype": "cat", "guess": "a", "options": ["a", "b"]}}])
+async def test_edit_without_what_the_kept_constraints_are_about_is_refused(edit, left):
+    await edit(SPACE, constraints=[{"ctype": "linear", "weights": {"v1": 1}, "relation": "<=", "bound": 4}])
+    with pytest.raises(InvalidError) as refused:
+        await edit({name: covariate for name, covariate in SPACE.items() if name != "v1"} | left)
+    assert [problem.field for problem in refused.value.errors] == ["covars.v1.vtype" if left else "covars.v1"]
+
+
 async def test_added_context_ends_what_is_precomputed(store, user_uuid, exp_uuid, edit):
     await edit(
         SPACE | {"oven": {"vtype": "cat", "guess": "a", "options": ["a", "b"], "role": "context"}},

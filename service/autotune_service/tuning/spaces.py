@@ -48,15 +48,15 @@ async def edit_space(
     """
     await once.begin_alone(store)
     async with store.work() as work:
-        constraints = _constraints(await get_experiment(work, exp_uuid, user_uuid), edit)
-    await asyncio.to_thread(check_feasible, edit.covars, constraints)
+        row = await get_experiment(work, exp_uuid, user_uuid)
+    await _revised(row, edit)  # the search for a configuration takes only constraints that fit the space
+    await asyncio.to_thread(check_feasible, edit.covars, _constraints(row, edit))
     async with store.work() as work:
         await once.begin(work)
         row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
         require_active(row)
-        constraints = _constraints(row, edit)
-        size = size_of(row.space, row.constraints) + size_of(edit.covars, constraints)
-        changes = await aside(size, revised, row.space, edit, constraints=row.constraints, responses=row.responses)
+        changes = await _revised(row, edit)
+        constraints, size = _constraints(row, edit), _size(row, edit)
         check_models(EngineDemand(row.engine, row.acq_func, edit.covars, row.responses, constraints, row.stop))
         if not changes:
             unchanged = (await get_shown_experiment(work, exp_uuid, user_uuid)).to_wire()
@@ -111,6 +111,14 @@ async def _require_room(work: Work, row: ExperimentRow, limits: Limits) -> None:
 
 def _constraints(row: ExperimentRow, edit: SpaceEdit) -> list[Constraint]:
     return row.constraints if edit.constraints is None else edit.constraints
+
+
+def _size(row: ExperimentRow, edit: SpaceEdit) -> int:
+    return size_of(row.space, row.constraints) + size_of(edit.covars, _constraints(row, edit))
+
+
+async def _revised(row: ExperimentRow, edit: SpaceEdit) -> list[str]:
+    return await aside(_size(row, edit), revised, row.space, edit, constraints=row.constraints, responses=row.responses)
 
 
 def _values(revision: SpaceRow, row: ExperimentRow) -> dict[str, Any]:

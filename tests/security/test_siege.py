@@ -8,17 +8,17 @@ import re
 from contextlib import ExitStack
 
 import hostile_requests
-import planted
 import pytest
 import requests
 import schemathesis
+import strangers
 import websockets.exceptions
 from besieged import Besieged, own
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
-from planted import KEYS, MARKER
 from schemathesis import GenerationMode
+from strangers import KEYS, MARKER
 from websockets.sync.client import connect
 
 from processes import ServiceProcess
@@ -30,13 +30,13 @@ RENEW_AFTER = 100
 OBSERVATION = "/experiment/{exp_uuid}/observation/{observation_uuid}"
 MEMBER = {"email": "carol@example.org", "role": "viewer"}
 BODIES = {
-    "/experiment/new": [planted.NEW, {"name": "small", "covars": SPACE}],
-    "/experiment/tell/{exp_uuid}": planted.TELLS,
+    "/experiment/new": [strangers.NEW, {"name": "small", "covars": SPACE}],
+    "/experiment/tell/{exp_uuid}": strangers.TELLS,
     "/experiment/ask/{exp_uuid}": [{"n": 1}, {"worker": "w", "lease_s": 5}],
     "/experiment/{exp_uuid}/renew": [{"suggestion_uuids": [UNKNOWN_UUID], "worker": "w", "lease_s": 5}],
-    "/experiment/{exp_uuid}/abandon": [planted.ABANDON | {"suggestion_uuid": UNKNOWN_UUID}],
-    "/experiment/{exp_uuid}/space": [planted.SPACE],
-    "/experiment/{exp_uuid}/predict": [planted.PREDICT],
+    "/experiment/{exp_uuid}/abandon": [strangers.ABANDON | {"suggestion_uuid": UNKNOWN_UUID}],
+    "/experiment/{exp_uuid}/space": [strangers.SPACE],
+    "/experiment/{exp_uuid}/predict": [strangers.PREDICT],
     "/experiment/{exp_uuid}/undo": [{"n": 1}],
     "/experiment/{exp_uuid}/rename": [{"name": "own"}],
     "/experiment/{exp_uuid}/resume": [{"stop": {"budget": 5}}, {"stop": None}],
@@ -45,8 +45,8 @@ BODIES = {
     "/experiment/{exp_uuid}/share": [MEMBER, {"group": "own group", "role": "viewer"}],
     "/experiment/{exp_uuid}/unshare": [{"email": "carol@example.org"}, {"group": "own group"}],
     "/experiment/{exp_uuid}/transfer": [{"email": "nobody@example.org"}],
-    OBSERVATION: [planted.CORRECTION, planted.FAILURE, {"version": 1, "reason": "x", "is_excluded": True}],
-    f"{OBSERVATION}/note": [planted.NOTE],
+    OBSERVATION: [strangers.CORRECTION, strangers.FAILURE, {"version": 1, "reason": "x", "is_excluded": True}],
+    f"{OBSERVATION}/note": [strangers.NOTE],
     "/group": [{"name": "own group"}],
     "/group/{group_uuid}/add": [{"email": "carol@example.org"}],
     "/group/{group_uuid}/remove": [{"email": "carol@example.org"}],
@@ -94,15 +94,15 @@ def many(request):
     )
 
 
-@pytest.mark.parametrize("message", planted.BODIES)
+@pytest.mark.parametrize("message", strangers.BODIES)
 def test_marker_is_in_each_text_that_the_contract_lets_a_user_write(message):
     schema = message.model_json_schema()
-    assert list(planted.without_marker(schema, planted.BODIES[message])) == []
+    assert list(strangers.without_marker(schema, strangers.BODIES[message])) == []
 
 
 def test_text_that_was_forgotten_would_be_named():
-    without = [own(body) for body in planted.BODIES[planted.NoteEdit]]
-    assert set(planted.without_marker(planted.NoteEdit.model_json_schema(), without)) == {".note", ".tags[]"}
+    without = [own(body) for body in strangers.BODIES[strangers.NoteEdit]]
+    assert set(strangers.without_marker(strangers.NoteEdit.model_json_schema(), without)) == {".note", ".tags[]"}
 
 
 def cases_of(besieged):
@@ -184,13 +184,13 @@ def test_requests_with_what_does_not_belong_there(besieged, many):
 def assert_varied(besieged, statuses):
     """Check that requests came as far as they could, and that the marker was there to be told."""
     assert statuses <= {status for _, status in besieged.statuses}, besieged.statuses
-    for exp_uuid in besieged.strangers["exp_uuid"]:
+    for exp_uuid in besieged.foreign["exp_uuid"]:
         assert MARKER in besieged.stranger.get(f"/experiment/{exp_uuid}").text
     assert "Traceback" not in besieged.service.log()
 
 
 FRAMES = [
-    *({"op": "tell", "id": 1, **own(tell)} for tell in planted.TELLS),
+    *({"op": "tell", "id": 1, **own(tell)} for tell in strangers.TELLS),
     {"op": "ask", "id": "a", "n": 1, "key": KEYS[1]},
     {"op": "renew", "id": 2, "suggestion_uuids": [UNKNOWN_UUID], "lease_s": 5},
     {"op": "abandon", "id": 3, "suggestion_uuid": UNKNOWN_UUID, "reason": "own"},
@@ -207,11 +207,11 @@ def test_frames_with_what_does_not_belong_there(besieged, many):
     @many(30, 700)
     @given(st.data())
     def attack(data):
-        exp_uuid = data.draw(st.sampled_from([*besieged.strangers["exp_uuid"], *besieged.owns["exp_uuid"] * 4]))
+        exp_uuid = data.draw(st.sampled_from([*besieged.foreign["exp_uuid"], *besieged.owns["exp_uuid"] * 4]))
         path = data.draw(st.sampled_from([f"/experiment/stream/{exp_uuid}", "/experiment/stream"]))
         query = data.draw(hostile_requests.queries()) if data.draw(st.integers(0, 4)) == 0 else b""
         caller = data.draw(st.sampled_from(["nobody", "eve by a session", "eve by a token of scope admin"]))
-        bodies = [*FRAMES, {"op": "resume", "id": 6, "positions": dict.fromkeys(besieged.strangers["exp_uuid"], 0)}]
+        bodies = [*FRAMES, {"op": "resume", "id": 6, "positions": dict.fromkeys(besieged.foreign["exp_uuid"], 0)}]
         frames = data.draw(st.lists(hostile_requests.texts(bodies), min_size=1, max_size=8))
         is_text = data.draw(st.lists(st.sampled_from([True, True, True, False]), min_size=8, max_size=8))
         exchange(besieged, caller, f"{path}?{query.decode()}", list(zip(frames, is_text, strict=False)))
