@@ -14,7 +14,7 @@ from detect_secrets.plugins.keyword import KeywordDetector
 _RANDOM = re.compile(
     r"\.ipynb$|^tests/(store/schemas/.*\.sql|autotune/.*/ax_snapshots/.*\.json|security/test_secrets\.py)$"
 )
-_PLACEHOLDERS = {"password", "CHANGEME"}
+_PLACEHOLDERS = {"password", "CHANGEME", "false"}
 
 
 class AutotuneTokenDetector(RegexBasedDetector):
@@ -36,10 +36,10 @@ def is_made_up(filename: str, secret: str, plugin: BasePlugin) -> bool:
 
 
 def is_prose(filename: str, secret: str, plugin: BasePlugin) -> bool:
-    """Leave out what stands beside the word secret or token in a text, which speaks of them."""
-    return isinstance(plugin, KeywordDetector) and filename.endswith(".md")
+    """Leave out what stands beside the word secret or token in a text, or is a text itself, which speaks of them."""
+    return isinstance(plugin, KeywordDetector) and (filename.endswith(".md") or " " in secret)
 
 
 def is_placeholder(secret: str) -> bool:
-    """Leave out the word for a password in examples of URLs, and the password of dev mode, which prod does not have."""
+    """Leave out the word for a password in URLs, the password of dev mode, which prod does not have, and "no token"."""
     return secret in _PLACEHOLDERS
