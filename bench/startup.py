@@ -1,5 +1,7 @@
 """Measure how soon ``autotune serve`` is ready, how soon its model suggests, and how much memory it then holds.
 
+Measured too: how long a command takes that has nothing to do, which is its start.
+
 Run it as ``.venv/bin/python bench/startup.py``, on an idle machine.
 """
 
@@ -30,6 +32,7 @@ import psutil
 from autotune_wire import paths
 
 MIB = 2**20
+STARTS = (("--help",), ("ask", "--help"), ("config",), ("serve", "--help"))
 SETTLE_S = 3.0
 """How long the service is idle before its memory is read."""
 
@@ -144,10 +147,20 @@ def sums_mib(processes: list[psutil.Process]) -> dict[str, float]:
     }
 
 
+def seconds_of(arguments: tuple[str, ...]) -> float:
+    """Run a command of ``autotune`` to its end, and return how long it took."""
+    began_s = time.perf_counter()
+    command = [sys.executable, "-m", "autotune_cli", *arguments]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began_s
+
+
 def measure(folder: Path, n_runs: int) -> dict[str, list[float]]:
     """Measure everything ``n_runs`` times; every run begins with an empty folder."""
     found: dict[str, list[float]] = defaultdict(list)
     for run in range(n_runs):
+        for arguments in STARTS:
+            found[f"s of autotune {' '.join(arguments)}"].append(seconds_of(arguments))
         for state in ("empty", "existing"):
             with serving(folder / str(run)) as service:
                 found[f"s to ready, {state} data folder"].append(seconds_to_ready(service))
@@ -174,7 +187,7 @@ def report(found: dict[str, list[float]]) -> str:
 
 def main() -> None:
     """Measure, and print the machine and the table."""
-    parser = argparse.ArgumentParser(description="Seconds to ready, seconds to the model, idle memory.")
+    parser = argparse.ArgumentParser(description="Seconds of commands, to ready and to the model; idle memory.")
     parser.add_argument("--runs", type=int, default=5, help="how often everything is measured (default 5)")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp())

@@ -40,6 +40,10 @@ def test_every_setting_says_where_it_came_from(tmp_path, monkeypatch):
     assert told["database_url"] == (None, "default", None)
 
 
+def test_option_that_is_empty_is_not_where_a_value_came_from():
+    assert rows("--host", "")["host"]["source"] == "default"
+
+
 def test_value_that_nobody_set_is_the_one_that_counts_in_this_mode(monkeypatch):
     assert [rows()[name]["value"] for name in ("sign_up", "password_length", "metrics")] == ["open", 8, True]
     monkeypatch.setenv("AUTOTUNE_MODE", "prod")
