@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from autotune_service.domain.access import OPERATOR
 from autotune_service.domain.errors import NotFoundError, UnavailableError
 from autotune_service.live.hub import Hub
 from autotune_service.live.subscription import subscribe
@@ -126,6 +127,6 @@ async def test_whoever_waits_is_told_when_the_process_stops(store, hub, exp_uuid
 async def test_subscription_ends_when_the_experiment_is_deleted(store, hub, user_uuid, exp_uuid):
     collecting = asyncio.create_task(collect(store, hub, user_uuid, exp_uuid, 0, 3))
     await asyncio.sleep(0)
-    await delete(store, user_uuid, exp_uuid, Delete(name="s"))
+    await delete(store, OPERATOR, user_uuid, exp_uuid, Delete(name="s"))
     with pytest.raises(NotFoundError, match="was deleted"):
         await collecting

@@ -250,10 +250,11 @@ async def test_new_owner_must_have_room_and_is_asked_for_it_from_then_on(
     tell, give = f"/experiment/tell/{exp_uuid}", f"/experiment/{exp_uuid}/transfer"
     await post(client, f"/experiment/{exp_uuid}/share", headers, {"email": EVES, "role": "viewer"})
     await post(client, tell, headers, {"observations": [RUN] * 50})
+    object.__setattr__(services, "stored", StoredBytes(Limits(stored_bytes=20_000)))
+    assert "your experiments" in await refused(await client.post(tell, json=RUN, headers=headers))
     for limits, status in ({"stored_bytes": 20_000}, 422), ({"experiments": 0}, 422), ({}, 200):
         limit(services, **limits)
         assert (await post(client, give, headers, {"email": EVES}))[0] == status
-    object.__setattr__(services, "stored", StoredBytes(Limits(stored_bytes=20_000)))
     assert "this one's owner" in await refused(await client.post(tell, json=RUN, headers=headers))
     assert "your experiments" in await refused(await client.post(tell, json=RUN, headers=neighbour))
 

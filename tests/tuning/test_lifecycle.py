@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from autotune_service.domain.access import OPERATOR
 from autotune_service.domain.errors import ExperimentStoppedError, InvalidError, NotFoundError
 from autotune_service.store.rows.deletion import delete_experiment
 from autotune_service.store.rows.events import list_events
@@ -118,7 +119,7 @@ async def test_deleted_experiment_leaves_no_row(full, make, store, user_uuid):
     other = await make("cookies")
     before = await rows_of(store, other)
     assert all((await rows_of(store, full)).values())
-    deleted = await delete(store, user_uuid, full, Delete(name="brownies"))
+    deleted = await delete(store, OPERATOR, user_uuid, full, Delete(name="brownies"))
     assert deleted == Deleted(exp_uuid=full, name="brownies", n_observations=2)
     assert set((await rows_of(store, full)).values()) == {0}
     assert await rows_of(store, other) == before
@@ -129,7 +130,7 @@ async def test_deleted_experiment_leaves_no_row(full, make, store, user_uuid):
 async def test_delete_needs_the_name(full, store, user_uuid):
     before = await rows_of(store, full)
     with pytest.raises(InvalidError, match="must be the experiment's name, 'brownies'") as caught:
-        await delete(store, user_uuid, full, Delete(name="cookies"))
+        await delete(store, OPERATOR, user_uuid, full, Delete(name="cookies"))
     assert caught.value.errors[0].field == "name"
     assert await rows_of(store, full) == before
 
@@ -138,7 +139,9 @@ async def test_delete_that_is_sent_again_has_its_reply(full, store, user_uuid):
     replies = []
     for _ in range(2):
         once = Once(user_uuid, "a key", b"body")
-        replies.append(await once.reply(Deleted, delete(store, user_uuid, full, Delete(name="brownies"), once)))
+        replies.append(
+            await once.reply(Deleted, delete(store, OPERATOR, user_uuid, full, Delete(name="brownies"), once))
+        )
     assert replies[0] == replies[1]
 
 
@@ -151,7 +154,7 @@ async def test_experiment_is_deleted_in_steps(full, store, user_uuid, monkeypatc
 
 
 async def test_log_of_a_deleted_experiment_is_not_found(full, store, user_uuid):
-    await delete(store, user_uuid, full, Delete(name="brownies"))
+    await delete(store, OPERATOR, user_uuid, full, Delete(name="brownies"))
     with pytest.raises(NotFoundError, match="was deleted"):
         await list_events(store, full, 0, 100)
 
@@ -159,5 +162,5 @@ async def test_log_of_a_deleted_experiment_is_not_found(full, store, user_uuid):
 async def test_fit_of_an_experiment_that_is_deleted_meanwhile_is_dropped(full, store, user_uuid):
     fit = await claim_fit(store, "a", timedelta(seconds=9))
     assert fit.experiment.exp_uuid == full
-    await delete(store, user_uuid, full, Delete(name="brownies"))
+    await delete(store, OPERATOR, user_uuid, full, Delete(name="brownies"))
     assert not await commit_fit(store, fit, EngineRun([NewSuggestion(GUESS, "model", "because")]))

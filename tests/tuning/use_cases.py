@@ -10,6 +10,7 @@ from expected import Content, Expected, RefusedError, Space, Suggested
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
+from autotune_service.domain.access import OPERATOR
 from autotune_service.domain.errors import KeyReusedError
 from autotune_service.tuning.ask import Terms, current_suggestion, lease_suggestions
 from autotune_service.tuning.correct import correct
@@ -400,7 +401,7 @@ class UseCases(Checked):
         theirs = [row["suggestion_uuid"] for row in self.stored_suggestions()]
         theirs += [row["observation_uuid"] for row in self.stored_observations()]
         self.expected.moved(dict(zip(own, theirs, strict=True)))
-        self.world.run(delete(self.world.store, self.world.user, former, Delete(name=self.expected.name)))
+        self.world.run(delete(self.world.store, OPERATOR, self.world.user, former, Delete(name=self.expected.name)))
         self.sent, self.fits, self.is_resting, self.states = None, [], False, {}
 
     # The service's side
