@@ -82,7 +82,8 @@ def attempt(wheel: Path, extra: str, python: str, constraints: Path | None) -> N
     """
     with _environment(python) as program:
         environment = _clean()
-        pip = [program, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        # What is tried once is not compiled in advance, which would take longer than all the rest.
+        pip = [program, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
         pip += ["-c", str(constraints)] if constraints else []
         index = os.environ.get("TORCH_INDEX_URL")
         if extra == "service" and index:
