@@ -51,7 +51,7 @@ def _started(folder: Path, port: int) -> Iterator[None]:
     words = [word.replace("/run/secrets", str(folder)) for word in SERVICE["command"] if OF_DEBIAN or "ssl" not in word]
     _run(ours / "initdb", "-D", data, "-U", USER, "-A", "trust", "--no-locale", "-E", "UTF8", "--no-sync")
     (data / "pg_hba.conf").write_text(DOOR)
-    more = ["-D", data, "-k", folder, "-p", str(port), "-clisten_addresses=127.0.0.1"]
+    more = ["-D", str(data), "-k", str(folder), "-p", str(port), "-clisten_addresses=127.0.0.1"]
     log = folder / "log"
     with log.open("w") as output:
         command = [ours / words[0], *words[1:], *more]
