@@ -51,16 +51,14 @@ def _started(folder: Path, port: int) -> Iterator[None]:
     words = [word.replace("/run/secrets", str(folder)) for word in SERVICE["command"] if OF_DEBIAN or "ssl" not in word]
     _run(ours / "initdb", "-D", data, "-U", USER, "-A", "trust", "--no-locale", "-E", "UTF8", "--no-sync")
     (data / "pg_hba.conf").write_text(DOOR)
-    more = ["-D", data, "-k", folder, "-p", str(port), "-clisten_addresses=127.0.0.1"]
+    more = ["-D", str(data), "-k", str(folder), "-p", str(port), "-clisten_addresses=127.0.0.1"]
     log = folder / "log"
     with log.open("w") as output:
         command = [ours / words[0], *words[1:], *more]
         process = subprocess.Popen(command, stdout=output, stderr=output, cwd="/", **account())
+    ready = [str(ours / "pg_isready"), "-q", "-h", str(folder), "-p", str(port)]
     try:
-        ready = [ours / "pg_isready", "-h", folder, "-p", str(port)]
-        wait_until(
-            lambda: process.poll() is not None or not subprocess.run(ready, stdout=subprocess.DEVNULL).returncode
-        )
+        wait_until(lambda: process.poll() is not None or subprocess.run(ready).returncode == 0)
         assert process.poll() is None, log.read_text()
         script = (ROOT / "deploy" / "postgres" / "role.sh").read_text().replace("/run/secrets", str(folder))
         where = {"PGHOST": str(folder), "PGPORT": str(port), "PATH": f"{ours}:/usr/bin:/bin"}
