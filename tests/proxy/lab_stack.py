@@ -1,6 +1,7 @@
 """All of a lab's production: nginx, two services, two workers, and a Postgres that a synchronous standby follows."""
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -112,7 +113,10 @@ class Stack:
             variables: What they now get in place of what they got before.
         """
         for process in processes:
-            process.stop()
+            try:
+                process.stop()
+            except subprocess.TimeoutExpired:  # as a supervisor does, where a process does not stop in time
+                process.kill()
             process.environment |= variables
             process.start()
 
