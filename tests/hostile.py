@@ -171,7 +171,7 @@ SEVERAL = {
         failing(
             told_both(
                 [None if k % 3 == 1 else y for k, y in enumerate(NOISE)],
-                [None if k % 4 == 1 else z for k, z in enumerate(MORE_NOISE)],
+                [None if k % 3 == 2 else z for k, z in enumerate(MORE_NOISE)],
             ),
             lambda k: k % 5 == 2,
         ),
