@@ -11,7 +11,7 @@ SPACE = space_of({"x": X, "n": N, "c": C})
 MAXIMIZE = responses_of(y="maximize")
 BOTH = responses_of(y="maximize", z="minimize")
 END = 1.7e308
-"""Next to the largest number: a sum or a difference of two such numbers is none."""
+"""Next to the largest number: the sum of two of it is none."""
 NOISE, MORE_NOISE = np.random.default_rng(24).normal(size=(2, 24)).tolist()
 
 
@@ -33,7 +33,7 @@ def told_both(ys, zs, at=None):
 
 
 def failing(runs, is_failed):
-    """Give the runs, and say of those whose number is named that they failed."""
+    """Give the runs, those failed whose number a condition holds for."""
     return [Run(run.covars, is_failed=True) if is_failed(k) else run for k, run in enumerate(runs)]
 
 
@@ -156,13 +156,11 @@ LONG = {
 SEVERAL = {
     "two objectives, one constant, whose turn it is": problem(told_both(NOISE[:23], [3.0] * 23), responses=BOTH),
     "two objectives, one constant, the other's turn": problem(told_both(NOISE[:18], [3.0] * 18), responses=BOTH),
-    "two objectives, one 1e300 times the other": problem(
-        told_both([1e300 * y for y in NOISE], MORE_NOISE), responses=BOTH
-    ),
+    "two objectives, 1e300 apart": problem(told_both([1e300 * y for y in NOISE], MORE_NOISE), responses=BOTH),
     "two objectives from end to end of the numbers": problem(
         told_both([END, -END] * 12, [END, END, -END, -END] * 6), responses=BOTH
     ),
-    "two objectives, a small share of one's turn": problem(
+    "two objectives, 1e600 apart, the larger one's turn": problem(
         told_both([1e300 * y for y in NOISE[:18]], [1e-300 * z for z in MORE_NOISE[:18]]), responses=BOTH
     ),
     "two objectives, never measured together": problem(
@@ -173,7 +171,7 @@ SEVERAL = {
         failing(
             told_both(
                 [None if k % 3 == 1 else y for k, y in enumerate(NOISE)],
-                [None if k % 4 == 1 else z for k, z in enumerate(MORE_NOISE)],
+                [None if k % 3 == 2 else z for k, z in enumerate(MORE_NOISE)],
             ),
             lambda k: k % 5 == 2,
         ),

@@ -56,8 +56,8 @@ def _show(records: list[dict[str, Any]]) -> None:
     """Print a row per class: the covered share of runs after half and the whole budget, and how many were predicted."""
     points: dict[str, dict[str, list[list[float]]]] = defaultdict(lambda: {"half": [], "whole": []})
     for record in records:
-        for part, of_class in points[record["cls"]].items():
-            of_class += record[part]
+        for part, predicted in points[record["cls"]].items():
+            predicted += record[part]
     print(", ".join(sorted({record["machine"] for record in records})))
     print("\n| class | half of the budget | the whole | predicted runs |\n|---|---|---|---|")
     for cls, counted in points.items():

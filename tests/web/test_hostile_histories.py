@@ -55,7 +55,7 @@ async def told_over_the_api(client, headers, given, guess=None, **fields):
     for name, value in (guess or {}).items():
         first[name]["guess"] = space[name]["guess"] = value
     fields |= {"covars": first, "responses": as_json(RESPONSES, given.responses)}
-    fields["constraints"] = as_json(CONSTRAINTS, given.constraints)
+    fields |= {"constraints": as_json(CONSTRAINTS, given.constraints), "model_type": given.model_type}
     exp_uuid = (await make_experiment(client, headers, **fields))["exp_uuid"]
     runs = [
         {"covars": run.covars, "status": "failed"}

@@ -43,7 +43,7 @@ def demo_command(n: int, name: str, seed: int, is_json: bool, url: str | None, t
 
     Each run is asked for, computed and told, as your own would be.
     """
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # nosec B311 # noise of an example
     with service(url, timeout_s) as client:
         experiment = client.new(name, SPACE, responses={"taste": "maximize"}, seed=seed, say=None)
         click.echo(f"{name} is {experiment.exp_uuid}; {n} runs:", err=True)
