@@ -53,6 +53,8 @@ CHECKS = {
     "optuna": "from autotune.optuna import AutotuneSampler",
     "traces": "import opentelemetry.exporter.otlp.proto.http.trace_exporter, opentelemetry.sdk.trace",
     "greattunes": "import pandas",
+    "mcp": "import autotune.agents.command, mcp, uvicorn",
+    "web": _SERVICE.replace('"--port"', '"--no-worker", "--port"'),
     "service": _SERVICE,
 }
 """For each extra a program that uses what it brings."""

@@ -12,7 +12,10 @@ from deploy_files import ROOT
 
 # In parts, so that the scan of this file finds none of them.
 PLANTED = {
-    "token of ours": ("README.md", "export TOKEN=" + "autotune_" + "xH3v9Qk2LmP7s" + "T4wZ1bN8cR5dF6gJ0aY-e_uKiOqVtS"),
+    "token of ours": (
+        "README.md",
+        "export TOKEN=" + "autotune_" + "xH3v9Qk2LmP7s" + "T4wZ1bN8cR5dF6g" + "J0aY-e_uKiOqVtS",
+    ),
     "key of a cloud": ("notebooks/01.ipynb", "AKIA" + "Z7QWMX3KDN5RTBCV"),
     "private key": ("tests/key.pem", "-----BEGIN " + "PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7bq6"),
     "password": ("service/settings.py", "password = " + "'gr33n-kettle-41'"),

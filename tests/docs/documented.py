@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 RUN_ELSEWHERE = {
     "README.md": "tests/service/test_readme.py",
     "docs/libraries.md": "tests/autotune/test_client_libraries_page.py",
+    "docs/command-line.md": "tests/service/test_shell.py",
 }
 """Pages whose blocks are run by a test of their own."""
 
@@ -35,6 +36,7 @@ NOT_RUN = {
     "bench/README.md": {"": _HOURS},
     "docs/architecture.md": {"": _ROOMS},
     "docs/accounts.md": {"autotune user add": "asks for a password; tests/security/test_user_commands.py types one"},
+    "docs/agents.md": {"": "for an assistant of the reader's; tests/autotune/agents has a client of MCP"},
     "docs/backup.md": {"autotune ": _BACKUP, "curl ": _MOVE},
     "docs/forms.md": {"": _CLICKS},
     "docs/howto/ci.md": {"name: Tune": _OTHERS},
@@ -53,6 +55,8 @@ NOT_RUN = {
         '{"event"': _SHOWN,
         "pip install": "sends traces to a collector of the reader's; tests/observing/test_traces.py has one",
     },
+    "docs/production.md": {"": "for a machine with a container engine; tests/deploy/test_prod.py plays the stack"},
+    "docs/runbook.md": {"": "looks at a stack that runs in a container engine, which is not installed here"},
     "docs/sharing.md": {
         "%autotune share ada": f"{_ONE_EACH} tests/security/test_sharing.py",
         "experiment.share": f"{_ONE_EACH} tests/security/test_sharing.py",
