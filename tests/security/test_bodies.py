@@ -10,7 +10,7 @@ import pytest
 from autotune_service.domain.errors import InvalidError, MalformedError, UnavailableError
 from autotune_service.web.checking.bodies import SMALL, Bodies
 from autotune_service.web.requests import MAX_SHORT_BYTES, MAX_SIGN_IN_BYTES
-from support import GUESS, UNKNOWN_UUID, make_experiment
+from support import GUESS, make_experiment
 
 TELL = "autotune_wire.observations:Tell"
 RUN = {"covars": GUESS, "response": 1.0}
@@ -115,13 +115,14 @@ async def test_long_tell_is_worked_on_beside_the_event_loop(client, headers, mon
     [
         ("/auth/refresh", MAX_SIGN_IN_BYTES),
         ("/user/signup", MAX_SIGN_IN_BYTES),
-        (f"/experiment/{UNKNOWN_UUID}/renew", MAX_SHORT_BYTES),
-        (f"/experiment/ask/{UNKNOWN_UUID}", MAX_SHORT_BYTES),
+        ("/experiment/{exp_uuid}/renew", MAX_SHORT_BYTES),
+        ("/experiment/ask/{exp_uuid}", MAX_SHORT_BYTES),
         ("/experiment/new", 100_000),
-        (f"/experiment/tell/{UNKNOWN_UUID}", 100_000),
+        ("/experiment/tell/{exp_uuid}", 100_000),
     ],
 )
 async def test_body_may_be_no_longer_than_its_call_needs(client, headers, path, most):
+    path = path.format(exp_uuid=(await make_experiment(client, headers))["exp_uuid"])
     for n_bytes, is_too_large in ((most, False), (most + 1, True)):
         text = b'{"a": "' + b"x" * (n_bytes - 9) + b'"}'
         reply = await client.post(path, data=text, headers=headers | {"Content-Type": "application/json"})

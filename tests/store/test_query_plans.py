@@ -33,8 +33,8 @@ from raw_database import connect
 OWNER = LARGE = UUID(int=1)
 SMALL = UUID(int=2)
 
-# Two thousand users, and a thousand experiments of one of them among twenty thousand; one has 50,000 observations, as
-# many suggestions and events.
+# Two thousand users in groups, and a thousand experiments of one of them among twenty thousand; one has 50,000
+# observations, as many suggestions and events.
 FILL = """
 CREATE FUNCTION pg_temp.nth(n bigint) RETURNS uuid LANGUAGE sql
     RETURN lpad(to_hex(n), 32, '0')::uuid;
@@ -65,6 +65,15 @@ INSERT INTO questions (question_uuid, exp_uuid, kind, body, body_key, data_rev, 
     SELECT pg_temp.nth(n), pg_temp.nth(1 + n % 2000), 'predict', '{}', n::text, 1,
         CASE WHEN n % 100 = 0 THEN 'waiting' ELSE 'answered' END, now()
     FROM generate_series(1, 10000) AS n;
+INSERT INTO groups (group_uuid, owner_uuid, name)
+    SELECT pg_temp.nth(n), pg_temp.nth(n), 'lab' FROM generate_series(1, 500) AS n;
+INSERT INTO group_members (group_uuid, email)
+    SELECT pg_temp.nth(1 + n % 500), (1 + n % 1999) || '@example.org' FROM generate_series(1, 10000) AS n
+    ON CONFLICT DO NOTHING;
+INSERT INTO members (exp_uuid, email, group_uuid, role)
+    SELECT pg_temp.nth(n), CASE WHEN n % 2 = 0 THEN (1 + n % 1999) || '@example.org' END,
+        CASE WHEN n % 2 = 1 THEN pg_temp.nth(1 + n % 499) END, 'viewer'
+    FROM generate_series(1, 20000) AS n;
 INSERT INTO audit (at, user_uuid, account_uuid, way, action, data)
     SELECT now(), pg_temp.nth(1 + n % 2000), pg_temp.nth(1 + n % 1999), 'token', 'signed_in', '{}'
     FROM generate_series(1, 20000) AS n;

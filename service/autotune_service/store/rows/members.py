@@ -14,13 +14,21 @@ from autotune_service.store.tables import experiments, group_members, groups, me
 from autotune_wire.access import Role
 
 _USER: sa.BindParameter[Any] = sa.bindparam("user_uuid")
-_ROLE_ORDER: sa.ColumnElement[Any] = sa.literal_column(
-    "CASE members.role WHEN 'editor' THEN 3 WHEN 'teller' THEN 2 ELSE 1 END"
-)
+_OF_EXPERIMENT = members.c.exp_uuid == experiments.c.exp_uuid
+_RANKS: dict[Role, int] = {"editor": 3, "teller": 2, "viewer": 1}
 
 
-def _of_user(user: Any = _USER) -> sa.ColumnElement[bool]:
-    """Build the condition that a row of ``members`` is for a user, by address or by group.
+def _constant(constant: str | int) -> sa.ColumnElement[Any]:
+    return sa.literal_column(repr(constant))
+
+
+_RANK = sa.case(*[(members.c.role == _constant(role), _constant(rank)) for role, rank in _RANKS.items()])
+
+
+def _shares(user: Any, *columns: Any) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """Select what the rows of ``members`` say that are for a user: those by the address, and those by a group.
+
+    These are two queries, as Postgres finds no index for a condition with an ``or`` between them.
 
     What was shared with an address before its account was made counts only if the address is known to be the user's:
     anybody can sign up with the address of somebody else.
@@ -29,9 +37,13 @@ def _of_user(user: Any = _USER) -> sa.ColumnElement[bool]:
     email = sa.select(users.c.email).where(of_user).scalar_subquery()
     always: sa.ColumnElement[Any] = sa.literal_column("'-infinity'::timestamptz")
     since = sa.select(sa.case((users.c.is_verified, always), else_=users.c.created_at)).where(of_user).scalar_subquery()
-    is_in = sa.and_(group_members.c.email == email, group_members.c.created_at >= since)
-    in_groups = sa.select(group_members.c.group_uuid).where(is_in)
-    return sa.or_(sa.and_(members.c.email == email, members.c.created_at >= since), members.c.group_uuid.in_(in_groups))
+    by_address = sa.select(*columns).where(members.c.email == email, members.c.created_at >= since)
+    by_group = (
+        sa.select(*columns)
+        .join_from(members, group_members, group_members.c.group_uuid == members.c.group_uuid)
+        .where(group_members.c.email == email, group_members.c.created_at >= since)
+    )
+    return by_address, by_group
 
 
 def is_visible(user: Any = _USER) -> sa.ColumnElement[bool]:
@@ -40,20 +52,17 @@ def is_visible(user: Any = _USER) -> sa.ColumnElement[bool]:
     Args:
         user: The user's uuid; by default the parameter ``user_uuid`` of the statement.
     """
-    is_member = sa.exists().where(members.c.exp_uuid == experiments.c.exp_uuid, _of_user(user))
-    return sa.or_(experiments.c.owner_uuid == user, is_member)
+    is_shared = [sa.exists(share.where(_OF_EXPERIMENT)) for share in _shares(user, sa.literal_column("1"))]
+    return sa.or_(experiments.c.owner_uuid == user, *is_shared)
 
 
 def _role(user: Any = _USER) -> sa.ColumnElement[Any]:
     """Build the role of a user on the row of ``experiments``, null if there is none."""
-    shared = (
-        sa.select(members.c.role)
-        .where(members.c.exp_uuid == experiments.c.exp_uuid, _of_user(user))
-        .order_by(_ROLE_ORDER.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    return sa.case((experiments.c.owner_uuid == user, sa.literal_column("'owner'")), else_=shared).label("role")
+    ranks = [share.where(_OF_EXPERIMENT).scalar_subquery() for share in _shares(user, sa.func.max(_RANK))]
+    rank: sa.ColumnElement[Any] = sa.func.greatest(*ranks)
+    is_owner = experiments.c.owner_uuid == user
+    cases = [(is_owner, _constant("owner"))] + [(rank == _constant(n), _constant(role)) for role, n in _RANKS.items()]
+    return sa.case(*cases).label("role")
 
 
 _GET_ROLE = Statement(sa.select(_role()).where(experiments.c.exp_uuid == sa.bindparam("exp_uuid")))
@@ -69,8 +78,8 @@ _ROLES = Statement(
     )
 )
 
-SHARED_WITH = sa.select(members.c.exp_uuid).where(_of_user())
-"""The experiments that are shared with the user ``user_uuid``; one may come several times."""
+SHARED_WITH = sa.union(*_shares(_USER, members.c.exp_uuid))
+"""The experiments that are shared with the user ``user_uuid``."""
 
 
 @dataclass(frozen=True, slots=True)
