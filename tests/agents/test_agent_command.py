@@ -8,7 +8,7 @@ import sys
 import httpx2
 import pytest
 from agent_side import call, refusal
-from autotune_main import main
+from autotune_cli.main import main
 from click.testing import CliRunner
 from mcp import Client as AgentClient
 from mcp import StdioServerParameters, stdio_client
