@@ -8,13 +8,13 @@ import sys
 import httpx2
 import pytest
 from agent_side import call, refusal
-from autotune_cli.main import main
 from click.testing import CliRunner
 from mcp import Client as AgentClient
 from mcp import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from autotune.agents.command import mcp
+from autotune_cli.main import main
 from processes import environment, wait_until
 
 SETTINGS = [f"AUTOTUNE_{name}" for name in ("URL", "TOKEN", "USERNAME", "PASSWORD")]
