@@ -50,6 +50,8 @@ NOT_RUN = {
     "docs/operations.md": {
         "CREATE SCHEMA": "tests/store/test_refused_databases.py makes such a schema, as the role of its database",
         "SELECT format": "psql's own command; tests/store/test_adoption.py drops the views",
+        "AUTOTUNE_MODE=prod": "starts processes that stay; tests/proxy starts such ones behind nginx",
+        "openssl req": "tests/deploy/test_nginx.py makes these certificates",
         "AUTOTUNE_METRICS_PORT": "starts processes that stay; tests/service/test_observing.py starts such ones",
         "scrape_configs": _OTHERS,
         '{"event"': _SHOWN,
@@ -57,6 +59,7 @@ NOT_RUN = {
     },
     "docs/production.md": {"": "for a machine with a container engine; tests/deploy/test_prod.py plays the stack"},
     "docs/runbook.md": {"": "looks at a stack that runs in a container engine, which is not installed here"},
+    "docs/security.md": {"BEGIN;": "tests/security/test_audit.py deletes entries so"},
     "docs/sharing.md": {
         "%autotune share ada": f"{_ONE_EACH} tests/security/test_sharing.py",
         "experiment.share": f"{_ONE_EACH} tests/security/test_sharing.py",
