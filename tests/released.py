@@ -23,6 +23,30 @@ _ORDER = (
     *("observations", "observation_versions", "questions", "events"),
 )
 
+_PEOPLE = """
+INSERT INTO autotune.sign_in_pots (name, used, level, changed_at) VALUES ('account', 1, 0, now());
+INSERT INTO autotune.invitations (code_hash, email, created_at, expires_at)
+    VALUES ('\\x01', 'bob@example.org', now(), now());
+INSERT INTO autotune.reset_codes (code_hash, user_uuid, created_at, expires_at)
+    SELECT '\\x02', user_uuid, now(), now() FROM autotune.users LIMIT 1;
+INSERT INTO autotune.groups (group_uuid, owner_uuid, name)
+    SELECT gen_random_uuid(), user_uuid, 'lab' FROM autotune.users LIMIT 1;
+INSERT INTO autotune.group_members (group_uuid, email) SELECT group_uuid, 'bob@example.org' FROM autotune.groups;
+INSERT INTO autotune.members (exp_uuid, email, role)
+    SELECT exp_uuid, 'bob@example.org', 'viewer' FROM autotune.experiments;
+INSERT INTO autotune.automation_tokens (token_uuid, user_uuid, name, token_hash, scopes, created_at)
+    SELECT gen_random_uuid(), user_uuid, 'robot', '\\x03', '["tell"]', now() FROM autotune.users LIMIT 1;
+INSERT INTO autotune.tickets (ticket_hash, token_uuid, expires_at)
+    SELECT '\\x04', token_uuid, now() FROM autotune.automation_tokens;
+INSERT INTO autotune.refused_sign_ins SELECT user_uuid, 1, now() FROM autotune.users LIMIT 1;
+INSERT INTO autotune.audit (at, user_uuid, way, action, data)
+    SELECT now(), user_uuid, 'token', 'signed_in', '{}' FROM autotune.users LIMIT 1;
+INSERT INTO autotune.engine_use SELECT user_uuid, 1.5, now() FROM autotune.users LIMIT 1;
+INSERT INTO autotune.reply_parts SELECT user_uuid, '\\x05', '{}', now() FROM autotune.users LIMIT 1;
+INSERT INTO autotune.kept_replies SELECT user_uuid, now(), 1, 2 FROM autotune.users LIMIT 1;
+"""
+"""A row in each table of people and what they may and use."""
+
 
 def dump_of(revision):
     return (DUMPS / f"{revision}.sql").read_text()
@@ -85,12 +109,13 @@ async def fill(url, store_of, revision):
     async with store_of(url) as store:
         (one,) = await fetch(url, "SELECT exp_uuid, owner_uuid FROM experiments WHERE name = 'several'")
         async with store.work() as work:
-            observed = next(seen for seen in await list_observations(work, one["exp_uuid"]) if seen.version == 1)
-        body = Correction(version=1, reason="a slip", is_excluded=True)
-        once = Once(one["owner_uuid"], "another key", b"body")
+            observed = (await list_observations(work, one["exp_uuid"]))[0]
+        body = Correction(version=observed.version, reason="a slip", is_excluded=True)
+        once = Once(one["owner_uuid"], f"key of {revision}", b"body")
         await correct(store, one["owner_uuid"], one["exp_uuid"], observed.observation_uuid, body, once)
         async with store.work() as work:
-            await add_question(work, one["exp_uuid"], "insights", "another key", {}, 1)
+            await add_question(work, one["exp_uuid"], one["owner_uuid"], "insights", f"key of {revision}", {}, 1)
+    await execute(url, _PEOPLE)
     counts = await counts_of(url)
     assert counts.keys() == {table.name for table in metadata.tables.values()}
     assert all(counts.values()), f"give the new table data here: {counts}"

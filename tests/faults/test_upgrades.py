@@ -199,6 +199,7 @@ async def make_former(url):
     await upgrade(url)
     names = [table.name for table in metadata.sorted_tables] + ["autotune_version"]
     moves = "".join(f"ALTER TABLE autotune.{name} SET SCHEMA public;" for name in names)
+    moves += "DROP FUNCTION autotune.refuse_to_change_audit CASCADE;"
     await execute(url, f"{moves} ALTER TABLE public.autotune_version RENAME TO alembic_version; DROP SCHEMA autotune")
 
 

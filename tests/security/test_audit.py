@@ -276,7 +276,7 @@ async def test_restored_audit_is_whole_goes_on_and_is_guarded(
 
 async def test_guard_goes_and_comes_with_its_table(empty_database_url):
     await upgrade(empty_database_url)
-    await downgrade(empty_database_url, "0007")
+    await downgrade(empty_database_url, "0006")
     connection = await connect(empty_database_url)
     try:
         left = await connection.fetchval("SELECT count(*) FROM pg_proc WHERE proname = 'refuse_to_change_audit'")

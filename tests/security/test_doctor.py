@@ -37,8 +37,8 @@ WELL = Facts(
     is_remote=True,
     is_encrypted=True,
     is_shared=False,
-    revision="0009",
-    newest_revision="0009",
+    revision="0007",
+    newest_revision="0007",
     is_current=True,
     is_marked=True,
 )
