@@ -223,11 +223,18 @@ ARGUMENTS = {
     "restore": "1",
     "note": "1 clear",
     "predict": "{'t': 60, 'base': 'KOH'}",
+    "share": "bob@example.org",
+    "unshare": "bob@example.org",
+    "transfer": "bob@example.org",
+    "group": "list",
+    "token": "list",
 }
 
 
-def test_service_that_is_gone_is_named_by_every_command(run, new, cell, shell, service, tmp_path):
+def test_service_that_is_gone_is_named_by_every_command(run, new, cell, shell, service, tmp_path, monkeypatch):
     run("ask")  # for skip
+    session = shell.magics_manager.registry["AutotuneMagics"].session
+    monkeypatch.setattr(session, "_ask_secret", lambda _: "several words are best")
     shell.user_ns["rows"] = [{"t": 60, "base": "KOH", "yield": 1}]
     with gone(service, shell):
         for name in [name for name in COMMANDS if name not in NOT_ASKED]:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 
 import psutil
 import pytest
@@ -141,6 +142,26 @@ async def test_body_too_long_for_its_call_is_answered_when_it_has_come(client):
             assert sending.status_code is None
         await sending.send_complete()
     assert sending.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("length", "is_sent", "connection"), [(9, True, None), (9, False, "close"), (99_999, False, "close")]
+)
+async def test_refusal_at_the_door_waits_a_moment_for_a_short_body_or_says_that_the_connection_ends(
+    client, length, is_sent, connection
+):
+    """A connection ends after an answer that came before the whole request, and the client has to know."""
+    sent = {"Content-Type": "application/json", "Content-Length": str(length)}
+    began_s = time.monotonic()
+    async with client.request("/experiment/new", method="POST", headers=sent) as sending:
+        if is_sent:
+            await asyncio.sleep(0.05)
+            await sending.send(b"not JSON!")
+            await sending.send_complete()
+        while sending.status_code is None:  # noqa: ASYNC110 -- the connection of tests has no event for it
+            await asyncio.sleep(0.01)
+    assert (sending.status_code, sending.headers.get("Connection")) == (401, connection)
+    assert time.monotonic() - began_s < 3
 
 
 async def test_form_of_many_fields_is_not_read(client):

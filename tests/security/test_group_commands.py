@@ -51,8 +51,8 @@ async def test_group_is_made_filled_and_deleted(database_url, user_uuid, store):
     assert listed == f"bench\t{ADA}\teve@example.org"
     assert json.loads(described)["emails"] == ["eve@example.org"]
     page = await read_audit(store, AuditQuery())
-    assert [(one.action, one.way, one.by) for one in page.entries] == [
-        (action, "command", ADA)
+    assert [(one.action, one.way, one.by, one.account) for one in page.entries if one.way == "command"] == [
+        (action, "command", None, ADA)
         for action in ("group_deleted", "group_left", "group_joined", "group_joined", "group_created")
     ]
 

@@ -27,7 +27,7 @@ from autotune_service.store.schema import (
 from autotune_service.store.server.address import Address
 from autotune_service.store.server.connecting import NO_TIMEOUTS, connect_session, said
 from autotune_service.store.server.refusals import DATABASE_ERRORS, RETRY_AFTER_S
-from autotune_service.store.tables import SCHEMA
+from autotune_service.store.tables import SCHEMA, VERSION_TABLE
 
 _LOCK = 0x6175746F74756E65  # "autotune" in ASCII; keeps two replicas that start together from creating the same table
 _CONNECT_S = 10.0
@@ -89,8 +89,28 @@ async def _change(connection: AsyncConnection, held: Held | None, run: Callable[
     else:
         await lock_tables(raw, [(SCHEMA, name) for name in [*await list_tables(raw, SCHEMA), held.version_table]])
     await run_revisions(connection, run)
+    await raw.execute(_HAND_OVER)
     for schema in with_views:
         await make_views(raw, schema)
+
+
+# What a migration by an administrator makes belongs to whoever owns the other tables: the role of the services.
+_HAND_OVER = f"""
+DO $$
+DECLARE
+    owner oid := (SELECT relowner FROM pg_class WHERE oid = to_regclass('{SCHEMA}.{VERSION_TABLE}'));
+    made record;
+BEGIN
+    FOR made IN
+        SELECT 'TABLE' AS kind, oid::regclass::text AS name FROM pg_class
+            WHERE relnamespace = to_regnamespace('{SCHEMA}') AND relkind = 'r' AND relowner <> owner
+        UNION ALL SELECT 'FUNCTION', oid::regprocedure::text FROM pg_proc
+            WHERE pronamespace = to_regnamespace('{SCHEMA}') AND proowner <> owner
+    LOOP
+        EXECUTE format('ALTER %s %s OWNER TO %I', made.kind, made.name, pg_get_userbyid(owner));
+    END LOOP;
+END $$
+"""
 
 
 @asynccontextmanager

@@ -38,7 +38,7 @@ async def create_group(store: Store, actor: Actor, user_uuid: UUID, body: NewGro
         group_uuid = await add_group(work, user_uuid, body.name)
         if group_uuid is None:
             raise InvalidError.of([FieldProblem(field="name", message="you have this group already", value=body.name)])
-        await write_audit(work, actor, "group_created", group=body.name)
+        await write_audit(work, actor, "group_created", account_uuid=user_uuid, group=body.name)
         return _to_wire(await _owned(work, user_uuid, group_uuid))
 
 
@@ -55,7 +55,7 @@ async def add_person(store: Store, actor: Actor, user_uuid: UUID, group_uuid: UU
         if len(group.emails) >= MAX_MEMBERS:
             raise LimitReachedError(f"a group may have {MAX_MEMBERS} people")
         await add_to_group(work, group_uuid, body.email)
-        await write_audit(work, actor, "group_joined", group=group.name, email=body.email)
+        await write_audit(work, actor, "group_joined", account_uuid=user_uuid, group=group.name, email=body.email)
         return _to_wire(await _owned(work, user_uuid, group_uuid))
 
 
@@ -69,7 +69,7 @@ async def remove_person(store: Store, actor: Actor, user_uuid: UUID, group_uuid:
     async with store.work() as work:
         group = await _owned(work, user_uuid, group_uuid)
         await remove_from_group(work, group_uuid, body.email)
-        await write_audit(work, actor, "group_left", group=group.name, email=body.email)
+        await write_audit(work, actor, "group_left", account_uuid=user_uuid, group=group.name, email=body.email)
         return _to_wire(await _owned(work, user_uuid, group_uuid))
 
 
@@ -83,7 +83,7 @@ async def drop_group(store: Store, actor: Actor, user_uuid: UUID, group_uuid: UU
     async with store.work() as work:
         group = await _owned(work, user_uuid, group_uuid)
         await delete_group(work, group_uuid)
-        await write_audit(work, actor, "group_deleted", group=group.name)
+        await write_audit(work, actor, "group_deleted", account_uuid=user_uuid, group=group.name)
 
 
 async def _owned(work: Work, user_uuid: UUID, group_uuid: UUID) -> GroupRow:

@@ -38,7 +38,7 @@ from autotune_service.web.in_turn import take_turns
 from autotune_service.web.observed import observe
 from autotune_service.web.openapi import MadeOnce, ServiceOpenAPI
 from autotune_service.web.proxies import Proxies, believe
-from autotune_service.web.requests import MAX_SHORT_BYTES, MAX_SIGN_IN_BYTES, ServiceRequest
+from autotune_service.web.requests import MAX_SHORT_BYTES, MAX_SIGN_IN_BYTES, ServiceRequest, await_rest_of_body
 from autotune_service.web.services import Services
 from autotune_service.web.socket import FRAMES_A_SECOND, MAX_UNANSWERED
 from autotune_wire import paths
@@ -105,6 +105,7 @@ def create_app(
     believe(app, proxies or Proxies())
     keep_to(app, hosts or Hosts(is_https=is_https))
     app.request_class = ServiceRequest
+    app.after_request(await_rest_of_body)
     app.session_interface = _NoSessions()  # type: ignore[assignment]  # Quart declares its default
     app.secret_key = derived_key(secret, "cookies")
     app.config.update(

@@ -1,10 +1,12 @@
 """Reads bodies: whatever bytes a client sends, they become JSON or a 4xx."""
 
+import asyncio
 import re
 from collections.abc import Generator
+from contextlib import suppress
 from typing import Any
 
-from quart import Request, current_app
+from quart import Request, Response, current_app, request
 from quart.wrappers.request import Body
 from quart_schema.validation import QUART_SCHEMA_REQUEST_ATTRIBUTE
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -23,6 +25,7 @@ MAX_SIGN_IN_BYTES = 16 * 1024
 """Largest body of a call about users, which anybody may make."""
 
 _IMPORT_TIMEOUT_S = 300
+_MOMENT_S = 0.5
 _LONG = re.compile(
     "|".join(
         re.escape(path).replace(r"\{exp_uuid\}", "[^/]+")
@@ -58,6 +61,13 @@ class BoundedBody(Body):
         if self.is_awaited:
             await self._complete.wait()
         return await super().__anext__()
+
+    async def has_come(self, within_s: float) -> bool:
+        """Wait until the whole body has come; return False if it has not in time."""
+        if not self._complete.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._complete.wait(), within_s)
+        return self._complete.is_set()
 
     def check(self) -> None:
         """Check, after all pieces were taken one by one, that the body was not refused while it came.
@@ -113,6 +123,19 @@ class ServiceRequest(Request):
         if len(body) <= SMALL or taken is None:
             return read_json(body)
         return await services().bodies.read(shape_of(taken[0]), body)
+
+
+async def await_rest_of_body(response: Response) -> Response:
+    """Wait a moment for a short body that nobody reads, as of a request that the door refuses; else say it is the last.
+
+    A connection ends after an answer that came before the whole request. A client that was not told would send its next
+    request on it, and be cut off.
+    """
+    assert isinstance(request.body, BoundedBody)
+    is_short = (request.content_length or 0) <= MAX_SHORT_BYTES
+    if not await request.body.has_come(_MOMENT_S if is_short else 0):
+        response.headers["Connection"] = "close"
+    return response
 
 
 def most_bytes(path: str, most: int) -> int:
