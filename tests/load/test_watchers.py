@@ -27,7 +27,9 @@ def few_descriptors(n):
 async def test_promise_16_many_subscribers_get_every_event(start_service, database_url, pytestconfig):
     n_watchers, n_tells = (1000, 300) if pytestconfig.getoption("--soak") else (150, 15)
     with few_descriptors(n_watchers - 22):
-        service = start_service("--no-worker", AUTOTUNE_DATABASE_URL=database_url)
+        service = start_service(
+            "--no-worker", AUTOTUNE_DATABASE_URL=database_url, AUTOTUNE_SOCKETS_PER_USER=str(n_watchers)
+        )
     with service.client() as client:
         body = {"name": "watched", "covars": SPACE, "seed": 1}
         exp_uuid = client.post("/experiment/new", json=body).json()["exp_uuid"]

@@ -69,6 +69,10 @@ def covars_of(x_range, colors):
     }
 
 
+def _delete(store, *arguments, **options):
+    return delete(store, OPERATOR, *arguments, **options)
+
+
 class UseCases(Checked):
     @initialize(
         problem=st.sampled_from(PROBLEMS),
@@ -370,9 +374,9 @@ class UseCases(Checked):
     def begin_anew(self, is_named):
         """Delete the experiment, if its name is given, and create another one."""
         if not is_named:
-            self.refuse("invalid", delete, Delete(name="of another"))
+            self.refuse("invalid", _delete, Delete(name="of another"))
             return
-        deleted = self.use(delete, Delete(name=self.expected.name))
+        deleted = self.use(_delete, Delete(name=self.expected.name))
         assert deleted.n_observations == len(self.expected.observations)
         self.refuse("not_found", read_experiment)
         self.clear()

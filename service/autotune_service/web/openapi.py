@@ -23,7 +23,21 @@ _STATUS = {
     "description": "The status.",
     "content": {"application/json": {"schema": {"type": "object", "additionalProperties": {"type": "string"}}}},
 }
-_BARE = {"auth.logout": {"204": {"description": "Logged out."}}}
+_BARE = {
+    endpoint: {"204": {"description": description}}
+    for endpoint, description in {
+        "auth.logout": "Logged out.",
+        "auth.revoke_token": "The token is revoked.",
+        "people.change_password": "The password is changed.",
+        "people.reset_password": "The password is set.",
+        "people.deactivate_self": "The account is deactivated.",
+        "people.delete_self": "The account is deleted.",
+        "people.delete": "The user is deleted.",
+        "sharing.delete_group": "The group is deleted.",
+    }.items()
+}
+"""Answers without content, by endpoint."""
+
 _KEY = {
     "name": IDEMPOTENCY_HEADER,
     "in": "header",

@@ -142,7 +142,9 @@ async def test_stored_export_of_format_1_is_imported(client, headers, stored):
     for name in ("acquisition_kind", "paused", "failed_because", "note", "tags", "time_noted"):
         again = again.replace(f'"{name}":null,', "")  # not then
     # Names in their order; the blanks between them are no part of the document.
-    assert json.dumps(json.loads(without_uuids(again))) == json.dumps(json.loads(without_uuids(stored)))
+    before, after = (json.loads(without_uuids(text)) for text in (stored, again))
+    before["autotune_version"] = after["autotune_version"]
+    assert json.dumps(after) == json.dumps(before)
 
 
 async def test_import_with_a_key_is_done_once(client, headers, stored):
