@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 from hypothesis import strategies as st
@@ -39,7 +39,7 @@ def constraints_of(*constraints: Mapping[str, object]) -> list[Constraint]:
     return _CONSTRAINTS.validate_python(list(constraints))
 
 
-def responses_of(**goals: object) -> Responses:
+def responses_of(**goals: Any) -> Responses:
     """Give responses by name, each a goal or, as (goal, bound), a threshold; ("match", target) is a target."""
     numbers = {name: "target" if goal[0] == "match" else "bound" for name, goal in goals.items()}
     return _RESPONSES.validate_python(

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -84,7 +85,7 @@ class Teller(threading.Thread):
         failure: What ended it, if anything did.
     """
 
-    def __init__(self, tell: Callable[[float], None], number: int) -> None:
+    def __init__(self, tell: Callable[[float], object], number: int) -> None:
         super().__init__(daemon=True)
         self.told: list[float] = []
         self.failure: BaseException | None = None
@@ -125,14 +126,14 @@ class Robot:
         key, body = uuid4().hex, {"covars": GUESS, "response": response}
         for n_refused in range(MOST_REFUSED):
             headers = {"Authorization": f"Bearer {self._tokens['access_token']}", IDEMPOTENCY_HEADER: key}
-            reply = self._again(lambda headers=headers: self._browser.post(self._url, json=body, headers=headers))
+            reply = self._again(partial(self._browser.post, self._url, json=body, headers=headers))
             if reply.status_code == 202:
                 return
             assert reply.status_code == 401, reply.text
             if n_refused % 2 == 1:  # a fresh token may have come to a replica of another version
                 continue
             refresh = {"refresh_token": self._tokens["refresh_token"]}
-            renewed = self._again(lambda refresh=refresh: self._browser.post("/auth/refresh", json=refresh))
+            renewed = self._again(partial(self._browser.post, "/auth/refresh", json=refresh))
             assert renewed.status_code == 200, renewed.text
             self._tokens = renewed.json()
         raise AssertionError("each new token was refused")
@@ -214,7 +215,7 @@ class Crowd:
             self.reader = Reader(lambda: self.robot.read(f"/experiment/{self.exp_uuid}"))
             ending.callback(self.reader.end)
             self.tellers = [
-                Teller(lambda response: self._experiment.tell(GUESS, response) and None, 1),
+                Teller(partial(self._experiment.tell, GUESS), 1),
                 Teller(self.robot.tell, 2),
             ]
             self._ending = ending.pop_all()
@@ -237,8 +238,9 @@ class Crowd:
 
     def end(self) -> list[float]:
         """Have all tellers end, and the watchers see all that was told; return what was told."""
-        for teller in [*self.tellers, self.reader]:
+        for teller in self.tellers:
             teller.end()
+        self.reader.end()
         self._last_seq = self.robot.get(f"/experiment/{self.exp_uuid}")["last_seq"]
         self.watchers.wait_for(self._last_seq)
         self.check_nobody_failed()

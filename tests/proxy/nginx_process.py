@@ -46,7 +46,7 @@ def rendered(port: int, plain_port: int, replicas: Sequence[str], certificate: t
         r"/etc/nginx/autotune/privkey\.pem": str(certificate[1]),
     }
     for pattern, replacement in changes.items():
-        text, n = re.subn(pattern, lambda _, new=replacement: new, text)
+        text, n = re.subn(pattern, replacement.replace("\\", r"\\"), text)
         assert n >= 1, f"the shipped file has no {pattern}"
     return text
 

@@ -110,7 +110,7 @@ BEGIN
         EXECUTE format('ALTER %s %s OWNER TO %I', made.kind, made.name, pg_get_userbyid(owner));
     END LOOP;
 END $$
-"""
+"""  # nosec B608 # names of our own
 
 
 @asynccontextmanager
