@@ -261,4 +261,4 @@ class Crowd:
             for event in seen:
                 assert event.type == "reset" or event.seq == seq + 1
                 seq = event.seq
-            assert seq == self._last_seq
+            assert seq >= self._last_seq  # what the engine adds afterwards may have come, too

@@ -77,7 +77,7 @@ def socket(stack, nginx=None, **options):
     context = httpx2.create_ssl_context()
     context.load_verify_locations(stack.authority.file)
     url = (nginx or stack.nginx).url.replace("https:", "wss:") + "/experiment/stream"
-    with websockets.sync.client.connect(url, ssl=context, **options) as socket:
+    with websockets.sync.client.connect(url, ssl=context, open_timeout=60, **options) as socket:
         yield socket
 
 
