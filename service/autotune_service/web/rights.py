@@ -106,7 +106,8 @@ class Rights:
                 one.lost.set_result((_CODES[end], ENDED[end]))
             elif one.exp_uuid is not None:
                 role = roles.get((one.caller.user_uuid, one.exp_uuid))
-                if role != one.role:
+                # An owner without a role has deleted the experiment, and the stream itself says so.
+                if role != one.role and not (role is None and one.role == "owner"):
                     one.lost.set_result((CLOSE_ROLE_CHANGED, _changed(role)))
 
 
