@@ -167,15 +167,15 @@ async def work(settings: Settings) -> None:
 
 async def use_accounts(settings: Settings, command: str, use: Callable[[Accounts], Awaitable[None]]) -> None:
     """Have the accounts of a service used by a command; services may run meanwhile."""
-    _cancel_on_signals()
-    async with database(settings, command) as url:
-        reached = await _migrated(settings, url)
-        async with _connected(settings, reached) as store:
-            passwords = Passwords()
-            try:
-                await use(accounts_of(settings, store, passwords, Mail()))
-            finally:
-                passwords.close()
+
+    async def of_store(store: Store) -> None:
+        passwords = Passwords()
+        try:
+            await use(accounts_of(settings, store, passwords, Mail()))
+        finally:
+            passwords.close()
+
+    await use_store(settings, command, of_store)
 
 
 async def migrate(settings: Settings) -> None:

@@ -105,9 +105,9 @@ class Rights:
             if end is not None:
                 one.lost.set_result((_CODES[end], ENDED[end]))
             elif one.exp_uuid is not None:
-                role = roles.get((one.caller.user_uuid, one.exp_uuid))
-                # An owner without a role has deleted the experiment, and the stream itself says so.
-                if role != one.role and not (role is None and one.role == "owner"):
+                # Where the experiment was deleted, the stream itself says so.
+                role = roles.get((one.caller.user_uuid, one.exp_uuid), one.role)
+                if role != one.role:
                     one.lost.set_result((CLOSE_ROLE_CHANGED, _changed(role)))
 
 

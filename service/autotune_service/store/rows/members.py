@@ -221,8 +221,8 @@ async def delete_group(work: Work, group_uuid: UUID) -> None:
     await work.run(sa.delete(groups).where(groups.c.group_uuid == group_uuid))
 
 
-async def list_roles(work: Work, pairs: Collection[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Role]:
-    """List the roles of users on experiments, by (user, experiment); a pair without a role is left out."""
+async def list_roles(work: Work, pairs: Collection[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Role | None]:
+    """List the roles of users on experiments, by (user, experiment); an experiment that is not there is left out."""
     user_uuids, exp_uuids = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     rows = await work.all(_ROLES(user_uuids=user_uuids, exp_uuids=exp_uuids))
-    return {(row["user_uuid"], row["exp_uuid"]): row["role"] for row in rows if row["role"] is not None}
+    return {(row["user_uuid"], row["exp_uuid"]): row["role"] for row in rows}
