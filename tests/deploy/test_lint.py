@@ -42,7 +42,10 @@ def scan(tree):
     (venv / "bin").symlink_to(Path(sys.executable).parent)
     subprocess.run(["git", "add", ".", ":!.venv"], cwd=tree, check=True)
     (venv / ".installed").touch()
-    return subprocess.run(["make", "-s", "secrets"], cwd=tree, capture_output=True, text=True, check=False)
+    # The variables of a make that runs this test are for its own tree.
+    environment = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MFLAGS", "VENV"}}
+    command = ["make", "-s", "secrets"]
+    return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("kind", PLANTED)

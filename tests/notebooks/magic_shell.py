@@ -1,8 +1,11 @@
 """A shell of IPython with the magics, signed in to a service that runs."""
 
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -35,11 +38,28 @@ def gone(service: ServiceProcess, shell: InteractiveShell) -> Iterator[None]:
     connection = session_of(shell).client.connection
     patience, connection._timeout_s = connection._timeout_s, 0.1
     service.kill()
+    _wait_until_refused(service.url)
     try:
         yield
     finally:
         service.start()
         connection._timeout_s = patience
+
+
+def _wait_until_refused(url: str) -> None:
+    # A process that the service was just starting still holds its sockets until it runs its own program: a client would
+    # lose a connection there, rather than be refused one.
+    address = urlsplit(url)
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            socket.create_connection((address.hostname, address.port), 0.1).close()
+        except ConnectionRefusedError:
+            return
+        except OSError:
+            pass  # taken, and dropped
+        time.sleep(0.01)
+    raise AssertionError(f"something still listens at {url}")
 
 
 def lines_of(shown: str) -> list[str]:
