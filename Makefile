@@ -58,8 +58,9 @@ coverage: $(STAMP)  ## measure which lines and branches the tests reach, in all 
 	$(BIN)/coverage report
 
 soak: $(STAMP)  ## try faults and hostile requests as often and as long as promised: hours
-	$(BIN)/python -m pytest --soak -o faulthandler_timeout=7200 tests/faults tests/load tests/proxy tests/security/test_siege.py \
-		tests/tuning/test_rules.py tests/deploy/test_release.py
+	$(BIN)/python -m pytest --soak -o faulthandler_timeout=7200 tests/faults tests/load tests/proxy \
+		tests/security/test_siege.py tests/tuning/test_rules.py tests/web/blueprints/test_portable.py \
+		tests/deploy/test_release.py
 
 # What git does not follow is no part of the project, which may have come without git. Pictures, measured data and Swagger
 # UI are not written by hand.

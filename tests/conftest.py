@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,10 @@ def root() -> Path:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="try faults as often and as long as promised: hours")
     parser.addoption("--seed", type=int, help="play only the schedule of faults with this seed")
+
+
+@pytest.fixture
+def times(pytestconfig: pytest.Config) -> Callable[[int, int], int]:
+    """Give how often a thing is tried, in an ordinary run and with ``--soak``: ``times(5, 50)``."""
+    is_long = pytestconfig.getoption("--soak")
+    return lambda short, long: long if is_long else short

@@ -15,13 +15,6 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if not item.get_closest_marker("soak")]
 
 
-@pytest.fixture
-def times(request):
-    """Give how often a thing is tried: ``times(5, 50)``."""
-    is_long = request.config.getoption("--soak")
-    return lambda short, long: long if is_long else short
-
-
 class OwnPostgres:
     """A Postgres of one test's own, that may be stopped and killed."""
 

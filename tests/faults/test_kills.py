@@ -109,7 +109,7 @@ def test_kills_at_random_moments_lose_nothing_and_double_nothing(
     services = [start_service("--no-worker", data=tmp_path / f"replica{n}", **shared) for n in range(2)]
     workers = [start_worker(**shared) for _ in range(2)]
     chance, killed, n_clients = random.Random(3), threading.Event(), times(3, 8)
-    n_kills, n_tells = times(20, 200), times(0, 10_000 // n_clients)
+    n_kills, n_tells = times(8, 200), times(0, 10_000 // n_clients)
     with services[0].client() as client:
         exp_uuid = make(client)
         authorization = client.headers["Authorization"]

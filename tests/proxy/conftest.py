@@ -12,13 +12,6 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip(reason="nginx is not installed (apt install nginx)"))
 
 
-@pytest.fixture
-def times(request):
-    """Give how often a thing is done: ``times(60, 500)``."""
-    is_long = request.config.getoption("--soak")
-    return lambda short, long: long if is_long else short
-
-
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
     short = {"AUTOTUNE_PING_S": "0.8", "AUTOTUNE_ASK_WAIT_S": "0.8"}  # so that tests of timeouts take seconds
