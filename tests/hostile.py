@@ -139,6 +139,7 @@ LONG = {
     "many, nothing but noise in four places": problem(told(NOISE, at=places(4) * 6)),
     "many, one place only": problem(told(NOISE, at=places(1) * 24)),
     "many, contradictory and said to be exact": problem(told(NOISE, [{"y": 0.0}] * 24, places(4) * 6)),
+    "many, told sds larger than all differences": problem(told(NOISE, [{"y": 50.0}] * 24)),
     "many, with noises of every size": problem(
         told(NOISE, [{"y": 10.0**k} for k in (-300, -8, 0, 3, 150, 308)] * 4), model_type="HeteroskedasticSingleTaskGP"
     ),

@@ -1,5 +1,6 @@
 """The insights of an experiment as HTML: no scripts, nothing fetched, readable on light and dark."""
 
+import sys
 from html import escape
 from math import hypot
 
@@ -94,7 +95,8 @@ def _next_measurement(insights: InsightsReply, primary: str) -> str:
     predicted, noise_sd = insights.best_predicted, insights.noise_sds.get(primary, 0.0)
     if predicted is None or noise_sd <= 0:
         return ""
-    expected = spread_text(predicted.mean, hypot(predicted.sd, noise_sd))
+    total = min(hypot(predicted.sd, noise_sd), sys.float_info.max)
+    expected = spread_text(predicted.mean, total)
     return (
         '<div class="at-soft">Best predicted: the response to expect on average, \N{PLUS-MINUS SIGN} 1 sd. A next '
         f"measurement there, its noise included: {expected}.</div>"

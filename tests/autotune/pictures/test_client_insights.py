@@ -238,6 +238,12 @@ def test_insights_show_each_response_of_the_bests_beside_its_bound():
     assert "its noise included: 3.50 ± 0.65" in learnt._repr_html_()
 
 
+def test_insights_write_the_largest_number_where_the_spread_of_a_next_measurement_is_larger():
+    best = {**insights()["best_predicted"], "mean": 1.5e308, "sd": 1.7e308}
+    shown = _insights(best_predicted=best, noise_sds={"Response": 1.7e308})._repr_html_()
+    assert "its noise included: 1.5e+308 ± 1.8e+308" in shown
+
+
 def test_insights_show_the_best_in_each_context():
     best = {"context": {"oven": "B"}, "covars": {"oven": "B", "x": 0.25}, "mean": 2.0, "sd": 0.5}
     learnt = _insights(best_by_context=[best])

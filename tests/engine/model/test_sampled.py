@@ -141,6 +141,16 @@ def test_alternatives_follow_from_the_data_and_keep_what_is_known(data, name):
             assert len(set(one.hyperparameters.precisions)) == 1
 
 
+@pytest.mark.parametrize("known", [0.0, 0.3, 9.0])  # the last one is more than an inferred noise may be
+def test_alternatives_expect_the_noise_that_was_told_for_every_run(data, known):
+    """So a pending run is as uncertain under an alternative as under the most probable hyperparameters."""
+    rows, targets = data
+    process = FITS["SingleTaskGP"](rows, targets, np.full(12, known), IS_CODE, slice(None))
+    alternatives = sample_alternatives("SingleTaskGP", process, np.full(12, known), 8)
+    assert {one.hyperparameters.noise for one in alternatives} == {process.hyperparameters.noise} == {known}
+    assert len({one.hyperparameters.variance for one in alternatives}) > 4
+
+
 def test_equal_targets_have_alternatives():
     rows = np.random.default_rng(1).random((20, 3))
     process = FITS["SingleTaskGP"](rows, np.zeros(20), np.full(20, np.nan), IS_CODE, slice(None))

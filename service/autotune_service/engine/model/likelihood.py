@@ -205,10 +205,14 @@ class LogPosterior:
         return minimize(self.negative, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
 
     def sample(self, peak: Hyperparameters, n: int, rng: np.random.Generator) -> list[Hyperparameters]:
-        """Draw n samples of the hyperparameters from their posterior, of which ``peak`` is the most probable."""
+        """Draw n samples of the hyperparameters from their posterior, of which ``peak`` is the most probable.
+
+        Where every noise is known, the noise of a sample is that of the peak: the data say nothing of another one.
+        """
         samples = map(self._split, np.exp(sample(self._bounded, self._logs(peak), self.scale, n, rng)))
+        is_inferred = self._is_inferred.any()
         return [
-            Hyperparameters(precisions[self._owners], variance, noise, effects)
+            Hyperparameters(precisions[self._owners], variance, noise if is_inferred else peak.noise, effects)
             for precisions, effects, variance, noise in samples
         ]
 
@@ -229,6 +233,7 @@ class LogPosterior:
 
     def _logs(self, of: Hyperparameters) -> Array:
         """Return the logarithms of hyperparameters, in the order of ``location``."""
-        noise = max(of.noise, self.prior.noise_floor)  # the known noise can be 0, and has no logarithm then
         precisions = of.precisions[: self._owners.max() + 1]
-        return np.asarray(np.log(np.concatenate([precisions, of.effects, [of.variance, noise]])))
+        # A noise that is known is no parameter, and may be 0 or lie beyond the bounds: then the prior alone decides.
+        noise = np.log(max(of.noise, self.prior.noise_floor)) if self._is_inferred.any() else self.location[-1]
+        return np.append(np.log(np.concatenate([precisions, of.effects, [of.variance]])), noise)
