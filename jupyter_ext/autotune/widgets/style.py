@@ -51,7 +51,7 @@ font-size:12.5px}
 font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color1,inherit);
 border-left:3px solid #da3633}
 .atw-form .jupyter-widgets-disconnected::before{content:none}
-.atw-form.jupyter-widgets-disconnected>*{opacity:.6;pointer-events:none}
+.atw-form.jupyter-widgets-disconnected>*{opacity:.75;pointer-events:none}
 </style>""".replace("@cut@", CUT_OFF).replace("@arrow@", _ARROW)
 
 
