@@ -11,7 +11,7 @@ from autotune_pictures.parts.frame import BLUE, HEIGHT, ORANGE, RUNS, WIDTH, Spe
 from autotune_pictures.parts.goals import goal_text
 from autotune_pictures.parts.ranges import Span, span_of
 from autotune_pictures.parts.runs import MAX_RUNS, Run, counts, drawn, drawn_note, hover_of, hovered, marked
-from autotune_pictures.parts.texts import counted, label_expression, number_text
+from autotune_pictures.parts.texts import SECONDS, counted, label_expression, number_text
 from autotune_wire.experiments import Experiment
 from autotune_wire.observations import Observation
 from autotune_wire.responses import primary_of
@@ -35,7 +35,8 @@ def compare(
 ) -> Spec:
     """Draw the best so far of two experiments by the number of runs, with the runs that count.
 
-    Failed and excluded runs, and those that break a threshold, have no point; they count as runs.
+    Failed and excluded runs, and those that break a threshold, have no point; they count as runs. Experiments of the
+    same name are told apart by when they were created.
 
     Args:
         experiment: The one experiment.
@@ -47,8 +48,11 @@ def compare(
         PictureError: If the first objectives of the two have different goals.
     """
     _require_one_goal(experiment, other)
-    sides = [_side(experiment, observations), _side(other, other_observations)]
     title = f"{experiment.name} and {other.name}"
+    if experiment.name == other.name:
+        title = f"Two experiments named {experiment.name}"
+        experiment, other = _dated(experiment), _dated(other)
+    sides = [_side(experiment, observations), _side(other, other_observations)]
     if not any(side.bests for side in sides):
         return message(title, "No run that counts has been told yet.")
     values = [value for side in sides for run in side.runs if (value := _counted(side, run)) is not None]
@@ -70,6 +74,10 @@ def _require_one_goal(experiment: Experiment, other: Experiment) -> None:
     if goals[0] != goals[1]:
         mine, its = (goal_text(*primary_of(each.responses)) for each in (experiment, other))
         raise PictureError(f"other has the first objective {its}; its goal must be that of this experiment, {mine}")
+
+
+def _dated(experiment: Experiment) -> Experiment:
+    return experiment.model_copy(update={"name": f"{experiment.time_created.strftime(SECONDS)}, {experiment.name}"})
 
 
 def _side(experiment: Experiment, observations: Sequence[Observation]) -> _Side:

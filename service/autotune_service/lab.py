@@ -1,6 +1,7 @@
 """Runs the service and JupyterLab side by side on one machine: notebooks are signed in, and both stop together."""
 
 import errno
+import importlib
 import json
 import os
 import secrets
@@ -126,8 +127,21 @@ def _lab_command(notebook: Path, port: int) -> list[str]:
         "--LabApp.log_level=ERROR",
         "--ServerApp.identity_provider_class=autotune_service.lab_login.OneTimeLogin",
         "--LabApp.news_url=None",
+        *_encryption(),
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
+
+
+def _encryption() -> list[str]:
+    """Have JupyterLab and its kernels talk in secret, or each kernel prints a warning that they do not.
+
+    What they say goes through ports of this machine, where another user with the rights to it could listen.
+    """
+    try:
+        has_curve = importlib.import_module("zmq").has("curve")
+    except ImportError:  # whoever starts without JupyterLab is told that by the command itself
+        return []
+    return ["--KernelManager.transport_encryption=auto"] if has_curve else []
 
 
 def _lab_environment(url: str, code: str, config: Path) -> dict[str, str]:

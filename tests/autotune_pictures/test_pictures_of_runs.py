@@ -217,6 +217,16 @@ def test_compare_has_the_best_so_far_of_both():
     assert spec["description"] == "Best so far. coupling: 3 runs, best 3; later: 2 runs, best 5."
 
 
+def test_compare_tells_experiments_of_one_name_apart_by_when_they_were_created():
+    first = experiment(ONE)
+    second = first.model_copy(update={"time_created": first.time_created + timedelta(seconds=1)})
+    spec = valid(pictures.compare(first, told(1.0), second, told(2.0)))
+    assert spec["title"]["text"] == ["Two experiments named coupling"]
+    starts = [each.time_created.strftime("%Y-%m-%d %H:%M:%S") for each in (first, second)]
+    one, other = (f"{start} UTC, coupling: 1 run, best {best}" for start, best in zip(starts, (1, 2), strict=True))
+    assert spec["description"] == f"Best so far. {one}; {other}."
+
+
 def test_compare_of_different_goals_is_refused():
     other = experiment(ONE, {"cost": {"goal": "minimize"}})
     with pytest.raises(pictures.PictureError, match=r"cost \(minimize\); its goal must be .* yield \(maximize\)"):

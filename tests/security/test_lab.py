@@ -1,11 +1,13 @@
 """`autotune lab`: its link works once, and JupyterLab and its kernels are told no secret of the service."""
 
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx2
 import psutil
@@ -76,6 +78,17 @@ def test_notebooks_are_told_no_secret(running):
         "AUTOTUNE_USERNAME",
         "AUTOTUNE_PASSWORD",
     }
+
+
+def test_kernels_talk_encrypted(running):
+    said, jupyter = running
+    told = jupyter.environ()
+    config = Path(told["JUPYTER_CONFIG_PATH"].split(os.pathsep)[0]) / "jupyter_server_config.json"
+    token = json.loads(config.read_text())["IdentityProvider"]["token"]
+    url = re.search(r"ready at (\S+)/lab/", said)[1]
+    started = httpx2.post(f"{url}/api/kernels", headers={"Authorization": f"token {token}"}, json={}, timeout=60)
+    connection = Path(told["JUPYTER_RUNTIME_DIR"]) / f"kernel-{started.json()['id']}.json"
+    assert json.loads(connection.read_text())["curve_publickey"]
 
 
 def test_notebooks_get_what_a_desktop_needs(monkeypatch):

@@ -38,7 +38,15 @@ _BY_CLASS: tuple[tuple[type[AutotuneError], str], ...] = (
 
 def add_advice(error: AutotuneError) -> None:
     """Add to an error what to do about it, unless that is in the error already."""
-    advice = _BY_CODE.get(error.code) if isinstance(error, ServiceError) else None
+    advice = _by_code(error) if isinstance(error, ServiceError) else None
     advice = advice or next((text for kind, text in _BY_CLASS if isinstance(error, kind)), None)
     if advice is not None:
         error.add_note(advice)
+
+
+def _by_code(error: ServiceError) -> str | None:
+    """Return the advice by the code of an error, or for an ask that lacks the value of a context."""
+    missing = next((one.field for one in error.errors if one.field.startswith("fixed.") and one.value is None), None)
+    if missing is not None:
+        return f"say it with `%autotune ask --fixed {{{missing.removeprefix('fixed.')!r}: VALUE}}`"
+    return _BY_CODE.get(error.code)

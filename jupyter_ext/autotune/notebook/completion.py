@@ -37,7 +37,8 @@ class Completer:
         @context_matcher(identifier=_ID)  # type: ignore[untyped-decorator] # IPython has no types here
         def match(context: Any) -> dict[str, Any]:
             typed, offered = self.offered(context.text_until_cursor)
-            completions = [SimpleCompletion(text=word) for word in offered]
+            # JupyterLab writes the type beside each word; without one, <unknown>.
+            completions = [SimpleCompletion(text=word, type=_ID) for word in offered]
             # Python's names are no words of a command; where nothing is offered, they are.
             return {"completions": completions, "matched_fragment": typed, "suppress": True, "ordered": True}
 

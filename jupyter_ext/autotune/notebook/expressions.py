@@ -3,11 +3,14 @@
 import ast
 import builtins
 import re
+from contextlib import suppress
 from keyword import iskeyword
+from traceback import walk_tb
 from typing import Any
 
 from IPython.core.error import UsageError
 
+from autotune.errors import AutotuneError
 from autotune.inputs.typed import typed_number
 from autotune.notebook.line import unquoted
 from autotune.notebook.near import did_you_mean
@@ -31,7 +34,8 @@ class Expressions:
         """Evaluate a Python expression.
 
         Raises:
-            UsageError: If the text is no expression, or names a variable that the notebook lacks.
+            UsageError: If the text is no expression, or names a variable that the notebook lacks. Another error of the
+                expression keeps its kind; it is shown without a traceback, unless a function of the notebook raised it.
         """
         expression = _without_dollars(text)
         if not is_expression(expression):
@@ -49,6 +53,12 @@ class Expressions:
             if error.name is None or error.name not in named or self.knows(error.name):
                 raise
             raise self._no_variable(error.name) from None
+        except AutotuneError:
+            raise
+        except Exception as error:  # the expression is the user's: any error may come of it
+            if not self._is_in_function(error):
+                _show_alone(error, expression)
+            raise
 
     def number(self, text: str) -> Any:
         """Read a number as people write it, such as ``0,93``; else evaluate an expression."""
@@ -74,6 +84,12 @@ class Expressions:
         """List the names that the user has given, without those that begin with an underscore."""
         hidden = self._shell.user_ns_hidden
         return [name for name in self._shell.user_ns if not name.startswith("_") and name not in hidden]
+
+    def _is_in_function(self, error: Exception) -> bool:
+        """Return whether a function of the notebook raised an error, or what it called: its lines are of help then."""
+        namespace = self._shell.user_global_ns
+        frames = [frame for frame, _line in walk_tb(error.__traceback__) if frame.f_globals is namespace]
+        return len(frames) > 1  # the first is the expression itself
 
     def _replaced(self, found: re.Match[str]) -> str:
         if found[0] in _SIGNS:
@@ -101,6 +117,13 @@ class _Places(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.expr:
         """Leave what a function is given as it is."""
         return node
+
+
+def _show_alone(error: Exception, expression: str) -> None:
+    """Have IPython show an error without the lines of AutoTune that evaluated the expression."""
+    shown = [f"{type(error).__name__}: {error}", f"{expression} raises it; in a cell of its own it shows where"]
+    with suppress(AttributeError):  # an error of a class with slots
+        error._render_traceback_ = lambda: shown  # type: ignore[attr-defined] # IPython asks for this name
 
 
 def is_expression(text: str) -> bool:

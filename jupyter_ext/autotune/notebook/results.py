@@ -33,6 +33,19 @@ def measured_of(call: Call, text: str) -> tuple[Any, str]:
         raise call.missing("the response")
     if _NAMED.match(text):
         return _by_name(call, text)
+    try:
+        return _alone(call, text)
+    except (InvalidInputError, UsageError) as error:
+        names = call.session.known_responses()
+        if len(names) < 2 or text.isidentifier():
+            raise
+        named = ", ".join(f"{name}=0.93" for name in names)
+        first, *_others = str(error).splitlines()
+        raise UsageError(f"{first}\nwrite the responses by name, as in {named}") from None
+
+
+def _alone(call: Call, text: str) -> tuple[Any, str]:
+    """Read a response without a name."""
     word, _, rest = text.partition(" ")
     if typed_number(word) is not None:
         return call.python.number(word), rest.strip()

@@ -136,6 +136,10 @@ class Session:
         plot = experiment.plot  # its methods are found by their names
         return {name: getattr(plot, name) for name in dir(plot) if not name.startswith("_")}
 
+    def known_responses(self) -> Sequence[str]:
+        """Return the names of the responses; none while no experiment is in use."""
+        return [] if self._experiment is None else list(self._experiment.responses)
+
     def known_pictures(self) -> Sequence[str]:
         """Return the names of the pictures; none while no experiment is in use."""
         return [] if self._experiment is None else list(self.pictures())

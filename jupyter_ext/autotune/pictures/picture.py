@@ -65,13 +65,16 @@ class Picture:
             The path.
 
         Raises:
-            InvalidInputError: If the path ends in something else.
+            InvalidInputError: If the path ends in something else, or its folder does not exist.
             AutotuneError: If a PNG or SVG is wanted and vl-convert-python is not installed.
         """
         target = Path(path)
         suffix = target.suffix.lower()
         if suffix not in SUFFIXES:
             raise InvalidInputError(f"path is {str(path)!r}; it must end in one of: {', '.join(SUFFIXES)}")
+        if not target.absolute().parent.is_dir():
+            says = f"{target} cannot be written, as there is no folder {target.parent}\nmake the folder first"
+            raise InvalidInputError(says)
         if suffix == ".json":
             target.write_text(_text(self.spec), encoding="utf-8")
             return target

@@ -17,7 +17,7 @@ from autotune.views.shown import Observation, counted
 from autotune.widgets.board_runs import RunRow, RunTable
 from autotune.widgets.board_view import BoardView, board_still, fetch_view, head_html, loop_html, loop_still, open_html
 from autotune.widgets.following import Follower
-from autotune.widgets.form import Form, lowered, row, typed, wrong_field
+from autotune.widgets.form import Form, lowered, require, row, typed, wrong_field
 from autotune.widgets.style import block, styled, title
 
 N_RUNS = 8
@@ -41,6 +41,7 @@ class Board(Form):
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__()
+        require(self, Experiment, experiment)
         self.experiment = experiment
         self.panel: Panel = experiment.panel()
         self.table = RunTable(experiment, self._switch)

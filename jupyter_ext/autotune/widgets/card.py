@@ -16,7 +16,7 @@ from autotune.views.shown import Suggestion, configuration_text, counted, labell
 from autotune.widgets.card_html import label_of_response, sheet_link, suggestion_html
 from autotune.widgets.corrections import Corrections
 from autotune.widgets.following import Follower
-from autotune.widgets.form import Field, Form, chosen, counter, lowered, row, typed, wrong_field, wrong_fields
+from autotune.widgets.form import Field, Form, chosen, counter, lowered, require, row, typed, wrong_field, wrong_fields
 from autotune.widgets.plate import LEFT_OUT, SLIP, Plate
 from autotune.widgets.style import alert, block, styled, title
 from autotune_wire.base import Configuration, Value
@@ -48,6 +48,7 @@ class SuggestionCard(Form):
 
     def __init__(self, experiment: Experiment, fixed: Mapping[str, Any] | None = None) -> None:
         super().__init__()
+        require(self, Experiment, experiment)
         self.experiment = experiment
         self.suggestion: Suggestion | None = None
         self.plates: list[Plate] = []

@@ -7,7 +7,7 @@ from autotune.errors import InvalidInputError
 from autotune.experiment import Experiment
 from autotune.views.shown import counted
 from autotune.widgets.board import Board
-from autotune.widgets.form import Form, lowered, row, typed, wrong_field
+from autotune.widgets.form import Form, lowered, require, row, typed, wrong_field
 from autotune.widgets.space_editor import SpaceEditor
 from autotune.widgets.style import block, styled, table, title
 
@@ -29,8 +29,10 @@ class Experiments(Form):
 
     def __init__(self, client: Client) -> None:
         super().__init__()
+        require(self, Client, client)
         self.client = client
         self.listed: list[Experiment] = []
+        self._is_known = False
         self.opened: Board | SpaceEditor | None = None
         self._experiment: Experiment | None = None
         self.chosen = Select(options=[], description="Experiment", rows=8, layout=Layout(width="100%"))
@@ -54,7 +56,7 @@ class Experiments(Form):
         self.do(self.look_again, self._look)
 
     def __repr__(self) -> str:
-        return f"Experiments({counted(len(self.listed), 'experiment')} of {self.client.username})"
+        return f"Experiments({self._said()})"
 
     @property
     def experiment(self) -> Experiment:
@@ -77,19 +79,24 @@ class Experiments(Form):
         """Show the list as it was fetched last; what was chosen stays chosen."""
         before = self.chosen.index
         chosen = None if before is None else self.chosen.value
-        options = [(" · ".join(cells_of(one)), str(one.exp_uuid)) for one in self.listed]
+        options = [(_line(one), str(one.exp_uuid)) for one in self.listed]
         if list(self.chosen.options) != options:
             self.chosen.options = options
             uuids = [uuid for _text, uuid in options]
             self.chosen.index = uuids.index(chosen) if chosen in uuids else 0 if uuids else None
-        more = f", the newest {MAX_LISTED}" if len(self.listed) == MAX_LISTED else ""
-        said = f"{counted(len(self.listed), 'experiment')} of {self.client.username}{more}"
-        self._head.value = block(title("Experiments", said))
+        self._head.value = block(title("Experiments", self._said()))
         for button in (self.open, self.copy, self.rename, self.close, self.delete):
             button.disabled = not self.listed
 
+    def _said(self) -> str:
+        if not self._is_known:
+            return f"those of {self.client.username} are not known yet"
+        more = f", the newest {MAX_LISTED}" if len(self.listed) == MAX_LISTED else ""
+        return f"{counted(len(self.listed), 'experiment')} of {self.client.username}{more}"
+
     def _look(self) -> None:
         self.listed = list(self.client.list(MAX_LISTED))
+        self._is_known = True
 
     def _chosen(self) -> Experiment:
         return next(one for one in self.listed if str(one.exp_uuid) == self.chosen.value)
@@ -141,4 +148,11 @@ def cells_of(experiment: Experiment) -> tuple[str, ...]:
     """Return what the list shows of an experiment: name, date, state, number of runs and best response."""
     facts = dict(experiment.facts())
     created = f"{experiment.time_created:%Y-%m-%d}"
-    return experiment.name, created, facts["state"], f"{facts['observations']} runs", f"best {facts['best response']}"
+    n_runs = counted(experiment.n_observations, "run")
+    return experiment.name, created, facts["state"], n_runs, f"best {facts['best response']}"
+
+
+def _line(experiment: Experiment) -> str:
+    """Write an experiment on one line of the list, which has no room for the remark that follows a best of several."""
+    *others, best = cells_of(experiment)
+    return " · ".join([*others, best.partition("; the best in ")[0]])

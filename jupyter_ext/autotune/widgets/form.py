@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from reprlib import repr as shortened
 from time import monotonic
 from typing import Any
 
 from ipywidgets import HTML, BoundedIntText, Button, Checkbox, Dropdown, HBox, Layout, Text, VBox
 
+from autotune.client import Client
 from autotune.errors import AutotuneError, InvalidInputError, ServiceError, notes_of
+from autotune.experiment import Experiment
 from autotune.inputs.typed import typed_number
 from autotune.widgets.keeping import Keeper
 from autotune.widgets.style import STYLE, alert
@@ -225,6 +228,23 @@ class Form:
 
     def _ipython_display_(self) -> None:
         self.keeper.show(self.box)
+
+
+def require(form: Form, kind: type[Client | Experiment], given: Any) -> None:
+    """Check that a form is given a client or an experiment, and not, say, a name.
+
+    Raises:
+        InvalidInputError: If it is given something else; the message says where to get one.
+    """
+    if isinstance(given, kind):
+        return
+    wanted, source = (
+        ("a client", "`autotune.connect()` or `%autotune login`")
+        if issubclass(kind, Client)
+        else ("an experiment", "`client.new(...)`, `client.experiment(uuid)` or `%autotune use NAME`")
+    )
+    found = shortened(given)
+    raise InvalidInputError(f"{type(form).__name__} needs {wanted}, not {found}\ngive it what {source} returns")
 
 
 def typed(label: str, value: str = "", width: str = "200px", hint: str = "", *, is_live: bool = False) -> Any:

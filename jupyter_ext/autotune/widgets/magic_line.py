@@ -1,6 +1,7 @@
 """The line of ``%autotune`` that creates an experiment, so that a form can be repeated and kept as text."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -11,7 +12,7 @@ from autotune.views.goals import goal_text
 from autotune.views.shown import constraint_text
 from autotune_wire.constraints import LinearConstraint
 from autotune_wire.experiments import NewExperiment
-from autotune_wire.responses import Objective
+from autotune_wire.responses import Objective, Response
 from autotune_wire.space import CatCovariate, Covariate
 
 _COVARIATE: TypeAdapter[Covariate] = TypeAdapter(Covariate)
@@ -30,11 +31,7 @@ def magic_line(new: NewExperiment) -> str:
         parts += [f"--x {_quoted(f'{name}: {text}')}" for name, text in texts.items()]
         guesses = {name: covariate.guess for name, covariate in new.covars.items() if not _is_usual(covariate)}
         parts += [f"--guess {guesses!r}"] if guesses else []
-    for name, goal in (new.responses or {}).items():
-        if isinstance(goal, Objective):
-            parts.append(f"--{goal.goal[:3]} {_quoted(name)}")
-        else:
-            parts.append(f"--response {_quoted(goal_text(name, goal, exact_text))}")
+    parts += _responses(new.responses or {})
     for constraint in new.constraints:
         is_text = isinstance(constraint, LinearConstraint)
         written = _quoted(constraint_text(constraint, new.covars)) if is_text else repr(constraint.model_dump())
@@ -69,13 +66,26 @@ def _text(covariate: Covariate) -> str | None:
     return text if read == covariate else None
 
 
+def _responses(responses: Mapping[str, Response]) -> list[str]:
+    """Write the goals of the responses, as one dict where an objective has a reference, which no text tells."""
+    if any(isinstance(goal, Objective) and goal.reference is not None for goal in responses.values()):
+        described = {name: _described(goal) for name, goal in responses.items()}
+        return [f"--responses {described!r}"]
+    return [
+        f"--{goal.goal[:3]} {_quoted(name)}"
+        if isinstance(goal, Objective)
+        else f"--response {_quoted(goal_text(name, goal, exact_text))}"
+        for name, goal in responses.items()
+    ]
+
+
 def _is_usual(covariate: Covariate) -> bool:
     """Return whether a covariate's guess is the one that is taken where none is given."""
     return bool(covariate_of_text(covariate_line(covariate))["guess"] == covariate.guess)
 
 
-def _described(covariate: Covariate) -> dict[str, Any]:
-    return covariate.model_dump(exclude_unset=True)
+def _described(one: Covariate | Response) -> dict[str, Any]:
+    return one.model_dump(exclude_unset=True)
 
 
 def _quoted(text: str) -> str:

@@ -11,7 +11,7 @@ from autotune.errors import AutotuneError, InvalidInputError, NotFoundError
 from autotune.experiment import Experiment
 from autotune.inputs.descriptions import new_experiment
 from autotune.views.shown import counted
-from autotune.widgets.form import Field, Form, row, typed
+from autotune.widgets.form import Field, Form, require, row, typed
 from autotune.widgets.magic_line import magic_line
 from autotune.widgets.samples import draw_samples
 from autotune.widgets.space_html import preview_html, space_still
@@ -52,6 +52,7 @@ class SpaceEditor(Form):
 
     def __init__(self, client: Client, like: Any = None, responses: Mapping[str, Any] | None = None) -> None:
         super().__init__()
+        require(self, Client, client)
         self.client = client
         self._experiment: Experiment | None = None
         self._created: NewExperiment | None = None

@@ -12,6 +12,12 @@ CUT_OFF = (
 ipywidgets marks what has lost its kernel by a class, and shows a broken chain in front of each part.
 """
 
+# The arrow of ipywidgets is black, also on the dark ground.
+_ARROW = (
+    "url(\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'%3E"
+    "%3Cpath fill='%237a7a7a' d='M5.2 5.9 9 9.7l3.8-3.8L14 7.1l-5 5-5-5z'/%3E%3C/svg%3E\")"
+)
+
 STYLE = """<style>
 .atw{color:var(--jp-ui-font-color1,inherit);font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;
 line-height:1.45;--atw-line:var(--jp-border-color2,rgba(128,128,128,.3));overflow-wrap:anywhere}
@@ -35,7 +41,7 @@ max-width:230px}
 .atw-above.widget-inline-hbox{flex-direction:column;align-items:stretch;height:auto}
 .atw-above .widget-label{text-align:left;width:auto;max-width:none;font-size:12px;line-height:19px;height:19px;
 opacity:.8}
-.atw-above.widget-dropdown select{flex:none;height:28px}
+.atw-above.widget-dropdown select{flex:none;height:28px;background-image:@arrow@}
 .atw-above.widget-select select{font-variant-numeric:tabular-nums}
 .atw pre{white-space:pre;overflow-x:auto;margin:4px 0;padding:6px 10px;border:1px solid var(--atw-line);
 font-size:12.5px}
@@ -45,8 +51,8 @@ font-size:12.5px}
 font:13px/1.45 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color1,inherit);
 border-left:3px solid #da3633}
 .atw-form .jupyter-widgets-disconnected::before{content:none}
-.atw-form.jupyter-widgets-disconnected>*{opacity:.6;pointer-events:none}
-</style>""".replace("@cut@", CUT_OFF)
+.atw-form.jupyter-widgets-disconnected>*{opacity:.75;pointer-events:none}
+</style>""".replace("@cut@", CUT_OFF).replace("@arrow@", _ARROW)
 
 
 def block(body: str) -> str:

@@ -17,6 +17,11 @@ def offered(shell):
     return complete
 
 
+def test_offered_words_have_a_type(shell):
+    with provisionalcompleter():
+        assert {one.type for one in shell.Completer.completions("%autotune s", 11)} == {"autotune"}
+
+
 @pytest.mark.parametrize(
     ("text", "whole"),
     [

@@ -19,6 +19,11 @@ EXPERIMENTS = {
         "covars": {"t": T},
         "responses": {"yield": "max", "two words": "min", "pH": "= 7.4", "cost": "<= 5"},
     },
+    "reference": {
+        "name": "n",
+        "covars": {"t": T},
+        "responses": {"it's {x} for $5": {"goal": "minimize", "reference": 3}, "y": "max", "pH": "= 7", "c": "<= 5"},
+    },
     "constraints": {
         "name": "n",
         "covars": {"a": "0..1", "b": "0..1", "c": "x|y"},

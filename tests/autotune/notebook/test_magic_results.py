@@ -21,6 +21,12 @@ def refused(run, line):
     return str(caught.value)
 
 
+@pytest.mark.parametrize("line", ["tell 95.5, 0.8", "tell hardness: 95", "tell hardness 95", "correct 1 hardness 95"])
+def test_several_responses_without_their_names_are_asked_for_by_name(run, lab, line):
+    _first, second = refused(run, line).splitlines()
+    assert second == "write the responses by name, as in hardness=0.93, yield (%)=0.93"
+
+
 @pytest.mark.parametrize(
     ("written", "responses"),
     [

@@ -61,6 +61,24 @@ def test_error_inside_a_function_of_the_notebook_is_no_misspelt_variable(run, sh
         run("tell measured()")
 
 
+def test_error_inside_a_function_of_the_notebook_shows_its_lines(run, shell):
+    shell.run_cell("def measured():\n    return 1 / 0")
+    run("new brownies space")
+    with pytest.raises(ZeroDivisionError) as caught:
+        run("tell measured()")
+    assert not hasattr(caught.value, "_render_traceback_")
+
+
+@pytest.mark.parametrize("line", ["tell {1/0}", "tell 1/0", 'tell {"x": 1/0}', "predict {'x': 1/0}"])
+def test_error_of_an_expression_is_two_lines(run, line):
+    run("new brownies space")
+    with pytest.raises(ZeroDivisionError) as caught:
+        run(line)
+    first, second = caught.value._render_traceback_()
+    assert first == "ZeroDivisionError: division by zero"
+    assert "1 / 0" in second
+
+
 def test_meant_word_is_one_that_begins_alike_or_looks_alike():
     assert did_you_mean("brow", ["cookies", "Brownies and ice"]) == "; did you mean Brownies and ice?"
     assert did_you_mean("aks", ["ask", "tell"]) == "; did you mean ask?"

@@ -3,6 +3,7 @@ from fake_service import SPACE, FakeService, problem
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
+from autotune.errors import AutotuneError
 from autotune_wire.responses import Target
 
 
@@ -380,6 +381,15 @@ def test_magic_refuses_bad_input_and_says_what_to_do(shell, line, message):
 def test_magic_refuses_to_ask_without_an_experiment(shell):
     with pytest.raises(UsageError, match="no experiment in use"):
         _run(shell, "ask")
+
+
+def test_ask_without_the_value_of_a_context_says_how_to_give_it(shell, service):
+    _run(shell, "new brownies space")
+    field = {"field": "fixed.oven", "message": "is missing: every ask needs a value for this context"}
+    service.trouble("GET /experiment/ask", problem(422, "invalid", "no", errors=[field]))
+    with pytest.raises(AutotuneError) as caught:
+        _run(shell, "ask")
+    assert caught.value.__notes__ == ["say it with `%autotune ask --fixed {'oven': VALUE}`"]
 
 
 def test_magic_load_that_is_refused_says_what_is_stored(shell, service):

@@ -79,6 +79,12 @@ def test_save_under_another_name_is_refused(picture, tmp_path):
         picture.save(tmp_path / "a.html")
 
 
+@pytest.mark.parametrize("suffix", ["png", "svg", "json"])
+def test_save_into_a_missing_folder_says_to_make_it(picture, tmp_path, suffix):
+    with pytest.raises(InvalidInputError, match=r"as there is no folder .*nowhere\nmake the folder first"):
+        picture.save(tmp_path / "nowhere" / f"a.{suffix}")
+
+
 @pytest.mark.usefixtures("_no_converter")
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_save_without_the_converter_says_what_to_install(picture, tmp_path, suffix):

@@ -3,6 +3,7 @@ from fake_service import SPACE, problem
 
 from autotune.errors import InvalidInputError
 from autotune.widgets.board import Board
+from autotune.widgets.card import SuggestionCard
 from autotune.widgets.experiments import Experiments
 from autotune.widgets.space_editor import SpaceEditor
 
@@ -24,6 +25,24 @@ def test_list_is_newest_first_with_date_state_and_count(widget):
         "newer · 2026-01-02 · active, maximize · 0 runs · best none yet",
         "older · 2026-01-02 · active, maximize · 0 runs · best none yet",
     ]
+
+
+def test_line_of_several_objectives_is_short_whatever_the_name(client):
+    experiment = client.new("a; the best in b", SPACE, responses={"strength": "maximize", "cost": "minimize"})
+    experiment.tell({"x": 0.5}, {"strength": 5, "cost": 2})
+    ((text, _uuid),) = Experiments(client).chosen.options
+    goals = "maximize strength, minimize cost"
+    assert text == f"a; the best in b · 2026-01-02 · active, {goals} · 1 run · best strength 5, cost 2"
+
+
+@pytest.mark.parametrize(
+    ("form", "given", "wanted"),
+    [(Board, "brownies", "an experiment"), (SuggestionCard, None, "an experiment"), (SpaceEditor, 3, "a client"),
+     (Experiments, "brownies", "a client")],
+)  # fmt: skip
+def test_form_of_something_else_says_what_it_needs(form, given, wanted):
+    with pytest.raises(InvalidInputError, match=rf"^{form.__name__} needs {wanted}, not {given!r}\ngive it what "):
+        form(given)
 
 
 def test_open_shows_the_board_and_gives_the_experiment(widget):
@@ -109,3 +128,11 @@ def test_list_made_while_the_service_is_dead_says_so_and_looks_again(client, dea
     widget.look_again.click()
     assert [one.name for one in widget.listed] == ["older"]
     assert not widget.open.disabled
+
+
+def test_list_of_a_service_that_is_away_counts_nothing(client, dead):
+    with dead():
+        widget = Experiments(client)
+    assert repr(widget) == f"Experiments(those of {client.username} are not known yet)"
+    widget.look_again.click()
+    assert repr(widget) == f"Experiments(0 experiments of {client.username})"
