@@ -78,6 +78,25 @@ async def test_request_without_a_name_is_refused(client):
     assert (await client.get("/docs", headers={"Host": ""})).status_code == 421
 
 
+@pytest.mark.parametrize("host", ["a" * 64, "a..b", ".", "\xe9" * 70])
+@pytest.mark.parametrize(("path", "status"), [("/docs", 421), ("/nothing", 421), ("/health/live", 200)])
+async def test_name_that_no_machine_can_have_is_refused(client, host, path, status):
+    assert (await client.get(path, headers={"Host": host})).status_code == status
+
+
+async def test_websocket_to_a_name_that_no_machine_can_have_is_refused(client, headers):
+    with pytest.raises(WebsocketResponseError) as refused:
+        async with client.websocket("/experiment/stream", headers={**headers, "Host": "a" * 64}) as socket:
+            await socket.receive()
+    assert refused.value.response.status_code == 421
+
+
+@pytest.mark.parametrize("path", ["/user", "//user?limit=1", "///user"])
+async def test_redirect_names_a_path_alone(client, path):
+    location = (await client.get(path)).headers["Location"]
+    assert location.startswith("/user/")
+
+
 async def test_websocket_to_another_name_is_refused(client, headers):
     with pytest.raises(WebsocketResponseError) as refused:
         async with client.websocket("/experiment/stream", headers={**headers, "Host": "evil.example"}) as socket:

@@ -67,7 +67,7 @@ async def unshare(store: Store, actor: Actor, user_uuid: UUID, exp_uuid: UUID, b
         await _refuse_owner(work, user_uuid, body.email)
         group_uuid = None
         if body.group is not None:
-            # Whoever was the owner before has shared it with groups of theirs, which the owner of now must be able to end.
+            # Former owners have shared it with groups of theirs, which the owner of now must be able to end.
             group_uuid = await get_group_with_role(work, exp_uuid, body.group, user_uuid)
         is_known = body.group is None or group_uuid is not None
         if not is_known or not await delete_member(work, exp_uuid, email=body.email, group_uuid=group_uuid):
