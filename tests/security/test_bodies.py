@@ -69,6 +69,15 @@ async def test_process_that_hangs_is_ended(bodies, monkeypatch):
         await bodies.read(TELL, body)
 
 
+@pytest.mark.parametrize("path", ["/user/signup", "/user/reset", "/auth/refresh"])
+@pytest.mark.parametrize("body", ['{"CANARY": 1, "CANARY": 2}', '{"email": {"CANARY": 1, "CANARY": 2}}'])
+async def test_secret_that_is_the_name_of_two_fields_does_not_come_back(client, path, body):
+    reply = await client.post(path, data=body, headers={"Content-Type": "application/json"})
+    assert reply.status_code == 400
+    assert "has a name twice" in (text := await reply.get_data(as_text=True))
+    assert "CANARY" not in text
+
+
 async def test_processes_are_few_and_know_no_secret(bodies, monkeypatch):
     monkeypatch.setenv("AUTOTUNE_SECRET", "canary")
     body = json.dumps({"observations": [RUN] * 100}).encode()

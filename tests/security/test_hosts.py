@@ -131,6 +131,22 @@ def test_service_on_every_address_is_reached_by_those_of_the_machine(monkeypatch
     assert assembly.hosts_of(load_settings(host="192.0.2.7")).allow("192.0.2.7:8008")
 
 
+@pytest.mark.parametrize(
+    ("listens_on", "origin", "host", "is_own"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8008", "127.0.0.1:8008", True),
+        ("127.0.0.1", "http://127.0.0.1", "127.0.0.1:8008", False),
+        ("127.0.0.1", "https://127.0.0.1", "127.0.0.1:8008", False),
+        ("0.0.0.0", "http://labpc", "labpc:8008", False),
+        ("0.0.0.0", "http://labpc", "127.0.0.1:8008", False),
+        ("0.0.0.0", "http://labpc", "labpc", True),  # a proxy on the machine that hands the Host on
+    ],
+)
+def test_page_of_another_program_of_the_machine_is_no_own_page(monkeypatch, listens_on, origin, host, is_own):
+    monkeypatch.setattr("socket.gethostname", lambda: "labpc")
+    assert assembly.hosts_of(load_settings(host=listens_on)).own(origin, host, "http") is is_own
+
+
 @pytest.mark.parametrize("name", ["http://tune.example.org", "tune example", "*", "tune.*"])
 def test_setting_that_is_no_name_is_said(name):
     with pytest.raises(SettingsError, match=r"AUTOTUNE_ALLOWED_HOSTS .* is no name of a host: give names such as"):

@@ -93,14 +93,18 @@ class Hosts:
     Args:
         names: Names and addresses, each with or without a port; ``*.name`` stands for all names below it. Loopback
             names are always among them.
+        here: Names and addresses of the machine, as where the service listens. Unlike a name that the operator lists,
+            each is the service's own with the port that the browser has used alone: other programs of the machine have
+            the other ports, the usual ones too.
         is_https: Whether browsers reach the service over HTTPS alone, so that a page over HTTP is somebody else's.
 
     Raises:
         ValueError: If a text is no name.
     """
 
-    def __init__(self, names: Iterable[str] = (), *, is_https: bool = False) -> None:
-        self._places = [Place.read(name) for name in (*LOOPBACK_NAMES, *names)]
+    def __init__(self, names: Iterable[str] = (), *, here: Iterable[str] = (), is_https: bool = False) -> None:
+        self._listed = [Place.read(name) for name in names]
+        self._places = [*(Place.read(name) for name in (*LOOPBACK_NAMES, *here)), *self._listed]
         self._is_https = is_https
 
     def allow(self, host: str) -> bool:
@@ -135,7 +139,7 @@ class Hosts:
             return False
         if asked.name == given.name and port == (usual if given.port is None else given.port):
             return True
-        listed = [place for place in self._places[len(LOOPBACK_NAMES) :] if _is_named(place.name, asked.name)]
+        listed = [place for place in self._listed if _is_named(place.name, asked.name)]
         return any(port == (usual if place.port is None else place.port) for place in listed)
 
 

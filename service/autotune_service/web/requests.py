@@ -17,6 +17,7 @@ from autotune_service.web.checking.bodies import SMALL
 from autotune_service.web.checking.child import shape_of
 from autotune_service.web.services import services
 from autotune_wire import paths
+from autotune_wire.base import Confidential
 from autotune_wire.portable import MAX_IMPORT_BYTES
 
 MAX_SHORT_BYTES = 64 * 1024
@@ -121,7 +122,13 @@ class ServiceRequest(Request):
         assert isinstance(body, bytes)
         taken = getattr(current_app.view_functions.get(self.endpoint or ""), QUART_SCHEMA_REQUEST_ATTRIBUTE, None)
         if len(body) <= SMALL or taken is None:
-            return read_json(body)
+            try:
+                return read_json(body)
+            except MalformedError:
+                if taken is None or not issubclass(taken[0], Confidential):
+                    raise
+                # The message names what is in the body twice, and a secret may be there.
+                raise MalformedError("the body is not valid JSON, or has a name twice in an object") from None
         return await services().bodies.read(shape_of(taken[0]), body)
 
 
