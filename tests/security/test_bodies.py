@@ -7,6 +7,7 @@ import time
 
 import psutil
 import pytest
+from quart import request
 
 from autotune_service.domain.errors import InvalidError, MalformedError, UnavailableError
 from autotune_service.web.checking.bodies import SMALL, Bodies
@@ -67,6 +68,20 @@ async def test_process_that_hangs_is_ended(bodies, monkeypatch):
     monkeypatch.setattr("autotune_service.web.checking.bodies._DEADLINE_S", 0.1)
     with pytest.raises(UnavailableError):
         await bodies.read(TELL, body)
+
+
+async def test_body_of_a_request_that_is_refused_is_not_kept(app, client):
+    bodies = []
+
+    async def note(response):
+        bodies.append(request.body)
+        return response
+
+    app.after_request(note)
+    reply = await client.post("/experiment/import", data=b"x" * 2_000_000, headers={"Content-Type": "application/json"})
+    assert reply.status_code == 401
+    bodies[0].append(b"what comes after the answer")
+    assert [bytes(body._data) for body in bodies] == [b""]
 
 
 @pytest.mark.parametrize("path", ["/user/signup", "/user/reset", "/auth/refresh"])
