@@ -31,7 +31,8 @@ _FORM = "application/x-www-form-urlencoded"
 class Turn:
     """Where to send, as whom, about which experiments of ``N_NUMBERS`` covariates; what is imported; the loops of each.
 
-    ``n_each`` has the number of loops by kind: tells, asks, questions, lists, imports, sign_ins, sign_ups, sockets.
+    ``n_each`` has the number of loops by kind: tells, asks, questions, lists, imports, sign_ins, sign_ups, resets,
+    sockets.
     """
 
     port: int
@@ -50,7 +51,7 @@ class _Flood:
     async def run(self, kind: str) -> None:
         """Send one request after the other; the next comes when the last one is answered, whatever the answer."""
         make: Callable[[], tuple[str, str, bytes, str]] = getattr(self, f"_{kind}")
-        token = "" if kind in {"sign_ins", "sign_ups"} else self._turn.token
+        token = "" if kind in {"sign_ins", "sign_ups", "resets"} else self._turn.token
         while True:
             try:
                 async with Connection(self._turn.port, token) as connection:
@@ -104,6 +105,10 @@ class _Flood:
     def _sign_ups(self) -> tuple[str, str, bytes, str]:
         body = {"email": f"{uuid4().hex}@example.org", "password": uuid4().hex}
         return "POST", paths.USER_SIGNUP, _json(body), "application/json"
+
+    def _resets(self) -> tuple[str, str, bytes, str]:
+        body = {"code": uuid4().hex, "new_password": uuid4().hex}
+        return "POST", paths.USER_RESET, _json(body), "application/json"
 
 
 async def _status(connection: Connection, *request: Any) -> str:

@@ -2,8 +2,8 @@
 
 Run it as ``.venv/bin/python bench/service/neighbours.py``, on an idle machine. A sends tells, asks, questions, lists
 and imports from many connections at once, opens more websockets than a user may have, and meanwhile somebody without
-an account signs in with wrong passwords and signs up. The load runs on the machine of the service, and takes part of
-its processors: to B that is the same as a slower machine.
+an account signs in with wrong passwords, signs up and tries codes of resets. The load runs on the machine of the
+service, and takes part of its processors: to B that is the same as a slower machine.
 """
 
 import argparse
@@ -37,6 +37,7 @@ _LOOPS = {
     "imports": 2,
     "sign_ins": 4,
     "sign_ups": 2,
+    "resets": 2,
     "sockets": 150,
 }
 _BEGUN_S = 3.0

@@ -323,7 +323,8 @@ def _secrets(settings: Settings) -> list[str]:
 
 def hosts_of(settings: Settings) -> Hosts:
     """Return the names under which the service is reached: those that are set, or those of where it listens."""
-    return Hosts(settings.allowed_hosts or names_of_listener(settings.host), is_https=settings.is_https)
+    here = () if settings.allowed_hosts else names_of_listener(settings.host)
+    return Hosts(settings.allowed_hosts, here=here, is_https=settings.is_https)
 
 
 def secret_of(settings: Settings) -> str:

@@ -1,5 +1,6 @@
 """Users and their tokens."""
 
+import unicodedata
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -19,7 +20,17 @@ def _mail(text: str) -> str:
     return text.lower()
 
 
-Email = Annotated[Text, Field(min_length=3, max_length=254), AfterValidator(_mail)]
+def _seen(text: str) -> str:
+    # Otherwise two addresses look the same to people, and a list of them says to a terminal what it should do.
+    if unicodedata.normalize("NFKC", text) != text or any(unicodedata.category(one)[0] == "C" for one in text):
+        raise ValueError("must be written in characters that are seen, each in its usual form")
+    return text
+
+
+GivenEmail = Annotated[Text, Field(min_length=3, max_length=254), AfterValidator(_mail)]
+"""An address that was taken before, under the rules of then."""
+
+Email = Annotated[Text, Field(min_length=3, max_length=254), AfterValidator(_seen), AfterValidator(_mail)]
 Password = Annotated[Text, Field(min_length=MIN_PASSWORD_LENGTH, max_length=MAX_PASSWORD_LENGTH)]
 """A new password. A service may want more characters, and refuses passwords that are easy to guess."""
 
@@ -83,7 +94,7 @@ class Confirmation(Confidential):
 class UserDelete(Request):
     """The body of ``POST /user/{user_uuid}/delete``: the user's address, as a confirmation."""
 
-    email: Email
+    email: GivenEmail
 
 
 class Invite(Request):

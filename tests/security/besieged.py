@@ -100,7 +100,8 @@ class Besieged:
             connection = self._connection or http.client.HTTPConnection(self.service.url.removeprefix("http://"))
             self._connection = connection
             try:
-                connection.putrequest(method, target, skip_accept_encoding=True)
+                has_host = any(name == b"Host" for name, _ in headers)
+                connection.putrequest(method, target, skip_host=has_host, skip_accept_encoding=True)
                 for name, value in [*headers, (b"Content-Length", str(len(body or b"")).encode())]:
                     connection.putheader(name.decode(), value)
                 connection.endheaders(body)

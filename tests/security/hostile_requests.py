@@ -33,6 +33,7 @@ _HEADERS = [
     (b"Content-Encoding", b"gzip"), (b"If-None-Match", b"*"), (b"Range", b"bytes=-1"), (b"traceparent", b"00-\xff-1-x"),
     (b"X-Forwarded-For", b"127.0.0.1, \xff"), (b"Forwarded", b"for=unknown;;;"), (b"X-HTTP-Method-Override", b"DELETE"),
     (b"Sec-Fetch-Site", b"\xff"), (b"Expect", b"nonsense"), (b"Date", b"x" * 3000),
+    (b"Host", b"x" * 64), (b"Host", b""), (b"Host", b"\xff.\xff"), (b"Host", b"evil.example"), (b"Host", b"a..b:x"),
 ]  # fmt: skip
 _UNSIGNED = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').rstrip(b"=")
 _CREDENTIALS = [

@@ -1,9 +1,10 @@
 import asyncio
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from autotune_service.domain.errors import UnauthenticatedError
-from autotune_wire.accounts import Signup
+from autotune_wire.accounts import Email, Signup
 from support import PASSWORD
 
 
@@ -34,3 +35,21 @@ async def test_dev_user_is_admitted_once_and_can_be_locked_out(accounts):
         await accounts.sign_in("test@test.com", "CHANGEME")
     await accounts.admit_dev_user("test@test.com", "CHANGEME")
     await accounts.sign_in("test@test.com", "CHANGEME")
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        *("a\u200bda@example.org", "a\xadda@example.org", "\u202eada@example.org"),  # look like ada@example.org
+        *("\uff41da@example.org", "ada@example.or\u212a", "e\u0301da@example.org"),  # have another, usual form
+        *("a\x1b[2Jda@example.org", "a\x07da@example.org", "ada@example\x7f.org"),  # tell a terminal what to do
+    ],
+)
+def test_address_of_characters_that_are_not_seen_is_refused(email):
+    with pytest.raises(ValidationError, match="characters that are seen"):
+        TypeAdapter(Email).validate_python(email)
+
+
+@pytest.mark.parametrize("email", ["\xe9da@example.org", "\u540d@\u4f8b.jp", "o'ada+lab@example.org"])
+def test_address_in_any_language_is_taken(email):
+    assert TypeAdapter(Email).validate_python(email) == email

@@ -64,3 +64,14 @@ async def test_token_makes_no_token_and_signs_nobody_out(client, headers):
     assert (await post(client, "/auth/tokens", robot, ADMIN))[0] == 403
     assert (await client.post("/auth/logout", headers=robot)).status_code == 401
     assert (await get(client, "/experiment/all", headers))[0] == 200
+
+
+async def test_token_for_some_experiments_learns_of_no_other_and_makes_no_token_that_does(client, headers, exp_uuid):
+    _, created = await post(client, "/auth/tokens", headers, {**ADMIN, "scopes": ["admin"], "experiments": [exp_uuid]})
+    robot = {"Authorization": f"Bearer {created['token']}"}
+    assert (await post(client, "/auth/tokens", robot, {"name": "escape", "scopes": ["admin"]}))[0] == 403
+    assert (await post(client, "/group", robot, {"name": "lab"}))[0] == 403
+    for path in ("/user/export", "/audit", "/auth/tokens", "/experiment/all", "/group"):
+        assert (await get(client, path, robot))[0] == 403, path
+    assert (await get(client, f"/experiment/{exp_uuid}/audit", robot))[0] == 200
+    assert (await post(client, "/auth/header-me", robot, None))[0] == 200

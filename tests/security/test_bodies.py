@@ -7,6 +7,7 @@ import time
 
 import psutil
 import pytest
+from quart import request
 
 from autotune_service.domain.errors import InvalidError, MalformedError, UnavailableError
 from autotune_service.web.checking.bodies import SMALL, Bodies
@@ -67,6 +68,29 @@ async def test_process_that_hangs_is_ended(bodies, monkeypatch):
     monkeypatch.setattr("autotune_service.web.checking.bodies._DEADLINE_S", 0.1)
     with pytest.raises(UnavailableError):
         await bodies.read(TELL, body)
+
+
+async def test_body_of_a_request_that_is_refused_is_not_kept(app, client):
+    bodies = []
+
+    async def note(response):
+        bodies.append(request.body)
+        return response
+
+    app.after_request(note)
+    reply = await client.post("/experiment/import", data=b"x" * 2_000_000, headers={"Content-Type": "application/json"})
+    assert reply.status_code == 401
+    bodies[0].append(b"what comes after the answer")
+    assert [bytes(body._data) for body in bodies] == [b""]
+
+
+@pytest.mark.parametrize("path", ["/user/signup", "/user/reset", "/auth/refresh"])
+@pytest.mark.parametrize("body", ['{"CANARY": 1, "CANARY": 2}', '{"email": {"CANARY": 1, "CANARY": 2}}'])
+async def test_secret_that_is_the_name_of_two_fields_does_not_come_back(client, path, body):
+    reply = await client.post(path, data=body, headers={"Content-Type": "application/json"})
+    assert reply.status_code == 400
+    assert "has a name twice" in (text := await reply.get_data(as_text=True))
+    assert "CANARY" not in text
 
 
 async def test_processes_are_few_and_know_no_secret(bodies, monkeypatch):

@@ -123,6 +123,11 @@ async def _kept(client, headers, exp_uuid):
     return exp_uuid
 
 
+def test_only_what_tells_a_token_of_itself_is_open_to_tokens_for_some_experiments(app):
+    found = {path for _, path, rule in routes(app) if rule.scope is not None and not rule.is_for_all}
+    assert {path for path in found if "<uuid:exp_uuid>" not in path} == {"/auth/header-me", "/auth/ticket"}
+
+
 async def test_token_of_some_experiments_opens_no_other(app, client, headers, exp_uuid):
     other = await client.post("/experiment/new", json={"name": "y", "covars": _COVARS}, headers=headers)
     other_uuid = UUID((await other.get_json())["exp_uuid"])

@@ -78,6 +78,25 @@ async def test_request_without_a_name_is_refused(client):
     assert (await client.get("/docs", headers={"Host": ""})).status_code == 421
 
 
+@pytest.mark.parametrize("host", ["a" * 64, "a..b", ".", "\xe9" * 70])
+@pytest.mark.parametrize(("path", "status"), [("/docs", 421), ("/nothing", 421), ("/health/live", 200)])
+async def test_name_that_no_machine_can_have_is_refused(client, host, path, status):
+    assert (await client.get(path, headers={"Host": host})).status_code == status
+
+
+async def test_websocket_to_a_name_that_no_machine_can_have_is_refused(client, headers):
+    with pytest.raises(WebsocketResponseError) as refused:
+        async with client.websocket("/experiment/stream", headers={**headers, "Host": "a" * 64}) as socket:
+            await socket.receive()
+    assert refused.value.response.status_code == 421
+
+
+@pytest.mark.parametrize("path", ["/user", "//user?limit=1", "///user"])
+async def test_redirect_names_a_path_alone(client, path):
+    location = (await client.get(path)).headers["Location"]
+    assert location.startswith("/user/")
+
+
 async def test_websocket_to_another_name_is_refused(client, headers):
     with pytest.raises(WebsocketResponseError) as refused:
         async with client.websocket("/experiment/stream", headers={**headers, "Host": "evil.example"}) as socket:
@@ -110,6 +129,22 @@ def test_service_on_every_address_is_reached_by_those_of_the_machine(monkeypatch
     asked = ("labpc:8008", "labpc.local", "0.0.0.0:8008", "evil.example")
     assert [own.allow(host) for host in asked] == [True, True, True, False]
     assert assembly.hosts_of(load_settings(host="192.0.2.7")).allow("192.0.2.7:8008")
+
+
+@pytest.mark.parametrize(
+    ("listens_on", "origin", "host", "is_own"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8008", "127.0.0.1:8008", True),
+        ("127.0.0.1", "http://127.0.0.1", "127.0.0.1:8008", False),
+        ("127.0.0.1", "https://127.0.0.1", "127.0.0.1:8008", False),
+        ("0.0.0.0", "http://labpc", "labpc:8008", False),
+        ("0.0.0.0", "http://labpc", "127.0.0.1:8008", False),
+        ("0.0.0.0", "http://labpc", "labpc", True),  # a proxy on the machine that hands the Host on
+    ],
+)
+def test_page_of_another_program_of_the_machine_is_no_own_page(monkeypatch, listens_on, origin, host, is_own):
+    monkeypatch.setattr("socket.gethostname", lambda: "labpc")
+    assert assembly.hosts_of(load_settings(host=listens_on)).own(origin, host, "http") is is_own
 
 
 @pytest.mark.parametrize("name", ["http://tune.example.org", "tune example", "*", "tune.*"])

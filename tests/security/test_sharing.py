@@ -170,6 +170,45 @@ async def test_group_of_another_is_read_and_not_changed(client, person, headers)
     assert (await get(client, "/group", headers))[1]["groups"] == []
 
 
+async def test_new_owner_takes_the_role_of_the_former_owners_group_away(client, person, headers, exp_uuid):
+    bob, eve = await person("bob@example.org"), await person("eve@example.org")
+    _, group = await post(client, "/group", headers, {"name": "lab"})
+    await shared(client, headers, exp_uuid, group="lab", role="editor")
+    await shared(client, headers, exp_uuid, email="bob@example.org", role="viewer")
+    await post(client, f"/experiment/{exp_uuid}/transfer", headers, {"email": "bob@example.org"})
+    await post(client, f"/group/{group['group_uuid']}/add", headers, {"email": "eve@example.org"})
+    assert await role_of(client, eve, exp_uuid) == "editor"
+    assert (await post(client, f"/experiment/{exp_uuid}/unshare", bob, {"group": "lab"}))[0] == 200
+    assert await role_of(client, eve, exp_uuid) == 404
+
+
+async def test_own_group_is_meant_first_where_a_former_owners_has_the_same_name(client, person, headers, exp_uuid):
+    bob, eve = await person("bob@example.org"), await person("eve@example.org")
+    for owner, email in ((headers, "eve@example.org"), (bob, "new@example.org")):
+        _, group = await post(client, "/group", owner, {"name": "lab"})
+        await post(client, f"/group/{group['group_uuid']}/add", owner, {"email": email})
+    await shared(client, headers, exp_uuid, group="lab", role="editor")
+    await shared(client, headers, exp_uuid, email="bob@example.org", role="viewer")
+    await post(client, f"/experiment/{exp_uuid}/transfer", headers, {"email": "bob@example.org"})
+    await shared(client, bob, exp_uuid, group="lab", role="viewer")
+    for left in ("editor", 404):
+        assert (await post(client, f"/experiment/{exp_uuid}/unshare", bob, {"group": "lab"}))[0] == 200
+        assert await role_of(client, eve, exp_uuid) == left
+    assert (await post(client, f"/experiment/{exp_uuid}/unshare", bob, {"group": "lab"}))[0] == 422
+
+
+async def test_group_is_not_shown_to_who_is_not_known_to_have_the_address(client, accounts, sessions, headers):
+    _, group = await post(client, "/group", headers, {"name": "lab"})
+    add = f"/group/{group['group_uuid']}/add"
+    await post(client, add, headers, {"email": "new@example.org"})
+    user = await replace(accounts, is_trusting=False).sign_up(Signup(email="new@example.org", password=PASSWORD))
+    new = {"Authorization": f"Bearer {(await sessions.open_program(user.uuid)).access_token}"}
+    assert (await get(client, "/group", new))[1]["groups"] == []
+    assert (await post(client, add, new, {"email": "eve@example.org"}))[0] == 404
+    await post(client, add, headers, {"email": "new@example.org"})
+    assert [one["name"] for one in (await get(client, "/group", new))[1]["groups"]] == ["lab"]
+
+
 async def test_audit_says_who_shared_what(client, person, headers, exp_uuid):
     bob = await person("bob@example.org")
     await shared(client, headers, exp_uuid, email="bob@example.org", role="viewer")

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from autotune_service.commands.users import users
 from autotune_service.domain.errors import UnauthenticatedError
+from autotune_service.store.rows.users import add_user
 from processes import run_autotune
 from support import PASSWORD
 
@@ -34,6 +35,14 @@ async def test_first_admin_is_made_and_can_be_locked_out(autotune_user, accounts
     assert (listed[0], listed[2]) == (BOSS, "admin, disabled\n")
     (described,) = map(json.loads, (await autotune_user("list", "--json")).stdout.splitlines())
     assert (described["email"], described["admin"], described["active"]) == (BOSS, True, False)
+
+
+async def test_address_of_before_tells_the_terminal_nothing_and_can_be_locked_out(autotune_user, store):
+    old = "a\x1b[2m\u202eda@example.org"  # as sign-up took it once
+    async with store.work() as work:
+        await add_user(work, old, "", is_verified=False)
+    assert (await autotune_user("list")).stdout.startswith("a\\x1b[2m\\u202eda@example.org\t")
+    assert (await autotune_user("disable", old)).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,11 @@ def given_options(host: str | None, port: int | None, data: Path | None, no_work
     return {"host": host, "port": port, "data": data, "worker": False if no_worker else None}
 
 
+def visible(text: str) -> str:
+    """Return a text that a user wrote, in one line and without what would tell a terminal to do something."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 def write_lines(values: Iterable[Any]) -> None:
     """Write each value as a line of JSON."""
     for value in values:

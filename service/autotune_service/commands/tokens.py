@@ -8,7 +8,7 @@ from uuid import UUID
 import click
 
 from autotune_service.commands.common import checked, run_for_account
-from autotune_service.commands.options import data_option, json_option, write_lines
+from autotune_service.commands.options import data_option, json_option, visible, write_lines
 from autotune_service.domain.access import OPERATOR
 from autotune_service.domain.errors import NotFoundError
 from autotune_service.store.database import Store
@@ -100,7 +100,7 @@ def _new_token(name: str, scopes: str, experiments: tuple[str, ...], expires_in_
 def _columns(token: TokenInfo) -> tuple[str, ...]:
     expires = "never expires" if token.time_expires is None else f"expires {token.time_expires:%Y-%m-%d %H:%M} UTC"
     used = "never used" if token.time_last_used is None else f"used {token.time_last_used:%Y-%m-%d %H:%M} UTC"
-    return token.name, ",".join(token.scopes), expires, used, str(token.token_uuid)
+    return visible(token.name), ",".join(token.scopes), expires, used, str(token.token_uuid)
 
 
 def _named(known: list[TokenInfo], written: str, email: str) -> UUID:

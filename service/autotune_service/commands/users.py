@@ -10,25 +10,27 @@ from pydantic import TypeAdapter, ValidationError
 
 from autotune_service.app import use_accounts
 from autotune_service.commands.common import run, settings_of
-from autotune_service.commands.options import data_option, json_option, write_lines
+from autotune_service.commands.options import data_option, json_option, visible, write_lines
 from autotune_service.tuning import people
 from autotune_service.tuning.accounts import Accounts
-from autotune_wire.accounts import Email, OneTimeCode, User
+from autotune_wire.accounts import Email, GivenEmail, OneTimeCode, User
 from autotune_wire.experiments import PageQuery
 from autotune_wire.problems import field_problems
 
 _PAGE = 1000
 
 
-def _address(_context: click.Context, _parameter: click.Parameter, given: str) -> str:
-    """Return a mail address as the API takes it, in lower case."""
+def _checked(kind: Any, given: str) -> str:
     try:
-        return str(TypeAdapter(Email).validate_python(given))
+        return str(TypeAdapter(kind).validate_python(given))
     except ValidationError as error:
         raise click.BadParameter(f"{given!r} {field_problems(error)[0].message}") from None
 
 
-_EMAIL = click.argument("email", callback=_address)
+_EMAIL = click.argument("email", callback=lambda _context, _parameter, given: _checked(GivenEmail, given))
+"""The address of an account, as the API takes it, in lower case."""
+
+_NEW_EMAIL = click.argument("email", callback=lambda _context, _parameter, given: _checked(Email, given))
 
 
 @click.group("user")
@@ -37,7 +39,7 @@ def users() -> None:
 
 
 @users.command("add")
-@_EMAIL
+@_NEW_EMAIL
 @click.option("--admin", is_flag=True, help="The user may invite, list, deactivate and delete others.")
 @data_option
 def add(email: str, admin: bool, data: Path | None) -> None:
@@ -73,7 +75,7 @@ def list_(data: Path | None, is_json: bool) -> None:
         return
     for user in found:
         marks = [word for word, is_so in (("admin", user.admin), ("disabled", not user.active)) if is_so]
-        click.echo("\t".join([user.email, f"{user.time_created:%Y-%m-%d %H:%M}", ", ".join(marks)]).rstrip())
+        click.echo("\t".join([visible(user.email), f"{user.time_created:%Y-%m-%d %H:%M}", ", ".join(marks)]).rstrip())
 
 
 @users.command("passwd")
@@ -119,7 +121,7 @@ def admin(email: str, remove: bool, data: Path | None) -> None:
 
 
 @users.command("invite")
-@_EMAIL
+@_NEW_EMAIL
 @data_option
 @json_option
 def invite(email: str, data: Path | None, is_json: bool) -> None:

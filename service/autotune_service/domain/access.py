@@ -81,13 +81,18 @@ class Rule:
         scope: The least scope; None if anybody may call, signed in or not.
         role: The least role on the experiment that the path names; None if the path names none.
         is_for_admins: Whether the caller must be an administrator.
-        is_for_all: Whether the route is about all experiments of the caller.
+        is_for_some: Whether a token for some experiments alone may call a route whose path names none of them.
     """
 
     scope: Scope | None
     role: Role | None = None
     is_for_admins: bool = False
-    is_for_all: bool = False
+    is_for_some: bool = False
+
+    @property
+    def is_for_all(self) -> bool:
+        """Whether only those may call who may use all experiments of their user."""
+        return self.scope is not None and self.role is None and not self.is_for_some
 
 
 def require_role(exp_uuid: UUID, role: Role | None, least: Role) -> None:

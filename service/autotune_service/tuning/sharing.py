@@ -16,6 +16,7 @@ from autotune_service.store.rows.members import (
     count_members,
     delete_member,
     get_group_uuid,
+    get_group_with_role,
     get_role,
     list_members,
     put_member,
@@ -64,8 +65,12 @@ async def unshare(store: Store, actor: Actor, user_uuid: UUID, exp_uuid: UUID, b
     async with store.work() as work:
         await get_experiment(work, exp_uuid, user_uuid, lock=True)
         await _refuse_owner(work, user_uuid, body.email)
-        group_uuid = await _group(work, user_uuid, body.group)
-        if not await delete_member(work, exp_uuid, email=body.email, group_uuid=group_uuid):
+        group_uuid = None
+        if body.group is not None:
+            # Former owners have shared it with groups of theirs, which the owner of now must be able to end.
+            group_uuid = await get_group_with_role(work, exp_uuid, body.group, user_uuid)
+        is_known = body.group is None or group_uuid is not None
+        if not is_known or not await delete_member(work, exp_uuid, email=body.email, group_uuid=group_uuid):
             field = "email" if body.email is not None else "group"
             raise _invalid(field, "has no role on this experiment", body.email or body.group)
         await write_audit(work, actor, "unshared", exp_uuid, email=body.email, group=body.group)

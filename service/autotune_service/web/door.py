@@ -30,22 +30,22 @@ def open_to_all(handler: _Handler) -> _Handler:
 
 
 def needs(
-    scope: Scope, role: Role | None = None, *, is_for_admins: bool = False, is_for_all: bool = False
+    scope: Scope, role: Role | None = None, *, is_for_admins: bool = False, is_for_some: bool = False
 ) -> Callable[[_Handler], _Handler]:
     """Say what a route asks of its caller, as in ``domain.access.Rule``; stands below the route's own decorator."""
 
     def mark(handler: _Handler) -> _Handler:
-        setattr(handler, _RULE, Rule(scope, role, is_for_admins, is_for_all))
+        setattr(handler, _RULE, Rule(scope, role, is_for_admins, is_for_some))
         return handler
 
     return mark
 
 
-def frames_need(scope: Scope, role: Role | None = None, *, is_for_all: bool = False) -> Callable[[_Handler], _Handler]:
+def frames_need(scope: Scope, role: Role | None = None) -> Callable[[_Handler], _Handler]:
     """Say what a websocket asks of its caller for each frame that comes in; stands below ``needs``."""
 
     def mark(handler: _Handler) -> _Handler:
-        setattr(handler, _RULE_OF_FRAMES, Rule(scope, role, is_for_all=is_for_all))
+        setattr(handler, _RULE_OF_FRAMES, Rule(scope, role))
         return handler
 
     return mark

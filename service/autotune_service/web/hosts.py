@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import psutil
-from quart import Quart, Request, Websocket, current_app, has_request_context, request, websocket
-from werkzeug.exceptions import HTTPException
+from quart import Quart, Request, Response, Websocket, current_app, has_request_context, request, websocket
+from quart.wrappers import BaseRequestWebsocket
+from werkzeug.exceptions import BadHost, HTTPException
+from werkzeug.routing import MapAdapter
 
 from autotune_service.web.proxies import scheme_of
 from autotune_wire import paths
@@ -24,6 +26,8 @@ _EXTENSION = "autotune_hosts"
 _NAME = re.compile(r"(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*")
 _MOST_SHOWN = 100
 _PORTS = {"http": 80, "https": 443}
+_NOBODY = "host.invalid"
+"""Stands for a Host that no machine can have (RFC 6761, 6.4)."""
 _FOR_MACHINES = frozenset({paths.HEALTH_LIVE, paths.HEALTH_READY})
 """Load balancers and containers ask these by an address of their own choice."""
 
@@ -38,6 +42,20 @@ class WrongHostError(HTTPException):
             f"the Host header is {host[:_MOST_SHOWN]!r}, which is no name of this service: its operator lists in "
             "AUTOTUNE_ALLOWED_HOSTS the names under which it is reached"
         )
+
+
+class HostlessQuart(Quart):
+    """An app whose routes do not depend on the Host header."""
+
+    def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
+        """Return what finds the route of a request, also of one whose Host no machine can have.
+
+        Such a request is then refused as those to other hosts are; otherwise it would end in an error of the service.
+        """
+        try:
+            return super().create_url_adapter(request)
+        except BadHost:
+            return self.url_map.bind_to_request(request, "", _NOBODY)  # type: ignore[attr-defined, no-any-return]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +93,18 @@ class Hosts:
     Args:
         names: Names and addresses, each with or without a port; ``*.name`` stands for all names below it. Loopback
             names are always among them.
+        here: Names and addresses of the machine, as where the service listens. Unlike a name that the operator lists,
+            each is the service's own with the port that the browser has used alone: other programs of the machine have
+            the other ports, the usual ones too.
         is_https: Whether browsers reach the service over HTTPS alone, so that a page over HTTP is somebody else's.
 
     Raises:
         ValueError: If a text is no name.
     """
 
-    def __init__(self, names: Iterable[str] = (), *, is_https: bool = False) -> None:
-        self._places = [Place.read(name) for name in (*LOOPBACK_NAMES, *names)]
+    def __init__(self, names: Iterable[str] = (), *, here: Iterable[str] = (), is_https: bool = False) -> None:
+        self._listed = [Place.read(name) for name in names]
+        self._places = [*(Place.read(name) for name in (*LOOPBACK_NAMES, *here)), *self._listed]
         self._is_https = is_https
 
     def allow(self, host: str) -> bool:
@@ -117,7 +139,7 @@ class Hosts:
             return False
         if asked.name == given.name and port == (usual if given.port is None else given.port):
             return True
-        listed = [place for place in self._places[len(LOOPBACK_NAMES) :] if _is_named(place.name, asked.name)]
+        listed = [place for place in self._listed if _is_named(place.name, asked.name)]
         return any(port == (usual if place.port is None else place.port) for place in listed)
 
 
@@ -145,6 +167,7 @@ def keep_to(app: Quart, hosts: Hosts) -> None:
     app.extensions[_EXTENSION] = hosts
     app.before_request(_refuse_other_hosts)
     app.before_websocket(_refuse_other_hosts)
+    app.after_request(_redirect_within)
 
 
 def is_own_origin(origin: str) -> bool:
@@ -160,6 +183,15 @@ async def _refuse_other_hosts() -> None:
     host = source.headers.get("Host", "")
     if source.path not in _FOR_MACHINES and not hosts.allow(host):
         raise WrongHostError(host)
+
+
+async def _redirect_within(response: Response) -> Response:
+    # The scheme and the name here may be those between a proxy and this service. A path alone keeps the browser's, so
+    # that no token is sent in clear text after a redirect.
+    if response.location is not None:
+        parts = urlsplit(response.location)
+        response.location = "/" + parts.path.lstrip("/") + (f"?{parts.query}" if parts.query else "")
+    return response
 
 
 def _source() -> Request | Websocket:

@@ -33,7 +33,7 @@ from autotune_service.web.blueprints import (
 from autotune_service.web.door import hang_door, open_to_all
 from autotune_service.web.errors import register_errors
 from autotune_service.web.headers import DOCS_PATH, secure
-from autotune_service.web.hosts import Hosts, keep_to
+from autotune_service.web.hosts import HostlessQuart, Hosts, keep_to
 from autotune_service.web.in_turn import take_turns
 from autotune_service.web.observed import observe
 from autotune_service.web.openapi import MadeOnce, ServiceOpenAPI
@@ -99,7 +99,7 @@ def create_app(
         hosts: The names under which the service is reached; those of this machine alone by default.
         proxies: The proxies whose headers are believed; none by default.
     """
-    app = Quart("autotune_service", static_folder=str(_STATIC))
+    app = HostlessQuart("autotune_service", static_folder=str(_STATIC))
     secure(app, is_https=is_https)
     observe(app)
     believe(app, proxies or Proxies())

@@ -17,6 +17,7 @@ from autotune_service.web.checking.bodies import SMALL
 from autotune_service.web.checking.child import shape_of
 from autotune_service.web.services import services
 from autotune_wire import paths
+from autotune_wire.base import Confidential
 from autotune_wire.portable import MAX_IMPORT_BYTES
 
 MAX_SHORT_BYTES = 64 * 1024
@@ -49,6 +50,17 @@ class BoundedBody(Body):
     def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
         super().__init__(expected_content_length, max_content_length)
         self._n_bytes = 0
+        self._is_dropped = False
+
+    def drop(self) -> None:
+        """Throw away what has come and what is still to come, as nobody reads it any more."""
+        self._is_dropped = True
+        self._data.clear()
+
+    def append(self, data: bytes) -> None:
+        """Take the next part of the body. Quart 0.23 calls ``put`` instead."""
+        if not self._is_dropped:
+            super().append(data)
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait for the whole body."""
@@ -81,6 +93,8 @@ class BoundedBody(Body):
     async def put(self, data: bytes) -> None:
         """Take the next part of the body. Quart 0.22 calls ``append`` instead."""
         self._n_bytes += len(data)
+        if self._is_dropped:
+            return
         if self._max_content_length is None or self._n_bytes <= self._max_content_length:
             await super().put(data)  # type: ignore[misc, unused-ignore]  # Quart 0.22 has no such method
         elif self._must_raise is None:
@@ -121,7 +135,13 @@ class ServiceRequest(Request):
         assert isinstance(body, bytes)
         taken = getattr(current_app.view_functions.get(self.endpoint or ""), QUART_SCHEMA_REQUEST_ATTRIBUTE, None)
         if len(body) <= SMALL or taken is None:
-            return read_json(body)
+            try:
+                return read_json(body)
+            except MalformedError:
+                if taken is None or not issubclass(taken[0], Confidential):
+                    raise
+                # The message names what is in the body twice, and a secret may be there.
+                raise MalformedError("the body is not valid JSON, or has a name twice in an object") from None
         return await services().bodies.read(shape_of(taken[0]), body)
 
 
@@ -132,6 +152,7 @@ async def await_rest_of_body(response: Response) -> Response:
     request on it, and be cut off.
     """
     assert isinstance(request.body, BoundedBody)
+    request.body.drop()
     is_short = (request.content_length or 0) <= MAX_SHORT_BYTES
     if not await request.body.has_come(_MOMENT_S if is_short else 0):
         response.headers["Connection"] = "close"

@@ -25,18 +25,25 @@ def _constant(constant: str | int) -> sa.ColumnElement[Any]:
 _RANK = sa.case(*[(members.c.role == _constant(role), _constant(rank)) for role, rank in _RANKS.items()])
 
 
-def _shares(user: Any, *columns: Any) -> tuple[sa.Select[Any], sa.Select[Any]]:
-    """Select what the rows of ``members`` say that are for a user: those by the address, and those by a group.
+def _address(user: Any) -> tuple[sa.ScalarSelect[Any], sa.ScalarSelect[Any]]:
+    """Build a user's address, and the time from which what is given to the address is the user's.
 
-    These are two queries, as Postgres finds no index for a condition with an ``or`` between them.
-
-    What was shared with an address before its account was made counts only if the address is known to be the user's:
+    What was given to an address before its account was made counts only if the address is known to be the user's:
     anybody can sign up with the address of somebody else.
     """
     of_user = users.c.user_uuid == user
     email = sa.select(users.c.email).where(of_user).scalar_subquery()
     always: sa.ColumnElement[Any] = sa.literal_column("'-infinity'::timestamptz")
     since = sa.select(sa.case((users.c.is_verified, always), else_=users.c.created_at)).where(of_user).scalar_subquery()
+    return email, since
+
+
+def _shares(user: Any, *columns: Any) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """Select what the rows of ``members`` say that are for a user: those by the address, and those by a group.
+
+    These are two queries, as Postgres finds no index for a condition with an ``or`` between them.
+    """
+    email, since = _address(user)
     by_address = sa.select(*columns).where(members.c.email == email, members.c.created_at >= since)
     by_group = (
         sa.select(*columns)
@@ -175,10 +182,29 @@ async def get_group_uuid(work: Work, owner_uuid: UUID, name: str) -> UUID | None
     return None if row is None else row["group_uuid"]
 
 
+async def get_group_with_role(work: Work, exp_uuid: UUID, name: str, owner_uuid: UUID) -> UUID | None:
+    """Find a group with a role on an experiment by its name: the owner's, or else that of an owner of before."""
+    query = (
+        sa.select(groups.c.group_uuid)
+        .join(members, members.c.group_uuid == groups.c.group_uuid)
+        .where(members.c.exp_uuid == exp_uuid, groups.c.name == name)
+        .order_by((groups.c.owner_uuid == owner_uuid).desc(), groups.c.group_uuid)
+        .limit(1)
+    )
+    row = await work.one(query)
+    return None if row is None else row["group_uuid"]
+
+
 async def list_groups(work: Work, user_uuid: UUID, group_uuid: UUID | None = None) -> list[GroupRow]:
-    """List the groups that a user owns or is in, by name; or one of them alone."""
-    email = sa.select(users.c.email).where(users.c.user_uuid == user_uuid).scalar_subquery()
-    has = sa.select(group_members.c.group_uuid).where(group_members.c.email == email)
+    """List the groups that a user owns or is in, by name; or one of them alone.
+
+    Where it is not known that the user has the address, only those count that the address was put into since it has
+    an account, as for what is shared.
+    """
+    email, since = _address(user_uuid)
+    has = sa.select(group_members.c.group_uuid).where(
+        group_members.c.email == email, group_members.c.created_at >= since
+    )
     query = (
         sa.select(groups, users.c.email.label("owner"))
         .join(users, users.c.user_uuid == groups.c.owner_uuid)

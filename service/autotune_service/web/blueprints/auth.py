@@ -48,7 +48,7 @@ async def refresh(data: Refresh) -> Tokens:
 
 
 @blueprint.post(paths.AUTH_HEADER_ME)
-@needs("read")
+@needs("read", is_for_some=True)
 @tag(["auth"])
 @validate_response(HeaderMe)
 async def header_me() -> HeaderMe:
@@ -112,7 +112,7 @@ async def basic_me() -> User:
 
 
 @blueprint.post(paths.AUTH_TICKET)
-@needs("read")
+@needs("read", is_for_some=True)
 @tag(["auth"])
 @validate_response(Ticket, 201)
 async def ticket() -> tuple[Ticket, int]:

@@ -44,7 +44,7 @@ blueprint = Blueprint("experiment", __name__)
 
 
 @blueprint.post(paths.EXPERIMENT_NEW)
-@needs("write", is_for_all=True)
+@needs("write")
 @tag(["experiment"])
 @validate_request(NewExperiment)
 @validate_response(Experiment, 201)
@@ -56,7 +56,7 @@ async def new(data: NewExperiment) -> tuple[Experiment, int]:
 
 
 @blueprint.get(paths.EXPERIMENT_ALL)
-@needs("read", is_for_all=True)
+@needs("read")
 @tag(["experiment"])
 @validate_querystring(PageQuery)
 @document_response(ExperimentPage)

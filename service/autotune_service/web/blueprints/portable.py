@@ -41,7 +41,7 @@ async def export(exp_uuid: UUID) -> Response:
 
 
 @blueprint.post(paths.EXPERIMENT_IMPORT)
-@needs("write", is_for_all=True)
+@needs("write")
 @tag(["experiment"])
 @document_request(ExperimentExport)
 @validate_response(Experiment, 201)
@@ -73,7 +73,7 @@ async def import_() -> tuple[Experiment, int] | tuple[ImportState, int, dict[str
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_IMPORT_STATE))
-@needs("read", is_for_all=True)
+@needs("read")
 @tag(["experiment"])
 @validate_response(ImportState)
 async def import_state(exp_uuid: UUID) -> ImportState:

@@ -103,7 +103,7 @@ async def whole_audit(query_args: AuditQuery) -> AuditPage:
 
 
 @blueprint.get(paths.GROUPS)
-@needs("read", is_for_all=True)
+@needs("read")
 @tag(["sharing"])
 @validate_response(Groups)
 async def list_groups() -> Groups:

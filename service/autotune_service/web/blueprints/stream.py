@@ -81,8 +81,8 @@ async def stream(exp_uuid: UUID) -> None:
 
 
 @blueprint.websocket(paths.USER_STREAM)
-@needs("read", is_for_all=True)
-@frames_need("read", is_for_all=True)
+@needs("read")
+@frames_need("read")
 async def stream_all() -> None:
     """Stream the events of all of the user's experiments: first where each stands, then what comes."""
     own, told = services(), ""
