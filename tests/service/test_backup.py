@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import re
 from pathlib import Path
 
 import asyncpg
@@ -165,6 +166,18 @@ async def test_what_is_no_backup_is_refused(content, empty_database_url, tmp_pat
         await restore(empty_database_url, tmp_path / "x", print)
     with pytest.raises(BackupError, match="cannot read"):
         await restore(empty_database_url, tmp_path / "y", print)
+
+
+async def test_older_version_takes_the_database_back_as_the_page_on_production_says(file, database_url, root):
+    await execute(database_url, "CREATE TABLE autotune.of_a_newer_version (id int)")
+    await execute(database_url, "UPDATE autotune.autotune_version SET version_num = '9999'")
+    with pytest.raises(VersionError, match="newer version"):
+        await restore(database_url, file, print, replace=True)
+    page = (root / "docs" / "production.md").read_text()
+    [statement] = re.findall(r'psql -U postgres -d autotune -c "(.*)"', page)
+    await execute(database_url, statement)
+    await restore(database_url, file, print, replace=True)
+    assert await value_of(database_url, "SELECT email FROM users") == "ada@example.org"
 
 
 async def test_backup_of_a_newer_version_is_refused(file, empty_database_url, monkeypatch):
