@@ -15,6 +15,9 @@ from prepared import needs_root, prepare
 
 from autotune_service.doctor.of_database import examine_database
 from autotune_service.settings import load_settings
+from autotune_service.store.backups import postgres_tools
+from autotune_service.store.backups.backup import back_up
+from autotune_service.store.backups.postgres_tools import BackupError
 from autotune_service.store.migrate import upgrade
 from autotune_service.store.prod_mark import leave_mark
 from autotune_service.store.server.facts import read_facts
@@ -84,6 +87,19 @@ async def test_doctor_finds_nothing_wrong_with_the_database(database_url: str):
 
 
 @needs_root
+@needs_root
+@pytest.mark.skipif(not OF_DEBIAN, reason="needs a Postgres that can encrypt (apt install postgresql)")
+async def test_backup_of_a_database_that_demands_tls_needs_programs_of_the_system(database_url, tmp_path, monkeypatch):
+    demanding = f"{database_url}?sslmode=require"
+    await upgrade(demanding)
+    await back_up(demanding, tmp_path / "encrypted.backup", print)
+    monkeypatch.setattr(postgres_tools, "_folders_of_system", list)
+    with pytest.raises(BackupError, match=r"cannot encrypt.* apt install postgresql-client-\d\d") as failed:
+        await back_up(demanding, tmp_path / "none.backup", print)
+    assert "sslmode" in str(failed.value)
+    assert not (tmp_path / "none.backup").exists()
+
+
 def test_certificate_and_key_of_the_database_belong_together(tmp_path: Path):
     secrets = prepare(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import re
 from pathlib import Path
 
 import asyncpg
@@ -167,6 +168,18 @@ async def test_what_is_no_backup_is_refused(content, empty_database_url, tmp_pat
         await restore(empty_database_url, tmp_path / "y", print)
 
 
+async def test_older_version_takes_the_database_back_as_the_page_on_production_says(file, database_url, root):
+    await execute(database_url, "CREATE TABLE autotune.of_a_newer_version (id int)")
+    await execute(database_url, "UPDATE autotune.autotune_version SET version_num = '9999'")
+    with pytest.raises(VersionError, match="newer version"):
+        await restore(database_url, file, print, replace=True)
+    page = (root / "docs" / "production.md").read_text()
+    [statement] = re.findall(r'psql -U postgres -d autotune -c "(.*)"', page)
+    await execute(database_url, statement)
+    await restore(database_url, file, print, replace=True)
+    assert await value_of(database_url, "SELECT email FROM users") == "ada@example.org"
+
+
 async def test_backup_of_a_newer_version_is_refused(file, empty_database_url, monkeypatch):
     known = known_revisions()
     monkeypatch.setattr(schema, "known_revisions", lambda: known[:-1])
@@ -212,11 +225,36 @@ async def test_missing_tools_are_named_with_the_way_to_get_them(monkeypatch):
     assert (await find_tools(18)).major == 18
     with pytest.raises(BackupError, match="apt install postgresql-client-99"):
         await find_tools(99)
-    monkeypatch.setattr(postgres_tools, "_folders", list)
+    monkeypatch.setattr(postgres_tools, "packaged_folders", list)
+    monkeypatch.setattr(postgres_tools, "_folders_of_system", list)
     with pytest.raises(BackupError, match="Postgres 18"):
         await find_tools(18)
     with pytest.raises(BackupError, match="pg_restore is needed"):
         await find_newest_tools()
+
+
+@pytest.mark.parametrize(
+    ("packaged", "of_system", "chosen"),
+    [
+        ([18], [15, 18, 19], "system/18"),
+        ([18], [15], "packaged/18"),
+        ([18], [19], "system/19"),
+        ([18], [], "packaged/18"),
+    ],
+)
+async def test_programs_that_can_encrypt_come_first(tmp_path, monkeypatch, packaged, of_system, chosen):
+    def made(kind, majors):
+        folders = [tmp_path / kind / str(major) for major in majors]
+        for folder in folders:
+            folder.mkdir(parents=True)
+            for program in ("pg_dump", "pg_restore"):
+                (folder / program).write_text(f"#!/bin/sh\necho 'pg_dump (PostgreSQL) {folder.name}.1'\n")
+                (folder / program).chmod(0o755)
+        return lambda: folders
+
+    monkeypatch.setattr(postgres_tools, "packaged_folders", made("packaged", packaged))
+    monkeypatch.setattr(postgres_tools, "_folders_of_system", made("system", of_system))
+    assert (await find_tools(18)).folder == tmp_path / chosen
 
 
 OTHERS = """

@@ -11,13 +11,19 @@ from uuid import uuid4
 import asyncpg
 
 from autotune_service.store.backups.backup_file import Say, opened, read_contents, run, size_of
-from autotune_service.store.backups.postgres_tools import BackupError, find_tools, libpq_environment
+from autotune_service.store.backups.postgres_tools import (
+    BackupError,
+    find_tools,
+    libpq_environment,
+    why_not_encrypted,
+)
 from autotune_service.store.schema import Held, find_tables, list_tables, quoted
 from autotune_service.store.server.address import Address
 from autotune_service.store.server.connecting import NO_TIMEOUTS, connect_session, unavailable_of
 from autotune_service.store.server.refusals import DATABASE_ERRORS
 from autotune_service.store.tables import SCHEMA
 
+_IS_ENCRYPTED = "SELECT ssl FROM pg_catalog.pg_stat_ssl WHERE pid = pg_catalog.pg_backend_pid()"
 _PARTIAL = ".partial"
 _CONNECT_S = 10.0
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -44,6 +50,7 @@ async def back_up(url: str, file: Path, say: Say) -> None:
         if held is None or not names:
             raise BackupError("the database has no tables of AutoTune: there is nothing to back up")
         major = int(connection.get_server_version().major)
+        is_encrypted = await connection.fetchval(_IS_ENCRYPTED)
     tools = await find_tools(major)
     partial = file.with_name(f"{file.name}.{uuid4().hex[:8]}{_PARTIAL}")
     say(f"Backing up the schema {held.schema} with {tools.name} ...")
@@ -54,17 +61,21 @@ async def back_up(url: str, file: Path, say: Say) -> None:
         raise BackupError(f"cannot write {file}: {error.strerror}") from None
     command = [tools.pg_dump, "--format=custom", "--no-owner", "--no-privileges", "--no-password", "--verbose"]
     try:
-        await run(
-            [*command, *_chosen(held, names), f"--file={partial}"],
-            libpq_environment(url),
-            lambda line: _say_table(line, say),
-        )
+        advice = f". {why_not_encrypted(major)}" if tools.is_packaged and is_encrypted else ""
+        await _dump([*command, *_chosen(held, names), f"--file={partial}"], url, say, advice)
         say("Reading the file again ...")
         await _require_restorable(partial, file, names)
         _rename(partial, file)
     finally:
         partial.unlink(missing_ok=True)
     say(f"Wrote {file}: {size_of(file)}.")
+
+
+async def _dump(command: Sequence[str], url: str, say: Say, advice: str) -> None:
+    try:
+        await run(command, libpq_environment(url), lambda line: _say_table(line, say))
+    except BackupError as error:
+        raise BackupError(f"{error}{advice}") from None
 
 
 def _chosen(held: Held, names: Sequence[str]) -> list[str]:

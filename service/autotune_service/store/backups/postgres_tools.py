@@ -23,6 +23,8 @@ class Tools:
 
     folder: Path
     major: int
+    is_packaged: bool
+    """Whether they came with AutoTune; these are built without TLS."""
 
     @property
     def name(self) -> str:
@@ -41,9 +43,10 @@ class Tools:
 
 
 async def find_tools(server_major: int) -> Tools:
-    """Find the oldest programs on this machine that are not older than the server.
+    """Find programs on this machine that are not older than the server.
 
-    The oldest are best, because newer ones write settings that the server does not know.
+    The system's own come before those that are installed with AutoTune, which cannot encrypt. Of each the oldest are
+    best, because newer ones write settings that the server does not know.
 
     Raises:
         BackupError: If the machine has no such programs.
@@ -54,10 +57,9 @@ async def find_tools(server_major: int) -> Tools:
         has = ", ".join(str(tools.major) for tools in found)
         raise BackupError(
             f"the server is Postgres {server_major}, and pg_dump and pg_restore of that version or a newer one "
-            f"are needed on this machine{f' (found: {has})' if has else ''}. On Debian and Ubuntu: apt install "
-            f"postgresql-client-{server_major}; on macOS: brew install libpq"
+            f"are needed on this machine{f' (found: {has})' if has else ''}. {_how_to_install(server_major)}"
         )
-    return min(fitting, key=lambda tools: tools.major)
+    return min(fitting, key=lambda tools: (tools.is_packaged, tools.major))
 
 
 async def find_newest_tools() -> Tools:
@@ -73,6 +75,21 @@ async def find_newest_tools() -> Tools:
             "brew install libpq"
         )
     return max(found, key=lambda tools: tools.major)
+
+
+def why_not_encrypted(server_major: int) -> str:
+    """Say what to do where the server demands TLS and only the programs that came with AutoTune fit the server."""
+    return (
+        "The pg_dump that is installed with AutoTune cannot encrypt. If the server demands TLS, install Postgres' own "
+        f"programs of version {server_major} or later, which are then used. {_how_to_install(server_major)}"
+    )
+
+
+def _how_to_install(major: int) -> str:
+    return (
+        f"On Debian and Ubuntu: apt install postgresql-client-{major}, which the PostgreSQL project's own repository "
+        "has for every release (https://www.postgresql.org/download/); on macOS: brew install libpq"
+    )
 
 
 def libpq_environment(url: str) -> dict[str, str]:
@@ -94,17 +111,19 @@ def libpq_environment(url: str) -> dict[str, str]:
 
 
 async def _found_tools() -> list[Tools]:
-    return [tools for folder in _folders() if (tools := await _tools_in(folder)) is not None]
+    packaged = packaged_folders()
+    found = [await _tools_in(folder, is_packaged=folder in packaged) for folder in [*packaged, *_folders_of_system()]]
+    return [tools for tools in found if tools is not None]
 
 
-def _folders() -> list[Path]:
+def _folders_of_system() -> list[Path]:
     on_path = shutil.which(_PROGRAMS[0])
     # On Debian, the pg_dump on the PATH is a wrapper that chooses a version; the real programs are in these folders.
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    return [*packaged_folders(), *debian, *([Path(on_path).parent] if on_path else [])]
+    return [*debian, *([Path(on_path).parent] if on_path else [])]
 
 
-async def _tools_in(folder: Path) -> Tools | None:
+async def _tools_in(folder: Path, *, is_packaged: bool) -> Tools | None:
     if not all((folder / program).is_file() for program in _PROGRAMS):
         return None
     process = await asyncio.create_subprocess_exec(
@@ -114,4 +133,4 @@ async def _tools_in(folder: Path) -> Tools | None:
     )
     output, _ = await process.communicate()
     found = re.search(rb"\) (\d+)", output)
-    return None if found is None else Tools(folder, int(found[1]))
+    return None if found is None else Tools(folder, int(found[1]), is_packaged)
