@@ -32,7 +32,7 @@ def space_of(covars: Mapping[str, object]) -> Space:
 
 def fitted_to(problem: EngineInput, most: int = MAX_CONDITIONED) -> dict[str, Surrogate]:
     encoding = Encoding(problem.space, problem.retired)
-    return fit_responses(problem, encoding.encode([run.covars for run in problem.runs]), encoding.is_code, most)
+    return fit_responses(problem, encoding.encode([run.covars for run in problem.runs]), encoding.kinds, most)
 
 
 def constraints_of(*constraints: Mapping[str, object]) -> list[Constraint]:

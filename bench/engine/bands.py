@@ -92,7 +92,7 @@ def _left_out(peer: Peer, n: int) -> list[list[float]]:
     encoding, runs = Encoding(peer.space, {}), peer.runs[:n]
     given = EngineInput(space=peer.space, responses={"y": Objective(goal="maximize")}, runs=runs, seed=0)
     rows = encoding.encode([run.covars for run in runs])
-    surrogate = fit_responses(given, rows, encoding.is_code)["y"]
+    surrogate = fit_responses(given, rows, encoding.kinds)["y"]
     return [
         [run.responses["y"], predicted.mean, predicted.sd]
         for run, predicted in zip(runs, surrogate.left_out(), strict=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from functions import CLASSES, TestProblem, make
 from published import PUBLISHED
-from real import REAL
+from real import DESCRIBED, REAL
 
-GROUPS = {"all": CLASSES, "published": PUBLISHED, "real": REAL}
+GROUPS = {"all": CLASSES, "published": PUBLISHED, "real": REAL, "real_described": DESCRIBED}
 """Words for several classes; ``all`` are the generated ones."""
 
 

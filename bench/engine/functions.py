@@ -16,7 +16,7 @@ import recipes
 from drafts import CONTEXT, Draft
 from numpy.typing import NDArray
 from published import PUBLISHED
-from real import REAL
+from real import DESCRIBED, REAL
 from shapes import Rows, Surface
 
 REPORT = 1000
@@ -42,6 +42,8 @@ CLASSES: dict[str, Callable[[np.random.Generator, int], Draft]] = {
     "reactions": laboratories.reactions,
     "forests": laboratories.forests,
     "many_options": laboratories.many_options,
+    "described": laboratories.described,
+    "misdescribed": laboratories.misdescribed,
 }
 BUDGETS = {"multimodal20": 100, "highdim": 100, "contexts": 48}
 WORKERS = {"parallel": 8}
@@ -219,7 +221,7 @@ class TestProblem:
 def make(cls: str, index: int) -> TestProblem:
     """Make one instance of a class, without references."""
     rng = np.random.default_rng([zlib.crc32(cls.encode()), index])
-    draft = (CLASSES | PUBLISHED | REAL)[cls](rng, index)
+    draft = (CLASSES | PUBLISHED | REAL | DESCRIBED)[cls](rng, index)
     scale = 10 ** rng.uniform(-1, 2)
     offset = scale * rng.normal(0, 2)
     if draft.is_measured:

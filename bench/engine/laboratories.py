@@ -3,6 +3,8 @@
 A factor is a covariate with the hidden properties of its options or levels, an array of shape (levels, properties).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import shapes
 import trees
@@ -12,6 +14,8 @@ from shapes import Rows
 
 FEWEST, MOST = 200, 10_000
 """How many cells a table of reactions has."""
+MANY = 12
+"""How many options the longest list has at least where options have descriptors."""
 
 
 def reactions(rng: np.random.Generator, index: int) -> Draft:
@@ -22,8 +26,60 @@ def reactions(rng: np.random.Generator, index: int) -> Draft:
     the most options matters little. Three times of four the outcome is a yield, which has a floor, where most cells
     may lie, and a ceiling. Each cell has a fixed deviation of its own.
     """
-    sizes: list[int] = []
-    while not FEWEST <= np.prod(sizes, dtype=int) <= MOST:
+    draft, _ = _reactions(rng, 3)
+    return shuffled(rng, draft)
+
+
+def described(rng: np.random.Generator, index: int) -> Draft:
+    """Draw a table of reactions whose options have descriptors that tell something of what they do."""
+    draft, properties = _reactions(rng, MANY)
+    for name, own in properties.items():
+        draft.columns[name]["descriptors"] = _descriptors(rng, draft.columns[name]["options"], own)
+    return shuffled(rng, draft)
+
+
+def misdescribed(rng: np.random.Generator, index: int) -> Draft:
+    """Draw a table of reactions whose options have the descriptors of others, which tell nothing."""
+    draft, properties = _reactions(rng, MANY)
+    for name, own in properties.items():
+        draft.columns[name]["descriptors"] = _descriptors(rng, draft.columns[name]["options"], rng.permutation(own))
+    return shuffled(rng, draft)
+
+
+def _descriptors(rng: np.random.Generator, options: list[str], properties: Rows) -> dict[str, dict[str, float]]:
+    """Draw what a chemist would know of options: hidden properties mixed, bent and blurred, and what does not matter.
+
+    Args:
+        rng: Draws all that.
+        options: The o options.
+        properties: The hidden properties that decide what each does, shape (o, p).
+    """
+    n, p = properties.shape
+    n_telling, n_idle = int(rng.integers(p, 2 * p + 1)), int(rng.integers(1, 7))
+    mixes = np.vstack([np.eye(p), rng.normal(size=(n_telling - p, p))])
+    mixes = mixes + 0.3 * rng.normal(size=mixes.shape)
+    telling = properties @ mixes.T
+    telling += rng.uniform(0, 0.4) * telling.std(axis=0) * rng.normal(size=telling.shape)
+    bends: list[Callable[[Rows], Rows]] = [lambda x: x, np.tanh, lambda x: np.exp(0.7 * x)]
+    columns: list[Rows] = [bends[rng.integers(3)](column) for column in telling.T]
+    for _ in range(n_idle):
+        drawn = rng.normal(size=(n, 1))
+        columns.append((drawn if rng.random() < 0.7 else np.sign(drawn))[:, 0])
+    scales = shapes.log_uniform(rng, 1e-2, 1e3, len(columns))
+    table = np.stack(columns, axis=1) * scales
+    return {
+        option: {f"d{k}": float(f"{value:.4g}") for k, value in enumerate(row)}
+        for option, row in zip(options, table, strict=True)
+    }
+
+
+def _reactions(rng: np.random.Generator, longest: int) -> tuple[Draft, dict[str, Rows]]:
+    """Draw a table of reactions, and the hidden properties of each category's options, shape (options, properties).
+
+    The longest list has so many options at least.
+    """
+    sizes: list[int] = [0]
+    while not FEWEST <= np.prod(sizes, dtype=int) <= MOST or max(sizes) < longest:
         n_cats, n_levels = int(rng.integers(3, 6)), rng.integers(3, 6, rng.integers(0, 3))
         sizes = [*shapes.log_uniform(rng, 3, 25, n_cats).astype(int).tolist(), *n_levels.tolist()]
     columns: dict[str, Column] = {f"c{j}": cat_column(size) for j, size in enumerate(sizes[:n_cats])}
@@ -51,7 +107,8 @@ def reactions(rng: np.random.Generator, index: int) -> Draft:
         table = np.maximum(table + deviation * (0.2 + 0.8 * table), 0)
     else:
         table = activity + deviation * np.ptp(activity)
-    return shuffled(rng, Draft(columns, lookup(columns, table)))
+    properties = {f"c{j}": factor for j, factor in enumerate(factors[:n_cats])}
+    return Draft(columns, lookup(columns, table)), properties
 
 
 def _joint(rng: np.random.Generator, factors: list[Rows], chosen: NDArray[np.int64]) -> Rows:

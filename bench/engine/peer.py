@@ -75,6 +75,17 @@ class Peer:
         self.runs.append(Run(self.out.popleft(), {"y": float(y)}))
 
 
+class Blind(Peer):
+    """The same, but it is not told the descriptors of options."""
+
+    def __init__(self, space: dict[str, Any], seed: int, n_init: int, budget: int, **more: Any) -> None:
+        told = {
+            name: {key: covariate[key] for key in covariate if key != "descriptors"}
+            for name, covariate in space.items()
+        }
+        super().__init__(told, seed, n_init, budget, **more)
+
+
 def _read(space: dict[str, Any]) -> Space:
     wire = {name: {"guess": _centre(covariate)} | covariate for name, covariate in space.items()}
     return TypeAdapter(Space).validate_python(wire)

@@ -5,6 +5,7 @@ measurements, as their inputs are continuous.
 """
 
 import csv
+import json
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +124,23 @@ def suzuki_flow(_: np.random.Generator, __: int) -> Draft:
     return _emulator("suzuki.csv", ["temperature", "pd_mol", "arbpin", "k3po4"])
 
 
+def _described(table: Callable[[np.random.Generator, int], Draft]) -> Callable[[np.random.Generator, int], Draft]:
+    """Return the maker of a table whose options have the descriptors that were published with it."""
+
+    def described(rng: np.random.Generator, index: int) -> Draft:
+        draft = table(rng, index)
+        known = json.loads((FOLDER / "descriptors" / f"{table.__name__}.json").read_text())
+        for name, descriptors in known.items():
+            draft.columns[name]["descriptors"] = descriptors
+        return draft
+
+    return described
+
+
+DESCRIBED: dict[str, Callable[[np.random.Generator, int], Draft]] = {
+    f"{table.__name__}_described": _described(table) for table in (arylation, buchwald_hartwig)
+}
+"""The tables whose options have published descriptors, with these."""
 REAL: dict[str, Callable[[np.random.Generator, int], Draft]] = {
     "arylation": arylation,
     "suzuki_edbo": suzuki_edbo,

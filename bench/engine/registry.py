@@ -44,6 +44,7 @@ class Entry:
 ALL = frozenset({"fixed", "edit_space"})
 PEERS = {
     "autotune": Entry("peer.py", "Peer", None, abilities=ALL),
+    "autotune_blind": Entry("peer.py", "Blind", None, abilities=ALL),
     "random": Entry("peers/random_.py", "Random", None, abilities=ALL),
     "optuna_gp": Entry("peers/optuna_.py", "Optuna", "optuna", {"sampler": "gp"}),
     "optuna_tpe": Entry("peers/optuna_.py", "Optuna", "optuna", {"sampler": "tpe"}),

@@ -83,6 +83,9 @@ class Client(ClientCalls[Connection, Experiment, Group]):
                 ``"log": True`` (ratios matter). Options take ``"ordered": True`` (the options form a scale and may be
                 numbers). ``"active_if": {"kernel": "rbf"}`` says when a covariate is active. ``"role": "context"``
                 marks a covariate whose value is known when asking, and ``"unit": "°C"`` is shown with the values.
+                ``"descriptors"`` of options without order are numbers that are known of each: a dict such as
+                ``{"DMAc": {"polarity": 37.8, "bp": 165}, ...}``, or a DataFrame or the path of a CSV file with a row
+                for each option. The options may then be left out: they are those of the table.
                 In place of a dict stands a text such as ``"40..120 int step 5 °C"``, ``"1e-5..1e-1 log"`` or
                 ``"red|blue"``, a list of options, or a distribution as scikit-learn's ``param_distributions`` and
                 Optuna have them. In place of all of them stands a DataFrame of past runs, whose columns other than the

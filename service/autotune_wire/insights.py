@@ -114,6 +114,11 @@ class InsightsReply(Reply):
         description="By response: each covariate's share in the variation of the predicted mean. A response whose "
         "model is flat is missing."
     )
+    descriptors: dict[str, dict[str, dict[str, float]]] = Field(
+        default_factory=dict,
+        description="By response and covariate with descriptors: each descriptor's share in how unlike the model takes "
+        "two options to be, the largest first. The shares sum to 1.",
+    )
     slices: dict[str, dict[str, list[SlicePoint]]] = Field(
         description="By response and covariate: predictions along that covariate, with the other covariates as in the "
         "best predicted configuration."

@@ -15,7 +15,8 @@ def name_problems(space: Mapping[str, Covariate], others: Mapping[str, str]) -> 
     """List the first names that would change how a table or a log line is shown around them.
 
     Args:
-        space: The covariates; their names, their units and the options of `cat` covariates are checked.
+        space: The covariates; their names, their units, and the options of `cat` covariates with their descriptors are
+            checked.
         others: Further names to check, by their fields.
     """
     return list(islice(_problems(space, others), MAX_PROBLEMS))
@@ -32,6 +33,8 @@ def _problems(space: Mapping[str, Covariate], others: Mapping[str, str]) -> Iter
             for i, option in enumerate(covariate.options):
                 if isinstance(option, str) and _HIDDEN.search(option):
                     yield from _hidden_in(option, f"{field}.options.{i}")
+            for descriptor in next(iter((covariate.descriptors or {}).values()), {}):
+                yield from _hidden_in(descriptor, f"{field}.descriptors")
 
 
 def _hidden_in(name: str, field: str) -> Iterator[FieldProblem]:

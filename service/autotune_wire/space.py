@@ -14,6 +14,7 @@ from autotune_wire.problems import SHOWN_CHARACTERS, FieldProblem, shown
 
 MAX_COVARIATES = 100
 MAX_OPTIONS = 1000
+MAX_DESCRIPTORS = 50
 MAX_UNIT_LENGTH = 30
 MAX_GRID = 1_000_000
 """Most values of a `cont` covariate with a step; with more, two neighbouring values are practically the same."""
@@ -183,6 +184,16 @@ class CatCovariate(_Covariate):
         strict=True,
         description="Whether the options are steps of a scale, in the order given. Only then may options be numbers.",
     )
+    # Left out where there are none: a client that does not know the field reads such an experiment all the same.
+    descriptors: dict[Name, dict[Name, Number]] | None = Field(
+        default=None,
+        exclude_if=lambda descriptors: descriptors is None,
+        max_length=MAX_OPTIONS,
+        description="What is known of each option, as numbers: polarity and boiling point of a solvent, mass of a "
+        f"cation. Every option has the same 1 to {MAX_DESCRIPTORS} descriptors, in any units. Others may have them "
+        "too, such as options that were dropped and that runs have. The engine learns how much each descriptor tells, "
+        "beside whether two options are the same. Excludes `ordered`.",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -203,7 +214,31 @@ class CatCovariate(_Covariate):
                 {"field": "guess", "value": self.guess, "kind": kind, "allowed": listed(self.options)},
             )
         self.guess = self.option_of(self.guess)
+        if self.descriptors is not None:
+            self._check_descriptors(self.descriptors)
         return self
+
+    def _check_descriptors(self, descriptors: dict[str, dict[str, float]]) -> None:
+        if self.ordered:
+            raise _of_descriptors(
+                "options that are steps of a scale have none: leave ordered or descriptors out", "ordered"
+            )
+        given = [*descriptors]
+        missing = [option for option in self.options if option not in descriptors]
+        if missing:
+            raise _of_descriptors(
+                f"every option must have descriptors; those without: {listed(missing)}", listed(given)
+            )
+        first = str(self.options[0])
+        names = list(descriptors[first])
+        if not 1 <= len(names) <= MAX_DESCRIPTORS:
+            message = f"every option must have 1 to {MAX_DESCRIPTORS} descriptors, not {len(names)}"
+            raise _of_descriptors(message, listed(names))
+        for option, own in descriptors.items():
+            if differing := own.keys() ^ set(names):
+                what = f"{shown(option)} and {shown(first)} differ in {listed(sorted(differing))}"
+                raise _of_descriptors(f"all options must have the same descriptors; {what}", listed([*own]))
+            descriptors[option] = {name: own[name] for name in names}  # equal spaces are written alike
 
     def _check_kind(self) -> None:
         n_texts = sum(isinstance(option, str) for option in self.options)
@@ -240,6 +275,11 @@ class CatCovariate(_Covariate):
             KeyError: If no option equals the value.
         """
         return self._by_value[value]
+
+
+def _of_descriptors(message: str, value: str) -> PydanticCustomError:
+    context = {"field": "descriptors", "message": message, "value": value}
+    return PydanticCustomError("descriptors", "{message}", context)
 
 
 Covariate = Annotated[IntCovariate | ContCovariate | CatCovariate, Field(discriminator="vtype")]

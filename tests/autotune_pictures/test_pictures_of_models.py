@@ -65,6 +65,26 @@ def test_importance_has_the_largest_first_and_no_bar_for_what_was_not_varied():
     assert "temperature 80%, rate 20%" in spec["description"]
 
 
+def test_importance_shows_below_a_covariate_which_of_its_descriptors_tell():
+    telling = {"size": 0.5, "mass": 0.3, "pH": 0.12, "smell": 0.06, "price": 0.02}
+    found = insights_of(
+        OF, RUNS, importance={"yield": {"rate": 0.2, "base": 0.8}}, descriptors={"yield": {"base": telling}}
+    )
+    spec = valid(pictures.importance(OF, found))
+    assert [(row["name"], row["text"], row["is_part"]) for row in spec["data"]["values"]] == [
+        ("base", "80%", False),
+        ("base: size", "40%", True),
+        ("base: mass", "24%", True),
+        ("base: pH", "10%", True),
+        ("rate", "20%", False),
+    ]
+    of = experiment({f"x{n}": RATE for n in range(20)})
+    parts = {f"x{n}": {"a": 0.6, "b": 0.4} for n in range(20)}
+    many = {"importance": {"yield": {f"x{n}": 1 / 20 for n in range(20)}}, "descriptors": {"yield": parts}}
+    rows = valid(pictures.importance(of, insights_of(of, [], **many)))["data"]["values"]
+    assert (len(rows), rows[-1]["name"], rows[-1]["text"]) == (16, "15 others", "75%")
+
+
 def test_importance_of_many_covariates_sums_up_the_smallest():
     of = experiment({f"x{n}": RATE for n in range(20)})
     found = insights_of(of, [], importance={"yield": {f"x{n}": 1 / 20 for n in range(20)}})

@@ -220,3 +220,59 @@ def test_unit_is_kept_and_left_out_where_there_is_none():
 @pytest.mark.parametrize("unit", ["", " ", "u" * 31, "\x00", 5])
 def test_unit_that_cannot_be_shown_is_refused(unit):
     assert problems_of(a_cat(unit=unit))[0][0] == "unit"
+
+
+SOLVENTS = {"DMAc": {"polarity": 37.8, "bp": 165}, "BuCN": {"polarity": 24.8, "bp": 117.6}}
+
+
+def a_solvent(**more):
+    return a_cat(**{"options": [*SOLVENTS], "guess": "DMAc", "descriptors": SOLVENTS} | more)
+
+
+def test_descriptors_are_kept_in_one_order_and_left_out_where_there_are_none():
+    turned = SOLVENTS | {"BuCN": {"bp": 117.6, "polarity": 24.8}}
+    space = a_space(x=a_solvent(descriptors=turned), y=a_cat())
+    dumped = [COVARIATE.dump_python(covariate) for covariate in space.values()]
+    assert ["descriptors" in one for one in dumped] == [True, False]
+    assert dumped[0]["descriptors"] == SOLVENTS
+    assert [*dumped[0]["descriptors"]["BuCN"]] == ["polarity", "bp"]
+
+
+def test_descriptors_of_options_that_were_dropped_may_stay():
+    space = a_space(x=a_solvent(descriptors=SOLVENTS | {"water": {"polarity": 78.4, "bp": 100}}))
+    assert [*space["x"].descriptors] == ["DMAc", "BuCN", "water"]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"descriptors": {"DMAc": SOLVENTS["DMAc"]}}, "every option must have descriptors; those without: BuCN"),
+        ({"descriptors": {}}, "every option must have descriptors; those without: DMAc, BuCN"),
+        ({"descriptors": {"DMAc": {}, "BuCN": {}}}, "every option must have 1 to 50 descriptors, not 0"),
+        (
+            {"descriptors": {option: {f"d{k}": k for k in range(51)} for option in SOLVENTS}},
+            "every option must have 1 to 50 descriptors, not 51",
+        ),
+        (
+            {"descriptors": SOLVENTS | {"BuCN": {"polarity": 24.8, "mass": 83}}},
+            "all options must have the same descriptors; BuCN and DMAc differ in bp, mass",
+        ),
+        (
+            {"descriptors": SOLVENTS | {"water": {"polarity": 78.4}}},
+            "all options must have the same descriptors; water and DMAc differ in bp",
+        ),
+        ({"ordered": True}, "options that are steps of a scale have none: leave ordered or descriptors out"),
+    ],
+)
+def test_descriptors_that_do_not_describe_the_options_are_refused(more, message):
+    with pytest.raises(ValidationError) as caught:
+        a_space(x=a_solvent(**more))
+    (problem,) = field_problems(caught.value)
+    assert problem.field.endswith("descriptors")
+    assert problem.message == message
+
+
+@pytest.mark.parametrize("value", ["37.8", True, None, float("nan"), float("inf")])
+def test_descriptor_that_is_no_number_is_refused(value):
+    field, _ = problems_of(a_solvent(descriptors=SOLVENTS | {"BuCN": {"polarity": value, "bp": 1}}))[0]
+    assert field == "descriptors.BuCN.polarity"

@@ -70,3 +70,16 @@ def test_very_many_options_that_are_numbers_are_told_of_once():
 
 def test_numbers_have_nothing_to_advise():
     assert advice(x=X, n={"vtype": "int", "guess": 1, "min": 0, "max": 1000}) == []
+
+
+def test_options_with_descriptors_need_no_advice():
+    catalyst = choice_of(72)
+    described = {option: {"mass": k} for k, option in enumerate(catalyst["options"])}
+    assert advice(x=X, catalyst=catalyst | {"descriptors": described}) == []
+
+
+def test_descriptors_that_are_the_same_for_all_options_are_told_of():
+    same = choice("a", "b", descriptors={"a": {"mass": 1, "size": 2}, "b": {"mass": 1, "size": 2}})
+    (sentence,) = advice(x=X, metal=same)
+    assert sentence == "all options of metal have the same descriptors, which therefore tell nothing: check the table"
+    assert advice(x=X, metal=choice("a", descriptors={"a": {"mass": 1}})) == []

@@ -167,3 +167,27 @@ def test_unit_may_be_added_and_changed():
     with_unit = changed(rate={"unit": "1/s"})
     assert revise(with_unit) == ["rate: unit none is now 1/s"]
     assert revise(changed(rate={"unit": "1/min"}), old=with_unit) == ["rate: unit 1/s is now 1/min"]
+
+
+COLORS = {
+    "red": {"hue": 0.0, "dark": 0.5}, "green": {"hue": 120.0, "dark": 0.4}, "blue": {"hue": 240.0, "dark": 0.7},
+}  # fmt: skip
+
+
+def test_descriptors_may_be_added_corrected_and_dropped():
+    with_descriptors = changed(color={"descriptors": COLORS})
+    corrected = changed(color={"descriptors": COLORS | {"blue": {"hue": 235.0, "dark": 0.7}}})
+    others = changed(color={"descriptors": {color: {"hue": own["hue"], "warm": 1.0} for color, own in COLORS.items()}})
+    assert revise(with_descriptors) == ["color: options have descriptors: hue, dark"]
+    assert revise(corrected, old=with_descriptors) == ["color: other descriptors of blue"]
+    assert revise(others, old=with_descriptors) == [
+        "color: descriptors added: warm",
+        "color: descriptors dropped: dark",
+    ]
+    assert revise(OLD, old=with_descriptors) == ["color: options have no descriptors any more"]
+
+
+def test_option_that_is_dropped_keeps_its_descriptors():
+    with_descriptors = changed(color={"descriptors": COLORS})
+    without_blue = changed(color={"options": ["red", "green"], "descriptors": COLORS})
+    assert revise(without_blue, old=with_descriptors) == ["color: options dropped: blue"]

@@ -118,6 +118,6 @@ def test_few_failures_among_many_runs_are_learnt_from():
     at = [{"x": (0.37 + 0.618 * k) % 1.0, "n": 7 * k % 10, "c": "abc"[k % 3]} for k in range(2400)]
     runs = [Run(one, is_failed=True) if one["x"] > 0.97 else Run(one, {"y": one["x"]}) for one in at]
     encoding = Encoding(SPACE)
-    process = fit_feasibility(runs, encoding.encode(at), encoding.is_code)
+    process = fit_feasibility(runs, encoding.encode(at), encoding.kinds)
     assert len(process.rows) == 2000
     assert (process.targets < 0).sum() == sum(run.is_failed for run in runs)

@@ -9,6 +9,7 @@ from autotune_service.engine import insights as shown
 from autotune_service.engine.findings.importance import importance
 from autotune_service.engine.insights import insights, predict
 from autotune_service.engine.interface import EngineInput, Run
+from autotune_service.engine.kinds import Kinds
 from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters
 from autotune_service.engine.space.encoding import Encoding
 from generated import constraints_of, fitted_to, responses_of, space_of
@@ -157,7 +158,7 @@ def test_left_out_prediction_is_that_of_a_refit_with_the_same_kernel():
         process.targets[rest],
         process.noises[rest],
         process.hyperparameters,
-        process.is_code,
+        process.kinds,
         mean=process.mean,
     )
     mean, variance = refit.predict(process.rows[4:5])
@@ -181,7 +182,7 @@ def flat_process(weights, is_code=None):
     d = len(weights)
     rows = np.array(list(product(np.linspace(0, 1, 4), repeat=d)))
     own = Hyperparameters(np.full(d, 0.05), 100.0, 1e-6)
-    return GaussianProcess(rows, rows @ weights, np.full(len(rows), 1e-6), own, np.zeros(d, dtype=bool))
+    return GaussianProcess(rows, rows @ weights, np.full(len(rows), 1e-6), own, Kinds(np.zeros(d, dtype=bool)))
 
 
 def test_importance_of_a_sum_is_the_share_of_its_squares():
@@ -195,7 +196,7 @@ def test_importance_of_a_product_counts_for_both():
     rows = np.array(list(product(np.linspace(0, 1, 6), repeat=2)))
     own = Hyperparameters(np.full(2, 1.0), 10.0, 1e-6)
     targets = (rows[:, 0] - 0.5) * (rows[:, 1] - 0.5)
-    process = GaussianProcess(rows, targets, np.full(len(rows), 1e-6), own, np.zeros(2, dtype=bool))
+    process = GaussianProcess(rows, targets, np.full(len(rows), 1e-6), own, Kinds(np.zeros(2, dtype=bool)))
     assert importance(Encoding(space_of(PLANE)), process, 0) == pytest.approx({"x": 0.5, "z": 0.5}, abs=0.03)
 
 

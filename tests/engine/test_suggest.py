@@ -166,7 +166,7 @@ def test_values_that_play_no_part_are_left_out_and_those_that_do_are_tuned():
 def test_chance_to_work_is_lower_near_failures():
     line = Encoding(space_of({"x": X}))
     runs = [Run({"x": k / 10}, is_failed=k < 4) for k in range(11)]
-    chance = LogProbability(fit_feasibility(runs, line.encode([run.covars for run in runs]), line.is_code), 0.0)
+    chance = LogProbability(fit_feasibility(runs, line.encode([run.covars for run in runs]), line.kinds), 0.0)
     logs = chance.values(np.array([[0.1], [0.35], [0.45], [0.9]]))
     assert (np.diff(logs) > 0).all()
     assert logs[0] < np.log(0.05)
@@ -175,7 +175,7 @@ def test_chance_to_work_is_lower_near_failures():
 
 def test_even_odds_far_from_every_run():
     line = Encoding(space_of({"x": X}))
-    chance = LogProbability(fit_feasibility([Run({"x": 0.0}, is_failed=True)], np.zeros((1, 1)), line.is_code), 0.0)
+    chance = LogProbability(fit_feasibility([Run({"x": 0.0}, is_failed=True)], np.zeros((1, 1)), line.kinds), 0.0)
     near, far = np.exp(chance.values(np.array([[0.0], [100.0]])))
     assert near < 0.2
     assert far == pytest.approx(0.5)

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from autotune.errors import InvalidInputError
 from autotune.inputs.checks import checked
 from autotune.inputs.covariate_text import covariate_of_text
+from autotune.inputs.descriptors import described
 from autotune.inputs.distributions import covariate_of_distribution
 from autotune.inputs.frames import covariates_of_frame, is_frame
 from autotune.inputs.guessing import fitted
@@ -121,6 +122,8 @@ def _described(name: str, given: Any) -> Any:
     try:
         if isinstance(given, str):
             return covariate_of_text(given)
+        if isinstance(given, Mapping) and given.get("descriptors") is not None:
+            return plain(described(dict(given)))
         return plain(covariate_of_distribution(given) or given)
     except ValueError as error:
         raise _refusal(f"covars.{name}", str(error), given) from None

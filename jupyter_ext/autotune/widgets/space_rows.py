@@ -8,12 +8,14 @@ from typing import Any
 from ipywidgets import Button, Layout, Text
 
 from autotune.errors import InvalidInputError
+from autotune.inputs.descriptors import described
 from autotune.inputs.guessing import with_guess
 from autotune.inputs.linear_text import parsed_linear
 from autotune.values import exact_text
 from autotune.widgets.form import Field, chosen, row, ticked
 from autotune.widgets.form import typed as typed_at_leaving
 from autotune_wire.numerals import number_of
+from autotune_wire.problems import FieldProblem
 from autotune_wire.responses import Objective, Response, Target
 from autotune_wire.space import CatCovariate, Covariate
 
@@ -30,7 +32,7 @@ typed = partial(typed_at_leaving, is_live=True)
 Wrong = tuple[Field | None, str]
 """A field of the form, None for the form as a whole, and what is wrong there."""
 _NUMERIC = ("min", "max", "step", "log")
-_OF_OPTIONS = ("options", "ordered")
+_OF_OPTIONS = ("options", "descriptors", "ordered")
 _BAR = re.compile(r"(?<!\\)\|")
 """What parts two options; a bar within an option is written with a backslash."""
 
@@ -70,6 +72,8 @@ class Row:
 class CovariateRow(Row):
     """One covariate. What the row has no field for, such as ``active_if``, is kept as it came.
 
+    Descriptors of options come from a CSV file with a row for each option; those that came are kept until one is named.
+
     Args:
         changed: Called after each change of an input.
         remove: Called with the row by the button.
@@ -89,6 +93,7 @@ class CovariateRow(Row):
         self._kept = {} if covariate is None else covariate.model_dump(include={"active_if"}, exclude_none=True)
         numeric = None if isinstance(covariate, CatCovariate) else covariate
         options = covariate if isinstance(covariate, CatCovariate) else None
+        self._descriptors = None if options is None else options.descriptors
         texts = [] if options is None else [_escaped(exact_text(option)) for option in options.options]
         guess = "" if covariate is None or is_guessed else exact_text(covariate.guess)
         fields = {
@@ -99,6 +104,9 @@ class CovariateRow(Row):
             "step": typed("Step", exact_text(numeric.step) if numeric is not None and numeric.step else "", "80px"),
             "log": ticked("Log scale", numeric is not None and numeric.log, "85px"),
             "options": typed("Options", " | ".join(texts), "230px", "red | blue"),
+            "descriptors": typed(
+                "Numbers known of each", "", "170px", "solvents.csv" if self._descriptors is None else "as they are"
+            ),
             "ordered": ticked("A scale", options is not None and options.ordered),
             "unit": typed("Unit", "" if covariate is None else covariate.unit or "", "70px", "°C"),
             "guess": typed("First guess", guess, "90px", "middle"),
@@ -136,10 +144,21 @@ class CovariateRow(Row):
     def _options(self) -> dict[str, Any]:
         parts = [part.strip().replace(r"\|", "|") for part in _BAR.split(self.text("options"))]
         texts = [text for text in parts if text]
+        if self.text("descriptors"):
+            return self._described(texts)
         if not self.fields["ordered"].input.value:
-            return {"options": texts}
+            return {"options": texts} | ({} if self._descriptors is None else {"descriptors": self._descriptors})
         numbers = [_whole(number) for text in texts if (number := number_of(text, ".")) is not None]
         return {"options": numbers if len(numbers) == len(texts) else texts, "ordered": True}
+
+    def _described(self, options: list[str]) -> dict[str, Any]:
+        given = {"options": options} if options else {}
+        try:
+            read = described(given | {"descriptors": self.text("descriptors")})
+        except ValueError as error:
+            problem = FieldProblem(field="descriptors", message=str(error), value=self.text("descriptors"))
+            raise InvalidInputError("this covariate is not valid:", [problem]) from None
+        return {name: read[name] for name in ("options", "descriptors")}
 
     def _guess(self, vtype: str, options: list[Any]) -> Any:
         if vtype != "cat":

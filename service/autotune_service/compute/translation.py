@@ -109,6 +109,7 @@ def _insights_reply(snapshot: Snapshot, insights: Insights) -> InsightsReply:
             name: _left_out(snapshot, name, predictions) for name, predictions in insights.leave_one_out.items()
         },
         importance=insights.importance,
+        descriptors=insights.descriptors,
         slices={
             response: {
                 name: [

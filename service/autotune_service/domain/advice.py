@@ -24,14 +24,18 @@ def advice_on(space: Mapping[str, Covariate]) -> list[str]:
 
 def _on_unordered(name: str, covariate: CatCovariate) -> Iterator[str]:
     n = covariate.n_values
+    if covariate.descriptors is not None:
+        if n > 1 and len({tuple(covariate.descriptors[str(option)].values()) for option in covariate.options}) == 1:
+            yield f"all options of {name} have the same descriptors, which therefore tell nothing: check the table"
+        return
     if n > _MANY_OPTIONS:
         # The value of a context is given, so there is nothing to choose among its options.
         if covariate.role == "design":
             yield (
                 f"{name} has {n} options without order: the model cannot tell options apart before each was tried, so "
-                f"with fewer runs than options the choice among them is hardly better than chance; split {name} into "
-                "the factors that it is made of (such as metal, ligand and solvent), or make it ordered if its options "
-                "are steps of a scale"
+                f"with fewer runs than options the choice among them is hardly better than chance; give descriptors, "
+                f"numbers that are known of each option, split {name} into the factors that it is made of (such as "
+                "metal, ligand and solvent), or make it ordered if its options are steps of a scale"
             )
     elif n >= _FEWEST_STEPS and all(number_of(str(option), ".") is not None for option in covariate.options):
         yield (

@@ -169,6 +169,8 @@ def _features(covariate: Covariate) -> dict[str, str | float | bool | None]:
     if covariate.active_if is not None:
         features["active_if"] = None
     if isinstance(covariate, CatCovariate):
+        if covariate.descriptors is not None:
+            features["descriptors"] = None
         return features | ({"ordered": True} if covariate.ordered else {})
     if covariate.log:
         features["log"] = True

@@ -160,3 +160,26 @@ def _option_changes(name: str, before: CatCovariate, after: CatCovariate) -> Ite
     kept = [option for option in before.options if after.is_value(option)]
     if kept != [option for option in after.options if before.is_value(option)]:
         yield f"{name}: options in another order: {listed(after.options)}"
+    yield from _descriptor_changes(name, before, after, kept)
+
+
+def _descriptor_changes(name: str, before: CatCovariate, after: CatCovariate, kept: Sequence[Value]) -> Iterator[str]:
+    if before.descriptors is None or after.descriptors is None:
+        if before.descriptors is not None:
+            yield f"{name}: options have no descriptors any more"
+        if after.descriptors is not None:
+            yield f"{name}: options have descriptors: {listed([*next(iter(after.descriptors.values()))])}"
+        return
+    known, now = (next(iter(all_of.values())) for all_of in (before.descriptors, after.descriptors))
+    if added := [descriptor for descriptor in now if descriptor not in known]:
+        yield f"{name}: descriptors added: {listed(added)}"
+    if dropped := [descriptor for descriptor in known if descriptor not in now]:
+        yield f"{name}: descriptors dropped: {listed(dropped)}"
+    same = known.keys() & now.keys()
+    other = [
+        option
+        for option in map(str, kept)
+        if any(before.descriptors[option][one] != after.descriptors[option][one] for one in same)
+    ]
+    if other:
+        yield f"{name}: other descriptors of {listed(other)}"

@@ -9,6 +9,7 @@ from scipy.stats import qmc
 
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.interface import EngineInput, Suggestion
+from autotune_service.engine.kinds import Kinds
 from autotune_service.engine.model.kernel import scaled_distances
 from autotune_service.engine.space.encoding import Encoding, Key
 from autotune_service.engine.space.region import Region
@@ -97,7 +98,7 @@ def _most_spreading_first(rows: Array, known: Array, region: Region) -> NDArray[
         Indices, shape (n,).
     """
     free, weights = region.free, np.ones(len(region.free))
-    is_code = region.encoding.is_code[free]
-    to_all = np.sqrt(scaled_distances(rows[:, free], rows[:, free], weights, is_code)).mean(axis=1)
-    to_known = np.sqrt(scaled_distances(rows[:, free], known[:, free], weights, is_code)).sum(axis=1)
+    kinds = Kinds(region.encoding.is_code[free])
+    to_all = np.sqrt(scaled_distances(rows[:, free], rows[:, free], weights, kinds)).mean(axis=1)
+    to_known = np.sqrt(scaled_distances(rows[:, free], known[:, free], weights, kinds)).sum(axis=1)
     return np.argsort(to_all - to_known / (len(known) + 1), kind="stable")

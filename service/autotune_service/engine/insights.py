@@ -9,7 +9,7 @@ from autotune_service.engine.findings.best import best_by_context, best_in
 from autotune_service.engine.findings.fitted import Fitted
 from autotune_service.engine.findings.front import front
 from autotune_service.engine.findings.health import health, verdict
-from autotune_service.engine.findings.importance import importance
+from autotune_service.engine.findings.importance import descriptor_shares, importance
 from autotune_service.engine.findings.slices import slices
 from autotune_service.engine.interface import Best, EngineInput, Insights, Prediction
 from autotune_service.engine.model.subset import MAX_SHOWN
@@ -57,6 +57,11 @@ def insights(given: EngineInput) -> Insights:
     found = Insights(
         leave_one_out={name: _left_out(fitted, surrogate) for name, surrogate in surrogates.items()},
         importance={name: share for name, share in shares.items() if share},
+        descriptors={
+            name: shares
+            for name, surrogate in surrogates.items()
+            if (shares := descriptor_shares(fitted.encoding, surrogate.process))
+        },
         not_varied=[*fitted.held(range(len(given.runs)))] if given.runs else [],
         slices=slices(fitted, guess if best is None else best.covars),
         pareto=pareto,

@@ -141,6 +141,7 @@ class Insights:
             did not measure the response, and for every run if fewer than two did.
         importance: By response, each covariate's share of the model's variation; a response whose model is flat is
             missing.
+        descriptors: By response and covariate with descriptors, each descriptor's share in how unlike options are.
         not_varied: The covariates that had one value in all runs, or none.
         slices: By response and covariate, the predictions along that covariate, through the best predicted
             configuration, or through the guess if there is none.
@@ -160,6 +161,7 @@ class Insights:
 
     leave_one_out: dict[str, list[Prediction | None]]
     importance: dict[str, dict[str, float]]
+    descriptors: dict[str, dict[str, dict[str, float]]]
     not_varied: list[str]
     slices: dict[str, dict[str, list[SlicePoint]]]
     pareto: list[int]

@@ -83,8 +83,8 @@ class _Suggesting:
         self.region = Region(encoding, given.constraints, given.fixed)
         self.run_rows = encoding.encode([run.covars for run in given.runs])
         self.is_inside = self.region.contains(self.run_rows)
-        self.surrogates = fit_responses(given, self.run_rows, encoding.is_code)
-        self.feasibility = fit_feasibility(given.runs, self.run_rows, encoding.is_code)
+        self.surrogates = fit_responses(given, self.run_rows, encoding.kinds)
+        self.feasibility = fit_feasibility(given.runs, self.run_rows, encoding.kinds)
         self.pending = encoding.encode(given.pending)
         self.taken = set(encoding.keys(np.concatenate([self.run_rows, self.pending])))
         self.alone: int | None = None

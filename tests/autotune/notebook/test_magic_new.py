@@ -3,6 +3,7 @@ import pytest
 from IPython.core.error import UsageError
 from scipy import stats
 
+from autotune.errors import InvalidInputError
 from autotune_wire.responses import Objective, Target, Threshold
 
 
@@ -109,3 +110,22 @@ def test_wrong_use_says_in_two_lines_what_to_do(run, line, message):
         run(line)
     assert message in str(caught.value)
     assert str(caught.value).count("\n") <= 1
+
+
+def test_new_takes_descriptors_from_the_notebook_and_from_a_file(run, shell, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bases.csv").write_text("base,pKb,price\nKOH,0.5,3\nEt3N,3.25,20\n")
+    shell.user_ns["shelf"] = pd.DataFrame({"name": ["DMAc", "BuCN", "water"], "bp": [165, 117.6, 100]})
+    made = run('new lab --x "s: BuCN|DMAc" --x x: 0..1 --descriptors s: shelf --descriptors "base: bases.csv"')
+    assert made.covars["s"].descriptors == {"BuCN": {"bp": 117.6}, "DMAc": {"bp": 165.0}}
+    assert made.covars["base"].options == ["KOH", "Et3N"]
+    assert made.covars["base"].descriptors["Et3N"] == {"pKb": 3.25, "price": 20.0}
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [("s", "is no table of options"), ("s: nothing", "nothing"), ("x: {1: 2}", "descriptors")],
+)
+def test_new_says_what_is_wrong_with_a_table_of_options(run, written, says):
+    with pytest.raises((UsageError, InvalidInputError), match=says):
+        run(f'new lab --x "s: BuCN|DMAc" --x x: 0..1 --descriptors "{written}"')

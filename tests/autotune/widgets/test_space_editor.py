@@ -395,3 +395,44 @@ def test_first_guess_of_past_runs_meets_a_rule_that_is_added(client, service):
     _fill(editor.constraints[0], text="a + b = 1")
     editor.create.click()
     assert sum(covariate["guess"] for covariate in _sent(service)["covars"].values()) == pytest.approx(1, abs=1e-12)
+
+
+SHELF = {"KOH": {"pKb": 0.5, "mass": 56.1}, "NaOH": {"pKb": 0.2, "mass": 40.0}}
+
+
+def test_numbers_known_of_options_come_from_a_file(editor, service, tmp_path):
+    file = tmp_path / "bases.csv"
+    file.write_text("base;pKb;mass\nKOH;0,5;56,1\nNaOH;0,2;40\nEt3N;3,25;101,2\n")
+    editor.add_covariate.click()
+    _fill(editor.covariates[1], name="base", vtype="cat", options="KOH | NaOH", descriptors=str(file))
+    editor.create.click()
+    assert _sent(service)["covars"]["base"] == {
+        "vtype": "cat", "options": ["KOH", "NaOH"], "guess": "KOH", "descriptors": SHELF,
+    }  # fmt: skip
+
+
+def test_options_left_open_are_those_of_the_file(editor, service, tmp_path):
+    file = tmp_path / "bases.csv"
+    file.write_text("base,pKb,mass\nKOH,0.5,56.1\nNaOH,0.2,40\n")
+    editor.add_covariate.click()
+    _fill(editor.covariates[1], name="base", vtype="cat", descriptors=str(file))
+    editor.create.click()
+    assert (_sent(service)["covars"]["base"]["options"], editor.line.count("pKb")) == (["KOH", "NaOH"], 2)
+
+
+def test_file_that_cannot_be_read_is_named_beside_its_field(editor):
+    editor.add_covariate.click()
+    _fill(editor.covariates[1], name="base", vtype="cat", options="KOH | NaOH", descriptors="no.csv")
+    assert "cannot read no.csv" in editor.covariates[1].fields["descriptors"].error.value
+
+
+def test_descriptors_of_an_experiment_are_kept_until_a_file_is_named(client, service):
+    base = {"vtype": "cat", "guess": "KOH", "options": ["KOH", "NaOH"], "descriptors": SHELF}
+    editor = SpaceEditor(client, client.new("old", {"base": base, "t": "1..3"}))
+    editor.name.input.value = "new"
+    editor.create.click()
+    assert [
+        json.loads(body)["covars"]["base"]["descriptors"]
+        for call, body in zip(service.calls, service.bodies, strict=True)
+        if call[1] == "/experiment/new"
+    ] == [SHELF, SHELF]

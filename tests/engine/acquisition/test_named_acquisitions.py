@@ -66,7 +66,7 @@ def scene_of(given, pending=()):
     encoding = Encoding(given.space)
     rows = encoding.encode([one.covars for one in given.runs])
     targets = np.array([one.responses["y"] for one in given.runs])
-    process = FITS["SingleTaskGP"](rows, targets, np.full(len(rows), np.nan), encoding.is_code)
+    process = FITS["SingleTaskGP"](rows, targets, np.full(len(rows), np.nan), encoding.kinds)
     return Scene(process, Region(encoding, [], {}), encoding.encode(list(pending)), rows, seed=5)
 
 
@@ -89,13 +89,13 @@ def test_gradients_are_those_of_the_values(name):
     rows, step = rows_of(scene), 1e-6
     found = SumOfLogs(acquisition_by_name(name, scene, []))
     gradients = found.values_with_gradients(rows)[1]
-    for j in np.flatnonzero(~scene.process.is_code):
+    for j in np.flatnonzero(~scene.process.kinds.is_code):
         aside = np.zeros(rows.shape[1])
         aside[j] = step
         differences = (found.values(rows + aside) - found.values(rows - aside)) / (2 * step)
         # Differences of values of about 1 that far apart are exact to about 1e-16 / 1e-6, times their curvature.
         assert gradients[:, j] == pytest.approx(differences, rel=1e-3, abs=1e-4)
-    assert not gradients[:, scene.process.is_code].any()
+    assert not gradients[:, scene.process.kinds.is_code].any()
 
 
 def test_closed_forms_are_what_their_formulas_give():
@@ -145,7 +145,7 @@ def test_knowledge_gradient_is_what_conditioning_the_process_gives():
                 np.append(own.targets, mean + outcome * np.sqrt(variance + noise)),
                 np.append(own.noises, noise),
                 own.hyperparameters,
-                own.is_code,
+                own.kinds,
                 mean=own.mean,
             )
             gains.append(after.predict(np.vstack([choices, row]))[0].max() - own.predict(choices)[0].max())
@@ -192,7 +192,7 @@ def test_likely_failures_are_valued_less(name):
     rows = rows_of(scene, n=30)
     labels = np.where(scene.process.rows[:, 0] > 0.5, -1.0, 1.0)
     works = GaussianProcess(
-        scene.process.rows, labels, np.full(len(labels), 0.05), scene.process.hyperparameters, scene.process.is_code
+        scene.process.rows, labels, np.full(len(labels), 0.05), scene.process.hyperparameters, scene.process.kinds
     )
     chance = LogProbability(works, 0.0)
     with_failures, without = values_at(name, scene, rows, [chance]), values_at(name, scene, rows)

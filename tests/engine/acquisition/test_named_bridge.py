@@ -12,10 +12,11 @@ from gpytorch.means import ConstantMean
 from autotune_service.engine.acquisition.functions import LogExpectedImprovement
 from autotune_service.engine.acquisition.named.bridge import ProcessModel, TorchAcquisition, tensor
 from autotune_service.engine.acquisition.named.noisy import improvement_over
+from autotune_service.engine.kinds import Kinds
 from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters
 from autotune_service.engine.model.sampled import SampledProcess
 
-IS_CODE = np.array([False, True, False])
+KINDS = Kinds(np.array([False, True, False]))
 N_CODES = 4
 
 
@@ -28,7 +29,7 @@ KNOWN = rows(12, seed=1)
 TARGETS = np.sin(5 * KNOWN[:, 0]) + KNOWN[:, 1] / 3 - KNOWN[:, 2] ** 2
 NOISES = np.random.default_rng(2).uniform(1e-4, 1e-1, size=12)
 OWN = GaussianProcess(
-    KNOWN, TARGETS, NOISES, Hyperparameters(np.array([3.0, 0.4, 0.7]), 1.3, 0.01, np.array([0.6])), IS_CODE
+    KNOWN, TARGETS, NOISES, Hyperparameters(np.array([3.0, 0.4, 0.7]), 1.3, 0.01, np.array([0.6])), KINDS
 )
 NEW = rows(9, seed=3)
 NEAR = 1e-6  # both are exact but for rounding, which the condition of the covariance raises

@@ -5,11 +5,12 @@ import math
 import numpy as np
 import pytest
 
+from autotune_service.engine.kinds import Kinds
 from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters, NotPositiveDefiniteError
 from autotune_service.engine.model.kernel import compared, matern, patterns_of, scaled_distances
 from autotune_service.engine.model.likelihood import LogPosterior, Prior
 
-NO_CODE = np.array([False, False])
+NUMBERS = Kinds(np.array([False, False]))
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def process_of(rng, n=9, k=None, noises=0.01):
     rows[:, 2] = rng.integers(3, size=n)
     targets = rng.normal(size=n if k is None else (n, k))
     own = Hyperparameters(np.array([4.0, 0.5, 1.2]), 1.7, 0.01, np.array([0.8]))
-    return GaussianProcess(rows, targets, np.full(n, noises), own, np.array([False, False, True]))
+    return GaussianProcess(rows, targets, np.full(n, noises), own, Kinds(np.array([False, False, True])))
 
 
 def differences(function, at, step=1e-6):
@@ -45,13 +46,13 @@ def test_matern_derivative_is_the_difference_quotient():
 
 def test_option_codes_differ_by_one_or_not_at_all():
     rows = np.array([[0.2, 3.0], [0.5, 0.0], [0.2, 0.0], [0.9, 7.0]])
-    distances = scaled_distances(rows[:1], rows, np.array([2.0, 5.0]), np.array([False, True]))
+    distances = scaled_distances(rows[:1], rows, np.array([2.0, 5.0]), Kinds(np.array([False, True])))
     assert distances[0].tolist() == pytest.approx([0.0, 2 * 0.09 + 5, 5.0, 2 * 0.49 + 5])
 
 
 def test_equal_options_share_their_effects():
     rows = np.array([[3.0, 0.2, 1.0], [3.0, 0.5, 2.0], [4.0, 0.2, 1.0], [5.0, 0.2, 0.0]])
-    shared = compared(rows[:1], rows, np.ones((1, 3)), np.array([[0.3, 2.0]]), np.array([True, False, True]))[1]
+    shared = compared(rows[:1], rows, np.ones((1, 3)), np.array([[0.3, 2.0]]), Kinds(np.array([True, False, True])))[1]
     assert shared[0, 0].tolist() == pytest.approx([0.3 + 2.0, 0.3, 2.0, 0.0])
 
 
@@ -61,7 +62,7 @@ def test_patterns_are_the_squared_differences_of_every_pair(rng):
         np.column_stack([rng.integers(9, size=n), rng.integers(4, size=n) / 3, rng.integers(2, size=n)])
         for n in (60, 30)
     )
-    patterns = patterns_of(a, b, is_code)
+    patterns = patterns_of(a, b, Kinds(is_code))
     expected = (a[:, None] - b) ** 2
     expected[..., is_code] = a[:, None, is_code] != b[:, is_code]
     np.testing.assert_allclose(patterns.squares[patterns.index], expected, atol=1e-15)
@@ -69,14 +70,14 @@ def test_patterns_are_the_squared_differences_of_every_pair(rng):
 
 
 def test_numbers_that_are_all_different_have_no_patterns(rng):
-    assert patterns_of(rng.random((60, 1)), rng.random((30, 1)), np.array([False])) is None
+    assert patterns_of(rng.random((60, 1)), rng.random((30, 1)), Kinds(np.array([False]))) is None
 
 
 def test_an_option_s_effect_is_seen_where_nothing_else_is_alike(rng):
     # With length scales next to 0, two runs share nothing but the effect of their option: 1.5 of a variance of 2.
     own = Hyperparameters(np.array([1e9, 1e9]), 0.5, 0.0, np.array([1.5]))
     rows = np.array([[0.1, 0.0], [0.9, 1.0]])
-    process = GaussianProcess(rows, np.array([3.0, -3.0]), np.zeros(2), own, np.array([False, True]), mean=0.0)
+    process = GaussianProcess(rows, np.array([3.0, -3.0]), np.zeros(2), own, Kinds(np.array([False, True])), mean=0.0)
     means, variances = process.predict(np.array([[0.5, 0.0], [0.5, 1.0], [0.5, 2.0]]))
     assert means.tolist() == pytest.approx([0.75 * 3.0, -0.75 * 3.0, 0.0])
     assert variances.tolist() == pytest.approx([2.0 - 1.5**2 / 2.0, 2.0 - 1.5**2 / 2.0, 2.0])
@@ -87,7 +88,7 @@ def test_posterior_of_two_points_is_the_hand_formula():
     a, b, rho = (matern(np.array([r * r]))[0][0] for r in (0.3, 0.7, 1.0))
     own = Hyperparameters(np.array([1.0]), 2.0, 0.5)
     process = GaussianProcess(
-        np.array([[0.0], [1.0]]), np.array([3.0, -1.0]), np.array([0.5, 0.5]), own, np.array([False]), mean=1.0
+        np.array([[0.0], [1.0]]), np.array([3.0, -1.0]), np.array([0.5, 0.5]), own, Kinds(np.array([False])), mean=1.0
     )
     mean, variance = process.predict(np.array([[0.3]]))
     # The inverse of [[2.5, 2 rho], [2 rho, 2.5]] is [[2.5, -2 rho], [-2 rho, 2.5]] / (6.25 - 4 rho^2).
@@ -154,7 +155,7 @@ def test_leave_one_out_is_what_refits_without_the_one_predict(rng):
             process.targets[rest],
             process.noises[rest],
             process.hyperparameters,
-            process.is_code,
+            process.kinds,
             mean=process.mean,
         )
         mean, variance = refit.predict(process.rows[i : i + 1])
@@ -175,7 +176,7 @@ def test_covariance_without_a_factor_is_named(rng):
     rows = np.zeros((3, 2))
     own = Hyperparameters(np.ones(2), 1.0, 0.0)
     with pytest.raises(NotPositiveDefiniteError, match="3 observations"):
-        GaussianProcess(rows, np.zeros(3), np.full(3, -1.0), own, NO_CODE)
+        GaussianProcess(rows, np.zeros(3), np.full(3, -1.0), own, NUMBERS)
 
 
 @pytest.mark.parametrize("known", [np.nan, 0.2])
@@ -184,7 +185,7 @@ def test_log_posterior_gradient_is_the_difference_quotient(rng, known, is_code):
     rows, targets = rng.random((7, 2)), rng.normal(size=7)
     rows[:, is_code] = rng.integers(3, size=(7, sum(is_code)))
     known_noises = np.where(np.arange(7) < 4, known, np.nan)
-    posterior = LogPosterior(rows, targets, known_noises, np.array(is_code), Prior())
+    posterior = LogPosterior(rows, targets, known_noises, Kinds(np.array(is_code)), Prior())
     logs = rng.normal(size=4 + sum(is_code))
     quotient = differences(lambda at: np.array(posterior.negative(at)[0]), logs)
     np.testing.assert_allclose(posterior.negative(logs)[1], quotient, rtol=1e-6, atol=1e-7)
@@ -195,12 +196,13 @@ def test_log_posterior_is_likelihood_plus_prior_up_to_a_constant(rng, is_code):
     rows, targets = rng.random((7, len(is_code))), rng.normal(size=7)
     rows[:, is_code] = rng.integers(3, size=(7, sum(is_code)))
     d, n = len(is_code), len(is_code) + sum(is_code) + 2
-    posterior = LogPosterior(rows, targets, np.full(7, np.nan), np.array(is_code), Prior())
+    kinds = Kinds(np.array(is_code))
+    posterior = LogPosterior(rows, targets, np.full(7, np.nan), kinds, Prior())
     least = -10.0 / d  # the tail of a number's precision begins ten by the number of columns below the mean
 
     def by_hand(logs):
         own = Hyperparameters(np.exp(logs[:d]), math.exp(logs[-2]), math.exp(logs[-1]), np.exp(logs[d:-2]))
-        likelihood = GaussianProcess(rows, targets, posterior.noises(own.noise), own, np.array(is_code)).log_likelihood
+        likelihood = GaussianProcess(rows, targets, posterior.noises(own.noise), own, kinds).log_likelihood
         off = (logs - posterior.location) / posterior.scale
         penalty = [0.5 * one**2 for one in off]
         penalty[:2] = [least * one - 0.5 * least**2 if one < least else 0.5 * one**2 for one in off[:2]]
@@ -214,13 +216,13 @@ def test_log_posterior_is_likelihood_plus_prior_up_to_a_constant(rng, is_code):
 
 def test_option_codes_have_no_tail(rng):
     rows = np.stack([rng.random(9), np.arange(9) % 3], axis=1)
-    posterior = LogPosterior(rows, rng.normal(size=9), np.full(9, np.nan), np.array([False, True]), Prior())
+    posterior = LogPosterior(rows, rng.normal(size=9), np.full(9, np.nan), Kinds(np.array([False, True])), Prior())
     assert posterior.tail.tolist() == [5.0, np.inf, np.inf, np.inf, np.inf]  # then the effect, the variance, the noise
 
 
 def test_found_hyperparameters_are_a_maximum(rng):
     rows = rng.random((20, 2))
-    posterior = LogPosterior(rows, np.sin(6 * rows[:, 0]), np.full(20, np.nan), NO_CODE, Prior())
+    posterior = LogPosterior(rows, np.sin(6 * rows[:, 0]), np.full(20, np.nan), NUMBERS, Prior())
     own = posterior.maximize()
     logs = np.log([*own.precisions, own.variance, own.noise])
     value = posterior.negative(logs)[0]
@@ -233,19 +235,19 @@ def test_found_hyperparameters_are_a_maximum(rng):
 def test_noisy_repetitions_lead_to_their_noise(rng, noise):
     rows = np.repeat(rng.random((12, 2)), 6, axis=0)
     targets = np.sin(4 * rows[:, 0]) + rng.normal(0.0, math.sqrt(noise), len(rows))
-    own = LogPosterior(rows, targets, np.full(len(rows), np.nan), NO_CODE, Prior()).maximize()
+    own = LogPosterior(rows, targets, np.full(len(rows), np.nan), NUMBERS, Prior()).maximize()
     # 60 degrees of freedom: the estimate's relative standard deviation is sqrt(2 / 60) = 0.18.
     assert own.noise == pytest.approx(noise, rel=0.5)
 
 
 def test_noiseless_data_lead_to_little_noise(rng):
     rows = rng.random((30, 2))
-    own = LogPosterior(rows, np.sin(4 * rows[:, 0]), np.full(30, np.nan), NO_CODE, Prior()).maximize()
+    own = LogPosterior(rows, np.sin(4 * rows[:, 0]), np.full(30, np.nan), NUMBERS, Prior()).maximize()
     assert own.noise < 1e-3
 
 
 def test_known_noise_is_not_inferred(rng):
     rows = np.repeat(rng.random((10, 2)), 5, axis=0)
     targets = rng.normal(size=50)
-    posterior = LogPosterior(rows, targets, np.full(50, 0.3), NO_CODE, Prior())
+    posterior = LogPosterior(rows, targets, np.full(50, 0.3), NUMBERS, Prior())
     np.testing.assert_allclose(posterior.noises(1e9), 0.3 + posterior.prior.noise_floor)

@@ -5,13 +5,14 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from autotune_service.engine.acquisition.functions import expected_improvement_of, with_fantasies
+from autotune_service.engine.kinds import Kinds
 from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters
 from autotune_service.engine.model.likelihood import LogPosterior, Prior
 from autotune_service.engine.model.named import FITS, sample_alternatives
 from autotune_service.engine.model.sampled import SampledProcess
 from autotune_service.engine.model.sampling import sample
 
-IS_CODE = np.array([False, False, True])
+KINDS = Kinds(np.array([False, False, True]))
 NEW = np.array([[0.3, 0.8, 1.0], [0.9, 0.1, 2.0]])
 
 
@@ -29,7 +30,7 @@ def processes(data):
     own = [([4.0, 0.5, 1.2], 1.7, 0.01, 0.9), ([0.3, 6.0, 0.1], 0.8, 0.1, 0.1), ([1.0, 1.0, 3.0], 2.5, 1e-4, 2.0)]
     return [
         GaussianProcess(
-            rows, targets, np.full(12, noise), Hyperparameters(np.array(ps), v, noise, np.array([e])), IS_CODE
+            rows, targets, np.full(12, noise), Hyperparameters(np.array(ps), v, noise, np.array([e])), KINDS
         )
         for ps, v, noise, e in own
     ]
@@ -57,7 +58,7 @@ def test_predictions_of_many_rows_on_few_levels_are_those_of_each_row(processes)
     rows = np.array([[x / 4, y / 2, code] for x in range(5) for y in range(3) for code in range(4)])
     on_levels = [
         GaussianProcess(
-            rows[::7], one.targets[: len(rows[::7])], one.noises[: len(rows[::7])], one.hyperparameters, IS_CODE
+            rows[::7], one.targets[: len(rows[::7])], one.noises[: len(rows[::7])], one.hyperparameters, KINDS
         )
         for one in processes
     ]
@@ -110,7 +111,7 @@ def test_samples_of_a_skewed_density_have_its_quantiles():
 def test_samples_of_hyperparameters_have_the_mean_that_importance_weights_give(data):
     """An independent way: draws from the prior, weighted by their likelihood."""
     rows, targets = data
-    posterior = LogPosterior(rows, targets, np.full(12, 0.04), IS_CODE, Prior())
+    posterior = LogPosterior(rows, targets, np.full(12, 0.04), KINDS, Prior())
     peak = posterior.maximize()
     drawn = posterior.sample(peak, 1500, np.random.default_rng(3))
     found = np.mean([np.log(one.variance) for one in drawn])
@@ -130,7 +131,7 @@ def test_samples_of_hyperparameters_have_the_mean_that_importance_weights_give(d
 def test_alternatives_follow_from_the_data_and_keep_what_is_known(data, name):
     rows, targets = data
     known = np.where(np.arange(12) < 6, 0.04, np.nan)
-    process = FITS[name](rows, targets, known, IS_CODE, slice(None))
+    process = FITS[name](rows, targets, known, KINDS, slice(None))
     once, again = (sample_alternatives(name, process, known, 5) for _ in range(2))
     assert [one.hyperparameters.variance for one in once] == [one.hyperparameters.variance for one in again]
     assert len({one.hyperparameters.variance for one in once}) > 2
@@ -153,5 +154,5 @@ def test_alternatives_expect_the_noise_that_was_told_for_every_run(data, known):
 
 def test_equal_targets_have_alternatives():
     rows = np.random.default_rng(1).random((20, 3))
-    process = FITS["SingleTaskGP"](rows, np.zeros(20), np.full(20, np.nan), IS_CODE, slice(None))
+    process = FITS["SingleTaskGP"](rows, np.zeros(20), np.full(20, np.nan), KINDS, slice(None))
     assert all(np.isfinite(one.mean) for one in sample_alternatives("SingleTaskGP", process, np.full(20, np.nan), 8))

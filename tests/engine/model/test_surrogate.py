@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from autotune_service.engine.interface import Prediction
+from autotune_service.engine.kinds import Kinds
 from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters
 from autotune_service.engine.model.scale import ResponseScale
 from autotune_service.engine.model.surrogate import Surrogate
@@ -26,7 +27,7 @@ def surrogate_of(responses, variance):
         scale.to_model(np.array(responses)),
         np.full(n, variance / 2),
         apart,
-        np.array([False]),
+        Kinds(np.array([False])),
     )
     return Surrogate(process, scale, np.arange(n), "SingleTaskGP", np.full(n, np.nan))
 

@@ -12,6 +12,7 @@ from autotune_service.engine.acquisition.functions import (
     with_fantasies,
 )
 from autotune_service.engine.acquisition.log_improvement import log_improvement, log_probability
+from autotune_service.engine.kinds import Kinds
 from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters
 from autotune_service.engine.model.scale import ResponseScale
 from autotune_service.engine.model.surrogate import Surrogate
@@ -72,7 +73,7 @@ def surrogate():
     rows = rng.random((8, 3))
     rows[:, 2] = rng.integers(3, size=8)
     own = Hyperparameters(np.array([4.0, 0.5, 1.2]), 1.7, 0.05)
-    process = GaussianProcess(rows, rng.normal(size=8), np.full(8, 0.05), own, np.array([False, False, True]))
+    process = GaussianProcess(rows, rng.normal(size=8), np.full(8, 0.05), own, Kinds(np.array([False, False, True])))
     scale = ResponseScale(1.0, 1.0, 0.0, 1.0, -np.inf, 1.0)
     return Surrogate(process, scale, np.arange(8), "SingleTaskGP", np.full(8, np.nan))
 
@@ -120,7 +121,7 @@ def test_fantasies_spread_as_measurements_would():
     """Measurements at pending rows have the posterior's covariance, and the noise of a run on its diagonal."""
     rows = np.array([[0.1], [0.5], [0.9]])
     own = Hyperparameters(np.array([4.0]), 1.0, 0.6)
-    process = GaussianProcess(rows, np.array([0.3, -0.2, 0.5]), np.full(3, 0.6), own, np.array([False]))
+    process = GaussianProcess(rows, np.array([0.3, -0.2, 0.5]), np.full(3, 0.6), own, Kinds(np.array([False])))
     pending, n = np.array([[0.3], [0.45], [0.8]]), 40_000
     drawn = with_fantasies(process, pending, n, np.random.default_rng(7)).targets[-3:]
     _, covariance = process.joint(pending)

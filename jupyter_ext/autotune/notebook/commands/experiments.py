@@ -1,12 +1,13 @@
 """The commands that make, choose and change an experiment."""
 
 import ast
+from pathlib import Path
 from typing import Any
 
 from IPython.core.error import UsageError
 
 from autotune.errors import InvalidInputError
-from autotune.inputs.covariate_text import guess_of_text
+from autotune.inputs.covariate_text import covariate_of_text, guess_of_text
 from autotune.inputs.descriptions import response_of_text
 from autotune.inputs.frames import is_frame
 from autotune.inputs.linear_text import AT_LEAST, AT_MOST
@@ -53,7 +54,7 @@ def _covars(call: Call, written: list[str]) -> Any:
         raise UsageError(f"the covariates are given twice, by {written[0]} and by --x\ngive them once")
     if written:
         return call.python.value(unquoted(written[0]))
-    if not lines:
+    if not lines and not call.has("--descriptors"):
         raise call.missing("COVARIATES or --x")
     covars: dict[str, str] = {}
     for line in lines:
@@ -63,7 +64,27 @@ def _covars(call: Call, written: list[str]) -> Any:
         if name.strip() in covars:
             raise UsageError(f"the covariate {name.strip()!r} is given twice\ngive it once")
         covars[name.strip()] = text.strip()
-    return covars
+    return _with_descriptors(call, covars)
+
+
+def _with_descriptors(call: Call, covars: dict[str, str]) -> dict[str, Any]:
+    """Add the tables of ``--descriptors``; a covariate that was not described has the options of its table."""
+    described: dict[str, Any] = dict(covars)
+    for line in map(unquoted, call.line.values("--descriptors")):
+        name, _, table = (part.strip() for part in line.partition(":"))
+        if not table:
+            raise UsageError(f"{line!r} is no table of options\nwrite the covariate, a colon and a table, as in s: df")
+        own = _covariate_of(name, covars[name]) if name in covars else {"vtype": "cat"}
+        is_file = Path(table).expanduser().is_file()
+        described[name] = own | {"descriptors": table if is_file else call.python.value(table)}
+    return described
+
+
+def _covariate_of(name: str, text: str) -> dict[str, Any]:
+    try:
+        return covariate_of_text(text)
+    except ValueError as error:
+        raise InvalidInputError(f"{name}: {error}") from None
 
 
 def _responses(call: Call) -> dict[str, Any] | None:
@@ -164,6 +185,8 @@ below %%autotune new NAME:
   lr: 1e-5..1e-1 log            a range of real numbers; ratios matter
   base: K2CO3|K3PO4|Et3N        options; low|mid|high ordered for a scale
   humidity: 20..70 % context    known when asking, and not chosen
+TABLE has a row for each option and a column for each descriptor: a DataFrame,
+a CSV file, or a dict such as {"KOH": {"pKb": 0.5}, "NaOH": {"pKb": 0.2}}.
 COVARIATES is a dict of such texts or of dicts, such as
   {"t": {"vtype": "int", "guess": 80, "min": 40, "max": 120}}
 or param_distributions of scikit-learn, Optuna's distributions, or a DataFrame
@@ -190,6 +213,7 @@ COMMANDS = (
         _new,
         (
             Option("--x", "rest", '"NAME: VALUES"', "a covariate, as below", is_repeated=True),
+            Option("--descriptors", "rest", '"NAME: TABLE"', "numbers known of options, as below", is_repeated=True),
             Option("--max", "word", "RESPONSE", "a response to maximize", is_repeated=True),
             Option("--min", "word", "RESPONSE", "a response to minimize", is_repeated=True),
             Option("--response", "rest", "TEXT", 'one with a bound or target: "cost <= 5", "pH = 7"', is_repeated=True),

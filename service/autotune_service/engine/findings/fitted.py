@@ -42,7 +42,7 @@ class Fitted:
         """Fit the models of all responses, each conditioned on so many observations at most."""
         encoding = Encoding(given.space, given.retired)
         run_rows = encoding.encode([run.covars for run in given.runs])
-        return cls(given, encoding, run_rows, fit_responses(given, run_rows, encoding.is_code, most))
+        return cls(given, encoding, run_rows, fit_responses(given, run_rows, encoding.kinds, most))
 
     @cached_property
     def is_acceptable(self) -> NDArray[np.bool_]:
@@ -52,7 +52,7 @@ class Fitted:
     @cached_property
     def log_probabilities(self) -> list[LogProbability]:
         """The log probabilities that a run meets each measured threshold and that it works."""
-        feasibility = fit_feasibility(self.given.runs, self.run_rows, self.encoding.is_code)
+        feasibility = fit_feasibility(self.given.runs, self.run_rows, self.encoding.kinds)
         return log_probabilities_of(self.given.responses, self.surrogates, feasibility)
 
     def held(self, index: Iterable[int]) -> dict[str, float]:

@@ -57,3 +57,17 @@ def importance(
         return {}
     names = [column.name for column in encoding.columns]
     return dict(zip(names, (effects / effects.sum()).tolist(), strict=True))
+
+
+def descriptor_shares(encoding: Encoding, process: GaussianProcess) -> dict[str, dict[str, float]]:
+    """Return each descriptor's share in how unlike the model takes two options of a covariate to be, on average.
+
+    Shares are large first, and sum to 1; a descriptor that is the same for all options has none.
+    """
+    found = {}
+    for one, part in zip(process.kinds.described, process.kinds.parts, strict=True):
+        column = encoding.columns[one.column]
+        unlike = process.hyperparameters.precisions[part] * one.places.var(axis=0)
+        shares = dict(zip(column.descriptor_names, (unlike / unlike.sum()).tolist(), strict=True))
+        found[column.name] = dict(sorted(shares.items(), key=lambda share: -share[1]))
+    return found

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import cho_solve
 from scipy.linalg.lapack import dpotrf, dtrtri
 
 from autotune_service.engine.arrays import Array
+from autotune_service.engine.kinds import Kinds
 from autotune_service.engine.model.kernel import compared, matern
 
 MIN_VARIANCE = 1e-12  # share of the prior's variance: rounding can make a posterior variance negative
@@ -27,11 +27,11 @@ class Hyperparameters:
     """The numbers that are fitted by maximizing the posterior.
 
     Args:
-        precisions: One over the squared length scale of each column, shape (d,).
+        precisions: One over the squared length scale of each column and descriptor, shape (p,).
         variance: The prior's variance of what the covariates do together.
         noise: The noise variance of the observations whose own noise variance is not known.
-        effects: The prior's variance of what each option does by itself, for each of the c columns of codes, shape
-            (c,); empty where options have no such effects.
+        effects: The prior's variance of what each option does by itself, for each of the columns of codes, and of what
+            similar options do, for each described column, shape (c,); empty where options have no such effects.
     """
 
     precisions: Array
@@ -53,7 +53,7 @@ class GaussianProcess:
         targets: The observed values, shape (n,); or k alternatives of them, shape (n, k), which lead to k means.
         noises: The variance of each observation's noise, shape (n,).
         hyperparameters: The hyperparameters of the kernel and the noise.
-        is_code: Which columns hold option codes, shape (d,).
+        kinds: What the columns hold.
         mean: The prior's mean; where None, the generalized least squares estimate (Rasmussen and Williams 2006,
             equation 2.41 with a constant basis).
 
@@ -67,14 +67,14 @@ class GaussianProcess:
         targets: Array,
         noises: Array,
         hyperparameters: Hyperparameters,
-        is_code: NDArray[np.bool_],
+        kinds: Kinds,
         mean: float | None = None,
     ) -> None:
         self.rows = rows
         self.targets = targets
         self.noises = noises
         self.hyperparameters = hyperparameters
-        self.is_code = is_code
+        self.kinds = kinds
         covariance = self.covariance(rows, rows)
         covariance[np.diag_indices_from(covariance)] += noises
         self._factor = cholesky(covariance)
@@ -84,7 +84,7 @@ class GaussianProcess:
     def covariance(self, a: Array, b: Array) -> Array:
         """Return the prior covariance of the noiseless values at rows a and b, shape (n, m)."""
         own = self.hyperparameters
-        distances, shared = compared(a, b, own.precisions[None], own.effects[None], self.is_code)
+        distances, shared = compared(a, b, own.precisions[None], own.effects[None], self.kinds)
         together = own.variance * matern(distances[0])[0]
         return together if shared is None else together + shared[0]
 
@@ -114,9 +114,9 @@ class GaussianProcess:
             gradients, (m, d).
         """
         own = self.hyperparameters
-        distances, shared = compared(rows, self.rows, own.precisions[None], own.effects[None], self.is_code)
+        distances, shared = compared(rows, self.rows, own.precisions[None], own.effects[None], self.kinds)
         differences = rows[:, None, :] - self.rows[None, :, :]
-        differences[..., self.is_code] = 0.0
+        differences[..., self.kinds.is_code] = 0.0
         correlation, slope = matern(distances[0])
         covariance = own.variance * correlation
         if shared is not None:
@@ -124,7 +124,7 @@ class GaussianProcess:
         means = self.mean + covariance @ self.weights
         solved = covariance @ self.inverse
         variance = own.total_variance - np.einsum("ij,ij->i", solved, covariance)
-        directions = differences * (2.0 * own.precisions)
+        directions = differences * (2.0 * own.precisions[: self.kinds.d])
         slope *= own.variance
         weights = self.weights.T if self.weights.ndim == 2 else self.weights[None]
         mean_gradients = np.matmul(slope[:, None, :] * weights, directions)

@@ -4,7 +4,8 @@ The Matérn kernel says that configurations are alike where all of their covaria
 of its own beside that, whatever the other covariates are: one base is better than another with most ligands. So each
 covariate with options adds a covariance that all runs with the same option share, and few runs show which options are
 good (an additive kernel of first order over options, after Duvenaud et al. 2011, "Additive Gaussian Processes"; the
-abstract was read).
+abstract was read). Where options have descriptors, runs with similar options share a covariance too, and how much each
+descriptor counts is learnt. What the descriptors do not tell is left to equality: so misleading ones do little harm.
 """
 
 from dataclasses import dataclass
@@ -14,44 +15,54 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from autotune_service.engine.arrays import Array
+from autotune_service.engine.kinds import Kinds
 
 _SQRT5 = np.sqrt(5.0)
 _PAIRS_PER_PATTERN = 16  # from so many on, finding the patterns costs less than it saves
 
 
-def scaled_distances(a: Array, b: Array, precisions: Array, is_code: NDArray[np.bool_]) -> Array:
+def scaled_distances(a: Array, b: Array, precisions: Array, kinds: Kinds) -> Array:
     """Return the squared distances between rows a, shape (n, d), and b, shape (m, d), as an array of shape (n, m).
 
     Each column's squared difference is multiplied by its precision. Two different option codes are at distance 1.
     """
-    return np.asarray(compared(a, b, precisions[None], np.empty((1, 0)), is_code)[0][0])
+    return np.asarray(compared(a, b, precisions[None], np.empty((1, 0)), kinds)[0][0])
 
 
-def compared(
-    a: Array, b: Array, precisions: Array, effects: Array, is_code: NDArray[np.bool_]
-) -> tuple[Array, Array | None]:
+def compared(a: Array, b: Array, precisions: Array, effects: Array, kinds: Kinds) -> tuple[Array, Array | None]:
     """Compare rows a, shape (n, d), with rows b, shape (m, d), by s kernels.
 
     Args:
         a: Rows.
         b: Rows.
-        precisions: One over the squared length scale of each column, shape (s, d).
-        effects: The variance of each of the c columns of codes, shape (s, c); shape (s, 0) if options have no effects.
-        is_code: Which columns hold option codes, shape (d,).
+        precisions: One over the squared length scale of each column and descriptor, shape (s, p).
+        effects: The variance of the effects that ``kinds`` lists, shape (s, c); shape (s, 0) if options have none.
+        kinds: What the columns hold.
 
     Returns:
         The scaled squared distances, shape (s, n, m), in which two different codes are at distance 1; and the
-        covariances by equal options, shape (s, n, m), None without effects.
+        covariances by equal and by similar options, shape (s, n, m), None without effects.
     """
-    roots = np.sqrt(precisions[:, ~is_code])
+    is_code = kinds.is_code
+    roots = np.sqrt(precisions[:, : kinds.d][:, ~is_code])
     numbers_a, numbers_b = a[:, ~is_code], b[:, ~is_code]
     distances = np.stack([cdist(numbers_a * root, numbers_b * root, "sqeuclidean") for root in roots])
     if not is_code.any():
         return distances, None
-    weights = np.concatenate([precisions[:, is_code], effects]) if effects.size else precisions[:, is_code]
-    apart = _differing(a[:, is_code], b[:, is_code], weights)
-    distances += apart[: len(precisions)]
-    return distances, effects.sum(axis=1)[:, None, None] - apart[len(precisions) :] if effects.size else None
+    own, n_codes = precisions[:, : kinds.d][:, is_code], np.count_nonzero(is_code)
+    by_equality, by_likeness = effects[:, :n_codes], effects[:, n_codes:]
+    apart = _differing(a[:, is_code], b[:, is_code], np.concatenate([own, by_equality]) if effects.size else own)
+    distances += apart[: len(own)]
+    shared = by_equality.sum(axis=1)[:, None, None] - apart[len(own) :] if effects.size else None
+    for k, (described, part) in enumerate(zip(kinds.described, kinds.parts, strict=True)):
+        (own_a, place_a), (own_b, place_b) = described.options_of(a), described.options_of(b)
+        roots = np.sqrt(precisions[:, part])
+        unlike = np.stack([cdist(own_a * root, own_b * root, "sqeuclidean") for root in roots])
+        distances += unlike[:, place_a][:, :, place_b]
+        if shared is not None:
+            alike = by_likeness[:, k, None, None] * matern(unlike)[0]
+            shared += alike[:, place_a][:, :, place_b]
+    return distances, shared
 
 
 def _differing(a: Array, b: Array, weights: Array) -> Array:
@@ -89,10 +100,13 @@ class Patterns:
     index: NDArray[np.int32]
 
 
-def patterns_of(a: Array, b: Array, is_code: NDArray[np.bool_]) -> Patterns | None:
-    """Find the patterns of rows a, shape (n, d), and b, shape (m, d); None if they are not few beside the pairs."""
-    most = len(a) * len(b) // _PAIRS_PER_PATTERN
-    if 2.0 ** np.count_nonzero(is_code) > most:
+def patterns_of(a: Array, b: Array, kinds: Kinds) -> Patterns | None:
+    """Find the patterns of rows a, shape (n, d), and b, shape (m, d); None if they are not few beside the pairs.
+
+    They are not where options have descriptors, as nearly every pair of options is unlike in a way of its own.
+    """
+    is_code, most = kinds.is_code, len(a) * len(b) // _PAIRS_PER_PATTERN
+    if kinds.described or 2.0 ** np.count_nonzero(is_code) > most:
         return None
     squares, index = np.zeros((1, 0)), np.zeros((len(a), len(b)), dtype=np.int32)
     for j, has_codes in enumerate(is_code):

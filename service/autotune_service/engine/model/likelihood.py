@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg.blas import dsyr
 from scipy.linalg.lapack import dpotri, dtrtrs
 from scipy.optimize import OptimizeResult, minimize
 from scipy.spatial.distance import cdist
 
 from autotune_service.engine.arrays import Array
+from autotune_service.engine.kinds import Described, Kinds
 from autotune_service.engine.model.gaussian_process import Hyperparameters, NotPositiveDefiniteError, cholesky
 from autotune_service.engine.model.kernel import matern
 from autotune_service.engine.model.sampling import sample
@@ -25,7 +25,7 @@ class Prior:
 
     The priors are normal, except that the prior of a number's precision has an exponential tail towards 0. The tail
     begins ``precision_tail`` / d standard deviations below the mean: of few covariates each probably matters, of many
-    most may not.
+    most may not. So it is with the descriptors of one covariate, by ``descriptor_tail`` and their number.
 
     The values were chosen on generated functions; ``docs/engine.md`` describes which and how.
     """
@@ -35,7 +35,10 @@ class Prior:
     precision_tail: float = 10.0
     code_precision: float = -1.0
     code_precision_sd: float = 1.5
+    descriptor_precision: float = -1.0
+    descriptor_tail: float = 1.0
     effect: float = -1.0
+    likeness_effect: float = -2.0
     effect_sd: float = 1.5
     variance: float = 0.0
     variance_beside_effects: float = -0.5
@@ -44,34 +47,72 @@ class Prior:
     noise_sd: float = 2.0
     noise_floor: float = 1e-6
 
-    def location(self, is_code: NDArray[np.bool_]) -> Array:
-        """Return the priors' means: of the d columns' precisions, the c effects, the variance and the noise.
+    def location(self, kinds: Kinds) -> Array:
+        """Return the priors' means: of the p precisions, the c effects, the variance and the noise.
 
-        Each of the c columns of codes has effects, except one that is the only column: there the variance is all.
+        Codes have effects, except where they are the only column: there the variance is all.
 
         The more covariates, the longer the length scales. Otherwise any two points of a space of many covariates would
         be almost uncorrelated (Hvarfner et al. 2024, "Vanilla Bayesian Optimization Performs Great in High
-        Dimensions").
+        Dimensions"). The same holds for many descriptors of one covariate.
         """
-        numbers = self.precision - 0.25 * np.log(len(is_code))
-        effects = np.full(_n_effects(is_code), self.effect)
+        precisions = np.where(kinds.is_code, self.code_precision, self.precision - 0.25 * np.log(kinds.d))
+        descriptors = [np.full(one.n, self.descriptor_precision - np.log(one.n)) for one in kinds.described]
+        n_likenesses = len(kinds.described) if kinds.d > 1 else 0
+        effects = np.full(_n_effects(kinds), self.effect)
+        effects[len(effects) - n_likenesses :] = self.likeness_effect
         variance = self.variance_beside_effects if len(effects) else self.variance
-        return np.concatenate([np.where(is_code, self.code_precision, numbers), effects, [variance, self.noise]])
+        return np.concatenate([precisions, *descriptors, effects, [variance, self.noise]])
 
-    def scale(self, is_code: NDArray[np.bool_]) -> Array:
+    def scale(self, kinds: Kinds) -> Array:
         """Return the priors' standard deviations, in the order of ``location``."""
-        precisions = np.where(is_code, self.code_precision_sd, self.precision_sd)
-        effects = np.full(_n_effects(is_code), self.effect_sd)
-        return np.concatenate([precisions, effects, [self.variance_sd, self.noise_sd]])
+        precisions = np.where(kinds.is_code, self.code_precision_sd, self.precision_sd)
+        descriptors = np.full(kinds.n_precisions - kinds.d, self.precision_sd)
+        effects = np.full(_n_effects(kinds), self.effect_sd)
+        return np.concatenate([precisions, descriptors, effects, [self.variance_sd, self.noise_sd]])
 
-    def tail(self, is_code: NDArray[np.bool_]) -> Array:
+    def tail(self, kinds: Kinds) -> Array:
         """Return how many standard deviations below the mean each prior's tail begins, in the order of ``location``."""
-        precisions = np.where(is_code, np.inf, self.precision_tail / len(is_code))
-        return np.append(precisions, np.full(_n_effects(is_code) + 2, np.inf))
+        precisions = np.where(kinds.is_code, np.inf, self.precision_tail / kinds.d)
+        descriptors = [np.full(one.n, self.descriptor_tail / one.n) for one in kinds.described]
+        return np.concatenate([precisions, *descriptors, np.full(_n_effects(kinds) + 2, np.inf)])
 
 
-def _n_effects(is_code: NDArray[np.bool_]) -> int:
-    return int(is_code.sum()) if len(is_code) > 1 else 0
+def _n_effects(kinds: Kinds) -> int:
+    return int(kinds.is_code.sum()) + len(kinds.described) if kinds.d > 1 else 0
+
+
+class _Options:
+    """The options of one described column in the data: what is learnt of their descriptors.
+
+    Args:
+        described: The column.
+        rows: The observed configurations, shape (n, d).
+    """
+
+    def __init__(self, described: Described, rows: Array) -> None:
+        self._places, self._index = described.options_of(rows)
+        self._squares = self._places**2
+        u = len(self._places)
+        self._pairs = (self._index[:, None] * u + self._index).reshape(-1)
+
+    def unlike(self, precisions: Array) -> Array:
+        """Return the scaled squared distances of the u options, shape (u, u)."""
+        scaled = self._places * np.sqrt(precisions)
+        return np.asarray(cdist(scaled, scaled, "sqeuclidean"))
+
+    def over_runs(self, values: Array) -> Array:
+        """Return the value of each pair of runs, shape (n, n), from those of the pairs of options, shape (u, u)."""
+        return values[self._index][:, self._index]
+
+    def over_options(self, weights: Array) -> Array:
+        """Sum weights of pairs of runs, shape (n, n), by the pairs of their options, shape (u, u)."""
+        u = len(self._places)
+        return np.asarray(np.bincount(self._pairs, weights.reshape(-1), u * u).reshape(u, u), dtype=np.float64)
+
+    def weighted_squares(self, weights: Array) -> Array:
+        """Sum each descriptor's squared differences of all pairs of options, times the pair's weight, shape (m,)."""
+        return _weighted_squares(self._places, self._squares, weights)
 
 
 class LogPosterior:
@@ -84,18 +125,17 @@ class LogPosterior:
         rows: The observed configurations, shape (n, d).
         targets: The observed values, shape (n,), standardized.
         known_noises: The variance of each observation's noise, shape (n,); NaN where the variance is not known.
-        is_code: Which columns hold option codes, shape (d,).
+        kinds: What the columns hold.
         prior: The priors.
     """
 
-    def __init__(
-        self, rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], prior: Prior
-    ) -> None:
-        n = len(rows)
+    def __init__(self, rows: Array, targets: Array, known_noises: Array, kinds: Kinds, prior: Prior) -> None:
+        n, is_code = len(rows), kinds.is_code
         self.prior = prior
-        self.location, self.scale, self.tail = prior.location(is_code), prior.scale(is_code), prior.tail(is_code)
-        self._is_code = is_code
-        self._owners = np.arange(rows.shape[1])  # the index of each column's precision
+        self.location, self.scale, self.tail = prior.location(kinds), prior.scale(kinds), prior.tail(kinds)
+        self._kinds = kinds
+        self._options = [_Options(one, rows) for one in kinds.described]
+        self._owners = np.arange(kinds.n_precisions)  # the index of each column's and descriptor's precision
         numbers, codes = rows[:, ~is_code], rows[:, is_code].T
         self._numbers = numbers - numbers.mean(axis=0)  # near zero, squares and products lose fewer digits
         self._squares = self._numbers**2
@@ -115,8 +155,14 @@ class LogPosterior:
         The likelihood's gradient is that of Rasmussen and Williams 2006, equation 5.9.
         """
         precisions, effects, variance, noise = self._split(np.exp(logs))
-        k = len(precisions)
-        distances, shared = self._compared(precisions[self._owners], effects)
+        k, each, n_codes = len(precisions), precisions[self._owners], len(self._differs)
+        distances, shared = self._compared(each, effects[:n_codes])
+        unlike = [one.unlike(each[part]) for one, part in zip(self._options, self._kinds.parts, strict=True)]
+        alike = [matern(one) for one in unlike]
+        for one, apart in zip(self._options, unlike, strict=True):
+            distances += one.over_runs(apart)
+        for one, (likeness, _), effect in zip(self._options, alike, effects[n_codes:], strict=False):
+            shared += effect * one.over_runs(likeness)
         correlation, slope = matern(distances)
         correlation *= variance
         covariance = correlation.copy() if shared is None else correlation + shared
@@ -132,9 +178,19 @@ class LogPosterior:
         inner = dsyr(-1.0, weights, lower=1, a=dpotri(factor, lower=1)[0], overwrite_a=1).T  # zero below the diagonal
         own = np.diag(inner)
         gradient = np.empty(len(logs))
-        by_column, differing = self._weighted_squares(inner * slope, inner)
-        gradient[:k] = -variance * precisions * np.bincount(self._owners, by_column, minlength=k)
-        gradient[k:-2] = effects * (0.5 * own.sum() - inner.sum() + differing[: len(effects)])
+        weighted, trace = inner * slope, 0.5 * own.sum()
+        by_place, differing = self._weighted_differences(weighted, inner)
+        of_options = [one.weighted_squares(one.over_options(weighted)) for one in self._options]
+        by_place = np.concatenate([by_place, *of_options])
+        gradient[:k] = -variance * precisions * np.bincount(self._owners, by_place, minlength=k)
+        gradient[k:-2] = effects * trace
+        if len(effects):
+            gradient[k : k + n_codes] = effects[:n_codes] * (trace - inner.sum() + differing)
+            likenesses = zip(self._options, self._kinds.parts, alike, effects[n_codes:], strict=True)
+            for j, (one, part, (likeness, its_slope), effect) in enumerate(likenesses, k + n_codes):
+                summed = one.over_options(inner)
+                gradient[j] -= effect * (summed * likeness).sum()
+                gradient[part] -= effect * precisions[part] * one.weighted_squares(summed * its_slope)
         gradient[-2] = 0.5 * variance * own.sum() - inner.reshape(-1) @ correlation.reshape(-1)
         gradient[-1] = -0.5 * noise * own[self._is_inferred].sum()
         deviation = (logs - self.location) / self.scale
@@ -153,23 +209,21 @@ class LogPosterior:
         Without effects there are no covariances by equal options.
 
         Args:
-            precisions: The precision of each column, shape (d,).
+            precisions: The precision of each column, shape (d,), and of descriptors.
             effects: The effects, shape (c,) or (0,).
         """
-        scaled = self._numbers * np.sqrt(precisions[~self._is_code])
+        is_code, precisions = self._kinds.is_code, precisions[: self._kinds.d]
+        scaled = self._numbers * np.sqrt(precisions[~is_code])
         distances = cdist(scaled, scaled, "sqeuclidean")
         if not len(self._differs):
             return distances, None
-        own = precisions[self._is_code]
+        own = precisions[is_code]
         apart = (np.stack([own, effects]) if len(effects) else own[None]) @ self._differs
         distances += apart[0].reshape(distances.shape)
         return distances, (effects.sum() - apart[1]).reshape(distances.shape) if len(effects) else None
 
-    def _weighted_squares(self, weights: Array, code_weights: Array) -> tuple[Array, Array]:
+    def _weighted_differences(self, weights: Array, code_weights: Array) -> tuple[Array, Array]:
         """Sum the squared differences of all pairs of rows, each times the pair's weight.
-
-        The squared difference of two numbers is the sum of their squares less twice their product. So for numbers the
-        sum is a product of matrices, and no array of all pairs and columns is needed.
 
         Args:
             weights: The weight of each pair, shape (n, n).
@@ -178,12 +232,10 @@ class LogPosterior:
         Returns:
             The sum of each column, shape (d,), and the sum of the other weights of each column of codes, shape (c,).
         """
-        sums = weights.sum(axis=0) + weights.sum(axis=1)
-        by_column = np.empty(len(self._is_code))
-        products = np.einsum("ij,ij->j", self._numbers, weights @ self._numbers)
-        by_column[~self._is_code] = sums @ self._squares - 2.0 * products
+        by_column, is_code = np.empty(self._kinds.d), self._kinds.is_code
+        by_column[~is_code] = _weighted_squares(self._numbers, self._squares, weights)
         differing = np.stack([weights.reshape(-1), code_weights.reshape(-1)]) @ self._differs.T
-        by_column[self._is_code] = differing[0]
+        by_column[is_code] = differing[0]
         return by_column, differing[1]
 
     def maximize(self, near: Hyperparameters | None = None) -> Hyperparameters:
@@ -237,3 +289,18 @@ class LogPosterior:
         # A noise that is known is no parameter, and may be 0 or lie beyond the bounds: then the prior alone decides.
         noise = np.log(max(of.noise, self.prior.noise_floor)) if self._is_inferred.any() else self.location[-1]
         return np.append(np.log(np.concatenate([precisions, of.effects, [of.variance]])), noise)
+
+
+def _weighted_squares(places: Array, squares: Array, weights: Array) -> Array:
+    """Sum each column's squared differences of all pairs of rows, each times the pair's weight.
+
+    The squared difference of two numbers is the sum of their squares less twice their product. So the sum is a product
+    of matrices, and no array of all pairs and columns is needed.
+
+    Args:
+        places: Numbers, shape (n, d), near zero.
+        squares: Their squares, shape (n, d).
+        weights: The weight of each pair, shape (n, n).
+    """
+    sums = weights.sum(axis=0) + weights.sum(axis=1)
+    return np.asarray(sums @ squares - 2.0 * np.einsum("ij,ij->j", places, weights @ places))

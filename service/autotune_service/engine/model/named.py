@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import digamma
 
 from autotune_service.engine.arrays import Array
+from autotune_service.engine.kinds import Kinds
 from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters, NotPositiveDefiniteError
 from autotune_service.engine.model.likelihood import LogPosterior, Prior
 from autotune_wire.experiments import ModelType
@@ -34,42 +35,40 @@ _SCATTER_VARIANCE = 0.5 * np.pi**2  # the variance of that logarithm
 class IsotropicLogPosterior(LogPosterior):
     """The log posterior of a kernel with one precision for all columns."""
 
-    def __init__(
-        self, rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], prior: Prior
-    ) -> None:
-        super().__init__(rows, targets, known_noises, is_code, prior)
+    def __init__(self, rows: Array, targets: Array, known_noises: Array, kinds: Kinds, prior: Prior) -> None:
+        super().__init__(rows, targets, known_noises, kinds, prior)
         d = rows.shape[1]
         self._owners = np.zeros_like(self._owners)
-        no_codes = np.zeros(d, dtype=np.bool_)
+        no_codes = Kinds(np.zeros(d, dtype=np.bool_))
         self.location, self.scale, self.tail = (
             parameters_of(no_codes)[d - 1 :] for parameters_of in (prior.location, prior.scale, prior.tail)
         )
 
 
 def fit_single_task(
-    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], subset: Subset = ALL
+    rows: Array, targets: Array, known_noises: Array, kinds: Kinds, subset: Subset = ALL
 ) -> GaussianProcess:
     """Fit a process to standardized targets; one variance is inferred for all noises that are not known (NaN)."""
-    return _fit(LogPosterior, rows, targets, known_noises, is_code, subset)
+    return _fit(LogPosterior, rows, targets, known_noises, kinds, subset)
 
 
 def fit_fixed_noise(
-    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], subset: Subset = ALL
+    rows: Array, targets: Array, known_noises: Array, kinds: Kinds, subset: Subset = ALL
 ) -> GaussianProcess:
     """Fit a process to targets whose noise is never inferred: a noise that is not known (NaN) is next to 0."""
     noises = np.where(np.isnan(known_noises), UNKNOWN_NOISE, known_noises)
-    return _fit(LogPosterior, rows, targets, noises, is_code, subset)
+    return _fit(LogPosterior, rows, targets, noises, kinds, subset)
 
 
 def fit_isotropic(
-    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], subset: Subset = ALL
+    rows: Array, targets: Array, known_noises: Array, kinds: Kinds, subset: Subset = ALL
 ) -> GaussianProcess:
     """Fit a process with one length scale for all columns."""
-    return _fit(IsotropicLogPosterior, rows, targets, known_noises, is_code, subset)
+    return _fit(IsotropicLogPosterior, rows, targets, known_noises, kinds, subset)
 
 
 def fit_heteroskedastic(
-    rows: Array, targets: Array, known_noises: Array, is_code: NDArray[np.bool_], subset: Subset = ALL
+    rows: Array, targets: Array, known_noises: Array, kinds: Kinds, subset: Subset = ALL
 ) -> GaussianProcess:
     """Fit a process to targets whose noise differs from run to run: known, or else predicted by a second process.
 
@@ -81,7 +80,7 @@ def fit_heteroskedastic(
     s [K^-1]_ii.
     """
     is_unknown = np.isnan(known_noises)
-    process = fit_single_task(rows, targets, known_noises, is_code, subset)
+    process = fit_single_task(rows, targets, known_noises, kinds, subset)
     if not is_unknown.any():
         return process
     smoothed = None
@@ -89,7 +88,7 @@ def fit_heteroskedastic(
         smoothed = _smoothed_scatter(process, rows, targets, subset, smoothed)
         logs = smoothed.predict(rows)[0]
         noises = np.where(is_unknown, np.exp(np.clip(logs, _LOG_LEAST, _LOG_GREATEST)), known_noises)
-        process = _fit(LogPosterior, rows, targets, noises, is_code, subset, near=process)
+        process = _fit(LogPosterior, rows, targets, noises, kinds, subset, near=process)
     return process
 
 
@@ -108,7 +107,7 @@ def _smoothed_scatter(
     # One run's scatter is a poor estimate of its noise. Given the estimate's variance, the process smooths the scatter
     # over neighbouring runs.
     noises = np.full(len(rows), _SCATTER_VARIANCE)
-    return _fit(LogPosterior, rows, scatter, noises, process.is_code, subset, near=previous)
+    return _fit(LogPosterior, rows, scatter, noises, process.kinds, subset, near=previous)
 
 
 def _fit(
@@ -116,18 +115,18 @@ def _fit(
     rows: Array,
     targets: Array,
     known_noises: Array,
-    is_code: NDArray[np.bool_],
+    kinds: Kinds,
     subset: Subset,
     near: GaussianProcess | None = None,
 ) -> GaussianProcess:
     start = None if near is None else near.hyperparameters
-    found = kind(rows[subset], targets[subset], known_noises[subset], is_code, Prior()).maximize(start)
+    found = kind(rows[subset], targets[subset], known_noises[subset], kinds, Prior()).maximize(start)
     is_unknown = np.isnan(known_noises)
     noises = np.where(is_unknown, found.noise, known_noises) + Prior().noise_floor
-    precisions = np.broadcast_to(found.precisions, (rows.shape[1],)).copy()
+    precisions = np.broadcast_to(found.precisions, (kinds.n_precisions,)).copy()
     noise = found.noise if is_unknown.any() else float(np.median(known_noises))
     return GaussianProcess(
-        rows, targets, noises, Hyperparameters(precisions, found.variance, noise, found.effects), is_code
+        rows, targets, noises, Hyperparameters(precisions, found.variance, noise, found.effects), kinds
     )
 
 
@@ -149,17 +148,17 @@ def sample_alternatives(
     if model_type == "HeteroskedasticSingleTaskGP":
         known_noises = process.noises - Prior().noise_floor
     kind = IsotropicLogPosterior if model_type == "SimpleCustomMaternGP" else LogPosterior
-    rows, targets, is_code = process.rows, process.targets, process.is_code
-    posterior = kind(rows, targets, known_noises, is_code, Prior())
+    rows, targets, kinds = process.rows, process.targets, process.kinds
+    posterior = kind(rows, targets, known_noises, kinds, Prior())
     rng = np.random.default_rng(crc32(rows.tobytes() + targets.tobytes()))
     alternatives = []
     for one in posterior.sample(process.hyperparameters, n, rng):
         with suppress(NotPositiveDefiniteError):  # rounding decides at the edge of what has a Cholesky factor
-            alternatives.append(GaussianProcess(rows, targets, posterior.noises(one.noise), one, is_code))
+            alternatives.append(GaussianProcess(rows, targets, posterior.noises(one.noise), one, kinds))
     return alternatives or [process]
 
 
-Fit = Callable[[Array, Array, Array, NDArray[np.bool_], Subset], GaussianProcess]
+Fit = Callable[[Array, Array, Array, Kinds, Subset], GaussianProcess]
 
 FITS: dict[ModelType, Fit] = {
     "SingleTaskGP": fit_single_task,

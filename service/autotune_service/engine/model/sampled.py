@@ -24,7 +24,7 @@ class SampledProcess:
     def __init__(self, processes: Sequence[GaussianProcess]) -> None:
         self.processes = processes
         first = processes[0]
-        self.rows, self.is_code = first.rows, first.is_code
+        self.rows, self.kinds = first.rows, first.kinds
         self._precisions = np.stack([one.hyperparameters.precisions for one in processes])
         self._variances = np.array([one.hyperparameters.variance for one in processes])
         self._effects = np.stack([one.hyperparameters.effects for one in processes])
@@ -54,9 +54,9 @@ class SampledProcess:
             Means, shape (s, m, k), variances, (s, m), the means' gradients, (s, m, k, d), and the variances' gradients,
             (s, m, d).
         """
-        distances, shared = compared(rows, self.rows, self._precisions, self._effects, self.is_code)
+        distances, shared = compared(rows, self.rows, self._precisions, self._effects, self.kinds)
         differences = rows[:, None, :] - self.rows[None, :, :]
-        differences[..., self.is_code] = 0.0
+        differences[..., self.kinds.is_code] = 0.0
         correlations, slopes = matern(distances)
         scale = self._variances[:, None, None]
         covariances = scale * correlations
@@ -68,7 +68,7 @@ class SampledProcess:
         variances = self._totals[:, None] - (solved * covariances).sum(axis=2)
         by_mean = slopes[:, :, None, :] * np.swapaxes(self._weights, 1, 2)[:, None]  # (s, m, k, n)
         by_variance = -2.0 * slopes * solved
-        factors = 2.0 * self._precisions[:, None, :]
+        factors = 2.0 * self._precisions[:, None, : self.kinds.d]
         mean_gradients = np.matmul(by_mean, differences) * factors[:, :, None]
         variance_gradients = np.matmul(np.swapaxes(by_variance, 0, 1), differences).swapaxes(0, 1) * factors
         return means, self._bounded(variances), mean_gradients, variance_gradients
@@ -79,17 +79,17 @@ class SampledProcess:
 
     def _covariances(self, rows: Array) -> Array:
         """Return the covariances of m rows with the observed ones, shape (s, m, n)."""
-        patterns = patterns_of(rows, self.rows, self.is_code)
+        patterns = patterns_of(rows, self.rows, self.kinds)
         if patterns is not None:
             return self._covariances_of(patterns.squares)[:, patterns.index]
-        distances, shared = compared(rows, self.rows, self._precisions, self._effects, self.is_code)
+        distances, shared = compared(rows, self.rows, self._precisions, self._effects, self.kinds)
         together = self._variances[:, None, None] * matern(distances)[0]
         return together if shared is None else together + shared
 
     def _covariances_of(self, squares: Array) -> Array:
         """Return the covariances of p pairs of rows, shape (s, p), from their squared differences, shape (p, d)."""
         together = self._variances[:, None] * matern(self._precisions @ squares.T)[0]
-        return together + self._effects @ (1.0 - squares[:, self.is_code].T) if self._effects.size else together
+        return together + self._effects @ (1.0 - squares[:, self.kinds.is_code].T) if self._effects.size else together
 
     def _bounded(self, variances: Array) -> Array:
         return np.maximum(variances, MIN_VARIANCE * self._totals[:, None])

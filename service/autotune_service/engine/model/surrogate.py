@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.interface import EngineInput, Prediction, Run
+from autotune_service.engine.kinds import Kinds
 from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters
 from autotune_service.engine.model.likelihood import LogPosterior, Prior
 from autotune_service.engine.model.named import FITS, sample_alternatives
@@ -96,23 +97,23 @@ class Surrogate:
 
 
 def fit_responses(
-    given: EngineInput, run_rows: Array, is_code: NDArray[np.bool_], most: int = MAX_CONDITIONED
+    given: EngineInput, run_rows: Array, kinds: Kinds, most: int = MAX_CONDITIONED
 ) -> dict[str, Surrogate]:
     """Fit the model of every response that was measured.
 
     Args:
         given: The engine's input, with n runs.
         run_rows: The rows of all runs, shape (n, d).
-        is_code: Which columns hold option codes, shape (d,).
+        kinds: What the columns hold.
         most: How many observations each model is conditioned on at most.
     """
     sizes = (most, max_fitted(len(given.responses)))
-    fitted = {name: _fit_response(given, name, run_rows, is_code, sizes) for name in given.responses}
+    fitted = {name: _fit_response(given, name, run_rows, kinds, sizes) for name in given.responses}
     return {name: surrogate for name, surrogate in fitted.items() if surrogate is not None}
 
 
 def _fit_response(
-    given: EngineInput, name: str, run_rows: Array, is_code: NDArray[np.bool_], sizes: tuple[int, int]
+    given: EngineInput, name: str, run_rows: Array, kinds: Kinds, sizes: tuple[int, int]
 ) -> Surrogate | None:
     n_conditioned, n_fitted = sizes
     response, runs = given.responses[name], given.runs
@@ -129,25 +130,24 @@ def _fit_response(
     if not isinstance(response, Objective):  # of a threshold or a target the runs near it count most
         value = response.target if isinstance(response, Target) else response.bound
         merits = -np.abs(targets - scale.to_model(np.array([value])))
-    kept = representatives(rows, merits, n_conditioned, is_code)
-    subset = representatives(rows[kept], merits[kept], n_fitted, is_code)
-    data = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes(), is_code.tobytes(), subset.tobytes())
+    kept = representatives(rows, merits, n_conditioned, kinds.is_code)
+    subset = representatives(rows[kept], merits[kept], n_fitted, kinds.is_code)
+    data = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes(), kinds, subset.tobytes())
     return Surrogate(_fit(given.model_type, *data), scale, index[kept], given.model_type, noises[kept])
 
 
 @lru_cache(maxsize=MAX_RESPONSES)
 def _fit(
-    model_type: ModelType, rows: bytes, targets: bytes, noises: bytes, is_code: bytes, subset: bytes
+    model_type: ModelType, rows: bytes, targets: bytes, noises: bytes, kinds: Kinds, subset: bytes
 ) -> GaussianProcess:
     # Suggestions, predictions and insights are computed from the same data, each on its own request. The cache's key is
     # all that a fit depends on, so the cache saves work and cannot change a result.
-    codes = np.frombuffer(is_code, dtype=np.bool_)
     numbers = [np.frombuffer(buffer, dtype=np.float64) for buffer in (rows, targets, noises)]
-    observations = (numbers[0].reshape(-1, len(codes)), numbers[1], numbers[2])
-    return FITS[model_type](*observations, codes, np.frombuffer(subset, dtype=np.int64))
+    observations = (numbers[0].reshape(-1, kinds.d), numbers[1], numbers[2])
+    return FITS[model_type](*observations, kinds, np.frombuffer(subset, dtype=np.int64))
 
 
-def fit_feasibility(runs: Sequence[Run], run_rows: Array, is_code: NDArray[np.bool_]) -> GaussianProcess | None:
+def fit_feasibility(runs: Sequence[Run], run_rows: Array, kinds: Kinds) -> GaussianProcess | None:
     """Fit a model of whether a run works (1) or fails (-1) to all runs; None if no run failed.
 
     The model is a regression on these labels with prior mean 0: far from every run, both outcomes are equally likely.
@@ -155,21 +155,21 @@ def fit_feasibility(runs: Sequence[Run], run_rows: Array, is_code: NDArray[np.bo
     Args:
         runs: The runs, n of them.
         run_rows: The runs' rows, shape (n, d).
-        is_code: Which columns hold option codes, shape (d,).
+        kinds: What the columns hold.
     """
     if not any(run.is_failed for run in runs):
         return None
     labels = np.array([-1.0 if run.is_failed else 1.0 for run in runs])
-    kept = representatives(run_rows, -labels, MAX_CONDITIONED, is_code)  # failures first: the model is about them
+    kept = representatives(run_rows, -labels, MAX_CONDITIONED, kinds.is_code)  # failures first: the model is about them
     rows, labels = run_rows[kept], labels[kept]
     noises = np.full(len(labels), _LABEL_NOISE)
     if np.ptp(labels) > 0:
-        subset = representatives(rows, -labels, max_fitted(1), is_code)
-        hyperparameters = LogPosterior(rows[subset], labels[subset], noises[subset], is_code, Prior()).maximize()
+        subset = representatives(rows, -labels, max_fitted(1), kinds.is_code)
+        hyperparameters = LogPosterior(rows[subset], labels[subset], noises[subset], kinds, Prior()).maximize()
     else:
-        d = rows.shape[1]
-        hyperparameters = Hyperparameters(np.exp(Prior().location(is_code)[:d] + 1.5), 1.0, _LABEL_NOISE)
-    return GaussianProcess(rows, labels, noises, hyperparameters, is_code, mean=0.0)
+        precisions = np.exp(Prior().location(kinds)[: kinds.n_precisions] + 1.5)
+        hyperparameters = Hyperparameters(precisions, 1.0, _LABEL_NOISE)
+    return GaussianProcess(rows, labels, noises, hyperparameters, kinds, mean=0.0)
 
 
 def sign_of(response: Response) -> float:

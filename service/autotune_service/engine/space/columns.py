@@ -53,6 +53,37 @@ class Column:
         return isinstance(self.covariate, CatCovariate) and not self.covariate.ordered
 
     @cached_property
+    def is_described(self) -> bool:
+        """Whether the column holds codes of options that descriptors tell apart."""
+        if not isinstance(self.covariate, CatCovariate) or self.covariate.descriptors is None:
+            return False
+        return bool((self.descriptors != self.descriptors[0]).any())
+
+    @property
+    def descriptor_names(self) -> list[str]:
+        """The names of the m descriptors; only where there are some."""
+        assert isinstance(self.covariate, CatCovariate)
+        assert self.covariate.descriptors is not None
+        return [*next(iter(self.covariate.descriptors.values()))]
+
+    @cached_property
+    def descriptors(self) -> NDArray[np.float64]:
+        """The m descriptors of all o options, in the order of their codes, shape (o, m); only where there are some.
+
+        Each is its share of the largest, so that squares cannot overflow. A retired option of which nothing is known
+        counts as one like all others on average.
+        """
+        assert isinstance(self.covariate, CatCovariate)
+        descriptors = self.covariate.descriptors
+        assert descriptors is not None
+        options = [str(option) for option in [*self.covariate.options, *self.retired]]
+        known = np.array([list(descriptors[option].values()) for option in options if option in descriptors])
+        largest = np.abs(known).max(axis=0)
+        known /= np.where(largest > 0.0, largest, 1.0)
+        usual, rows = known.mean(axis=0), iter(known)
+        return np.stack([next(rows) if option in descriptors else usual for option in options])
+
+    @cached_property
     def is_log(self) -> bool:
         """Whether equal ratios become equal distances; False also for a ``log`` range that is too narrow."""
         covariate = self.covariate

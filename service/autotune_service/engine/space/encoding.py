@@ -8,6 +8,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from autotune_service.engine.kinds import Described, Kinds
 from autotune_service.engine.space.columns import Column, columns_of
 from autotune_wire.base import Configuration, Value
 from autotune_wire.space import Space, is_active
@@ -37,6 +38,12 @@ class Encoding:
     def is_code(self) -> NDArray[np.bool_]:
         """Which columns hold codes of options, shape (d,)."""
         return np.array([column.is_code for column in self.columns])
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        """What the columns hold."""
+        described = [Described(j, column.descriptors) for j, column in enumerate(self.columns) if column.is_described]
+        return Kinds(self.is_code, described)
 
     @cached_property
     def n_configurations(self) -> int | None:

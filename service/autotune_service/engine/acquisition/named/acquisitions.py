@@ -104,7 +104,7 @@ def _sampled_improvement(scene: Scene) -> AcquisitionFunction:
 
 def _sampled_noisy_improvement(scene: Scene) -> AcquisitionFunction:
     process, rows = scene.process, scene.incumbents
-    kept = representatives(rows, process.expect(rows), _MAX_BASELINE, process.is_code)
+    kept = representatives(rows, process.expect(rows), _MAX_BASELINE, process.kinds.is_code)
     baseline = tensor(np.unique(rows[kept], axis=0))
     return qLogNoisyExpectedImprovement(
         _model(scene), baseline, sampler=_sampler(scene), X_pending=_pending(scene), prune_baseline=True

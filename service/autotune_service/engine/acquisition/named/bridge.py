@@ -11,6 +11,7 @@ from botorch.posteriors import GPyTorchPosterior
 from gpytorch.distributions import MultivariateNormal
 from linear_operator.operators import DenseLinearOperator
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 from torch import Tensor
 
 from autotune_service.engine.arrays import Array
@@ -64,11 +65,17 @@ class _Posterior:
 
     def __init__(self, process: GaussianProcess) -> None:
         own = process.hyperparameters
-        self._codes = [int(j) for j in np.flatnonzero(process.is_code)]
-        self._numbers = [int(j) for j in np.flatnonzero(~process.is_code)]
+        is_code, described = process.kinds.is_code, process.kinds.described
+        self._codes = [int(j) for j in np.flatnonzero(is_code)]
+        self._numbers = [int(j) for j in np.flatnonzero(~is_code)]
         self._precisions = own.precisions
         self._roots = tensor(np.sqrt(own.precisions[self._numbers]))
-        self._effects = own.effects if len(own.effects) else np.zeros(len(self._codes))
+        effects = own.effects if len(own.effects) else np.zeros(len(self._codes) + len(described))
+        self._effects, likeness = effects[: len(self._codes)], effects[len(self._codes) :]
+        self._unlike = [
+            (one.column, _between(one.places * np.sqrt(own.precisions[part])), float(effect))
+            for one, part, effect in zip(described, process.kinds.parts, likeness, strict=True)
+        ]
         self._variance, self._total_variance = own.variance, own.total_variance
         self._mean, self._noise = process.mean, float(np.median(process.noises))
         self._rows = tensor(process.rows)
@@ -135,8 +142,21 @@ class _Posterior:
             differ = a[..., j].detach().unsqueeze(-1) != b[..., j].unsqueeze(-2)
             squares = squares + float(self._precisions[j]) * differ
             shared = shared + float(effect) * ~differ
-        distances = _SQRT5 * squares.clamp_min(_LEAST_SQUARE).sqrt()
-        return self._variance * (1.0 + distances + (5.0 / 3.0) * squares) * torch.exp(-distances) + shared
+        for j, table, effect in self._unlike:
+            unlike = table[a[..., j].detach().long().unsqueeze(-1), b[..., j].detach().long().unsqueeze(-2)]
+            squares = squares + unlike
+            shared = shared + _matern(effect, unlike)
+        return _matern(self._variance, squares) + shared
+
+
+def _matern(variance: float, squares: Tensor) -> Tensor:
+    distances = _SQRT5 * squares.clamp_min(_LEAST_SQUARE).sqrt()
+    return variance * (1.0 + distances + (5.0 / 3.0) * squares) * torch.exp(-distances)
+
+
+def _between(places: Array) -> Tensor:
+    """Return the squared distances of places, shape (o, m), from each other, shape (o, o)."""
+    return tensor(cdist(places, places, "sqeuclidean"))
 
 
 class TorchAcquisition:

@@ -27,7 +27,7 @@ def noisy_improvement(scene: Scene, rng: np.random.Generator) -> LogExpectedImpr
         rng: Draws the alternatives.
     """
     process = scene.process
-    kept = representatives(process.rows, process.targets, _MAX_BASELINE, process.is_code)
+    kept = representatives(process.rows, process.targets, _MAX_BASELINE, process.kinds.is_code)
     rows = np.unique(np.concatenate([process.rows[kept], scene.pending, scene.best_incumbent]), axis=0)
     means, covariance = process.joint(rows)
     roots, vectors = np.linalg.eigh(covariance)
@@ -49,5 +49,5 @@ def improvement_over(
         is_incumbent: The rows to improve on, shape (m,).
     """
     noises = np.full(len(rows), _NOISELESS)
-    noiseless = GaussianProcess(rows, values, noises, process.hyperparameters, process.is_code, mean=process.mean)
+    noiseless = GaussianProcess(rows, values, noises, process.hyperparameters, process.kinds, mean=process.mean)
     return LogExpectedImprovement(SampledProcess([noiseless]), values[is_incumbent].max(axis=0)[None])

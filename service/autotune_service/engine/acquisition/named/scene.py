@@ -82,6 +82,6 @@ def conditioned_on_predictions(process: GaussianProcess, rows: Array) -> Gaussia
         np.concatenate([process.targets, process.predict(rows)[0]]),
         np.concatenate([process.noises, np.full(len(rows), float(np.median(process.noises)))]),
         process.hyperparameters,
-        process.is_code,
+        process.kinds,
         mean=process.mean,
     )
