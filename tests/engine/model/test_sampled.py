@@ -146,7 +146,7 @@ def test_alternatives_follow_from_the_data_and_keep_what_is_known(data, name):
 def test_alternatives_expect_the_noise_that_was_told_for_every_run(data, known):
     """So a pending run is as uncertain under an alternative as under the most probable hyperparameters."""
     rows, targets = data
-    process = FITS["SingleTaskGP"](rows, targets, np.full(12, known), IS_CODE, slice(None))
+    process = FITS["SingleTaskGP"](rows, targets, np.full(12, known), KINDS, slice(None))
     alternatives = sample_alternatives("SingleTaskGP", process, np.full(12, known), 8)
     assert {one.hyperparameters.noise for one in alternatives} == {process.hyperparameters.noise} == {known}
     assert len({one.hyperparameters.variance for one in alternatives}) > 4
