@@ -62,6 +62,7 @@ class FakePool(Pool):
                 for name in given.responses
             },
             importance={name: {"weight": 0.75, "v1": 0.25} for name in given.responses},
+            descriptors={},
             not_varied=[],
             slices={name: {"weight": [SlicePoint(6.6, Prediction(1.0, 0.5))]} for name in given.responses},
             pareto=there[:1],

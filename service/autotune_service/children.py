@@ -1,6 +1,8 @@
-"""What processes get of the service's environment that work on what users send, or run what users write."""
+"""Processes that work on what users send, or run what users write: what they get, and how they stand back."""
 
 import os
+from contextlib import suppress
+from pathlib import Path
 
 _NAMES = frozenset(
     {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TZDIR", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT"}
@@ -42,3 +44,14 @@ def environment_of_notebooks() -> dict[str, str]:
         or (name.startswith(_PREFIXES_OF_NOTEBOOKS) and not name.endswith(("TOKEN", "PASSWORD", "SECRET")))
         or (name in _ADDRESSES and "@" not in value)
     }
+
+
+def stand_back(nice: int) -> None:
+    """Let other processes come first on the processors, by a niceness of 1 to 19.
+
+    Linux shares processors among sessions first, and a child has a session of its own: niceness counts within that
+    session alone, unless the session itself is told as well (``sched_autogroup``, man 7 sched).
+    """
+    os.nice(nice)
+    with suppress(OSError):  # another system, a kernel without such groups, or a container that may not
+        Path("/proc/self/autogroup").write_text(str(nice))

@@ -135,3 +135,23 @@ async def test_work_that_is_cut_short_is_done_where_long_work_is(store, database
     async with store.work() as work:
         used = await work._connection.fetchval("SELECT seconds FROM autotune.engine_use WHERE user_uuid = $1", ada)
     assert used > 0
+
+
+async def test_short_lane_leaves_who_uses_the_engine_most(store, users):
+    ada, ben = users
+    [of_ada] = await due(store, ada)
+    async with store.work() as work:
+        await add_use(work, ada, 30.0)
+        await add_use(work, ben, 10.0)
+    assert await claim(store, only_short=True) is None
+    [of_ben] = await due(store, ben)
+    assert (await claim(store, only_short=True)).experiment.exp_uuid == of_ben
+    assert (await claim(store)).experiment.exp_uuid == of_ada
+
+
+async def test_short_lane_works_for_who_has_used_little_though_nobody_used_more(store, users):
+    ada, _ = users
+    [of_ada] = await due(store, ada)
+    async with store.work() as work:
+        await add_use(work, ada, 4.0)
+    assert (await claim(store, only_short=True)).experiment.exp_uuid == of_ada

@@ -12,6 +12,8 @@ import time
 import traceback
 from typing import TYPE_CHECKING, BinaryIO
 
+from autotune_service.children import stand_back
+
 if TYPE_CHECKING:
     from autotune_service.compute.messages import Job, Result
 
@@ -23,7 +25,7 @@ _NICE = 5
 
 def main() -> None:
     """Work on jobs until the pipe from the parent closes, which happens however the parent ends."""
-    os.nice(_NICE)
+    stand_back(_NICE)
     source = sys.stdin.buffer
     # Libraries may print: their text must not end up between two results, so it goes to standard error.
     sink = os.fdopen(os.dup(1), "wb")

@@ -1,8 +1,8 @@
 """A lane of a worker: the work that is done one at a time, each claimed, computed and committed.
 
 Work is short or long, as its last run, or a try that was cut off, has shown. Where a worker has several lanes, one of
-them does short work alone, and only of users for whom no short work is done meanwhile. So whatever one user has the
-other lanes compute, another user's short work comes next.
+them does short work alone, and only of users for whom no short work is done meanwhile and who are not those that use
+the engine most. So whatever one user has the other lanes compute, another user's short work comes next.
 """
 
 import asyncio
@@ -58,6 +58,8 @@ SOON_S = 0.05  # how long after work falls due, by the database's clock, the wor
 SHORT_S = 4.0
 """How long short work may take."""
 _RENEW_S = 5.0
+_REST_S = 0.02
+"""How long a lane that found nothing rests: many tells a second, all of work that others do, then wake it once."""
 _PAUSE_S = 1.0
 _NOT_MINE_S = 0.5
 """How long the lane of short work waits where work is due that it leaves to others."""
@@ -94,6 +96,7 @@ class Lane:
                 await asyncio.sleep(_BEHIND_OTHERS_S)
             try:
                 if not await self._work_once():
+                    await asyncio.sleep(_REST_S)
                     await self._wait()
             except UnavailableError as error:
                 _REPEATS.warning("the worker waits for the database: %s", error.detail)

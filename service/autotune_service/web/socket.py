@@ -48,6 +48,7 @@ from autotune_wire.frames import (
 _AUTH_WAIT_S = 5.0
 _MAX_FIRST_CHARACTERS = 10_000  # a token and little else
 _SEND_S = 10.0
+_HELD_S = 1.0
 """How long a peer may take nothing of what is sent; what is behind it waits in the table, not in memory."""
 _CLOSE_S = 2.0
 _OPERATIONS_AT_A_TIME = 8
@@ -103,15 +104,19 @@ async def serve_socket(
     Raises:
         AutotuneError: If the handshake is refused.
     """
-    with services().room.taken(), ExitStack() as unnamed:
-        caller = await caller_of_socket()
-        if caller is None:
-            unnamed.enter_context(services().room.unnamed())
-        else:
-            _require_room(caller.user_uuid)
-            await _require_rights(caller)
-            await require(caller)
-        await _serve_accepted(caller, unnamed, require, headers, serve)
+    try:
+        with services().room.taken(), ExitStack() as unnamed:
+            caller = await caller_of_socket()
+            if caller is None:
+                unnamed.enter_context(services().room.unnamed())
+            else:
+                _require_room(caller.user_uuid)
+                await _require_rights(caller)
+                await require(caller)
+            await _serve_accepted(caller, unnamed, require, headers, serve)
+    except TooManyError:
+        await asyncio.sleep(_HELD_S)  # who tries again at once, and again, would have the service busy with refusals
+        raise
 
 
 async def _require_rights(caller: Caller) -> None:

@@ -307,7 +307,7 @@ def _bare_or_quoted(draw, name):
 @settings(max_examples=200, deadline=None)
 @given(_written(_names, _bare_or_quoted).filter(lambda written: written[2][0]))
 @example(("2e-3*a <= 1", ["a", "e"], ({"a": 0.002}, "<=", 1.0)))
-def test_text_over_hostile_names_is_read_as_it_was_written_or_refused(written):
+def test_promise_38_text_over_hostile_names_is_read_as_it_was_written_or_refused(written):
     text, names, meant = written
     try:
         found = _read(text, names)

@@ -79,7 +79,7 @@ def is_inside(given, covars):
 
 
 @pytest.mark.parametrize("name", REGIONS)
-def test_suggestion_has_the_highest_expected_improvement_of_the_region(name):
+def test_promise_37_suggestion_has_the_highest_expected_improvement_of_the_region(name):
     given = REGIONS[name]
     process, encoding = fitted_to(given)["y"].process, Encoding(given.space, given.retired)
     grid = encoding.encode(grid_of(given))

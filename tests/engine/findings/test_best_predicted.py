@@ -25,7 +25,7 @@ def rising(one):
 LIMIT = {"ctype": "linear", "weights": {"x": 1.0, "z": 1.0}, "relation": "<=", "bound": 0.8}
 
 
-def test_best_predicted_is_a_run_that_may_be_made_again():
+def test_promise_40_best_predicted_is_a_run_that_may_be_made_again():
     narrowed = problem(AT, rising, {"x": X | {"max": 0.5}, "z": X})
     assert best_predicted(narrowed).covars == {"x": 0.4, "z": 0.5}
     limited = problem(AT, rising, {"x": X, "z": X}, constraints=constraints_of(LIMIT))
@@ -94,7 +94,7 @@ def test_experiments_without_contexts_have_no_best_by_context():
 # Importance.
 
 
-def test_covariate_with_one_value_in_the_data_has_no_share():
+def test_promise_40_covariate_with_one_value_in_the_data_has_no_share():
     rng = np.random.default_rng(1)
     space = {"t": X, "stir": X, "base": OVEN | {"role": "design"}}
     covars = [{"t": float(t), "stir": 0.3, "base": "a"} for t in rng.random(15)]

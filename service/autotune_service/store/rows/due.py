@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from autotune_service.store.database import Work
 from autotune_service.store.rows.claims import NOW, claim_of, is_over
-from autotune_service.store.rows.engine_use import is_idle, used_lately
+from autotune_service.store.rows.engine_use import may_take_reserved, used_lately
 from autotune_service.store.rows.experiments import CHANGED_AT, ExperimentRow, experiment_of
 from autotune_service.store.statements import Statement
 from autotune_service.store.tables import experiments, questions
@@ -30,7 +30,7 @@ _CLAIM_SHORT = claim_of(
     experiments.c.exp_uuid,
     *_WANTED,
     sa.not_(experiments.c.is_long),
-    is_idle(experiments.c.owner_uuid),
+    may_take_reserved(experiments.c.owner_uuid),
     first=_FIRST,
     fitted_at=NOW,
 )
@@ -72,7 +72,7 @@ async def claim_due_experiment(
         worker: Who claims.
         claim_for: How long the claim holds unless it is renewed.
         only_short: Whether to leave the experiments whose last run took long, and those of users who have short work
-            done already.
+            done already or use the engine most.
 
     Returns:
         The claim; None if no experiment has work or other workers hold all that have.

@@ -15,6 +15,8 @@ from autotune_service.store.statements import Statement
 from autotune_service.store.tables import engine_use, experiments, questions
 
 _HALF_LIFE_S = 600.0
+_LITTLE_S = 5.0
+"""Seconds lately that are little use, whoever else uses the engine."""
 _AGE_S = sa.func.greatest(sa.cast(sa.func.extract("epoch", NOW - engine_use.c.counted_at), sa.Double), 0.0)
 _LATELY = engine_use.c.seconds * sa.func.power(0.5, _AGE_S / _HALF_LIFE_S, type_=sa.Double)
 _SECONDS = sa.bindparam("seconds", type_=sa.Double)
@@ -31,7 +33,19 @@ def used_lately(user_uuid: sa.ColumnElement[UUID] | sa.Column[object]) -> sa.Col
     return sa.func.coalesce(of_user.scalar_subquery(), 0.0)
 
 
-def is_idle(user_uuid: sa.ColumnElement[UUID] | sa.Column[object]) -> sa.ColumnElement[bool]:
+def may_take_reserved(user_uuid: sa.ColumnElement[UUID] | sa.Column[object]) -> sa.ColumnElement[bool]:
+    """Build the condition that the engine process reserved for short work may work for a user, a column of the query.
+
+    It works for nobody who has short work done elsewhere, and not for who uses the engine most: their work would be
+    there each time that somebody else comes.
+    """
+    most = sa.select(sa.func.max(_LATELY)).scalar_subquery()
+    # The clock goes on while a query runs, so that who uses most is seen to use a trifle less than that.
+    is_light = sa.or_(used_lately(user_uuid) <= _LITTLE_S, used_lately(user_uuid) < 0.9 * most)
+    return sa.and_(_is_idle(user_uuid), is_light)
+
+
+def _is_idle(user_uuid: sa.ColumnElement[UUID] | sa.Column[object]) -> sa.ColumnElement[bool]:
     """Build the condition that no worker does short work for a user; the user is a column of the query."""
     fits, asked = experiments.alias(), questions.alias()
     fitting = sa.select(fits.c.exp_uuid).where(

@@ -24,7 +24,7 @@ _NEW_VERSION = ("exp_uuid", "observation_uuid", *_VERSIONED, "seq", "created_at"
 """The columns of a row of ``observation_versions``."""
 _NOTED = ("note", "tags", "noted_by", "noted_at")
 _COUNTS = sa.not_(observations.c.is_excluded)
-_PAGE = 1000  # rows that are made at a time, as nobody else is served meanwhile
+_PAGE = 250  # rows that are made at a time, as nobody else is served meanwhile
 _LIST_COUNTED = Statement(
     sa.select(observations)
     .where(observations.c.exp_uuid == sa.bindparam("exp_uuid"), observations.c.seq > sa.bindparam("after"), _COUNTS)

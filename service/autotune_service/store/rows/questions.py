@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from autotune_service.store.database import Work
 from autotune_service.store.rows.claims import NOW, claim_of, is_over, seconds_to
-from autotune_service.store.rows.engine_use import is_idle, used_lately
+from autotune_service.store.rows.engine_use import may_take_reserved, used_lately
 from autotune_service.store.statements import Row, Statement
 from autotune_service.store.tables import questions
 
@@ -39,7 +39,7 @@ _CLAIM_SHORT = claim_of(
     _WAITING,
     _IS_ASKED,
     sa.not_(questions.c.is_long),
-    is_idle(questions.c.asked_by),
+    may_take_reserved(questions.c.asked_by),
     first=_FIRST,
 )
 _TOUCH = Statement(

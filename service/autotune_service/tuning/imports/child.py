@@ -4,7 +4,6 @@
 """
 
 import mmap
-import os
 import struct
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from uuid import UUID
 import msgspec
 from typing_extensions import Buffer
 
+from autotune_service.children import stand_back
 from autotune_service.domain.errors import InvalidError, MalformedError
 from autotune_service.tuning.imports.messages import Ended, Message, Problem, Refused
 from autotune_service.tuning.imports.rows import rows_of
@@ -28,7 +28,7 @@ def main() -> None:
     if sys.platform != "win32":
         import resource
 
-        os.nice(_NICE)
+        stand_back(_NICE)
         resource.setrlimit(resource.RLIMIT_AS, (_MAX_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
     owner_uuid, exp_uuid = (UUID(text) for text in sys.argv[1:])
     sink = sys.stdout.buffer

@@ -4,7 +4,6 @@
 """
 
 import gc
-import os
 import pkgutil
 import struct
 import sys
@@ -14,6 +13,7 @@ from typing import IO, Any
 import msgspec
 from pydantic import TypeAdapter, ValidationError
 
+from autotune_service.children import stand_back
 from autotune_service.domain.errors import InvalidError, MalformedError
 from autotune_service.domain.json_text import read_json
 from autotune_wire.problems import field_problems
@@ -56,7 +56,7 @@ def main() -> None:
     if sys.platform != "win32":
         import resource
 
-        os.nice(_NICE)
+        stand_back(_NICE)
         resource.setrlimit(resource.RLIMIT_AS, (_MAX_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
     gc.disable()  # of half a million lists, looking for garbage takes longer than all the rest
     decode, source, sink = msgspec.msgpack.Decoder(Body).decode, sys.stdin.buffer, sys.stdout.buffer
