@@ -121,3 +121,13 @@ def test_options_that_were_run_with_another_context_come_later():
 )
 def test_design_is_longer_with_options_and_never_longer_than_what_there_is(of, n):
     assert design_length(Encoding(space_of(of))) == n
+
+
+def test_first_options_differ_in_what_is_known_of_them():
+    """Of fifteen options that are alike in threes, as five clusters, each cluster comes among the first six."""
+    known = {f"o{k}": {"size": 10.0 * (k // 3) + 0.1 * (k % 3), "idle": 1.0} for k in range(15)}
+    space = {"o": {"vtype": "cat", "guess": "o0", "options": [*known], "descriptors": known}, "x": X}
+    for seed in range(8):
+        chosen = [{"o": "o0", "x": 0.5}, *points(input_of([{"o": "o0", "x": 0.5}], space, n=5, seed=seed))]
+        assert len({int(one["o"][1:]) // 3 for one in chosen}) == 5, seed
+        assert len({one["o"] for one in chosen}) == 6

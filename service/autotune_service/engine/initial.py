@@ -9,7 +9,6 @@ from scipy.stats import qmc
 
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.interface import EngineInput, Suggestion
-from autotune_service.engine.kinds import Kinds
 from autotune_service.engine.model.kernel import scaled_distances
 from autotune_service.engine.space.encoding import Encoding, Key
 from autotune_service.engine.space.region import Region
@@ -92,13 +91,17 @@ def _most_spreading_first(rows: Array, known: Array, region: Region) -> NDArray[
 
     The measure is the energy distance between the rows that are chosen and all of them, in the free columns: each row
     is a greedy support point (Mak and Joseph 2018, "Support points"). It works for a region of any shape, and known
-    rows with other fixed values count, so that no value comes again in another context.
+    rows with other fixed values count, so that no value comes again in another context. Options with
+    descriptors are the farther apart the less alike they are, so that the first ones differ in what is known of them.
 
     Returns:
         Indices, shape (n,).
     """
-    free, weights = region.free, np.ones(len(region.free))
-    kinds = Kinds(region.encoding.is_code[free])
+    free, kinds = region.free, region.encoding.kinds.of_columns(region.free)
+    weights = np.ones(kinds.n_precisions)
+    for described, part in zip(kinds.described, kinds.parts, strict=True):
+        # On average two options are as far apart as without descriptors, most of it by what is known of them.
+        weights[described.column], weights[part] = 0.1, 0.9 / described.n
     to_all = np.sqrt(scaled_distances(rows[:, free], rows[:, free], weights, kinds)).mean(axis=1)
     to_known = np.sqrt(scaled_distances(rows[:, free], known[:, free], weights, kinds)).sum(axis=1)
     return np.argsort(to_all - to_known / (len(known) + 1), kind="stable")

@@ -56,6 +56,12 @@ class Kinds:
     is_code: NDArray[np.bool_]
     described: Sequence[Described] = ()
 
+    def of_columns(self, columns: Sequence[int]) -> "Kinds":
+        """Return the kinds of some of the columns, in their order."""
+        of_column = {one.column: one for one in self.described}
+        described = [Described(k, of_column[j].descriptors) for k, j in enumerate(columns) if j in of_column]
+        return Kinds(self.is_code[list(columns)], described)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Kinds) and self._key == other._key
 
