@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
 from autotune_service.engine.kinds import Described, Kinds
 from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters
@@ -94,6 +95,20 @@ def test_log_posterior_gradient_is_the_difference_quotient(rng, kinds):
     np.testing.assert_allclose(posterior.negative(logs)[1], quotient, rtol=1e-6, atol=1e-7)
 
 
+def log_prior_by_hand(logs, posterior):
+    """Sum the logarithms of the densities: normal ones, a number's tail, and a joint one of the descriptors."""
+    prior, off = posterior.prior, logs - posterior.location
+    total = 0.0
+    for part in (slice(4, 7), slice(7, 9)):
+        m = part.stop - part.start
+        covariance = prior.descriptor_sd**2 * np.eye(m) + prior.descriptors_sd**2
+        total += multivariate_normal(np.zeros(m), covariance).logpdf(off[part])
+    for k in (*range(4), *range(9, len(logs))):
+        deviation, tail = off[k] / posterior.scale[k], posterior.tail[k]
+        total -= 0.5 * deviation**2 if deviation > -tail else 0.5 * tail**2 - tail * (deviation + tail)
+    return total
+
+
 def test_log_posterior_differs_by_the_likelihood_and_the_prior(rng):
     rows, targets, noises = rows_of(rng, 9), rng.normal(size=9), np.full(9, 0.1)
     posterior = LogPosterior(rows, targets, noises, KINDS, Prior())
@@ -101,11 +116,7 @@ def test_log_posterior_differs_by_the_likelihood_and_the_prior(rng):
     for own in (hyperparameters_of(rng), hyperparameters_of(rng)):
         logs = np.log([*own.precisions, *own.effects, own.variance, own.noise])
         likelihood = GaussianProcess(rows, targets, noises + Prior().noise_floor, own, KINDS).log_likelihood
-        off = (logs - posterior.location) / posterior.scale
-        penalty = [
-            0.5 * x * x if x > -t else 0.5 * t * t - t * (x + t) for x, t in zip(off, posterior.tail, strict=True)
-        ]
-        values.append((posterior.negative(logs)[0], -likelihood + sum(penalty)))
+        values.append((posterior.negative(logs)[0], -likelihood - log_prior_by_hand(logs, posterior)))
     (first, first_by_hand), (second, second_by_hand) = values
     assert first - second == pytest.approx(first_by_hand - second_by_hand, rel=1e-9)
 

@@ -25,7 +25,10 @@ class Prior:
 
     The priors are normal, except that the prior of a number's precision has an exponential tail towards 0. The tail
     begins ``precision_tail`` / d standard deviations below the mean: of few covariates each probably matters, of many
-    most may not. So it is with the descriptors of one covariate, by ``descriptor_tail`` and their number.
+    most may not.
+
+    The precisions of a covariate's descriptors move together by ``descriptors_sd``, beside ``descriptor_sd`` each: all
+    of them may tell little, or leave every option apart, and few data show which.
 
     The values were chosen on generated functions; ``docs/engine.md`` describes which and how.
     """
@@ -36,7 +39,8 @@ class Prior:
     code_precision: float = -1.0
     code_precision_sd: float = 1.5
     descriptor_precision: float = -1.0
-    descriptor_tail: float = 1.0
+    descriptor_sd: float = 1.0
+    descriptors_sd: float = 2.0
     effect: float = -1.0
     likeness_effect: float = -2.0
     effect_sd: float = 1.5
@@ -67,15 +71,14 @@ class Prior:
     def scale(self, kinds: Kinds) -> Array:
         """Return the priors' standard deviations, in the order of ``location``."""
         precisions = np.where(kinds.is_code, self.code_precision_sd, self.precision_sd)
-        descriptors = np.full(kinds.n_precisions - kinds.d, self.precision_sd)
+        descriptors = np.full(kinds.n_precisions - kinds.d, np.hypot(self.descriptor_sd, self.descriptors_sd))
         effects = np.full(_n_effects(kinds), self.effect_sd)
         return np.concatenate([precisions, descriptors, effects, [self.variance_sd, self.noise_sd]])
 
     def tail(self, kinds: Kinds) -> Array:
         """Return how many standard deviations below the mean each prior's tail begins, in the order of ``location``."""
         precisions = np.where(kinds.is_code, np.inf, self.precision_tail / kinds.d)
-        descriptors = [np.full(one.n, self.descriptor_tail / one.n) for one in kinds.described]
-        return np.concatenate([precisions, *descriptors, np.full(_n_effects(kinds) + 2, np.inf)])
+        return np.append(precisions, np.full(kinds.n_precisions - kinds.d + _n_effects(kinds) + 2, np.inf))
 
 
 def _n_effects(kinds: Kinds) -> int:
@@ -135,6 +138,7 @@ class LogPosterior:
         self.location, self.scale, self.tail = prior.location(kinds), prior.scale(kinds), prior.tail(kinds)
         self._kinds = kinds
         self._options = [_Options(one, rows) for one in kinds.described]
+        self._together = kinds.parts
         self._owners = np.arange(kinds.n_precisions)  # the index of each column's and descriptor's precision
         numbers, codes = rows[:, ~is_code], rows[:, is_code].T
         self._numbers = numbers - numbers.mean(axis=0)  # near zero, squares and products lose fewer digits
@@ -193,10 +197,24 @@ class LogPosterior:
                 gradient[part] -= effect * precisions[part] * one.weighted_squares(summed * its_slope)
         gradient[-2] = 0.5 * variance * own.sum() - inner.reshape(-1) @ correlation.reshape(-1)
         gradient[-1] = -0.5 * noise * own[self._is_inferred].sum()
-        deviation = (logs - self.location) / self.scale
+        penalty, slope_of_prior = self._prior(logs)
+        value = -0.5 * (residual @ residual) - np.log(np.diag(factor)).sum() - penalty
+        return -float(value), slope_of_prior - gradient
+
+    def _prior(self, logs: Array) -> tuple[float, Array]:
+        """Return minus the log prior, up to a constant, and its gradient."""
+        off = logs - self.location
+        deviation = off / self.scale
+        for part in self._together:
+            deviation[part] = 0.0
         within = np.maximum(deviation, -self.tail)  # minus the log prior's slope: constant in a tail
-        value = -0.5 * (residual @ residual) - np.log(np.diag(factor)).sum() - within @ (deviation - 0.5 * within)
-        return -float(value), within / self.scale - gradient
+        penalty, slope = float(within @ (deviation - 0.5 * within)), within / self.scale
+        each, all_ = self.prior.descriptor_sd**2, self.prior.descriptors_sd**2
+        for part in self._together:
+            own = off[part]
+            slope[part] = (own - all_ / (each + len(own) * all_) * own.sum()) / each  # Sherman and Morrison's inverse
+            penalty += 0.5 * float(own @ slope[part])
+        return penalty, slope
 
     def _split(self, parameters: Array) -> tuple[Array, Array, float, float]:
         """Return the precisions, the effects, the variance and the noise out of parameters in the prior's order."""

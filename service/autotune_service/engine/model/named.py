@@ -38,7 +38,7 @@ class IsotropicLogPosterior(LogPosterior):
     def __init__(self, rows: Array, targets: Array, known_noises: Array, kinds: Kinds, prior: Prior) -> None:
         super().__init__(rows, targets, known_noises, kinds, prior)
         d = rows.shape[1]
-        self._owners = np.zeros_like(self._owners)
+        self._owners, self._together = np.zeros_like(self._owners), []
         no_codes = Kinds(np.zeros(d, dtype=np.bool_))
         self.location, self.scale, self.tail = (
             parameters_of(no_codes)[d - 1 :] for parameters_of in (prior.location, prior.scale, prior.tail)
