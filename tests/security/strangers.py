@@ -22,10 +22,11 @@ KEYS = [f"a-key-of-the-stranger-{n}" for n in range(25)]
 _INT, _CONT, _CAT = f"{MARKER} int", f"{MARKER} cont", f"{MARKER} cat"
 _ACTIVE = {"active_if": {"covariate": _CAT, "values": [f"{MARKER} b"]}, "unit": f"{MARKER} u"}
 _OPTIONS = {"options": [f"{MARKER} a", f"{MARKER} b"], "guess": f"{MARKER} a"}
+_DESCRIPTORS = {f"{MARKER} {option}": {f"{MARKER} size": NUMBER, "idle": 1.0} for option in "ab"}
 _COVARS: dict[str, Any] = {
     _INT: {"vtype": "int", "guess": 2, "min": 0, "max": 9},
     _CONT: {"vtype": "cont", "guess": 1.0, "min": 0.0, "max": NUMBER},
-    _CAT: {"vtype": "cat", **_OPTIONS},
+    _CAT: {"vtype": "cat", **_OPTIONS, "descriptors": _DESCRIPTORS},
     f"{MARKER} sub int": {"vtype": "int", "guess": 2, "min": 0, "max": 9, **_ACTIVE},
     f"{MARKER} sub cont": {"vtype": "cont", "guess": 1.0, "min": 0.0, "max": 2.0, **_ACTIVE},
     f"{MARKER} sub cat": {"vtype": "cat", **_OPTIONS, **_ACTIVE},
