@@ -119,10 +119,12 @@ def configuration_text(covars: Configuration, units: Mapping[str, str] = _NO_UNI
 
 
 def covariate_text(covariate: Covariate) -> str:
-    """Write the values that a covariate can take, its unit, its scale, its role and when it is active."""
+    """Write what a covariate can be: values, unit, scale, what describes options, its role and when it is active."""
     if isinstance(covariate, CatCovariate):
         text = _with_unit(", ".join(map(value_text, covariate.options)), covariate.unit)
         text += " (in this order)" if covariate.ordered else ""
+        if covariate.descriptors is not None:
+            text += f"; described by {', '.join(next(iter(covariate.descriptors.values())))}"
     elif covariate.min == covariate.max:
         text = _with_unit(f"always {value_text(covariate.min)}", covariate.unit)
     else:

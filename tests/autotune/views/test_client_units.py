@@ -75,3 +75,10 @@ def test_panel_shows_units_and_follows_their_change():
     changed = {"covars": {"t": {**HEAT, "unit": "K"}}, "changes": ["t: unit °C is now K"]}
     state = with_event(state, Event(seq=2, type="space_changed", at=at, data=changed))
     assert "<td>t (K)</td>" in panel_html(state)
+
+
+def test_text_of_a_covariate_names_what_describes_its_options():
+    known = {"DMAc": {"polarity": 37.8, "bp": 165}, "BuCN": {"polarity": 24.8, "bp": 117.6}}
+    covariate = {"vtype": "cat", "guess": "DMAc", "options": ["DMAc", "BuCN"], "descriptors": known, "role": "context"}
+    text = covariate_text(TypeAdapter(Covariate).validate_python(covariate))
+    assert text == "DMAc, BuCN; described by polarity, bp; context"
