@@ -124,10 +124,14 @@ def test_design_is_longer_with_options_and_never_longer_than_what_there_is(of, n
 
 
 def test_first_options_differ_in_what_is_known_of_them():
-    """Of fifteen options that are alike in threes, as five clusters, each cluster comes among the first six."""
+    """Of fifteen options that are alike in threes, more of the five clusters come early than without descriptors."""
     known = {f"o{k}": {"size": 10.0 * (k // 3) + 0.1 * (k % 3), "idle": 1.0} for k in range(15)}
-    space = {"o": {"vtype": "cat", "guess": "o0", "options": [*known], "descriptors": known}, "x": X}
-    for seed in range(8):
-        chosen = [{"o": "o0", "x": 0.5}, *points(input_of([{"o": "o0", "x": 0.5}], space, n=5, seed=seed))]
-        assert len({int(one["o"][1:]) // 3 for one in chosen}) == 5, seed
-        assert len({one["o"] for one in chosen}) == 6
+
+    def n_clusters(descriptors):
+        space = {"o": {"vtype": "cat", "guess": "o0", "options": [*known], "descriptors": descriptors}, "x": X}
+        first = {"o": "o0", "x": 0.5}
+        designs = [[first, *points(input_of([first], space, n=5, seed=seed))] for seed in range(8)]
+        assert all(len({one["o"] for one in design}) == 6 for design in designs)
+        return sum(len({int(one["o"][1:]) // 3 for one in design}) for design in designs)
+
+    assert n_clusters(known) > n_clusters(None)

@@ -100,8 +100,8 @@ def _most_spreading_first(rows: Array, known: Array, region: Region) -> NDArray[
     free, kinds = region.free, region.encoding.kinds.of_columns(region.free)
     weights = np.ones(kinds.n_precisions)
     for described, part in zip(kinds.described, kinds.parts, strict=True):
-        # On average two options are as far apart as without descriptors, most of it by what is known of them.
-        weights[described.column], weights[part] = 0.1, 0.9 / described.n
+        # On average two options are as far apart as without descriptors, half of it by what is known of them.
+        weights[described.column], weights[part] = 0.5, 0.5 / described.n
     to_all = np.sqrt(scaled_distances(rows[:, free], rows[:, free], weights, kinds)).mean(axis=1)
     to_known = np.sqrt(scaled_distances(rows[:, free], known[:, free], weights, kinds)).sum(axis=1)
     return np.argsort(to_all - to_known / (len(known) + 1), kind="stable")
