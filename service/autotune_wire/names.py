@@ -33,7 +33,7 @@ def _problems(space: Mapping[str, Covariate], others: Mapping[str, str]) -> Iter
             for i, option in enumerate(covariate.options):
                 if isinstance(option, str) and _HIDDEN.search(option):
                     yield from _hidden_in(option, f"{field}.options.{i}")
-            for descriptor in next(iter((covariate.descriptors or {}).values()), {}):
+            for descriptor in covariate.descriptor_names:
                 yield from _hidden_in(descriptor, f"{field}.descriptors")
 
 

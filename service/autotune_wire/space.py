@@ -264,6 +264,11 @@ class CatCovariate(_Covariate):
         """Return the number of options."""
         return len(self.options)
 
+    @property
+    def descriptor_names(self) -> list[str]:
+        """Return the names of the descriptors, which all options have; none if they have no descriptors."""
+        return list(next(iter((self.descriptors or {}).values()), {}))
+
     def is_value(self, value: Value) -> bool:
         """Return whether the covariate can have this value; 8.0 counts as the option 8, the text "8" does not."""
         return value in self._by_value

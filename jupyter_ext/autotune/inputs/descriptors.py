@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autotune.inputs.frames import is_frame
+from autotune.inputs.loading import read_text
 from autotune.values import is_missing, plain
 from autotune_wire.numerals import DecimalSign, number_of
 from autotune_wire.told_csv import DELIMITERS, separated, usual_sign
@@ -51,9 +52,8 @@ def table_of(given: Any) -> Table:
     if isinstance(given, str | PathLike):
         return _of_file(Path(given).expanduser())
     if isinstance(given, Mapping):
-        return {
-            option: plain(own) for option, own in given.items()
-        }  # the check of the whole description names the rest
+        # What is no number is named by the check of the whole description.
+        return {option: plain(own) for option, own in given.items()}
     raise ValueError(
         f"has descriptors as {type(given).__name__}: give a dict for each option, a DataFrame or a CSV file"
     )
@@ -69,13 +69,7 @@ def _of_frame(frame: Any) -> Table:
 
 
 def _of_file(path: Path) -> Table:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror or type(error).__name__}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not a UTF-8 text; in Excel, save the file as CSV UTF-8") from None
-    said, body = separated(text)
+    said, body = separated(read_text(path))
     head = body.partition("\n")[0]
     delimiter = said or max(DELIMITERS, key=head.count)
     lines = [[cell.strip() for cell in line] for line in csv.reader(io.StringIO(body, newline=""), delimiter=delimiter)]

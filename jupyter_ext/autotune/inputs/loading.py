@@ -84,14 +84,19 @@ def read_runs(
 
 def _runs_of_text(data: str | PathLike[str], space: Space, responses: Responses, terms: Terms) -> Runs:
     is_text = isinstance(data, str) and "\n" in data
-    subject, text = ("the text", str(data)) if is_text else (Path(data).name, _read(Path(data)))
+    subject, text = ("the text", str(data)) if is_text else (Path(data).name, read_text(Path(data)))
     try:
         return _runs(subject, csv_records(text, space, list(responses), MAX_RUNS, terms))
     except ValidationError as error:
         raise _refusal(subject, field_problems(error)) from None
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Read a UTF-8 text.
+
+    Raises:
+        InvalidInputError: If the file cannot be read or is none.
+    """
     try:
         return path.read_bytes().decode("utf-8-sig")
     except OSError as error:

@@ -123,8 +123,8 @@ def covariate_text(covariate: Covariate) -> str:
     if isinstance(covariate, CatCovariate):
         text = _with_unit(", ".join(map(value_text, covariate.options)), covariate.unit)
         text += " (in this order)" if covariate.ordered else ""
-        if covariate.descriptors is not None:
-            text += f"; described by {', '.join(next(iter(covariate.descriptors.values())))}"
+        if covariate.descriptor_names:
+            text += f"; described by {', '.join(covariate.descriptor_names)}"
     elif covariate.min == covariate.max:
         text = _with_unit(f"always {value_text(covariate.min)}", covariate.unit)
     else:

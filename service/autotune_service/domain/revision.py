@@ -168,14 +168,14 @@ def _descriptor_changes(name: str, before: CatCovariate, after: CatCovariate, ke
         if before.descriptors is not None:
             yield f"{name}: options have no descriptors any more"
         if after.descriptors is not None:
-            yield f"{name}: options have descriptors: {listed([*next(iter(after.descriptors.values()))])}"
+            yield f"{name}: options have descriptors: {listed(after.descriptor_names)}"
         return
-    known, now = (next(iter(all_of.values())) for all_of in (before.descriptors, after.descriptors))
+    known, now = before.descriptor_names, after.descriptor_names
     if added := [descriptor for descriptor in now if descriptor not in known]:
         yield f"{name}: descriptors added: {listed(added)}"
     if dropped := [descriptor for descriptor in known if descriptor not in now]:
         yield f"{name}: descriptors dropped: {listed(dropped)}"
-    same = known.keys() & now.keys()
+    same = set(known) & set(now)
     other = [
         option
         for option in map(str, kept)

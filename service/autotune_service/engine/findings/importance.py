@@ -8,6 +8,7 @@ from scipy.stats import qmc
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.model.gaussian_process import GaussianProcess
 from autotune_service.engine.space.encoding import Encoding
+from autotune_wire.space import CatCovariate
 
 _MIN_POINTS, _MAX_POINTS, _MAX_ROWS = 64, 1024, 8192
 _FLAT = 1e-9  # share of the data's spread, which is 1 on the model's scale
@@ -67,7 +68,8 @@ def descriptor_shares(encoding: Encoding, process: GaussianProcess) -> dict[str,
     found = {}
     for one, part in zip(process.kinds.described, process.kinds.parts, strict=True):
         column = encoding.columns[one.column]
+        assert isinstance(column.covariate, CatCovariate)
         unlike = process.hyperparameters.precisions[part] * one.places.var(axis=0)
-        shares = dict(zip(column.descriptor_names, (unlike / unlike.sum()).tolist(), strict=True))
+        shares = dict(zip(column.covariate.descriptor_names, (unlike / unlike.sum()).tolist(), strict=True))
         found[column.name] = dict(sorted(shares.items(), key=lambda share: -share[1]))
     return found

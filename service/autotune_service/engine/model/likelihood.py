@@ -187,13 +187,12 @@ class LogPosterior:
         of_options = [one.weighted_squares(one.over_options(weighted)) for one in self._options]
         by_place = np.concatenate([by_place, *of_options])
         gradient[:k] = -variance * precisions * np.bincount(self._owners, by_place, minlength=k)
-        gradient[k:-2] = effects * trace
         if len(effects):
             gradient[k : k + n_codes] = effects[:n_codes] * (trace - inner.sum() + differing)
             likenesses = zip(self._options, self._kinds.parts, alike, effects[n_codes:], strict=True)
             for j, (one, part, (likeness, its_slope), effect) in enumerate(likenesses, k + n_codes):
                 summed = one.over_options(inner)
-                gradient[j] -= effect * (summed * likeness).sum()
+                gradient[j] = effect * trace - effect * (summed * likeness).sum()
                 gradient[part] -= effect * precisions[part] * one.weighted_squares(summed * its_slope)
         gradient[-2] = 0.5 * variance * own.sum() - inner.reshape(-1) @ correlation.reshape(-1)
         gradient[-1] = -0.5 * noise * own[self._is_inferred].sum()

@@ -59,13 +59,6 @@ class Column:
             return False
         return bool((self.descriptors != self.descriptors[0]).any())
 
-    @property
-    def descriptor_names(self) -> list[str]:
-        """The names of the m descriptors; only where there are some."""
-        assert isinstance(self.covariate, CatCovariate)
-        assert self.covariate.descriptors is not None
-        return [*next(iter(self.covariate.descriptors.values()))]
-
     @cached_property
     def descriptors(self) -> NDArray[np.float64]:
         """The m descriptors of all o options, in the order of their codes, shape (o, m); only where there are some.
