@@ -32,7 +32,10 @@ def space_of(covars: Mapping[str, object]) -> Space:
 
 def fitted_to(problem: EngineInput, most: int = MAX_CONDITIONED) -> dict[str, Surrogate]:
     encoding = Encoding(problem.space, problem.retired)
-    return fit_responses(problem, encoding.encode([run.covars for run in problem.runs]), encoding.kinds, most)
+    rows, *earlier = (
+        encoding.encode([run.covars for run in runs]) for runs in [problem.runs, *(one.runs for one in problem.earlier)]
+    )
+    return fit_responses(problem, rows, encoding.kinds, most, earlier)
 
 
 def constraints_of(*constraints: Mapping[str, object]) -> list[Constraint]:

@@ -15,6 +15,9 @@ CONTEXT = "context"
 Column = dict[str, Any]
 """A covariate in AutoTune's wire form, without a guess."""
 
+Campaign = tuple[Rows, Rows]
+"""The rows of an earlier experiment's runs, and what it measured there."""
+
 
 @dataclass
 class Narrowing:
@@ -43,6 +46,7 @@ class Draft:
         noise: Standard deviation of an observation, as a share of the surface's range.
         contexts: The values of the covariate `CONTEXT` among which each ask fixes one.
         narrowing: How the space is narrowed; None if it stays as it is.
+        earlier: Campaigns of other functions of the same covariates.
         is_measured: Whether the surface is data of a laboratory: then values keep their own scale, and the guess
             follows from the seed, as there is one instance alone.
     """
@@ -54,6 +58,7 @@ class Draft:
     noise: float = 0.0
     contexts: list[Any] = field(default_factory=list)
     narrowing: Narrowing | None = None
+    earlier: list[Campaign] = field(default_factory=list)
     is_measured: bool = False
 
 

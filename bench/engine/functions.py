@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
+import families
 import laboratories
 import numpy as np
 import recipes
@@ -44,6 +45,8 @@ CLASSES: dict[str, Callable[[np.random.Generator, int], Draft]] = {
     "many_options": laboratories.many_options,
     "described": laboratories.described,
     "misdescribed": laboratories.misdescribed,
+    "related": families.related,
+    "unrelated": families.unrelated,
 }
 BUDGETS = {"multimodal20": 100, "highdim": 100, "contexts": 48}
 WORKERS = {"parallel": 8}
@@ -105,6 +108,7 @@ class TestProblem:
         contexts: The values of the covariate `CONTEXT` among which each ask fixes one; their number divides half the
             budget.
         edit: The change of the space in the course of a run; None if the space stays as it is.
+        earlier: What earlier experiments ran and measured: for each a list of runs, with ``x`` and ``y``.
         is_measured: Whether the surface is real data, which has one instance; then the guess follows from the seed.
     """
 
@@ -119,6 +123,7 @@ class TestProblem:
     is_exact: bool = False
     contexts: list[Any] = field(default_factory=list)
     edit: Edit | None = None
+    earlier: list[list[dict[str, Any]]] = field(default_factory=list)
     is_measured: bool = False
     parts: list[Part] = field(init=False)
 
@@ -150,6 +155,13 @@ class TestProblem:
         """Map configurations to rows: a number to its place between its bounds, an option to its index."""
         rows = [[_place(c, configuration[name]) for name, c in self.space.items()] for configuration in configurations]
         return np.array(rows, float)
+
+    def decode(self, rows: Rows) -> list[dict[str, Any]]:
+        """Map rows to configurations."""
+        return [
+            {name: _value(c, place) for (name, c), place in zip(self.space.items(), row, strict=True)}
+            for row in rows.tolist()
+        ]
 
     def is_inside(self, configuration: dict[str, Any], n_asked: int, fixed: dict[str, Any]) -> bool:
         """Return whether a configuration is allowed for the ask after n others, and has the values it fixes."""
@@ -240,6 +252,9 @@ def make(cls: str, index: int) -> TestProblem:
         edit=_edit(rng, draft, budget),
         is_measured=draft.is_measured,
     )
+    for rows, values in draft.earlier:
+        runs = zip(test_problem.decode(rows), (offset + scale * values).tolist(), strict=True)
+        test_problem.earlier.append([{"x": x, "y": y} for x, y in runs])
     if draft.noise:
         seen = test_problem.surface(test_problem.sample(np.random.default_rng(index), 4000))
         test_problem.noise = float(draft.noise * (seen.max() - seen.min()))
@@ -308,6 +323,14 @@ def _place(covariate: dict[str, Any], value: Any) -> float:
     if covariate.get("log"):
         return float(np.clip(np.log(value / low) / np.log(high / low), 0, 1))
     return float(min(max((value - low) / (high - low), 0.0), 1.0))
+
+
+def _value(covariate: dict[str, Any], place: float) -> Any:
+    if covariate["vtype"] == "cat":
+        return covariate["options"][round(place)]
+    low, high = covariate["min"], covariate["max"]
+    number = low * (high / low) ** place if covariate.get("log") else low + place * (high - low)
+    return round(number) if covariate["vtype"] == "int" else min(max(number, low), high)
 
 
 def _is_allowed(covariate: dict[str, Any], value: Any) -> bool:

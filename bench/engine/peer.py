@@ -13,7 +13,7 @@ except ImportError:
 from pydantic import TypeAdapter
 
 from autotune_service.domain.configuration import guess_of, is_feasible
-from autotune_service.engine.interface import EngineInput, Run
+from autotune_service.engine.interface import EarlierExperiment, EngineInput, Run
 from autotune_service.engine.suggest import suggest
 from autotune_wire.base import Value
 from autotune_wire.constraints import Constraint
@@ -29,15 +29,28 @@ class Peer:
         seed: Makes the run repeatable.
         n_init: Not used: the engine decides how long its initial design is.
         budget: Not used: a user need not say how many runs there will be.
+        earlier: The runs of each earlier experiment to learn from.
     """
 
-    def __init__(self, space: dict[str, Any], seed: int, n_init: int, budget: int, **_: Any) -> None:
+    def __init__(
+        self,
+        space: dict[str, Any],
+        seed: int,
+        n_init: int,
+        budget: int,
+        earlier: list[list[dict[str, Any]]] | None = None,
+        **_: Any,
+    ) -> None:
         self.space = _read(space)
         self.retired: dict[str, list[Value]] = {}
         self.constraints: list[Constraint] = []
         self.seed = seed
         self.runs: list[Run] = []
         self.out: deque[dict[str, Any]] = deque()
+        self.earlier = [
+            EarlierExperiment(f"earlier {k}", [Run(run["x"], {"y": run["y"]}) for run in runs])
+            for k, runs in enumerate(earlier or [])
+        ]
 
     def ask(self, fixed: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the next configuration; the first is the guess, as in the service, with the values that are fixed."""
@@ -66,6 +79,7 @@ class Peer:
             pending=[covars for covars in self.out if is_feasible(self.space, self.constraints, covars)],
             fixed=fixed,
             retired={name: options for name, options in self.retired.items() if options},
+            earlier=self.earlier,
             n=1,
         )
         return suggest(asked)[0].covars
@@ -76,13 +90,14 @@ class Peer:
 
 
 class Blind(Peer):
-    """The same, but it is not told the descriptors of options."""
+    """The same, but it is told neither the descriptors of options nor earlier experiments."""
 
     def __init__(self, space: dict[str, Any], seed: int, n_init: int, budget: int, **more: Any) -> None:
         told = {
             name: {key: covariate[key] for key in covariate if key != "descriptors"}
             for name, covariate in space.items()
         }
+        more.pop("earlier", None)
         super().__init__(told, seed, n_init, budget, **more)
 
 

@@ -152,8 +152,9 @@ class Slot(threading.Thread):
         self.peer = None
 
 
-def _known(match: Match) -> dict[str, int]:
-    return {"budget": match.test_problem.budget, "workers": match.workers}
+def _known(match: Match) -> dict[str, Any]:
+    known: dict[str, Any] = {"budget": match.test_problem.budget, "workers": match.workers}
+    return known | {"earlier": match.test_problem.earlier} if match.test_problem.earlier else known
 
 
 def _can_play(entry: Entry, cls: str) -> bool:

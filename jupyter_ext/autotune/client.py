@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from autotune.calls.automation import AnyExperiment, drop_token, make_token, read_tokens, token_of
+from autotune.calls.automation import AnyExperiment, drop_token, make_token, read_tokens, token_of, uuids_of
 from autotune.calls.of_client import ClientCalls, ExperimentList, check_login
 from autotune.calls.sharing import read_audit
 from autotune.calls.telling import to_stderr
@@ -72,6 +72,7 @@ class Client(ClientCalls[Connection, Experiment, Group]):
         model_type: ModelType = "SingleTaskGP",
         acq_func: AcqFunc = "auto",
         seed: int | None = None,
+        learn_from: AnyExperiment | Iterable[AnyExperiment] = (),
         say: Callable[[str], Any] | None = to_stderr,
     ) -> Experiment:
         """Create an experiment.
@@ -109,6 +110,9 @@ class Client(ClientCalls[Connection, Experiment, Group]):
             model_type: The surrogate model.
             acq_func: The acquisition function; ``"auto"`` chooses the acquisition function that fits the problem.
             seed: A seed that makes the suggestions repeatable; if not given, the service draws a seed.
+            learn_from: Earlier experiments with the same covariates, by their names, and a response in common: one or
+                several, each an experiment or its uuid. What they have measured so far is taken over, and counts by a
+                weight that the model learns: where they mislead, it goes to nothing. ``insights()`` has the weights.
             say: Called with a line of text for each covariate that had better be described in another way; None reports
                 nothing. The experiment's ``advice`` has these lines, too.
 
@@ -128,6 +132,7 @@ class Client(ClientCalls[Connection, Experiment, Group]):
             model_type=model_type,
             acq_func=acq_func,
             seed=plain(seed),
+            learn_from=uuids_of(learn_from) or None,
         )
         return self._do(self._new(body, say))
 

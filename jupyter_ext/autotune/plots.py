@@ -120,6 +120,11 @@ class Plots:
         with _named_errors():
             return Picture(pictures.importance(self._state(), self._insights(), response))
 
+    def earlier(self, response: str | None = None) -> Picture:
+        """Draw how much each earlier experiment counts, for one response or for all; needs ``learn_from``."""
+        with _named_errors():
+            return Picture(pictures.earlier(self._state(), self._insights(), response))
+
     def parallel(self, response: str | None = None) -> Picture:
         """Draw a line for each run through its values of all covariates."""
         with _named_errors():

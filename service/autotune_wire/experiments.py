@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from autotune_wire.base import Configuration, Moment, Name, Reply, Request, Text, Value
 from autotune_wire.constraints import MAX_CONSTRAINTS, Constraint, constraint_problems, repeated_values
+from autotune_wire.learning import MAX_EARLIER, MAX_EARLIER_RUNS, EarlierExperiment
 from autotune_wire.names import name_problems
 from autotune_wire.pausing import Paused
 from autotune_wire.problems import FieldProblem, validation_error
@@ -88,6 +89,13 @@ class NewExperiment(Request):
         description="The engine's seed: the same data and the same seed give the same suggestion. If absent, the "
         "service draws a seed and returns it.",
     )
+    learn_from: Annotated[list[UUID], Field(max_length=MAX_EARLIER)] = Field(
+        default_factory=list,
+        description=f"Earlier experiments to learn from, {MAX_EARLIER} at most: each has all these covariates, by the "
+        "same names, and at least one of the responses. Ranges, options and goals may differ. What they have measured "
+        f"so far is taken over, of each the newest {MAX_EARLIER_RUNS} runs, and counts by a weight that the model "
+        "learns: where they mislead, it goes to nothing.",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -98,6 +106,10 @@ class NewExperiment(Request):
         problems += constraint_problems(self.covars, self.constraints)
         problems += repeated_values(self.covars, self.constraints)
         problems += stop_problems(self.stop, responses)
+        for index, uuid in enumerate(self.learn_from):
+            if uuid in self.learn_from[:index]:
+                message = "stands in the list already"
+                problems.append(FieldProblem(field=f"learn_from.{index}", message=message, value=str(uuid)))
         if not problems:
             objective = primary_of(responses)[1]
             if self.direction not in {"maximize", direction_of(objective)}:
@@ -209,6 +221,9 @@ class Experiment(Reply):
         "is not paused.",
     )
     seed: int
+    learn_from: list[EarlierExperiment] = Field(
+        default_factory=list, description="The earlier experiments that this one learns from."
+    )
     state: Literal["active", "closed"]
     n_observations: int
     best: Best | None

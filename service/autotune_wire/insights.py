@@ -7,6 +7,7 @@ from pydantic import Field
 
 from autotune_wire.base import Configuration, Name, Reply, Request, Value
 from autotune_wire.experiments import Best, BestPredicted
+from autotune_wire.learning import EarlierWeight
 from autotune_wire.suggestions import Predicted
 
 MAX_PREDICT = 1000
@@ -93,6 +94,11 @@ class InsightsReply(Reply):
         description="How many observations the models behind these insights use: of very many, representatives.",
     )
     verdict: str = Field(default="", description="What the experiment has found so far, in a sentence or two.")
+    earlier: list[EarlierWeight] = Field(
+        default_factory=list,
+        description="How much each earlier experiment counts in the model of each response; empty if this experiment "
+        "learns from none.",
+    )
     health: list[HealthNote] = Field(default_factory=list, description="What could be better, the gravest first.")
     not_varied: list[Name] = Field(
         default_factory=list, description="The covariates that had one value in all runs; they have no importance yet."

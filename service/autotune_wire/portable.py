@@ -17,6 +17,7 @@ from autotune_wire.experiments import (
     Seed,
 )
 from autotune_wire.frames import EventType
+from autotune_wire.learning import MAX_EARLIER, MAX_EARLIER_RUNS
 from autotune_wire.observations import MAX_TAGS, Note, Status, Tag
 from autotune_wire.problems import FieldProblem, Problem, shown, validation_error
 from autotune_wire.responses import MAX_RESPONSES, Responses
@@ -91,6 +92,15 @@ class PortablePause(Request):
     at: Time
 
 
+class PortableEarlier(Request):
+    """An earlier experiment that this one learns from."""
+
+    exp_uuid: UUID
+    name: Name
+    n_runs: Annotated[int, Field(strict=True, ge=0, le=MAX_EARLIER_RUNS)]
+    last_seq: Count
+
+
 class PortableExperiment(Request):
     """The experiment's own fields; its space is the newest revision in ``spaces``."""
 
@@ -108,6 +118,9 @@ class PortableExperiment(Request):
     stop: StopRules | None
     stopped: PortableStop | None
     paused: PortablePause | None = None  # missing in documents of older versions
+    learn_from: Annotated[list[PortableEarlier], Field(max_length=MAX_EARLIER)] = Field(
+        default_factory=list  # missing in documents of older versions
+    )
     best_predicted: PortableBest | None
     best_observation_uuid: UUID | None
     n_observations: Count
@@ -184,6 +197,16 @@ class PortableVersion(_Measurement):
     reason: Sentence | None
 
 
+class PortableEarlierRun(Request):
+    """A run of an earlier experiment; ``source`` is that one's place in ``learn_from``, from 0."""
+
+    seq: Seq
+    source: Annotated[int, Field(strict=True, ge=0, lt=MAX_EARLIER)]
+    covars: _Covars
+    responses: _Measured
+    sds: _Sds
+
+
 class PortableEvent(Request):
     """An event of the log; events are listed by seq, from 1 without a gap."""
 
@@ -212,6 +235,9 @@ class ExperimentExport(Request):
     versions: Annotated[list[PortableVersion], FailFast(), Field(max_length=MAX_EVENTS)]
     events: Annotated[list[PortableEvent], FailFast(), Field(min_length=1, max_length=MAX_EVENTS)] = Field(
         description="The whole event log, from seq 1 on."
+    )
+    earlier_runs: Annotated[list[PortableEarlierRun], FailFast(), Field(max_length=MAX_EARLIER * MAX_EARLIER_RUNS)] = (
+        Field(default_factory=list, description="The runs of earlier experiments that this one learns from.")
     )
 
 

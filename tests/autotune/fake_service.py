@@ -173,7 +173,9 @@ class FakeService:
         if path == "/experiment/new":
             new = NewExperiment.model_validate_json(request.content)  # as the service checks it
             direction = direction_of(primary_of(new.responses_or_default())[1])
-            return httpx2.Response(201, json=self.add(json.loads(request.content) | {"direction": direction}))
+            sources = [self._source(str(uuid)) for uuid in new.learn_from]
+            made = json.loads(request.content) | {"direction": direction, "learn_from": sources}
+            return httpx2.Response(201, json=self.add(made))
         if path == "/experiment/all":
             return self._page("experiments", list(self.experiments.values())[::-1], request)
         if parts[-1] == "history":
@@ -271,6 +273,10 @@ class FakeService:
             "time_created": NOW, "time_updated": NOW,
         }  # fmt: skip
         return self.experiments[uuid]
+
+    def _source(self, uuid: str) -> dict[str, Any]:
+        found = self.experiments[uuid]
+        return {name: found[name] for name in ("exp_uuid", "name", "last_seq")} | {"n_runs": found["n_observations"]}
 
     def _renew(self, body: dict[str, Any]) -> dict[str, Any]:
         self.renewals.put(body)

@@ -115,6 +115,7 @@ def summary(experiment: NewExperiment) -> str:
         lines.append(f"- {name}: {covariate_text(covariate)}; first {value_text(covariate.guess)}")
     lines += [f"- rule: {constraint_text(rule, experiment.covars)}" for rule in experiment.constraints]
     lines += [] if experiment.stop is None else [f"- stops {stop_text(experiment.stop)}"]
+    lines += [f"- learns from {uuid}" for uuid in experiment.learn_from]
     return "\n".join(lines)
 
 

@@ -20,9 +20,9 @@ from autotune_wire.insights import HealthNote
 
 Kind = Literal[
     "history", "slice", "contour", "importance", "crossval", "parallel", "timeline", "pareto", "hypervolume",
-    "feasibility", "ternary",
+    "feasibility", "ternary", "earlier",
 ]  # fmt: skip
-_OF_RESPONSE = frozenset({"history", "slice", "contour", "importance", "crossval", "parallel", "ternary"})
+_OF_RESPONSE = frozenset({"history", "slice", "contour", "importance", "crossval", "parallel", "ternary", "earlier"})
 _OF_PLANE = frozenset({"contour", "feasibility"})
 
 MAX_PICTURES = 3
@@ -78,7 +78,7 @@ class Drawing:
                 description="history: responses run by run; slice: predictions along each covariate; contour: over two "
                 "covariates; importance: which covariates matter; crossval: how well the model predicts; parallel: all "
                 "runs; timeline: when and by whom; pareto and hypervolume: several objectives; feasibility: where "
-                "thresholds are met; ternary: three shares of a mixture."
+                "thresholds are met; ternary: three shares of a mixture; earlier: what earlier experiments count."
             ),
         ] = "history",
         response: Annotated[str | None, Field(description="The response; if not given, the first objective.")] = None,

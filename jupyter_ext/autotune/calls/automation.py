@@ -31,12 +31,17 @@ def token_of(
     split = [scope.strip() for scope in scopes.split(",")] if isinstance(scopes, str) else list(scopes)
     given: dict[str, Any] = {"name": name, "scopes": split}
     if experiments is not None:
-        several = [experiments] if isinstance(experiments, AnyExperiment) else list(experiments)
-        given["experiments"] = [one.exp_uuid if isinstance(one, Seen) else one for one in several]
+        given["experiments"] = uuids_of(experiments)
     if expires_in is not None:
         given["expires_in_s"] = seconds_of(expires_in)
     with checked("this token"):
         return access.NewToken.model_validate(given)
+
+
+def uuids_of(experiments: AnyExperiment | Iterable[AnyExperiment]) -> list[UUID | str]:
+    """Return the uuids of an experiment, of its uuid, or of several of these."""
+    several = [experiments] if isinstance(experiments, AnyExperiment) else list(experiments)
+    return [one.exp_uuid if isinstance(one, Seen) else one for one in several]
 
 
 async def read_tokens(connection: Caller) -> Tokens:

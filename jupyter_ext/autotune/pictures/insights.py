@@ -6,9 +6,10 @@ from autotune.pictures.picture import Picture
 from autotune.values import number_text
 from autotune.views.bests import context_lines, expected_rows, measured_rows
 from autotune.views.goals import response_name
-from autotune.views.insights_html import insights_html, used_text
+from autotune.views.insights_html import earlier_texts, insights_html, used_text
 from autotune.views.shown import configuration_text, counted
 from autotune_pictures.crossval import crossval, quality_text
+from autotune_pictures.earlier import earlier
 from autotune_pictures.importance import NOT_VARIED, importance, varied
 from autotune_pictures.slices import slices
 from autotune_wire.experiments import Experiment
@@ -52,6 +53,7 @@ class Insights(InsightsReply):
         lines += [f"  {response}: {self._learnt(response)}" for response in self.goals]
         if self.not_varied:
             lines.append(f"  {NOT_VARIED}: {', '.join(self.not_varied)}")
+        lines += [f"  {text}" for text in earlier_texts(self)]
         lines += self._bests()
         if self.feasible_share is not None:
             lines.append(f"  {self.feasible_share:.0%} of the space is predicted to work and to meet every threshold")
@@ -92,11 +94,12 @@ class Insights(InsightsReply):
         return rows[0][1] if len(rows) == 1 else ", ".join(f"{name} {text}" for name, text in rows)
 
     def pictures(self) -> list[Picture]:
-        """Draw how much each covariate matters and, of each response with a model, its slices and its quality.
+        """Draw how much each covariate and each earlier experiment matters, and each response's slices and quality.
 
         The runs themselves are not on these pictures: they are on those of ``Experiment.plot``.
         """
         drawn = [importance(self.seen, self)] if any(varied(self, name) for name in self.goals) else []
+        drawn += [earlier(self.seen, self)] if self.earlier else []
         for name in self.goals:
             drawn += [slices(self.seen, [], self, name)] if self.slices.get(name) else []
             drawn += [crossval(self.seen, None, self, name)] if self.leave_one_out.get(name) else []

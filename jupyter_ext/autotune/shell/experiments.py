@@ -26,6 +26,7 @@ from autotune.views.facts import state_of
 @click.option("--minimize", is_flag=True, help="The only response has no name, and a lower one is better.")
 @click.option("--constraint", "constraints", multiple=True, metavar="TEXT", help='As in "a + 2*b <= 1".')
 @click.option("--budget", type=click.IntRange(min=1), help="Stop after so many runs.")
+@click.option("--learn-from", "earlier", multiple=True, metavar="NAME", help="An earlier experiment to learn from.")
 @click.option("--seed", type=click.IntRange(min=0), help="A seed that makes the suggestions repeatable.")
 @json_option
 @service_options
@@ -38,6 +39,7 @@ def new_command(
     minimize: bool,
     constraints: tuple[str, ...],
     budget: int | None,
+    earlier: tuple[str, ...],
     seed: int | None,
     is_json: bool,
     url: str | None,
@@ -57,6 +59,7 @@ def new_command(
             constraints=list(constraints),
             stop=None if budget is None else {"budget": budget},
             seed=seed,
+            learn_from=[experiment_of(client, one) for one in earlier],
             say=lambda sentence: click.echo(sentence, err=True, nl=False),
         )
         if is_json:

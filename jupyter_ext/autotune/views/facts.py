@@ -48,6 +48,7 @@ def more_facts_of(seen: Experiment) -> list[tuple[str, str]]:
     """Return the further facts: covariates, constraints, stop rules, engine and time of creation."""
     rows = [(name, covariate_text(covariate)) for name, covariate in seen.covars.items()]
     rows += [("constraint", constraint_text(constraint, seen.covars)) for constraint in seen.constraints]
+    rows += [("learns from", f"{one.name}, {counted(one.n_runs, 'run')}") for one in seen.learn_from]
     if seen.stop is not None:
         rows.append(("stops", stop_text(seen.stop)))
     if seen.stopped is not None:

@@ -35,6 +35,7 @@ def insights_html(insights: InsightsReply, name: str, space: Space, goals: Respo
         _by_context(insights, goals),
         _front(insights, space, goals),
         _without_model(insights, goals),
+        *(f'<div class="at-soft">{escape(text)}</div>' for text in earlier_texts(insights)),
     ]
     return framed("".join(parts))
 
@@ -44,6 +45,15 @@ def used_text(insights: InsightsReply) -> str:
     if insights.n_used is None or insights.n_used >= insights.n_observations:
         return ""
     return f"the models behind these insights use {insights.n_used} representatives of the observations"
+
+
+def earlier_texts(insights: InsightsReply) -> list[str]:
+    """Write a sentence for each earlier experiment and response: how much the one counts for the other."""
+    return [
+        f"learns {one.response} from {one.name}: its weight is {one.weight:.2f} \N{PLUS-MINUS SIGN} {one.sd:.2f} "
+        "(0: it tells nothing, 1: the same shape)"
+        for one in insights.earlier
+    ]
 
 
 def _head(insights: InsightsReply, name: str) -> str:

@@ -36,6 +36,7 @@ def magic_line(new: NewExperiment) -> str:
         is_text = isinstance(constraint, LinearConstraint)
         written = _quoted(constraint_text(constraint, new.covars)) if is_text else repr(constraint.model_dump())
         parts.append(f"--constraint {written}")
+    parts += [f"--learn-from {uuid}" for uuid in new.learn_from]
     return " ".join(parts)
 
 

@@ -69,6 +69,9 @@ class SpaceEditor(Form):
         self.responses: list[ResponseRow] = []
         self.constraints: list[ConstraintRow] = []
         self.tell_runs = _tell_runs(0 if self._runs is None else len(self._runs))
+        self._earlier = start.earlier
+        self.learn = _learn(start.earlier)
+        self.learn.observe(lambda _change: self._look(), "value")
         self._make_buttons()
         for name, covariate in start.covars.items() or [("", None)]:
             self._add(self.covariates, CovariateRow(self._look, self._remove, name, covariate, start.is_guessed))
@@ -146,7 +149,7 @@ class SpaceEditor(Form):
             self.add_constraint,
             HTML(block(f"<b>{N_SAMPLES} samples drawn in this space</b>")),
             self._preview,
-            row([self.create, self.tell_runs]),
+            row([self.create, self.tell_runs, self.learn]),
             self._line,
         )
 
@@ -204,6 +207,7 @@ class SpaceEditor(Form):
                 responses=responses or None,
                 constraints=[*texts, *self._kept],
                 made=made,
+                learn_from=[self._earlier.exp_uuid] if self._earlier is not None and self.learn.value else None,
             )
             return new, self._broken_by_guess(new, made)
         except InvalidInputError as error:
@@ -266,6 +270,7 @@ class SpaceEditor(Form):
             if new.responses is None
             else {name: response.model_dump(exclude_unset=True) for name, response in new.responses.items()},
             constraints=new.constraints,
+            learn_from=new.learn_from,
             say=said.append,
         )
 
@@ -297,6 +302,13 @@ class SpaceEditor(Form):
         return (
             None if response is None else response.field_of(rest.removeprefix(response.name).strip(".").split(".")[0])
         )
+
+
+def _learn(earlier: Experiment | None) -> Any:
+    """Make the box to tick if the new experiment is to learn from the one that it is like; without runs not shown."""
+    display = "none" if earlier is None else None
+    label = "" if earlier is None else f"Learn from the {counted(earlier.n_observations, 'run')} of {earlier.name}"
+    return Checkbox(value=False, description=label, indent=False, layout=Layout(display=display))
 
 
 def _tell_runs(n_runs: int) -> Any:

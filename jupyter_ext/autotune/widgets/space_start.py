@@ -38,6 +38,7 @@ class Start(NamedTuple):
         constraints: The constraints, as texts.
         kept: Constraints that have no text; they stay as they are.
         runs: The past runs, to be told to the new experiment; None if there are none.
+        earlier: The experiment that the new one may learn from; None if there is none, or it has no runs.
         said: What the user should know about it.
         is_guessed: Whether nobody gave the guesses of the covariates.
     """
@@ -48,6 +49,7 @@ class Start(NamedTuple):
     constraints: tuple[str, ...] = ()
     kept: tuple[Constraint, ...] = ()
     runs: Any = None
+    earlier: Experiment | None = None
     said: str = ""
     is_guessed: bool = False
 
@@ -83,7 +85,10 @@ def _of_experiment(experiment: Experiment) -> Start:
     kept = tuple(one for one in experiment.constraints if not isinstance(one, LinearConstraint))
     texts = tuple(constraint_text(one, experiment.covars) for one in linear)
     said = "".join(f"Kept: {constraint_text(one, experiment.covars)}. " for one in kept)
-    return Start(f"{experiment.name} (copy)", experiment.covars, experiment.responses, texts, kept, said=said)
+    earlier = experiment if experiment.n_observations else None
+    return Start(
+        f"{experiment.name} (copy)", experiment.covars, experiment.responses, texts, kept, earlier=earlier, said=said
+    )
 
 
 def _goals(responses: Mapping[str, Any]) -> Mapping[str, Response]:

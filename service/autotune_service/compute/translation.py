@@ -6,8 +6,9 @@ from importlib.metadata import version
 from autotune_service.compute.messages import Result
 from autotune_service.domain.configuration import is_feasible
 from autotune_service.domain.constraints import why_not_suggested
+from autotune_service.domain.outside import modelled_in
 from autotune_service.domain.revision import retired_values
-from autotune_service.engine.interface import EngineInput, Insights, Prediction, Run
+from autotune_service.engine.interface import EarlierExperiment, EngineInput, Insights, Prediction, Run
 from autotune_service.store.rows.observations import ObservationRow
 from autotune_service.tuning.new_suggestions import EngineRun, NewSuggestion
 from autotune_service.tuning.snapshot import Snapshot
@@ -22,6 +23,7 @@ from autotune_wire.insights import (
     PredictReply,
     SlicePoint,
 )
+from autotune_wire.learning import EarlierWeight
 from autotune_wire.responses import primary_of
 from autotune_wire.suggestions import Predicted
 
@@ -38,6 +40,8 @@ def engine_input_of(snapshot: Snapshot, n: int = 1, fixed: Configuration | None 
     """
     row = snapshot.experiment
     pending = [snapshot.in_newest_space(suggestion.covars) for suggestion in snapshot.pending]
+    earlier = _earlier(snapshot)
+    met = [run.covars for one in earlier for run in one.runs]
     return EngineInput(
         space=row.space,
         responses=row.responses,
@@ -47,7 +51,8 @@ def engine_input_of(snapshot: Snapshot, n: int = 1, fixed: Configuration | None 
         # A suggestion leased before the space changed may lie outside the new space, where nothing is suggested anyway.
         pending=[covars for covars in pending if is_feasible(row.space, row.constraints, covars)],
         fixed=fixed or {},
-        retired=retired_values(row.space, snapshot.former_spaces),
+        retired=retired_values(row.space, snapshot.former_spaces, met),
+        earlier=earlier,
         engine=row.engine,
         model_type=row.model_type,
         acq_func=row.acq_func,
@@ -88,6 +93,17 @@ def reply_of(
         predictions=[_by_response(by_response) for by_response in result.predictions],
         why_not=[why_not_suggested(row.space, row.constraints, covars) for covars in configurations],
     )
+
+
+def _earlier(snapshot: Snapshot) -> list[EarlierExperiment]:
+    """Build what the earlier experiments measured; a run without a place on a covariate's scale is left out."""
+    is_modelled = modelled_in(snapshot.experiment.space)
+    runs: list[list[Run]] = [[] for _ in snapshot.experiment.learn_from]
+    for run in snapshot.earlier:
+        covars = snapshot.in_newest_space(run.covars)
+        if is_modelled(covars):
+            runs[run.source].append(Run(covars, run.responses, run.sds))
+    return [EarlierExperiment(one.name, own) for one, own in zip(snapshot.experiment.learn_from, runs, strict=True)]
 
 
 def _run(snapshot: Snapshot, observation: ObservationRow) -> Run:
@@ -150,6 +166,12 @@ def _insights_reply(snapshot: Snapshot, insights: Insights) -> InsightsReply:
         noise_sds=insights.noise_sds,
         n_used=insights.n_used,
         verdict=insights.verdict,
+        earlier=[
+            EarlierWeight(exp_uuid=one.exp_uuid, name=one.name, response=response, weight=learnt[0], sd=learnt[1])
+            for response, weights in insights.earlier.items()
+            for one, learnt in zip(snapshot.experiment.learn_from, weights, strict=True)
+            if learnt is not None
+        ],
         health=[
             *_left_out_notes(snapshot.n_left_out),
             *(

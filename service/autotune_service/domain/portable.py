@@ -13,6 +13,7 @@ from autotune_service.domain.errors import InvalidError
 from autotune_service.domain.feasibility import check_feasible
 from autotune_service.domain.incumbent import is_better
 from autotune_service.domain.models import EngineDemand, check_models
+from autotune_service.domain.portable_earlier import earlier_problems
 from autotune_service.domain.portable_log import announces, log_problems, reference_problems, within
 from autotune_service.domain.portable_text import PortableDocument, Records
 from autotune_service.domain.revision import revised
@@ -319,4 +320,5 @@ _CHECKS = (
     _version_problems,
     _best_problems,
     reference_problems,
+    earlier_problems,
 )

@@ -14,6 +14,7 @@ from autotune_wire.portable import (
     MAX_EVENTS,
     MAX_REVISIONS,
     ExperimentExport,
+    PortableEarlierRun,
     PortableEvent,
     PortableExperiment,
     PortableObservation,
@@ -34,6 +35,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "observations": PortableObservation,
     "versions": PortableVersion,
     "events": PortableEvent,
+    "earlier_runs": PortableEarlierRun,
 }
 _SHOWN = MAX_REVISIONS + 2  # so many records of a list show whether it has too many or too few
 
@@ -66,6 +68,7 @@ class PortableDocument:
     observations: Records[PortableObservation]
     versions: Records[PortableVersion]
     events: Records[PortableEvent]
+    earlier_runs: Records[PortableEarlierRun]
 
 
 def read_document(text: Buffer) -> PortableDocument:
@@ -90,6 +93,7 @@ def read_document(text: Buffer) -> PortableDocument:
         observations=Records(PortableObservation, lists["observations"]),
         versions=Records(PortableVersion, lists["versions"]),
         events=Records(PortableEvent, lists["events"]),
+        earlier_runs=Records(PortableEarlierRun, lists.get("earlier_runs", [])),
     )
 
 

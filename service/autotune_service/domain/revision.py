@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from autotune_service.domain.configuration import allowed, value_in
 from autotune_service.domain.errors import InvalidError
-from autotune_wire.base import Value
+from autotune_wire.base import Configuration, Value
 from autotune_wire.constraints import Constraint, constraint_problems
 from autotune_wire.experiments import SpaceEdit
 from autotune_wire.problems import FieldProblem, shown
@@ -48,14 +48,19 @@ def revised(
 
 
 def retired_values(
-    space: Mapping[str, Covariate], earlier: Sequence[Mapping[str, Covariate]]
+    space: Mapping[str, Covariate], formers: Sequence[Mapping[str, Covariate]], met: Sequence[Configuration] = ()
 ) -> dict[str, list[Value]]:
-    """List by covariate the values that former spaces had and this space no longer has, oldest first.
+    """List by covariate the values that former spaces and runs had and this space does not have, oldest first.
 
-    Listed are the options of a choice, and the ends of the former ranges of a number that is held at one value now.
+    Listed are the options of a choice, and for a number that is held at one value now the ends of its former ranges.
+
+    Args:
+        space: The space as it is now.
+        formers: The spaces before it, oldest first.
+        met: Configurations of runs from elsewhere, such as those of an earlier experiment.
     """
     retired: dict[str, dict[Value, None]] = {}
-    for former in earlier:
+    for former in formers:
         for name, covariate in former.items():
             now = space.get(name)
             if isinstance(covariate, CatCovariate) and isinstance(now, CatCovariate):
@@ -67,6 +72,13 @@ def retired_values(
             dropped = [value for value in values if value not in known and value not in retired.get(name, ())]
             if dropped:
                 retired.setdefault(name, {}).update(dict.fromkeys(dropped))
+    for name, now in space.items():
+        if met and (isinstance(now, CatCovariate) or now.min == now.max):
+            known = set(now.options) if isinstance(now, CatCovariate) else {now.min}
+            others = [covars[name] for covars in met if name in covars and covars[name] not in known]
+            if others:
+                ends = others if isinstance(now, CatCovariate) else [min(map(float, others)), max(map(float, others))]
+                retired.setdefault(name, {}).update(dict.fromkeys(ends))
     return {name: list(values) for name, values in retired.items()}
 
 

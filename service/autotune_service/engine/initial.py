@@ -19,14 +19,22 @@ N_INITIAL = 5
 _N_WITH_OPTIONS = 8
 """The same where there are options without order: what is known of one option says little of another."""
 
+_N_LEARNING = 3
+"""The same where earlier experiments tell already what is good: enough to see whether they mislead."""
+
 _TRIES = 256  # points that are checked for one suggestion
 
 
-def design_length(encoding: Encoding) -> int:
-    """Return how many configurations, the guess included, are suggested before the model chooses."""
+def design_length(encoding: Encoding, *, is_learning: bool = False) -> int:
+    """Return how many configurations, the guess included, are suggested before the model chooses.
+
+    Args:
+        encoding: The space's columns.
+        is_learning: Whether there are runs of earlier experiments to learn from.
+    """
     counts = [column.covariate.n_values for column in encoding.columns]
     has_options = any(column.is_code and n != 1 for column, n in zip(encoding.columns, counts, strict=True))
-    length = _N_WITH_OPTIONS if has_options else N_INITIAL
+    length = _N_LEARNING if is_learning else _N_WITH_OPTIONS if has_options else N_INITIAL
     return min(length, math.prod(n or length for n in counts))
 
 

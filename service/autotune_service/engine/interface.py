@@ -29,6 +29,19 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierExperiment:
+    """What an earlier experiment measured, in the covariates and responses of the one that learns from it.
+
+    Args:
+        name: The earlier experiment's name.
+        runs: Its runs, oldest first; responses that this experiment does not have are missing.
+    """
+
+    name: str
+    runs: list[Run]
+
+
+@dataclass(frozen=True, slots=True)
 class EngineInput:
     """Everything that the next suggestions depend on.
 
@@ -41,8 +54,9 @@ class EngineInput:
         pending: Configurations that are suggested but not told yet.
         fixed: Values that this ask fixes, contexts included. Every suggestion has these values, and the search varies
             the other covariates only.
-        retired: Options that runs have but that the space no longer offers, by covariate; of a number that is held at
-            one value, the ends of its former ranges.
+        retired: Options that runs have but that the space does not offer, by covariate, those of earlier experiments
+            included; of a number that is held at one value, the ends of its former ranges.
+        earlier: The experiments that this one learns from.
         engine: The engine that suggests: our own models or the greattunes package.
         model_type: The surrogate's name.
         acq_func: The acquisition function's name.
@@ -57,6 +71,7 @@ class EngineInput:
     pending: list[Configuration] = field(default_factory=list)
     fixed: Configuration = field(default_factory=dict)
     retired: dict[str, list[Value]] = field(default_factory=dict)
+    earlier: list[EarlierExperiment] = field(default_factory=list)
     engine: EngineName = "autotune"
     model_type: ModelType = "SingleTaskGP"
     acq_func: AcqFunc = "auto"
@@ -157,6 +172,8 @@ class Insights:
         n_used: How many runs the models are conditioned on: of very many, representatives.
         verdict: What the experiment has found so far, in a sentence or two.
         health: What could be better, the gravest first.
+        earlier: By response, the weight of each earlier experiment and its standard deviation; None for one that did
+            not measure the response. Empty without earlier experiments.
     """
 
     leave_one_out: dict[str, list[Prediction | None]]
@@ -174,3 +191,4 @@ class Insights:
     n_used: int
     verdict: str
     health: list[HealthNote]
+    earlier: dict[str, list[tuple[float, float] | None]] = field(default_factory=dict)

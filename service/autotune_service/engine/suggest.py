@@ -55,7 +55,8 @@ def suggest(given: EngineInput) -> list[Suggestion]:
 
         return suggest_with_greattunes(given)
     encoding = Encoding(given.space, given.retired)
-    length, n_known = design_length(encoding), len(given.runs) + len(given.pending)
+    is_learning = any(one.runs for one in given.earlier)
+    length, n_known = design_length(encoding, is_learning=is_learning), len(given.runs) + len(given.pending)
     n_initial = min(max(length - n_known, 0), given.n) if given.runs else given.n
     reason = f"initial design, until {length} configurations are known"
     initial = initial_design(replace(given, n=n_initial), reason) if n_initial else []
@@ -83,7 +84,8 @@ class _Suggesting:
         self.region = Region(encoding, given.constraints, given.fixed)
         self.run_rows = encoding.encode([run.covars for run in given.runs])
         self.is_inside = self.region.contains(self.run_rows)
-        self.surrogates = fit_responses(given, self.run_rows, encoding.kinds)
+        earlier_rows = [encoding.encode([run.covars for run in one.runs]) for one in given.earlier]
+        self.surrogates = fit_responses(given, self.run_rows, encoding.kinds, earlier_rows=earlier_rows)
         self.feasibility = fit_feasibility(given.runs, self.run_rows, encoding.kinds)
         self.pending = encoding.encode(given.pending)
         self.taken = set(encoding.keys(np.concatenate([self.run_rows, self.pending])))

@@ -249,6 +249,8 @@ experiments = sa.Table(
     _uuid("paused_by", nullable=True),
     # Whether the last run of the engine took longer than short work may, see ``compute/worker.py``.
     sa.Column("is_long", sa.Boolean, nullable=False, server_default=sa.false()),
+    # The earlier experiments that this one learns from; what they measured is in ``earlier_runs``.
+    sa.Column("learn_from", _JSON, nullable=False, server_default="[]"),
     # Of the rows and events that were added, about; counted by ``record``.
     sa.Column("n_bytes", sa.BigInteger, nullable=False, server_default="0"),
     sa.Index("experiments_of_owner", "owner_uuid", sa.text("number DESC")),
@@ -325,6 +327,19 @@ observations = sa.Table(
     _uuid("noted_by", nullable=True),
     _moment("noted_at", nullable=True),
     sa.Index("observations_of_suggestion", "suggestion_uuid", postgresql_where=sa.text("suggestion_uuid IS NOT NULL")),
+)
+
+# What the earlier experiments had measured when this one was created; seq counts the runs of all of them from 1.
+earlier_runs = sa.Table(
+    "earlier_runs",
+    metadata,
+    _uuid("exp_uuid", sa.ForeignKey(_EXPERIMENT, ondelete="CASCADE"), primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True),
+    # The place of the earlier experiment in ``learn_from``, from 0.
+    sa.Column("source", sa.Integer, nullable=False),
+    sa.Column("covars", _JSON, nullable=False),
+    sa.Column("responses", _JSON, nullable=False),
+    sa.Column("sds", _JSON, nullable=False),
 )
 
 # All versions of each observation that was corrected, the first and the newest included.

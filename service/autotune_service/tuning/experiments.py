@@ -13,6 +13,7 @@ from autotune_service.domain.experiment import check_new
 from autotune_service.domain.limits import DEFAULT_LIMITS, MAX_PAGE_BYTES, Limits
 from autotune_service.domain.stored import stored_constraints, stored_space
 from autotune_service.store.database import Store, Work
+from autotune_service.store.rows.earlier import insert_earlier
 from autotune_service.store.rows.events import NewEvent, record, record_first
 from autotune_service.store.rows.experiments import (
     CLOSED,
@@ -29,6 +30,7 @@ from autotune_service.store.rows.suggestions import OPEN, SuggestionRow, insert_
 from autotune_service.store.rows.users import hold_user, list_emails
 from autotune_service.store.statements import json_text
 from autotune_service.tuning.aside import aside, size_of
+from autotune_service.tuning.learning import read_earlier
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.base import Configuration
 from autotune_wire.experiments import Experiment, NewExperiment, PageQuery, direction_of
@@ -58,6 +60,8 @@ async def create_experiment(
     async with store.work() as work:
         await once.begin(work)
         await require_room(work, user_uuid, limits)
+        earlier, earlier_runs = await read_earlier(work, user_uuid, new)
+        values["learn_from"] = [one.model_dump(mode="json") for one in earlier]
         row = await add_experiment(work, values)
         await add_space(
             work, SpaceRow(row.exp_uuid, 0, row.space, row.constraints, {}, seq=1, created_at=row.created_at)
@@ -71,7 +75,8 @@ async def create_experiment(
             guess = guess_row(row, guess_of(row.space), seq=2, now=row.created_at)
             guesses.append(insert_suggestions([guess]))
             events.append(("suggestion_created", {**guess.to_wire().model_dump(mode="json"), "superseded": []}))
-        await record_first(work, row, events, *guesses)
+        others = [*guesses, insert_earlier(row.exp_uuid, earlier_runs)] if earlier_runs else guesses
+        await record_first(work, row, events, *others)
         await once.keep(work, experiment)
     return experiment
 

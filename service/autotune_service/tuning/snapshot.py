@@ -1,10 +1,11 @@
 """All that the engine is to know of an experiment, read at one moment."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from autotune_service.domain.outside import modelled_in
 from autotune_service.store.database import Work
+from autotune_service.store.rows.earlier import EarlierRun, list_earlier
 from autotune_service.store.rows.experiments import ExperimentRow
 from autotune_service.store.rows.observations import ObservationRow, list_counted
 from autotune_service.store.rows.spaces import SpaceRow, list_spaces
@@ -19,6 +20,7 @@ class Snapshot:
 
     Attributes:
         n_left_out: How many further runs count, but have a value that has no place on its covariate's scale.
+        earlier: The runs of the earlier experiments that this one learns from.
     """
 
     experiment: ExperimentRow
@@ -26,6 +28,7 @@ class Snapshot:
     observations: list[ObservationRow]
     pending: list[SuggestionRow]
     n_left_out: int = 0
+    earlier: list[EarlierRun] = field(default_factory=list)
 
     @property
     def former_spaces(self) -> list[Space]:
@@ -56,6 +59,7 @@ async def read_snapshot(work: Work, row: ExperimentRow) -> Snapshot:
         spaces=await list_spaces(work, row.exp_uuid),
         observations=modelled,
         n_left_out=len(counted) - len(modelled),
+        earlier=await list_earlier(work, row.exp_uuid) if row.learn_from else [],
         pending=[suggestion for suggestion in pending if not suggestion.is_open or suggestion.data_rev >= row.data_rev],
     )
 

@@ -208,6 +208,22 @@ def test_copy_of_an_experiment_creates_the_same_space(client, service):
     assert editor.experiment.name == "first (copy)"
 
 
+def test_it_can_learn_from_the_experiment_that_it_is_like(client, service):
+    first = client.new("first", {"t": "40..120"})
+    assert SpaceEditor(client, like=first).learn.layout.display == "none"  # nothing was told yet
+    first.tell({"t": 80}, 1.5)
+    first.state()
+    editor = SpaceEditor(client, like=first)
+    assert editor.learn.description == "Learn from the 1 run of first"
+    editor.create.click()
+    assert "learn_from" not in json.loads(service.bodies[-1])
+    editor.learn.value = True
+    editor.create.click()
+    sent = [json.loads(body) for body in service.bodies if b'"learn_from"' in body]
+    assert [one["learn_from"] for one in sent] == [[str(first.exp_uuid)]]
+    assert editor.line.endswith(f"--learn-from {first.exp_uuid}")
+
+
 def test_every_input_has_a_label(editor):
     assert all(field.input.description for field in editor._row_fields())
 

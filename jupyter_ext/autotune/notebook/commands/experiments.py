@@ -7,6 +7,7 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from autotune.errors import InvalidInputError
+from autotune.experiment import Experiment
 from autotune.inputs.covariate_text import covariate_of_text, guess_of_text
 from autotune.inputs.descriptions import response_of_text
 from autotune.inputs.frames import is_frame
@@ -36,6 +37,7 @@ def _new(call: Call) -> Any:
     options["responses"] = _responses(call)
     options["stop"] = call.mapping("--stop", "stop rules")
     options["guess"] = _guess(call)
+    options["learn_from"] = _learn_from(call)
     if call.has("--minimize"):
         options["direction"] = "minimize"
     given = {option: value for option, value in options.items() if value is not None}
@@ -97,6 +99,19 @@ def _responses(call: Call) -> dict[str, Any] | None:
     if call.has("--minimize") and responses:
         raise UsageError("--minimize is for a single response without a name\nleave it out, and name each with --min")
     return responses or None
+
+
+def _learn_from(call: Call) -> list[Any] | None:
+    """Return the earlier experiments that are named: each a variable of the notebook, a name or a uuid."""
+    found = [_experiment(call, written) for written in call.line.values("--learn-from")]
+    return found or None
+
+
+def _experiment(call: Call, written: str) -> Any:
+    text = unquoted(written)
+    if text.isidentifier() and call.python.knows(text) and isinstance(given := call.python.value(text), Experiment):
+        return given
+    return call.session.found(call.python.text(written))
 
 
 def _guess(call: Call) -> dict[str, Any] | None:
@@ -222,6 +237,7 @@ COMMANDS = (
             Option("--guess", "rest", "VALUES", 'what to try first: "t=80, base=KOH" or a dict'),
             _CONSTRAINT,
             Option("--stop", "rest", "DICT", 'when to stop: {"budget": 30}'),
+            Option("--learn-from", "rest", "NAME", "an earlier experiment to learn from", is_repeated=True),
             Option("--seed", "word", "N", "makes the suggestions repeatable"),
             Option("--description", "rest", "TEXT", "a text for people"),
             Option("--engine", "word", "NAME", "the engine", choices=("autotune", "greattunes")),

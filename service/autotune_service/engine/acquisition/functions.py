@@ -184,4 +184,4 @@ def with_fantasies(process: GaussianProcess, pending: Array, k: int, rng: np.ran
     targets = np.concatenate([np.repeat(process.targets[:, None], k, axis=1), drawn])
     noises = np.concatenate([process.noises, np.full(len(pending), max(noise, 1e-6))])
     rows = np.concatenate([process.rows, pending])
-    return GaussianProcess(rows, targets, noises, process.hyperparameters, process.kinds, mean=process.mean)
+    return process.conditioned_on(rows, targets, noises)

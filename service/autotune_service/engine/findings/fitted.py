@@ -42,7 +42,8 @@ class Fitted:
         """Fit the models of all responses, each conditioned on so many observations at most."""
         encoding = Encoding(given.space, given.retired)
         run_rows = encoding.encode([run.covars for run in given.runs])
-        return cls(given, encoding, run_rows, fit_responses(given, run_rows, encoding.kinds, most))
+        earlier_rows = [encoding.encode([run.covars for run in one.runs]) for one in given.earlier]
+        return cls(given, encoding, run_rows, fit_responses(given, run_rows, encoding.kinds, most, earlier_rows))
 
     @cached_property
     def is_acceptable(self) -> NDArray[np.bool_]:

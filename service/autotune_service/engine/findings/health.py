@@ -7,6 +7,7 @@ from sys import float_info
 import numpy as np
 
 from autotune_service.engine.arrays import Array
+from autotune_service.engine.findings.earlier import learning_nothing
 from autotune_service.engine.findings.fitted import Fitted
 from autotune_service.engine.interface import HealthNote, Insights
 from autotune_service.engine.model.surrogate import sign_of
@@ -95,6 +96,7 @@ def health(fitted: Fitted, insights: Insights) -> list[HealthNote]:
         *_repeats(fitted),
         *_exhausted(fitted),
         *_borders(fitted, insights),
+        *learning_nothing(fitted),
         *_options(fitted),
         *_not_varied(fitted, insights.not_varied),
     ]

@@ -12,6 +12,7 @@ from scipy.linalg.lapack import dpotrf, dtrtri
 
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.kinds import Kinds
+from autotune_service.engine.model.earlier import WEIGHT_SD, Earlier
 from autotune_service.engine.model.kernel import compared, matern
 
 MIN_VARIANCE = 1e-12  # share of the prior's variance: rounding can make a posterior variance negative
@@ -56,6 +57,7 @@ class GaussianProcess:
         kinds: What the columns hold.
         mean: The prior's mean; where None, the generalized least squares estimate (Rasmussen and Williams 2006,
             equation 2.41 with a constant basis).
+        earlier: What earlier experiments predict, which the prior holds too; None without any.
 
     Raises:
         NotPositiveDefiniteError: If the observations' covariance cannot be factored.
@@ -69,29 +71,40 @@ class GaussianProcess:
         hyperparameters: Hyperparameters,
         kinds: Kinds,
         mean: float | None = None,
+        earlier: Earlier | None = None,
     ) -> None:
         self.rows = rows
         self.targets = targets
         self.noises = noises
         self.hyperparameters = hyperparameters
         self.kinds = kinds
+        self.earlier = earlier
         covariance = self.covariance(rows, rows)
         covariance[np.diag_indices_from(covariance)] += noises
         self._factor = cholesky(covariance)
+        self._rest = targets if earlier is None else (targets.T - earlier.mean(rows)).T
         self.mean = self._estimated_mean() if mean is None else mean
-        self.weights = cho_solve((self._factor, True), targets - self.mean, check_finite=False)
+        self.weights = cho_solve((self._factor, True), self._rest - self.mean, check_finite=False)
+
+    def conditioned_on(self, rows: Array, targets: Array, noises: Array) -> "GaussianProcess":
+        """Return the process with the same prior and hyperparameters, conditioned on these observations alone."""
+        return GaussianProcess(rows, targets, noises, self.hyperparameters, self.kinds, self.mean, self.earlier)
 
     def covariance(self, a: Array, b: Array) -> Array:
         """Return the prior covariance of the noiseless values at rows a and b, shape (n, m)."""
         own = self.hyperparameters
         distances, shared = compared(a, b, own.precisions[None], own.effects[None], self.kinds)
         together = own.variance * matern(distances[0])[0]
-        return together if shared is None else together + shared[0]
+        together = together if shared is None else together + shared[0]
+        if self.earlier is not None:
+            together += self.earlier.deviations(a) @ self.earlier.deviations(b).T
+        return together
 
     def expect(self, rows: Array) -> Array:
         """Return the means that ``predict`` returns, without the variances, which cost more."""
         blocks = [rows[i : i + _BLOCK] for i in range(0, len(rows), _BLOCK)] or [rows]
-        return self.mean + np.concatenate([self.covariance(block, self.rows) @ self.weights for block in blocks])
+        means = self.mean + np.concatenate([self.covariance(block, self.rows) @ self.weights for block in blocks])
+        return means if self.earlier is None else (means.T + self.earlier.mean(rows)).T
 
     def predict(self, rows: Array) -> tuple[Array, Array]:
         """Return mean and variance of the noiseless value at m rows.
@@ -101,8 +114,12 @@ class GaussianProcess:
         """
         covariance = self.covariance(rows, self.rows)
         spread = covariance @ self.inverse_factor.T
-        variance = self.hyperparameters.total_variance - np.einsum("ij,ij->i", spread, spread)
-        return self.mean + covariance @ self.weights, self._bounded(variance)
+        means, variance = self.mean + covariance @ self.weights, self.hyperparameters.total_variance
+        if self.earlier is not None:
+            deviations = self.earlier.deviations(rows)
+            means = (means.T + self.earlier.mean(rows)).T
+            variance = variance + np.einsum("ij,ij->i", deviations, deviations)
+        return means, self._bounded(variance - np.einsum("ij,ij->i", spread, spread))
 
     def predict_with_gradients(self, rows: Array) -> tuple[Array, Array, Array, Array]:
         """Return the means and variances that ``predict`` returns, and their derivatives by the rows.
@@ -121,6 +138,9 @@ class GaussianProcess:
         covariance = own.variance * correlation
         if shared is not None:
             covariance += shared[0]
+        if self.earlier is not None:
+            earlier_means, deviations, earlier_slopes, deviation_slopes = self.earlier.with_gradients(rows)
+            covariance += deviations @ self._deviations.T
         means = self.mean + covariance @ self.weights
         solved = covariance @ self.inverse
         variance = own.total_variance - np.einsum("ij,ij->i", solved, covariance)
@@ -129,6 +149,15 @@ class GaussianProcess:
         weights = self.weights.T if self.weights.ndim == 2 else self.weights[None]
         mean_gradients = np.matmul(slope[:, None, :] * weights, directions)
         variance_gradients = np.matmul((-2.0 * slope * solved)[:, None, :], directions)[:, 0]
+        if self.earlier is not None:
+            means = (means.T + earlier_means).T
+            variance = variance + np.einsum("ij,ij->i", deviations, deviations)
+            by_deviation = weights @ self._deviations  # (k, s)
+            mean_gradients = mean_gradients + np.einsum("ks,msd->mkd", by_deviation, deviation_slopes)
+            mean_gradients = mean_gradients + earlier_slopes[:, None]
+            variance_gradients = variance_gradients + 2.0 * np.einsum(
+                "ms,msd->md", deviations - solved @ self._deviations, deviation_slopes
+            )
         if self.weights.ndim == 1:
             mean_gradients = mean_gradients[:, 0]
         return means, self._bounded(variance), mean_gradients, variance_gradients
@@ -137,7 +166,9 @@ class GaussianProcess:
         """Return the joint posterior of the noiseless values at m rows: means, shape (m,), and covariance, (m, m)."""
         covariance = self.covariance(rows, self.rows)
         spread = covariance @ self.inverse_factor.T
-        return self.mean + covariance @ self.weights, self.covariance(rows, rows) - spread @ spread.T
+        means = self.mean + covariance @ self.weights
+        means = means if self.earlier is None else means + self.earlier.mean(rows)
+        return means, self.covariance(rows, rows) - spread @ spread.T
 
     def leave_one_out(self) -> tuple[Array, Array]:
         """Predict each observation, its noise included, from all others, with the same hyperparameters.
@@ -150,10 +181,18 @@ class GaussianProcess:
         variance = 1.0 / np.diag(self.inverse)
         return self.targets - self.weights * variance, variance
 
+    def earlier_weights(self) -> tuple[Array, Array]:
+        """Return the weight of each of the s earlier experiments and its standard deviation, shape (s,)."""
+        if self.earlier is None:
+            return np.empty(0), np.empty(0)
+        spread = self.inverse_factor @ self._deviations
+        variance = np.maximum(1.0 - np.einsum("ij,ij->j", spread, spread), 0.0)
+        return self.earlier.weight + WEIGHT_SD * (self._deviations.T @ self.weights), WEIGHT_SD * np.sqrt(variance)
+
     @property
     def log_likelihood(self) -> float:
         """The log marginal likelihood of the targets (Rasmussen and Williams 2006, equation 2.30)."""
-        residual = self.targets - self.mean
+        residual = self._rest - self.mean
         fit = -0.5 * residual @ self.weights - np.log(np.diag(self._factor)).sum()
         return float(fit - 0.5 * len(residual) * np.log(2.0 * np.pi))
 
@@ -167,8 +206,13 @@ class GaussianProcess:
         """The inverse of the observations' covariance, noises included, shape (n, n)."""
         return self.inverse_factor.T @ self.inverse_factor
 
+    @cached_property
+    def _deviations(self) -> Array:
+        assert self.earlier is not None
+        return self.earlier.deviations(self.rows)
+
     def _estimated_mean(self) -> float:
-        targets = self.targets if self.targets.ndim == 1 else self.targets[:, 0]
+        targets = self._rest if self._rest.ndim == 1 else self._rest[:, 0]
         solved = cho_solve((self._factor, True), np.ones(len(self.rows)), check_finite=False)
         return float(solved @ targets / solved.sum())
 

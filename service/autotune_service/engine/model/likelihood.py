@@ -10,6 +10,7 @@ from scipy.spatial.distance import cdist
 
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.kinds import Described, Kinds
+from autotune_service.engine.model.earlier import Earlier
 from autotune_service.engine.model.gaussian_process import Hyperparameters, NotPositiveDefiniteError, cholesky
 from autotune_service.engine.model.kernel import matern
 from autotune_service.engine.model.sampling import sample
@@ -130,9 +131,18 @@ class LogPosterior:
         known_noises: The variance of each observation's noise, shape (n,); NaN where the variance is not known.
         kinds: What the columns hold.
         prior: The priors.
+        earlier: What earlier experiments predict; None without any.
     """
 
-    def __init__(self, rows: Array, targets: Array, known_noises: Array, kinds: Kinds, prior: Prior) -> None:
+    def __init__(
+        self,
+        rows: Array,
+        targets: Array,
+        known_noises: Array,
+        kinds: Kinds,
+        prior: Prior,
+        earlier: Earlier | None = None,
+    ) -> None:
         n, is_code = len(rows), kinds.is_code
         self.prior = prior
         self.location, self.scale, self.tail = prior.location(kinds), prior.scale(kinds), prior.tail(kinds)
@@ -147,6 +157,10 @@ class LogPosterior:
         self._diagonal = np.arange(n) * (n + 1)
         self._is_inferred = np.isnan(known_noises)
         self._known = np.where(self._is_inferred, 0.0, known_noises)
+        self._from_earlier = None
+        if earlier is not None:
+            deviations = earlier.deviations(rows)
+            targets, self._from_earlier = targets - earlier.mean(rows), deviations @ deviations.T
         self._sides = np.stack([targets, np.ones(n)], axis=1)
 
     def noises(self, noise: float) -> Array:
@@ -170,6 +184,8 @@ class LogPosterior:
         correlation, slope = matern(distances)
         correlation *= variance
         covariance = correlation.copy() if shared is None else correlation + shared
+        if self._from_earlier is not None:
+            covariance += self._from_earlier
         covariance.reshape(-1)[self._diagonal] += self.noises(noise)
         try:
             factor = cholesky(covariance)

@@ -15,6 +15,7 @@ from scipy.special import digamma
 
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.kinds import Kinds
+from autotune_service.engine.model.earlier import Earlier
 from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters, NotPositiveDefiniteError
 from autotune_service.engine.model.likelihood import LogPosterior, Prior
 from autotune_wire.experiments import ModelType
@@ -35,8 +36,16 @@ _SCATTER_VARIANCE = 0.5 * np.pi**2  # the variance of that logarithm
 class IsotropicLogPosterior(LogPosterior):
     """The log posterior of a kernel with one precision for all columns."""
 
-    def __init__(self, rows: Array, targets: Array, known_noises: Array, kinds: Kinds, prior: Prior) -> None:
-        super().__init__(rows, targets, known_noises, kinds, prior)
+    def __init__(
+        self,
+        rows: Array,
+        targets: Array,
+        known_noises: Array,
+        kinds: Kinds,
+        prior: Prior,
+        earlier: Earlier | None = None,
+    ) -> None:
+        super().__init__(rows, targets, known_noises, kinds, prior, earlier)
         d = rows.shape[1]
         self._owners, self._together = np.zeros_like(self._owners), []
         no_codes = Kinds(np.zeros(d, dtype=np.bool_))
@@ -46,29 +55,49 @@ class IsotropicLogPosterior(LogPosterior):
 
 
 def fit_single_task(
-    rows: Array, targets: Array, known_noises: Array, kinds: Kinds, subset: Subset = ALL
+    rows: Array,
+    targets: Array,
+    known_noises: Array,
+    kinds: Kinds,
+    subset: Subset = ALL,
+    earlier: Earlier | None = None,
 ) -> GaussianProcess:
     """Fit a process to standardized targets; one variance is inferred for all noises that are not known (NaN)."""
-    return _fit(LogPosterior, rows, targets, known_noises, kinds, subset)
+    return _fit(LogPosterior, rows, targets, known_noises, kinds, subset, earlier)
 
 
 def fit_fixed_noise(
-    rows: Array, targets: Array, known_noises: Array, kinds: Kinds, subset: Subset = ALL
+    rows: Array,
+    targets: Array,
+    known_noises: Array,
+    kinds: Kinds,
+    subset: Subset = ALL,
+    earlier: Earlier | None = None,
 ) -> GaussianProcess:
     """Fit a process to targets whose noise is never inferred: a noise that is not known (NaN) is next to 0."""
     noises = np.where(np.isnan(known_noises), UNKNOWN_NOISE, known_noises)
-    return _fit(LogPosterior, rows, targets, noises, kinds, subset)
+    return _fit(LogPosterior, rows, targets, noises, kinds, subset, earlier)
 
 
 def fit_isotropic(
-    rows: Array, targets: Array, known_noises: Array, kinds: Kinds, subset: Subset = ALL
+    rows: Array,
+    targets: Array,
+    known_noises: Array,
+    kinds: Kinds,
+    subset: Subset = ALL,
+    earlier: Earlier | None = None,
 ) -> GaussianProcess:
     """Fit a process with one length scale for all columns."""
-    return _fit(IsotropicLogPosterior, rows, targets, known_noises, kinds, subset)
+    return _fit(IsotropicLogPosterior, rows, targets, known_noises, kinds, subset, earlier)
 
 
 def fit_heteroskedastic(
-    rows: Array, targets: Array, known_noises: Array, kinds: Kinds, subset: Subset = ALL
+    rows: Array,
+    targets: Array,
+    known_noises: Array,
+    kinds: Kinds,
+    subset: Subset = ALL,
+    earlier: Earlier | None = None,
 ) -> GaussianProcess:
     """Fit a process to targets whose noise differs from run to run: known, or else predicted by a second process.
 
@@ -80,7 +109,7 @@ def fit_heteroskedastic(
     s [K^-1]_ii.
     """
     is_unknown = np.isnan(known_noises)
-    process = fit_single_task(rows, targets, known_noises, kinds, subset)
+    process = fit_single_task(rows, targets, known_noises, kinds, subset, earlier)
     if not is_unknown.any():
         return process
     smoothed = None
@@ -88,7 +117,7 @@ def fit_heteroskedastic(
         smoothed = _smoothed_scatter(process, rows, targets, subset, smoothed)
         logs = smoothed.predict(rows)[0]
         noises = np.where(is_unknown, np.exp(np.clip(logs, _LOG_LEAST, _LOG_GREATEST)), known_noises)
-        process = _fit(LogPosterior, rows, targets, noises, kinds, subset, near=process)
+        process = _fit(LogPosterior, rows, targets, noises, kinds, subset, earlier, near=process)
     return process
 
 
@@ -117,17 +146,17 @@ def _fit(
     known_noises: Array,
     kinds: Kinds,
     subset: Subset,
+    earlier: Earlier | None = None,
     near: GaussianProcess | None = None,
 ) -> GaussianProcess:
     start = None if near is None else near.hyperparameters
-    found = kind(rows[subset], targets[subset], known_noises[subset], kinds, Prior()).maximize(start)
+    found = kind(rows[subset], targets[subset], known_noises[subset], kinds, Prior(), earlier).maximize(start)
     is_unknown = np.isnan(known_noises)
     noises = np.where(is_unknown, found.noise, known_noises) + Prior().noise_floor
     precisions = np.broadcast_to(found.precisions, (kinds.n_precisions,)).copy()
     noise = found.noise if is_unknown.any() else float(np.median(known_noises))
-    return GaussianProcess(
-        rows, targets, noises, Hyperparameters(precisions, found.variance, noise, found.effects), kinds
-    )
+    hyperparameters = Hyperparameters(precisions, found.variance, noise, found.effects)
+    return GaussianProcess(rows, targets, noises, hyperparameters, kinds, earlier=earlier)
 
 
 def sample_alternatives(
@@ -148,17 +177,18 @@ def sample_alternatives(
     if model_type == "HeteroskedasticSingleTaskGP":
         known_noises = process.noises - Prior().noise_floor
     kind = IsotropicLogPosterior if model_type == "SimpleCustomMaternGP" else LogPosterior
-    rows, targets, kinds = process.rows, process.targets, process.kinds
-    posterior = kind(rows, targets, known_noises, kinds, Prior())
+    rows, targets, kinds, earlier = process.rows, process.targets, process.kinds, process.earlier
+    posterior = kind(rows, targets, known_noises, kinds, Prior(), earlier)
     rng = np.random.default_rng(crc32(rows.tobytes() + targets.tobytes()))
     alternatives = []
     for one in posterior.sample(process.hyperparameters, n, rng):
         with suppress(NotPositiveDefiniteError):  # rounding decides at the edge of what has a Cholesky factor
-            alternatives.append(GaussianProcess(rows, targets, posterior.noises(one.noise), one, kinds))
+            noises = posterior.noises(one.noise)
+            alternatives.append(GaussianProcess(rows, targets, noises, one, kinds, earlier=earlier))
     return alternatives or [process]
 
 
-Fit = Callable[[Array, Array, Array, Kinds, Subset], GaussianProcess]
+Fit = Callable[[Array, Array, Array, Kinds, Subset, Earlier | None], GaussianProcess]
 
 FITS: dict[ModelType, Fit] = {
     "SingleTaskGP": fit_single_task,

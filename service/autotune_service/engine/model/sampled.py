@@ -24,7 +24,7 @@ class SampledProcess:
     def __init__(self, processes: Sequence[GaussianProcess]) -> None:
         self.processes = processes
         first = processes[0]
-        self.rows, self.kinds = first.rows, first.kinds
+        self.rows, self.kinds, self.earlier = first.rows, first.kinds, first.earlier
         self._precisions = np.stack([one.hyperparameters.precisions for one in processes])
         self._variances = np.array([one.hyperparameters.variance for one in processes])
         self._effects = np.stack([one.hyperparameters.effects for one in processes])
@@ -36,14 +36,19 @@ class SampledProcess:
     def expect(self, rows: Array) -> Array:
         """Return the means that ``predict`` returns, without the variances, which cost more."""
         covariances = self._covariances(rows)
-        return np.asarray(self._means[:, None, None] + covariances @ self._weights)
+        means = np.asarray(self._means[:, None, None] + covariances @ self._weights)
+        return means if self.earlier is None else means + self.earlier.mean(rows)[:, None]
 
     def predict(self, rows: Array) -> tuple[Array, Array]:
         """Return means, shape (s, m, k), and variances, shape (s, m), of the noiseless values at m rows."""
         covariances = self._covariances(rows)
-        means = self._means[:, None, None] + covariances @ self._weights
+        means, totals = self._means[:, None, None] + covariances @ self._weights, self._totals[:, None]
+        if self.earlier is not None:
+            deviations = self.earlier.deviations(rows)
+            means = means + self.earlier.mean(rows)[:, None]
+            totals = totals + np.einsum("ij,ij->i", deviations, deviations)
         spread = covariances @ self._factors
-        return means, self._bounded(self._totals[:, None] - np.einsum("smn,smn->sm", spread, spread))
+        return means, self._bounded(totals - np.einsum("smn,smn->sm", spread, spread))
 
     def predict_with_gradients(self, rows: Array) -> tuple[Array, Array, Array, Array]:
         """Return the means and variances that ``predict`` returns, and their derivatives by the rows.
@@ -63,6 +68,9 @@ class SampledProcess:
         slopes *= scale
         if shared is not None:
             covariances += shared
+        if self.earlier is not None:
+            earlier_means, deviations, earlier_slopes, deviation_slopes = self.earlier.with_gradients(rows)
+            covariances += deviations @ self._deviations.T
         means = self._means[:, None, None] + covariances @ self._weights
         solved = covariances @ self._inverses
         variances = self._totals[:, None] - (solved * covariances).sum(axis=2)
@@ -71,7 +79,20 @@ class SampledProcess:
         factors = 2.0 * self._precisions[:, None, : self.kinds.d]
         mean_gradients = np.matmul(by_mean, differences) * factors[:, :, None]
         variance_gradients = np.matmul(np.swapaxes(by_variance, 0, 1), differences).swapaxes(0, 1) * factors
+        if self.earlier is not None:
+            means = means + earlier_means[:, None]
+            variances = variances + np.einsum("ij,ij->i", deviations, deviations)
+            by_deviation = np.swapaxes(self._weights, 1, 2) @ self._deviations  # (s, k, e)
+            mean_gradients = mean_gradients + np.einsum("ske,med->smkd", by_deviation, deviation_slopes)
+            mean_gradients = mean_gradients + earlier_slopes[:, None]
+            by_variance = deviations - solved @ self._deviations  # (s, m, e)
+            variance_gradients = variance_gradients + 2.0 * np.einsum("sme,med->smd", by_variance, deviation_slopes)
         return means, self._bounded(variances), mean_gradients, variance_gradients
+
+    @cached_property
+    def _deviations(self) -> Array:
+        assert self.earlier is not None
+        return self.earlier.deviations(self.rows)
 
     @cached_property
     def _inverses(self) -> Array:
@@ -81,10 +102,12 @@ class SampledProcess:
         """Return the covariances of m rows with the observed ones, shape (s, m, n)."""
         patterns = patterns_of(rows, self.rows, self.kinds)
         if patterns is not None:
-            return self._covariances_of(patterns.squares)[:, patterns.index]
-        distances, shared = compared(rows, self.rows, self._precisions, self._effects, self.kinds)
-        together = self._variances[:, None, None] * matern(distances)[0]
-        return together if shared is None else together + shared
+            together = self._covariances_of(patterns.squares)[:, patterns.index]
+        else:
+            distances, shared = compared(rows, self.rows, self._precisions, self._effects, self.kinds)
+            together = self._variances[:, None, None] * matern(distances)[0]
+            together = together if shared is None else together + shared
+        return together if self.earlier is None else together + self.earlier.deviations(rows) @ self._deviations.T
 
     def _covariances_of(self, squares: Array) -> Array:
         """Return the covariances of p pairs of rows, shape (s, p), from their squared differences, shape (p, d)."""

@@ -1,6 +1,7 @@
 """The scale that a response is modelled on: more is better, standardized, very bad values compressed."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +13,8 @@ _FLAT = 1e-12  # share of the values' size: smaller differences are rounding err
 _FARTHEST = 1e6  # on the model's scale: values farther out count as this, so that squares stay finite
 _LARGEST, _SMALLEST = float(np.finfo(float).max), 1e-300
 _BEYOND = 0.1  # share of the responses' range: the predicted response is no further below the worst one
+_EARLIER_COUNTS_AS = 1.0  # response, where the spread of few responses leans on that of earlier experiments
+_OTHER_UNIT = float(np.log(1e6))  # a spread that is farther than so many times from the largest response is in another
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(40)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
@@ -59,6 +62,19 @@ class ResponseScale:
         spread = float((compressed / size).std())
         spread = spread * size if spread > _FLAT else 1.0
         return cls(sign, unit, float(compressed.mean()), spread, knee, best - median, floor)
+
+    def leaning_on(self, earlier: Sequence["ResponseScale"], n: int) -> "ResponseScale":
+        """Return the scale of n responses whose spread is not well known yet, but that of earlier experiments is.
+
+        The logarithm of the spread is the average of theirs and its own, which counts the more the more responses
+        there are: so an experiment in another unit misleads for a few runs only.
+        """
+        if not earlier:
+            return self
+        theirs = float(np.mean([np.log(one.spread) + np.log(one.unit) for one in earlier])) - np.log(self.unit)
+        n_own = n - 1 if self.depth > 0.0 else 0
+        sums = n_own * np.log(self.spread) + _EARLIER_COUNTS_AS * np.clip(theirs, -_OTHER_UNIT, _OTHER_UNIT)
+        return replace(self, spread=float(np.exp(sums / (n_own + _EARLIER_COUNTS_AS))))
 
     def to_model(self, responses: Array) -> Array:
         """Map responses, shape (n,), to the model's scale."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.interface import EngineInput, Prediction, Run
 from autotune_service.engine.kinds import Kinds
+from autotune_service.engine.model.earlier import Earlier
 from autotune_service.engine.model.gaussian_process import GaussianProcess, Hyperparameters
 from autotune_service.engine.model.likelihood import LogPosterior, Prior
 from autotune_service.engine.model.named import FITS, sample_alternatives
@@ -22,6 +23,7 @@ _COVERAGE, _HALF_WIDTH = 0.95, 1.96  # a band of so many standard deviations cov
 _MOST_WIDENING = 3.0
 _SAMPLES = 8  # of the hyperparameters' posterior
 _SAMPLED_FROM, _SAMPLED_UNTIL = 16, 150  # observations: fewer say little of them, more leave little doubt
+_MOST_FITS = 2 * MAX_RESPONSES  # that are kept: those of the responses, and of what earlier experiments measured
 _LABEL_NOISE = 0.05  # variance of the labels 1 and -1: whether a run works is seldom a matter of chance
 
 
@@ -96,8 +98,24 @@ class Surrogate:
         return float(np.clip(np.quantile(errors, _COVERAGE) / _HALF_WIDTH, 1.0, _MOST_WIDENING))
 
 
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """All that the fit of one response depends on, as the key of a cache."""
+
+    model_type: ModelType
+    rows: bytes
+    targets: bytes
+    noises: bytes
+    kinds: Kinds
+    subset: bytes
+
+
 def fit_responses(
-    given: EngineInput, run_rows: Array, kinds: Kinds, most: int = MAX_CONDITIONED
+    given: EngineInput,
+    run_rows: Array,
+    kinds: Kinds,
+    most: int = MAX_CONDITIONED,
+    earlier_rows: Sequence[Array] = (),
 ) -> dict[str, Surrogate]:
     """Fit the model of every response that was measured.
 
@@ -106,45 +124,80 @@ def fit_responses(
         run_rows: The rows of all runs, shape (n, d).
         kinds: What the columns hold.
         most: How many observations each model is conditioned on at most.
+        earlier_rows: The rows of the runs of each earlier experiment.
     """
     sizes = (most, max_fitted(len(given.responses)))
-    fitted = {name: _fit_response(given, name, run_rows, kinds, sizes) for name in given.responses}
-    return {name: surrogate for name, surrogate in fitted.items() if surrogate is not None}
+    fitted = {}
+    for name in given.responses:
+        pairs = zip(given.earlier, earlier_rows, strict=True)
+        earlier = [_Measured.of(given, name, one.runs, rows, kinds, sizes) for one, rows in pairs]
+        told = [one for one in earlier if one is not None]
+        measured = _Measured.of(given, name, given.runs, run_rows, kinds, sizes, [one.scale for one in told])
+        if measured is not None:
+            process = _fit(measured.data, tuple(one.data for one in told))
+            fitted[name] = Surrogate(process, measured.scale, measured.index, given.model_type, measured.known_noises)
+    return fitted
 
 
-def _fit_response(
-    given: EngineInput, name: str, run_rows: Array, kinds: Kinds, sizes: tuple[int, int]
-) -> Surrogate | None:
-    n_conditioned, n_fitted = sizes
-    response, runs = given.responses[name], given.runs
-    index = np.array([i for i, run in enumerate(runs) if name in run.responses and not run.is_failed], dtype=np.int64)
-    if not len(index):
-        return None
-    values = np.array([runs[i].responses[name] for i in index], dtype=np.float64)
-    scale = ResponseScale.of(values, sign_of(response), is_objective=isinstance(response, Objective))
-    targets = scale.to_model(values)
-    sds = np.array([runs[i].sds.get(name, np.nan) for i in index], dtype=np.float64)
-    noises = scale.sd_to_model(sds) ** 2
-    rows = run_rows[index]
-    merits = targets
-    if not isinstance(response, Objective):  # of a threshold or a target the runs near it count most
-        value = response.target if isinstance(response, Target) else response.bound
-        merits = -np.abs(targets - scale.to_model(np.array([value])))
-    kept = representatives(rows, merits, n_conditioned, kinds.is_code)
-    subset = representatives(rows[kept], merits[kept], n_fitted, kinds.is_code)
-    data = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes(), kinds, subset.tobytes())
-    return Surrogate(_fit(given.model_type, *data), scale, index[kept], given.model_type, noises[kept])
+@dataclass(frozen=True)
+class _Measured:
+    """What runs measured of one response.
+
+    Args:
+        data: The observations that the model is conditioned on.
+        scale: The scale of the response.
+        index: The indices of these observations' runs, shape (n,).
+        known_noises: The variance of each measurement's noise on the model's scale, shape (n,); NaN where not told.
+    """
+
+    data: _Data
+    scale: ResponseScale
+    index: NDArray[np.int64]
+    known_noises: Array
+
+    @classmethod
+    def of(
+        cls,
+        given: EngineInput,
+        name: str,
+        runs: Sequence[Run],
+        run_rows: Array,
+        kinds: Kinds,
+        sizes: tuple[int, int],
+        earlier: Sequence[ResponseScale] = (),
+    ) -> "_Measured | None":
+        """Put what runs, with rows of shape (m, d), measured on the model's scale; None if they measured nothing."""
+        n_conditioned, n_fitted = sizes
+        response = given.responses[name]
+        measured = [i for i, run in enumerate(runs) if name in run.responses and not run.is_failed]
+        index = np.array(measured, dtype=np.int64)
+        if not measured:
+            return None
+        values = np.array([runs[i].responses[name] for i in measured], dtype=np.float64)
+        scale = ResponseScale.of(values, sign_of(response), is_objective=isinstance(response, Objective))
+        scale = scale.leaning_on(earlier, len(values))
+        targets = scale.to_model(values)
+        sds = np.array([runs[i].sds.get(name, np.nan) for i in measured], dtype=np.float64)
+        noises = scale.sd_to_model(sds) ** 2
+        rows = run_rows[index]
+        merits = targets
+        if not isinstance(response, Objective):  # of a threshold or a target the runs near it count most
+            value = response.target if isinstance(response, Target) else response.bound
+            merits = -np.abs(targets - scale.to_model(np.array([value])))
+        kept = representatives(rows, merits, n_conditioned, kinds.is_code)
+        subset = representatives(rows[kept], merits[kept], n_fitted, kinds.is_code)
+        numbers = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes())
+        return cls(_Data(given.model_type, *numbers, kinds, subset.tobytes()), scale, index[kept], noises[kept])
 
 
-@lru_cache(maxsize=MAX_RESPONSES)
-def _fit(
-    model_type: ModelType, rows: bytes, targets: bytes, noises: bytes, kinds: Kinds, subset: bytes
-) -> GaussianProcess:
+@lru_cache(maxsize=_MOST_FITS)
+def _fit(data: _Data, earlier: tuple[_Data, ...] = ()) -> GaussianProcess:
     # Suggestions, predictions and insights are computed from the same data, each on its own request. The cache's key is
     # all that a fit depends on, so the cache saves work and cannot change a result.
-    numbers = [np.frombuffer(buffer, dtype=np.float64) for buffer in (rows, targets, noises)]
-    observations = (numbers[0].reshape(-1, kinds.d), numbers[1], numbers[2])
-    return FITS[model_type](*observations, kinds, np.frombuffer(subset, dtype=np.int64))
+    rows, targets, noises = (np.frombuffer(buffer) for buffer in (data.rows, data.targets, data.noises))
+    said = Earlier([_fit(one) for one in earlier]) if earlier else None
+    subset = np.frombuffer(data.subset, dtype=np.int64)
+    return FITS[data.model_type](rows.reshape(-1, data.kinds.d), targets, noises, data.kinds, subset, said)
 
 
 def fit_feasibility(runs: Sequence[Run], run_rows: Array, kinds: Kinds) -> GaussianProcess | None:

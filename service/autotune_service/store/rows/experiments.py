@@ -21,6 +21,7 @@ from autotune_service.store.tables import experiments, observations
 from autotune_wire.base import Configuration
 from autotune_wire.constraints import Constraint
 from autotune_wire.experiments import AcqFunc, Best, BestPredicted, EngineName, Experiment, ModelType, direction_of
+from autotune_wire.learning import EarlierExperiment
 from autotune_wire.pausing import Paused
 from autotune_wire.responses import Responses, primary_of
 from autotune_wire.space import Space
@@ -170,6 +171,7 @@ class ExperimentRow:
     stopped: Stopped | None
     best_predicted: BestPredicted | None
     paused: Paused | None
+    learn_from: list[EarlierExperiment]
     n_bytes: int = field(compare=False)
     changed_at: datetime = field(compare=False)
     retry_in_s: float | None = field(compare=False)
@@ -231,6 +233,7 @@ class ExperimentRow:
             stop=self.stop,
             stopped=self.stopped,
             paused=self.paused,
+            learn_from=self.learn_from,
             last_seq=self.last_seq,
             time_created=self.created_at,
             time_updated=self.updated_at,
@@ -366,6 +369,7 @@ def experiment_of(row: Row) -> ExperimentRow:
         "stopped": _STOPPED.validate_python(row["stopped"]),
         "best_predicted": _BEST_PREDICTED.validate_python(row["best_predicted"]),
         "paused": _paused(row),
+        "learn_from": [EarlierExperiment(**earlier) for earlier in row["learn_from"]],
         "best_responses": row.get("best_responses") or {},
     }
     return ExperimentRow(**fields)

@@ -11,6 +11,7 @@ from autotune_service.store.database import Work
 from autotune_service.store.rows.bulk import insert_written
 from autotune_service.store.rows.members import is_visible
 from autotune_service.store.tables import (
+    earlier_runs,
     events,
     experiments,
     observation_versions,
@@ -23,8 +24,8 @@ _CHUNK = 500  # rows in one statement, few enough that the service is soon done 
 _TIMES = {"created_at": "time_created", "updated_at": "time_updated", "noted_at": "time_noted"}
 _EXPERIMENT = (
     *("exp_uuid", "name", "description", "responses", "engine", "model_type", "acq_func", "seed", "state", "stop"),
-    *("stopped", "paused", "best_predicted", "best_observation_uuid", "n_observations", "last_seq", "data_rev"),
-    *("fit_rev", "created_at", "updated_at"),
+    *("stopped", "paused", "learn_from", "best_predicted", "best_observation_uuid", "n_observations", "last_seq"),
+    *("data_rev", "fit_rev", "created_at", "updated_at"),
 )
 _LISTS: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
     "spaces": (spaces, ("revision", "seq", "covars", "constraints", "backfill", "created_at")),
@@ -51,6 +52,7 @@ _LISTS: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
         ),
     ),
     "events": (events, ("seq", "type", "created_at", "data")),
+    "earlier_runs": (earlier_runs, ("seq", "source", "covars", "responses", "sds")),
 }
 """The lists of the document: the table and the columns of each. An experiment has a seq at most once in a table."""
 

@@ -37,7 +37,10 @@ def rows_of(text: Buffer, owner_uuid: UUID, exp_uuid: UUID) -> Iterator[Checked 
     """
     document = read_document(text)
     check_portable(document)
-    lists = (document.spaces, document.suggestions, document.observations, document.versions, document.events)
+    lists = (
+        *(document.spaces, document.suggestions, document.observations, document.versions, document.events),
+        document.earlier_runs,
+    )
     yield Checked(
         n_observations=len(document.observations),
         n_rows=1 + sum(len(records) for records in lists),
@@ -78,13 +81,14 @@ class _RowBuilder:
             "observations": map(self._observation, document.observations),
             "observation_versions": (self._version(*numbered) for numbered in enumerate(document.versions)),
             "events": self._events(),
+            "earlier_runs": ({"exp_uuid": self._exp_uuid, **run.model_dump()} for run in document.earlier_runs),
         }
 
     def _experiment(self) -> _Row:
         own, newest = self._document.experiment, self._document.spaces[-1]
         best = best_of(self._document)
         has_contexts = any(covariate.role == "context" for covariate in newest.covars.values())
-        documents = own.model_dump(mode="json", include={"responses", "stop", "stopped", "paused"})
+        documents = own.model_dump(mode="json", include={"responses", "stop", "stopped", "paused", "learn_from"})
         predicted = own.best_predicted
         documents["best_predicted"] = (
             None if predicted is None else predicted.model_dump(mode="json", exclude_unset=True)

@@ -15,6 +15,7 @@ from scipy.spatial.distance import cdist
 from torch import Tensor
 
 from autotune_service.engine.arrays import Array
+from autotune_service.engine.model.earlier import WEIGHT_SD
 from autotune_service.engine.model.gaussian_process import GaussianProcess
 
 _SQRT5 = 5.0**0.5
@@ -79,8 +80,11 @@ class _Posterior:
         self._variance, self._total_variance = own.variance, own.total_variance
         self._mean, self._noise = process.mean, float(np.median(process.noises))
         self._rows = tensor(process.rows)
+        earlier = process.earlier
+        self._earlier = [_Posterior(one) for one in earlier.processes] if earlier is not None else []
+        self._earlier_weight = earlier.weight if earlier is not None else 0.0
         factor = torch.linalg.cholesky(self._kernel(self._rows, self._rows) + torch.diag(tensor(process.noises)))
-        residual = tensor(process.targets - process.mean).unsqueeze(-1)
+        residual = (tensor(process.targets) - self._prior_mean(self._rows)).unsqueeze(-1)
         self._weights = torch.cholesky_solve(residual, factor).squeeze(-1)
         identity = torch.eye(len(factor), dtype=torch.double)
         self._spreading = torch.linalg.solve_triangular(factor, identity, upper=False).mT
@@ -99,7 +103,7 @@ class _Posterior:
     def changes(self, rows: Tensor, choices: Tensor) -> Tensor:
         """Compute the changes of the means as described in ``ProcessModel.changes``."""
         spread = self._kernel(rows, self._rows) @ self._spreading
-        variance = self._bounded(spread)
+        variance = self._bounded(rows, spread)
         to_choices = self._kernel(rows, choices) - spread @ (self._kernel(choices, self._rows) @ self._spreading).mT
         covariance = torch.cat([to_choices.squeeze(-2), variance], dim=-1)
         return covariance / (variance + self._noise).sqrt()
@@ -109,10 +113,10 @@ class _Posterior:
         to_known = self._kernel(rows, self._rows)
         spread = to_known @ self._spreading
         if rows.shape[-2] == 1:
-            covariance = self._bounded(spread).unsqueeze(-1)
+            covariance = self._bounded(rows, spread).unsqueeze(-1)
         else:
             covariance = self._kernel(rows, rows) - spread @ spread.mT
-        return self._mean + to_known @ self._weights, covariance, spread
+        return self._prior_mean(rows) + to_known @ self._weights, covariance, spread
 
     def _joint_with_shared(self, rows: Tensor, is_shared: Tensor) -> tuple[Tensor, Tensor]:
         """Compute mean and covariance for a batch in which some of the q rows are shared: these are predicted once."""
@@ -127,8 +131,20 @@ class _Posterior:
         order = torch.cat([places[is_shared], places[~is_shared]]).argsort()
         return mean[:, order], covariance[:, order][:, :, order]
 
-    def _bounded(self, spread: Tensor) -> Tensor:
+    def _prior_mean(self, rows: Tensor) -> Tensor:
+        """Compute the prior's mean at rows of shape (..., n, d), shape (..., n)."""
+        means = torch.full(rows.shape[:-1], self._mean, dtype=torch.double)
+        return means + self._earlier_weight * self._predictions(rows).sum(dim=-1) if self._earlier else means
+
+    def _predictions(self, rows: Tensor) -> Tensor:
+        """Compute what each of the s earlier experiments predicts at rows of shape (..., n, d), shape (..., n, s)."""
+        means = [one._prior_mean(rows) + one._kernel(rows, one._rows) @ one._weights for one in self._earlier]
+        return torch.stack(means, dim=-1)
+
+    def _bounded(self, rows: Tensor, spread: Tensor) -> Tensor:
         variance: Tensor = self._total_variance - spread.square().sum(dim=-1)
+        if self._earlier:
+            variance = variance + (WEIGHT_SD * self._predictions(rows)).square().sum(dim=-1)
         return variance.clamp_min(_LEAST_VARIANCE * self._total_variance)
 
     def _kernel(self, a: Tensor, b: Tensor) -> Tensor:
@@ -146,7 +162,10 @@ class _Posterior:
             unlike = table[a[..., j].detach().long().unsqueeze(-1), b[..., j].detach().long().unsqueeze(-2)]
             squares = squares + unlike
             shared = shared + _matern(effect, unlike)
-        return _matern(self._variance, squares) + shared
+        covariance = _matern(self._variance, squares) + shared
+        if self._earlier:
+            covariance = covariance + WEIGHT_SD**2 * self._predictions(a) @ self._predictions(b).mT
+        return covariance
 
 
 def _matern(variance: float, squares: Tensor) -> Tensor:

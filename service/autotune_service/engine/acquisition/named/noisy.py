@@ -49,5 +49,5 @@ def improvement_over(
         is_incumbent: The rows to improve on, shape (m,).
     """
     noises = np.full(len(rows), _NOISELESS)
-    noiseless = GaussianProcess(rows, values, noises, process.hyperparameters, process.kinds, mean=process.mean)
+    noiseless = process.conditioned_on(rows, values, noises)
     return LogExpectedImprovement(SampledProcess([noiseless]), values[is_incumbent].max(axis=0)[None])

@@ -77,11 +77,8 @@ def conditioned_on_predictions(process: GaussianProcess, rows: Array) -> Gaussia
     """
     if not len(rows):
         return process
-    return GaussianProcess(
+    return process.conditioned_on(
         np.concatenate([process.rows, rows]),
         np.concatenate([process.targets, process.predict(rows)[0]]),
         np.concatenate([process.noises, np.full(len(rows), float(np.median(process.noises)))]),
-        process.hyperparameters,
-        process.kinds,
-        mean=process.mean,
     )
