@@ -70,7 +70,7 @@ class Board(Form):
             self._progress,
             row([self.pause, self.resume, self.stop, self.reopen, self.look_again]),
             self._open,
-            self.table.grid,
+            self.table.widget,
             row([self._number.box, lowered(self.show_run)]),
             row([self._reason.box, lowered(self.save)]),
         )

@@ -1,17 +1,14 @@
 """The last runs of the board, in cells that are corrected by typing over them."""
 
 from collections.abc import Callable, Collection, Mapping
-from html import escape
 from typing import Any
-
-from ipywidgets import HTML, Button, GridBox, Layout, Text
 
 from autotune.experiment import Experiment
 from autotune.values import value_text
 from autotune.views.goals import NAMELESS
 from autotune.views.shown import Observation, labelled
-from autotune.widgets.form import Field, wrong_field
-from autotune.widgets.style import block
+from autotune.widgets.board_table import TableOfRuns
+from autotune.widgets.form import read_number, wrong_field
 from autotune_wire.base import Value
 from autotune_wire.responses import RESPONSE
 from autotune_wire.space import CatCovariate
@@ -21,34 +18,78 @@ Cell = tuple[str, str]
 
 NOTED = (("noted", "note"), ("noted", "tags"))
 """The cells of a run that are no measurement."""
+N_LEFT = 100
+"""So many runs that left the list last are still known: what was typed into one may be underway from the page."""
 
 
-class Looks:
-    """The layouts and styles of the cells, shared by rows: each of its own is one more message to the page."""
+class RunCell:
+    """A cell of a run.
 
-    def __init__(self) -> None:
-        html, text = HTML(), Text(layout=Layout(width="100%"))
-        button = Button()
-        self._html = html.style
-        self.text = {"layout": text.layout, "style": text.style}
-        self.button = {"style": button.style}
-        for model in (html, html.layout, text, button, button.layout):
-            model.close()
+    Attributes:
+        name: The cell's name in errors.
+        stored: The value that the service has.
+        typed: What was typed over the value; None if nothing was.
+        error: What is wrong with what was typed.
+    """
 
-    def html(self, layout: Any, value: str = "") -> Any:
-        """Make an HTML of these looks."""
-        return HTML(value, layout=layout, style=self._html)
+    def __init__(self, name: str, stored: str) -> None:
+        self.name, self.stored = name, stored
+        self.typed: str | None = None
+        self.error = ""
+
+    @property
+    def text(self) -> str:
+        """What the cell shows, without blanks around it."""
+        return self.stored if self.typed is None else self.typed.strip()
+
+    def type_over(self, text: str) -> None:
+        """Take what was typed; the value itself is no change."""
+        self.typed, self.error = text if text.strip() != self.stored else None, ""
+
+    def number(self) -> float | None:
+        """Read the number that the cell shows, as ``Field.number`` does."""
+        return read_number(self.name, self.text)
+
+
+class Switch:
+    """The button of a run; ``Form.do`` shows on it that its action is at work, as on a button of ipywidgets.
+
+    Args:
+        press: What a click does.
+        draw: Draws the table anew.
+    """
+
+    def __init__(self, press: Callable[[], None], draw: Callable[[], None]) -> None:
+        self.click, self._draw = press, draw
+        self.description = ""
+        self.is_busy = False
+
+    def add_class(self, _name: str) -> None:
+        """Show that the action is at work."""
+        self.is_busy = True
+        self._draw()
+
+    def remove_class(self, _name: str) -> None:
+        """Show that the action has ended."""
+        self.is_busy = False
+        self._draw()
 
 
 class RunRow:
     """One run, with a cell for each covariate and each response.
 
+    Args:
+        experiment: The experiment.
+        number: The number of the run.
+        observation: The run as it was fetched.
+        switch: Called with the row by its button.
+        draw: Draws the table anew.
+
     Attributes:
         number: The number of the run.
         observation: The run as it was fetched.
-        cells: The inputs.
+        cells: Its cells.
         switch: The button that excludes the run, or restores it.
-        is_hidden: Whether the page does not show the row.
     """
 
     def __init__(
@@ -57,64 +98,44 @@ class RunRow:
         number: int,
         observation: Observation,
         switch: Callable[["RunRow"], None],
-        looks: Looks,
+        draw: Callable[[], None],
     ) -> None:
-        self.number, self.observation = number, observation
+        self.number = number
         self._space, self._responses = experiment.covars, experiment.responses
-        names = [("covars", name) for name in experiment.covars]
-        names += [*(("responses", name) for name in experiment.responses), *NOTED]
-        self._layouts = Layout(), Layout(overflow="visible", min_width="0"), Layout(width="auto")
-        html, cell, button = self._layouts
-        self.cells = {(part, name): self._cell(part, name, looks, cell) for part, name in names}
-        self.switch = Button(layout=button, **looks.button)
-        self.switch.on_click(lambda _clicked: switch(self))
-        self._number, self._state = looks.html(html), looks.html(html)
-        self.is_hidden = False
-        self.show(number, observation)
+        self._draw = draw
+        self.cells = {cell: RunCell(f"{number}.{cell[1]}", "") for cell in _cells_of(experiment)}
+        self.switch = Switch(lambda: switch(self), draw)
+        self.show(observation)
 
-    def show(self, number: int, observation: Observation) -> None:
-        """Show a run in the place of what the row showed, also of what was typed over it.
+    def show(self, observation: Observation, kept: Collection[Cell] = ()) -> None:
+        """Show the run as it is now, in all cells but those that are kept as they are."""
+        self.observation = observation
+        for cell, field in self.cells.items():
+            field.stored = self._stored(*cell)
+            if cell not in kept:
+                field.typed, field.error = None, ""
+        self.switch.description = "Restore" if observation.is_excluded else "Exclude"
 
-        A row of new widgets costs the page a hundred times as much as new values do.
-        """
-        is_other = number != self.number
-        self.number, self.observation = number, observation
-        self._number.value = block(f"<b>{number}</b>")
-        for (part, name), field in self.cells.items():
-            field.name, field.input.tooltip = f"{number}.{name}", f"{_shown(name)} of run {number}"
-            value = self._stored(part, name)
-            if is_other and field.input.value == value:
-                field.input.value = f"{value} "  # the page keeps what is being typed where a value stays the same
-            field.input.value = value
-            field.say("")
-        self._show_state()
-
-    def place(self, order: int, *, is_hidden: bool = False) -> None:
-        """Put the row into its place among the others, by the order of CSS, or hide it."""
-        self.is_hidden = is_hidden
-        for layout in self._layouts:
-            layout.order, layout.display = str(order), "none" if is_hidden else None
-
-    def _show_state(self) -> None:
-        run = self.observation
-        label = "Restore" if run.is_excluded else "Exclude"
-        self.switch.description, self.switch.tooltip = label, f"{label.lower()} run {self.number}"
-        because = escape(run.failed_because or "", quote=True)
-        state = "excluded" if run.is_excluded else run.status
-        teller = f'<div class="atw-soft">told by {escape(run.teller)}</div>' if run.teller else ""
-        self._state.value = block(
-            f'<span class="atw-soft" title="{because}">{state}</span><div>{because}</div>{teller}'
-        )
-
-    @property
-    def parts(self) -> list[Any]:
-        """The widgets of the row, from left to right."""
-        return [self._number, *(cell.box for cell in self.cells.values()), self._state, self.switch]
+    def shown(self) -> dict[str, Any]:
+        """Return the row as ``TableOfRuns`` takes it."""
+        run, cells = self.observation, list(self.cells.values())
+        return {
+            "number": self.number,
+            "stored": [field.stored for field in cells],
+            "typed": {str(place): field.typed for place, field in enumerate(cells) if field.typed is not None},
+            "wrong": {str(place): field.error for place, field in enumerate(cells) if field.error},
+            "state": "excluded" if run.is_excluded else run.status,
+            "because": run.failed_because or "",
+            "teller": run.teller or "",
+            "switch": self.switch.description,
+            "does": f"{'restore' if run.is_excluded else 'exclude'} run {self.number}",
+            "is_busy": self.switch.is_busy,
+        }
 
     @property
     def changed(self) -> list[Cell]:
         """The cells that were typed over."""
-        return [cell for cell, field in self.cells.items() if field.text != self._stored(*cell)]
+        return [cell for cell, field in self.cells.items() if field.text != field.stored]
 
     @property
     def is_corrected(self) -> bool:
@@ -130,16 +151,13 @@ class RunRow:
 
     def say(self, text: str) -> None:
         """Show what is wrong beside the first cell that was typed over."""
-        self.cells[next(iter(self.changed), next(iter(self.cells)))].say(text)
+        self.cells[next(iter(self.changed), next(iter(self.cells)))].error = text
+        self._draw()
 
     def take(self, stored: Observation, saved: Collection[str] = ()) -> None:
         """Show the run as it was stored; what was typed over stays in the cells that are not of the saved parts."""
-        kept = {cell for cell in self.changed if cell[0] not in saved}
-        self.observation = stored
-        for cell, field in self.cells.items():
-            if cell not in kept:
-                field.input.value = self._stored(*cell)
-        self._show_state()
+        self.show(stored, [cell for cell in self.changed if cell[0] not in saved])
+        self._draw()
 
     def correction(self) -> dict[str, Any]:
         """Build the arguments of ``Experiment.correct`` from the cells that were typed over.
@@ -161,10 +179,6 @@ class RunRow:
             found["response"] = read if len(self._responses) > 1 else read[over[0]]
         return found
 
-    def _cell(self, part: str, name: str, looks: Looks, layout: Any) -> Field:
-        given = Text(value=self._stored(part, name), continuous_update=False, **looks.text)
-        return Field(f"{self.number}.{name}", given, layout=layout)
-
     def _stored(self, part: str, name: str) -> str:
         if part == "noted":
             return ", ".join(self.observation.tags) if name == "tags" else (self.observation.note or "").strip()
@@ -180,86 +194,85 @@ class RunRow:
 
 
 class RunTable:
-    """The runs below each other, newest first, in a grid that never makes a cell anew while somebody may be in it.
-
-    The page makes all children of a grid anew that come behind one that was put in or taken out. So rows stay where
-    they are among the children, and are put in order by their styles. A row whose run has left the list is hidden, and
-    takes another run only at a later showing: if somebody was typing in it, the page sends what was typed when it hides
-    the row, which then comes back.
+    """The runs below each other, newest first, as far as they are listed, typed over, or somebody is in their cells.
 
     Args:
         experiment: The experiment.
         switch: Called with a row by its button.
 
     Attributes:
-        grid: The widget.
+        widget: The table in the page.
     """
 
     def __init__(self, experiment: Experiment, switch: Callable[[RunRow], None]) -> None:
-        self._experiment, self._switch, self._looks = experiment, switch, Looks()
-        self._slots: list[RunRow] = []
-        self._header = _header(experiment, self._looks)
-        self.grid = _grid(experiment, self._header)
+        self._experiment, self._switch = experiment, switch
+        self._known: dict[int, RunRow] = {}
+        self._listed: Collection[int] = ()
+        self._entered: int | None = None
+        self.widget = TableOfRuns(columns=_columns(experiment), widths=_widths(experiment))
+        self.widget.on_event(self._hear)
 
     @property
     def rows(self) -> list[RunRow]:
         """The rows that are shown, newest run first."""
-        shown = [one for one in self._slots if not one.is_hidden]
-        return sorted(shown, key=lambda one: one.number, reverse=True)
+        shown = {*self._listed, self._entered}
+        rows = [one for one in self._known.values() if one.number in shown or one.changed]
+        return sorted(rows, key=lambda one: one.number, reverse=True)
 
     def show(self, runs: Mapping[int, Observation]) -> None:
         """Show these runs, and the rows that were typed over; what was typed stays."""
-        for one in self._slots:
-            run = runs.get(one.number)
-            if run is not None and not one.changed and one.observation != run:
-                one.show(one.number, run)
-        known = {one.number for one in self._slots}
-        free = [one for one in self._slots if one.is_hidden and one.number not in runs and not one.changed]
-        added = []
-        for number in sorted(runs.keys() - known):
-            if free:
-                free.pop().show(number, runs[number])
-            else:
-                added.append(self._new_row(number, runs[number]))
-        if added:
-            self._slots += added
-            self.grid.children = [*self._header, *(part for one in self._slots for part in one.parts)]
-        for order, one in enumerate(sorted(self._slots, key=lambda one: -one.number), start=1):
-            one.place(order, is_hidden=one.number not in runs and not one.changed)
+        for number, run in runs.items():
+            one = self._known.pop(number, None) or self._new_row(number, run)
+            if not one.changed and one.observation != run:
+                one.show(run)
+            self._known[number] = one  # behind all that left the list before it
+        self._listed = runs.keys()
+        shown = {one.number for one in self.rows}
+        for number in [number for number in self._known if number not in shown][:-N_LEFT]:
+            del self._known[number]
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw all rows by one message, or by none if they are drawn as they are."""
+        self.widget.rows = [one.shown() for one in self.rows]
 
     def _new_row(self, number: int, run: Observation) -> RunRow:
-        added = RunRow(self._experiment, number, run, self._switch, self._looks)
-        for field in added.cells.values():
-            field.input.observe(lambda _change: self._sent(added), "value")
-        return added
+        return RunRow(self._experiment, number, run, self._switch, self.draw)
 
-    def _sent(self, one: RunRow) -> None:
-        if one.is_hidden and one.changed:
-            one.place(len(self._slots))
+    def _hear(self, event: Mapping[str, Any]) -> None:
+        one = self._known.get(event["number"])
+        match event["event"], one:
+            case _, None:
+                return
+            case "switch", RunRow():
+                one.switch.click()
+            case "typed", RunRow():
+                [*one.cells.values()][event["place"]].type_over(event["text"])
+            case "entered", RunRow():
+                self._entered = one.number
+            case "left", RunRow() if self._entered == one.number:
+                self._entered = None
+        self.draw()
 
 
-def _header(experiment: Experiment, looks: Looks) -> list[Any]:
-    layout = Layout()
-    covars = [labelled(name, covariate.unit) for name, covariate in experiment.covars.items()]
-    names = ["run", *covars, *map(_shown, experiment.responses), "note", "tags", "state", ""]
-    return [looks.html(layout, block(f'<span class="atw-soft">{escape(name)}</span>')) for name in names]
+def _cells_of(experiment: Experiment) -> list[Cell]:
+    """Return the cells that each run of an experiment has, from left to right."""
+    measured = [("covars", name) for name in experiment.covars] + [("responses", name) for name in experiment.responses]
+    return [*measured, *NOTED]
 
 
-def _grid(experiment: Experiment, header: list[Any]) -> Any:
-    """Make the grid, which scrolls where there are many columns."""
+def _columns(experiment: Experiment) -> list[dict[str, str]]:
+    units = {("covars", name): covariate.unit for name, covariate in experiment.covars.items()}
+    names = {cell: _shown(cell[1]) for cell in _cells_of(experiment)}
+    return [{"name": name, "label": labelled(name, units.get(cell))} for cell, name in names.items()]
+
+
+def _widths(experiment: Experiment) -> str:
     n_cells = len(experiment.covars) + len(experiment.responses)
-    columns = f"40px repeat({n_cells}, minmax(84px, 130px)) minmax(130px, 220px) minmax(84px, 130px) 74px max-content"
-    layout = Layout(
-        grid_template_columns=columns,
-        grid_gap="2px 6px",
-        overflow="auto",
-        align_items="center",
-        justify_content="flex-start",
-    )
-    return GridBox(header, layout=layout)
+    return f"40px repeat({n_cells}, minmax(84px, 130px)) minmax(130px, 220px) minmax(84px, 130px) 74px max-content"
 
 
-def _option(field: Field, covariate: CatCovariate) -> Value | None:
+def _option(field: RunCell, covariate: CatCovariate) -> Value | None:
     """Return the option that was typed; a number may be typed as any number is."""
     found = next((option for option in covariate.options if field.text in {str(option), value_text(option)}), None)
     if found is not None or any(isinstance(option, str) for option in covariate.options):

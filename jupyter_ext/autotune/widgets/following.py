@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+from collections import deque
 from collections.abc import Callable
 from contextlib import aclosing, suppress
 from typing import Generic, TypeVar
@@ -22,9 +23,9 @@ AGAIN_S = 5.0
 class Follower(Generic[T]):
     """Fetches after each event, on the client's own loop, and draws on the loop of the kernel.
 
-    While a cell runs, the kernel draws nothing: what was fetched last is drawn when the cell ends. ipykernel 7 reads
-    the cell that a message belongs to from a context variable, so the drawing takes the context of the cell that made
-    this object (ipython/ipykernel#1450).
+    While a cell runs, the kernel draws nothing: what was fetched last, and that alone, is drawn when the cell ends.
+    ipykernel 7 reads the cell that a message belongs to from a context variable, so the drawing takes the context of
+    the cell that made this object (ipython/ipykernel#1450).
 
     Args:
         experiment: The experiment.
@@ -47,6 +48,7 @@ class Follower(Generic[T]):
         self._draw = draw
         self._see = see
         self._link = link
+        self._found: deque[T | AutotuneError] = deque(maxlen=1)
         self._is_live = True
         self._is_closed = False
         self._kernel = asyncio.get_running_loop()
@@ -102,7 +104,12 @@ class Follower(Generic[T]):
             self._hand_over(found)
 
     def _hand_over(self, found: T | AutotuneError) -> None:
-        self.draw_soon(lambda: self._draw(found))
+        self._found.append(found)
+        self.draw_soon(self._draw_newest)
+
+    def _draw_newest(self) -> None:
+        if self._found:
+            self._draw(self._found.pop())
 
     def draw_soon(self, draw: Callable[[], None]) -> None:
         """Call ``draw`` on the loop of the kernel; may be called on any thread."""

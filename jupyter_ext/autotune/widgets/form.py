@@ -59,16 +59,7 @@ class Field:
         Raises:
             InvalidInputError: If the text is no number, or may be two.
         """
-        if not self.text:
-            return None
-        try:
-            with_comma = typed_number(self.text)
-            number = number_of(self.text, ".") if with_comma is None else with_comma
-            if number is None:
-                raise InvalidInputError(f"{self.text} is not a number; write it as in 0.93 or 0,93")
-        except InvalidInputError as error:
-            raise wrong_field(self.name, str(error)) from None
-        return number
+        return read_number(self.name, self.text)
 
 
 class Form:
@@ -295,6 +286,24 @@ def _above(given: Any) -> Any:
 def row(parts: Sequence[Any]) -> Any:
     """Put parts beside each other; they wrap where the notebook is narrow."""
     return HBox(list(parts), layout=Layout(flex_flow="row wrap", align_items="flex-start", overflow="visible"))
+
+
+def read_number(name: str, text: str) -> float | None:
+    """Read the number that was typed into the field of a name, with a decimal point or comma; None from no text.
+
+    Raises:
+        InvalidInputError: If the text is no number, or may be two.
+    """
+    if not text:
+        return None
+    try:
+        with_comma = typed_number(text)
+        number = number_of(text, ".") if with_comma is None else with_comma
+        if number is None:
+            raise InvalidInputError(f"{text} is not a number; write it as in 0.93 or 0,93")
+    except InvalidInputError as error:
+        raise wrong_field(name, str(error)) from None
+    return number
 
 
 def wrong_field(name: str, message: str) -> InvalidInputError:
