@@ -114,6 +114,11 @@ def insights_of(of: Experiment, runs: Sequence[Observation], **fields: Any) -> I
         "best_observed": None,
         "best_predicted": None,
         "feasible_share": None,
+        "earlier": [
+            {"exp_uuid": one.exp_uuid, "name": one.name, "response": response, "weight": 0.9, "sd": 0.05}
+            for response in of.responses
+            for one in of.learn_from
+        ],
     }
     return InsightsReply.model_validate(given | fields)
 
@@ -216,7 +221,7 @@ class Case:
     has_model: bool = True
 
     def insights(self) -> InsightsReply:
-        empty: dict[str, Any] = {"slices": {}, "leave_one_out": {}, "importance": {}}
+        empty: dict[str, Any] = {"slices": {}, "leave_one_out": {}, "importance": {}, "earlier": []}
         return insights_of(self.experiment, self.runs, **({} if self.has_model else empty))
 
     def reply(self, configurations: Sequence[Configuration]) -> PredictReply:
@@ -244,6 +249,8 @@ class Case:
             "timeline": lambda: pictures.timeline(*given),
             "compare": lambda: pictures.compare(*given, *given),
         }
+        if self.experiment.learn_from:
+            found["earlier"] = lambda: pictures.earlier(self.experiment, self.insights())
         if len(self.experiment.covars) > 1:
             found["contour"] = lambda: self.over_two(pictures.contour)
             found["feasibility"] = lambda: self.over_two(pictures.feasibility)

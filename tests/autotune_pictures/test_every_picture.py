@@ -1,4 +1,5 @@
 import json
+from uuid import UUID
 
 import pytest
 import vl_convert
@@ -36,7 +37,9 @@ def _hostile() -> Case:
         "cost $&": {"goal": "minimize"},
         "%": {"goal": ">=", "bound": 2.0},
     }
-    of = experiment(covars, responses, name="'; \"</script> \\u0000 {}[]" + "long " * 40)
+    names = ["'; \"</script> {}[]", "long " * 40]
+    before = [{"exp_uuid": str(UUID(int=k)), "name": name, "n_runs": 9, "last_seq": 9} for k, name in enumerate(names)]
+    of = experiment(covars, responses, name="'; \"</script> \\u0000 {}[]" + "long " * 40, learn_from=before)
     return Case(of, random_runs(of, 30))
 
 
@@ -80,7 +83,11 @@ def _cases() -> dict[str, Case]:
         for n, value in enumerate((1.7e308, -1.7e308, 1e-300, 0.0, 5.0), 1)
     ]
     conditional = experiment(COVARS | {"additive": RATE | {"active_if": {"covariate": "base", "values": ["Et3N"]}}})
+    before = [{"exp_uuid": str(UUID(int=7)), "name": "bromide", "n_runs": 40, "last_seq": 90}]
+    learning = experiment(learn_from=before)
     return {
+        "learning": Case(learning, random_runs(learning, 9)),
+        "learning, no runs": Case(learning, [], has_model=False),
         "plain": Case(plain, random_runs(plain, 30)),
         "bounded": Case(bounded, random_runs(bounded, 30)),
         "two objectives": Case(two, random_runs(two, 30)),
@@ -113,7 +120,7 @@ ALL = [(case, picture) for case in CASES for picture in CASES[case].draw()]
 def test_every_picture_is_drawn_by_some_case():
     assert {picture for _, picture in ALL} == {
         "history", "slices", "contour", "importance", "parallel", "pareto", "crossval", "ternary", "hypervolume",
-        "feasibility", "timeline", "compare",
+        "feasibility", "timeline", "compare", "earlier",
     }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ SHOWN = {
     "slice": "",
     "contour": "",
     "importance": "",
+    "earlier": "",
     "parallel": "",
     "crossval": "",
     "pareto": "",
@@ -36,6 +37,7 @@ WRONG = {
     "slice": ("yeild", "response is 'yeild'"),
     "contour": ("water temperature", "'temperature'"),
     "importance": ("--response yeild", "response is 'yeild'"),
+    "earlier": ("yeild", "response is 'yeild'"),
     "parallel": ("yeild", "response is 'yeild'"),
     "crossval": ("--response yeild", "response is 'yeild'"),
     "pareto": ("yield", "the picture pareto takes no 'yield'"),
@@ -59,8 +61,8 @@ async def service(cluster, template, tmp_path_factory):
 def shell(service):
     with signed_in(service) as shell:
         shell.user_ns["runs"] = RUNS
-        for name in ("another", "reactor"):
-            shell.run_line_magic("autotune", f"new {name} {NEW}".replace("\n", " "))
+        for name, more in (("another", ""), ("reactor", " --learn-from another")):
+            shell.run_line_magic("autotune", f"new {name} {NEW}{more}".replace("\n", " "))
             shell.run_line_magic("autotune", "load runs")
         yield shell
 

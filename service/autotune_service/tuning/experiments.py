@@ -29,7 +29,7 @@ from autotune_service.store.rows.spaces import SpaceRow, add_space
 from autotune_service.store.rows.suggestions import OPEN, SuggestionRow, insert_suggestions
 from autotune_service.store.rows.users import hold_user, list_emails
 from autotune_service.store.statements import json_text
-from autotune_service.tuning.aside import aside, size_of
+from autotune_service.tuning.aside import aside, n_values_of, size_of
 from autotune_service.tuning.learning import read_earlier
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.base import Configuration
@@ -75,8 +75,14 @@ async def create_experiment(
             guess = guess_row(row, guess_of(row.space), seq=2, now=row.created_at)
             guesses.append(insert_suggestions([guess]))
             events.append(("suggestion_created", {**guess.to_wire().model_dump(mode="json"), "superseded": []}))
-        others = [*guesses, insert_earlier(row.exp_uuid, earlier_runs)] if earlier_runs else guesses
-        await record_first(work, row, events, *others)
+        n_bytes = 0
+        if earlier_runs:
+            learnt = await aside(
+                n_values_of(len(earlier_runs), row.space, []), insert_earlier, row.exp_uuid, earlier_runs
+            )
+            n_bytes = len(learnt.values["rows"])
+            await work.run(learnt)
+        await record_first(work, row, events, *guesses, n_bytes=n_bytes)
         await once.keep(work, experiment)
     return experiment
 
