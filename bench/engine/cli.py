@@ -7,9 +7,9 @@ from pathlib import Path
 
 from functions import CLASSES, TestProblem, make
 from published import PUBLISHED
-from real import DESCRIBED, REAL
+from real import DESCRIBED, REAL, SPLIT
 
-GROUPS = {"all": CLASSES, "published": PUBLISHED, "real": REAL, "real_described": DESCRIBED}
+GROUPS = {"all": CLASSES, "published": PUBLISHED, "real": REAL, "real_described": DESCRIBED, "real_split": SPLIT}
 """Words for several classes; ``all`` are the generated ones."""
 
 
@@ -24,10 +24,12 @@ def test_problems(classes: str, instances: str) -> list[TestProblem]:
 
     Args:
         classes: Names of classes or words of `GROUPS`, with commas between them.
-        instances: The indices of a generated class, as `indices` reads them; other classes have one instance.
+        instances: The indices of a generated class or of real data that are split, as `indices` reads them; other
+            classes have one instance.
     """
     names = [name for word in classes.split(",") for name in GROUPS.get(word, [word])]
-    return [make(name, i) for name in names for i in (indices(instances) if name in CLASSES else [0])]
+    several = CLASSES | SPLIT
+    return [make(name, i) for name in names for i in (indices(instances) if name in several else [0])]
 
 
 @cache

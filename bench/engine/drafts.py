@@ -48,7 +48,7 @@ class Draft:
         narrowing: How the space is narrowed; None if it stays as it is.
         earlier: Campaigns of other functions of the same covariates.
         is_measured: Whether the surface is data of a laboratory: then values keep their own scale, and the guess
-            follows from the seed, as there is one instance alone.
+            follows from the seed, as there are one or few instances.
     """
 
     columns: dict[str, Column]
@@ -106,3 +106,18 @@ def shuffled(rng: np.random.Generator, draft: Draft) -> Draft:
         is_left = draft.narrowing.is_left
         draft.narrowing.is_left = lambda rows: is_left(rows[:, back])
     return draft
+
+
+def campaign(rng: np.random.Generator, n: int, rows: Rows, values: Rows, n_good: int) -> Campaign:
+    """Choose n runs of an earlier experiment: half at random, the others among the best, as a campaign comes to them.
+
+    Args:
+        rng: Draws the runs.
+        n: The number of runs.
+        rows: The rows to choose from.
+        values: Their values.
+        n_good: How many of the rows count as the best.
+    """
+    good = np.argsort(-values)[:n_good]
+    chosen = np.concatenate([rng.integers(len(rows), size=n // 2), rng.permutation(good)[: n - n // 2]])
+    return rows[chosen], values[chosen]

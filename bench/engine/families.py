@@ -5,7 +5,7 @@ from collections.abc import Callable
 import laboratories
 import numpy as np
 import recipes
-from drafts import Campaign, Draft
+from drafts import Campaign, Draft, campaign
 from shapes import Rows, Surface
 
 _BASES: list[Callable[[np.random.Generator, int], Draft]] = [
@@ -123,7 +123,5 @@ def _campaign(rng: np.random.Generator, draft: Draft, surface: Surface) -> Campa
     n = int(rng.integers(20, 81))
     drawn = _rows(rng, draft, 40 * n)
     values = surface(drawn)
-    good = np.argsort(-values)[: 8 * n]
-    chosen = np.concatenate([rng.integers(len(drawn), size=n // 2), rng.permutation(good)[: n - n // 2]])
-    noise = 0.02 * float(np.ptp(values)) * rng.normal(size=len(chosen))
-    return drawn[chosen], values[chosen] + noise
+    rows, measured = campaign(rng, n, drawn, values, 8 * n)
+    return rows, measured + 0.02 * float(np.ptp(values)) * rng.normal(size=len(rows))

@@ -1,7 +1,8 @@
 """Test problems to maximise; a generated one follows from its class and its index alone.
 
 Indices below 1000 are for tuning an engine. Indices from 1000 on are for reporting, and no engine is tuned to them. Nor
-is it to published functions or to real data, whose classes have one instance each, of index 0.
+is it to published functions or to real data, whose classes have one instance each, of index 0, but for those that are
+split.
 """
 
 import zlib
@@ -17,7 +18,7 @@ import recipes
 from drafts import CONTEXT, Draft
 from numpy.typing import NDArray
 from published import PUBLISHED
-from real import DESCRIBED, REAL
+from real import DESCRIBED, REAL, SPLIT
 from shapes import Rows, Surface
 
 REPORT = 1000
@@ -109,7 +110,7 @@ class TestProblem:
             budget.
         edit: The change of the space in the course of a run; None if the space stays as it is.
         earlier: What earlier experiments ran and measured: for each a list of runs, with ``x`` and ``y``.
-        is_measured: Whether the surface is real data, which has one instance; then the guess follows from the seed.
+        is_measured: Whether the surface is real data; then the guess follows from the seed.
     """
 
     name: str
@@ -233,7 +234,7 @@ class TestProblem:
 def make(cls: str, index: int) -> TestProblem:
     """Make one instance of a class, without references."""
     rng = np.random.default_rng([zlib.crc32(cls.encode()), index])
-    draft = (CLASSES | PUBLISHED | REAL | DESCRIBED)[cls](rng, index)
+    draft = (CLASSES | PUBLISHED | REAL | DESCRIBED | SPLIT)[cls](rng, index)
     scale = 10 ** rng.uniform(-1, 2)
     offset = scale * rng.normal(0, 2)
     if draft.is_measured:

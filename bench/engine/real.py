@@ -1,7 +1,8 @@
 """Data of laboratories as test problems, for reports alone; ``real/README.md`` names the source of each.
 
 Four are tables, in which every configuration of options and levels was measured. Two are random forests fitted to
-measurements, as their inputs are continuous.
+measurements, as their inputs are continuous. Three of the tables are also split by one of their categories, so that an
+option of it is the problem and another one the earlier campaign.
 """
 
 import csv
@@ -11,11 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from drafts import Column, Draft, lookup
-from shapes import Rows
+from drafts import Column, Draft, campaign, lookup
+from shapes import Rows, Surface
 from trees import Forest
 
 FOLDER = Path(__file__).with_name("real")
+N_EARLIER = 50
+"""The runs of the earlier campaign of a table that is split."""
 
 
 def _rows_of(file: str) -> list[list[str]]:
@@ -137,10 +140,40 @@ def _described(table: Callable[[np.random.Generator, int], Draft]) -> Callable[[
     return described
 
 
+def _split(table: Callable[[np.random.Generator, int], Draft], by: str) -> Callable[[np.random.Generator, int], Draft]:
+    """Return the maker of problems at one option of a table's category, with a campaign at another one."""
+
+    def split(rng: np.random.Generator, index: int) -> Draft:
+        """Draw the two options, and the runs of the campaign: half at random, half among the best fifth."""
+        draft = table(rng, index)
+        column = list(draft.columns).index(by)
+        here, there = rng.permutation(len(draft.columns[by]["options"]))[:2]
+        del draft.columns[by]
+        whole = draft.surface
+
+        def at(option: int) -> Surface:
+            return lambda rows: whole(np.insert(rows, column, option, axis=1))
+
+        sizes = [len(c["options"]) if c["vtype"] == "cat" else c["max"] + 1 for c in draft.columns.values()]
+        tops = [1 if c["vtype"] == "cat" else c["max"] for c in draft.columns.values()]
+        cells = np.indices(sizes).reshape(len(sizes), -1).T / tops
+        draft.surface = at(here)
+        draft.earlier.append(campaign(rng, N_EARLIER, cells, at(there)(cells), len(cells) // 5))
+        return draft
+
+    return split
+
+
 DESCRIBED: dict[str, Callable[[np.random.Generator, int], Draft]] = {
     f"{table.__name__}_described": _described(table) for table in (arylation, buchwald_hartwig)
 }
 """The tables whose options have published descriptors, with these."""
+SPLIT: dict[str, Callable[[np.random.Generator, int], Draft]] = {
+    "arylation_by_base": _split(arylation, "base"),
+    "suzuki_by_electrophile": _split(suzuki_edbo, "electrophile"),
+    "buchwald_by_halide": _split(buchwald_hartwig, "aryl_halide"),
+}
+"""The tables at one option of a category, with an earlier campaign at another one; these have several instances."""
 REAL: dict[str, Callable[[np.random.Generator, int], Draft]] = {
     "arylation": arylation,
     "suzuki_edbo": suzuki_edbo,

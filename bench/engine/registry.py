@@ -19,7 +19,8 @@ class Entry:
         cls: The adapter's class.
         venv: A folder under ``$PEERS_HOME``, or None for the Python that runs this process.
         options: Keyword arguments for the class beside those of every peer.
-        abilities: What the adapter can do beside asking and telling; `functions.NEEDS` has the words.
+        abilities: What the adapter can do beside asking and telling: the words of `functions.NEEDS`, and ``earlier``
+            if it takes the runs of earlier experiments.
         modules: The folder that has the packages of AutoTune; empty for those that are installed.
     """
 
@@ -41,7 +42,7 @@ class Entry:
         return Path(sys.executable) if self.venv is None else HOME / self.venv / "bin" / "python"
 
 
-ALL = frozenset({"fixed", "edit_space"})
+ALL = frozenset({"fixed", "edit_space", "earlier"})
 PEERS = {
     "autotune": Entry("peer.py", "Peer", None, abilities=ALL),
     "autotune_blind": Entry("peer.py", "Blind", None, abilities=ALL),
@@ -50,8 +51,8 @@ PEERS = {
     "optuna_tpe": Entry("peers/optuna_.py", "Optuna", "optuna", {"sampler": "tpe"}),
     "nevergrad": Entry("peers/nevergrad_.py", "Nevergrad", "nevergrad"),
     "skopt": Entry("peers/skopt_.py", "Skopt", "skopt"),
-    "ax": Entry("peers/ax_.py", "Ax", "ax"),
-    "baybe": Entry("peers/baybe_.py", "Baybe", "baybe"),
+    "ax": Entry("peers/ax_.py", "Ax", "ax", abilities=frozenset({"earlier"})),
+    "baybe": Entry("peers/baybe_.py", "Baybe", "baybe", abilities=frozenset({"earlier"})),
     "botorch": Entry("peers/botorch_.py", "BoTorch", "ax"),
     "smac": Entry("peers/smac_.py", "Smac", "smac"),
 }

@@ -154,7 +154,9 @@ class Slot(threading.Thread):
 
 def _known(match: Match) -> dict[str, Any]:
     known: dict[str, Any] = {"budget": match.test_problem.budget, "workers": match.workers}
-    return known | {"earlier": match.test_problem.earlier} if match.test_problem.earlier else known
+    if match.test_problem.earlier and "earlier" in match.peer.abilities:
+        known["earlier"] = match.test_problem.earlier
+    return known
 
 
 def _can_play(entry: Entry, cls: str) -> bool:
@@ -170,7 +172,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--label", help="what to call the one peer in the results, to tell its versions apart")
     parser.add_argument(
-        "--classes", default="all", help="with commas between them; all (of the generated ones), published, or real"
+        "--classes",
+        default="all",
+        help="with commas between them; all (of the generated ones), published, real, real_described, or real_split",
     )
     parser.add_argument("--instances", default="0-2", help="below 1000 for tuning, from 1000 on for reporting")
     parser.add_argument("--seeds", default="0")

@@ -1,9 +1,9 @@
 """Write the markdown tables of docs/engine.md from the lines that run.py wrote.
 
-``tables.py RUNS...`` writes the tables of the generated test problems. With ``--published`` it writes those of the
-published ones and with ``--real`` those of real data, where a cell is the median over the seeds. ``tables.py --pairs
-RUNS...`` compares each peer with ours on the instances that both have, which is fair to a slow peer that has few. The
-last table is always that of `compare`.
+``tables.py RUNS...`` writes the tables of the generated test problems, and of real data that are split. With
+``--published`` it writes those of the published ones and with ``--real`` those of the other real data, where a cell is
+the median over the seeds. ``tables.py --pairs RUNS...`` compares each peer with ours on the instances that both have,
+which is fair to a slow peer that has few. The last table is always that of `compare`.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import numpy as np
 from compare import comparison_table, reach_table, table_head, table_line
 from functions import CLASSES, NEEDS, REPORT
 from published import PUBLISHED
-from real import REAL
+from real import REAL, SPLIT
 from summary import Record, read, step_seconds, unique
 
 Scores = dict[tuple[str, str], dict[str, float]]
@@ -152,7 +152,7 @@ def _bold(value: float, is_bold: bool) -> str:
 
 
 def _is_for_tuning(record: Record) -> bool:
-    return int(record["problem"].rpartition("-")[2]) < REPORT
+    return record["cls"] not in SPLIT and int(record["problem"].rpartition("-")[2]) < REPORT
 
 
 def _median(values: list[float]) -> float:
@@ -179,8 +179,9 @@ def main() -> None:
         records = [record for record in records if record["cls"] in single]
         scores, average, groups = single_scores(records), _median, list(single)
     else:
-        records = [r for r in records if r["cls"] in CLASSES and _is_for_tuning(r) == options.tuning]
-        scores, average, groups = generated_scores(records), _mean, list(CLASSES)
+        several = CLASSES | SPLIT
+        records = [r for r in records if r["cls"] in several and _is_for_tuning(r) == options.tuning]
+        scores, average, groups = generated_scores(records), _mean, list(several)
     groups = [cls for cls in groups if (options.ours, cls) in scores]
     if options.pairs:
         print("\n".join(pairs_table(scores, options.ours, groups)))
