@@ -21,7 +21,7 @@ def derived_key(secret: str, purpose: Purpose) -> str:
     return base64.urlsafe_b64encode(hkdf.derive(secret.encode())).decode()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class KeyRing:
     """The keys of one purpose by their identifier: the first signs, all of them are accepted.
 

@@ -64,10 +64,7 @@ class AccessTokens:
         try:
             if len(token) > _MAX_TOKEN_LENGTH:
                 raise jwt.InvalidTokenError
-            key = self.ring.find(jwt.get_unverified_header(token).get("kid"))
-            if key is None:
-                raise jwt.InvalidTokenError
-            claims = _read(token, key)
+            claims = _read(token, self.ring)
             if time.time() >= claims.ends_at + _LEEWAY.total_seconds():
                 raise jwt.ExpiredSignatureError
             return claims
@@ -77,8 +74,11 @@ class AccessTokens:
 
 
 @lru_cache(maxsize=4096)
-def _read(token: str, key: str) -> Claims:
-    """Return what a token says; cached, because checking a signature is slow."""
+def _read(token: str, ring: KeyRing) -> Claims:
+    """Return what a token says; cached, because decoding it and checking its signature is slow."""
+    key = ring.find(jwt.get_unverified_header(token).get("kid"))
+    if key is None:
+        raise jwt.InvalidTokenError
     claims = jwt.decode(
         token,
         key,

@@ -15,8 +15,8 @@ _OWN_PAGE = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_PRIVATE = ("/auth", "/user")
-"""Paths whose answers hold tokens and accounts, which no cache may keep (RFC 6749, 5.1)."""
+_PRIVATE = ("/auth/", "/user/")
+"""How paths begin whose answers hold tokens and accounts, which no cache may keep (RFC 6749, 5.1)."""
 _YEAR_S = 365 * 86_400
 
 COMMON: Headers = (
@@ -39,13 +39,17 @@ def secure(app: Quart, *, is_https: bool) -> None:
     # Browsers take no notice of this header over plain HTTP (RFC 6797, 8.1). Zero has them forget what they were told
     # of localhost, where other programs of a developer listen, too.
     transport = (b"strict-transport-security", f"max-age={_YEAR_S if is_https else 0}".encode())
+    ordinary = (*OF_SERVER, transport)
+    of_page = (*COMMON, (b"content-security-policy", _OWN_PAGE.encode()), transport)
+    private = (*ordinary, (b"cache-control", b"no-store"))
     inner = app.asgi_app
 
     async def secured(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] == "lifespan":
             await inner(scope, receive, send)
             return
-        added = (*_headers_of(scope["path"]), transport)
+        is_private = f"{scope['path']}/".startswith(_PRIVATE)
+        added = private if is_private else of_page if scope["path"] == DOCS_PATH else ordinary
 
         async def sending(event: ASGISendEvent) -> None:
             message: Any = event
@@ -56,10 +60,3 @@ def secure(app: Quart, *, is_https: bool) -> None:
         await inner(scope, receive, sending)
 
     app.asgi_app = secured  # type: ignore[method-assign]  # Quart's documented way to wrap an app
-
-
-def _headers_of(path: str) -> Headers:
-    policy = _OWN_PAGE if path == DOCS_PATH else _NOWHERE
-    headers = (*COMMON, (b"content-security-policy", policy.encode()))
-    is_private = any(path == folder or path.startswith(f"{folder}/") for folder in _PRIVATE)
-    return (*headers, (b"cache-control", b"no-store")) if is_private else headers

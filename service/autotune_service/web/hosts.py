@@ -9,6 +9,7 @@ import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import psutil
@@ -66,6 +67,7 @@ class Place:
     port: int | None
 
     @classmethod
+    @lru_cache(maxsize=128)
     def read(cls, text: str) -> "Place":
         """Read a name or address with or without a port, as in a Host header.
 

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from quart import Quart, Response, request
+from quart import Quart, Response, g, request
 from quart.json.provider import DefaultJSONProvider
 from quart.sessions import SessionInterface
 from quart.wrappers import BaseRequestWebsocket
@@ -65,6 +65,14 @@ class _NoSessions(SessionInterface):
         """Return no session, so that Quart sets no cookie."""
 
 
+class _Auth(QuartAuth):
+    """Writes or deletes a cookie only where a handler has looked at it, or signed somebody in or out."""
+
+    async def after_request(self, response: Response) -> Response:
+        """Return the response of a request with a token as it is; its cookie would be read for nothing."""
+        return await super().after_request(response) if self.attribute_name in g else response
+
+
 class _Cookies(_AuthSerializer):
     """Reads a cookie of any age: the session's row says when it ends, by the database's clock.
 
@@ -116,7 +124,7 @@ def create_app(
         QUART_SCHEMA_PYDANTIC_DUMP_OPTIONS={"mode": "json"},
     )
     app.extensions["autotune"] = services
-    QuartAuth(
+    _Auth(
         app,
         cookie_secure=is_https,
         duration=int(BROWSER_LIFETIME.total_seconds()),
