@@ -209,6 +209,9 @@ class Settings(BaseSettings):
     max_observations: Annotated[int, Field(ge=1, le=100_000)] = Field(
         default=100_000, description="How many observations an experiment may have."
     )
+    max_reports: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=50_000, description="How many steps the runs of an experiment may report, all runs together."
+    )
     max_batch: Annotated[int, Field(ge=1, le=MAX_TELL)] = Field(
         default=MAX_TELL, description="How many observations one tell may bring."
     )

@@ -10,6 +10,7 @@ from autotune_wire.constraints import MAX_CONSTRAINTS, Constraint, constraint_pr
 from autotune_wire.names import name_problems
 from autotune_wire.pausing import Paused
 from autotune_wire.problems import FieldProblem, validation_error
+from autotune_wire.reports import EarlyStop, early_stop_problems
 from autotune_wire.responses import (
     MAX_OBJECTIVES,
     MAX_RESPONSES,
@@ -83,6 +84,10 @@ class NewExperiment(Request):
         default=None,
         description="The rules by which the experiment stops suggesting. If absent, it goes on until closed.",
     )
+    early_stop: EarlyStop | None = Field(
+        default=None,
+        description="The rule by which runs that report their values are told to stop early. If absent, none is.",
+    )
     seed: Seed | None = Field(
         default=None,
         description="The engine's seed: the same data and the same seed give the same suggestion. If absent, the "
@@ -98,6 +103,7 @@ class NewExperiment(Request):
         problems += constraint_problems(self.covars, self.constraints)
         problems += repeated_values(self.covars, self.constraints)
         problems += stop_problems(self.stop, responses)
+        problems += early_stop_problems(self.early_stop, responses)
         if not problems:
             objective = primary_of(responses)[1]
             if self.direction not in {"maximize", direction_of(objective)}:
@@ -203,6 +209,9 @@ class Experiment(Reply):
         default=None, description="The rules by which the experiment stops suggesting; null if it has none."
     )
     stopped: Stopped | None = Field(default=None, description="The stop rule that was met; null if none was met.")
+    early_stop: EarlyStop | None = Field(
+        default=None, description="The rule by which runs are told to stop early; null if there is none."
+    )
     paused: Paused | None = Field(
         default=None,
         description="The pause that holds suggestions back; null if the experiment is not paused. A closed experiment "

@@ -19,6 +19,7 @@ from autotune_wire.experiments import (
 from autotune_wire.frames import EventType
 from autotune_wire.observations import MAX_TAGS, Note, Status, Tag
 from autotune_wire.problems import FieldProblem, Problem, shown, validation_error
+from autotune_wire.reports import MAX_REPORTS, EarlyStop, Step
 from autotune_wire.responses import MAX_RESPONSES, Responses
 from autotune_wire.space import MAX_COVARIATES, Space
 from autotune_wire.stopping import StopRules
@@ -108,6 +109,7 @@ class PortableExperiment(Request):
     stop: StopRules | None
     stopped: PortableStop | None
     paused: PortablePause | None = None  # missing in documents of older versions
+    early_stop: EarlyStop | None = None  # as paused
     best_predicted: PortableBest | None
     best_observation_uuid: UUID | None
     n_observations: Count
@@ -163,6 +165,8 @@ class _Measurement(Request):
     sds: _Sds
     status: Status
     failed_because: Reason | None = None  # missing in documents of older versions
+    stopped_step: Step | None = None  # this and the next: as failed_because
+    stopped_value: Number | None = None
     is_excluded: Annotated[bool, Field(strict=True)]
     time_created: Time
 
@@ -182,6 +186,17 @@ class PortableVersion(_Measurement):
 
     observation_uuid: UUID
     reason: Sentence | None
+
+
+class PortableCurve(Request):
+    """What a run reported; ``seq`` is that of the event of its first report."""
+
+    suggestion_uuid: UUID
+    seq: Seq
+    steps: Annotated[list[Step], Field(min_length=1, max_length=MAX_REPORTS)]
+    values: Annotated[list[Number], Field(min_length=1, max_length=MAX_REPORTS)]
+    why: Sentence | None
+    time_updated: Time
 
 
 class PortableEvent(Request):
@@ -210,6 +225,10 @@ class ExperimentExport(Request):
     suggestions: Annotated[list[PortableSuggestion], FailFast(), Field(max_length=MAX_EVENTS)]
     observations: Annotated[list[PortableObservation], FailFast(), Field(max_length=MAX_EVENTS)]
     versions: Annotated[list[PortableVersion], FailFast(), Field(max_length=MAX_EVENTS)]
+    curves: Annotated[list[PortableCurve], FailFast(), Field(max_length=MAX_EVENTS)] = Field(
+        default_factory=list,
+        description="What runs reported while they were under way, by seq; missing in documents of older versions.",
+    )
     events: Annotated[list[PortableEvent], FailFast(), Field(min_length=1, max_length=MAX_EVENTS)] = Field(
         description="The whole event log, from seq 1 on."
     )

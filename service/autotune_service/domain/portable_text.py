@@ -14,6 +14,7 @@ from autotune_wire.portable import (
     MAX_EVENTS,
     MAX_REVISIONS,
     ExperimentExport,
+    PortableCurve,
     PortableEvent,
     PortableExperiment,
     PortableObservation,
@@ -33,6 +34,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "suggestions": PortableSuggestion,
     "observations": PortableObservation,
     "versions": PortableVersion,
+    "curves": PortableCurve,
     "events": PortableEvent,
 }
 _SHOWN = MAX_REVISIONS + 2  # so many records of a list show whether it has too many or too few
@@ -65,6 +67,7 @@ class PortableDocument:
     suggestions: Records[PortableSuggestion]
     observations: Records[PortableObservation]
     versions: Records[PortableVersion]
+    curves: Records[PortableCurve]
     events: Records[PortableEvent]
 
 
@@ -89,6 +92,7 @@ def read_document(text: Buffer) -> PortableDocument:
         suggestions=Records(PortableSuggestion, lists["suggestions"]),
         observations=Records(PortableObservation, lists["observations"]),
         versions=Records(PortableVersion, lists["versions"]),
+        curves=Records(PortableCurve, lists.get("curves", [])),
         events=Records(PortableEvent, lists["events"]),
     )
 

@@ -33,10 +33,10 @@ def error_ratio(fitted: Fitted, name: str) -> float | None:
         The ratio of both errors: 1 if the model foretells nothing; None with few runs or equal responses.
     """
     surrogate = fitted.surrogates.get(name)
-    if surrogate is None or len(surrogate.index) < _FEW_RUNS:
+    if surrogate is None or (n := int(surrogate.is_measured.sum())) < _FEW_RUNS:
         return None
-    targets, n = surrogate.process.targets, len(surrogate.index)
-    errors = targets - surrogate.process.leave_one_out()[0]
+    targets = surrogate.process.targets[surrogate.is_measured]
+    errors = targets - surrogate.process.leave_one_out()[0][surrogate.is_measured]
     guessing = float(targets.std()) * n / (n - 1)
     return float(np.sqrt(np.mean(errors**2))) / guessing if guessing > 0 else None
 

@@ -40,6 +40,8 @@ class Surrogate:
         model_type: The name of the model that the process was fitted by.
         known_noises: The variance of each measurement's noise on the model's scale, shape (n,); NaN where it was not
             told.
+        is_measured: Which of the values were measured, shape (n,); the others are what runs that were stopped early
+            would have come to.
     """
 
     process: GaussianProcess
@@ -47,6 +49,7 @@ class Surrogate:
     index: NDArray[np.int64]
     model_type: ModelType
     known_noises: Array
+    is_measured: NDArray[np.bool_]
 
     @property
     def noise_sd(self) -> float:
@@ -83,7 +86,9 @@ class Surrogate:
     def _noise(self) -> float:
         """The noise variance of the next measurement; if all standard deviations were told, the median of these."""
         is_inferred = bool(np.isnan(self.known_noises).any())
-        return self.process.hyperparameters.noise if is_inferred else float(np.median(self.process.noises))
+        if is_inferred or not self.is_measured.any():
+            return self.process.hyperparameters.noise
+        return float(np.median(self.process.noises[self.is_measured]))
 
     @cached_property
     def _widening(self) -> float:
@@ -117,13 +122,14 @@ def _fit_response(
 ) -> Surrogate | None:
     n_conditioned, n_fitted = sizes
     response, runs = given.responses[name], given.runs
-    index = np.array([i for i, run in enumerate(runs) if name in run.responses and not run.is_failed], dtype=np.int64)
+    told = [_told_of(run, name) for run in runs]
+    index = np.array([i for i, one in enumerate(told) if one is not None], dtype=np.int64)
     if not len(index):
         return None
-    values = np.array([runs[i].responses[name] for i in index], dtype=np.float64)
+    values = np.array([one[0] for one in told if one is not None], dtype=np.float64)
     scale = ResponseScale.of(values, sign_of(response), is_objective=isinstance(response, Objective))
     targets = scale.to_model(values)
-    sds = np.array([runs[i].sds.get(name, np.nan) for i in index], dtype=np.float64)
+    sds = np.array([one[1] for one in told if one is not None], dtype=np.float64)
     noises = scale.sd_to_model(sds) ** 2
     rows = run_rows[index]
     merits = targets
@@ -133,7 +139,18 @@ def _fit_response(
     kept = representatives(rows, merits, n_conditioned, kinds.is_code)
     subset = representatives(rows[kept], merits[kept], n_fitted, kinds.is_code)
     data = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes(), kinds, subset.tobytes())
-    return Surrogate(_fit(given.model_type, *data), scale, index[kept], given.model_type, noises[kept])
+    is_measured = np.array([name in runs[i].responses for i in index[kept]], dtype=np.bool_)
+    return Surrogate(_fit(given.model_type, *data), scale, index[kept], given.model_type, noises[kept], is_measured)
+
+
+def _told_of(run: Run, name: str) -> tuple[float, float] | None:
+    """Return the value of a response and its standard deviation, NaN where that is not known; None without a value."""
+    if run.is_failed:
+        return None
+    if name in run.responses:
+        return run.responses[name], run.sds.get(name, float("nan"))
+    expected = run.expected.get(name)
+    return None if expected is None else (expected.mean, expected.sd)
 
 
 @lru_cache(maxsize=MAX_RESPONSES)
