@@ -130,10 +130,10 @@ class Tell(_Outcome):
     csv: Annotated[Text, Field(max_length=MAX_CSV_LENGTH)] | None = Field(
         default=None,
         description="A header line, then one line per run. There is a column for each covariate and each response. "
-        "Optional columns are `status` (`ok` or `failed`), `failed_because`, `excluded` (such runs are left out) and "
-        "the standard deviations: `<response> sd`, or `sd` if there is one response. Cells are separated by commas, "
-        "semicolons or tabs. A cell that is empty, `NaN`, `N/A` or `-` says that the response was not measured or the "
-        "covariate is not active.",
+        "Optional columns are `status` (`ok`, `failed` or `stopped`), `failed_because`, `stopped_step` (the step of a "
+        "run that was stopped), `excluded` (such runs are left out) and the standard deviations: `<response> sd`, or "
+        "`sd` if there is one response. Cells are separated by commas, semicolons or tabs. A cell that is empty, "
+        "`NaN`, `N/A` or `-` says that the response was not measured or the covariate is not active.",
     )
     ignore: Annotated[list[Text], Field(max_length=MAX_IGNORED)] | None = Field(
         default=None, description="Columns of `csv` to leave out; any other column must be the experiment's."

@@ -20,10 +20,10 @@ from autotune_wire.numerals import Cell, DecimalSign, UndecidedError, decimal_si
 from autotune_wire.responses import RESPONSE, Objective, Response, Responses
 from autotune_wire.space import Covariate, Space
 from autotune_wire.told_cells import is_nothing
-from autotune_wire.told_columns import ABOUT, EXCLUDED, SD, STATUS
+from autotune_wire.told_columns import ABOUT, EXCLUDED, FAILED_BECAUSE, SD, STATUS, STOPPED_STEP
 from autotune_wire.told_csv import DELIMITERS, separated, usual_sign
 
-_ABOUT_RUNS = frozenset({*ABOUT, STATUS, EXCLUDED})
+_ABOUT_RUNS = frozenset({*ABOUT, STATUS, FAILED_BECAUSE, STOPPED_STEP, EXCLUDED})
 _SPACE: TypeAdapter[Space] = TypeAdapter(Space)
 _RESPONSES: TypeAdapter[Responses] = TypeAdapter(Responses)
 
@@ -112,7 +112,7 @@ def _response_of(frame: Any) -> str:
     columns = [str(column) for column in frame.columns]
     if RESPONSE in columns:
         return RESPONSE
-    about = {*ABOUT, STATUS, EXCLUDED, SD}
+    about = {*ABOUT, STATUS, FAILED_BECAUSE, STOPPED_STEP, EXCLUDED, SD}
     numeric = [
         column
         for place, column in enumerate(columns)
