@@ -68,7 +68,7 @@ class Client(ClientCalls[Connection, Experiment, Group]):
         direction: Direction | None = None,
         constraints: Constraints = (),
         stop: StopRules | Mapping[str, Any] | None = None,
-        early_stop: EarlyStopRule | EarlyStop | Mapping[str, Any] | None = None,
+        early_stop: EarlyStopRule | str | EarlyStop | Mapping[str, Any] | None = None,
         description: str = "",
         engine: EngineName = "autotune",
         model_type: ModelType = "SingleTaskGP",

@@ -3,6 +3,7 @@
 from autotune_pictures.compare import compare
 from autotune_pictures.contour import contour
 from autotune_pictures.crossval import crossval
+from autotune_pictures.curves import curves
 from autotune_pictures.feasibility import feasibility
 from autotune_pictures.history import history
 from autotune_pictures.hypervolume import hypervolume
@@ -23,6 +24,7 @@ __all__ = [
     "compare",
     "contour",
     "crossval",
+    "curves",
     "feasibility",
     "grid_of",
     "history",

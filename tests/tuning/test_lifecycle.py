@@ -103,6 +103,10 @@ async def full(make, store, user_uuid):
     body = Correction(version=1, reason="a slip", response=3.0)
     await correct(store, user_uuid, exp_uuid, told.observations[0].observation_uuid, body)
     assert await reply_to(store, user_uuid, exp_uuid, insights_question(), 0) is None
+    asked = await current_suggestion(store, user_uuid, exp_uuid, 0)
+    await report(
+        store, user_uuid, exp_uuid, Report(suggestion_uuid=asked.suggestions[0].suggestion_uuid, step=1, value=1)
+    )
     await share(store, OPERATOR, user_uuid, exp_uuid, Share(email="bob@example.org", role="viewer"))
     return exp_uuid
 

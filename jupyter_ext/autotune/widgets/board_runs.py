@@ -9,7 +9,7 @@ from ipywidgets import HTML, Button, GridBox, Layout, Text
 from autotune.experiment import Experiment
 from autotune.values import value_text
 from autotune.views.goals import NAMELESS
-from autotune.views.shown import Observation, labelled
+from autotune.views.shown import Observation, labelled, stopped_text
 from autotune.widgets.form import Field, wrong_field
 from autotune.widgets.style import block
 from autotune_wire.base import Value
@@ -100,7 +100,8 @@ class RunRow:
         label = "Restore" if run.is_excluded else "Exclude"
         self.switch.description, self.switch.tooltip = label, f"{label.lower()} run {self.number}"
         because = escape(run.failed_because or "", quote=True)
-        state = "excluded" if run.is_excluded else run.status
+        state = run.status if run.stopped_step is None else stopped_text(run.stopped_step, run.stopped_value)
+        state = "excluded" if run.is_excluded else state
         teller = f'<div class="atw-soft">told by {escape(run.teller)}</div>' if run.teller else ""
         self._state.value = block(
             f'<span class="atw-soft" title="{because}">{state}</span><div>{because}</div>{teller}'

@@ -36,6 +36,9 @@ def magic_line(new: NewExperiment) -> str:
         is_text = isinstance(constraint, LinearConstraint)
         written = _quoted(constraint_text(constraint, new.covars)) if is_text else repr(constraint.model_dump())
         parts.append(f"--constraint {written}")
+    if new.early_stop is not None:
+        own = new.early_stop.model_dump(exclude_unset=True)
+        parts.append(f"--early-stop {own['rule'] if own.keys() == {'rule'} else repr(own)}")
     return " ".join(parts)
 
 

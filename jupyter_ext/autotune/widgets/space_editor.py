@@ -11,7 +11,7 @@ from autotune.errors import AutotuneError, InvalidInputError, NotFoundError
 from autotune.experiment import Experiment
 from autotune.inputs.descriptions import new_experiment
 from autotune.views.shown import counted
-from autotune.widgets.form import Field, Form, require, row, typed
+from autotune.widgets.form import Field, Form, chosen, require, row, typed
 from autotune.widgets.magic_line import magic_line
 from autotune.widgets.samples import draw_samples
 from autotune.widgets.space_html import preview_html, space_still
@@ -29,9 +29,11 @@ from autotune.widgets.space_start import start_of
 from autotune.widgets.style import alert, block, styled, title
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.problems import FieldProblem
+from autotune_wire.reports import EarlyStop
 from autotune_wire.space import is_active
 
 N_SAMPLES = 10
+_RULES = {"median": "those below the median", "successive_halving": "all but the best share, step by step"}
 
 
 class SpaceEditor(Form):
@@ -68,6 +70,8 @@ class SpaceEditor(Form):
         self.covariates: list[CovariateRow] = []
         self.responses: list[ResponseRow] = []
         self.constraints: list[ConstraintRow] = []
+        self.early_stop = _early_stop(start.early_stop)
+        self.early_stop.observe(lambda _change: self._look(), "value")
         self.tell_runs = _tell_runs(0 if self._runs is None else len(self._runs))
         self._make_buttons()
         for name, covariate in start.covars.items() or [("", None)]:
@@ -144,6 +148,7 @@ class SpaceEditor(Form):
             self.add_response,
             self._constraints,
             self.add_constraint,
+            self.early_stop,
             HTML(block(f"<b>{N_SAMPLES} samples drawn in this space</b>")),
             self._preview,
             row([self.create, self.tell_runs]),
@@ -204,6 +209,7 @@ class SpaceEditor(Form):
                 responses=responses or None,
                 constraints=[*texts, *self._kept],
                 made=made,
+                early_stop=self.early_stop.value,
             )
             return new, self._broken_by_guess(new, made)
         except InvalidInputError as error:
@@ -266,6 +272,7 @@ class SpaceEditor(Form):
             if new.responses is None
             else {name: response.model_dump(exclude_unset=True) for name, response in new.responses.items()},
             constraints=new.constraints,
+            early_stop=new.early_stop,
             say=said.append,
         )
 
@@ -297,6 +304,15 @@ class SpaceEditor(Form):
         return (
             None if response is None else response.field_of(rest.removeprefix(response.name).strip(".").split(".")[0])
         )
+
+
+def _early_stop(given: EarlyStop | None) -> Any:
+    """Make the choice of a rule that stops runs early; one with options of its own can be kept as it is."""
+    own = {} if given is None else given.model_dump(exclude_unset=True)
+    options: list[tuple[str, Any]] = [("none", None)]
+    options += [(words, rule) for rule, words in _RULES.items() if own != {"rule": rule}]
+    options += [] if given is None else [(f"{_RULES[given.rule]}, as before", own)]
+    return chosen("Which runs that report are stopped early", options, None if given is None else own, "420px")
 
 
 def _tell_runs(n_runs: int) -> Any:

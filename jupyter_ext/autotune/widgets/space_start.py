@@ -17,6 +17,7 @@ from autotune.values import is_missing
 from autotune.views.shown import constraint_text
 from autotune_wire.constraints import Constraint, LinearConstraint
 from autotune_wire.numerals import Cell, DecimalSign, UndecidedError, decimal_sign, number_of, readings_of
+from autotune_wire.reports import EarlyStop
 from autotune_wire.responses import RESPONSE, Objective, Response, Responses
 from autotune_wire.space import Covariate, Space
 from autotune_wire.told_cells import is_nothing
@@ -40,6 +41,7 @@ class Start(NamedTuple):
         runs: The past runs, to be told to the new experiment; None if there are none.
         said: What the user should know about it.
         is_guessed: Whether nobody gave the guesses of the covariates.
+        early_stop: The rule that stops runs early.
     """
 
     name: str = ""
@@ -50,6 +52,7 @@ class Start(NamedTuple):
     runs: Any = None
     said: str = ""
     is_guessed: bool = False
+    early_stop: EarlyStop | None = None
 
 
 def start_of(like: Any, responses: Mapping[str, Any] | None) -> Start:
@@ -83,7 +86,15 @@ def _of_experiment(experiment: Experiment) -> Start:
     kept = tuple(one for one in experiment.constraints if not isinstance(one, LinearConstraint))
     texts = tuple(constraint_text(one, experiment.covars) for one in linear)
     said = "".join(f"Kept: {constraint_text(one, experiment.covars)}. " for one in kept)
-    return Start(f"{experiment.name} (copy)", experiment.covars, experiment.responses, texts, kept, said=said)
+    return Start(
+        f"{experiment.name} (copy)",
+        experiment.covars,
+        experiment.responses,
+        texts,
+        kept,
+        said=said,
+        early_stop=experiment.early_stop,
+    )
 
 
 def _goals(responses: Mapping[str, Any]) -> Mapping[str, Response]:

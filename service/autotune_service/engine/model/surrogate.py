@@ -1,7 +1,7 @@
 """The surrogates of an experiment: a Gaussian process for each response, and one for whether a run works."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -40,8 +40,7 @@ class Surrogate:
         model_type: The name of the model that the process was fitted by.
         known_noises: The variance of each measurement's noise on the model's scale, shape (n,); NaN where it was not
             told.
-        is_measured: Which of the values were measured, shape (n,); the others are what runs that were stopped early
-            would have come to.
+        unmeasured: The places, among the n, of what runs that were stopped early would have come to.
     """
 
     process: GaussianProcess
@@ -49,7 +48,7 @@ class Surrogate:
     index: NDArray[np.int64]
     model_type: ModelType
     known_noises: Array
-    is_measured: NDArray[np.bool_]
+    unmeasured: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @property
     def noise_sd(self) -> float:
@@ -86,9 +85,8 @@ class Surrogate:
     def _noise(self) -> float:
         """The noise variance of the next measurement; if all standard deviations were told, the median of these."""
         is_inferred = bool(np.isnan(self.known_noises).any())
-        if is_inferred or not self.is_measured.any():
-            return self.process.hyperparameters.noise
-        return float(np.median(self.process.noises[self.is_measured]))
+        told = np.delete(self.process.noises, self.unmeasured)
+        return float(np.median(told)) if len(told) and not is_inferred else self.process.hyperparameters.noise
 
     @cached_property
     def _widening(self) -> float:
@@ -139,8 +137,8 @@ def _fit_response(
     kept = representatives(rows, merits, n_conditioned, kinds.is_code)
     subset = representatives(rows[kept], merits[kept], n_fitted, kinds.is_code)
     data = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes(), kinds, subset.tobytes())
-    is_measured = np.array([name in runs[i].responses for i in index[kept]], dtype=np.bool_)
-    return Surrogate(_fit(given.model_type, *data), scale, index[kept], given.model_type, noises[kept], is_measured)
+    unmeasured = np.flatnonzero([name not in runs[i].responses for i in index[kept]])
+    return Surrogate(_fit(given.model_type, *data), scale, index[kept], given.model_type, noises[kept], unmeasured)
 
 
 def _told_of(run: Run, name: str) -> tuple[float, float] | None:
