@@ -118,8 +118,8 @@ def _merit_of_rung(objective: AnyObjective, points: Points, rung: int) -> float 
 
 
 def _merits_until(objective: AnyObjective, points: Points, step: int) -> Iterable[float]:
-    """Yield the merits of all values up to a step, in the order of the steps, whatever order they were reported in."""
-    return (merit(objective, points[at]) for at in sorted(points) if at <= step)
+    """Yield the merits of all values up to a step, in any order: neither a maximum nor an exact sum depends on it."""
+    return (merit(objective, value) for at, value in points.items() if at <= step)
 
 
 def _mean(values: Sequence[float]) -> float:
