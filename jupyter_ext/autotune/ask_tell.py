@@ -177,7 +177,7 @@ class AskTell(ExperimentCalls[Connection]):
         """Fetch what runs reported, as a table.
 
         Args:
-            newest: At most so many runs, those that began to report last.
+            newest: At most so many runs, those that began to report last; 1000 if not given, which is the most.
 
         Returns:
             A pandas DataFrame if pandas is installed, else a list of dicts. There is a row for each report: ``run``,

@@ -17,6 +17,9 @@ EarlyStopRule = Literal["median", "successive_halving"]
 MAX_REPORTS = 1000
 """Most steps of one run that are reported. A run of more steps reports every tenth, or every hundredth."""
 
+MAX_CURVES = 1000
+"""Most runs that are compared with one that reports, that the model learns the gains of, and that a reply has."""
+
 DEFAULT_MIN_STEPS = 1
 DEFAULT_MIN_RUNS = 5
 DEFAULT_REDUCTION_FACTOR = 4
@@ -108,8 +111,11 @@ class Curves(Reply):
 class CurvesQuery(Request):
     """The query of an experiment's curves."""
 
-    newest: Annotated[int, Field(ge=1, le=1000)] | None = Field(
-        default=None, description="At most so many curves, those of the runs that reported first last. All if absent."
+    newest: int = Field(
+        default=MAX_CURVES,
+        ge=1,
+        le=MAX_CURVES,
+        description="At most so many curves: those of the runs that began to report last.",
     )
 
 

@@ -17,7 +17,7 @@ from autotune_service.tuning.aside import aside
 from autotune_service.tuning.experiments import require_active
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.problems import FieldProblem
-from autotune_wire.reports import MAX_REPORTS, Curves, Report, Verdict, reported_of
+from autotune_wire.reports import MAX_CURVES, MAX_REPORTS, Curves, Report, Verdict, reported_of
 
 _COUNT = frozenset({"running", "completed", "stopped", "ended"})
 """The states of the runs that others are compared with."""
@@ -80,12 +80,8 @@ async def report(
     return verdict
 
 
-async def read_curves(store: Store, user_uuid: UUID, exp_uuid: UUID, newest: int | None = None) -> Curves:
-    """List what the runs of a user's experiment reported.
-
-    Args:
-        newest: At most so many curves, of the runs that began to report last; None for all.
-    """
+async def read_curves(store: Store, user_uuid: UUID, exp_uuid: UUID, newest: int = MAX_CURVES) -> Curves:
+    """List what the runs of a user's experiment reported that began to report last, at most ``newest``."""
     async with store.work() as work:
         row = await get_experiment(work, exp_uuid, user_uuid)
         seen = await list_curves(work, exp_uuid, newest)

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from autotune_service.store.database import Work
 from autotune_service.store.statements import Filled, Row, Statement
 from autotune_service.store.tables import curves, observations, suggestions
-from autotune_wire.reports import Curve
+from autotune_wire.reports import MAX_CURVES, Curve
 
 _COLUMNS = ("exp_uuid", "seq", "suggestion_uuid", "steps", "values", "n_steps", "why", "updated_at")
 _OF_EXPERIMENT = curves.c.exp_uuid == sa.bindparam("exp_uuid")
@@ -29,8 +29,7 @@ _SEEN = (
     .outerjoin(observations, observations.c.suggestion_uuid == curves.c.suggestion_uuid)
     .where(_OF_EXPERIMENT)
 )
-_LIST = Statement(_SEEN.order_by(curves.c.seq))
-_LIST_NEWEST = Statement(_SEEN.order_by(curves.c.seq.desc()).limit(sa.bindparam("n_most", type_=sa.BigInteger)))
+_LIST = Statement(_SEEN.order_by(curves.c.seq.desc()).limit(sa.bindparam("n_most", type_=sa.BigInteger)))
 _GET = Statement(sa.select(curves).where(_OF_EXPERIMENT, curves.c.suggestion_uuid == sa.bindparam("suggestion_uuid")))
 _AMONG = sa.any_(sa.bindparam("uuids", type_=sa.ARRAY(sa.Uuid())))
 _LIST_OF = Statement(sa.select(curves).where(_OF_EXPERIMENT, curves.c.suggestion_uuid == _AMONG))
@@ -88,11 +87,9 @@ class SeenCurve:
         )
 
 
-async def list_curves(work: Work, exp_uuid: UUID, newest: int | None = None) -> list[SeenCurve]:
-    """List the curves of an experiment, in the order in which the runs first reported; of many, the newest."""
-    if newest is None:
-        return [_seen_of(row) for row in await work.all(_LIST(exp_uuid=exp_uuid))]
-    return [_seen_of(row) for row in reversed(await work.all(_LIST_NEWEST(exp_uuid=exp_uuid, n_most=newest)))]
+async def list_curves(work: Work, exp_uuid: UUID, newest: int = MAX_CURVES) -> list[SeenCurve]:
+    """List the curves of the runs that began to report last, at most ``newest``, in the order in which they began."""
+    return [_seen_of(row) for row in reversed(await work.all(_LIST(exp_uuid=exp_uuid, n_most=newest)))]
 
 
 async def get_curve(work: Work, exp_uuid: UUID, suggestion_uuid: UUID) -> CurveRow | None:
