@@ -362,8 +362,9 @@ class Experiment(AskTell):
     def to_optuna(self, storage: Any = None, study_name: str | None = None) -> Any:
         """Build an Optuna study with all observations, for Optuna's own pictures and dashboard.
 
-        Failed and excluded runs are failed trials. A response to match a target is the distance from the target, which
-        is minimized; thresholds are constraints. Values outside the space are kept: the distributions are widened.
+        Failed and excluded runs are failed trials, and those that were stopped early are pruned ones. A response to
+        match a target is the distance from the target, which is minimized; thresholds are constraints. Values outside
+        the space are kept: the distributions are widened.
 
         Args:
             storage: Where Optuna keeps the study, as for ``optuna.create_study``; in memory if not given.

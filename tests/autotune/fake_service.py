@@ -275,7 +275,7 @@ class FakeService:
             return run
         reported = self.reports.get(run.get("suggestion_uuid", ""), {}).items()
         step, value = next(reversed(reported), (None, None))
-        measured = run.get("responses", {}).get("Response", run.get("response", value))
+        measured = next(iter(run.get("responses", {}).values()), run.get("response", value))
         kept = {name: cell for name, cell in run.items() if name not in {"responses", "response"}}
         return kept | {"status": "ok", "stopped_step": run.get("stopped_step", step), "stopped_value": measured}
 

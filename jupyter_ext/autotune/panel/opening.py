@@ -88,7 +88,7 @@ def _dots(overview: Overview) -> tuple[Dot, ...]:
                 is_failed=place + 1 in failed,
                 is_stopped=place + 1 in stopped,
                 is_broken=has_thresholds and breaks_threshold(responses, measured),
-                is_open=has_thresholds and lacks_threshold(responses, measured),
+                is_open=has_thresholds and place + 1 not in stopped and lacks_threshold(responses, measured),
                 is_excluded=place + 1 in excluded,
                 measured=measured,
                 seq=seq,

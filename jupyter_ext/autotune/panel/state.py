@@ -261,14 +261,14 @@ def _is_of(dot: Dot, data: dict[str, Any]) -> bool:
 
 
 def _dot(state: PanelState, data: dict[str, Any], source: Source | None) -> Dot:
-    measured = data.get("responses", {})
+    measured, is_stopped = data.get("responses", {}), data.get("stopped_step") is not None
     return Dot(
         response=data["response"],
         source=source,
         is_failed=data.get("status") == "failed",
-        is_stopped=data.get("stopped_step") is not None,
+        is_stopped=is_stopped,
         is_broken=breaks_threshold(state.responses, measured),
-        is_open=lacks_threshold(state.responses, measured),
+        is_open=not is_stopped and lacks_threshold(state.responses, measured),
         is_excluded=data.get("is_excluded", False),
         measured=measured,
         uuid=data["observation_uuid"],

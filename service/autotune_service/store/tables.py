@@ -360,7 +360,8 @@ curves = sa.Table(
     metadata,
     _uuid("exp_uuid", sa.ForeignKey(_EXPERIMENT, ondelete="CASCADE"), primary_key=True),
     sa.Column("seq", sa.BigInteger, primary_key=True),
-    _uuid("suggestion_uuid", sa.ForeignKey("suggestions.suggestion_uuid"), unique=True),
+    # Goes with its suggestion, as services of before delete experiments without a look at this table.
+    _uuid("suggestion_uuid", sa.ForeignKey("suggestions.suggestion_uuid", ondelete="CASCADE"), unique=True),
     # In ascending order, each step once; the values belong to the steps.
     sa.Column("steps", _JSON, nullable=False),
     sa.Column("values", _JSON, nullable=False),

@@ -15,7 +15,7 @@ ALTER TABLE observation_versions ADD COLUMN stopped_step bigint, ADD COLUMN stop
 CREATE TABLE curves (
     exp_uuid uuid NOT NULL REFERENCES experiments ON DELETE CASCADE,
     seq bigint NOT NULL,
-    suggestion_uuid uuid NOT NULL UNIQUE REFERENCES suggestions,
+    suggestion_uuid uuid NOT NULL UNIQUE REFERENCES suggestions ON DELETE CASCADE,
     steps json NOT NULL,
     values json NOT NULL,
     n_steps integer NOT NULL,
