@@ -17,6 +17,9 @@ EarlyStopRule = Literal["median", "successive_halving"]
 MAX_REPORTS = 1000
 """Most steps of one run that are reported. A run of more steps reports every tenth, or every hundredth."""
 
+MAX_ALL_REPORTS = 100_000
+"""Most steps that the runs of one experiment report, all runs together; a service may have a lower limit."""
+
 MAX_CURVES = 1000
 """Most runs that are compared with one that reports, that the model learns the gains of, and that a reply has."""
 

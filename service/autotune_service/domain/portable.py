@@ -27,7 +27,7 @@ from autotune_wire.portable import (
     PortableVersion,
 )
 from autotune_wire.problems import MAX_PROBLEMS, FieldProblem, shown
-from autotune_wire.reports import early_stop_problems, reported_of
+from autotune_wire.reports import MAX_ALL_REPORTS, early_stop_problems, reported_of
 from autotune_wire.responses import meets_thresholds, primary_of, response_problems
 from autotune_wire.space import space_problems
 from autotune_wire.stopping import stop_problems
@@ -223,7 +223,9 @@ def _is_announced(
 
 def _curve_problems(document: PortableDocument) -> Iterator[FieldProblem]:
     suggested = {suggestion.suggestion_uuid for suggestion in document.suggestions}
+    n_reports = 0
     for index, curve in enumerate(document.curves):
+        n_reports += len(curve.steps)
         field, uuid = f"curves.{index}", curve.suggestion_uuid
         if uuid not in suggested:
             message = "must be a suggestion of this experiment, and have no other curve"
@@ -235,6 +237,9 @@ def _curve_problems(document: PortableDocument) -> Iterator[FieldProblem]:
         if curve.steps != sorted(set(curve.steps)) or len(curve.steps) != len(curve.values):
             message = "must be in ascending order, each step once, with a value for each"
             yield FieldProblem(field=f"{field}.steps", message=message)
+    if n_reports > MAX_ALL_REPORTS:
+        message = f"must have at most {MAX_ALL_REPORTS} steps, all runs together"
+        yield FieldProblem(field="curves", message=message, value=n_reports)
 
 
 def _best_problems(document: PortableDocument) -> Iterator[FieldProblem]:

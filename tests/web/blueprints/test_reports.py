@@ -341,6 +341,14 @@ async def test_import_refuses_a_curve_that_cannot_be(client, headers, experiment
     assert (status, problem["errors"][0]["field"]) == (422, field)
 
 
+async def test_import_has_no_more_reports_than_an_experiment_may(client, headers, experiment, complete, monkeypatch):
+    monkeypatch.setattr("autotune_service.domain.portable.MAX_ALL_REPORTS", 2)
+    await complete(1.0, 2.0, 3.0)
+    _, document = await get(client, f"{at_of(experiment)}/export", headers)
+    status, problem = await post(client, "/experiment/import", headers, document)
+    assert (status, problem["errors"][0]["field"]) == (422, "curves")
+
+
 async def test_undone_stop_can_be_told_to_its_end(call, take, complete):
     suggestion = await take()
     uuid = suggestion["suggestion_uuid"]
