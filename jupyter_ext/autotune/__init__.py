@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         InvalidInputError,
         NotFoundError,
         RunFailed,
+        RunStopped,
         ServiceError,
         StreamGapError,
         UnauthenticatedError,
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
     from autotune.experiment import Experiment
     from autotune.pictures.insights import Insights
     from autotune.pictures.picture import Picture
+    from autotune.running.reporting import report
     from autotune.views.bests import Best, BestPredicted
+    from autotune.views.curves import Verdict
     from autotune.views.pareto import Pareto
     from autotune.views.shown import Observation, Suggestion
 
@@ -56,15 +59,18 @@ __all__ = [
     "Pareto",
     "Picture",
     "RunFailed",
+    "RunStopped",
     "ServiceError",
     "StreamGapError",
     "Suggestion",
     "UnauthenticatedError",
     "UnavailableError",
     "UnexpectedReplyError",
+    "Verdict",
     "VersionConflictError",
     "aconnect",
     "connect",
+    "report",
 ]
 
 _HOMES = {
@@ -74,7 +80,9 @@ _HOMES = {
     "experiment": ("Experiment",),
     "pictures.insights": ("Insights",),
     "pictures.picture": ("Picture",),
+    "running.reporting": ("report",),
     "views.bests": ("Best", "BestPredicted"),
+    "views.curves": ("Verdict",),
     "views.pareto": ("Pareto",),
     "views.shown": ("Observation", "Suggestion"),
 }

@@ -6,11 +6,14 @@ from typing import Any, TypeVar, overload
 
 from autotune.calls.leasing import abandon, ask_of, renew_all
 from autotune.calls.of_experiment import ExperimentCalls
+from autotune.calls.reporting import report, report_of
 from autotune.calls.telling import tell_all, tell_one
 from autotune.errors import InvalidInputError
-from autotune.inputs.told import Measured, Run, failed_run, told_run
+from autotune.inputs.told import Measured, Run, failed_run, stopped_run, told_run
 from autotune.transport.connection import Connection
 from autotune.transport.coroutines import result_of
+from autotune.values import plain
+from autotune.views.curves import Verdict
 from autotune.views.shown import Observation, Suggestion
 from autotune_wire.observations import MAX_TELL
 
@@ -128,6 +131,61 @@ class AskTell(ExperimentCalls[Connection]):
             ConnectionFailedError: As for ``tell``.
         """
         return self._do(tell_one(self.connection, self.exp_uuid, failed_run(run, self.covars, reason)))
+
+    def report(self, suggestion: Suggestion, step: int, value: float) -> Verdict:
+        """Report what a run under way has come to, and learn whether to stop it.
+
+        The lease of the suggestion is prolonged: a run that reports is at work. The value of a step that was reported
+        before is replaced. In a function that ``run`` calls, ``autotune.report(step, value)`` does the same and ends
+        the run.
+
+        Args:
+            suggestion: The suggestion that is being run.
+            step: How far the run has come: a whole number, 0 or more, such as the epoch.
+            value: The value there of the response that the experiment compares: a finite number.
+
+        Returns:
+            The verdict: true in a condition if the run should be stopped, and ``why``. Without ``early_stop`` the
+            experiment stops no run, and keeps what is reported.
+
+        Raises:
+            InvalidInputError: If an argument is not valid.
+            ServiceError: If the suggestion has its observation already, or reports beyond what the service keeps; the
+                error's ``code`` says which.
+        """
+        return self._do(report(self.connection, self.exp_uuid, report_of(suggestion, step, value)))
+
+    def tell_stopped(self, run: Run, response: Measured | None = None, *, step: int | None = None) -> Observation:
+        """Tell that a run was stopped before its end, so that its last value is not its final one.
+
+        The model learns from it what can be learnt, and the run is never the best.
+
+        Args:
+            run: The suggestion that was run; if another configuration was run, that configuration.
+            response: The last value, as for ``tell``; if not given, the last one that was reported.
+            step: The step at which the run was stopped; if not given, the last one that was reported.
+
+        Raises:
+            InvalidInputError: If an argument is not valid, or a configuration of your own comes without its step.
+            ServiceError: As for ``tell``; also if the value or the step is told nowhere.
+            ConnectionFailedError: As for ``tell``.
+        """
+        told = stopped_run(run, response, self.covars, self.responses, step)
+        return self._do(tell_one(self.connection, self.exp_uuid, told))
+
+    def curves(self, newest: int | None = None) -> Any:
+        """Fetch what runs reported, as a table.
+
+        Args:
+            newest: At most so many runs, those that began to report last; 1000 if not given, which is the most.
+
+        Returns:
+            A pandas DataFrame if pandas is installed, else a list of dicts. There is a row for each report: ``run``,
+            counted from 1 in the order in which runs first reported, ``step``, the value in a column with the name of
+            the response, ``state`` of the run (running, completed, stopped, failed, excluded or ended) and
+            ``should_stop``.
+        """
+        return self._do(self._curves(plain(newest)))
 
     def tell_many(self, runs: Iterable[tuple[Run, Measured]]) -> list[Observation]:
         """Tell up to 1000 runs at once, each as ``(run, response)``; either all of them are stored, or none."""

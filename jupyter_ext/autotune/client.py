@@ -30,6 +30,7 @@ from autotune.views.access import Audit, NewToken, Tokens
 from autotune_wire.access import TokenInfo
 from autotune_wire.experiments import AcqFunc, Direction, EngineName, ModelType
 from autotune_wire.paths import AUDIT, AUDIT_ALL
+from autotune_wire.reports import EarlyStop, EarlyStopRule
 from autotune_wire.stopping import StopRules
 
 TIMEOUT_S = 60.0
@@ -67,6 +68,7 @@ class Client(ClientCalls[Connection, Experiment, Group]):
         direction: Direction | None = None,
         constraints: Constraints = (),
         stop: StopRules | Mapping[str, Any] | None = None,
+        early_stop: EarlyStopRule | str | EarlyStop | Mapping[str, Any] | None = None,
         description: str = "",
         engine: EngineName = "autotune",
         model_type: ModelType = "SingleTaskGP",
@@ -105,6 +107,10 @@ class Client(ClientCalls[Connection, Experiment, Group]):
                 ``'"x-1" + x <= 3'``. A text that can be read in two ways is refused with both.
             stop: When to stop suggesting: a dict with one or more of ``budget`` (runs), ``target`` (response),
                 ``plateau`` (``{"n_runs": 10, "min_gain": 0.01}``) and ``min_expected_gain``.
+            early_stop: The rule that stops runs early which report their values (``report``): ``"median"`` or
+                ``"successive_halving"``, or a dict such as ``{"rule": "median", "min_steps": 3, "min_runs": 5}``, also
+                with ``"response"``, the objective that is reported, and for successive halving
+                ``"reduction_factor": 4``.
             description: A description for people.
             engine: The engine that suggests: ``"autotune"``, or ``"greattunes"``.
             model_type: The surrogate model.
@@ -127,6 +133,7 @@ class Client(ClientCalls[Connection, Experiment, Group]):
             direction=direction,
             constraints=constraints,
             stop=plain(stop),
+            early_stop=early_stop,
             description=description,
             engine=engine,
             model_type=model_type,

@@ -38,6 +38,25 @@ class RunFailed(Exception):  # noqa: N818 -- raised by the function that is tune
     """A run gave no response. The function given to ``run`` raises this; ``run`` tells the failure and goes on."""
 
 
+class RunStopped(Exception):  # noqa: N818 -- as RunFailed
+    """A run should be stopped early. ``report`` raises this in the function given to ``run``, which tells the stop.
+
+    Attributes:
+        why: Why, in a sentence; None if nobody says why.
+        step: The step that was reported last; None if the function raised this by itself.
+        value: The value there.
+    """
+
+    def __init__(self, why: str | None = None, step: int | None = None, value: float | None = None) -> None:
+        super().__init__(why, step, value)
+        self.why = why
+        self.step = step
+        self.value = value
+
+    def __str__(self) -> str:
+        return self.why or "the run was stopped early"
+
+
 class ConnectionFailedError(AutotuneError):
     """The service was not reached, or the connection was lost before the reply came.
 

@@ -235,6 +235,8 @@ class Experiment(AskTell):
         covars: Mapping[str, Any] | None = None,
         failed: bool = False,
         failed_because: str | None = None,
+        stopped: bool | None = None,
+        step: int | None = None,
     ) -> Observation:
         """Correct an observation; the former version is kept, and the next suggestion is computed anew.
 
@@ -248,6 +250,9 @@ class Experiment(AskTell):
             covars: The configuration that was really run, with all its values.
             failed: Whether the run gave no response after all.
             failed_because: Why the run failed; only with ``failed``.
+            stopped: Whether the run was stopped early after all; if not given, that stays. False goes with
+                ``response``, the final one. The response of a run that was stopped is its last value.
+            step: The step at which the run was stopped; only with ``stopped``.
 
         Returns:
             The new version.
@@ -258,7 +263,9 @@ class Experiment(AskTell):
                 ``current`` is the newest version.
             ServiceError: As for ``tell``.
         """
-        changes = changes_of(self.covars, self.responses, response, sd, covars, failed, failed_because)
+        changes = changes_of(
+            self.covars, self.responses, response, sd, covars, failed, failed_because, stopped=stopped, step=step
+        )
         return self._do(self._correct(observation, reason, changes))
 
     def exclude(self, observation: Observation | int, reason: str) -> Observation:
@@ -355,8 +362,9 @@ class Experiment(AskTell):
     def to_optuna(self, storage: Any = None, study_name: str | None = None) -> Any:
         """Build an Optuna study with all observations, for Optuna's own pictures and dashboard.
 
-        Failed and excluded runs are failed trials. A response to match a target is the distance from the target, which
-        is minimized; thresholds are constraints. Values outside the space are kept: the distributions are widened.
+        Failed and excluded runs are failed trials, and those that were stopped early are pruned ones. A response to
+        match a target is the distance from the target, which is minimized; thresholds are constraints. Values outside
+        the space are kept: the distributions are widened.
 
         Args:
             storage: Where Optuna keeps the study, as for ``optuna.create_study``; in memory if not given.

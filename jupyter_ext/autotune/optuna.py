@@ -1,9 +1,12 @@
-"""A sampler with which an Optuna study samples through the service.
+"""A sampler with which an Optuna study samples through the service, and a pruner that asks the service what to stop.
 
     from autotune.optuna import AutotuneSampler
 
     study = optuna.create_study(direction="maximize", sampler=AutotuneSampler())
     study.optimize(objective, n_trials=30)
+
+With ``sampler = AutotuneSampler(early_stop="median")`` and ``pruner=AutotunePruner(sampler)`` the values of
+``trial.report`` are reported to the service, and ``trial.should_prune`` returns its verdict.
 
 Optuna must be installed: ``pip install "autotune-bo[optuna]"``.
 """
@@ -14,6 +17,7 @@ from threading import Lock
 from typing import Any
 
 from optuna.distributions import BaseDistribution
+from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.search_space import intersection_search_space
 from optuna.study import Study
@@ -28,6 +32,7 @@ from autotune.neighbours.optuna_study import EXPERIMENT_ATTR
 from autotune.neighbours.param_space import ParamSpace
 from autotune.transport.coroutines import result_of
 from autotune.views.shown import Suggestion
+from autotune_wire.reports import EarlyStop, EarlyStopRule
 from autotune_wire.responses import objectives_of
 
 _FINISHED = (TrialState.COMPLETE, TrialState.FAIL)
@@ -39,14 +44,16 @@ class AutotuneSampler(BaseSampler):  # type: ignore[misc]  # Optuna's types are 
     A study has one experiment, whose uuid is among the study's attributes, so a study that is loaded again goes on with
     the same experiment. The space is that of ``search_space``, or else of the parameters that all trials so far had:
     then the first trial is sampled at random, and so is every parameter that comes later. Trials that ended before the
-    experiment began are told it, too. A trial that fails is told as a failed run. Of a trial that is pruned the last
-    intermediate value is told; without one the suggestion is abandoned.
+    experiment began are told it, too. A trial that fails is told as a failed run. A trial that is pruned, by whatever
+    pruner, is told as a run that was stopped early, with its last intermediate value and its step; without a value the
+    suggestion is abandoned.
 
     Args:
         search_space: The distributions of the parameters by name.
         client: The connection to the service; if not given, ``autotune.connect()`` opens one as the environment says.
         independent_sampler: Samples what the experiment does not have; if not given, at random.
         seed: The seed of the suggestions and of the random parameters.
+        early_stop: The rule of the experiment that stops runs early, as for ``Client.new``; ``AutotunePruner`` asks it.
     """
 
     def __init__(
@@ -56,7 +63,9 @@ class AutotuneSampler(BaseSampler):  # type: ignore[misc]  # Optuna's types are 
         client: Client | None = None,
         independent_sampler: BaseSampler | None = None,
         seed: int | None = None,
+        early_stop: EarlyStopRule | EarlyStop | Mapping[str, Any] | None = None,
     ) -> None:
+        self._early_stop = early_stop
         self._search_space = None if search_space is None else dict(search_space)
         self._client = client
         self._independent = RandomSampler(seed=seed) if independent_sampler is None else independent_sampler
@@ -109,8 +118,19 @@ class AutotuneSampler(BaseSampler):  # type: ignore[misc]  # Optuna's types are 
         if values is None or not all(map(math.isfinite, values)):
             self._experiment.fail(suggestion)
             return
-        named = zip(objectives_of(self._experiment.responses), values, strict=True)
-        self._experiment.tell(suggestion, dict(named))
+        named = dict(zip(objectives_of(self._experiment.responses), values, strict=True))
+        if state == TrialState.PRUNED:
+            self._experiment.tell_stopped(suggestion, named, step=trial.last_step)
+        else:
+            self._experiment.tell(suggestion, named)
+
+    def should_stop(self, trial: FrozenTrial) -> bool:
+        """Report the last intermediate value of a trial, and return whether the service says to stop its run."""
+        suggestion, step = self._suggestions.get(trial.number), trial.last_step
+        if self._experiment is None or suggestion is None or step is None:
+            return False
+        value = trial.intermediate_values[step]
+        return math.isfinite(value) and self._experiment.report(suggestion, step, value).should_stop
 
     def reseed_rng(self) -> None:
         """Seed the random parameters anew, in a thread of a study that runs several."""
@@ -130,6 +150,7 @@ class AutotuneSampler(BaseSampler):  # type: ignore[misc]  # Optuna's types are 
             responses=None if is_nameless else dict(zip(names, goals, strict=True)),
             direction=goals[0] if is_nameless else None,
             seed=self._seed,
+            early_stop=self._early_stop,
             say=None,
         )
         study.set_user_attr(EXPERIMENT_ATTR, str(self._experiment.exp_uuid))
@@ -147,3 +168,18 @@ class AutotuneSampler(BaseSampler):  # type: ignore[misc]  # Optuna's types are 
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=Lock())
+
+
+class AutotunePruner(BasePruner):  # type: ignore[misc]  # as above
+    """A pruner that reports a trial's values to AutoTune and prunes it where the rule of the experiment says so.
+
+    Args:
+        sampler: The sampler of the same study.
+    """
+
+    def __init__(self, sampler: AutotuneSampler) -> None:
+        self._sampler = sampler
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Return whether the trial should be pruned at the step that it reported last."""
+        return self._sampler.should_stop(trial)

@@ -8,6 +8,7 @@ from uuid import UUID
 import autotune_pictures as pictures
 from autotune.ask_tell import AskTell
 from autotune.calls.reading import history_pages
+from autotune.calls.reporting import read_curves
 from autotune.errors import InvalidInputError
 from autotune.inputs.told import configuration_of
 from autotune.pictures.picture import Picture
@@ -144,6 +145,10 @@ class Plots:
         """Draw how much the Pareto front dominates after each run; needs two objectives."""
         with _named_errors():
             return Picture(pictures.hypervolume(*self._told()))
+
+    def curves(self) -> Picture:
+        """Draw what each run reported while it was under way, and which runs were stopped early."""
+        return Picture(pictures.curves(self._state(), result_of(read_curves(self._connection, self._exp_uuid))))
 
     def timeline(self) -> Picture:
         """Draw when each run was told, and by whom."""

@@ -17,8 +17,9 @@ EXIT_CODES = {
     5: "not signed in, or without the right to do this",
     6: "the service refused: it says what, and why",
     7: "nothing to do: paused, stopped or closed; tell: no line came",
+    8: "report: the run should be stopped",
 }
-"""What a command ends with, for scripts: 3 is of the service's commands, 4 to 7 are of the client's."""
+"""What a command ends with, for scripts: 3 is of the service's commands, 4 to 8 are of the client's."""
 
 
 class Place(NamedTuple):
@@ -64,6 +65,7 @@ SECTIONS: dict[str, dict[str, Place]] = {
         "list": Place(f"{_CLIENT}.experiments", "list_command", "List your experiments."),
         "ask": Place(f"{_CLIENT}.asking", "ask_command", "Ask what to try next."),
         "tell": Place(f"{_CLIENT}.telling", "tell_command", "Tell what was measured."),
+        "report": Place(f"{_CLIENT}.reporting", "report_command", "Report how a run goes, and whether to stop it."),
         "watch": Place(f"{_CLIENT}.watching", "watch_command", "Print what happens, as it happens."),
         "history": Place(f"{_CLIENT}.experiments", "history_command", "Print all runs."),
         "demo": Place(f"{_CLIENT}.demo", "demo_command", "Make an experiment with twenty runs to look at."),

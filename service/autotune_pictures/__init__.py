@@ -3,6 +3,7 @@
 from autotune_pictures.compare import compare
 from autotune_pictures.contour import contour
 from autotune_pictures.crossval import crossval
+from autotune_pictures.curves import curves
 from autotune_pictures.earlier import earlier
 from autotune_pictures.feasibility import feasibility
 from autotune_pictures.history import history
@@ -24,6 +25,7 @@ __all__ = [
     "compare",
     "contour",
     "crossval",
+    "curves",
     "earlier",
     "feasibility",
     "grid_of",

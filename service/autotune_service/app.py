@@ -432,6 +432,7 @@ def _limits(settings: Settings) -> Limits:
     return Limits(
         experiments=settings.max_experiments,
         observations=settings.max_observations,
+        reports=settings.max_reports,
         batch=settings.max_batch,
         waiting=settings.max_waiting,
         waiting_each=settings.waiting_per_user,

@@ -17,6 +17,7 @@ from autotune_service.web.proxies import Network, network_of
 from autotune_wire.accounts import MIN_PASSWORD_LENGTH
 from autotune_wire.observations import MAX_TELL
 from autotune_wire.problems import field_problems
+from autotune_wire.reports import MAX_ALL_REPORTS
 
 DEV_EMAIL = "test@test.com"
 DEV_PASSWORD = "CHANGEME"
@@ -208,6 +209,9 @@ class Settings(BaseSettings):
     )
     max_observations: Annotated[int, Field(ge=1, le=100_000)] = Field(
         default=100_000, description="How many observations an experiment may have."
+    )
+    max_reports: Annotated[int, Field(ge=1, le=MAX_ALL_REPORTS)] = Field(
+        default=50_000, description="How many steps the runs of an experiment may report, all runs together."
     )
     max_batch: Annotated[int, Field(ge=1, le=MAX_TELL)] = Field(
         default=MAX_TELL, description="How many observations one tell may bring."

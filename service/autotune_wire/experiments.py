@@ -11,6 +11,7 @@ from autotune_wire.learning import MAX_EARLIER, MAX_EARLIER_RUNS, EarlierExperim
 from autotune_wire.names import name_problems
 from autotune_wire.pausing import Paused
 from autotune_wire.problems import FieldProblem, validation_error
+from autotune_wire.reports import EarlyStop, early_stop_problems
 from autotune_wire.responses import (
     MAX_OBJECTIVES,
     MAX_RESPONSES,
@@ -84,6 +85,10 @@ class NewExperiment(Request):
         default=None,
         description="The rules by which the experiment stops suggesting. If absent, it goes on until closed.",
     )
+    early_stop: EarlyStop | None = Field(
+        default=None,
+        description="The rule by which runs that report their values are told to stop early. If absent, none is.",
+    )
     seed: Seed | None = Field(
         default=None,
         description="The engine's seed: the same data and the same seed give the same suggestion. If absent, the "
@@ -110,6 +115,7 @@ class NewExperiment(Request):
             if uuid in self.learn_from[:index]:
                 message = "stands in the list already"
                 problems.append(FieldProblem(field=f"learn_from.{index}", message=message, value=str(uuid)))
+        problems += early_stop_problems(self.early_stop, responses)
         if not problems:
             objective = primary_of(responses)[1]
             if self.direction not in {"maximize", direction_of(objective)}:
@@ -215,6 +221,9 @@ class Experiment(Reply):
         default=None, description="The rules by which the experiment stops suggesting; null if it has none."
     )
     stopped: Stopped | None = Field(default=None, description="The stop rule that was met; null if none was met.")
+    early_stop: EarlyStop | None = Field(
+        default=None, description="The rule by which runs are told to stop early; null if there is none."
+    )
     paused: Paused | None = Field(
         default=None,
         description="The pause that holds suggestions back; null if the experiment is not paused. A closed experiment "

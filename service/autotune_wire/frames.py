@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 from autotune_wire.base import Confidential, Key, Moment, Reply, Request, Text, storable
 from autotune_wire.observations import Tell
 from autotune_wire.problems import Problem
+from autotune_wire.reports import Report
 from autotune_wire.suggestions import Abandon, Ask, Renew
 
 EventType = Literal[
@@ -17,6 +18,7 @@ EventType = Literal[
     "suggestion_expired",
     "suggestion_abandoned",
     "suggestion_superseded",
+    "reported",
     "observation_added",
     "observation_corrected",
     "observation_noted",
@@ -93,7 +95,13 @@ class AbandonFrame(_OperationFrame, Abandon):
     op: Literal["abandon"]
 
 
-Operation = Annotated[AskFrame | TellFrame | RenewFrame | AbandonFrame, Field(discriminator="op")]
+class ReportFrame(_OperationFrame, Report):
+    """``POST /experiment/{exp_uuid}/report`` on the socket."""
+
+    op: Literal["report"]
+
+
+Operation = Annotated[AskFrame | TellFrame | RenewFrame | AbandonFrame | ReportFrame, Field(discriminator="op")]
 
 
 class Answer(Reply):

@@ -11,6 +11,7 @@ from autotune_wire.base import MAX_WHOLE, Configuration, Moment, Name, Number, R
 from autotune_wire.experiments import PageQuery
 from autotune_wire.numerals import DecimalSign
 from autotune_wire.problems import MAX_PROBLEMS, FieldProblem, validation_error
+from autotune_wire.reports import Step
 from autotune_wire.responses import MAX_RESPONSES, RESPONSE
 from autotune_wire.space import Space
 from autotune_wire.tables import MAX_ROWS, Table
@@ -33,6 +34,9 @@ def _plain(text: str) -> str:
 
 
 Status = Literal["ok", "failed"]
+ToldStatus = Literal["ok", "failed", "stopped"]
+"""What is told of a run. In replies a run that was stopped is ``ok``: older clients know no third status."""
+
 Sd = Annotated[Number, Field(ge=0)]
 Tag = Annotated[
     str, Field(strict=True, min_length=1, max_length=MAX_TAG_LENGTH), AfterValidator(storable), AfterValidator(_plain)
@@ -55,11 +59,19 @@ class _Outcome(Request):
     sds: Annotated[dict[Name, Sd], Field(max_length=MAX_RESPONSES)] | None = Field(
         default=None, description="Standard deviations of `responses`, where they are known."
     )
-    status: Status = Field(
-        default="ok", description="`failed` for a run that gave no response; required for such a run."
+    status: ToldStatus = Field(
+        default="ok",
+        description="`failed` for a run that gave no response, `stopped` for one that was stopped before its end; "
+        "required for such a run. The value of a run that was stopped is the last one that it reported: it may be left "
+        "out where the run has a suggestion.",
     )
     failed_because: Reason | None = Field(
         default=None, description="Why the run failed, for people; only with the status `failed`."
+    )
+    stopped_step: Step | None = Field(
+        default=None,
+        description="The step at which the run was stopped; only with the status `stopped`. If absent, the last step "
+        "that it reported.",
     )
     suggestion_uuid: UUID | None = Field(
         default=None, description="The suggestion that was run; leave it out for a configuration of your own."
@@ -73,7 +85,11 @@ class _Outcome(Request):
             raise _wrong("status", "a failed run has no response")
         if self.status == "ok" and not is_measured:
             raise _wrong("response", "is missing; set status to failed for a run that gave no response")
-        if self.status == "ok" and self.failed_because is not None:
+        if self.status != "stopped" and self.stopped_step is not None:
+            raise _wrong("stopped_step", "is the step at which a run was stopped: set status to stopped too")
+        if self.status == "stopped" and self.suggestion_uuid is None and self.stopped_step is None:
+            raise _wrong("stopped_step", "is missing: give the step at which the run was stopped")
+        if self.status != "failed" and self.failed_because is not None:
             raise _wrong("failed_because", "is the reason of a failed run: set status to failed, or leave it out")
         if self.sd is not None and self.response is None:
             raise _wrong("sd", "is the standard deviation of response, which is missing")
@@ -114,10 +130,10 @@ class Tell(_Outcome):
     csv: Annotated[Text, Field(max_length=MAX_CSV_LENGTH)] | None = Field(
         default=None,
         description="A header line, then one line per run. There is a column for each covariate and each response. "
-        "Optional columns are `status` (`ok` or `failed`), `failed_because`, `excluded` (such runs are left out) and "
-        "the standard deviations: `<response> sd`, or `sd` if there is one response. Cells are separated by commas, "
-        "semicolons or tabs. A cell that is empty, `NaN`, `N/A` or `-` says that the response was not measured or the "
-        "covariate is not active.",
+        "Optional columns are `status` (`ok`, `failed` or `stopped`), `failed_because`, `stopped_step` (the step of a "
+        "run that was stopped), `excluded` (such runs are left out) and the standard deviations: `<response> sd`, or "
+        "`sd` if there is one response. Cells are separated by commas, semicolons or tabs. A cell that is empty, "
+        "`NaN`, `N/A` or `-` says that the response was not measured or the covariate is not active.",
     )
     ignore: Annotated[list[Text], Field(max_length=MAX_IGNORED)] | None = Field(
         default=None, description="Columns of `csv` to leave out; any other column must be the experiment's."
@@ -131,8 +147,9 @@ class Tell(_Outcome):
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        outcome = (self.response, self.responses, self.sd, self.sds, self.suggestion_uuid, self.failed_because)
-        has_outcome = self.status == "failed" or any(value is not None for value in outcome)
+        outcome = (self.response, self.responses, self.sd, self.sds, self.suggestion_uuid)
+        why = (self.failed_because, self.stopped_step)
+        has_outcome = self.status != "ok" or any(value is not None for value in (*outcome, *why))
         single = self.covars is not None or has_outcome
         tables = self.covars_tell is not None or self.response_tell is not None
         if single + tables + (self.observations is not None) + (self.csv is not None) != 1:
@@ -256,6 +273,14 @@ class Observation(Reply):
     failed_because: str | None = Field(
         default=None, description="Why the run failed; null if nobody said why, or the run gave a response."
     )
+    stopped_step: int | None = Field(
+        default=None,
+        description="The step at which the run was stopped early; null if it was not. Its `responses` lack the one "
+        "that it reported, which has no final value.",
+    )
+    stopped_value: float | None = Field(
+        default=None, description="The last value of the run that was stopped early, in the unit of what it reported."
+    )
     suggestion_uuid: UUID | None
     version: int = Field(default=1, description="1 for the observation as told; each correction adds one.")
     is_excluded: bool = Field(
@@ -331,7 +356,14 @@ class Correction(Request):
     sds: Annotated[dict[Name, Sd], Field(max_length=MAX_RESPONSES)] | None = Field(
         default=None, description="Standard deviations of `responses`, where they are known."
     )
-    status: Status | None = Field(default=None, description="`failed` if the run gave no response after all.")
+    status: ToldStatus | None = Field(
+        default=None,
+        description="`failed` if the run gave no response after all, `stopped` if it was stopped before its end, `ok` "
+        "if it was not.",
+    )
+    stopped_step: Step | None = Field(
+        default=None, description="The step at which the run was stopped; only with the status `stopped`."
+    )
     failed_because: Reason | None = Field(
         default=None, description="Why the run failed; only with the status `failed`."
     )
@@ -351,7 +383,7 @@ class Correction(Request):
     @property
     def outcome(self) -> Told | None:
         """Return the corrected outcome, with an empty configuration; None if the outcome stays as it is."""
-        names = ("response", "sd", "sds", "status", "failed_because")
+        names = ("response", "sd", "sds", "status", "failed_because", "stopped_step")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         measured = {name: value for name, value in (self.responses or {}).items() if value is not None}
         given |= {"responses": measured} if measured else {}
@@ -374,6 +406,10 @@ class ObservationVersion(Reply):
     sds: dict[str, float]
     status: Status
     failed_because: str | None = Field(default=None, description="Why the run failed, where somebody said why.")
+    stopped_step: int | None = Field(
+        default=None, description="The step at which the run was stopped early, if it was."
+    )
+    stopped_value: float | None = Field(default=None, description="The last value of the run that was stopped early.")
     is_excluded: bool
     reason: str | None = Field(description="Why the observation was corrected; null for version 1.")
     corrected_by: str | None = Field(

@@ -49,3 +49,4 @@ class Overview(Reply):
     )
     excluded: list[int] = Field(description="The numbers of the excluded observations.")
     modelled: list[int] = Field(description="The numbers of the runs that a model suggested.")
+    stopped: list[int] = Field(default_factory=list, description="The numbers of the runs that were stopped early.")

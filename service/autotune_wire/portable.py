@@ -20,6 +20,7 @@ from autotune_wire.frames import EventType
 from autotune_wire.learning import MAX_EARLIER, MAX_EARLIER_RUNS
 from autotune_wire.observations import MAX_TAGS, Note, Status, Tag
 from autotune_wire.problems import FieldProblem, Problem, shown, validation_error
+from autotune_wire.reports import MAX_REPORTS, EarlyStop, Step
 from autotune_wire.responses import MAX_RESPONSES, Responses
 from autotune_wire.space import MAX_COVARIATES, Space
 from autotune_wire.stopping import StopRules
@@ -121,6 +122,7 @@ class PortableExperiment(Request):
     learn_from: Annotated[list[PortableEarlier], Field(max_length=MAX_EARLIER)] = Field(
         default_factory=list  # missing in documents of older versions
     )
+    early_stop: EarlyStop | None = None  # as paused
     best_predicted: PortableBest | None
     best_observation_uuid: UUID | None
     n_observations: Count
@@ -176,6 +178,8 @@ class _Measurement(Request):
     sds: _Sds
     status: Status
     failed_because: Reason | None = None  # missing in documents of older versions
+    stopped_step: Step | None = None  # this and the next: as failed_because
+    stopped_value: Number | None = None
     is_excluded: Annotated[bool, Field(strict=True)]
     time_created: Time
 
@@ -207,6 +211,17 @@ class PortableEarlierRun(Request):
     sds: _Sds
 
 
+class PortableCurve(Request):
+    """What a run reported; ``seq`` is that of the event of its first report."""
+
+    suggestion_uuid: UUID
+    seq: Seq
+    steps: Annotated[list[Step], Field(min_length=1, max_length=MAX_REPORTS)]
+    values: Annotated[list[Number], Field(min_length=1, max_length=MAX_REPORTS)]
+    why: Sentence | None
+    time_updated: Time
+
+
 class PortableEvent(Request):
     """An event of the log; events are listed by seq, from 1 without a gap."""
 
@@ -233,6 +248,10 @@ class ExperimentExport(Request):
     suggestions: Annotated[list[PortableSuggestion], FailFast(), Field(max_length=MAX_EVENTS)]
     observations: Annotated[list[PortableObservation], FailFast(), Field(max_length=MAX_EVENTS)]
     versions: Annotated[list[PortableVersion], FailFast(), Field(max_length=MAX_EVENTS)]
+    curves: Annotated[list[PortableCurve], FailFast(), Field(max_length=MAX_EVENTS)] = Field(
+        default_factory=list,
+        description="What runs reported while they were under way, by seq; missing in documents of older versions.",
+    )
     events: Annotated[list[PortableEvent], FailFast(), Field(min_length=1, max_length=MAX_EVENTS)] = Field(
         description="The whole event log, from seq 1 on."
     )

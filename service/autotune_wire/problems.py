@@ -17,7 +17,7 @@ _TAGS = {
     "constraints": ("linear", "forbidden"),
     "responses": ("maximize", "minimize", "match", ">=", "<="),
 }
-_OPERATIONS = ("ask", "tell", "renew", "abandon")
+_OPERATIONS = ("ask", "tell", "renew", "abandon", "report")
 _KINDS = {"vtype": _TAGS["covars"], "ctype": _TAGS["constraints"], "goal": _TAGS["responses"], "op": _OPERATIONS}
 """The fields that say which kind of object is meant, and what they may be."""
 

@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-STATUS, FAILED_BECAUSE, EXCLUDED, SD = "status", "failed_because", "excluded", "sd"
+STATUS, FAILED_BECAUSE, STOPPED_STEP, EXCLUDED, SD = "status", "failed_because", "stopped_step", "excluded", "sd"
 ID, OUTSIDE, NOTE, TAGS, TOLD_BY, TIME = "id", "outside", "note", "tags", "told_by", "time_created"
-_OF_RUN = (STATUS, FAILED_BECAUSE, EXCLUDED)
+_OF_RUN = (STATUS, FAILED_BECAUSE, STOPPED_STEP, EXCLUDED)
 ABOUT = (ID, OUTSIDE, NOTE, TAGS, TOLD_BY, TIME)
 """Columns of a history that are about the observation: a table that is read may have them, and they are not read."""
 
@@ -25,8 +25,8 @@ class Role(NamedTuple):
     """What the cells of a column are.
 
     Attributes:
-        part: ``covars``, ``responses``, ``sds``, ``status``, ``failed_because``, ``excluded``, ``state`` (Optuna's) or
-            ``about``.
+        part: ``covars``, ``responses``, ``sds``, ``status``, ``failed_because``, ``stopped_step``, ``excluded``,
+            ``state`` (Optuna's) or ``about``.
         name: The name of the covariate or the response; else empty.
     """
 

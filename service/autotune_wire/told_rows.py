@@ -15,6 +15,7 @@ from autotune_wire.told_columns import (
     EXCLUDED,
     FAILED_BECAUSE,
     STATUS,
+    STOPPED_STEP,
     Assigned,
     ColumnsError,
     Role,
@@ -249,12 +250,23 @@ class _Reader:
             self._check_outcome(index, status, parts)
         record: Record = {part: cells for part, cells in parts.items() if cells or part == "covars"}
         record |= {STATUS: status} if self._parts & {STATUS, _STATE} else {}
-        return record | self._failed_because(row)
+        return record | self._failed_because(row) | self._stopped_step(index, sign)
 
     def _failed_because(self, row: Sequence[Any]) -> Record:
         cells = (row[column] for column, role in self._columns if role.part == FAILED_BECAUSE)
         said = next((cell for cell in cells if not is_nothing(cell)), None)
         return {} if said is None else {FAILED_BECAUSE: str(said).strip()}
+
+    def _stopped_step(self, index: int, sign: DecimalSign) -> Record:
+        row = self._sheet.rows[index]
+        columns = [column for column, role in self._columns if role.part == STOPPED_STEP]
+        for column in columns:
+            if not is_nothing(row[column]):
+                try:
+                    return {STOPPED_STEP: _whole(finite_number(row[column], sign))}
+                except CellError as error:
+                    self._refuse(index, column, str(error))
+        return {}
 
     def _is_inactive(self, role: Role, cell: Any, covars: Record) -> bool:
         is_inactive = role.part == "covars" and not is_active(self._space, role.name, covars)
@@ -291,9 +303,15 @@ class _Reader:
 
 def _status(cell: Any) -> str:
     status = "ok" if is_nothing(cell) else str(cell).strip().casefold()
-    if status not in {"ok", "failed"}:
-        raise CellError("must be ok, failed or empty; ignore can leave out a column that means something else")
+    if status not in {"ok", "failed", "stopped"}:
+        raise CellError("must be ok, failed, stopped or empty; ignore can leave out a column that means something else")
     return status
+
+
+def _whole(number: float) -> int:
+    if number != int(number) or number < 0:
+        raise CellError("must be a whole number, 0 or more")
+    return int(number)
 
 
 def _truth(cell: Any) -> bool:

@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from math import inf
 from queue import SimpleQueue
 from threading import Lock
 from typing import Any
@@ -51,6 +52,8 @@ class FakeService:
         teller: The uuid of the user who tells, None for a service that does not say so.
         tellers: The addresses of users, by uuid.
         predicted: The responses that are predicted, each as x.
+        reports: What the runs of suggestions reported: the value of each step, by the suggestion's uuid.
+        stops_below: A run that reports less is to be stopped.
         waits: What the client slept, in seconds; the clock moves by it.
     """
 
@@ -77,6 +80,8 @@ class FakeService:
         self.teller: str | None = None
         self.tellers: dict[str, str] = {}
         self.predicted = ["Response"]
+        self.reports: dict[str, dict[int, float]] = {}
+        self.stops_below = -inf
         self.page = 1000
         self.now = 0.0
         self.waits: list[float] = []
@@ -193,10 +198,12 @@ class FakeService:
             return self._tell(found, json.loads(request.content))
         if "observation" in parts:
             return self._of_observation(parts, request)
-        asked = {"renew": self._renew, "abandon": self._abandon, "predict": self._predict}
+        asked = {"renew": self._renew, "abandon": self._abandon, "predict": self._predict, "report": self._report}
         known = {"insights": self.learnt, "spaces": {"spaces": self.spaces}}
         if parts[-1] in asked:
             return httpx2.Response(200, json=asked[parts[-1]](json.loads(request.content)))
+        if parts[-1] == "curves":
+            return httpx2.Response(200, json={"response": "Response", "curves": self._curves()})
         if parts[-1] in known:
             return httpx2.Response(200, json=known[parts[-1]])
         if parts[-1] == "overview":
@@ -255,6 +262,31 @@ class FakeService:
         abandoned = self.suggestions[body["suggestion_uuid"]]
         abandoned.update(state="abandoned", abandoned_because=body.get("reason", ""))
         return abandoned
+
+    def _report(self, body: dict[str, Any]) -> dict[str, Any]:
+        uuid, value = body["suggestion_uuid"], body["value"]
+        reported = self.reports.setdefault(uuid, {})
+        reported[body["step"]] = value
+        why = f"{value} is too little" if value < self.stops_below else None
+        verdict = {"should_stop": why is not None, "why": why, "n_reports": len(reported)}
+        return {"suggestion_uuid": uuid, "step": body["step"], **verdict}
+
+    def _with_stop(self, run: dict[str, Any]) -> dict[str, Any]:
+        """Return what is stored of a run that was told as stopped; any other run as it was told."""
+        if run.get("status") != "stopped":
+            return run
+        reported = self.reports.get(run.get("suggestion_uuid", ""), {}).items()
+        step, value = next(reversed(reported), (None, None))
+        measured = next(iter(run.get("responses", {}).values()), run.get("response", value))
+        kept = {name: cell for name, cell in run.items() if name not in {"responses", "response"}}
+        return kept | {"status": "ok", "stopped_step": run.get("stopped_step", step), "stopped_value": measured}
+
+    def _curves(self) -> list[dict[str, Any]]:
+        about = {"observation_uuid": None, "should_stop": False, "why": None, "time_updated": NOW, "state": "running"}
+        return [
+            {**about, "suggestion_uuid": uuid, "steps": list(points), "values": list(points.values())}
+            for uuid, points in self.reports.items()
+        ]
 
     def _predict(self, body: dict[str, Any]) -> dict[str, Any]:
         means = [covars.get("x", 0.0) for covars in body["configurations"]]
@@ -318,7 +350,7 @@ class FakeService:
         ran["state"] = "told"
         names = list(found.get("responses", {"Response": None}))
         told = [
-            observation(names=names, told_by=self.teller, **{"seq": len(self.runs) + i, **run})
+            observation(names=names, told_by=self.teller, **{"seq": len(self.runs) + i, **self._with_stop(run)})
             | {"exp_uuid": found["exp_uuid"]}
             for i, run in enumerate(body.get("observations", [body]), start=1)
         ]
@@ -412,7 +444,8 @@ def observation(
         "observation_uuid": told.get("observation_uuid", str(uuid4())), "seq": seq, "time_created": NOW,
         "status": told.get("status", "ok"), "version": 1, "is_excluded": told.get("is_excluded", False),
         "told_by": told.get("told_by"), "failed_because": told.get("failed_because"), "note": told.get("note"),
-        "tags": told.get("tags", []),
+        "tags": told.get("tags", []), "stopped_step": told.get("stopped_step"),
+        "stopped_value": told.get("stopped_value"),
     }  # fmt: skip
     measured = {"responses": responses, "sds": sds, "response": responses.get(names[0])}
     return {**own, **measured, "covars": covars, "suggestion_uuid": suggestion_uuid}

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from autotune.errors import RunFailed, VersionConflictError
+from autotune.running.reporting import report
 from autotune.views.shown import Observation
 from autotune_wire.problems import Problem
 
@@ -14,6 +15,11 @@ def doubled(configuration: dict[str, Any]) -> float:
 
 def not_there(_configuration: dict[str, Any]) -> float:
     raise RunFailed("it broke")
+
+
+def reporting(_configuration: dict[str, Any]) -> float:
+    report(1, 0.25)
+    return 0.5
 
 
 def wrong(_configuration: dict[str, Any]) -> float:

@@ -26,6 +26,7 @@ _RUNS = "\n".join(
     for n in range(8)
 )
 PRELUDES = {
+    "docs/early-stopping.md": "%load_ext autotune\n%autotune login",
     "docs/howto/jupyterhub.md": "from types import SimpleNamespace\nc = SimpleNamespace(Spawner=SimpleNamespace())",
     "docs/loading.md": """
 import autotune, optuna

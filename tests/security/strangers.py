@@ -43,6 +43,7 @@ NEW = {
     "covars": _COVARS,
     "responses": {_GOAL: {"goal": "maximize"}, _LIMIT: {"goal": ">=", "bound": -NUMBER}},
     "constraints": [_LINEAR, _FORBIDDEN],
+    "early_stop": {"rule": "median", "response": _GOAL},
     "seed": 1,
 }
 _MEASURED = {"responses": {_GOAL: NUMBER, _LIMIT: 2.0}, "sds": {_GOAL: 0.5}}
@@ -100,6 +101,7 @@ def plant(client: httpx2.Client) -> dict[str, list[str]]:
     exp_uuid = post("/experiment/new", NEW)["exp_uuid"]
     taken = post(f"/experiment/ask/{exp_uuid}", ASK)["suggestions"]
     given_up = taken[0]["suggestion_uuid"]
+    post(f"/experiment/{exp_uuid}/report", {"suggestion_uuid": given_up, "step": 1, "value": NUMBER})
     post(f"/experiment/{exp_uuid}/abandon", ABANDON | {"suggestion_uuid": given_up})
     observed = []
     for tell in TELLS:

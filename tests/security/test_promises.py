@@ -44,6 +44,7 @@ FRAMES = {
     "ask": {"n": 1},
     "tell": {"covars": {"n": 3}, "response": 1.0},
     "renew": {"suggestion_uuids": [str(uuid4())]},
+    "report": {"suggestion_uuid": str(uuid4()), "step": 1, "value": 0.5},
     "abandon": {"suggestion_uuid": str(uuid4())},
 }
 """A valid frame of each operation, so that only the caller's rights can refuse it."""

@@ -161,6 +161,28 @@ async def test_paused_experiment_goes_on_where_pauses_are_not_known(empty_databa
         await connection.close()
 
 
+async def test_stopped_run_counts_no_more_where_stops_are_not_known(empty_database_url):
+    await upgrade(empty_database_url, "0001")
+    await execute(empty_database_url, FIRST_DATA)
+    await upgrade(empty_database_url)
+    await execute(
+        empty_database_url,
+        """
+        UPDATE autotune.observations SET response = NULL, responses = '{}', stopped_step = 3, stopped_value = 0.5;
+        INSERT INTO autotune.curves SELECT exp_uuid, 4, suggestion_uuid, '[3]', '[0.5]', 1, 'low', now()
+            FROM autotune.observations;
+        """,
+    )
+    await downgrade(empty_database_url, "0008")
+    connection = await connect(empty_database_url)
+    try:
+        assert await connection.fetch("SELECT is_excluded FROM autotune.observations") == [(True,)]
+        assert await connection.fetchval("SELECT to_regclass('autotune.curves')") is None
+    finally:
+        await connection.close()
+    await upgrade(empty_database_url)
+
+
 async def test_timeouts_of_the_role_end_no_migration(database_url):
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
     own = "&".join(f"{name}=7000" for name in names)

@@ -9,6 +9,7 @@ import pytest
 
 from autotune_service.domain.errors import NotFoundError
 from autotune_service.store.rows.audit import list_audit
+from autotune_service.store.rows.curves import get_curve, list_curves
 from autotune_service.store.rows.due import claim_due_experiment, count_due
 from autotune_service.store.rows.events import has_event, list_events
 from autotune_service.store.rows.experiments import (
@@ -66,6 +67,8 @@ INSERT INTO observations (
     FROM generate_series(1, 70000) AS n;
 INSERT INTO events (exp_uuid, seq, type, created_at, data)
     SELECT exp_uuid, seq, 'observation_added', now(), '{}' FROM observations;
+INSERT INTO curves (exp_uuid, seq, suggestion_uuid, steps, values, n_steps, updated_at)
+    SELECT exp_uuid, seq, suggestion_uuid, '[1]', '[0.5]', 1, now() FROM suggestions;
 INSERT INTO questions (question_uuid, exp_uuid, kind, body, body_key, data_rev, state, created_at)
     SELECT pg_temp.nth(n), pg_temp.nth(1 + n % 2000), 'predict', '{}', n::text, 1,
         CASE WHEN n % 100 = 0 THEN 'waiting' ELSE 'answered' END, now()
@@ -127,6 +130,8 @@ class Recorder:
         (lambda work: list_newest_of(work, LARGE, OWNER, 1), "observations_pkey"),
         (lambda work: list_pending(work, LARGE), "suggestions_pending"),
         (lambda work: get_experiment_and_pending(work, LARGE, OWNER), "suggestions_pending"),
+        (lambda work: get_curve(work, LARGE, UUID(int=50)), "curves_suggestion_uuid_key"),
+        (lambda work: list_curves(work, LARGE), "curves_pkey"),
         (lambda work: list_stamped(work, OWNER, [UUID(int=n) for n in range(1, 1001, 20)]), "experiments_"),
         (lambda work: get_shown_experiment(work, LARGE, OWNER), "observations_observation_uuid_key"),
         (lambda work: claim_due_experiment(work, "w", timedelta(seconds=1)), "experiments_with_work"),
@@ -146,6 +151,8 @@ class Recorder:
         "newest observation of a user",
         "pending suggestions",
         "experiment that is told to",
+        "curve of a run",
+        "newest curves",
         "experiments by uuid",
         "experiment to be shown",
         "work that is due",

@@ -17,12 +17,14 @@ from autotune_service.tuning.lifecycle import delete, rename, reopen
 from autotune_service.tuning.new_suggestions import EngineRun, NewSuggestion
 from autotune_service.tuning.once import Once
 from autotune_service.tuning.questions import insights_question, reply_to
+from autotune_service.tuning.report import report
 from autotune_service.tuning.sharing import share
 from autotune_service.tuning.tell import tell
 from autotune_wire.access import Share
 from autotune_wire.changes import Delete, Deleted, Rename
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.observations import Correction, Told
+from autotune_wire.reports import Report
 from support import GUESS, SPACE
 
 
@@ -99,6 +101,8 @@ async def test_reopening_what_is_open_changes_nothing(make, store, user_uuid):
 async def full(make, store, user_uuid):
     """An experiment with rows in every table that an experiment has rows in."""
     exp_uuid = await make()
+    (guess,) = (await current_suggestion(store, user_uuid, exp_uuid, 0)).suggestions
+    await report(store, user_uuid, exp_uuid, Report(suggestion_uuid=guess.suggestion_uuid, step=1, value=1.0))
     told = await tell(store, user_uuid, exp_uuid, [Told(covars=GUESS, response=n) for n in (1.0, 2.0)])
     body = Correction(version=1, reason="a slip", response=3.0)
     await correct(store, user_uuid, exp_uuid, told.observations[0].observation_uuid, body)

@@ -27,6 +27,7 @@ _GOOD = [
     {"op": "ask", "id": 7, "fixed": {"color": "red"}},
     {"op": "renew", "id": 8, "suggestion_uuids": [UNKNOWN_UUID], "worker": "w", "lease_s": 30},
     {"op": "abandon", "id": 9, "suggestion_uuid": UNKNOWN_UUID, "reason": "broken"},
+    {"op": "report", "id": 12, "suggestion_uuid": UNKNOWN_UUID, "step": 3, "value": 0.5, "lease_s": 60},
     {"op": "resume", "id": 10, "positions": {UNKNOWN_UUID: 0}, "epoch": "x"},
     {"op": "auth", "id": 11, "token": "x"},
 ]

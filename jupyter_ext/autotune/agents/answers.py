@@ -80,6 +80,8 @@ class Run(BaseModel):
     status: Literal["ok", "failed"]
     responses: dict[str, float]
     failed_because: str | None
+    stopped_step: int | None = Field(description="The step at which the run was stopped early; null if it was not.")
+    stopped_value: float | None = Field(description="Its last value then; it is no final one.")
     is_excluded: bool
     tags: list[str]
     time_created: datetime

@@ -17,7 +17,7 @@ from autotune.errors import InvalidInputError
 from autotune.experiment import Experiment
 from autotune.transport.coroutines import result_of
 from autotune.values import value_text
-from autotune.views.facts import stop_text
+from autotune.views.facts import early_stop_text, stop_text
 from autotune.views.goals import goals_text
 from autotune.views.shown import constraint_text, covariate_text
 from autotune_wire import experiments
@@ -116,6 +116,8 @@ def summary(experiment: NewExperiment) -> str:
     lines += [f"- rule: {constraint_text(rule, experiment.covars)}" for rule in experiment.constraints]
     lines += [] if experiment.stop is None else [f"- stops {stop_text(experiment.stop)}"]
     lines += [f"- learns from {uuid}" for uuid in experiment.learn_from]
+    rule = experiment.early_stop
+    lines += [] if rule is None else [f"- stops runs early that report: {early_stop_text(rule)}"]
     return "\n".join(lines)
 
 

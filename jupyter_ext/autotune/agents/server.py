@@ -78,6 +78,8 @@ def server_of(reach: Reach, version: str) -> AgentServer:
         (trying.ask, _ONCE),
         (trying.tell, _ONCE),
         (trying.fail, _ONCE),
+        (trying.report, _ONCE),
+        (trying.stopped, _ONCE),
         (trying.abandon, _ONCE),
     ]
     # A new experiment would not be one of those that the server is for.

@@ -24,6 +24,7 @@ from autotune_wire.observations import Sd, Told
 from autotune_wire.overviews import Overview
 from autotune_wire.paths import EXPERIMENT_OVERVIEW, EXPERIMENT_RENEW
 from autotune_wire.problems import FieldProblem
+from autotune_wire.reports import Step
 from autotune_wire.suggestions import MAX_ASK, Fixed, Leases, LeaseSeconds, Renew
 
 _TOLD = "told"
@@ -50,6 +51,14 @@ class Stored(BaseModel):
     was_told_before: bool = Field(description="Whether the same was told before: nothing was stored a second time.")
     notes: list[str] = Field(description="What the user should look at.")
     experiment: Listed
+
+
+class Judged(BaseModel):
+    """Whether to go on with a run."""
+
+    should_stop: bool
+    why: str | None = Field(description="Why the run should be stopped; null if it is to go on.")
+    n_reports: int = Field(description="How many steps of this run are reported.")
 
 
 class GivenUp(BaseModel):
@@ -145,6 +154,39 @@ class Trying:
         A suggestion that was not tried is given up with abandon. The same call again stores nothing.
         """
         return self._store(experiment, suggestion_uuid, covars, {"status": "failed", "failed_because": reason})
+
+    def report(
+        self,
+        experiment: Named,
+        suggestion_uuid: SuggestionUuid,
+        step: Annotated[Step, Field(description="How far the run has come, such as the epoch.")],
+        value: Annotated[Number, Field(description="The value there of the response that the experiment compares.")],
+    ) -> Annotated[CallToolResult, Judged]:
+        """Report how the run of a suggestion goes, and learn whether to stop it. Never report an invented value.
+
+        A run that should be stopped is stopped by the user or the program that runs it, and then told with stopped.
+        """
+        found = self._reach.experiment(experiment)
+        verdict = found.report(self._suggestion(found, suggestion_uuid), step, value)
+        data = Judged(should_stop=verdict.should_stop, why=verdict.why, n_reports=verdict.n_reports)
+        return answer(f"Stop the run: {verdict.why}." if verdict.should_stop else "Go on with the run.", data)
+
+    def stopped(
+        self,
+        experiment: Named,
+        suggestion_uuid: SuggestionUuid,
+        value: Annotated[
+            Number | None, Field(description="The last value; if not given, the last one reported.")
+        ] = None,
+        step: Annotated[
+            Step | None, Field(description="The step of the stop; if not given, the last one reported.")
+        ] = None,
+        covars: Ran = None,
+    ) -> Annotated[CallToolResult, Stored]:
+        """Tell that the run of a suggestion was stopped before its end, so that its last value is no final one."""
+        responses = None if value is None else {self._reach.experiment(experiment).reported: value}
+        fields = {"status": "stopped", "responses": responses, "stopped_step": step}
+        return self._store(experiment, suggestion_uuid, covars, fields)
 
     def abandon(
         self,
@@ -251,6 +293,10 @@ async def _run_of(experiment: Experiment, suggestion_uuid: UUID | None) -> Obser
 
 
 def _is_same(experiment: Experiment, stored: Observation, told: Told) -> bool:
+    if told.status == "stopped":
+        last = (told.responses or {}).get(experiment.reported, stored.stopped_value)
+        given = (stored.stopped_step if told.stopped_step is None else told.stopped_step, last)
+        return stored.stopped_step is not None and (stored.stopped_step, stored.stopped_value) == given
     name = next(iter(experiment.responses))
     responses = told.responses or ({} if told.response is None else {name: told.response})
     sds = told.sds or ({} if told.sd is None else {name: told.sd})

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from inspect import isawaitable
 from typing import Any
@@ -11,10 +12,11 @@ from uuid import uuid4
 from autotune.calls.leasing import abandon, renew, take
 from autotune.calls.of_experiment import ExperimentCalls
 from autotune.calls.telling import reason_of, tell_outcome
-from autotune.errors import AutotuneError, InvalidInputError, ServiceError
+from autotune.errors import AutotuneError, InvalidInputError, RunStopped, ServiceError
 from autotune.inputs.told import Run, failed_run, told_run
 from autotune.running.holding import GIVE_BACK_WITHIN_S, GIVEN_BACK_S
-from autotune.running.in_turn import ALREADY_TOLD, HELD_BACK, Failures, OnTell, Returned, explain
+from autotune.running.in_turn import ALREADY_TOLD, HELD_BACK, Failures, OnTell, Returned, explain, told_stop
+from autotune.running.reporting import run_of, underway
 from autotune.views.shown import Observation, Suggestion
 from autotune_wire.observations import Told
 from autotune_wire.suggestions import Ask
@@ -96,13 +98,18 @@ class _Run:
     async def _finished(self, suggestion: Suggestion) -> Observation:
         build: Callable[[Run], Told]
         try:
-            returned = self._function(dict(suggestion.covars))
-            if not isawaitable(returned):
-                raise InvalidInputError(
-                    f"run takes an async function, and this one returned {returned!r}: for a plain function write "
-                    "`lambda configuration: asyncio.to_thread(function, configuration)`"
-                )
-            build = partial(self._told, returned=await returned)
+            with underway(
+                replace(run_of(self._experiment, suggestion, self._ask.lease_s), loop=asyncio.get_running_loop())
+            ):
+                returned = self._function(dict(suggestion.covars))
+                if not isawaitable(returned):
+                    raise InvalidInputError(
+                        f"run takes an async function, and this one returned {returned!r}: for a plain function write "
+                        "`lambda configuration: asyncio.to_thread(function, configuration)`"
+                    )
+                build = partial(self._told, returned=await returned)
+        except RunStopped as error:
+            build = partial(told_stop, error=error, seen=self._experiment)
         except self._failures as error:
             build = partial(failed_run, space=self._experiment.covars, reason=reason_of(error))
         except Exception as error:

@@ -50,6 +50,8 @@ def changes_of(
     covars: Mapping[str, Any] | None,
     failed: bool,
     failed_because: str | None = None,
+    stopped: bool | None = None,
+    step: int | None = None,
 ) -> dict[str, Any]:
     """Build the changes of a correction, under the field names of the service.
 
@@ -63,6 +65,7 @@ def changes_of(
         raise InvalidInputError("failed_because is the reason of a failed run: give it together with failed=True")
     if sd is not None and response is None:
         raise InvalidInputError("sd cannot be corrected alone: give the response together with its sd")
+    changes |= _stop_of(stopped, step, has_response=response is not None, failed=failed)
     if failed:
         changes |= {"status": "failed"} | ({} if failed_because is None else {"failed_because": failed_because})
     if response is not None:
@@ -70,6 +73,19 @@ def changes_of(
     if not changes:
         raise InvalidInputError("nothing is corrected: give response, covars or failed=True")
     return changes
+
+
+def _stop_of(stopped: bool | None, step: int | None, *, has_response: bool, failed: bool) -> dict[str, Any]:
+    """Build the fields of a correction that say whether a run was stopped early; none if that stays."""
+    if stopped and (failed or step is None):
+        raise InvalidInputError("a run that was stopped early has a step: give it, and leave failed out")
+    if step is not None and not stopped:
+        raise InvalidInputError("step is the step at which a run was stopped: give it together with stopped=True")
+    if stopped is False and not has_response:
+        raise InvalidInputError("a run that was not stopped has a final response: give it together with stopped=False")
+    if stopped is None:
+        return {}
+    return {"status": "stopped", "stopped_step": plain(step)} if stopped else {"status": "ok"}
 
 
 async def observation_of(connection: Caller, exp_uuid: UUID, given: Observation | int) -> Observation:

@@ -11,6 +11,7 @@ from autotune.calls.leasing import take
 from autotune.calls.noting import write_note
 from autotune.calls.predicting import Configurations, predict
 from autotune.calls.reading import history_pages
+from autotune.calls.reporting import read_curves
 from autotune.calls.sharing import change_members, read_audit, read_members
 from autotune.calls.telling import add_runs
 from autotune.inputs.descriptions import Constraints, space_edit
@@ -22,6 +23,7 @@ from autotune.transport.caller import Caller
 from autotune.transport.stream import follow
 from autotune.views.access import Audit, Members
 from autotune.views.bests import Best, BestPredicted
+from autotune.views.curves import curve_table
 from autotune.views.goals import response_name
 from autotune.views.pareto import Pareto
 from autotune.views.seen import Seen
@@ -94,6 +96,9 @@ class ExperimentCalls(Seen, Generic[C]):
             return None
         return BestPredicted(**dict(best), name=response_name(self.responses), goals=self.responses)
 
+    async def _curves(self, newest: int | None) -> Any:
+        return curve_table(await read_curves(self.connection, self.exp_uuid, newest))
+
     async def _stopped(self) -> Stopped | None:
         return (await self._state()).stopped
 
@@ -110,7 +115,7 @@ class ExperimentCalls(Seen, Generic[C]):
         runs = read_runs(data, (await self._state()).covars, self.responses, **options)
         if runs.told and not again:
             stored, backfill = await self._observations(), await self._backfill()
-            runs = await new_runs(runs, stored, self._versions, self.covars, self.responses, backfill)
+            runs = await new_runs(runs, stored, self._versions, self.covars, self.responses, backfill, self.reported)
         if say is not None:
             for notice in runs.notices:
                 say(f"{runs.subject}: {notice}\n")
@@ -129,7 +134,8 @@ class ExperimentCalls(Seen, Generic[C]):
         async for page in self._pages():
             runs += page.observations
             tellers |= page.tellers
-        return run_records(runs, (await self._state()).covars, self.responses, tellers, await self._backfill())
+        space = (await self._state()).covars
+        return run_records(runs, space, self.responses, tellers, await self._backfill(), self.reported)
 
     async def _correct(self, observation: Observation | int, reason: str, changed: Mapping[str, Any]) -> Observation:
         found = await observation_of(self.connection, self.exp_uuid, observation)

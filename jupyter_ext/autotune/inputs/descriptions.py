@@ -38,6 +38,7 @@ def new_experiment(
     responses: Mapping[str, Any] | None,
     constraints: Constraints,
     guess: Mapping[str, Any] | None = None,
+    early_stop: Any = None,
     made: Collection[str] = (),
     **others: Any,
 ) -> NewExperiment:
@@ -49,6 +50,7 @@ def new_experiment(
         responses: The responses by name, with their goals.
         constraints: The constraints.
         guess: First values to try by covariate, in the place of those that ``covars`` has.
+        early_stop: The rule that stops runs early, by its name or with its options.
         made: Covariates whose dict has a guess that nobody gave: it may move until it meets the linear constraints.
         others: Other fields of the body.
 
@@ -62,6 +64,7 @@ def new_experiment(
         "covars": fitted(covariates, {*_unguessed(covars, covariates), *made} - set(guess or ()), rules),
         "responses": None if responses is None else goals_of(responses),
         "constraints": rules or None,
+        "early_stop": {"rule": early_stop} if isinstance(early_stop, str) else plain(early_stop),
         **others,
     }
     with checked("this experiment"):

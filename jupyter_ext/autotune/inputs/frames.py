@@ -6,7 +6,7 @@ from typing import Any
 from autotune.inputs.guessing import with_guess
 from autotune.values import is_missing, plain
 from autotune_wire.responses import RESPONSE
-from autotune_wire.told_columns import ABOUT, EXCLUDED, SD, STATUS
+from autotune_wire.told_columns import ABOUT, EXCLUDED, FAILED_BECAUSE, SD, STATUS, STOPPED_STEP
 
 
 def is_frame(given: Any) -> bool:
@@ -35,7 +35,8 @@ def covariates_of_frame(frame: Any, responses: Collection[str] | None) -> dict[s
             f"has no column {lacking[0]!r}: name the columns that are responses, as by --max COLUMN or "
             f'responses={{"COLUMN": "maximize"}}; the columns are {", ".join(columns)}'
         )
-    about = {*measured, *ABOUT, STATUS, EXCLUDED, SD, *(f"{name} {SD}" for name in measured)}
+    about = {*measured, *ABOUT, STATUS, FAILED_BECAUSE, STOPPED_STEP, EXCLUDED, SD}
+    about |= {f"{name} {SD}" for name in measured}
     covariates = {}
     for place, column in enumerate(columns):
         if column not in about:

@@ -22,6 +22,7 @@ async def new_runs(
     space: Space,
     responses: Responses,
     backfill: Mapping[str, Value] = MappingProxyType({}),
+    reported: str | None = None,
 ) -> Runs:
     """Leave out the runs that are stored already, with a notice.
 
@@ -36,14 +37,17 @@ async def new_runs(
         space: The covariates.
         responses: The responses.
         backfill: The values that stored runs had of the covariates that were added after them.
+        reported: The response that runs report; the primary one if not given.
     """
-    keys = [_key(told, space, responses) for told in runs.told]
-    matches = _matches(keys, [[_key(observation, space, responses, backfill)] for observation in stored])
+    last = reported or primary_of(responses)[0]
+    keys = [_key(told, space, responses, last) for told in runs.told]
+    matches = _matches(keys, [[_key(observation, space, responses, last, backfill)] for observation in stored])
     rest = [index for index in range(len(keys)) if index not in matches]
     corrected = [i for i in sorted({*range(len(stored))} - {*matches.values()}) if stored[i].version > 1]
     if rest and corrected:
         former = [
-            [_key(version, space, responses, backfill) for version in await versions_of(stored[i])] for i in corrected
+            [_key(version, space, responses, last, backfill) for version in await versions_of(stored[i])]
+            for i in corrected
         ]
         found = _matches([keys[index] for index in rest], former)
         matches |= {rest[index]: corrected[i] for index, i in found.items()}
@@ -83,15 +87,19 @@ def _key(
     run: Told | Observation | ObservationVersion,
     space: Space,
     responses: Responses,
+    reported: str,
     backfill: Mapping[str, Value] = MappingProxyType({}),
 ) -> Hashable:
-    measured = dict(run.responses or {})
+    measured, status = dict(run.responses or {}), "ok" if run.stopped_step is None else "stopped"
+    if not isinstance(run, Told) and run.stopped_value is not None:
+        measured[reported] = run.stopped_value
     if not measured and run.response is not None:
         measured = {primary_of(responses)[0]: run.response}
     covars = backfilled(space, run.covars, backfill)
     settings = {name: _setting(space[name], value) for name, value in covars.items()}
     parts = (settings, _rounded(measured), _rounded(run.sds or {}))
-    return (run.status, *(frozenset(part.items()) for part in parts))
+    status = "failed" if run.status == "failed" else status
+    return (status, run.stopped_step, *(frozenset(part.items()) for part in parts))
 
 
 def _setting(covariate: Covariate, value: Value) -> Value:

@@ -73,6 +73,26 @@ def failed_run(run: Run, space: Space, reason: str | None = None) -> Told:
     return _told(run, space, {"status": "failed"} | ({} if reason is None else {"failed_because": reason}))
 
 
+def stopped_run(
+    run: Run, response: Measured | None, space: Space, responses: Responses, step: int | None = None
+) -> Told:
+    """Build the observation of a run that was stopped before its end.
+
+    Args:
+        run: The suggestion or configuration that was run.
+        response: The last value; None for the last one that the run reported.
+        space: The experiment's covariates.
+        responses: The experiment's responses.
+        step: The step at which the run was stopped; None for the last one that it reported.
+
+    Raises:
+        InvalidInputError: As ``told_run``, and if the step is not valid or is missing.
+    """
+    fields = {} if response is None else response_fields(response, responses)
+    fields |= {"status": "stopped"} | ({} if step is None else {"stopped_step": plain(step)})
+    return _told(run, space, fields)
+
+
 def configuration_of(run: Any, space: Mapping[str, Covariate] = MappingProxyType({})) -> Any:
     """Read the configuration of a suggestion, a mapping or a row of a DataFrame; numbers of numpy become Python's own.
 

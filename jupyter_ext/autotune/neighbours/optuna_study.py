@@ -55,9 +55,12 @@ def _distribution(distributions: Any, covariate: Covariate, runs: Iterable[Obser
 def _trial(module: Any, run: Observation, responses: Responses, distributions: Mapping[str, Any]) -> Any:
     objectives = objectives_of(responses)
     is_measured = run.status == "ok" and not run.is_excluded and set(objectives) <= set(run.responses)
+    states, reported = module.trial.TrialState, _reported(run, responses)
+    state = states.COMPLETE if is_measured else states.PRUNED if reported else states.FAIL
     trial = module.trial.create_trial(
-        state=module.trial.TrialState.COMPLETE if is_measured else module.trial.TrialState.FAIL,
-        values=_values(run, responses) if is_measured else None,
+        state=state,
+        values=_values(run.responses, responses) if is_measured else [*reported.values()] or None,
+        intermediate_values=reported,
         params=dict(run.covars),
         distributions={name: distributions[name] for name in run.covars},
         user_attrs=_attributes(run),
@@ -67,10 +70,18 @@ def _trial(module: Any, run: Observation, responses: Responses, distributions: M
     return trial
 
 
-def _values(run: Observation, responses: Responses) -> list[float]:
+def _reported(run: Observation, responses: Responses) -> dict[int, float]:
+    """Return the last value of a run that was stopped early, by its step; studies of several objectives have none."""
+    names = [*objectives_of(responses)]
+    if run.stopped_step is None or run.stopped_value is None or run.is_excluded or len(names) > 1:
+        return {}
+    return {run.stopped_step: _values({names[0]: run.stopped_value}, responses)[0]}
+
+
+def _values(measured: Mapping[str, float], responses: Responses) -> list[float]:
     """Return the value of each objective; of a response to match, its distance from the target."""
     return [
-        merit(objective, run.responses[name]) * (1 if objective.goal == "maximize" else -1)
+        merit(objective, measured[name]) * (1 if objective.goal == "maximize" else -1)
         for name, objective in objectives_of(responses).items()
     ]
 

@@ -12,9 +12,13 @@ from typing import Any
 from IPython.core.error import UsageError
 
 from autotune.errors import AutotuneError, InvalidInputError
+from autotune.running.reporting import report
 
 CONFIGURATION = "configuration"
 """The name by which the body sees the whole configuration, for covariates whose names are no names of Python."""
+
+REPORT = "report"
+"""The name by which the body reports how its run goes, unless the notebook or a covariate has this name."""
 
 
 class Runnable(ABC):
@@ -141,7 +145,7 @@ class Body(Runnable):
             InvalidInputError: If the last line is None.
         """
         names = {CONFIGURATION: configuration, **dict.fromkeys(self._names), **configuration}
-        variables = {**self._shell.user_ns, **names}
+        variables = {REPORT: report, **self._shell.user_ns, **names}
         exec(self._before, variables)  # nosec B102 # the user's own lines, as the shell runs every cell
         response = eval(self._last, variables)  # nosec B307 # as above
         if response is None:

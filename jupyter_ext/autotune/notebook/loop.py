@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autotune.calls.telling import reason_of
-from autotune.errors import AutotuneError, RunFailed
+from autotune.errors import AutotuneError, RunFailed, RunStopped
 from autotune.experiment import Experiment
 from autotune.notebook.body import Runnable
 from autotune.running.in_turn import Function, Returned, require_count
@@ -128,7 +128,7 @@ class Loop:
             self._refresh()
         try:
             return function(configuration)
-        except RunFailed:
+        except (RunFailed, RunStopped):
             raise
         except Exception as error:
             if not self._plan.tells_failures or isinstance(error, _MISTAKES):

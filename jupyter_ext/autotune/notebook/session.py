@@ -23,6 +23,7 @@ from autotune.panel.live import Panel
 from autotune.running.in_turn import Function
 from autotune.transport.credentials import NO_CREDENTIALS, Credentials, find_credentials, find_url
 from autotune.views.bests import Best
+from autotune.views.curves import Verdict
 from autotune.views.shown import Observation, Suggestion, configuration_text, counted
 
 T = TypeVar("T")
@@ -184,6 +185,19 @@ class Session:
     ) -> Observation:
         """Tell that the run of the suggestion last asked for or taken, or of another configuration, failed, and why."""
         return self._after_tell(self.experiment.fail(self._run_to_tell(configuration, of), reason))
+
+    def report(self, step: int, value: float, of: int | None = None) -> Verdict:
+        """Report what the run of the suggestion last asked for or taken has come to."""
+        suggestion = self._pending.find(of)
+        if suggestion is None:
+            raise InvalidInputError("there is no suggestion that this run belongs to\nrun `%autotune ask` first")
+        verdict = self.experiment.report(suggestion, step, value)
+        self._refresh()
+        return verdict
+
+    def stop(self, value: Measured | None = None, step: int | None = None, of: int | None = None) -> Observation:
+        """Tell that the run of the suggestion last asked for or taken was stopped before its end."""
+        return self._after_tell(self.experiment.tell_stopped(self._run_to_tell(None, of), value, step=step))
 
     def skip(self, reason: str = "", of: int | None = None) -> Suggestion:
         """Give up the suggestion last asked for or taken, with a reason; the next ``ask`` fetches another one."""

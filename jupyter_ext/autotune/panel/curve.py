@@ -1,7 +1,8 @@
 """The convergence curve of the primary objective, as SVG.
 
 Every observation is a dot, and the best so far is a step line. A failed run is a cross on the x axis. A run that did
-not measure the primary objective is a short tick on the x axis. The place of an excluded run stays empty.
+not measure the primary objective is a short tick on the x axis, and one that was stopped early a triangle there. The
+place of an excluded run stays empty.
 
 All marks of a kind are one path: the picture is sent with every redraw, and a dot of its own element is six times as
 long.
@@ -158,6 +159,8 @@ def _mark(number: int, dot: Dot, area: PlotArea) -> tuple[str, str]:
     x, axis = area.x(number), HEIGHT - BOTTOM
     if dot.is_failed:
         return "at-cross", f"M{x - 3.5:.1f} {axis - 3.5}l7 7m0 -7l-7 7"
+    if dot.is_stopped:
+        return "at-open", f"M{x - 2.5:.1f} {axis - 8}l6 4l-6 4z"
     if dot.response is None:
         return "at-tail", f"M{x:.1f} {axis - 5}v5"
     y = area.y(dot.response)

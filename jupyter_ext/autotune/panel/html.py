@@ -8,6 +8,8 @@ from html import escape
 
 from autotune.panel.curve import MAX_DOTS, WIDTH, draw_curve
 from autotune.panel.front import VOLUME, by_volume, front_html, newest_on_front, volume_of
+from autotune.panel.reports import WIDTH as REPORTS_WIDTH
+from autotune.panel.reports import draw_reports
 from autotune.panel.state import PanelState
 from autotune.panel.status import as_of_text, status_text
 from autotune.panel.still import image
@@ -34,8 +36,14 @@ _LEGEND = {
     "next": ("#2f81f7", "\N{WHITE DIAMOND}", "predicted next"),
     "broken": ("#da3633", "\N{WHITE UP-POINTING TRIANGLE}", "breaks a threshold"),
     "open": ("#8b949e", "\N{WHITE DOWN-POINTING TRIANGLE}", "lacks a threshold's response"),
+    "stopped": ("#8b949e", "\N{WHITE RIGHT-POINTING TRIANGLE}", "stopped early"),
     "failed": ("#da3633", "\N{MULTIPLICATION X}", "failed"),
 }
+_LINES = (
+    ("#2f81f7", "\N{BOX DRAWINGS HEAVY HORIZONTAL}", "under way"),
+    ("#dd6b20", "\N{BOX DRAWINGS HEAVY TRIPLE DASH HORIZONTAL}", "stopped early"),
+    ("#8b949e", "\N{BOX DRAWINGS HEAVY HORIZONTAL}", "ended"),
+)
 
 
 def panel_html(state: PanelState) -> str:
@@ -54,9 +62,21 @@ def panel_html(state: PanelState) -> str:
     front = front_html(state) if state.has_front else ""
     return framed(
         f'{_head(state)}<div class="at-body"><div class="at-facts">{_tiles(state)}{_values(state)}{_why(state)}</div>'
-        f'<div class="at-picture">{curve}{_legend(state)}</div></div>{front}{stopped}{trouble}'
+        f'<div class="at-picture">{curve}{_legend(state)}</div></div>{front}{_reports(state)}{stopped}{trouble}'
         f'<div class="at-soft">{escape(status_text(state))}</div>'
     )
+
+
+def _reports(state: PanelState) -> str:
+    """Write what runs report, and which of those under way are to be stopped."""
+    if not state.reports.lines:
+        return ""
+    running = state.reports.running
+    to_stop = [line.why for line in running if line.why]
+    said = f"{counted(len(running), 'run')} under way" + (f", {len(to_stop)} to be stopped" if to_stop else "")
+    picture = image(draw_reports(state.reports), f"What the newest runs reported: {said}", REPORTS_WIDTH)
+    whys = "".join(f'<div class="at-soft">To be stopped: {escape(why)}.</div>' for why in to_stop[:3])
+    return f'<div class="at-part"><div class="at-soft">{said}</div>{picture}{legend(_LINES)}{whys}</div>'
 
 
 def _legend(state: PanelState) -> str:
@@ -64,6 +84,7 @@ def _legend(state: PanelState) -> str:
     kinds += [] if state.has_front else ["next"]
     kinds += ["broken"] if any(dot.is_broken and not (dot.is_failed or dot.is_excluded) for dot in state.dots) else []
     kinds += ["open"] if any(dot.is_open and not (dot.is_failed or dot.is_excluded) for dot in state.dots) else []
+    kinds += ["stopped"] if any(dot.is_stopped and not dot.is_excluded for dot in state.dots) else []
     kinds += ["failed"] if any(dot.is_failed and not dot.is_excluded for dot in state.dots) else []
     marks = [_LEGEND[kind] for kind in kinds]
     if state.has_front:
@@ -103,7 +124,9 @@ def _head(state: PanelState) -> str:
 def _tiles(state: PanelState) -> str:
     n_failed = sum(dot.is_failed and not dot.is_excluded for dot in state.dots)
     n_excluded = sum(dot.is_excluded for dot in state.dots)
-    besides = (f", {n_failed} failed" if n_failed else "") + (f", {n_excluded} excluded" if n_excluded else "")
+    n_stopped = sum(dot.is_stopped and not dot.is_excluded for dot in state.dots)
+    besides = f", {n_stopped} stopped early" if n_stopped else ""
+    besides += (f", {n_failed} failed" if n_failed else "") + (f", {n_excluded} excluded" if n_excluded else "")
     noun = "observation" if len(state.dots) == 1 else "observations"
     tiles = _tile(_NOTHING if _is_blank(state) else str(len(state.dots)), f"{noun}{besides}")
     if state.has_front:

@@ -6,9 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from autotune.ask_tell import AskTell
+from autotune.calls.reporting import read_curves
 from autotune.panel.front import MAX_ROWS
 from autotune.panel.progress import progress_of
+from autotune.panel.reports import MAX_CURVES, reports_of
 from autotune.panel.state import Change, Dot, PanelState
+from autotune.transport.coroutines import result_of
 from autotune_wire import paths
 from autotune_wire.experiments import Experiment
 from autotune_wire.observations import HistoryPage
@@ -32,6 +35,9 @@ def opened(experiment: AskTell, now: Callable[[], datetime]) -> PanelState:
     at = now()
     path = paths.EXPERIMENT_OVERVIEW.format(exp_uuid=experiment.exp_uuid)
     state = replace(state_of(experiment.connection.get(path, Overview)), as_of=at)
+    if experiment.early_stop is not None:
+        curves = result_of(read_curves(experiment.connection, experiment.exp_uuid, MAX_CURVES))
+        state = replace(state, reports=reports_of(curves))
     front = state.progress.front
     if not front:
         return state
@@ -70,6 +76,7 @@ def _dots(overview: Overview) -> tuple[Dot, ...]:
     responses = overview.experiment.responses
     primary, _ = primary_of(responses)
     excluded, failed, modelled = set(overview.excluded), set(overview.failed), set(overview.modelled)
+    stopped = set(overview.stopped)
     columns, has_thresholds = overview.responses, bool(thresholds_of(responses))
     dots = []
     for place, seq in enumerate(overview.seqs):
@@ -79,8 +86,9 @@ def _dots(overview: Overview) -> tuple[Dot, ...]:
                 response=measured.get(primary),
                 source="model" if place + 1 in modelled else None,
                 is_failed=place + 1 in failed,
+                is_stopped=place + 1 in stopped,
                 is_broken=has_thresholds and breaks_threshold(responses, measured),
-                is_open=has_thresholds and lacks_threshold(responses, measured),
+                is_open=has_thresholds and place + 1 not in stopped and lacks_threshold(responses, measured),
                 is_excluded=place + 1 in excluded,
                 measured=measured,
                 seq=seq,

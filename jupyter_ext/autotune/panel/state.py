@@ -7,6 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from autotune.panel.progress import Progress, progress_of, with_point
+from autotune.panel.reports import Reports, with_end, with_report
 from autotune_pictures.parts.dominance import gains_of
 from autotune_wire.base import Value
 from autotune_wire.experiments import Best, Direction
@@ -35,6 +36,7 @@ class Dot:
         is_failed: Whether the run failed and gave no response.
         is_broken: Whether the run breaks a threshold, and so cannot be the best.
         is_open: Whether the run left a response with a threshold unmeasured and breaks no other; it cannot be the best.
+        is_stopped: Whether the run was stopped early, so that it has no final value.
         is_excluded: Whether the observation is excluded; an excluded one keeps its number and is not drawn.
         measured: All measured responses, by name.
         uuid: The uuid of the observation; empty where only its ``seq`` is known, as of runs before the panel opened.
@@ -47,6 +49,7 @@ class Dot:
     is_failed: bool = False
     is_broken: bool = False
     is_open: bool = False
+    is_stopped: bool = False
     is_excluded: bool = False
     measured: Mapping[str, float] = field(default_factory=dict)
     uuid: str = ""
@@ -60,8 +63,8 @@ class Dot:
 
     @property
     def is_out(self) -> bool:
-        """Whether the run is excluded, or does not meet every threshold."""
-        return self.is_broken or self.is_open or self.is_excluded
+        """Whether the run is excluded, was stopped early, or does not meet every threshold."""
+        return self.is_broken or self.is_open or self.is_stopped or self.is_excluded
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class PanelState:
         best: The best observation so far; None where no observation counts.
         progress: The Pareto front as it grew; with one objective there is none.
         changes: The changes of the space, oldest first.
+        reports: What the newest runs reported while they were under way.
         stopped: The reason of the stop rule that was met, empty where none was met.
         paused: The reason of the pause, empty where nobody said why; None while the experiment is not paused.
         waiting: Open suggestions, which nobody has leased, oldest first.
@@ -113,6 +117,7 @@ class PanelState:
     best: Best | None = None
     progress: Progress = field(default_factory=Progress)
     changes: tuple[Change, ...] = ()
+    reports: Reports = field(default_factory=Reports)
     stopped: str = ""
     paused: str | None = None
     waiting: Mapping[UUID, Suggestion] = field(default_factory=dict)
@@ -221,7 +226,8 @@ def _superseded(state: PanelState, data: dict[str, Any]) -> PanelState:
 
 
 def _ended(state: PanelState, uuid: UUID | None) -> PanelState:
-    return replace(state, waiting=_without(state.waiting, uuid), taken=_without(state.taken, uuid))
+    reports = with_end(state.reports, uuid, is_stopped=False)
+    return replace(state, waiting=_without(state.waiting, uuid), taken=_without(state.taken, uuid), reports=reports)
 
 
 def _observed(state: PanelState, data: dict[str, Any]) -> PanelState:
@@ -232,7 +238,12 @@ def _observed(state: PanelState, data: dict[str, Any]) -> PanelState:
     point = gains_of(state.objectives, dot.counted) if state.has_front and dot.counted is not None else None
     if point is not None:
         progress = with_point(progress, len(state.dots) + 1, point)
-    return _ended(replace(state, dots=(*state.dots, dot), progress=progress), uuid)
+    observed = replace(state, dots=(*state.dots, dot), progress=progress)
+    return replace(_ended(observed, uuid), reports=with_end(state.reports, uuid, is_stopped=dot.is_stopped))
+
+
+def _reported(state: PanelState, data: dict[str, Any]) -> PanelState:
+    return replace(state, reports=with_report(state.reports, data))
 
 
 def _corrected(state: PanelState, data: dict[str, Any]) -> PanelState:
@@ -250,13 +261,14 @@ def _is_of(dot: Dot, data: dict[str, Any]) -> bool:
 
 
 def _dot(state: PanelState, data: dict[str, Any], source: Source | None) -> Dot:
-    measured = data.get("responses", {})
+    measured, is_stopped = data.get("responses", {}), data.get("stopped_step") is not None
     return Dot(
         response=data["response"],
         source=source,
         is_failed=data.get("status") == "failed",
+        is_stopped=is_stopped,
         is_broken=breaks_threshold(state.responses, measured),
-        is_open=lacks_threshold(state.responses, measured),
+        is_open=not is_stopped and lacks_threshold(state.responses, measured),
         is_excluded=data.get("is_excluded", False),
         measured=measured,
         uuid=data["observation_uuid"],
@@ -325,6 +337,7 @@ _CHANGES: dict[str, Callable[[PanelState, dict[str, Any]], PanelState]] = {
     "suggestion_expired": _expired,
     "suggestion_abandoned": _abandoned,
     "suggestion_superseded": _superseded,
+    "reported": _reported,
     "observation_added": _observed,
     "observation_corrected": _corrected,
     "best_changed": _best_changed,

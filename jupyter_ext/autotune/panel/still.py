@@ -21,6 +21,9 @@ text{fill:#7a7a7a;font:11px system-ui,sans-serif}path,circle{fill:none}
 .at-broken,.at-cross{stroke:#da3633;stroke-width:1.6}.at-open,.at-tail{stroke:#8b949e;stroke-width:1.6}
 .at-best{stroke:#dd6b20;stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}
 .at-top{fill:#dd6b20;stroke:#dd6b20}.at-dot{stroke-linecap:round}.at-next path{stroke:#2f81f7;stroke-width:1.4}
+.at-under,.at-halted,.at-past{stroke-width:1.6;stroke-linejoin:round}.at-past{stroke:#8b949e;stroke-opacity:.6}
+.at-under{stroke:#2f81f7}.at-halted{stroke:#dd6b20;stroke-dasharray:5 3}
+path.at-end{stroke-width:6;stroke-linecap:round;stroke-dasharray:none}
 .at-pale{stroke:#8b949e;stroke-opacity:.5}.at-ring{stroke:#dd6b20}
 </style>"""
 

@@ -6,11 +6,14 @@ from typing import Any
 
 from autotune.ask_tell import AskTell
 from autotune.calls.telling import reason_of, tell_outcome
-from autotune.errors import AutotuneError, InvalidInputError, RunFailed, ServiceError
-from autotune.inputs.told import Measured, Run, failed_run
+from autotune.errors import AutotuneError, InvalidInputError, RunFailed, RunStopped, ServiceError
+from autotune.inputs.told import Measured, Run, failed_run, stopped_run
 from autotune.running.holding import Holding
+from autotune.running.reporting import Reporting, run_of
 from autotune.transport.coroutines import result_of
+from autotune.views.seen import Seen
 from autotune.views.shown import Observation, Suggestion, counted
+from autotune_wire.observations import Told
 from autotune_wire.suggestions import Ask
 
 HELD_BACK = frozenset({"experiment_stopped", "experiment_paused"})
@@ -43,7 +46,8 @@ def run_in_turn(
                 if error.code not in HELD_BACK or n_told == 0:
                     raise
                 break
-            observation = _run(experiment, function, suggestion, holding, failures, n_told)
+            reporting = Reporting(function, run_of(experiment, suggestion, ask.lease_s))
+            observation = _run(experiment, reporting, suggestion, holding, failures, n_told)
             if on_tell is not None:
                 on_tell(observation)
 
@@ -59,6 +63,8 @@ def _run(
     tell: Callable[[Run], Observation]
     try:
         tell = partial(tell_returned, experiment, returned=function(dict(suggestion.covars)))
+    except RunStopped as error:
+        tell = partial(tell_stop, experiment, error=error)
     except failures as error:
         tell = partial(tell_failure, experiment, error=error)
     except Exception as error:
@@ -113,6 +119,24 @@ def tell_failure(experiment: AskTell, run: Run, error: BaseException) -> Observa
     """Tell that a run failed, and why, by the error that it ended with."""
     told = failed_run(run, experiment.covars, reason_of(error))
     return result_of(tell_outcome(experiment.connection, experiment.exp_uuid, told))
+
+
+def tell_stop(experiment: AskTell, run: Run, error: RunStopped) -> Observation:
+    """Tell that a run was stopped early, by the error that it ended with."""
+    told = told_stop(run, error, experiment)
+    return result_of(tell_outcome(experiment.connection, experiment.exp_uuid, told))
+
+
+def told_stop(run: Run, error: RunStopped, seen: Seen) -> Told:
+    """Build the observation of a run that was stopped early.
+
+    Args:
+        run: The suggestion; or its configuration, if another worker has told the suggestion meanwhile.
+        error: The error that the run ended with.
+        seen: The experiment.
+    """
+    value = None if error.value is None else {seen.reported: error.value}
+    return stopped_run(run, value, seen.covars, seen.responses, error.step)
 
 
 def tell_once(suggestion: Suggestion, tell: Callable[[Run], Observation]) -> Observation:

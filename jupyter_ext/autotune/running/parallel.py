@@ -2,7 +2,15 @@
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,6 +20,7 @@ from autotune.errors import (
     ConnectionFailedError,
     InvalidInputError,
     RunFailed,
+    RunStopped,
     ServiceError,
     UnavailableError,
     notes_of,
@@ -32,7 +41,9 @@ from autotune.running.in_turn import (
     tell_failure,
     tell_once,
     tell_returned,
+    tell_stop,
 )
+from autotune.running.reporting import Reporting, run_of
 from autotune.views.shown import Observation, Suggestion
 from autotune_wire.suggestions import MAX_ASK, Ask
 
@@ -164,8 +175,14 @@ class _ParallelRun:
             del self._taken[0]
 
     def _start(self, suggestion: Suggestion) -> None:
-        future = self._crew.submit(self._function, dict(suggestion.covars))
+        future = self._crew.submit(self._reporting(suggestion), dict(suggestion.covars))
         self._at_work[future] = suggestion
+
+    def _reporting(self, suggestion: Suggestion) -> Function:
+        # In another process the function needs a connection of its own: that is opened where runs may be stopped.
+        if self._experiment.early_stop is None and not isinstance(self._crew.executor, ThreadPoolExecutor):
+            return self._function
+        return Reporting(self._function, run_of(self._experiment, suggestion, self._lease_s))
 
     def _finish_some(self) -> None:
         # If the service gave fewer suggestions than were asked for, the next ask follows without a wait.
@@ -203,6 +220,8 @@ class _ParallelRun:
         error = future.exception()
         if error is None:
             return self._tell_once(suggestion, partial(tell_returned, self._experiment, returned=future.result()))
+        if isinstance(error, RunStopped):
+            return self._tell_once(suggestion, partial(tell_stop, self._experiment, error=error))
         if isinstance(error, self._failures) and not isinstance(error, BrokenExecutor):
             return self._tell_once(suggestion, partial(tell_failure, self._experiment, error=error))
         # Anything else is no outcome of the run: a mistake in the function, or a worker that was lost.

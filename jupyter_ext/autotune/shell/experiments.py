@@ -1,5 +1,7 @@
 """The commands ``autotune new``, ``autotune list`` and ``autotune history``."""
 
+from typing import get_args
+
 import click
 
 from autotune.errors import InvalidInputError
@@ -11,6 +13,7 @@ from autotune.shell.service import experiment_of, json_option, name_argument, se
 from autotune.shell.values import named_values
 from autotune.transport.coroutines import result_of
 from autotune.views.facts import state_of
+from autotune_wire.reports import EarlyStopRule
 
 
 @click.command(
@@ -27,6 +30,7 @@ from autotune.views.facts import state_of
 @click.option("--constraint", "constraints", multiple=True, metavar="TEXT", help='As in "a + 2*b <= 1".')
 @click.option("--budget", type=click.IntRange(min=1), help="Stop after so many runs.")
 @click.option("--learn-from", "earlier", multiple=True, metavar="NAME", help="An earlier experiment to learn from.")
+@click.option("--early-stop", type=click.Choice(get_args(EarlyStopRule)), help="The rule that stops runs which report.")
 @click.option("--seed", type=click.IntRange(min=0), help="A seed that makes the suggestions repeatable.")
 @json_option
 @service_options
@@ -40,6 +44,7 @@ def new_command(
     constraints: tuple[str, ...],
     budget: int | None,
     earlier: tuple[str, ...],
+    early_stop: str | None,
     seed: int | None,
     is_json: bool,
     url: str | None,
@@ -58,6 +63,7 @@ def new_command(
             direction="minimize" if minimize else None,
             constraints=list(constraints),
             stop=None if budget is None else {"budget": budget},
+            early_stop=early_stop,
             seed=seed,
             learn_from=[experiment_of(client, one) for one in earlier],
             say=lambda sentence: click.echo(sentence, err=True, nl=False),

@@ -17,7 +17,7 @@ from autotune.errors import (
 )
 from autotune_wire.problems import FieldProblem
 
-FAILED, USAGE, UNREACHED, UNAUTHORIZED, REFUSED, NOTHING_TO_DO = 1, 2, 4, 5, 6, 7
+FAILED, USAGE, UNREACHED, UNAUTHORIZED, REFUSED, NOTHING_TO_DO, STOP = 1, 2, 4, 5, 6, 7, 8
 """The exit codes of the loop's commands; 3 is one of the service's own."""
 
 _ENDED = frozenset({"experiment_closed", "experiment_paused", "experiment_stopped"})

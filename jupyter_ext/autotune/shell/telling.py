@@ -45,9 +45,9 @@ def tell_command(
     """Tell what was measured in the experiment NAME, a name or a uuid.
 
     With - each line of the standard input is a JSON object: what `autotune ask --json` wrote, and "response" (a
-    number), "responses" (a number by name) or "status": "failed" with "failed_because". A line is told as soon as it
-    comes, and once: the same input, sent again within a week, tells nothing twice. A line that is wrong is reported
-    with its number, the others are told, and the exit code says so.
+    number), "responses" (a number by name), "status": "failed" with "failed_because", or "status": "stopped". A line is
+    told as soon as it comes, and once: the same input, sent again within a week, tells nothing twice. A line that is
+    wrong is reported with its number, the others are told, and the exit code says so.
     """
     with service(url, timeout_s) as client:
         experiment = experiment_of(client, name)

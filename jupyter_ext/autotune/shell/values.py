@@ -16,7 +16,7 @@ from autotune_wire.told_cells import CellError, Options, value_of
 from autotune_wire.told_columns import Role, assigned_roles
 from autotune_wire.told_rows import Sheet, Terms, read_sheet
 
-_OF_RUN = ("sd", "status", "failed_because")
+_OF_RUN = ("sd", "status", "failed_because", "stopped_step")
 _PLACE = "the run"
 
 
@@ -47,8 +47,8 @@ def run_of(words: Sequence[str], space: Space, responses: Responses, suggestion_
     """Read a run that is told on the command line, as the row of a table of runs is read.
 
     Args:
-        words: The values of the covariates and of the responses, and optionally ``sd``, ``status`` (``ok`` or
-            ``failed``) and ``failed_because``.
+        words: The values of the covariates and of the responses, and optionally ``sd``, ``status`` (``ok``,
+            ``failed`` or ``stopped``), ``failed_because`` and ``stopped_step``.
         space: The covariates.
         responses: The responses; one without a name is ``response``.
         suggestion_uuid: The suggestion that was run.

@@ -92,6 +92,9 @@ def _about(data: Mapping[str, Any]) -> str:
     parts = [configuration_text(covars)] if covars and is_run else []
     parts += [f"{name} {number_text(value)}" for name, value in measured.items() if isinstance(value, int | float)]
     parts += ["failed"] if data.get("status") == "failed" else []
+    parts += [f"stopped at step {data['stopped_step']}"] if data.get("stopped_step") is not None else []
+    parts += [f"step {data['step']}: {data.get('value')}"] if "step" in data else []
+    parts += [f"to be stopped, as {data['why']}"] if data.get("why") else []
     names = _SHOWN if parts else (*_SHOWN, "suggestion_uuid")
     parts += [f"{name.replace('_', ' ')} {data[name]}" for name in names if data.get(name)]
     return "; ".join(parts)

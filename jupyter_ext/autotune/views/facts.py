@@ -6,6 +6,7 @@ from autotune.views.goals import goals_text, response_name
 from autotune.views.shown import constraint_text, counted, covariate_text
 from autotune_wire.experiments import Experiment
 from autotune_wire.pausing import Paused
+from autotune_wire.reports import EarlyStop
 from autotune_wire.responses import objectives_of
 from autotune_wire.stopping import StopRules
 
@@ -51,6 +52,8 @@ def more_facts_of(seen: Experiment) -> list[tuple[str, str]]:
     rows += [("learns from", f"{one.name}, {counted(one.n_runs, 'run')}") for one in seen.learn_from]
     if seen.stop is not None:
         rows.append(("stops", stop_text(seen.stop)))
+    if seen.early_stop is not None:
+        rows.append(("stops runs early", early_stop_text(seen.early_stop)))
     if seen.stopped is not None:
         rows.append(("stopped", f"{seen.stopped.reason} ({seen.stopped.rule})"))
     if seen.paused is not None:
@@ -72,3 +75,9 @@ def stop_text(stop: StopRules) -> str:
     if stop.min_expected_gain is not None:
         rules.append(f"when the next run is expected to gain less than {number_text(stop.min_expected_gain)}")
     return ", or ".join(rules)
+
+
+def early_stop_text(rule: EarlyStop) -> str:
+    """Write the rule that stops runs early on one line."""
+    words = f"by {rule.rule}, from step {rule.min_steps} and {counted(rule.min_runs, 'other run')} on"
+    return words if rule.response is None else f"{words}, by {rule.response}"

@@ -7,6 +7,7 @@ from autotune.views.facts import facts_of, more_facts_of, state_of
 from autotune.views.tables import html_table
 from autotune_wire import experiments
 from autotune_wire.constraints import Constraint
+from autotune_wire.reports import EarlyStop, reported_of
 from autotune_wire.responses import Responses
 from autotune_wire.space import Space
 
@@ -46,6 +47,16 @@ class Seen:
     def responses(self) -> Responses:
         """The measured responses with their goals, by name."""
         return self._seen.responses
+
+    @property
+    def early_stop(self) -> EarlyStop | None:
+        """The rule by which runs are told to stop early; None if there is none."""
+        return self._seen.early_stop
+
+    @property
+    def reported(self) -> str:
+        """The name of the response that runs report."""
+        return reported_of(self._seen.early_stop, self._seen.responses)[0]
 
     @property
     def direction(self) -> experiments.Direction:

@@ -89,11 +89,18 @@ def outcome_texts(run: observations.Observation | observations.ObservationVersio
         marks.append(("outside the space", ", ".join(run.outside)))
     if run.status == "failed":
         return [("status", "failed" if run.failed_because is None else f"failed: {run.failed_because}"), *marks]
+    if run.stopped_step is not None:
+        marks.insert(0, ("status", stopped_text(run.stopped_step, run.stopped_value)))
     if len(run.responses) > 1 or run.response is None:
         measured = [(name, _measured_text(value, run.sds.get(name))) for name, value in run.responses.items()]
         return [*measured, *marks]
     name = next((name for name in run.responses if name != RESPONSE), NAMELESS)
     return [(name, _measured_text(run.response, next(iter(run.sds.values()), None))), *marks]
+
+
+def stopped_text(step: int, value: float | None) -> str:
+    """Write that a run was stopped early, and where it stood then."""
+    return f"stopped at step {step}" + ("" if value is None else f" with {number_text(value)}")
 
 
 def prediction_text(suggestion: suggestions.Suggestion) -> str:

@@ -20,6 +20,7 @@ from autotune_wire.told_columns import (
     OUTSIDE,
     SD,
     STATUS,
+    STOPPED_STEP,
     TAGS,
     TIME,
     TOLD_BY,
@@ -61,14 +62,16 @@ def run_records(
     responses: Responses,
     tellers: Mapping[UUID, str] = MappingProxyType({}),
     backfill: Mapping[str, Value] = MappingProxyType({}),
+    reported: str | None = None,
 ) -> Records:
     """Build the rows of observations: one for each run, with its id, covariates, responses and the time of its tell.
 
     The id is the run's number in the order in which all runs were told, counted from 1, as in the live panel. Further
     columns appear only where a run has something for them: the standard deviations that were told, ``status`` where a
-    run failed, ``failed_because`` where somebody said why, ``excluded`` where a run is excluded, ``outside``, which
-    names the covariates whose values lie outside the space, ``note`` and ``tags`` where somebody wrote them, and
-    ``told_by`` where the user who told it is known. ``columns_of`` names the columns.
+    run failed or was stopped early, ``stopped_step`` where one was stopped, ``failed_because`` where somebody said why,
+    ``excluded`` where a run is excluded, ``outside``, which names the covariates whose values lie outside the space,
+    ``note`` and ``tags`` where somebody wrote them, and ``told_by`` where the user who told it is known. ``columns_of``
+    names the columns.
 
     Args:
         runs: All observations, oldest first.
@@ -76,11 +79,13 @@ def run_records(
         responses: The responses.
         tellers: The addresses of the users who told the observations.
         backfill: The values that runs had of the covariates that were added after them.
+        reported: The response that runs report; in its column a run that was stopped has its last value.
     """
     columns = columns_of(space, list(responses))
     own = [*columns.responses.values()]
     own += [column for name, column in columns.sds.items() if any(name in run.sds for run in runs)]
-    own += [STATUS] if any(run.status == "failed" for run in runs) else []
+    own += [STATUS] if any(run.status == "failed" or run.stopped_step is not None for run in runs) else []
+    own += [STOPPED_STEP] if any(run.stopped_step is not None for run in runs) else []
     own += [FAILED_BECAUSE] if any(run.failed_because for run in runs) else []
     own += [EXCLUDED] if any(run.is_excluded for run in runs) else []
     own += [OUTSIDE] if any(run.outside for run in runs) else []
@@ -90,6 +95,9 @@ def run_records(
     records = []
     for n, run in enumerate(runs, start=1):
         filled = run.model_copy(update={"covars": backfilled(space, run.covars, backfill)})
+        if run.stopped_value is not None:
+            last = {reported or primary_of(responses)[0]: run.stopped_value}
+            filled = filled.model_copy(update={"responses": run.responses | last})
         records.append({ID: n, **_record(filled, columns, responses, tellers)})
     return Records([ID, *columns.covars.values(), *own, TIME], records)
 
@@ -145,7 +153,9 @@ def _record(run: Observation, columns: Columns, responses: Responses, tellers: M
     for named, cells in ((columns.covars, run.covars), (columns.responses, measured), (columns.sds, run.sds)):
         record |= {named[name]: value for name, value in cells.items() if name in named}
     teller = None if run.told_by is None else tellers.get(run.told_by)
-    record |= {STATUS: run.status, FAILED_BECAUSE: run.failed_because, EXCLUDED: run.is_excluded}
+    status = run.status if run.stopped_step is None else "stopped"
+    record |= {STATUS: status, FAILED_BECAUSE: run.failed_because, EXCLUDED: run.is_excluded}
+    record |= {STOPPED_STEP: run.stopped_step}
     record |= {OUTSIDE: ", ".join(run.outside), NOTE: run.note, TAGS: ", ".join(run.tags) or None}
     return {**record, TOLD_BY: teller, TIME: run.time_created}
 

@@ -6,7 +6,7 @@ from typing import Any
 from autotune.experiment import Experiment
 from autotune.values import value_text
 from autotune.views.goals import NAMELESS
-from autotune.views.shown import Observation, labelled
+from autotune.views.shown import Observation, labelled, stopped_text
 from autotune.widgets.board_table import TableOfRuns
 from autotune.widgets.form import read_number, wrong_field
 from autotune_wire.base import Value
@@ -119,12 +119,13 @@ class RunRow:
     def shown(self) -> dict[str, Any]:
         """Return the row as ``TableOfRuns`` takes it."""
         run, cells = self.observation, list(self.cells.values())
+        state = run.status if run.stopped_step is None else stopped_text(run.stopped_step, run.stopped_value)
         return {
             "number": self.number,
             "stored": [field.stored for field in cells],
             "typed": {str(place): field.typed for place, field in enumerate(cells) if field.typed is not None},
             "wrong": {str(place): field.error for place, field in enumerate(cells) if field.error},
-            "state": "excluded" if run.is_excluded else run.status,
+            "state": "excluded" if run.is_excluded else state,
             "because": run.failed_because or "",
             "teller": run.teller or "",
             "switch": self.switch.description,

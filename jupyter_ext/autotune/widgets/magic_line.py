@@ -37,6 +37,9 @@ def magic_line(new: NewExperiment) -> str:
         written = _quoted(constraint_text(constraint, new.covars)) if is_text else repr(constraint.model_dump())
         parts.append(f"--constraint {written}")
     parts += [f"--learn-from {uuid}" for uuid in new.learn_from]
+    if new.early_stop is not None:
+        own = new.early_stop.model_dump(exclude_unset=True)
+        parts.append(f"--early-stop {own['rule'] if own.keys() == {'rule'} else repr(own)}")
     return " ".join(parts)
 
 

@@ -11,7 +11,7 @@ from autotune.errors import AutotuneError, InvalidInputError, NotFoundError
 from autotune.experiment import Experiment
 from autotune.inputs.descriptions import new_experiment
 from autotune.views.shown import counted
-from autotune.widgets.form import Field, Form, require, row, typed
+from autotune.widgets.form import Field, Form, chosen, require, row, typed
 from autotune.widgets.magic_line import magic_line
 from autotune.widgets.samples import draw_samples
 from autotune.widgets.space_html import preview_html, space_still
@@ -29,9 +29,11 @@ from autotune.widgets.space_start import start_of
 from autotune.widgets.style import alert, block, styled, title
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.problems import FieldProblem
+from autotune_wire.reports import EarlyStop
 from autotune_wire.space import is_active
 
 N_SAMPLES = 10
+_RULES = {"median": "those below the median", "successive_halving": "all but the best share, step by step"}
 
 
 class SpaceEditor(Form):
@@ -68,6 +70,8 @@ class SpaceEditor(Form):
         self.covariates: list[CovariateRow] = []
         self.responses: list[ResponseRow] = []
         self.constraints: list[ConstraintRow] = []
+        self.early_stop = _early_stop(start.early_stop)
+        self.early_stop.observe(lambda _change: self._look(), "value")
         self.tell_runs = _tell_runs(0 if self._runs is None else len(self._runs))
         self._earlier = start.earlier
         self.learn = _learn(start.earlier)
@@ -147,6 +151,7 @@ class SpaceEditor(Form):
             self.add_response,
             self._constraints,
             self.add_constraint,
+            self.early_stop,
             HTML(block(f"<b>{N_SAMPLES} samples drawn in this space</b>")),
             self._preview,
             row([self.create, self.tell_runs, self.learn]),
@@ -208,6 +213,7 @@ class SpaceEditor(Form):
                 constraints=[*texts, *self._kept],
                 made=made,
                 learn_from=[self._earlier.exp_uuid] if self._earlier is not None and self.learn.value else None,
+                early_stop=self.early_stop.value,
             )
             return new, self._broken_by_guess(new, made)
         except InvalidInputError as error:
@@ -271,6 +277,7 @@ class SpaceEditor(Form):
             else {name: response.model_dump(exclude_unset=True) for name, response in new.responses.items()},
             constraints=new.constraints,
             learn_from=new.learn_from,
+            early_stop=new.early_stop,
             say=said.append,
         )
 
@@ -309,6 +316,15 @@ def _learn(earlier: Experiment | None) -> Any:
     display = "none" if earlier is None else None
     label = "" if earlier is None else f"Learn from the {counted(earlier.n_observations, 'run')} of {earlier.name}"
     return Checkbox(value=False, description=label, indent=False, layout=Layout(display=display))
+
+
+def _early_stop(given: EarlyStop | None) -> Any:
+    """Make the choice of a rule that stops runs early; one with options of its own can be kept as it is."""
+    own = {} if given is None else given.model_dump(exclude_unset=True)
+    options: list[tuple[str, Any]] = [("none", None)]
+    options += [(words, rule) for rule, words in _RULES.items() if own != {"rule": rule}]
+    options += [] if given is None else [(f"{_RULES[given.rule]}, as before", own)]
+    return chosen("Which runs that report are stopped early", options, None if given is None else own, "420px")
 
 
 def _tell_runs(n_runs: int) -> Any:

@@ -33,6 +33,7 @@ def space_still(new: NewExperiment) -> str:
     rows = [("covariate", name, covariate_text(covariate)) for name, covariate in new.covars.items()]
     rows += [("constraint", "", constraint_text(constraint, new.covars)) for constraint in new.constraints]
     rows.append(("goal", "", goals_text(new.responses_or_default())))
+    rows += [] if new.early_stop is None else [("stops early", "", new.early_stop.rule)]
     return styled(table(new.name, ("", "name", "values"), rows))
 
 

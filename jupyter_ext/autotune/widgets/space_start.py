@@ -17,13 +17,14 @@ from autotune.values import is_missing
 from autotune.views.shown import constraint_text
 from autotune_wire.constraints import Constraint, LinearConstraint
 from autotune_wire.numerals import Cell, DecimalSign, UndecidedError, decimal_sign, number_of, readings_of
+from autotune_wire.reports import EarlyStop
 from autotune_wire.responses import RESPONSE, Objective, Response, Responses
 from autotune_wire.space import Covariate, Space
 from autotune_wire.told_cells import is_nothing
-from autotune_wire.told_columns import ABOUT, EXCLUDED, SD, STATUS
+from autotune_wire.told_columns import ABOUT, EXCLUDED, FAILED_BECAUSE, SD, STATUS, STOPPED_STEP
 from autotune_wire.told_csv import DELIMITERS, separated, usual_sign
 
-_ABOUT_RUNS = frozenset({*ABOUT, STATUS, EXCLUDED})
+_ABOUT_RUNS = frozenset({*ABOUT, STATUS, FAILED_BECAUSE, STOPPED_STEP, EXCLUDED})
 _SPACE: TypeAdapter[Space] = TypeAdapter(Space)
 _RESPONSES: TypeAdapter[Responses] = TypeAdapter(Responses)
 
@@ -41,6 +42,7 @@ class Start(NamedTuple):
         earlier: The experiment that the new one may learn from; None if there is none, or it has no runs.
         said: What the user should know about it.
         is_guessed: Whether nobody gave the guesses of the covariates.
+        early_stop: The rule that stops runs early.
     """
 
     name: str = ""
@@ -52,6 +54,7 @@ class Start(NamedTuple):
     earlier: Experiment | None = None
     said: str = ""
     is_guessed: bool = False
+    early_stop: EarlyStop | None = None
 
 
 def start_of(like: Any, responses: Mapping[str, Any] | None) -> Start:
@@ -87,7 +90,14 @@ def _of_experiment(experiment: Experiment) -> Start:
     said = "".join(f"Kept: {constraint_text(one, experiment.covars)}. " for one in kept)
     earlier = experiment if experiment.n_observations else None
     return Start(
-        f"{experiment.name} (copy)", experiment.covars, experiment.responses, texts, kept, earlier=earlier, said=said
+        f"{experiment.name} (copy)",
+        experiment.covars,
+        experiment.responses,
+        texts,
+        kept,
+        earlier=earlier,
+        said=said,
+        early_stop=experiment.early_stop,
     )
 
 
@@ -117,7 +127,7 @@ def _response_of(frame: Any) -> str:
     columns = [str(column) for column in frame.columns]
     if RESPONSE in columns:
         return RESPONSE
-    about = {*ABOUT, STATUS, EXCLUDED, SD}
+    about = {*ABOUT, STATUS, FAILED_BECAUSE, STOPPED_STEP, EXCLUDED, SD}
     numeric = [
         column
         for place, column in enumerate(columns)

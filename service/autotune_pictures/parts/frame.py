@@ -3,7 +3,18 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from autotune_pictures.parts.runs import BEST, BROKEN, ELSEWHERE, EXCLUDED, FAILED, FRONT, MEASURED, OPEN, UNMEASURED
+from autotune_pictures.parts.runs import (
+    BEST,
+    BROKEN,
+    ELSEWHERE,
+    EXCLUDED,
+    FAILED,
+    FRONT,
+    MEASURED,
+    OPEN,
+    STOPPED,
+    UNMEASURED,
+)
 from autotune_pictures.parts.texts import lines_of
 
 Spec = dict[str, Any]
@@ -33,6 +44,7 @@ _MARKS = {
     BROKEN: ("square", PINK, "transparent"),
     OPEN: ("triangle-down", GREY, "transparent"),
     FAILED: (_CROSS, RED, "transparent"),
+    STOPPED: ("triangle-right", ORANGE, "transparent"),
     UNMEASURED: (_BAR, GREY, "transparent"),
     EXCLUDED: ("circle", GREY, "transparent"),
 }

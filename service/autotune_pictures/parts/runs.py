@@ -10,6 +10,7 @@ from autotune_pictures.parts.texts import SECONDS, number_text, spoken, value_te
 from autotune_wire.base import Configuration, Value
 from autotune_wire.experiments import Experiment
 from autotune_wire.observations import Observation
+from autotune_wire.reports import reported_of
 from autotune_wire.responses import breaks_threshold, meets_thresholds, merit, primary_of
 from autotune_wire.space import CatCovariate, Covariate
 
@@ -23,7 +24,7 @@ NOTHING = "\N{EN DASH}"
 
 MEASURED, BEST, FRONT, BROKEN = "measured", "best", "on the front", "breaks a threshold"
 ELSEWHERE, UNMEASURED, OPEN = "in another context", "not measured", "lacks a threshold's response"
-FAILED, EXCLUDED = "failed", "excluded"
+FAILED, EXCLUDED, STOPPED = "failed", "excluded", "stopped early"
 
 TOPS = frozenset({BEST, FRONT})
 _NEAR = 0.1  # of a context's range: two numbers are hardly ever equal
@@ -77,7 +78,7 @@ def marked(
 
 def counts(run: Run) -> bool:
     """Return whether a run can be the best: it is measured, not excluded, and meets every threshold."""
-    return run.mark not in {FAILED, EXCLUDED, UNMEASURED, BROKEN, OPEN}
+    return run.mark not in {FAILED, EXCLUDED, STOPPED, UNMEASURED, BROKEN, OPEN}
 
 
 def drawn(runs: Sequence[Run], most: int = MAX_RUNS) -> list[Run]:
@@ -101,11 +102,13 @@ class Hover:
         covariates: The covariates that are shown.
         responses: All responses.
         n_more: How many covariates are not shown.
+        reported: The response that runs report while they are under way.
     """
 
     covariates: Mapping[str, Covariate]
     responses: Sequence[str]
     n_more: int
+    reported: str
 
     def row(self, run: Run) -> dict[str, Any]:
         """Return the fields of a run: its number, its mark, and its values as texts."""
@@ -120,6 +123,9 @@ class Hover:
 
     def _measured(self, run: Run, response: str) -> str:
         value, sd = run.value(response), run.observation.sds.get(response)
+        stopped = run.observation.stopped_value
+        if value is None and stopped is not None and response == self.reported:
+            return f"{number_text(stopped)}, stopped at step {run.observation.stopped_step:,}"
         if value is None:
             return NOTHING
         return number_text(value) if sd is None else f"{number_text(value)} ± {number_text(sd)}"
@@ -146,7 +152,8 @@ class Hover:
 def hover_of(experiment: Experiment) -> Hover:
     """Return what the runs of an experiment show."""
     shown = dict(list(experiment.covars.items())[:MAX_HOVERED])
-    return Hover(shown, list(experiment.responses), len(experiment.covars) - len(shown))
+    reported, _ = reported_of(experiment.early_stop, experiment.responses)
+    return Hover(shown, list(experiment.responses), len(experiment.covars) - len(shown), reported)
 
 
 def hovered(titles: Mapping[str, str]) -> list[dict[str, str]]:
@@ -180,7 +187,9 @@ def _mark(experiment: Experiment, run: Observation, response: str, is_elsewhere:
     if run.status == "failed":
         return FAILED
     if response not in run.responses:
-        return UNMEASURED
+        return UNMEASURED if run.stopped_step is None else STOPPED
+    if run.stopped_step is not None:
+        return STOPPED
     if breaks_threshold(experiment.responses, run.responses):
         return BROKEN
     if not meets_thresholds(experiment.responses, run.responses):

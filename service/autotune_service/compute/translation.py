@@ -24,6 +24,7 @@ from autotune_wire.insights import (
     SlicePoint,
 )
 from autotune_wire.learning import EarlierWeight
+from autotune_wire.reports import reported_of
 from autotune_wire.responses import primary_of
 from autotune_wire.suggestions import Predicted
 
@@ -112,7 +113,19 @@ def _run(snapshot: Snapshot, observation: ObservationRow) -> Run:
         responses=observation.responses,
         sds=observation.sds,
         is_failed=observation.status == "failed",
+        is_stopped=observation.stopped_step is not None,
+        expected=_expected(snapshot, observation),
     )
+
+
+def _expected(snapshot: Snapshot, observation: ObservationRow) -> dict[str, Prediction]:
+    """Return what a run that was stopped early would have come to; empty for other runs, and where nothing shows it."""
+    if observation.stopped_step is None or observation.stopped_value is None:
+        return {}
+    row = snapshot.experiment
+    name, _ = reported_of(row.early_stop, row.responses)
+    found = snapshot.prospects.of(observation.stopped_step, observation.stopped_value)
+    return {} if found is None else {name: Prediction(*found)}
 
 
 def _insights_reply(snapshot: Snapshot, insights: Insights) -> InsightsReply:

@@ -27,6 +27,7 @@ class Limits:
         answers: Most replies that are kept for one user, of requests with an Idempotency-Key.
         answer_bytes: Most bytes of these replies.
         space_revisions: Most revisions of the space of one experiment.
+        reports: Most steps that the runs of one experiment report, all runs together.
     """
 
     experiments: int = 10_000
@@ -39,6 +40,7 @@ class Limits:
     answers: int = 1_000_000
     answer_bytes: int = 2**30
     space_revisions: int = 200
+    reports: int = 50_000
 
 
 DEFAULT_LIMITS = Limits()

@@ -28,13 +28,14 @@ from autotune_wire.portable import (
     PortableVersion,
 )
 from autotune_wire.problems import MAX_PROBLEMS, FieldProblem, shown
+from autotune_wire.reports import MAX_ALL_REPORTS, early_stop_problems, reported_of
 from autotune_wire.responses import meets_thresholds, primary_of, response_problems
 from autotune_wire.space import space_problems
 from autotune_wire.stopping import stop_problems
 
 P = ParamSpec("P")
 
-_CONTENT = ("covars", "responses", "sds", "status", "is_excluded", "version")
+_CONTENT = ("covars", "responses", "sds", "status", "stopped_step", "stopped_value", "is_excluded", "version")
 """The fields that an observation and the newest of its versions share.
 
 They share ``failed_because`` only where a service that knows it has made the correction.
@@ -80,7 +81,7 @@ def _experiment_problems(document: PortableDocument) -> Iterator[FieldProblem]:
     names = {"name": own.name} | {f"responses.{name}": name for name in own.responses}
     problems = name_problems({}, names) + response_problems(own.responses, newest.covars)
     if not problems:
-        problems = stop_problems(own.stop, own.responses)
+        problems = stop_problems(own.stop, own.responses) + early_stop_problems(own.early_stop, own.responses)
     yield from within("experiment", problems)
     if own.fit_rev > own.data_rev or own.data_rev > own.last_seq:
         yield FieldProblem(field="experiment.data_rev", message="must lie between fit_rev and last_seq")
@@ -221,6 +222,27 @@ def _is_announced(
     return seq > former.seq and announces(events, seq, "observation_corrected", "observation_uuid", uuid)
 
 
+def _curve_problems(document: PortableDocument) -> Iterator[FieldProblem]:
+    suggested = {suggestion.suggestion_uuid for suggestion in document.suggestions}
+    n_reports = 0
+    for index, curve in enumerate(document.curves):
+        n_reports += len(curve.steps)
+        field, uuid = f"curves.{index}", curve.suggestion_uuid
+        if uuid not in suggested:
+            message = "must be a suggestion of this experiment, and have no other curve"
+            yield FieldProblem(field=f"{field}.suggestion_uuid", message=message, value=str(uuid))
+        suggested.discard(uuid)
+        if not announces(document.events, curve.seq, "reported", "suggestion_uuid", uuid):
+            message = "must be the seq of this run's first reported event"
+            yield FieldProblem(field=f"{field}.seq", message=message, value=curve.seq)
+        if curve.steps != sorted(set(curve.steps)) or len(curve.steps) != len(curve.values):
+            message = "must be in ascending order, each step once, with a value for each"
+            yield FieldProblem(field=f"{field}.steps", message=message)
+    if n_reports > MAX_ALL_REPORTS:
+        message = f"must have at most {MAX_ALL_REPORTS} steps, all runs together"
+        yield FieldProblem(field="curves", message=message, value=n_reports)
+
+
 def _best_problems(document: PortableDocument) -> Iterator[FieldProblem]:
     best, stated = best_of(document), document.experiment.best_observation_uuid
     if stated != (None if best is None else best.observation_uuid):
@@ -291,9 +313,14 @@ class Corrections:
 def _outcome_problems(
     document: PortableDocument, observation: PortableObservation | PortableVersion, field: str
 ) -> Iterator[FieldProblem]:
-    if (observation.status == "failed") == bool(observation.responses):
-        message = 'must be "failed" if the run has no responses, and must not be "failed" otherwise'
+    is_stopped = observation.stopped_step is not None
+    if (observation.status == "failed") == (bool(observation.responses) or is_stopped):
+        message = 'must be "failed" if the run has no responses and was not stopped, and must not be "failed" otherwise'
         yield FieldProblem(field=f"{field}.status", message=message, value=observation.status)
+    reported, _ = reported_of(document.experiment.early_stop, document.experiment.responses)
+    if is_stopped != (observation.stopped_value is not None) or (is_stopped and reported in observation.responses):
+        message = "must be given together with stopped_step, in place of the response that runs report"
+        yield FieldProblem(field=f"{field}.stopped_value", message=message, value=observation.stopped_value)
     for part, named, known, whose in (
         ("responses", observation.responses, document.experiment.responses, "this experiment"),
         ("sds", observation.sds, observation.responses, "this run"),
@@ -318,6 +345,7 @@ _CHECKS = (
     _suggestion_problems,
     _observation_problems,
     _version_problems,
+    _curve_problems,
     _best_problems,
     reference_problems,
     earlier_problems,

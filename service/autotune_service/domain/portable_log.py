@@ -60,6 +60,7 @@ _DATA: dict[EventType, type[BaseModel]] = {
     "suggestion_expired": _OfSuggestion,
     "suggestion_abandoned": _OfSuggestion,
     "suggestion_superseded": _OfSuggestions,
+    "reported": _OfSuggestion,
     "observation_added": Observation,
     "observation_corrected": Observation,
     "observation_noted": _OfObservation,

@@ -14,6 +14,7 @@ from autotune_wire.portable import (
     MAX_EVENTS,
     MAX_REVISIONS,
     ExperimentExport,
+    PortableCurve,
     PortableEarlierRun,
     PortableEvent,
     PortableExperiment,
@@ -34,6 +35,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "suggestions": PortableSuggestion,
     "observations": PortableObservation,
     "versions": PortableVersion,
+    "curves": PortableCurve,
     "events": PortableEvent,
     "earlier_runs": PortableEarlierRun,
 }
@@ -67,6 +69,7 @@ class PortableDocument:
     suggestions: Records[PortableSuggestion]
     observations: Records[PortableObservation]
     versions: Records[PortableVersion]
+    curves: Records[PortableCurve]
     events: Records[PortableEvent]
     earlier_runs: Records[PortableEarlierRun]
 
@@ -92,6 +95,7 @@ def read_document(text: Buffer) -> PortableDocument:
         suggestions=Records(PortableSuggestion, lists["suggestions"]),
         observations=Records(PortableObservation, lists["observations"]),
         versions=Records(PortableVersion, lists["versions"]),
+        curves=Records(PortableCurve, lists.get("curves", [])),
         events=Records(PortableEvent, lists["events"]),
         earlier_runs=Records(PortableEarlierRun, lists.get("earlier_runs", [])),
     )

@@ -20,12 +20,17 @@ class Run:
         sds: Standard deviations of the measurements by response, in the same units; a response whose standard
             deviation was not told is missing, and 0 means no noise.
         is_failed: Whether the run failed because its configuration does not work.
+        expected: Of a run that was stopped early, what responses that it did not measure to the end would have come to.
+            The model learns from them, and the run is neither the best nor on the front.
+        is_stopped: Whether the run was stopped early.
     """
 
     covars: Configuration
     responses: dict[str, float] = field(default_factory=dict)
     sds: dict[str, float] = field(default_factory=dict)
     is_failed: bool = False
+    expected: dict[str, "Prediction"] = field(default_factory=dict)
+    is_stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,6 +253,7 @@ experiments = sa.Table(
     sa.Column("learn_from", _JSON, nullable=False, server_default="[]"),
     # Of the rows and events that were added, about; counted by ``record``.
     sa.Column("n_bytes", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("early_stop", _JSON, nullable=True),
     sa.Index("experiments_of_owner", "owner_uuid", sa.text("number DESC")),
     sa.Index("experiments_claimed", "owner_uuid", postgresql_where=sa.text("lease_token IS NOT NULL")),
     sa.Index(
@@ -326,6 +327,9 @@ observations = sa.Table(
     sa.Column("tags", _JSON, nullable=True),
     _uuid("noted_by", nullable=True),
     _moment("noted_at", nullable=True),
+    # The step at which the run was stopped early, and its last value; None if it was not stopped.
+    sa.Column("stopped_step", sa.BigInteger, nullable=True),
+    sa.Column("stopped_value", sa.Double, nullable=True),
     sa.Index("observations_of_suggestion", "suggestion_uuid", postgresql_where=sa.text("suggestion_uuid IS NOT NULL")),
 )
 
@@ -360,7 +364,26 @@ observation_versions = sa.Table(
     sa.Column("seq", sa.BigInteger, nullable=False),
     _moment("created_at"),
     sa.Column("failed_because", sa.Text, nullable=True),
+    sa.Column("stopped_step", sa.BigInteger, nullable=True),
+    sa.Column("stopped_value", sa.Double, nullable=True),
     sa.Index("observation_versions_of_experiment", "exp_uuid", "seq"),
+)
+
+# What a run reported while it was under way: a row for each run, which grows; seq is that of its first report's event.
+curves = sa.Table(
+    "curves",
+    metadata,
+    _uuid("exp_uuid", sa.ForeignKey(_EXPERIMENT, ondelete="CASCADE"), primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True),
+    # Goes with its suggestion, as services of before delete experiments without a look at this table.
+    _uuid("suggestion_uuid", sa.ForeignKey("suggestions.suggestion_uuid", ondelete="CASCADE"), unique=True),
+    # In ascending order, each step once; the values belong to the steps.
+    sa.Column("steps", _JSON, nullable=False),
+    sa.Column("values", _JSON, nullable=False),
+    sa.Column("n_steps", sa.Integer, nullable=False),
+    # Why the run is to be stopped, since the report at which the rule said so; None before.
+    sa.Column("why", sa.Text, nullable=True),
+    _moment("updated_at"),
 )
 
 events = sa.Table(

@@ -25,6 +25,7 @@ from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.outcomes import Outcome, corrected_outcome
 from autotune_service.tuning.stopping import stopped_anew
 from autotune_wire.observations import Correction, Observation, ObservationVersions
+from autotune_wire.reports import reported_of
 from autotune_wire.responses import meets_thresholds, primary_of
 
 
@@ -93,16 +94,10 @@ async def _corrected(work: Work, row: ExperimentRow, before: ObservationRow, bod
         earlier = [revision.space for revision in revisions[:-1]]
         after = replace(after, covars=checked_run(row.space, body.covars, "covars", earlier=earlier))
     if _changes_outcome(body):
-        stored = Outcome(before.status, before.response, before.responses, before.sds, before.failed_because)
-        outcome = corrected_outcome(row.responses, stored, body)
-        after = replace(
-            after,
-            status=outcome.status,
-            response=outcome.response,
-            responses=outcome.responses,
-            sds=outcome.sds,
-            failed_because=outcome.failed_because,
-        )
+        stored = Outcome(**{name: getattr(before, name) for name in Outcome.__slots__})
+        reported, _ = reported_of(row.early_stop, row.responses)
+        outcome = corrected_outcome(row.responses, reported, stored, body)
+        after = replace(after, **{name: getattr(outcome, name) for name in Outcome.__slots__})
     return after if body.is_excluded is None else replace(after, is_excluded=body.is_excluded)
 
 

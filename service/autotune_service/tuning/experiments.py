@@ -259,6 +259,7 @@ def _values(user_uuid: UUID, new: NewExperiment) -> dict[str, Any]:
         "acq_func": new.acq_func,
         "direction": direction_of(primary_of(responses)[1]),
         "stop": None if new.stop is None else new.stop.model_dump(mode="json"),
+        "early_stop": None if new.early_stop is None else new.early_stop.model_dump(mode="json"),
         "seed": secrets.randbelow(2**31) if new.seed is None else new.seed,
         "state": "active",
         "last_seq": 1 if has_contexts else 2,

@@ -7,16 +7,18 @@ from uuid import UUID
 from autotune_service.domain.configuration import checked_run, is_same
 from autotune_service.domain.errors import AlreadyToldError, AutotuneError, InvalidError
 from autotune_service.store.database import Work
+from autotune_service.store.rows.curves import list_curves_of
 from autotune_service.store.rows.experiments import ExperimentRow
 from autotune_service.store.rows.observations import ObservationRow, get_observation_of
 from autotune_service.store.rows.spaces import list_spaces
 from autotune_service.store.rows.suggestions import TOLD, SuggestionRow, get_suggestion, list_suggestions
 from autotune_service.tuning.aside import aside, n_values_of
-from autotune_service.tuning.outcomes import Outcome, beside, outcome_of
+from autotune_service.tuning.outcomes import Outcome, Point, beside, outcome_of
 from autotune_service.tuning.snapshot import backfill_of
 from autotune_wire.base import Configuration
 from autotune_wire.observations import Told
 from autotune_wire.problems import FieldProblem
+from autotune_wire.reports import reported_of
 from autotune_wire.space import backfilled
 
 _AGAIN = "to record this measurement as a run of its own, tell its covars without suggestion_uuid"
@@ -58,13 +60,16 @@ async def link(
         return backfilled(row.space, covars, added)
 
     suggestions, wrong = await _suggestions_of(work, row, runs, field_of, named)
+    reported, _ = reported_of(row.early_stop, row.responses)
+    lasts = await _last_reports(work, row, runs)
 
     def checked() -> list[Linked]:
         suggested = [in_newest_space(suggestion, suggestion.covars) for suggestion in unnamed]
         linked: list[Linked] = []
         for index, (run, suggestion) in enumerate(zip(runs, suggestions, strict=False)):
             field = field_of(index)
-            outcome = outcome_of(row.responses, run, field)
+            last = None if run.suggestion_uuid is None else lasts.get(run.suggestion_uuid)
+            outcome = outcome_of(row.responses, reported, run, field, last)
             covars = run.covars if suggestion is None else {**in_newest_space(suggestion, run.covars), **run.covars}
             covars = checked_run(row.space, covars, field, earlier=earlier)
             if suggestion is None:
@@ -80,6 +85,13 @@ async def link(
     if wrong is not None:  # a run before it that is wrong comes first
         raise wrong
     return linked
+
+
+async def _last_reports(work: Work, row: ExperimentRow, runs: Sequence[Told]) -> dict[UUID, Point]:
+    """Find the last points that stopped runs have reported, by their suggestions."""
+    stopped = [run.suggestion_uuid for run in runs if run.status == "stopped" and run.suggestion_uuid is not None]
+    curves = await list_curves_of(work, row.exp_uuid, stopped) if stopped else []
+    return {curve.suggestion_uuid: (curve.steps[-1], curve.values[-1]) for curve in curves}
 
 
 async def _suggestions_of(
@@ -129,6 +141,8 @@ async def _named(
 def _stored(observation: ObservationRow | None) -> str:
     if observation is None or observation.status == "failed":
         return "a failure"
+    if observation.stopped_step is not None:
+        return f"a stop at step {observation.stopped_step}"
     if len(observation.responses) == 1:
         return f"response {observation.response}"
     return "responses " + ", ".join(f"{name} {value}" for name, value in observation.responses.items())

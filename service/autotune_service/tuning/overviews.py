@@ -35,4 +35,5 @@ async def read_overview(store: Store, user_uuid: UUID, exp_uuid: UUID, newest: i
         failed=outcomes.failed,
         excluded=outcomes.excluded,
         modelled=outcomes.modelled,
+        stopped=outcomes.stopped,
     )

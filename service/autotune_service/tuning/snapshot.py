@@ -1,26 +1,32 @@
 """All that the engine is to know of an experiment, read at one moment."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from uuid import UUID
 
 from autotune_service.domain.outside import modelled_in
+from autotune_service.domain.stopped_runs import Completed, Prospects
 from autotune_service.store.database import Work
+from autotune_service.store.rows.curves import CurveRow, list_curves
 from autotune_service.store.rows.earlier import EarlierRun, list_earlier
 from autotune_service.store.rows.experiments import ExperimentRow
 from autotune_service.store.rows.observations import ObservationRow, list_counted
 from autotune_service.store.rows.spaces import SpaceRow, list_spaces
 from autotune_service.store.rows.suggestions import SuggestionRow, list_abandoned, list_pending
 from autotune_wire.base import Configuration
+from autotune_wire.reports import reported_of
 from autotune_wire.space import Space, backfilled
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """An experiment at one moment: its row, all spaces, the runs that the model can use and the pending suggestions.
 
     Attributes:
         n_left_out: How many further runs count, but have a value that has no place on its covariate's scale.
         earlier: The runs of the earlier experiments that this one learns from.
+        curves: What runs reported, by their suggestions; read only where a run was stopped early.
     """
 
     experiment: ExperimentRow
@@ -29,6 +35,7 @@ class Snapshot:
     pending: list[SuggestionRow]
     n_left_out: int = 0
     earlier: list[EarlierRun] = field(default_factory=list)
+    curves: Mapping[UUID | None, CurveRow] = field(default_factory=dict)
 
     @property
     def former_spaces(self) -> list[Space]:
@@ -38,6 +45,17 @@ class Snapshot:
     def in_newest_space(self, covars: Configuration) -> Configuration:
         """Return a configuration of any revision with the backfill values of the covariates that were added since."""
         return backfilled(self.experiment.space, covars, backfill_of(self.spaces))
+
+    @cached_property
+    def prospects(self) -> Prospects:
+        """What the runs that were completed show about those that were stopped early."""
+        name, objective = reported_of(self.experiment.early_stop, self.experiment.responses)
+        completed = [
+            Completed(self.curves[run.suggestion_uuid].points if run.suggestion_uuid in self.curves else {}, final)
+            for run in self.observations
+            if (final := run.responses.get(name)) is not None
+        ]
+        return Prospects(objective, completed)
 
     @property
     def data_rev(self) -> int:
@@ -54,12 +72,15 @@ async def read_snapshot(work: Work, row: ExperimentRow) -> Snapshot:
     pending = await list_pending(work, row.exp_uuid) + await list_abandoned(work, row.exp_uuid, row.data_rev)
     counted, is_modelled = await list_counted(work, row.exp_uuid), modelled_in(row.space)
     modelled = [observation for observation in counted if is_modelled(observation.covars)]
+    has_stopped = any(observation.stopped_step is not None for observation in modelled)
+    curves = [one.curve for one in await list_curves(work, row.exp_uuid)] if has_stopped else []
     return Snapshot(
         experiment=row,
         spaces=await list_spaces(work, row.exp_uuid),
         observations=modelled,
         n_left_out=len(counted) - len(modelled),
         earlier=await list_earlier(work, row.exp_uuid) if row.learn_from else [],
+        curves={curve.suggestion_uuid: curve for curve in curves},
         pending=[suggestion for suggestion in pending if not suggestion.is_open or suggestion.data_rev >= row.data_rev],
     )
 

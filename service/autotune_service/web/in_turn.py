@@ -17,6 +17,7 @@ _ADDING = frozenset(
         paths.EXPERIMENT_IMPORT,
         paths.EXPERIMENT_ASK,
         paths.EXPERIMENT_TELL,
+        paths.EXPERIMENT_REPORT,
         paths.EXPERIMENT_OBSERVATION,
         paths.EXPERIMENT_NOTE,
         paths.EXPERIMENT_RENAME,

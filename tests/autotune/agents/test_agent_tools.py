@@ -53,7 +53,7 @@ async def test_each_tool_says_what_it_takes_returns_and_changes(server):
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
     assert set(tools) == {
         "list_experiments", "describe_experiment", "best", "predict", "insights", "draw", "ask", "tell", "fail",
-        "abandon", "new_experiment",
+        "report", "stopped", "abandon", "new_experiment",
     }  # fmt: skip
     assert all(tool.description and tool.output_schema for tool in tools.values())
     undescribed = [
@@ -236,3 +236,19 @@ async def test_crash_of_a_tool_shows_the_model_nothing_of_it(server, named, monk
 
     monkeypatch.setattr(Reach, "experiment", crash)
     assert await refusal(server, "best", experiment=named) == "Error executing tool best"
+
+
+async def test_run_reports_and_is_stopped_once(service, server, named):
+    service.stops_below = 0.5
+    held = suggestion(worker="mcp", state="leased")
+    service.suggestions[held["suggestion_uuid"]] = held
+    run = {"experiment": named, "suggestion_uuid": held["suggestion_uuid"]}
+    good, bad = [
+        await called(server, "report", **run, step=step, value=value) for step, value in ((1, 0.75), (2, 0.25))
+    ]
+    assert (good.content[0].text, good.structured_content["should_stop"]) == ("Go on with the run.", False)
+    assert bad.content[0].text == "Stop the run: 0.25 is too little."
+    stored, again = [await called(server, "stopped", **run) for _ in range(2)]
+    assert (stored.structured_content["run"]["stopped_step"], len(service.runs)) == (2, 1)
+    assert again.structured_content["was_told_before"]
+    assert "was told already" in await refusal(server, "stopped", **run, step=7)

@@ -5,7 +5,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from autotune.optuna import AutotuneSampler
+from autotune.optuna import AutotunePruner, AutotuneSampler
 
 SPACE = {"a": FloatDistribution(0, 1), "b": IntDistribution(1, 8), "c": CategoricalDistribution([None, True, "x"])}
 
@@ -72,7 +72,7 @@ def test_value_that_is_infinite_is_a_failed_run(sampler, service):
 
 
 @pytest.mark.parametrize("reported", [None, 0.75])
-def test_trial_that_is_pruned_is_told_by_its_last_value_or_abandoned(sampler, service, reported):
+def test_trial_that_is_pruned_is_told_as_stopped_with_its_last_value_or_abandoned(sampler, service, reported):
     def objective(trial):
         _objective(trial)
         if reported is not None:
@@ -82,7 +82,28 @@ def test_trial_that_is_pruned_is_told_by_its_last_value_or_abandoned(sampler, se
     _study(sampler).optimize(objective, n_trials=1)
     [suggestion] = service.suggestions.values()
     assert suggestion["state"] == ("abandoned" if reported is None else "told")
-    assert [run["response"] for run in service.runs] == ([] if reported is None else [reported])
+    stops = [(run["stopped_step"], run["stopped_value"], run["response"]) for run in service.runs]
+    assert stops == ([] if reported is None else [(1, reported, None)])
+
+
+def test_pruner_reports_to_the_service_and_prunes_what_it_says(client, service):
+    service.stops_below = 0.5
+
+    def objective(trial):
+        _objective(trial)
+        for step, value in enumerate((0.75, 0.25)):
+            trial.report(value, step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return 1.0
+
+    sampler = AutotuneSampler(SPACE, client=client, early_stop="median")
+    study = _study(sampler, pruner=AutotunePruner(sampler))
+    study.optimize(objective, n_trials=1)
+    assert study.trials[0].state == TrialState.PRUNED
+    assert [*service.reports.values()] == [{0: 0.75, 1: 0.25}]
+    assert [run["stopped_step"] for run in service.runs] == [1]
+    assert next(iter(service.experiments.values()))["early_stop"]["rule"] == "median"
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")

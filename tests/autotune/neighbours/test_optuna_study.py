@@ -49,6 +49,15 @@ def test_study_has_the_values_that_were_really_run(experiment, service):
     assert trial.distributions["t"] == FloatDistribution(20, 62.5)
 
 
+def test_run_that_was_stopped_early_is_a_pruned_trial(client, experiment):
+    experiment.tell_stopped(RUN, 2.0, step=7)
+    [trial] = experiment.to_optuna().trials
+    assert (trial.state, trial.value, trial.intermediate_values) == (TrialState.PRUNED, 2.0, {7: 2.0})
+    near = client.new("near", SPACE, responses={"pH": "= 7"})
+    near.tell_stopped(RUN, {"pH": 6.5}, step=7)
+    assert near.to_optuna().trials[-1].intermediate_values == {7: 0.5}
+
+
 def test_study_of_several_goals(client):
     goals = {"pH": "= 7", "cost": "<= 5", "purity": ">= 0.9", "gain": "maximize"}
     experiment = client.new("goals", SPACE, responses=goals)

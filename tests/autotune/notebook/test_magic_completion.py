@@ -25,8 +25,8 @@ def test_offered_words_have_a_type(shell):
 @pytest.mark.parametrize(
     ("text", "whole"),
     [
-        ("%autotune st", ["%autotune status"]),
-        ("autotune st", ["autotune status"]),
+        ("%autotune sta", ["%autotune status"]),
+        ("autotune sta", ["autotune status"]),
         ("%%autotune ru", ["%%autotune run"]),
         ("%autotune help ins", ["%autotune help insights"]),
         ("%autotune new a space --mi", ["%autotune new a space --min", "%autotune new a space --minimize"]),
@@ -79,7 +79,7 @@ def test_tab_leaves_attributes_and_the_body_of_a_cell_to_python(shell, offered):
 
 def test_extension_that_is_loaded_again_offers_everything_once(shell, offered):
     load_ipython_extension(shell)
-    assert offered("%autotune st") == ["%autotune status"]
+    assert offered("%autotune sta") == ["%autotune status"]
 
 
 def test_tab_completes_files(offered, tmp_path, monkeypatch):

@@ -184,3 +184,26 @@ def test_tab_key_offers_commands_and_names_of_experiments(service, brownies):
     assert offered("autotune ask br") == "plain,brownies"
     service.trouble("GET /experiment/all", problem(503, "unavailable", "away"))
     assert offered("autotune ask br") == ""
+
+
+def test_report_says_whether_to_go_on_and_its_exit_code_does_too(service, brownies):
+    service.stops_below = 0.5
+    uuid = json.loads(autotune("ask", "brownies", "-n", "1", "--json").stdout)["suggestion_uuid"]
+    first = autotune("report", "brownies", uuid, "1", "0.75")
+    second = autotune("report", "brownies", uuid, "2", "0.25")
+    assert (first.exit_code, first.stdout) == (0, "go on\n")
+    assert (second.exit_code, second.stdout) == (8, "stop: 0.25 is too little\n")
+    third = autotune("report", "brownies", uuid, "3", "0.25", "--json")
+    assert (json.loads(third.stdout)["should_stop"], third.exit_code) == (True, 8)
+
+
+def test_stopped_run_is_told_by_values_and_by_a_line(service, brownies):
+    ended = autotune("tell", "brownies", "x=0.5", "response=0.25", "status=stopped", "stopped_step=3")
+    assert (ended.exit_code, ended.stdout) == (0, "told x=0.5: status stopped at step 3 with 0.25\n")
+    assert autotune("tell", "brownies", "-", typed=line(status="stopped", stopped_step=4)).exit_code == 0
+    assert [(run["stopped_step"], run["stopped_value"]) for run in service.runs] == [(3, 0.25), (4, 1.0)]
+
+
+def test_stop_without_its_step_is_refused(brownies):
+    ended = autotune("tell", "brownies", "x=0.5", "response=0.25", "status=stopped")
+    assert (ended.exit_code, "stopped_step: is missing" in ended.stderr) == (2, True)

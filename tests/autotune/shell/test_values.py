@@ -44,7 +44,7 @@ def test_failed_run_has_its_reason_and_no_response():
         ([*RUN, "taste"], "'taste' is no value: write NAME=VALUE"),
         ([*RUN, "taste=1", "taste=2"], "taste is given twice: '1' and '2'"),
         ([*RUN, "taste=1", "status=failed"], "a failed run has no response"),
-        ([*RUN, "status=broken"], "status: must be ok, failed or empty"),
+        ([*RUN, "status=broken"], "status: must be ok, failed, stopped or empty"),
     ],
 )
 def test_run_that_is_wrong_is_refused_by_its_name(words, said):

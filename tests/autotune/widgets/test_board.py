@@ -500,3 +500,11 @@ async def test_follower_tells_of_a_lost_connection_and_fetches_once_it_is_back(s
     monkeypatch.setattr("autotune.widgets.following.PAUSE_S", 0.0)
     links, found = await _shown_by_follower(service, told, lambda: "fetched", sends(close=1012), sends())
     assert (links, found) == ([False, True], "fetched")
+
+
+def test_run_that_was_stopped_early_says_so(service, told):
+    stop = {"stopped_step": 12, "stopped_value": 0.25}
+    service.runs.append(observation({"x": 0.4}, None, seq=5, **stop) | {"exp_uuid": told["exp_uuid"]})
+    board = Board(Experiment(service.connection(), ExperimentReply.model_validate(told)))
+    [row] = [row for row in board.rows if row.observation.stopped_step == 12]
+    assert row.shown()["state"] == "stopped at step 12 with 0.25"

@@ -452,3 +452,17 @@ def test_descriptors_of_an_experiment_are_kept_until_a_file_is_named(client, ser
         for call, body in zip(service.calls, service.bodies, strict=True)
         if call[1] == "/experiment/new"
     ] == [SHELF, SHELF]
+
+
+def test_rule_that_stops_runs_early_is_chosen_and_kept(editor, client, service):
+    editor.early_stop.value = "successive_halving"
+    editor.create.click()
+    assert _sent(service)["early_stop"] == {"rule": "successive_halving"}
+    assert editor.line.endswith(" --early-stop successive_halving")
+    assert "successive_halving" in editor.still()
+    own = client.new("own", {"t": "0..1"}, early_stop={"rule": "median", "min_steps": 3})
+    service.calls, service.bodies = [], []
+    copy = SpaceEditor(client, like=own)
+    copy.create.click()
+    assert _sent(service)["early_stop"] == {"rule": "median", "min_steps": 3}
+    assert copy.line.endswith(" --early-stop {'rule': 'median', 'min_steps': 3}")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import autotune
 
-_FIRST = ("connect", "Client", "Experiment", "aconnect", "AsyncClient", "AsyncExperiment")
+_FIRST = ("connect", "Client", "Experiment", "aconnect", "AsyncClient", "AsyncExperiment", "report")
 
 
 def lines() -> Iterator[str]:

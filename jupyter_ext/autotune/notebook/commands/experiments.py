@@ -36,6 +36,7 @@ def _new(call: Call) -> Any:
     options |= {"description": call.text("--description"), "seed": call.count("--seed", "the seed")}
     options["responses"] = _responses(call)
     options["stop"] = call.mapping("--stop", "stop rules")
+    options["early_stop"] = _early_stop(call)
     options["guess"] = _guess(call)
     options["learn_from"] = _learn_from(call)
     if call.has("--minimize"):
@@ -124,6 +125,14 @@ def _guess(call: Call) -> dict[str, Any] | None:
         return guess_of_text(call.python.text(written))
     except ValueError as error:
         raise InvalidInputError(f"--guess: {error}") from None
+
+
+def _early_stop(call: Call) -> Any:
+    """Return the rule that stops runs early: a name, or a dict."""
+    written = call.option("--early-stop")
+    if written is None or not unquoted(written).startswith("{"):
+        return call.text("--early-stop")
+    return call.mapping("--early-stop", "options of the rule")
 
 
 def _edit(call: Call) -> Any:
@@ -238,6 +247,7 @@ COMMANDS = (
             _CONSTRAINT,
             Option("--stop", "rest", "DICT", 'when to stop: {"budget": 30}'),
             Option("--learn-from", "rest", "NAME", "an earlier experiment to learn from", is_repeated=True),
+            Option("--early-stop", "rest", "RULE", "stops runs that report: median, successive_halving or a dict"),
             Option("--seed", "word", "N", "makes the suggestions repeatable"),
             Option("--description", "rest", "TEXT", "a text for people"),
             Option("--engine", "word", "NAME", "the engine", choices=("autotune", "greattunes")),

@@ -10,6 +10,7 @@ from autotune.notebook.results import REASON, SD, measured_of, reason_of, run_of
 
 FIXED = Option("--fixed", "rest", "DICT", "values that the suggestion must have")
 _OF = Option("--of", "word", "NUMBER", "the suggestion of `ask N` that is meant")
+_STEP = Option("--step", "word", "STEP", "the step at which it was stopped, if not the last one reported")
 _RUN = """\
 A result belongs to the suggestion of the last `ask`, or to CONFIGURATION, a
 dict with a value for each covariate, if something else was run. After `ask N`
@@ -31,6 +32,19 @@ def _tell(call: Call) -> Any:
 def _fail(call: Call) -> Any:
     configuration, why = run_of(call, call.left)
     return call.session.fail(configuration, _number(call), reason_of(call, why))
+
+
+def _report(call: Call) -> Any:
+    step, _, written = call.required("the step").partition(" ")
+    if not written.strip():
+        raise call.missing("the value")
+    value = call.python.number(written.strip())
+    return call.session.report(call.whole(step, "STEP, the step of the run,"), value, _number(call))
+
+
+def _stopped(call: Call) -> Any:
+    value = call.python.number(call.left) if call.left else None
+    return call.session.stop(value, call.count(_STEP.name, "the step"), _number(call))
 
 
 def _skip(call: Call) -> Any:
@@ -73,6 +87,25 @@ COMMANDS = (
         _fail,
         (REASON, _OF),
         _RUN,
+        "variable",
+    ),
+    Command(
+        "report",
+        "STEP VALUE",
+        "report how a run goes; says when to stop",
+        _report,
+        (_OF,),
+        "STEP is a whole number such as the epoch. The rule is that of\n"
+        "`%autotune new --early-stop`. `%autotune curves` shows what was reported.\n",
+        "variable",
+    ),
+    Command(
+        "stopped",
+        "[VALUE]",
+        "report that a run was stopped early",
+        _stopped,
+        (_STEP, _OF),
+        "VALUE is the last one of the run; if not given, the last one reported.\n",
         "variable",
     ),
     Command("skip", "[REASON]", "give it up, as it will not be run", _skip, (_OF,), _RUN),

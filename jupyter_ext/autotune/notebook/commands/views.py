@@ -70,6 +70,13 @@ COMMANDS = (
     ),
     Command("history", "", "all observations, with their ids", _shows(lambda session: session.experiment.history())),
     Command(
+        "curves",
+        "",
+        "what runs reported, by run and step",
+        _shows(lambda session: session.experiment.curves()),
+        more="`%autotune show curves` draws it.\n",
+    ),
+    Command(
         "predict",
         "CONFIGURATIONS",
         "the predicted responses there",

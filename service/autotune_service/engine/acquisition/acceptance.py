@@ -1,4 +1,4 @@
-"""Which runs are acceptable: those that did not fail and meet every threshold."""
+"""Which runs are acceptable: those that did not fail, were not stopped early and meet every threshold."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ from autotune_wire.responses import thresholds_of
 def are_acceptable(
     given: EngineInput, surrogates: Mapping[str, Surrogate], run_rows: Array, index: Sequence[int] | NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Check which runs did not fail and meet every threshold.
+    """Check which runs did not fail, were not stopped early and meet every threshold.
 
     A run that did not measure a threshold's response is judged by the predicted mean. A threshold whose response no run
     has measured is ignored.
@@ -29,7 +29,7 @@ def are_acceptable(
         Array of shape (n,), in the order of ``index``.
     """
     runs = [given.runs[i] for i in index]
-    is_acceptable = np.array([not run.is_failed for run in runs], dtype=np.bool_)
+    is_acceptable = np.array([not (run.is_failed or run.is_stopped) for run in runs], dtype=np.bool_)
     for name, threshold in thresholds_of(given.responses).items():
         if name in surrogates:
             is_unknown = [name not in run.responses for run in runs]

@@ -34,10 +34,13 @@ def error_ratio(fitted: Fitted, name: str) -> float | None:
         The ratio of both errors: 1 if the model foretells nothing; None with few runs or equal responses.
     """
     surrogate = fitted.surrogates.get(name)
-    if surrogate is None or len(surrogate.index) < _FEW_RUNS:
+    if surrogate is None:
         return None
-    targets, n = surrogate.process.targets, len(surrogate.index)
-    errors = targets - surrogate.process.leave_one_out()[0]
+    targets = np.delete(surrogate.process.targets, surrogate.unmeasured)
+    n = len(targets)
+    if n < _FEW_RUNS:
+        return None
+    errors = targets - np.delete(surrogate.process.leave_one_out()[0], surrogate.unmeasured)
     guessing = float(targets.std()) * n / (n - 1)
     return float(np.sqrt(np.mean(errors**2))) / guessing if guessing > 0 else None
 

@@ -1,7 +1,7 @@
 """The surrogates of an experiment: a Gaussian process for each response, and one for whether a run works."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -42,6 +42,7 @@ class Surrogate:
         model_type: The name of the model that the process was fitted by.
         known_noises: The variance of each measurement's noise on the model's scale, shape (n,); NaN where it was not
             told.
+        unmeasured: The places, among the n, of what runs that were stopped early would have come to.
     """
 
     process: GaussianProcess
@@ -49,6 +50,7 @@ class Surrogate:
     index: NDArray[np.int64]
     model_type: ModelType
     known_noises: Array
+    unmeasured: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @property
     def noise_sd(self) -> float:
@@ -85,7 +87,8 @@ class Surrogate:
     def _noise(self) -> float:
         """The noise variance of the next measurement; if all standard deviations were told, the median of these."""
         is_inferred = bool(np.isnan(self.known_noises).any())
-        return self.process.hyperparameters.noise if is_inferred else float(np.median(self.process.noises))
+        told = np.delete(self.process.noises, self.unmeasured)
+        return float(np.median(told)) if len(told) and not is_inferred else self.process.hyperparameters.noise
 
     @cached_property
     def _widening(self) -> float:
@@ -135,7 +138,10 @@ def fit_responses(
         measured = _Measured.of(given, name, given.runs, run_rows, kinds, sizes, [one.scale for one in told])
         if measured is not None:
             process = _fit(measured.data, tuple(one.data for one in told))
-            fitted[name] = Surrogate(process, measured.scale, measured.index, given.model_type, measured.known_noises)
+            index, runs = measured.index, given.runs
+            unmeasured = np.flatnonzero([name not in runs[i].responses for i in index])
+            known = (given.model_type, measured.known_noises, unmeasured)
+            fitted[name] = Surrogate(process, measured.scale, index, *known)
     return fitted
 
 
@@ -169,15 +175,15 @@ class _Measured:
         """Put what runs, with rows of shape (m, d), measured on the model's scale; None if they measured nothing."""
         n_conditioned, n_fitted = sizes
         response = given.responses[name]
-        measured = [i for i, run in enumerate(runs) if name in run.responses and not run.is_failed]
-        index = np.array(measured, dtype=np.int64)
-        if not measured:
+        told = [_told_of(run, name) for run in runs]
+        index = np.array([i for i, one in enumerate(told) if one is not None], dtype=np.int64)
+        if not len(index):
             return None
-        values = np.array([runs[i].responses[name] for i in measured], dtype=np.float64)
+        values = np.array([one[0] for one in told if one is not None], dtype=np.float64)
         scale = ResponseScale.of(values, sign_of(response), is_objective=isinstance(response, Objective))
         scale = scale.leaning_on(earlier, len(values))
         targets = scale.to_model(values)
-        sds = np.array([runs[i].sds.get(name, np.nan) for i in measured], dtype=np.float64)
+        sds = np.array([one[1] for one in told if one is not None], dtype=np.float64)
         noises = scale.sd_to_model(sds) ** 2
         rows = run_rows[index]
         merits = targets
@@ -188,6 +194,16 @@ class _Measured:
         subset = representatives(rows[kept], merits[kept], n_fitted, kinds.is_code)
         numbers = (rows[kept].tobytes(), targets[kept].tobytes(), noises[kept].tobytes())
         return cls(_Data(given.model_type, *numbers, kinds, subset.tobytes()), scale, index[kept], noises[kept])
+
+
+def _told_of(run: Run, name: str) -> tuple[float, float] | None:
+    """Return the value of a response and its standard deviation, NaN where that is not known; None without a value."""
+    if run.is_failed:
+        return None
+    if name in run.responses:
+        return run.responses[name], run.sds.get(name, float("nan"))
+    expected = run.expected.get(name)
+    return None if expected is None else (expected.mean, expected.sd)
 
 
 @lru_cache(maxsize=_MOST_FITS)

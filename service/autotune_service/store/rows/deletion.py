@@ -5,12 +5,12 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from autotune_service.store.database import Work
-from autotune_service.store.tables import events, experiments, observation_versions, observations, suggestions
+from autotune_service.store.tables import curves, events, experiments, observation_versions, observations, suggestions
 
 _STEP = 20_000
 """How many seqs one statement covers, few enough that the statement ends well within the statement timeout."""
 
-_BY_SEQ = (observation_versions, observations, suggestions, events)
+_BY_SEQ = (curves, observation_versions, observations, suggestions, events)
 """The large tables; a row of one of them may refer to rows of those after it, and never to rows of those before it."""
 
 

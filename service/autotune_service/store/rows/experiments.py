@@ -24,6 +24,7 @@ from autotune_wire.constraints import Constraint
 from autotune_wire.experiments import AcqFunc, Best, BestPredicted, EngineName, Experiment, ModelType, direction_of
 from autotune_wire.learning import EarlierExperiment
 from autotune_wire.pausing import Paused
+from autotune_wire.reports import EarlyStop
 from autotune_wire.responses import Responses, primary_of
 from autotune_wire.space import Space
 from autotune_wire.stopping import Stopped, StopRules
@@ -33,6 +34,7 @@ _RESPONSES: TypeAdapter[Responses] = TypeAdapter(Responses)
 _CONSTRAINTS: TypeAdapter[list[Constraint]] = TypeAdapter(list[Constraint])
 _STOP: TypeAdapter[StopRules | None] = TypeAdapter(StopRules | None)
 _STOPPED: TypeAdapter[Stopped | None] = TypeAdapter(Stopped | None)
+_EARLY_STOP: TypeAdapter[EarlyStop | None] = TypeAdapter(EarlyStop | None)
 _BEST_PREDICTED: TypeAdapter[BestPredicted | None] = TypeAdapter(BestPredicted | None)
 
 _MANY_OPTIONS = 1000
@@ -182,6 +184,7 @@ class ExperimentRow:
     best_predicted: BestPredicted | None
     paused: Paused | None
     learn_from: list[EarlierExperiment]
+    early_stop: EarlyStop | None
     n_bytes: int = field(compare=False)
     changed_at: datetime = field(compare=False)
     retry_in_s: float | None = field(compare=False)
@@ -242,6 +245,7 @@ class ExperimentRow:
             best_predicted=self.best_predicted,
             stop=self.stop,
             stopped=self.stopped,
+            early_stop=self.early_stop,
             paused=self.paused,
             learn_from=self.learn_from,
             last_seq=self.last_seq,
@@ -395,6 +399,7 @@ def experiment_of(row: Row) -> ExperimentRow:
         "constraints": constraints_of(row["constraints"]),
         "stop": _STOP.validate_python(row["stop"]),
         "stopped": _STOPPED.validate_python(row["stopped"]),
+        "early_stop": _EARLY_STOP.validate_python(row["early_stop"]),
         "best_predicted": _BEST_PREDICTED.validate_python(row["best_predicted"]),
         "paused": _paused(row),
         "learn_from": [EarlierExperiment(**earlier) for earlier in row["learn_from"]],

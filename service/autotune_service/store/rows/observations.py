@@ -18,7 +18,10 @@ from autotune_wire.base import Configuration
 from autotune_wire.observations import Observation, ObservationVersion, Status
 from autotune_wire.space import Space
 
-_VERSIONED = ("covars", "response", "responses", "sds", "status", "failed_because", "version", "is_excluded")
+_VERSIONED = (
+    *("covars", "response", "responses", "sds", "status", "failed_because", "stopped_step", "stopped_value"),
+    *("version", "is_excluded"),
+)
 """The columns that each version of an observation has."""
 _NEW_VERSION = ("exp_uuid", "observation_uuid", *_VERSIONED, "seq", "created_at", "reason", "user_uuid")
 """The columns of a row of ``observation_versions``."""
@@ -45,6 +48,9 @@ _TAKE_BACK = Statement(
 class ObservationRow:
     """An observation as stored; ``seq`` is the seq of its event, ``response`` the value of the primary objective.
 
+    A run that was stopped early, at ``stopped_step``, has the last value that it reported in ``stopped_value``. The
+    response that it reported is not among its ``responses``, which are final.
+
     ``told_by`` is the user who told it; None if a service of before, which did not store the user, or an import did.
     ``noted_by`` and ``noted_at`` say who wrote the note and the tags as they are, and when; None if nobody wrote any,
     and for ``noted_by`` also if it was imported.
@@ -68,6 +74,8 @@ class ObservationRow:
     tags: list[str] | None = None
     noted_by: UUID | None = None
     noted_at: datetime | None = None
+    stopped_step: int | None = None
+    stopped_value: float | None = None
 
     def to_wire(self, space: Space) -> Observation:
         """Convert the row to its model in the API, marked by the space as it is now."""
@@ -80,6 +88,8 @@ class ObservationRow:
             sds=self.sds,
             status=self.status,
             failed_because=self.failed_because,
+            stopped_step=self.stopped_step,
+            stopped_value=self.stopped_value,
             suggestion_uuid=self.suggestion_uuid,
             version=self.version,
             is_excluded=self.is_excluded,

@@ -19,13 +19,14 @@ from autotune_wire.overviews import OverviewChange
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """The outcomes of runs by columns, oldest first; ``failed``, ``excluded`` and ``modelled`` are numbers from 1."""
+    """The outcomes of runs by columns, oldest first; the lists of ``int`` after ``responses`` are numbers from 1."""
 
     seqs: list[int]
     responses: dict[str, list[float | None]]
     failed: list[int]
     excluded: list[int]
     modelled: list[int]
+    stopped: list[int]
 
 
 _CHANGES = Statement(
@@ -58,6 +59,7 @@ async def get_outcomes(work: Work, experiment: ExperimentRow, newest: int | None
         failed=row["failed"] or [],
         excluded=row["excluded"] or [],
         modelled=row["modelled"] or [],
+        stopped=row["stopped"] or [],
     )
 
 
@@ -83,7 +85,7 @@ def _outcomes_query(experiment: ExperimentRow, names: list[str], newest: int | N
         for place, name in enumerate(names)
     ]
     runs = (
-        sa.select(of.seq, number, of.status, of.is_excluded, is_modelled, *values)
+        sa.select(of.seq, number, of.status, of.is_excluded, of.stopped_step, is_modelled, *values)
         .outerjoin(suggestions, suggestions.c.suggestion_uuid == of.suggestion_uuid)
         .order_by(of.seq)
         .subquery()
@@ -95,4 +97,5 @@ def _outcomes_query(experiment: ExperimentRow, names: list[str], newest: int | N
         sa.func.array_agg(runs.c.number).filter(is_failed).label("failed"),
         sa.func.array_agg(runs.c.number).filter(runs.c.is_excluded).label("excluded"),
         sa.func.array_agg(runs.c.number).filter(runs.c.is_modelled).label("modelled"),
+        sa.func.array_agg(runs.c.number).filter(runs.c.stopped_step.is_not(None)).label("stopped"),
     )

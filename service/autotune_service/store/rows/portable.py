@@ -11,6 +11,7 @@ from autotune_service.store.database import Work
 from autotune_service.store.rows.bulk import insert_written
 from autotune_service.store.rows.members import is_visible
 from autotune_service.store.tables import (
+    curves,
     earlier_runs,
     events,
     experiments,
@@ -24,8 +25,8 @@ _CHUNK = 500  # rows in one statement, few enough that the service is soon done 
 _TIMES = {"created_at": "time_created", "updated_at": "time_updated", "noted_at": "time_noted"}
 _EXPERIMENT = (
     *("exp_uuid", "name", "description", "responses", "engine", "model_type", "acq_func", "seed", "state", "stop"),
-    *("stopped", "paused", "learn_from", "best_predicted", "best_observation_uuid", "n_observations", "last_seq"),
-    *("data_rev", "fit_rev", "created_at", "updated_at"),
+    *("early_stop", "stopped", "paused", "learn_from", "best_predicted", "best_observation_uuid", "n_observations"),
+    *("last_seq", "data_rev", "fit_rev", "created_at", "updated_at"),
 )
 _LISTS: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
     "spaces": (spaces, ("revision", "seq", "covars", "constraints", "backfill", "created_at")),
@@ -41,16 +42,18 @@ _LISTS: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
         observations,
         (
             *("observation_uuid", "suggestion_uuid", "seq", "version", "covars", "responses", "sds", "status"),
-            *("failed_because", "is_excluded", "note", "tags", "noted_at", "created_at"),
+            *("failed_because", "stopped_step", "stopped_value", "is_excluded", "note", "tags", "noted_at"),
+            "created_at",
         ),
     ),
     "versions": (
         observation_versions,
         (
             *("observation_uuid", "seq", "version", "covars", "responses", "sds", "status", "failed_because"),
-            *("is_excluded", "reason", "created_at"),
+            *("stopped_step", "stopped_value", "is_excluded", "reason", "created_at"),
         ),
     ),
+    "curves": (curves, ("suggestion_uuid", "seq", "steps", "values", "why", "updated_at")),
     "events": (events, ("seq", "type", "created_at", "data")),
     "earlier_runs": (earlier_runs, ("seq", "source", "covars", "responses", "sds")),
 }

@@ -61,6 +61,13 @@ _UPDATE_STATE = Statement(
     .where(_AMONG)
     .values(state=sa.bindparam("to_state"), abandoned_because=sa.bindparam("because"))
 )
+_LEASE_AT_LEAST = Statement(
+    sa.update(suggestions)
+    .where(suggestions.c.suggestion_uuid == sa.bindparam("of_uuid"), _IS_LEASED)
+    .values(
+        lease_until=sa.func.greatest(suggestions.c.lease_until, _NOW + sa.bindparam("lease_for", type_=sa.Interval))
+    )
+)
 _LEASE = Statement(
     sa.update(suggestions)
     .where(_AMONG)
@@ -206,6 +213,11 @@ async def update_lease(
         .values(lease_until=_NOW + lease_for)
     )
     await work.run(query)
+
+
+def set_lease_at_least(suggestion_uuid: UUID, lease_for: timedelta) -> Filled:
+    """Build the query that makes a lease last so long from now on, if it does not last longer anyway."""
+    return _LEASE_AT_LEAST(of_uuid=suggestion_uuid, lease_for=lease_for)
 
 
 async def update_reopened(work: Work, suggestion_uuids: Iterable[UUID]) -> None:

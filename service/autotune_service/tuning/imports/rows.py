@@ -14,7 +14,7 @@ from autotune_service.domain.portable_text import PortableDocument, read_documen
 from autotune_service.domain.stored import key_of, stored_constraints, stored_space
 from autotune_service.tuning.imports.messages import Checked, Rows
 from autotune_wire.experiments import direction_of
-from autotune_wire.portable import PortableObservation, PortableSuggestion, PortableVersion
+from autotune_wire.portable import PortableCurve, PortableObservation, PortableSuggestion, PortableVersion
 from autotune_wire.responses import primary_of
 
 _Row = dict[str, Any]
@@ -39,7 +39,7 @@ def rows_of(text: Buffer, owner_uuid: UUID, exp_uuid: UUID) -> Iterator[Checked 
     check_portable(document)
     lists = (
         *(document.spaces, document.suggestions, document.observations, document.versions, document.events),
-        document.earlier_runs,
+        *(document.curves, document.earlier_runs),
     )
     yield Checked(
         n_observations=len(document.observations),
@@ -80,6 +80,7 @@ class _RowBuilder:
             "suggestions": map(self._suggestion, document.suggestions),
             "observations": map(self._observation, document.observations),
             "observation_versions": (self._version(*numbered) for numbered in enumerate(document.versions)),
+            "curves": map(self._curve, document.curves),
             "events": self._events(),
             "earlier_runs": ({"exp_uuid": self._exp_uuid, **run.model_dump()} for run in document.earlier_runs),
         }
@@ -88,7 +89,8 @@ class _RowBuilder:
         own, newest = self._document.experiment, self._document.spaces[-1]
         best = best_of(self._document)
         has_contexts = any(covariate.role == "context" for covariate in newest.covars.values())
-        documents = own.model_dump(mode="json", include={"responses", "stop", "stopped", "paused", "learn_from"})
+        included = {"responses", "stop", "stopped", "paused", "learn_from", "early_stop"}
+        documents = own.model_dump(mode="json", include=included)
         predicted = own.best_predicted
         documents["best_predicted"] = (
             None if predicted is None else predicted.model_dump(mode="json", exclude_unset=True)
@@ -176,8 +178,22 @@ class _RowBuilder:
             "sds": observed.sds,
             "status": observed.status,
             "failed_because": observed.failed_because,
+            "stopped_step": observed.stopped_step,
+            "stopped_value": observed.stopped_value,
             "is_excluded": observed.is_excluded,
             "created_at": observed.time_created,
+        }
+
+    def _curve(self, curve: PortableCurve) -> _Row:
+        return {
+            "exp_uuid": self._exp_uuid,
+            "seq": curve.seq,
+            "suggestion_uuid": self._names["suggestion"][curve.suggestion_uuid],
+            "steps": curve.steps,
+            "values": curve.values,
+            "n_steps": len(curve.steps),
+            "why": curve.why,
+            "updated_at": curve.time_updated,
         }
 
     def _events(self) -> Iterator[_Row]:

@@ -13,6 +13,7 @@ from autotune_service.tuning import (
     notes,
     overviews,
     pausing,
+    report,
     spaces,
     stopping,
     undo,
@@ -38,6 +39,7 @@ from autotune_wire.observations import (
 )
 from autotune_wire.overviews import Overview, OverviewQuery
 from autotune_wire.pausing import Pause
+from autotune_wire.reports import Curves, CurvesQuery, Report, Verdict
 from autotune_wire.suggestions import Abandon, Ask, AskQuery, AskReply, Leases, Renew, Suggestion
 
 blueprint = Blueprint("experiment", __name__)
@@ -140,6 +142,30 @@ async def abandon(exp_uuid: UUID, data: Abandon) -> Suggestion:
     """Abandon a suggestion that will not be run; another suggestion takes its place."""
     user_uuid, once = await signed_in_once()
     return await once.reply(Suggestion, leases.abandon(services().store, user_uuid, exp_uuid, data, once))
+
+
+@blueprint.post(rule_of(paths.EXPERIMENT_REPORT))
+@needs("tell", "teller")
+@tag(["experiment"])
+@validate_request(Report)
+@validate_response(Verdict)
+async def report_value(exp_uuid: UUID, data: Report) -> Verdict:
+    """Report one value of a run under way; the reply says whether to stop the run."""
+    user_uuid, once = await signed_in_once()
+    reporting = report.report(services().store, user_uuid, exp_uuid, data, once, services().limits)
+    return await once.reply(Verdict, reporting)
+
+
+@blueprint.get(rule_of(paths.EXPERIMENT_CURVES))
+@needs("read", "viewer")
+@tag(["experiment"])
+@validate_querystring(CurvesQuery)
+@document_response(Curves)
+async def list_curves(exp_uuid: UUID, query_args: CurvesQuery) -> Response:
+    """List what the runs of an experiment reported, a curve for each run."""
+    curves = await report.read_curves(services().store, user(), exp_uuid, query_args.newest)
+    text = await aside(sum(len(curve.steps) for curve in curves.curves), curves.model_dump_json)
+    return Response(text, content_type="application/json")
 
 
 @blueprint.get(rule_of(paths.EXPERIMENT_HISTORY))

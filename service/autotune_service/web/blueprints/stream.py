@@ -12,7 +12,7 @@ from autotune_service.domain.errors import InvalidError
 from autotune_service.live.subscription import Following, subscribe
 from autotune_service.live.tail import EventFrame
 from autotune_service.store.shares import ACTING
-from autotune_service.tuning import leases
+from autotune_service.tuning import leases, report
 from autotune_service.tuning.experiments import read_position
 from autotune_service.web.blueprints.rules import rule_of
 from autotune_service.web.calls import ask_new, tell_runs
@@ -28,12 +28,14 @@ from autotune_wire.frames import (
     AskFrame,
     Operation,
     RenewFrame,
+    ReportFrame,
     ResumeFrame,
     StreamQuery,
     TellFrame,
 )
 from autotune_wire.observations import TellReply
 from autotune_wire.problems import FieldProblem
+from autotune_wire.reports import Verdict
 from autotune_wire.suggestions import AskReply, Leases, Suggestion
 
 _OPERATION = "autotune_wire.frames:Operation"
@@ -118,7 +120,7 @@ async def _paced(user_uuid: UUID, frames: AsyncGenerator[EventFrame]) -> AsyncGe
 
 async def _call(user_uuid: UUID, exp_uuid: UUID, frame: Operation) -> dict[str, Any]:
     async with services().turns.turn(user_uuid):
-        if isinstance(frame, AskFrame | TellFrame):
+        if isinstance(frame, AskFrame | TellFrame | ReportFrame):
             await services().stored.require_room(services().store, user_uuid, exp_uuid)
         return await _operate(user_uuid, exp_uuid, frame)
 
@@ -136,4 +138,7 @@ async def _operate(user_uuid: UUID, exp_uuid: UUID, frame: Operation) -> dict[st
             reply = await once.reply(Leases, leases.renew(store, *place, frame, once))
         case AbandonFrame():
             reply = await once.reply(Suggestion, leases.abandon(store, *place, frame, once))
+        case ReportFrame():
+            reporting = report.report(store, *place, frame, once, services().limits)
+            reply = await once.reply(Verdict, reporting)
     return reply.model_dump(mode="json")

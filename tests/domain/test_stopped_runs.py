@@ -1,0 +1,81 @@
+"""What a run that was stopped early would have come to, worked by hand."""
+
+from math import isfinite, sqrt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autotune_service.domain.stopped_runs import Completed, Prospects
+from autotune_wire.responses import Objective, Target, merit
+
+MORE, LESS, NEAR = Objective(goal="maximize"), Objective(goal="minimize"), Target(goal="match", target=10.0)
+
+
+def expected_final(objective, step, value, completed):
+    return Prospects(objective, completed).of(step, value)
+
+
+# At step 2 they had 1, 3 and 5, and came to 4, 8 and 6: gains of 3, 5 and 1.
+RUNS = [
+    Completed({1: 0.0, 2: 1.0, 9: 4.0}, 4.0),
+    Completed({1: 0.0, 2: 3.0, 9: 8.0}, 8.0),
+    Completed({1: 0.0, 2: 5.0, 9: 6.0}, 6.0),
+]
+# The gains differ from their mean, 3, by 0, 2 and -2, squares of 8 together. The variance of the finals, 8 / 3, counts
+# as two more.
+SD = sqrt((8.0 + 2.0 * 8.0 / 3.0) / 5.0)
+
+
+def test_mean_gain_after_the_step_is_added_to_the_last_value():
+    assert expected_final(MORE, 2, 2.0, RUNS) == pytest.approx((5.0, SD))
+
+
+def test_run_is_believed_no_better_than_the_median_of_those_that_were_completed():
+    assert expected_final(MORE, 2, 4.0, RUNS) == pytest.approx((6.0, SD))
+
+
+def test_where_lower_is_better_the_signs_change():
+    mirrored = [Completed({at: -value for at, value in run.points.items()}, -run.final) for run in RUNS]
+    assert expected_final(LESS, 2, -2.0, mirrored) == pytest.approx((-5.0, SD))
+    assert expected_final(LESS, 2, -4.0, mirrored) == pytest.approx((-6.0, SD))
+
+
+def test_towards_a_target_the_distance_shrinks_on_the_side_of_the_last_value():
+    # Distances of 6 and 4 at step 1 become 2 and 1: gains of 4 and 3, and the run at a distance of 8 comes to 4.5.
+    runs = [Completed({1: 16.0}, 12.0), Completed({1: 6.0}, 9.0)]
+    above = expected_final(NEAR, 1, 18.0, runs)
+    below = expected_final(NEAR, 1, 2.0, runs)
+    assert (above[0], below[0]) == pytest.approx((14.5, 5.5))
+
+
+def test_last_value_before_the_step_counts_where_the_step_itself_was_not_reported():
+    assert expected_final(MORE, 8, 2.0, RUNS) == expected_final(MORE, 2, 2.0, RUNS)
+
+
+def test_without_curves_the_spread_is_that_of_all_final_values():
+    bare = [Completed({}, run.final) for run in RUNS]
+    assert expected_final(MORE, 2, 2.0, bare) == pytest.approx((2.0, sqrt(8.0 / 3.0)))
+
+
+@pytest.mark.parametrize("runs", [[], RUNS[:1], [RUNS[0], RUNS[0]]])
+def test_nothing_is_expected_where_nothing_shows_how_much_values_differ(runs):
+    assert expected_final(MORE, 2, 2.0, runs) is None
+
+
+numbers = st.floats(-1e6, 1e6) | st.floats(allow_nan=False, allow_infinity=False)
+curves = st.dictionaries(st.integers(0, 9), numbers, max_size=4)
+completed = st.lists(st.builds(Completed, curves, numbers), max_size=6)
+
+
+@given(
+    objective=st.sampled_from([MORE, LESS, NEAR]), step=st.integers(0, 9), value=numbers, runs=completed, data=st.data()
+)
+def test_expectation_is_finite_and_depends_on_no_order(objective, step, value, runs, data):
+    found = expected_final(objective, step, value, runs)
+    assert found == expected_final(objective, step, value, data.draw(st.permutations(runs)))
+    if found is not None:
+        assert all(map(isfinite, found))
+        assert found[1] >= 0.0
+        best, unit = max(merit(objective, run.final) for run in runs), max(abs(run.final) for run in runs)
+        assert merit(objective, found[0]) <= best + 1e-9 * max(unit, abs(value), 10.0)
