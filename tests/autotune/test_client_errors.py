@@ -98,7 +98,8 @@ def _errors() -> dict[type[Exception], Exception]:
     fields = [FieldProblem(field="covars.x", message="must be at most 1", value=7)]
     current = _observation().model_dump(mode="json", exclude={"notes"})
     problem = Problem(title="No", status=409, code="c", detail="no", errors=fields, current=current)
-    kinds = sorted({AutotuneError, RunFailed, RunStopped} | _subclasses(AutotuneError), key=lambda kind: kind.__name__)
+    known: set[type[Exception]] = {AutotuneError, RunFailed, RunStopped, *_subclasses(AutotuneError)}
+    kinds = sorted(known, key=lambda kind: kind.__name__)
     errors: dict[type[Exception], Exception] = {
         kind: kind(problem, 2.5) if issubclass(kind, ServiceError) else kind("a word", *_more(kind, fields))
         for kind in kinds
