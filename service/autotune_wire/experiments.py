@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from autotune_wire.base import Configuration, Moment, Name, Reply, Request, Text, Value
+from autotune_wire.candidates import MAX_CANDIDATES, ROWS_HELP, CandidateList, Rows, cell_problems
 from autotune_wire.constraints import MAX_CONSTRAINTS, Constraint, constraint_problems, repeated_values
 from autotune_wire.names import name_problems
 from autotune_wire.pausing import Paused
@@ -71,6 +72,11 @@ class NewExperiment(Request):
         "objective's goal counts then.",
     )
     constraints: _Constraints = Field(default_factory=list, description=_CONSTRAINTS_HELP)
+    candidates: Annotated[Rows, Field(min_length=1)] | None = Field(
+        default=None,
+        description=f"A list of rows, at most {MAX_CANDIDATES}: every suggestion is then one of them. More rows than "
+        f"one body may hold are added afterwards. {ROWS_HELP}",
+    )
     engine: EngineName = Field(
         default="autotune",
         description="The engine that computes suggestions: AutoTune's own models, or the greattunes package.",
@@ -98,6 +104,7 @@ class NewExperiment(Request):
         problems += constraint_problems(self.covars, self.constraints)
         problems += repeated_values(self.covars, self.constraints)
         problems += stop_problems(self.stop, responses)
+        problems += cell_problems(self.covars, self.candidates or [], "candidates")
         if not problems:
             objective = primary_of(responses)[1]
             if self.direction not in {"maximize", direction_of(objective)}:
@@ -183,6 +190,12 @@ class Experiment(Reply):
     space_revision: int = Field(default=0, description="How often the space was changed.")
     constraints: list[Constraint] = Field(
         default_factory=list, description="The constraints that every suggestion meets."
+    )
+    # Left out where there is none: a client that does not know the field reads such an experiment all the same.
+    candidates: CandidateList | None = Field(
+        default=None,
+        exclude_if=lambda candidates: candidates is None,
+        description="The list of rows that suggestions are taken from; absent if any configuration may be suggested.",
     )
     advice: list[str] = Field(
         default_factory=list,

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from autotune_service.engine.findings.best import best_by_context, best_in
+from autotune_service.engine.findings.candidates import best_left
 from autotune_service.engine.findings.fitted import Fitted
 from autotune_service.engine.findings.front import front
 from autotune_service.engine.findings.health import health, verdict
@@ -74,6 +75,7 @@ def insights(given: EngineInput) -> Insights:
         n_used=min(len(given.runs), MAX_SHOWN),
         verdict="",
         health=[],
+        candidates=best_left(fitted),
     )
     return replace(found, verdict=verdict(fitted, found), health=health(fitted, found))
 

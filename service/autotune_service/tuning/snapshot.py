@@ -1,15 +1,19 @@
 """All that the engine is to know of an experiment, read at one moment."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+from autotune_service.domain.candidates import BLOCK, Block, CheckedRow
 from autotune_service.domain.outside import modelled_in
 from autotune_service.store.database import Work
+from autotune_service.store.rows.candidates import list_blocks
 from autotune_service.store.rows.experiments import ExperimentRow
 from autotune_service.store.rows.observations import ObservationRow, list_counted
 from autotune_service.store.rows.spaces import SpaceRow, list_spaces
 from autotune_service.store.rows.suggestions import SuggestionRow, list_abandoned, list_pending
 from autotune_wire.base import Configuration
+from autotune_wire.candidates import SuggestedCandidate
 from autotune_wire.space import Space, backfilled
 
 
@@ -19,6 +23,7 @@ class Snapshot:
 
     Attributes:
         n_left_out: How many further runs count, but have a value that has no place on its covariate's scale.
+        blocks: The rows of the experiment's list; empty without a list.
     """
 
     experiment: ExperimentRow
@@ -26,6 +31,7 @@ class Snapshot:
     observations: list[ObservationRow]
     pending: list[SuggestionRow]
     n_left_out: int = 0
+    blocks: list[Block] = field(default_factory=list)
 
     @property
     def former_spaces(self) -> list[Space]:
@@ -35,6 +41,21 @@ class Snapshot:
     def in_newest_space(self, covars: Configuration) -> Configuration:
         """Return a configuration of any revision with the backfill values of the covariates that were added since."""
         return backfilled(self.experiment.space, covars, backfill_of(self.spaces))
+
+    @property
+    def used(self) -> list[int]:
+        """The numbers of the rows of the list that were run or are pending, as often as they are."""
+        numbers = [row.candidate for row in self.observations] + [one.number for one in self.pending]
+        return [number for number in numbers if number is not None]
+
+    def row_of(self, number: int) -> CheckedRow:
+        """Return the row of the list with a number."""
+        block = self.blocks[(number - 1) // BLOCK]
+        return block.rows()[number - block.first]
+
+    def candidate(self, number: int) -> dict[str, Any]:
+        """Return what a suggestion says of the row of the list that it is."""
+        return SuggestedCandidate(number=number, details=self.row_of(number).details).model_dump(mode="json")
 
     @property
     def data_rev(self) -> int:
@@ -56,6 +77,7 @@ async def read_snapshot(work: Work, row: ExperimentRow) -> Snapshot:
         spaces=await list_spaces(work, row.exp_uuid),
         observations=modelled,
         n_left_out=len(counted) - len(modelled),
+        blocks=[] if row.candidates is None else await list_blocks(work, row.exp_uuid),
         pending=[suggestion for suggestion in pending if not suggestion.is_open or suggestion.data_rev >= row.data_rev],
     )
 

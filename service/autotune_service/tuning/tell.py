@@ -123,6 +123,7 @@ class _Added:
             created_at=self._row.changed_at,
             told_by=self._user_uuid,
             failed_because=outcome.failed_because,
+            candidate=run.candidate,
         )
         self.rows.append(row)
         self._observations.append(row.to_wire(self._row.space))
