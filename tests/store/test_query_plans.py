@@ -59,6 +59,8 @@ INSERT INTO observations (
     ) SELECT pg_temp.nth(CASE WHEN n <= 50000 THEN 1 ELSE n - 50000 END), n, pg_temp.nth(n), '{}', 0.5, now(), '{}',
         '{}', 'ok', 1, false
     FROM generate_series(1, 70000) AS n;
+INSERT INTO candidate_blocks (exp_uuid, first, n, covars, details, withdrawn, keys)
+    SELECT pg_temp.nth(n), 1, 0, '{}', '{}', '{}', '{}' FROM generate_series(1, 2000) AS n;
 INSERT INTO events (exp_uuid, seq, type, created_at, data)
     SELECT exp_uuid, seq, 'observation_added', now(), '{}' FROM observations;
 INSERT INTO questions (question_uuid, exp_uuid, kind, body, body_key, data_rev, state, created_at)

@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from itertools import islice
 from typing import Any
@@ -68,6 +68,12 @@ class Block:
         ]
 
 
+def stored_block(block: Block) -> dict[str, Any]:
+    """Convert a block to the values of its columns; its texts are JSON already."""
+    written = {name: msgspec.Raw(getattr(block, name).encode()) for name in ("covars", "details")}
+    return {**asdict(block), **written}
+
+
 def first_of(number: int) -> int:
     """Return the number of the first row of the block that a row is in."""
     return number - (number - 1) % BLOCK
@@ -91,7 +97,7 @@ def checked_rows(
     problems: list[FieldProblem] = []
     checked: list[CheckedRow] = []
     for index, row in enumerate(rows):
-        found = list(_row_problems(space, row, f"{field}.{index}", f"row {first_number + index} of the list"))
+        found = list(row_problems(space, row, f"{field}.{index}", f"row {first_number + index} of the list"))
         if found:
             problems += found
             if len(problems) >= MAX_PROBLEMS:
@@ -252,9 +258,17 @@ def _checked(space: Mapping[str, Covariate], row: Row) -> CheckedRow:
     return CheckedRow(covars, {name: value for name, value in row.items() if name not in space})
 
 
-def _row_problems(
+def row_problems(
     space: Mapping[str, Covariate], row: Mapping[str, Cell], field: str, where: str
 ) -> Iterator[FieldProblem]:
+    """Find what does not fit a space in a row.
+
+    Args:
+        space: The covariates by name.
+        row: The row.
+        field: The path of the row.
+        where: Its place, for people.
+    """
     for name, covariate in space.items():
         value = row.get(name)
         path = f"{field}.{name}"
@@ -289,6 +303,6 @@ def _misfits(
         for number, row in enumerate(block.rows(), start=block.first):
             if number in withdrawn if numbers is None else number not in numbers:
                 continue
-            for problem in _row_problems(space, row.covars, "covars", f"row {number} of the list"):
+            for problem in row_problems(space, row.covars, "covars", f"row {number} of the list"):
                 message = f"{problem.message}: withdraw the row first" if numbers is None else problem.message
                 yield problem.model_copy(update={"message": message})

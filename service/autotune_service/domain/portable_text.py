@@ -17,6 +17,7 @@ from autotune_wire.portable import (
     PortableEvent,
     PortableExperiment,
     PortableObservation,
+    PortableRows,
     PortableSpace,
     PortableSuggestion,
     PortableVersion,
@@ -34,6 +35,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "observations": PortableObservation,
     "versions": PortableVersion,
     "events": PortableEvent,
+    "candidates": PortableRows,
 }
 _SHOWN = MAX_REVISIONS + 2  # so many records of a list show whether it has too many or too few
 
@@ -66,6 +68,7 @@ class PortableDocument:
     observations: Records[PortableObservation]
     versions: Records[PortableVersion]
     events: Records[PortableEvent]
+    candidates: Records[PortableRows]
 
 
 def read_document(text: Buffer) -> PortableDocument:
@@ -90,6 +93,7 @@ def read_document(text: Buffer) -> PortableDocument:
         observations=Records(PortableObservation, lists["observations"]),
         versions=Records(PortableVersion, lists["versions"]),
         events=Records(PortableEvent, lists["events"]),
+        candidates=Records(PortableRows, lists.get("candidates", [])),
     )
 
 

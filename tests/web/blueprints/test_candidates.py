@@ -356,3 +356,56 @@ async def test_insights_rank_the_rows_that_are_left(client, headers, plate):
     assert json.dumps(insights["best_predicted"]["covars"]) in {
         json.dumps({"solvent": row["solvent"], "temp": float(row["temp"])}) for row in PLATE
     }
+
+
+async def test_list_goes_with_an_export(client, headers, plate):
+    path, ask, tell = plate
+    (suggestion,) = await asked(client, headers, ask)
+    await run(client, headers, tell, suggestion, 1.0)
+    await post(client, f"{path}/candidates", headers, {"withdraw": [2, 9], "add": [{"solvent": "NMP", "temp": 100}]})
+    _, page = await get(client, f"{path}/candidates", headers)
+    _, before = await get(client, path, headers)
+    _, document = await get(client, f"{path}/export", headers)
+    status, imported = await post(client, "/experiment/import", headers, document)
+    assert status == 201, imported
+    assert imported["candidates"] == before["candidates"] == {
+        "n": 10,
+        "n_withdrawn": 2,
+        "n_left": 8,
+        "details": ["bottle", "is_new"],
+    }  # fmt: skip
+    _, again = await get(client, f"/experiment/{imported['exp_uuid']}/candidates", headers)
+    assert again == page
+    (first,) = await asked(client, headers, ask)
+    (second,) = await asked(client, headers, f"/experiment/ask/{imported['exp_uuid']}")
+    assert second["candidate"] == first["candidate"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"first": 2}, "candidates.0.first"),
+        ({"n": 8}, "candidates.0.covars.solvent"),
+        ({"covars": {"solvent": ["DMF"] * 9, "temp": [20.0] * 9, "x": [1] * 9}}, "candidates.0.covars.x"),
+        ({"details": {"temp": [20.0] * 9}}, "candidates.0.details.temp"),
+        ({"withdrawn": [10]}, "candidates.0.withdrawn"),
+        ({"covars": {"solvent": ["DMF"] * 9}}, "candidates.0.covars.temp"),
+        ({"covars": {"solvent": ["water"] * 9, "temp": [20.0] * 9}}, "candidates.0.covars.solvent"),
+    ],
+)
+async def test_list_in_a_document_is_checked(client, headers, fake_pool, change, field):
+    made = await make_experiment(client, headers, covars=COVARS, candidates=PLATE)
+    _, document = await get(client, f"/experiment/{made['exp_uuid']}/export", headers)
+    document["candidates"][0] |= change
+    status, problem = await post(client, "/experiment/import", headers, document)
+    assert (status, problem["errors"][0]["field"]) == (422, field)
+
+
+async def test_row_of_a_document_that_its_list_lacks_is_refused(client, headers, plate):
+    path, ask, tell = plate
+    (suggestion,) = await asked(client, headers, ask)
+    await run(client, headers, tell, suggestion, 1.0)
+    _, document = await get(client, f"{path}/export", headers)
+    document["observations"][0]["candidate"] = 10
+    status, problem = await post(client, "/experiment/import", headers, document)
+    assert (status, problem["errors"][0]["field"]) == (422, "observations.0.candidate")

@@ -1,13 +1,11 @@
 """The rows of lists of candidates, in blocks, and which of them were run."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 from uuid import UUID
 
-import msgspec
 import sqlalchemy as sa
 
-from autotune_service.domain.candidates import Block, first_of
+from autotune_service.domain.candidates import Block, first_of, stored_block
 from autotune_service.store.database import Work
 from autotune_service.store.rows.bulk import insert_rows
 from autotune_service.store.statements import Filled, Row, Statement
@@ -31,9 +29,9 @@ _LIST = Statement(
     )
 )
 _HOLDING = Statement(
-    _TEXTS.where(
-        _OF_EXPERIMENT, _OF["keys"].op("&&")(sa.bindparam("sought", type_=sa.ARRAY(sa.BigInteger)))
-    ).order_by(_OF.first)
+    _TEXTS.where(_OF_EXPERIMENT, _OF["keys"].op("&&")(sa.bindparam("sought", type_=sa.ARRAY(sa.BigInteger)))).order_by(
+        _OF.first
+    )
 )
 _TOLD = Statement(
     sa.select(observations.c.candidate, sa.func.count().label("n"))
@@ -50,7 +48,7 @@ _LAST = 2**31 - 1
 
 def insert_blocks(exp_uuid: UUID, blocks: Sequence[Block]) -> Filled:
     """Build the query that stores new blocks."""
-    return insert_rows(candidate_blocks, _NAMES, [_stored(exp_uuid, block) for block in blocks])
+    return insert_rows(candidate_blocks, _NAMES, [{"exp_uuid": exp_uuid, **stored_block(block)} for block in blocks])
 
 
 async def replace_blocks(work: Work, exp_uuid: UUID, blocks: Sequence[Block]) -> None:
@@ -87,11 +85,6 @@ async def list_blocks_holding(work: Work, exp_uuid: UUID, keys: Sequence[int]) -
 async def count_told(work: Work, exp_uuid: UUID, low: int = 1, high: int = _LAST) -> dict[int, int]:
     """Count the runs of each row of a list that count; rows without one are missing."""
     return {row["candidate"]: row["n"] for row in await work.all(_TOLD(exp_uuid=exp_uuid, low=low, high=high))}
-
-
-def _stored(exp_uuid: UUID, block: Block) -> dict[str, Any]:
-    written = {name: msgspec.Raw(getattr(block, name).encode()) for name in ("covars", "details")}
-    return {"exp_uuid": exp_uuid, **{name: getattr(block, name) for name in _NAMES[1:]}, **written}
 
 
 def _block_of(row: Row) -> Block:

@@ -55,10 +55,14 @@ _BEST_RESPONSES = (
     .label("best_responses")
 )
 _NUMBER = observations.c.candidate
-_IS_WITHDRAWN = sa.exists().where(
-    candidate_blocks.c.exp_uuid == experiments.c.exp_uuid,
-    candidate_blocks.c.first == _NUMBER - (_NUMBER - 1) % BLOCK,
-    sa.any_(candidate_blocks.c.withdrawn) == _NUMBER,
+_IS_WITHDRAWN = (
+    sa.exists()
+    .where(
+        candidate_blocks.c.exp_uuid == observations.c.exp_uuid,
+        candidate_blocks.c.first == _NUMBER - (_NUMBER - 1) % BLOCK,
+        sa.any_(candidate_blocks.c.withdrawn) == _NUMBER,
+    )
+    .correlate(observations)
 )
 _N_TOLD = (
     sa.select(sa.func.count(_NUMBER.distinct()))

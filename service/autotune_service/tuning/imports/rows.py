@@ -8,7 +8,9 @@ from uuid import UUID, uuid4
 import msgspec
 from typing_extensions import Buffer
 
+from autotune_service.domain.candidates import Block, stored_block
 from autotune_service.domain.portable import Corrections, SpaceHistory, best_of, check_portable
+from autotune_service.domain.portable_candidates import block_of, list_of
 from autotune_service.domain.portable_log import names_of, renamed
 from autotune_service.domain.portable_text import PortableDocument, read_document
 from autotune_service.domain.stored import key_of, stored_constraints, stored_space
@@ -37,7 +39,14 @@ def rows_of(text: Buffer, owner_uuid: UUID, exp_uuid: UUID) -> Iterator[Checked 
     """
     document = read_document(text)
     check_portable(document)
-    lists = (document.spaces, document.suggestions, document.observations, document.versions, document.events)
+    lists = (
+        document.spaces,
+        document.candidates,
+        document.suggestions,
+        document.observations,
+        document.versions,
+        document.events,
+    )
     yield Checked(
         n_observations=len(document.observations),
         n_rows=1 + sum(len(records) for records in lists),
@@ -74,6 +83,7 @@ class _RowBuilder:
         return {
             "experiments": [self._experiment()],
             "spaces": self._space_rows(),
+            "candidate_blocks": ({"exp_uuid": self._exp_uuid, **stored_block(block)} for block in self._blocks()),
             "suggestions": map(self._suggestion, document.suggestions),
             "observations": map(self._observation, document.observations),
             "observation_versions": (self._version(*numbered) for numbered in enumerate(document.versions)),
@@ -84,6 +94,7 @@ class _RowBuilder:
         own, newest = self._document.experiment, self._document.spaces[-1]
         best = best_of(self._document)
         has_contexts = any(covariate.role == "context" for covariate in newest.covars.values())
+        listed = list_of(self._document, sum(block.n_bytes for block in self._blocks()))
         documents = own.model_dump(mode="json", include={"responses", "stop", "stopped", "paused"})
         predicted = own.best_predicted
         documents["best_predicted"] = (
@@ -109,8 +120,13 @@ class _RowBuilder:
             "best_response": None if best is None else best.responses[self._primary],
             "best_covars": None if best is None else self._covars(best),
             "n_open": sum(s.state == "open" and not s.fixed for s in self._document.suggestions),
-            "n_wanted": 0 if has_contexts else 1,
+            "n_wanted": 0 if has_contexts or (listed is not None and listed["n"] == listed["n_withdrawn"]) else 1,
+            "candidates": listed,
         }
+
+    def _blocks(self) -> Iterator[Block]:
+        newest = self._document.spaces[-1].covars
+        return (block_of(newest, rows, "candidates") for rows in self._document.candidates)
 
     def _space_rows(self) -> list[_Row]:
         return [
@@ -145,6 +161,7 @@ class _RowBuilder:
             "note": observation.note,
             "tags": observation.tags,
             "noted_at": observation.time_noted,
+            "candidate": observation.candidate,
             "covars": self._covars(observation),
             "suggestion_uuid": None if uuid is None else self._names["suggestion"][uuid],
         }
