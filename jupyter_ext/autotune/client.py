@@ -67,6 +67,7 @@ class Client(ClientCalls[Connection, Experiment, Group]):
         direction: Direction | None = None,
         constraints: Constraints = (),
         stop: StopRules | Mapping[str, Any] | None = None,
+        candidates: Any = None,
         description: str = "",
         engine: EngineName = "autotune",
         model_type: ModelType = "SingleTaskGP",
@@ -104,6 +105,10 @@ class Client(ClientCalls[Connection, Experiment, Group]):
                 ``'"x-1" + x <= 3'``. A text that can be read in two ways is refused with both.
             stop: When to stop suggesting: a dict with one or more of ``budget`` (runs), ``target`` (response),
                 ``plateau`` (``{"n_runs": 10, "min_gain": 0.01}``) and ``min_expected_gain``.
+            candidates: A list of rows that every suggestion is one of, such as a plate or a library: a DataFrame, a
+                dict for each row, or the path of a CSV file. Columns that are no covariates, such as the number of a
+                bottle, are handed through with the suggestions. ``covars`` may then be the names of the columns that
+                the model uses, or leave parts of a covariate to its column: ``{"solvent": None, "t": {"unit": "°C"}}``.
             description: A description for people.
             engine: The engine that suggests: ``"autotune"``, or ``"greattunes"``.
             model_type: The surrogate model.
@@ -123,6 +128,7 @@ class Client(ClientCalls[Connection, Experiment, Group]):
             direction=direction,
             constraints=constraints,
             stop=plain(stop),
+            candidates=candidates,
             description=description,
             engine=engine,
             model_type=model_type,

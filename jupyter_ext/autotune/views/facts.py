@@ -2,6 +2,7 @@
 
 from autotune.values import number_text
 from autotune.views.bests import measured_rows
+from autotune.views.candidates import list_text
 from autotune.views.goals import goals_text, response_name
 from autotune.views.shown import constraint_text, counted, covariate_text
 from autotune_wire.experiments import Experiment
@@ -48,6 +49,8 @@ def more_facts_of(seen: Experiment) -> list[tuple[str, str]]:
     """Return the further facts: covariates, constraints, stop rules, engine and time of creation."""
     rows = [(name, covariate_text(covariate)) for name, covariate in seen.covars.items()]
     rows += [("constraint", constraint_text(constraint, seen.covars)) for constraint in seen.constraints]
+    if seen.candidates is not None:
+        rows.append(("list", list_text(seen.candidates)))
     if seen.stop is not None:
         rows.append(("stops", stop_text(seen.stop)))
     if seen.stopped is not None:

@@ -21,7 +21,11 @@ PLATE = [
 @pytest.fixture
 async def plate(client, headers, worker):
     made = await make_experiment(client, headers, covars=COVARS, candidates=PLATE)
-    return f"/experiment/{made['exp_uuid']}", f"/experiment/ask/{made['exp_uuid']}", f"/experiment/tell/{made['exp_uuid']}"
+    return (
+        f"/experiment/{made['exp_uuid']}",
+        f"/experiment/ask/{made['exp_uuid']}",
+        f"/experiment/tell/{made['exp_uuid']}",
+    )
 
 
 async def asked(client, headers, path, **fields):
