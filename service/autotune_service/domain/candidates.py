@@ -288,7 +288,9 @@ def row_problems(
 
 def _is_active(space: Mapping[str, Covariate], name: str, row: Mapping[str, Cell]) -> bool:
     condition = space[name].active_if
-    return condition is None or is_active(space, name, {condition.covariate: _value(row.get(condition.covariate))})
+    if condition is None or space[condition.covariate].role == "context":
+        return True  # whether it is active where a context says so, each ask decides
+    return is_active(space, name, {condition.covariate: _value(row.get(condition.covariate))})
 
 
 def _value(cell: Cell) -> Value:

@@ -64,7 +64,7 @@ def initial_design(given: EngineInput, reason: str) -> list[Suggestion]:
     taken = set(encoding.keys(known)) | region.used_keys
     chosen: list[Suggestion] = []
     for _ in range(given.n):
-        if isinstance(region, ListedRegion) and not len(known):
+        if isinstance(region, ListedRegion) and not len(known) and not region.used_keys:
             known = region.nearest(guess_of(given))[None]
             taken.add(encoding.keys(known)[0])
             chosen.append(Suggestion(region.decode(known[0]), "guess", _NEAREST_ROW, candidate=region.take(known[0])))

@@ -195,9 +195,10 @@ below %%autotune new NAME:
   humidity: 20..70 % context    known when asking, and not chosen
 TABLE has a row for each option and a column for each descriptor: a DataFrame,
 a CSV file, or a dict such as {"KOH": {"pKb": 0.5}, "NaOH": {"pKb": 0.2}}.
-The TABLE of --candidates is a DataFrame, a list of dicts or a CSV file. --x NAME
-alone describes a covariate by its column, and what is no covariate is shown
-with each suggestion: %autotune new plate --candidates df --x solvent --x t
+The TABLE of --candidates is a DataFrame, a list of dicts or a CSV file. There
+--x NAME alone describes a covariate by its column, and what is no covariate
+is shown with each suggestion:
+  %autotune new plate --candidates df --x solvent --x "t: 40..120 °C"
 COVARIATES is a dict of such texts or of dicts, such as
   {"t": {"vtype": "int", "guess": 80, "min": 40, "max": 120}}
 or param_distributions of scikit-learn, Optuna's distributions, or a DataFrame

@@ -25,7 +25,7 @@ _STARTS, _CLIMB_STEPS, _ROUNDS = 4, 25, 4
 _APART = 0.1  # the least distance between two starts, in the column where they differ most
 _GAIN = 1e-6  # the least gain for which a setting is changed
 _MOST_CHANGED = 256  # changes of a row that are tried in a round; of more changes, a random choice is tried
-_MOST_ROWS = 8192  # of a list, rows whose value is computed one and all
+_MOST_ROWS = 16_384  # of a list, rows whose value is computed one and all
 _BLOCK = 1024  # rows whose value is computed at a time, which bounds the memory
 
 

@@ -39,20 +39,19 @@ class ListedRegion(Region):
         self, encoding: Encoding, constraints: Sequence[Constraint], fixed: Configuration, candidates: Candidates
     ) -> None:
         super().__init__(encoding, constraints, fixed)
-        self._candidates = candidates
         numbers, columns = _joined(candidates)
         rows = _rows_of(encoding, columns, len(numbers))
         withdrawn = np.array([*chain.from_iterable(block.withdrawn for block in candidates.blocks)], dtype=np.int64)
-        is_left = ~np.isin(numbers, withdrawn) & self._has_fixed(columns, rows)
-        self._of_used = rows[np.isin(numbers, np.array(sorted(set(candidates.used)), dtype=np.int64))]
-        rows[:, list(self.fixed)] = list(self.fixed.values())  # a context, whose place no row has
-        is_left &= self.holds(rows, tolerance=1.0, is_strict=False)
-        self._places = np.flatnonzero(is_left)
-        self._columns, self._numbers = columns, numbers[is_left]
-        self._hashes, first, self._group = np.unique(_hashed(rows[is_left]), return_index=True, return_inverse=True)
-        self._order = np.argsort(first, kind="stable")  # the rows in the order of their numbers
-        self._rows = rows[is_left][first[self._order]]
+        has_fixed = self._has_fixed(columns, rows)
+        # A context is in no row, and can make others inactive.
+        rows = encoding.with_inactive_places(self._with_fixed(rows))
         self._n_used = Counter(candidates.used)
+        self._of_used = rows[np.isin(numbers, [*self._n_used]) & has_fixed]
+        places = np.flatnonzero(~np.isin(numbers, withdrawn) & has_fixed)
+        self._places = places[self.holds(rows[places], tolerance=1.0, is_strict=False)]
+        self._columns, self._numbers, left = columns, numbers[self._places], rows[self._places]
+        self._hashes, first, self._group = np.unique(_hashed(left), return_index=True, return_inverse=True)
+        self._rows = left[np.sort(first)]  # in the order of their numbers
 
     @property
     def is_listed(self) -> bool:
