@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 import laboratories
+import libraries
 import numpy as np
 import recipes
 from drafts import CONTEXT, Draft
@@ -44,11 +45,13 @@ CLASSES: dict[str, Callable[[np.random.Generator, int], Draft]] = {
     "many_options": laboratories.many_options,
     "described": laboratories.described,
     "misdescribed": laboratories.misdescribed,
+    "library": libraries.library,
+    "stock": libraries.stock,
 }
 BUDGETS = {"multimodal20": 100, "highdim": 100, "contexts": 48}
 WORKERS = {"parallel": 8}
-NEEDS = {"contexts": "fixed", "narrowed": "edit_space"}
-"""What a peer must be able to do for a class: ask with fixed values, or go on in another space."""
+NEEDS = {"contexts": "fixed", "narrowed": "edit_space", "library": "candidates", "stock": "candidates"}
+"""What a peer must be able to do for a class: ask with fixed values, go on in another space, or take a list."""
 
 
 @dataclass
@@ -106,6 +109,7 @@ class TestProblem:
             budget.
         edit: The change of the space in the course of a run; None if the space stays as it is.
         is_measured: Whether the surface is real data, which has one instance; then the guess follows from the seed.
+        listed: The only rows that may be tried, shape (n, d); None if any may.
     """
 
     name: str
@@ -120,6 +124,7 @@ class TestProblem:
     contexts: list[Any] = field(default_factory=list)
     edit: Edit | None = None
     is_measured: bool = False
+    listed: Rows | None = None
     parts: list[Part] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -142,6 +147,15 @@ class TestProblem:
         rng = np.random.default_rng([seed, zlib.crc32(f"{self.name} guess".encode())])
         return {name: covariate | {"guess": _guess(rng, covariate)} for name, covariate in self.space.items()}
 
+    def candidates(self) -> list[dict[str, Any]] | None:
+        """Return the configurations that may be tried; None if any may."""
+        if self.listed is None:
+            return None
+        return [
+            {name: _value(covariate, place) for (name, covariate), place in zip(self.space.items(), row, strict=True)}
+            for row in self.listed.tolist()
+        ]
+
     def f(self, configuration: dict[str, Any]) -> float:
         """Return the noiseless value of a configuration."""
         return float(self.surface(self.encode([configuration]))[0])
@@ -155,6 +169,8 @@ class TestProblem:
         """Return whether a configuration is allowed for the ask after n others, and has the values it fixes."""
         is_allowed = all(_is_allowed(c, configuration[name]) for name, c in self.space.items())
         if not is_allowed or any(configuration[name] != value for name, value in fixed.items()):
+            return False
+        if self.listed is not None and np.abs(self.listed - self.encode([configuration])).max(axis=1).min() > 1e-9:
             return False
         return self.edit is None or n_asked < self.edit.after or bool(self.edit.contains(self.encode([configuration])))
 
@@ -183,6 +199,8 @@ class TestProblem:
 
     def sample(self, rng: np.random.Generator, n: int) -> Rows:
         """Draw n rows uniformly, a covariate with ``log: true`` in log space."""
+        if self.listed is not None:
+            return self.listed[rng.integers(len(self.listed), size=n)]
         rows = rng.random((n, len(self.space)))
         for j, n_levels in enumerate(self.levels()):
             if n_levels:
@@ -203,6 +221,8 @@ class TestProblem:
 
     def cells(self) -> Rows | None:
         """Return the rows of all configurations; None if they are more than `MOST_CELLS`."""
+        if self.listed is not None:
+            return self.listed
         levels = self.levels()
         if 0 in levels or np.prod(levels, dtype=float) > MOST_CELLS:
             return None
@@ -239,6 +259,7 @@ def make(cls: str, index: int) -> TestProblem:
         contexts=draft.contexts,
         edit=_edit(rng, draft, budget),
         is_measured=draft.is_measured,
+        listed=draft.listed,
     )
     if draft.noise:
         seen = test_problem.surface(test_problem.sample(np.random.default_rng(index), 4000))
@@ -308,6 +329,14 @@ def _place(covariate: dict[str, Any], value: Any) -> float:
     if covariate.get("log"):
         return float(np.clip(np.log(value / low) / np.log(high / low), 0, 1))
     return float(min(max((value - low) / (high - low), 0.0), 1.0))
+
+
+def _value(covariate: dict[str, Any], place: float) -> Any:
+    if covariate["vtype"] == "cat":
+        return covariate["options"][round(place)]
+    low, high = covariate["min"], covariate["max"]
+    value = low + place * (high - low)
+    return round(value) if covariate["vtype"] == "int" else float(value)
 
 
 def _is_allowed(covariate: dict[str, Any], value: Any) -> bool:

@@ -1,5 +1,6 @@
 """AutoTune's engine as a peer: in process, without a service. ``worker.py`` loads this adapter like any other."""
 
+import json
 import sys
 from collections import deque
 from pathlib import Path
@@ -13,7 +14,7 @@ except ImportError:
 from pydantic import TypeAdapter
 
 from autotune_service.domain.configuration import guess_of, is_feasible
-from autotune_service.engine.interface import EngineInput, Run
+from autotune_service.engine.interface import CandidateBlock, Candidates, EngineInput, Run
 from autotune_service.engine.suggest import suggest
 from autotune_wire.base import Value
 from autotune_wire.constraints import Constraint
@@ -29,10 +30,20 @@ class Peer:
         seed: Makes the run repeatable.
         n_init: Not used: the engine decides how long its initial design is.
         budget: Not used: a user need not say how many runs there will be.
+        rows: The list that configurations are taken from; None if any may be tried.
     """
 
-    def __init__(self, space: dict[str, Any], seed: int, n_init: int, budget: int, **_: Any) -> None:
+    def __init__(
+        self,
+        space: dict[str, Any],
+        seed: int,
+        n_init: int,
+        budget: int,
+        rows: list[dict[str, Any]] | None = None,
+        **_: Any,
+    ) -> None:
         self.space = _read(space)
+        self.candidates = None if rows is None else Candidates(_blocks(rows))
         self.retired: dict[str, list[Value]] = {}
         self.constraints: list[Constraint] = []
         self.seed = seed
@@ -42,7 +53,8 @@ class Peer:
     def ask(self, fixed: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the next configuration; the first is the guess, as in the service, with the values that are fixed."""
         fixed = fixed or {}
-        configuration = self._next(fixed) if self.runs or self.out else guess_of(self.space) | fixed
+        is_first = not (self.runs or self.out) and self.candidates is None
+        configuration = guess_of(self.space) | fixed if is_first else self._next(fixed)
         self.out.append(configuration)
         return dict(configuration)
 
@@ -67,6 +79,7 @@ class Peer:
             fixed=fixed,
             retired={name: options for name, options in self.retired.items() if options},
             n=1,
+            candidates=self.candidates,
         )
         return suggest(asked)[0].covars
 
@@ -84,6 +97,14 @@ class Blind(Peer):
             for name, covariate in space.items()
         }
         super().__init__(told, seed, n_init, budget, **more)
+
+
+def _blocks(rows: list[dict[str, Any]]) -> list[CandidateBlock]:
+    parts = [(start, rows[start : start + 1000]) for start in range(0, len(rows), 1000)]
+    return [
+        CandidateBlock(start + 1, len(part), json.dumps({name: [row[name] for row in part] for name in part[0]}))
+        for start, part in parts
+    ]
 
 
 def _read(space: dict[str, Any]) -> Space:

@@ -152,8 +152,9 @@ class Slot(threading.Thread):
         self.peer = None
 
 
-def _known(match: Match) -> dict[str, int]:
-    return {"budget": match.test_problem.budget, "workers": match.workers}
+def _known(match: Match) -> dict[str, Any]:
+    rows = match.test_problem.candidates()
+    return {"budget": match.test_problem.budget, "workers": match.workers} | ({} if rows is None else {"rows": rows})
 
 
 def _can_play(entry: Entry, cls: str) -> bool:

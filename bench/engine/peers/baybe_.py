@@ -27,14 +27,22 @@ class Baybe:
     BayBE has no logarithmic scale, so a covariate with ``log: true`` is passed as its logarithm.
     """
 
-    def __init__(self, space: dict[str, Any], seed: int, n_init: int, budget: int, workers: int = 1) -> None:
+    def __init__(
+        self,
+        space: dict[str, Any],
+        seed: int,
+        n_init: int,
+        budget: int,
+        workers: int = 1,
+        rows: list[dict[str, Any]] | None = None,
+    ) -> None:
         set_random_seed(seed)
         self.space = space
         recommender = TwoPhaseMetaRecommender(
             initial_recommender=RandomRecommender(), recommender=BotorchRecommender(), switch_after=n_init
         )
         self.campaign = Campaign(
-            SearchSpace.from_product([_parameter(name, covariate) for name, covariate in space.items()]),
+            _searchspace(space, rows),
             NumericalTarget("y").to_objective(),
             recommender,
         )
@@ -49,6 +57,20 @@ class Baybe:
     def tell(self, x: dict[str, Any], y: float) -> None:
         """Take the value of the configuration that has been out longest."""
         self.campaign.add_measurements(self.out.popleft().assign(y=y))
+
+
+def _searchspace(space: dict[str, Any], rows: list[dict[str, Any]] | None) -> SearchSpace:
+    """Return the space; that of a list has its rows alone, and a number has the values that it has there."""
+    if rows is None:
+        return SearchSpace.from_product([_parameter(name, covariate) for name, covariate in space.items()])
+    frame = pd.DataFrame(rows)
+    parameters = [
+        CategoricalParameter(name, covariate["options"])
+        if covariate["vtype"] == "cat"
+        else NumericalDiscreteParameter(name, sorted(set(frame[name])))
+        for name, covariate in space.items()
+    ]
+    return SearchSpace.from_dataframe(frame, parameters)
 
 
 def _parameter(name: str, covariate: dict[str, Any]) -> Parameter:

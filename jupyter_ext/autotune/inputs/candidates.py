@@ -69,11 +69,13 @@ def read_rows(given: Any) -> RowTable:
 
     Args:
         given: A DataFrame, a dict for each row, or the path of a CSV file with a header line. The details of a file
-            stay as they are written, so that a bottle 007 is no number.
+            stay as they are written, so that a bottle 007 is no number. What was read already is returned as it is.
 
     Raises:
         InvalidInputError: If it is none of these, or has no row.
     """
+    if isinstance(given, RowTable):
+        return given
     if is_frame(given):
         names = [str(column) for column in given.columns]
         rows = (dict(zip(names, row, strict=True)) for row in given.itertuples(index=False, name=None))

@@ -18,10 +18,14 @@ from autotune_wire.space import CatCovariate, Covariate
 _COVARIATE: TypeAdapter[Covariate] = TypeAdapter(Covariate)
 
 
-def magic_line(new: NewExperiment) -> str:
+def magic_line(new: NewExperiment, table: str = "") -> str:
     """Write the line that creates an experiment.
 
     Covariates are written as texts where a text says all of them, else as one dict.
+
+    Args:
+        new: The experiment.
+        table: The file or variable of its list of candidates; empty without a list.
     """
     parts = ["%autotune new", _quoted(new.name)]
     texts = {name: _text(covariate) for name, covariate in new.covars.items()}
@@ -36,6 +40,7 @@ def magic_line(new: NewExperiment) -> str:
         is_text = isinstance(constraint, LinearConstraint)
         written = _quoted(constraint_text(constraint, new.covars)) if is_text else repr(constraint.model_dump())
         parts.append(f"--constraint {written}")
+    parts += [f"--candidates {_quoted(table)}"] if table else []
     return " ".join(parts)
 
 
