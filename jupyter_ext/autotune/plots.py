@@ -147,6 +147,10 @@ class Plots:
         told = [observation for page in pages for observation in page.observations]
         return Picture(pictures.timeline(self._state(), told, tellers))
 
+    def candidates(self) -> Picture:
+        """Draw the predicted response of the rows of the list that are left and look best."""
+        return Picture(pictures.candidates(self._state(), self._insights()))
+
     def compare(self, other: AskTell) -> Picture:
         """Draw the best so far of this experiment and another one whose first objective has the same goal."""
         if not isinstance(other, AskTell):

@@ -20,7 +20,7 @@ from autotune_wire.insights import HealthNote
 
 Kind = Literal[
     "history", "slice", "contour", "importance", "crossval", "parallel", "timeline", "pareto", "hypervolume",
-    "feasibility", "ternary",
+    "feasibility", "ternary", "candidates",
 ]  # fmt: skip
 _OF_RESPONSE = frozenset({"history", "slice", "contour", "importance", "crossval", "parallel", "ternary"})
 _OF_PLANE = frozenset({"contour", "feasibility"})
@@ -78,7 +78,7 @@ class Drawing:
                 description="history: responses run by run; slice: predictions along each covariate; contour: over two "
                 "covariates; importance: which covariates matter; crossval: how well the model predicts; parallel: all "
                 "runs; timeline: when and by whom; pareto and hypervolume: several objectives; feasibility: where "
-                "thresholds are met; ternary: three shares of a mixture."
+                "thresholds are met; ternary: three shares of a mixture; candidates: the best rows left in a list."
             ),
         ] = "history",
         response: Annotated[str | None, Field(description="The response; if not given, the first objective.")] = None,
