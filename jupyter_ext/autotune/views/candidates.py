@@ -5,7 +5,7 @@ from typing import Any
 
 from autotune.values import value_text
 from autotune.views.tables import Records
-from autotune_wire.candidates import Candidate, CandidateList, Cell
+from autotune_wire.candidates import Candidate, CandidateList, Cell, SuggestedCandidate
 from autotune_wire.space import Covariate
 
 NUMBER, STATE, RUNS = "number", "state", "runs"
@@ -36,9 +36,12 @@ def list_text(listed: CandidateList) -> str:
     return text + (f", {listed.n_withdrawn} withdrawn" if listed.n_withdrawn else "")
 
 
-def detail_rows(details: Mapping[str, Cell]) -> list[tuple[str, str]]:
-    """Return the details that a row has, as pairs of name and text."""
-    return [(name, cell_text(cell)) for name, cell in details.items() if cell is not None]
+def row_texts(candidate: SuggestedCandidate | None) -> list[tuple[str, str]]:
+    """Return the number of a row of a list and its details, as pairs of name and text; empty without a row."""
+    if candidate is None:
+        return []
+    details = [(name, cell_text(cell)) for name, cell in candidate.details.items() if cell is not None]
+    return [("row", str(candidate.number)), *details]
 
 
 def cell_text(cell: Cell) -> str:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from pydantic import Field
 
 from autotune.values import number_text, spread_text, value_text
-from autotune.views.candidates import detail_rows
+from autotune.views.candidates import row_texts
 from autotune.views.goals import NAMELESS
 from autotune.views.linear import linear_text
 from autotune.views.tables import html_table
@@ -43,9 +43,7 @@ class Suggestion(suggestions.Suggestion):
 
     def row_texts(self) -> list[tuple[str, str]]:
         """Return the number and the details of the row of the list that it is, as pairs of name and text."""
-        if self.candidate is None:
-            return []
-        return [("row", str(self.candidate.number)), *detail_rows(self.candidate.details)]
+        return row_texts(self.candidate)
 
     def _rows(self) -> list[tuple[str, str]]:
         return [(name, _with_unit(self.value(name), self.units.get(name))) for name in self.covars]
