@@ -72,7 +72,9 @@ async def test_change_replaces_open_suggestions_and_leaves_those_that_are_taken(
     event = (await list_events(store, exp_uuid, 0, 100))[-1]
     assert event.type == "candidates_changed"
     assert (event.data["withdrawn"], len(event.data["superseded"])) == ([4, 5], 1)
-    reply = await tell(store, user_uuid, exp_uuid, [Told(suggestion_uuid=taken.suggestion_uuid, covars=taken.covars, response=1)])
+    reply = await tell(
+        store, user_uuid, exp_uuid, [Told(suggestion_uuid=taken.suggestion_uuid, covars=taken.covars, response=1)]
+    )
     assert reply.observations[0].candidate == 4
 
 

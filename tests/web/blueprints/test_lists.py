@@ -1,13 +1,14 @@
 """Lists of candidates over HTTP, with the real engine."""
 
 import json
+from typing import Any
 
 import pytest
 
 from calling import get, post
 from support import make_experiment
 
-COVARS = {
+COVARS: dict[str, Any] = {
     "solvent": {"vtype": "cat", "guess": "DMAc", "options": ["DMAc", "DMF", "NMP"]},
     "temp": {"vtype": "cont", "guess": 60.0, "min": 20.0, "max": 120.0},
 }
