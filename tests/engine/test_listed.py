@@ -1,6 +1,7 @@
 """Lists of candidates: suggestions are rows of them, the best that are left."""
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,17 @@ from autotune_service.engine.space.encoding import Encoding
 from autotune_service.engine.space.listed import region_of
 from autotune_service.engine.space.region import EmptyRegionError
 from autotune_service.engine.suggest import explore, suggest
-from generated import configurations, constraints_of, named_problems, problems, responses_of, space_of
+from generated import (
+    configurations,
+    constraints_of,
+    guess_of,
+    named_problems,
+    problems,
+    responses_of,
+    space_of,
+    value_at,
+)
+from hostile import HOSTILE
 
 steady = settings(
     derandomize=True,
@@ -282,3 +293,18 @@ def test_constraints_and_fixed_values_filter_the_rows():
     region = region_of(given_, Encoding(given_.space))
     allowed = [row for row in rows if row["solvent"] == "d" and row["t"] + 0.1 * row["n"] <= 80]
     assert [region.decode(row) for row in region.all_rows()] == allowed
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_history_is_answered_with_a_row(name):
+    given_ = HOSTILE[name]
+    rng = np.random.default_rng(3)
+    rows = [{key: value_at(one, rng.random()) for key, one in given_.space.items() if one.role != "context"}
+            for _ in range(40)]  # fmt: skip
+    rows.append(without_contexts(given_.space, guess_of(given_.space) | given_.fixed))  # it meets the constraints
+    on_list = replace(given_, candidates=listed(rows))
+    (one,) = suggest(on_list)
+    assert one.source == "model"
+    assert without_contexts(given_.space, one.covars).items() <= rows[one.candidate - 1].items()
+    assert all(math.isfinite(value) for found in one.predictions.values() for value in (found.mean, found.sd))
+    assert all(math.isfinite(found.prediction.mean) for found in insights(on_list).candidates)

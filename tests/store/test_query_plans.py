@@ -9,6 +9,7 @@ import pytest
 
 from autotune_service.domain.errors import NotFoundError
 from autotune_service.store.rows.audit import list_audit
+from autotune_service.store.rows.candidates import count_told, list_blocks, list_blocks_holding
 from autotune_service.store.rows.due import claim_due_experiment, count_due
 from autotune_service.store.rows.events import has_event, list_events
 from autotune_service.store.rows.experiments import get_shown_experiment, list_stamped, list_stamps
@@ -122,6 +123,9 @@ class Recorder:
         (lambda work: list_newest(work, LARGE, 50_000, 8), "observations_pkey"),
         (lambda work: get_observation(work, LARGE, UUID(int=50)), "observations_observation_uuid_key"),
         (lambda work: list_newest_of(work, LARGE, OWNER, 1), "observations_pkey"),
+        (lambda work: count_told(work, LARGE, 1, 1000), "observations_of_candidate"),
+        (lambda work: list_blocks(work, LARGE, 1, 1000), "candidate_blocks_pkey"),
+        (lambda work: list_blocks_holding(work, LARGE, [7]), "candidate_blocks_pkey"),
         (lambda work: list_pending(work, LARGE), "suggestions_pending"),
         (lambda work: list_stamped(work, OWNER, [UUID(int=n) for n in range(1, 1001, 20)]), "experiments_"),
         (lambda work: get_shown_experiment(work, LARGE, OWNER), "observations_observation_uuid_key"),
@@ -140,6 +144,9 @@ class Recorder:
         "newest observations",
         "observation to be noted",
         "newest observation of a user",
+        "runs of the rows of a list",
+        "rows of a list",
+        "rows with the values of a run",
         "pending suggestions",
         "experiments by uuid",
         "experiment to be shown",

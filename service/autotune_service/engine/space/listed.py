@@ -154,8 +154,10 @@ class ListedRegion(Region):
         """Check which rows have the fixed values; a context, which no row has, has any."""
         has = np.ones(len(rows), dtype=np.bool_)
         for j, place in self.fixed.items():
-            if self.encoding.columns[j].name in columns:
-                is_given = np.array([value is not None for value in columns[self.encoding.columns[j].name]])
+            column = self.encoding.columns[j]
+            if column.covariate.role != "context":
+                values = columns.get(column.name, [None] * len(rows))
+                is_given = np.array([value is not None for value in values], dtype=np.bool_)
                 has &= is_given & (np.abs(rows[:, j] - place) <= SAME)
         return has
 
