@@ -13,6 +13,7 @@ from functools import partial
 from statistics import median
 from typing import Any
 
+import psutil
 import serving
 
 import autotune
@@ -44,26 +45,30 @@ def timed(act: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - start, result
 
 
-def measure(client: Client, n: int, n_runs: int) -> None:
-    """Print what a list of n rows costs."""
+def measure(client: Client, service: psutil.Process, n: int, n_runs: int) -> None:
+    """Print what a list of n rows costs; processor time is that of the service and its engine together."""
     rows = library(n)
     made_s, experiment = timed(
         lambda: client.new(f"library of {n}", [*(f"x{j}" for j in range(_D)), "s"], candidates=rows, seed=1)
     )
     asks, tells = [], []
+    experiment.ask()
+    processes = [service, *service.children(recursive=True)]
+    before = serving.processor_s(processes)
     for _ in range(n_runs):
         ask_s, suggestion = timed(experiment.ask)
         tell_s, _ = timed(partial(experiment.tell, suggestion, value_of(suggestion.covars)))
         asks.append(ask_s)
         tells.append(tell_s)
+    used_s = serving.processor_s_since(before, processes) / n_runs
     withdraw_s, _ = timed(lambda: experiment.withdraw_candidates([n]))
     ask_s, suggestion = timed(experiment.ask)
     insights_s, _ = timed(experiment.insights)
     read_s, _ = timed(experiment.candidates)
     print(
         f"{n:>7} rows: made in {made_s:.2f} s; of {n_runs} rounds a tell {1000 * median(tells):.0f} ms and the ask "
-        f"after it {median(asks[1:]):.2f} s ({min(asks[1:]):.2f} to {max(asks[1:]):.2f}), the engine "
-        f"{suggestion.seconds or 0:.2f} s at the end; withdrawing a row {1000 * withdraw_s:.0f} ms, the ask after it "
+        f"after it {median(asks[1:]):.2f} s ({min(asks[1:]):.2f} to {max(asks[1:]):.2f}), {used_s:.2f} s of processor "
+        f"time a round; withdrawing a row {1000 * withdraw_s:.0f} ms, the ask after it "
         f"{ask_s:.2f} s; insights {insights_s:.2f} s; all rows read in {read_s:.2f} s",
         flush=True,
     )
@@ -86,7 +91,7 @@ async def _measured(at: serving.Place, sizes: list[int], n_runs: int) -> None:
             address = f"http://127.0.0.1:{running.port}"
             with autotune.connect(address, username=_NAME, password=_PASSWORD) as client:
                 for n in sizes:
-                    await asyncio.to_thread(measure, client, n, n_runs)
+                    await asyncio.to_thread(measure, client, psutil.Process(running.pid), n, n_runs)
 
 
 if __name__ == "__main__":

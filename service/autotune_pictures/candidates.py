@@ -1,6 +1,7 @@
 """The rows of a list that are left and look best: which bottle to open next."""
 
 from autotune_pictures.parts.axes import response_axis
+from autotune_pictures.parts.errors import PictureError
 from autotune_pictures.parts.frame import BLUE, WIDTH, Spec, framed, message, rule
 from autotune_pictures.parts.goals import goal_text, label_of
 from autotune_pictures.parts.ranges import clamped, span_of
@@ -21,10 +22,13 @@ def candidates(experiment: Experiment, insights: InsightsReply) -> Spec:
     Args:
         experiment: The experiment.
         insights: The insights into the experiment.
+
+    Raises:
+        PictureError: If the experiment has no list.
     """
     title = f"Rows that are left in the list of {experiment.name}"
     if experiment.candidates is None:
-        return message(title, "This experiment has no list of candidates.")
+        raise PictureError("candidates needs an experiment whose suggestions are rows of a list; this one has no list")
     ranked = insights.candidates
     if not ranked:
         return message(title, "No row is left, or there is no model yet that predicts them.")

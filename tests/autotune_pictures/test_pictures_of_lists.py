@@ -50,5 +50,9 @@ def test_numbers_at_the_limits_are_drawn(mean, sd):
 
 
 def test_nothing_to_draw_is_said():
-    assert "no list" in svg_of(drawn([], None)).replace("\N{NO-BREAK SPACE}", " ")
     assert "No row is left" in svg_of(drawn([]))
+
+
+def test_experiment_without_a_list_has_no_such_picture():
+    with pytest.raises(pictures.PictureError, match="this one has no list"):
+        drawn([], None)

@@ -44,6 +44,14 @@ def test_list_goes_from_a_table_to_suggestions_with_their_bottles(shell, service
     assert list(table.columns) == ["number", "solvent", "t", "bottle", "opened", "state", "runs"]
     assert table.set_index("number").loc[asked.candidate.number, "state"] == "told"
 
+    shell.user_ns["runs"] = [{"solvent": "DMF", "t": t, "yield": t / 20} for t in (45, 60, 75, 90, 105)]
+    shell.run_line_magic("autotune", "load runs")
+    picture = shell.run_line_magic("autotune", "show candidates")
+    told = set(shell.run_line_magic("autotune", "candidates").query("runs > 0")["number"])
+    drawn = {int(row["name"].split()[0]) for row in picture.spec["data"]["values"]}
+    assert drawn
+    assert not drawn & told
+
     shell.run_line_magic("autotune", "withdraw 1 2, 3")
     shell.run_line_magic("autotune", "withdraw {'bottle': '011'}")
     shell.run_line_magic("autotune", "withdraw 2 --restore")
