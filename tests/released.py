@@ -47,6 +47,12 @@ INSERT INTO autotune.kept_replies SELECT user_uuid, now(), 1, 2 FROM autotune.us
 """
 """A row in each table of people and what they may and use."""
 
+_LISTS = """
+INSERT INTO autotune.candidate_blocks (exp_uuid, first, n, covars, details, withdrawn, keys)
+    SELECT exp_uuid, 1, 1, '{"x": [0.5]}', '{"bottle": ["A-12"]}', '{1}', '{7}' FROM autotune.experiments LIMIT 1;
+"""
+"""A row of a list of candidates."""
+
 
 def dump_of(revision):
     return (DUMPS / f"{revision}.sql").read_text()
@@ -116,6 +122,7 @@ async def fill(url, store_of, revision):
         async with store.work() as work:
             await add_question(work, one["exp_uuid"], one["owner_uuid"], "insights", f"key of {revision}", {}, 1)
     await execute(url, _PEOPLE)
+    await execute(url, _LISTS)
     counts = await counts_of(url)
     assert counts.keys() == {table.name for table in metadata.tables.values()}
     assert all(counts.values()), f"give the new table data here: {counts}"

@@ -49,6 +49,7 @@ class Draft:
         earlier: Campaigns of other functions of the same covariates.
         is_measured: Whether the surface is data of a laboratory: then values keep their own scale, and the guess
             follows from the seed, as there are one or few instances.
+        listed: The only rows that may be tried, shape (n, d); None if any may.
     """
 
     columns: dict[str, Column]
@@ -60,6 +61,7 @@ class Draft:
     narrowing: Narrowing | None = None
     earlier: list[Campaign] = field(default_factory=list)
     is_measured: bool = False
+    listed: Rows | None = None
 
 
 def cont_column(rng: np.random.Generator) -> Column:
@@ -102,6 +104,7 @@ def shuffled(rng: np.random.Generator, draft: Draft) -> Draft:
     draft.columns = {names[j]: draft.columns[names[j]] for j in order}
     draft.hints = [hint[order] for hint in draft.hints]
     draft.surface = lambda rows: surface(rows[:, back])
+    draft.listed = None if draft.listed is None else draft.listed[:, order]
     if draft.narrowing is not None:
         is_left = draft.narrowing.is_left
         draft.narrowing.is_left = lambda rows: is_left(rows[:, back])

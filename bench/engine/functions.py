@@ -13,6 +13,7 @@ from typing import Any
 
 import families
 import laboratories
+import libraries
 import numpy as np
 import recipes
 from drafts import CONTEXT, Draft
@@ -48,11 +49,13 @@ CLASSES: dict[str, Callable[[np.random.Generator, int], Draft]] = {
     "misdescribed": laboratories.misdescribed,
     "related": families.related,
     "unrelated": families.unrelated,
+    "library": libraries.library,
+    "stock": libraries.stock,
 }
 BUDGETS = {"multimodal20": 100, "highdim": 100, "contexts": 48}
 WORKERS = {"parallel": 8}
-NEEDS = {"contexts": "fixed", "narrowed": "edit_space"}
-"""What a peer must be able to do for a class: ask with fixed values, or go on in another space."""
+NEEDS = {"contexts": "fixed", "narrowed": "edit_space", "library": "candidates", "stock": "candidates"}
+"""What a peer must be able to do for a class: ask with fixed values, go on in another space, or take a list."""
 
 
 @dataclass
@@ -111,6 +114,7 @@ class TestProblem:
         edit: The change of the space in the course of a run; None if the space stays as it is.
         earlier: What earlier experiments ran and measured: for each a list of runs, with ``x`` and ``y``.
         is_measured: Whether the surface is real data; then the guess follows from the seed.
+        listed: The only rows that may be tried, shape (n, d); None if any may.
     """
 
     name: str
@@ -126,6 +130,7 @@ class TestProblem:
     edit: Edit | None = None
     earlier: list[list[dict[str, Any]]] = field(default_factory=list)
     is_measured: bool = False
+    listed: Rows | None = None
     parts: list[Part] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -148,6 +153,15 @@ class TestProblem:
         rng = np.random.default_rng([seed, zlib.crc32(f"{self.name} guess".encode())])
         return {name: covariate | {"guess": _guess(rng, covariate)} for name, covariate in self.space.items()}
 
+    def candidates(self) -> list[dict[str, Any]] | None:
+        """Return the configurations that may be tried; None if any may."""
+        if self.listed is None:
+            return None
+        return [
+            {name: _value(covariate, place) for (name, covariate), place in zip(self.space.items(), row, strict=True)}
+            for row in self.listed.tolist()
+        ]
+
     def f(self, configuration: dict[str, Any]) -> float:
         """Return the noiseless value of a configuration."""
         return float(self.surface(self.encode([configuration]))[0])
@@ -168,6 +182,8 @@ class TestProblem:
         """Return whether a configuration is allowed for the ask after n others, and has the values it fixes."""
         is_allowed = all(_is_allowed(c, configuration[name]) for name, c in self.space.items())
         if not is_allowed or any(configuration[name] != value for name, value in fixed.items()):
+            return False
+        if self.listed is not None and np.abs(self.listed - self.encode([configuration])).max(axis=1).min() > 1e-9:
             return False
         return self.edit is None or n_asked < self.edit.after or bool(self.edit.contains(self.encode([configuration])))
 
@@ -196,6 +212,8 @@ class TestProblem:
 
     def sample(self, rng: np.random.Generator, n: int) -> Rows:
         """Draw n rows uniformly, a covariate with ``log: true`` in log space."""
+        if self.listed is not None:
+            return self.listed[rng.integers(len(self.listed), size=n)]
         rows = rng.random((n, len(self.space)))
         for j, n_levels in enumerate(self.levels()):
             if n_levels:
@@ -216,6 +234,8 @@ class TestProblem:
 
     def cells(self) -> Rows | None:
         """Return the rows of all configurations; None if they are more than `MOST_CELLS`."""
+        if self.listed is not None:
+            return self.listed
         levels = self.levels()
         if 0 in levels or np.prod(levels, dtype=float) > MOST_CELLS:
             return None
@@ -252,6 +272,7 @@ def make(cls: str, index: int) -> TestProblem:
         contexts=draft.contexts,
         edit=_edit(rng, draft, budget),
         is_measured=draft.is_measured,
+        listed=draft.listed,
     )
     for rows, values in draft.earlier:
         runs = zip(test_problem.decode(rows), (offset + scale * values).tolist(), strict=True)

@@ -1,5 +1,6 @@
 """AutoTune's engine as a peer: in process, without a service. ``worker.py`` loads this adapter like any other."""
 
+import json
 import sys
 from collections import deque
 from pathlib import Path
@@ -13,7 +14,7 @@ except ImportError:
 from pydantic import TypeAdapter
 
 from autotune_service.domain.configuration import guess_of, is_feasible
-from autotune_service.engine.interface import EarlierExperiment, EngineInput, Run
+from autotune_service.engine.interface import CandidateBlock, Candidates, EarlierExperiment, EngineInput, Run
 from autotune_service.engine.suggest import suggest
 from autotune_wire.base import Value
 from autotune_wire.constraints import Constraint
@@ -30,6 +31,7 @@ class Peer:
         n_init: Not used: the engine decides how long its initial design is.
         budget: Not used: a user need not say how many runs there will be.
         earlier: The runs of each earlier experiment to learn from.
+        rows: The list that configurations are taken from; None if any may be tried.
     """
 
     def __init__(
@@ -39,9 +41,11 @@ class Peer:
         n_init: int,
         budget: int,
         earlier: list[list[dict[str, Any]]] | None = None,
+        rows: list[dict[str, Any]] | None = None,
         **_: Any,
     ) -> None:
         self.space = _read(space)
+        self.candidates = None if rows is None else Candidates(_blocks(rows))
         self.retired: dict[str, list[Value]] = {}
         self.constraints: list[Constraint] = []
         self.seed = seed
@@ -55,7 +59,8 @@ class Peer:
     def ask(self, fixed: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the next configuration; the first is the guess, as in the service, with the values that are fixed."""
         fixed = fixed or {}
-        configuration = self._next(fixed) if self.runs or self.out else guess_of(self.space) | fixed
+        is_first = not (self.runs or self.out) and self.candidates is None
+        configuration = guess_of(self.space) | fixed if is_first else self._next(fixed)
         self.out.append(configuration)
         return dict(configuration)
 
@@ -81,6 +86,7 @@ class Peer:
             retired={name: options for name, options in self.retired.items() if options},
             earlier=self.earlier,
             n=1,
+            candidates=self.candidates,
         )
         return suggest(asked)[0].covars
 
@@ -99,6 +105,14 @@ class Blind(Peer):
         }
         more.pop("earlier", None)
         super().__init__(told, seed, n_init, budget, **more)
+
+
+def _blocks(rows: list[dict[str, Any]]) -> list[CandidateBlock]:
+    parts = [(start, rows[start : start + 1000]) for start in range(0, len(rows), 1000)]
+    return [
+        CandidateBlock(start + 1, len(part), json.dumps({name: [row[name] for row in part] for name in part[0]}))
+        for start, part in parts
+    ]
 
 
 def _read(space: dict[str, Any]) -> Space:

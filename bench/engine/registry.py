@@ -42,7 +42,7 @@ class Entry:
         return Path(sys.executable) if self.venv is None else HOME / self.venv / "bin" / "python"
 
 
-ALL = frozenset({"fixed", "edit_space", "earlier"})
+ALL = frozenset({"fixed", "edit_space", "earlier", "candidates"})
 PEERS = {
     "autotune": Entry("peer.py", "Peer", None, abilities=ALL),
     "autotune_blind": Entry("peer.py", "Blind", None, abilities=ALL),
@@ -52,7 +52,7 @@ PEERS = {
     "nevergrad": Entry("peers/nevergrad_.py", "Nevergrad", "nevergrad"),
     "skopt": Entry("peers/skopt_.py", "Skopt", "skopt"),
     "ax": Entry("peers/ax_.py", "Ax", "ax", abilities=frozenset({"earlier"})),
-    "baybe": Entry("peers/baybe_.py", "Baybe", "baybe", abilities=frozenset({"earlier"})),
+    "baybe": Entry("peers/baybe_.py", "Baybe", "baybe", abilities=frozenset({"earlier", "candidates"})),
     "botorch": Entry("peers/botorch_.py", "BoTorch", "ax"),
     "smac": Entry("peers/smac_.py", "Smac", "smac"),
 }

@@ -156,7 +156,8 @@ def _known(match: Match) -> dict[str, Any]:
     known: dict[str, Any] = {"budget": match.test_problem.budget, "workers": match.workers}
     if match.test_problem.earlier and "earlier" in match.peer.abilities:
         known["earlier"] = match.test_problem.earlier
-    return known
+    rows = match.test_problem.candidates()
+    return known if rows is None else known | {"rows": rows}
 
 
 def _can_play(entry: Entry, cls: str) -> bool:

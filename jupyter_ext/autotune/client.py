@@ -69,6 +69,7 @@ class Client(ClientCalls[Connection, Experiment, Group]):
         constraints: Constraints = (),
         stop: StopRules | Mapping[str, Any] | None = None,
         early_stop: EarlyStopRule | str | EarlyStop | Mapping[str, Any] | None = None,
+        candidates: Any = None,
         description: str = "",
         engine: EngineName = "autotune",
         model_type: ModelType = "SingleTaskGP",
@@ -111,6 +112,10 @@ class Client(ClientCalls[Connection, Experiment, Group]):
                 ``"successive_halving"``, or a dict such as ``{"rule": "median", "min_steps": 3, "min_runs": 5}``, also
                 with ``"response"``, the objective that is reported, and for successive halving
                 ``"reduction_factor": 4``.
+            candidates: A list of rows that every suggestion is one of, such as a plate or a library: a DataFrame, a
+                dict for each row, or the path of a CSV file. Columns that are no covariates, such as the number of a
+                bottle, are handed through with the suggestions. ``covars`` may then be the names of the columns that
+                the model uses, or leave parts of a covariate to its column: ``{"solvent": None, "t": {"unit": "°C"}}``.
             description: A description for people.
             engine: The engine that suggests: ``"autotune"``, or ``"greattunes"``.
             model_type: The surrogate model.
@@ -134,6 +139,7 @@ class Client(ClientCalls[Connection, Experiment, Group]):
             constraints=constraints,
             stop=plain(stop),
             early_stop=early_stop,
+            candidates=candidates,
             description=description,
             engine=engine,
             model_type=model_type,

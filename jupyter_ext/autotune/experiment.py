@@ -8,6 +8,7 @@ from types import EllipsisType
 from typing import Any, Self
 
 from autotune.ask_tell import AskTell
+from autotune.calls.candidates import Which
 from autotune.calls.correcting import (
     ObservationVersions,
     Undone,
@@ -398,6 +399,52 @@ class Experiment(AskTell):
             ServiceError: If the runs so far do not allow the change.
         """
         return self._do(self._edit_space(covars, constraints, backfill or {}))
+
+    def candidates(self) -> Any:
+        """Fetch the rows of the list that suggestions are taken from, by number.
+
+        Returns:
+            A pandas DataFrame where pandas is installed, else a list of dicts, with a row for each candidate: its
+            number, the covariates, the details, its state (free, pending, told or withdrawn) and how many runs of it
+            count.
+
+        Raises:
+            InvalidInputError: If the experiment has no list.
+        """
+        return self._do(self._candidates())
+
+    def add_candidates(self, rows: Any) -> Self:
+        """Add rows at the end of the list; the next suggestion is computed anew.
+
+        Args:
+            rows: A DataFrame, a dict for each row, or the path of a CSV file, as for ``Client.new``.
+
+        Raises:
+            InvalidInputError: If a row does not fit the space, or the experiment has no list.
+        """
+        return self._do(self._add_candidates(rows))
+
+    def withdraw_candidates(self, which: Which) -> Self:
+        """Withdraw rows of the list, such as an empty bottle: they are not suggested any more.
+
+        What was told of them stays. An open suggestion of such a row is replaced by another one.
+
+        Args:
+            which: The number of a row, several numbers, or a dict of values that the rows have, details too:
+                ``{"bottle": "A-12"}``.
+
+        Raises:
+            InvalidInputError: If the list has no such row.
+        """
+        return self._do(self._change_candidates(which, is_withdrawal=True))
+
+    def restore_candidates(self, which: Which) -> Self:
+        """Bring withdrawn rows of the list back; ``which`` is as for ``withdraw_candidates``.
+
+        Raises:
+            InvalidInputError: If the list has no such row, or the row does not fit the space any more.
+        """
+        return self._do(self._change_candidates(which, is_withdrawal=False))
 
     def spaces(self) -> SpaceRevisions:
         """Fetch the revisions of the space, oldest first."""

@@ -157,6 +157,11 @@ class Plots:
         told = [observation for page in pages for observation in page.observations]
         return Picture(pictures.timeline(self._state(), told, tellers))
 
+    def candidates(self) -> Picture:
+        """Draw the predicted response of the rows that are left and look best; needs a list of candidates."""
+        with _named_errors():
+            return Picture(pictures.candidates(self._state(), self._insights()))
+
     def compare(self, other: AskTell) -> Picture:
         """Draw the best so far of this experiment and another one whose first objective has the same goal."""
         if not isinstance(other, AskTell):

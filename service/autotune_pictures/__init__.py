@@ -1,5 +1,6 @@
 """The pictures of an experiment: Vega-Lite 5 specifications as plain data, made from the contract's models alone."""
 
+from autotune_pictures.candidates import candidates
 from autotune_pictures.compare import compare
 from autotune_pictures.contour import contour
 from autotune_pictures.crossval import crossval
@@ -22,6 +23,7 @@ __all__ = [
     "PictureError",
     "Triangle",
     "by_importance",
+    "candidates",
     "compare",
     "contour",
     "crossval",

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from autotune_wire.base import Configuration, Moment, Name, Reply, Request, Text, Value
+from autotune_wire.candidates import MAX_CANDIDATES, ROWS_HELP, CandidateList, Rows, cell_problems
 from autotune_wire.constraints import MAX_CONSTRAINTS, Constraint, constraint_problems, repeated_values
 from autotune_wire.learning import MAX_EARLIER, MAX_EARLIER_RUNS, EarlierExperiment
 from autotune_wire.names import name_problems
@@ -73,6 +74,11 @@ class NewExperiment(Request):
         "objective's goal counts then.",
     )
     constraints: _Constraints = Field(default_factory=list, description=_CONSTRAINTS_HELP)
+    candidates: Annotated[Rows, Field(min_length=1)] | None = Field(
+        default=None,
+        description=f"A list of rows, at most {MAX_CANDIDATES}: every suggestion is then one of them. More rows than "
+        f"one body may hold are added afterwards. {ROWS_HELP}",
+    )
     engine: EngineName = Field(
         default="autotune",
         description="The engine that computes suggestions: AutoTune's own models, or the greattunes package.",
@@ -116,6 +122,7 @@ class NewExperiment(Request):
                 message = "stands in the list already"
                 problems.append(FieldProblem(field=f"learn_from.{index}", message=message, value=str(uuid)))
         problems += early_stop_problems(self.early_stop, responses)
+        problems += cell_problems(self.covars, self.candidates or [], "candidates")
         if not problems:
             objective = primary_of(responses)[1]
             if self.direction not in {"maximize", direction_of(objective)}:
@@ -201,6 +208,12 @@ class Experiment(Reply):
     space_revision: int = Field(default=0, description="How often the space was changed.")
     constraints: list[Constraint] = Field(
         default_factory=list, description="The constraints that every suggestion meets."
+    )
+    # Left out where there is none: a client that does not know the field reads such an experiment all the same.
+    candidates: CandidateList | None = Field(
+        default=None,
+        exclude_if=lambda candidates: candidates is None,
+        description="The list of rows that suggestions are taken from; absent if any configuration may be suggested.",
     )
     advice: list[str] = Field(
         default_factory=list,

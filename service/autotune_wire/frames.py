@@ -25,6 +25,7 @@ EventType = Literal[
     "best_changed",
     "engine_failed",
     "space_changed",
+    "candidates_changed",
     "stop_rule_fired",
     "experiment_resumed",
     "experiment_paused",

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from autotune_wire.base import Configuration, Name, Reply, Request, Value
+from autotune_wire.candidates import RankedCandidate
 from autotune_wire.experiments import Best, BestPredicted
 from autotune_wire.learning import EarlierWeight
 from autotune_wire.suggestions import Predicted
@@ -138,6 +139,11 @@ class InsightsReply(Reply):
     )
     reference: dict[str, float] | None = Field(
         description="The reference point of the hypervolume, by objective; of a target to match, a distance from it."
+    )
+    candidates: list[RankedCandidate] = Field(
+        default_factory=list,
+        description="Of an experiment with a list: the rows that are left and not pending whose predicted primary "
+        "response is best, the best first, at most ten.",
     )
     best_observed: Best | None
     best_predicted: BestPredicted | None

@@ -282,6 +282,12 @@ class Observation(Reply):
         default=None, description="The last value of the run that was stopped early, in the unit of what it reported."
     )
     suggestion_uuid: UUID | None
+    candidate: int | None = Field(
+        default=None,
+        exclude_if=lambda candidate: candidate is None,
+        description="The number of the row of the experiment's list that was run: that of the suggestion, else the "
+        "first row with these values; absent if there is none.",
+    )
     version: int = Field(default=1, description="1 for the observation as told; each correction adds one.")
     is_excluded: bool = Field(
         default=False, description="Whether the observation is left out of the model and of the best."

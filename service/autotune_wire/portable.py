@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, FailFast, Field
 
-from autotune_wire.base import MAX_WHOLE, Configuration, Name, Number, Reason, Reply, Request, Text, storable
+from autotune_wire.base import MAX_WHOLE, Configuration, Name, Number, Reason, Reply, Request, Text, Value, storable
+from autotune_wire.candidates import MAX_CANDIDATES, MAX_DETAILS, Cell
 from autotune_wire.constraints import MAX_CONSTRAINTS, Constraint
 from autotune_wire.experiments import (
     MAX_DESCRIPTION_LENGTH,
@@ -144,6 +145,23 @@ class PortableSpace(Request):
     time_created: Time
 
 
+class PortableCandidate(Request):
+    """The row of the list that a suggestion is."""
+
+    number: Annotated[int, Field(strict=True, ge=1, le=MAX_CANDIDATES)]
+    details: Annotated[dict[Name, Cell], Field(max_length=MAX_DETAILS)]
+
+
+class PortableRows(Request):
+    """Rows of the list of candidates that follow each other, by columns."""
+
+    first: Annotated[int, Field(strict=True, ge=1, le=MAX_CANDIDATES)]
+    n: Annotated[int, Field(strict=True, ge=1, le=MAX_MEMBERS)]
+    covars: Annotated[dict[Name, list[Value | None]], Field(max_length=MAX_COVARIATES)]
+    details: Annotated[dict[Name, list[Cell]], Field(max_length=MAX_DETAILS)]
+    withdrawn: list[Annotated[int, Field(strict=True)]]
+
+
 class PortableSuggestion(Request):
     """A suggestion, in any state."""
 
@@ -167,6 +185,7 @@ class PortableSuggestion(Request):
     worker: Name | None
     lease_until: Time | None
     abandoned_because: Sentence | None
+    candidate: PortableCandidate | None = None  # missing in documents of older versions
     time_created: Time
 
 
@@ -192,6 +211,7 @@ class PortableObservation(_Measurement):
     note: Note | None = None  # this and the rest: as failed_because
     tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] | None = None
     time_noted: Time | None = None
+    candidate: Annotated[int, Field(strict=True, ge=1, le=MAX_CANDIDATES)] | None = None
 
 
 class PortableVersion(_Measurement):
@@ -251,6 +271,9 @@ class ExperimentExport(Request):
     curves: Annotated[list[PortableCurve], FailFast(), Field(max_length=MAX_EVENTS)] = Field(
         default_factory=list,
         description="What runs reported while they were under way, by seq; missing in documents of older versions.",
+    )
+    candidates: Annotated[list[PortableRows], FailFast(), Field(max_length=MAX_CANDIDATES // MAX_MEMBERS)] = Field(
+        default_factory=list, description="The rows of the list of candidates; absent without a list."
     )
     events: Annotated[list[PortableEvent], FailFast(), Field(min_length=1, max_length=MAX_EVENTS)] = Field(
         description="The whole event log, from seq 1 on."

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field, Json
 
 from autotune_wire.base import Configuration, Moment, Name, Number, Reply, Request, Text
+from autotune_wire.candidates import SuggestedCandidate
 from autotune_wire.space import MAX_COVARIATES
 
 Source = Literal["guess", "sobol", "model"]
@@ -71,6 +72,12 @@ class Suggestion(Reply):
     suggestion_uuid: UUID
     covars: Configuration
     fixed: Configuration = Field(default_factory=dict, description="The values that the ask fixed, by covariate.")
+    # Left out where there is none, as in an experiment without a list.
+    candidate: SuggestedCandidate | None = Field(
+        default=None,
+        exclude_if=lambda candidate: candidate is None,
+        description="The row of the experiment's list that this is; absent if the experiment has no list.",
+    )
     source: Source = Field(
         description="Where the configuration came from: `guess` is the user's guess, `sobol` a Sobol point of the "
         "initial design, `model` the highest value of the acquisition function."

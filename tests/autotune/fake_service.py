@@ -298,6 +298,8 @@ class FakeService:
 
     def add(self, body: dict[str, Any]) -> dict[str, Any]:
         uuid = str(uuid4())
+        if "candidates" in body:
+            body = {**body, "candidates": {"n": len(body["candidates"])}}
         self.experiments[uuid] = {
             "description": "", "model_type": "SingleTaskGP", "acq_func": "ExpectedImprovement", "seed": 1,
             "direction": "maximize", "stop": None, "advice": self.advice, **body, "exp_uuid": uuid, "state": "active",

@@ -31,7 +31,7 @@ SHOWN = {
     "timeline": "",
     "compare": "another",
 }
-"""Each picture, and what has to follow its name."""
+"""Each picture of this experiment, and what has to follow its name."""
 WRONG = {
     "history": ("yeild", "response is 'yeild'"),
     "slice": ("yeild", "response is 'yeild'"),
@@ -45,6 +45,7 @@ WRONG = {
     "feasibility": ("water t --at {'tt': 3}", "at has 'tt'"),
     "ternary": ("water dioxane", "shares"),
     "timeline": ("today", "the picture timeline takes no 'today'"),
+    "candidates": ("yield", "the picture candidates takes no 'yield'"),
     "compare": ("nobody", "you have no experiment named 'nobody'"),
 }
 
@@ -73,7 +74,7 @@ def cell(shell, capsys):
 
 
 def test_all_pictures_are_tried_here(shell):
-    assert set(session_of(shell).known_pictures()) == set(SHOWN) == set(WRONG)
+    assert set(session_of(shell).known_pictures()) == {*SHOWN, "candidates"} == set(WRONG)
 
 
 @pytest.mark.parametrize("name", SHOWN)
@@ -98,7 +99,7 @@ def test_picture_that_is_asked_for_wrongly_says_what_to_do(cell, name):
 def test_picture_of_two_objectives_says_why_one_is_too_few(cell):
     assert cell('%autotune new single --x "x: 0..1"')[1]
     for name, why in (("pareto", "two objectives"), ("hypervolume", "two objectives"), ("contour", "two covariates"),
-                      ("feasibility", "two covariates"), ("ternary", "mixture")):  # fmt: skip
+                      ("feasibility", "two covariates"), ("ternary", "mixture"), ("candidates", "list")):  # fmt: skip
         shown, is_right = cell(f"%autotune show {name}")
         assert (is_right, why in shown, "Traceback" in shown) == (False, True, False), shown
     assert cell("%autotune use reactor")[1]

@@ -8,6 +8,7 @@ import httpx2
 
 from autotune_wire.access import NewGroup, NewToken
 from autotune_wire.base import IDEMPOTENCY_HEADER
+from autotune_wire.candidates import CandidatesEdit
 from autotune_wire.changes import Rename
 from autotune_wire.experiments import NewExperiment, SpaceEdit
 from autotune_wire.insights import Predict
@@ -69,9 +70,16 @@ SPACE = {
     "backfill": {f"{MARKER} later": f"{MARKER} b"},
 }
 PREDICT = {"configurations": [_RUN]}
+_LISTED = {**_RUN, f"{MARKER} bottle": f"{MARKER} A-12", f"{MARKER} lot": NUMBER}
+NEW_LIST = {
+    "name": f"{MARKER} list",
+    "covars": {name: _COVARS[name] for name in (_INT, _CONT, _CAT)},
+    "candidates": [_LISTED],
+}
+CANDIDATES = {"add": [{**_LISTED, f"{MARKER} supplier": f"{MARKER} ACME"}], "withdraw": [1]}
 
 BODIES: dict[type, list[Any]] = {
-    NewExperiment: [NEW],
+    NewExperiment: [NEW, NEW_LIST],
     Tell: TELLS,
     Ask: [ASK],
     Abandon: [ABANDON],
@@ -79,6 +87,7 @@ BODIES: dict[type, list[Any]] = {
     Correction: [CORRECTION, FAILURE],
     SpaceEdit: [SPACE],
     Predict: [PREDICT],
+    CandidatesEdit: [CANDIDATES],
     Pause: [{"reason": f"{MARKER} pause"}],
     Rename: [{"name": f"{MARKER} renamed"}],
     NewGroup: [{"name": f"{MARKER} group"}],
@@ -116,14 +125,17 @@ def plant(client: httpx2.Client) -> dict[str, list[str]]:
     leased = post(f"/experiment/ask/{exp_uuid}", {"worker": f"{MARKER} robot"})["suggestions"]
     post(f"/experiment/{exp_uuid}/rename", BODIES[Rename][0])
     post(f"/experiment/{exp_uuid}/pause", BODIES[Pause][0])
+    listed = post("/experiment/new", NEW_LIST)["exp_uuid"]
+    post(f"/experiment/{listed}/candidates", CANDIDATES)
+    row = post(f"/experiment/ask/{listed}", {"n": 1})["suggestions"][0]
     group = post("/group", BODIES[NewGroup][0])
     post(f"/experiment/{exp_uuid}/share", {"group": group["name"], "role": "viewer"})
     token = post("/auth/tokens", BODIES[NewToken][0] | {"experiments": [exp_uuid]})
     export = client.get(f"/experiment/{exp_uuid}/export").json()
     imported = post("/experiment/import", export)["exp_uuid"]
     return {
-        "exp_uuid": [exp_uuid, imported],
-        "suggestion_uuid": [given_up, *(one["suggestion_uuid"] for one in leased)],
+        "exp_uuid": [exp_uuid, imported, listed],
+        "suggestion_uuid": [given_up, row["suggestion_uuid"], *(one["suggestion_uuid"] for one in leased)],
         "observation_uuid": observed,
         "group_uuid": [group["group_uuid"]],
         "token_uuid": [token["token_uuid"]],

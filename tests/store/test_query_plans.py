@@ -9,6 +9,7 @@ import pytest
 
 from autotune_service.domain.errors import NotFoundError
 from autotune_service.store.rows.audit import list_audit
+from autotune_service.store.rows.candidates import count_told, list_blocks, list_blocks_holding
 from autotune_service.store.rows.curves import get_curve, list_curves
 from autotune_service.store.rows.due import claim_due_experiment, count_due
 from autotune_service.store.rows.events import has_event, list_events
@@ -65,6 +66,8 @@ INSERT INTO observations (
     ) SELECT pg_temp.nth(CASE WHEN n <= 50000 THEN 1 ELSE n - 50000 END), n, pg_temp.nth(n), '{}', 0.5, now(), '{}',
         '{}', 'ok', 1, false
     FROM generate_series(1, 70000) AS n;
+INSERT INTO candidate_blocks (exp_uuid, first, n, covars, details, withdrawn, keys)
+    SELECT pg_temp.nth(n), 1, 0, '{}', '{}', '{}', '{}' FROM generate_series(1, 2000) AS n;
 INSERT INTO events (exp_uuid, seq, type, created_at, data)
     SELECT exp_uuid, seq, 'observation_added', now(), '{}' FROM observations;
 INSERT INTO curves (exp_uuid, seq, suggestion_uuid, steps, values, n_steps, updated_at)
@@ -128,6 +131,9 @@ class Recorder:
         (lambda work: list_newest(work, LARGE, 50_000, 8), "observations_pkey"),
         (lambda work: get_observation(work, LARGE, UUID(int=50)), "observations_observation_uuid_key"),
         (lambda work: list_newest_of(work, LARGE, OWNER, 1), "observations_pkey"),
+        (lambda work: count_told(work, LARGE, 1, 1000), "observations_of_candidate"),
+        (lambda work: list_blocks(work, LARGE, 1, 1000), "candidate_blocks_pkey"),
+        (lambda work: list_blocks_holding(work, LARGE, [7]), "candidate_blocks_pkey"),
         (lambda work: list_pending(work, LARGE), "suggestions_pending"),
         (lambda work: get_experiment_and_pending(work, LARGE, OWNER), "suggestions_pending"),
         (lambda work: get_curve(work, LARGE, UUID(int=50)), "curves_suggestion_uuid_key"),
@@ -149,6 +155,9 @@ class Recorder:
         "newest observations",
         "observation to be noted",
         "newest observation of a user",
+        "runs of the rows of a list",
+        "rows of a list",
+        "rows with the values of a run",
         "pending suggestions",
         "experiment that is told to",
         "curve of a run",

@@ -44,17 +44,15 @@ class Baybe:
         budget: int,
         workers: int = 1,
         earlier: list[list[dict[str, Any]]] | None = None,
+        rows: list[dict[str, Any]] | None = None,
     ) -> None:
         set_random_seed(seed)
         self.space = space
         recommender = TwoPhaseMetaRecommender(
             initial_recommender=RandomRecommender(), recommender=BotorchRecommender(), switch_after=n_init
         )
-        parameters = [_parameter(name, covariate) for name, covariate in space.items()]
         tasks = [f"earlier {k}" for k in range(len(earlier or []))]
-        if tasks:
-            parameters.append(TaskParameter(TASK, [HERE, *tasks], active_values=[HERE]))
-        self.campaign = Campaign(SearchSpace.from_product(parameters), NumericalTarget("y").to_objective(), recommender)
+        self.campaign = Campaign(_searchspace(space, rows, tasks), NumericalTarget("y").to_objective(), recommender)
         for task, runs in zip(tasks, earlier or [], strict=True):
             self.campaign.add_measurements(_measured(space, runs).assign(**{TASK: task}))
         self.out: deque[pd.DataFrame] = deque()
@@ -68,6 +66,25 @@ class Baybe:
     def tell(self, x: dict[str, Any], y: float) -> None:
         """Take the value of the configuration that has been out longest."""
         self.campaign.add_measurements(self.out.popleft().assign(y=y))
+
+
+def _searchspace(space: dict[str, Any], rows: list[dict[str, Any]] | None, tasks: list[str]) -> SearchSpace:
+    """Return the space; that of a list has its rows alone, and a number has the values that it has there.
+
+    With tasks, the earlier experiments, there is a parameter for these beside the one that is played.
+    """
+    if rows is None:
+        products = [_parameter(name, covariate) for name, covariate in space.items()]
+        products += [TaskParameter(TASK, [HERE, *tasks], active_values=[HERE])] if tasks else []
+        return SearchSpace.from_product(products)
+    frame = pd.DataFrame(rows)
+    parameters = [
+        CategoricalParameter(name, covariate["options"])
+        if covariate["vtype"] == "cat"
+        else NumericalDiscreteParameter(name, sorted(set(frame[name])))
+        for name, covariate in space.items()
+    ]
+    return SearchSpace.from_dataframe(frame, parameters)
 
 
 def _parameter(name: str, covariate: dict[str, Any]) -> Parameter:

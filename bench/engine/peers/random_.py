@@ -8,12 +8,15 @@ from typing import Any
 class Random:
     """Draw each covariate uniformly, a covariate with ``log: true`` in log space, until the constraints are met."""
 
-    def __init__(self, space: dict[str, Any], seed: int, **_: Any) -> None:
+    def __init__(self, space: dict[str, Any], seed: int, rows: list[dict[str, Any]] | None = None, **_: Any) -> None:
         self.space, self.rng = space, random.Random(seed)
+        self.left = None if rows is None else self.rng.sample(rows, len(rows))
         self.constraints: list[dict[str, Any]] = []
 
     def ask(self, fixed: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return a random configuration, with the values that are fixed."""
+        """Return a random configuration, with the values that are fixed; of a list, a row that is left."""
+        if self.left is not None:
+            return self.left.pop()
         while True:
             configuration = {name: self._draw(covariate) for name, covariate in self.space.items()} | (fixed or {})
             if all(_holds(constraint, configuration) for constraint in self.constraints):

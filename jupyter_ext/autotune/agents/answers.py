@@ -11,6 +11,7 @@ from autotune.experiment import Experiment
 from autotune.views.goals import goals_text
 from autotune.views.shown import Observation, Suggestion, configuration_text, outcome_texts
 from autotune_wire.base import Configuration
+from autotune_wire.candidates import SuggestedCandidate
 from autotune_wire.space import Space, units_of
 from autotune_wire.suggestions import Predicted
 
@@ -64,6 +65,9 @@ class Suggested(BaseModel):
     predictions: Predictions = Field(description="By response; empty without a model.")
     worker: str | None = Field(description="Who has taken it.")
     lease_until: datetime | None
+    candidate: SuggestedCandidate | None = Field(
+        default=None, description="The row of the experiment's list that it is; null without a list."
+    )
 
     @classmethod
     def of(cls, suggestion: Suggestion) -> "Suggested":
@@ -104,9 +108,10 @@ def listed_line(experiment: Listed) -> str:
 def suggested_line(suggestion: Suggestion, space: Space) -> str:
     """Write a suggestion on one line, with its uuid, by which it is told."""
     values = ", ".join(f"{name}={suggestion.value(name)}{_unit(space, name)}" for name in suggestion.covars)
+    row = "".join(f"{name}={text}, " for name, text in suggestion.row_texts())
     taken = f", taken by {suggestion.worker}" if suggestion.state == "leased" and suggestion.worker else ""
     return (
-        f"- {values} (predicted {suggestion.prediction()}; {suggestion.source}: {suggestion.reason}); "
+        f"- {row}{values} (predicted {suggestion.prediction()}; {suggestion.source}: {suggestion.reason}); "
         f"suggestion_uuid {suggestion.suggestion_uuid}{taken}"
     )
 

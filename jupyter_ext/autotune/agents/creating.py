@@ -114,6 +114,8 @@ def summary(experiment: NewExperiment) -> str:
     for name, covariate in experiment.covars.items():
         lines.append(f"- {name}: {covariate_text(covariate)}; first {value_text(covariate.guess)}")
     lines += [f"- rule: {constraint_text(rule, experiment.covars)}" for rule in experiment.constraints]
+    if experiment.candidates is not None:
+        lines.append(f"- suggests only the rows of a list of {len(experiment.candidates)}")
     lines += [] if experiment.stop is None else [f"- stops {stop_text(experiment.stop)}"]
     lines += [f"- learns from {uuid}" for uuid in experiment.learn_from]
     rule = experiment.early_stop

@@ -20,7 +20,7 @@ from autotune_wire.insights import HealthNote
 
 Kind = Literal[
     "history", "slice", "contour", "importance", "crossval", "parallel", "timeline", "pareto", "hypervolume",
-    "feasibility", "ternary", "earlier", "curves",
+    "feasibility", "ternary", "earlier", "curves", "candidates",
 ]  # fmt: skip
 _OF_RESPONSE = frozenset({"history", "slice", "contour", "importance", "crossval", "parallel", "ternary", "earlier"})
 _OF_PLANE = frozenset({"contour", "feasibility"})
@@ -79,7 +79,7 @@ class Drawing:
                 "covariates; importance: which covariates matter; crossval: how well the model predicts; parallel: all "
                 "runs; timeline: when and by whom; pareto and hypervolume: several objectives; feasibility: where "
                 "thresholds are met; ternary: three shares of a mixture; earlier: what earlier experiments count; "
-                "curves: what runs reported while under way."
+                "curves: what runs reported while under way; candidates: the best rows left in a list."
             ),
         ] = "history",
         response: Annotated[str | None, Field(description="The response; if not given, the first objective.")] = None,

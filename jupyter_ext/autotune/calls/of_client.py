@@ -6,9 +6,11 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
+from autotune.calls.candidates import add_rows
 from autotune.calls.grouping import GroupCalls, GroupList, make_group, read_groups
 from autotune.calls.of_experiment import ExperimentCalls
 from autotune.calls.telling import add_runs
+from autotune.inputs.candidates import in_parts
 from autotune.inputs.checks import checked
 from autotune.inputs.loading import Runs
 from autotune.transport.caller import Caller
@@ -16,6 +18,7 @@ from autotune.transport.exchange import Done
 from autotune.views.tables import html_table
 from autotune_wire import experiments
 from autotune_wire.accounts import HeaderMe, PasswordChange
+from autotune_wire.candidates import Row
 from autotune_wire.experiments import ExperimentPage, NewExperiment
 from autotune_wire.paths import AUTH_HEADER_ME, AUTH_LOGOUT, EXPERIMENT, EXPERIMENT_ALL, EXPERIMENT_NEW, USER_PASSWORD
 
@@ -49,11 +52,24 @@ class ClientCalls(Generic[C, E, G]):
         return self._connection.username
 
     async def _new(self, body: NewExperiment, say: Callable[[str], Any] | None) -> E:
+        first, *others = in_parts(body.candidates or [])
+        if others:
+            body = body.model_copy(update={"candidates": first})
         seen = await self._connection.send(EXPERIMENT_NEW, experiments.Experiment, body)
+        if others:
+            seen = await self._with_rows(seen, [row for part in others for row in part])
         if say is not None:
             for sentence in seen.advice:
                 say(f"{sentence}\n")
         return self._experiment_type(self._connection, seen)
+
+    async def _with_rows(self, seen: experiments.Experiment, rows: list[Row]) -> experiments.Experiment:
+        """Add the rows of a list for which the request that created the experiment had no room."""
+        try:
+            return await add_rows(self._connection, seen.exp_uuid, rows)
+        except Exception as error:
+            error.add_note(f"The experiment {seen.exp_uuid} was created: add_candidates() adds the rows that it lacks.")
+            raise
 
     async def _with_runs(self, body: NewExperiment, runs: Runs, say: Callable[[str], Any] | None) -> E:
         experiment = await self._new(body, say)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from autotune.calls.candidates import Which, add_rows, candidate_rows, change_rows
 from autotune.calls.correcting import ObservationVersions, Undone, correct, observation_of, undo, versions
 from autotune.calls.leasing import take
 from autotune.calls.noting import write_note
@@ -14,6 +15,7 @@ from autotune.calls.reading import history_pages
 from autotune.calls.reporting import read_curves
 from autotune.calls.sharing import change_members, read_audit, read_members
 from autotune.calls.telling import add_runs
+from autotune.inputs.candidates import read_rows
 from autotune.inputs.descriptions import Constraints, space_edit
 from autotune.inputs.known import new_runs
 from autotune.inputs.loading import read_runs
@@ -23,6 +25,7 @@ from autotune.transport.caller import Caller
 from autotune.transport.stream import follow
 from autotune.views.access import Audit, Members
 from autotune.views.bests import Best, BestPredicted
+from autotune.views.candidates import candidate_records
 from autotune.views.curves import curve_table
 from autotune.views.goals import response_name
 from autotune.views.pareto import Pareto
@@ -167,6 +170,25 @@ class ExperimentCalls(Seen, Generic[C]):
     ) -> Self:
         body = space_edit((await self._state()).covars, covars, constraints, backfill)
         return await self._change(paths.EXPERIMENT_SPACE, body)
+
+    async def _candidates(self) -> Any:
+        return table(*await self._candidate_records())
+
+    async def _candidate_records(self) -> Records:
+        """Fetch the rows of ``candidates``, without pandas."""
+        listed = (await self._state()).candidates
+        rows = [row async for row in candidate_rows(self.connection, self.exp_uuid)]
+        return candidate_records(rows, self.covars, [] if listed is None else listed.details)
+
+    async def _add_candidates(self, given: Any) -> Self:
+        covars = {name: covariate.model_dump() for name, covariate in (await self._state()).covars.items()}
+        rows = read_rows(given).typed(covars)
+        self._seen = await add_rows(self.connection, self.exp_uuid, rows)
+        return self
+
+    async def _change_candidates(self, which: Which, *, is_withdrawal: bool) -> Self:
+        self._seen = await change_rows(self.connection, self.exp_uuid, which, is_withdrawal=is_withdrawal)
+        return self
 
     async def _spaces(self) -> SpaceRevisions:
         reply = await self.connection.fetch(self._path(paths.EXPERIMENT_SPACES), changes.SpaceRevisions)

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from autotune.errors import InvalidInputError
+from autotune.inputs.candidates import described_by, read_rows
 from autotune.inputs.checks import checked
 from autotune.inputs.covariate_text import covariate_of_text
 from autotune.inputs.descriptors import described
@@ -40,6 +41,7 @@ def new_experiment(
     guess: Mapping[str, Any] | None = None,
     early_stop: Any = None,
     made: Collection[str] = (),
+    candidates: Any = None,
     **others: Any,
 ) -> NewExperiment:
     """Build the body that creates an experiment; for an argument that is None, the service's default applies.
@@ -51,12 +53,15 @@ def new_experiment(
         constraints: The constraints.
         guess: First values to try by covariate, in the place of those that ``covars`` has.
         early_stop: The rule that stops runs early, by its name or with its options.
+        candidates: The list that suggestions are taken from; its columns describe what ``covars`` leaves out.
         made: Covariates whose dict has a guess that nobody gave: it may move until it meets the linear constraints.
         others: Other fields of the body.
 
     Raises:
         InvalidInputError: If an argument is not valid; the message names the field.
     """
+    table = None if candidates is None else read_rows(candidates)
+    covars = covars if table is None else described_by(covars, table)
     covariates = _guessed(_covariates(covars, responses), guess or {})
     rules = _constraints(constraints, covariates)
     body = {
@@ -65,6 +70,7 @@ def new_experiment(
         "responses": None if responses is None else goals_of(responses),
         "constraints": rules or None,
         "early_stop": {"rule": early_stop} if isinstance(early_stop, str) else plain(early_stop),
+        "candidates": None if table is None else table.typed(covariates),
         **others,
     }
     with checked("this experiment"):

@@ -74,11 +74,11 @@ def _of_file(path: Path) -> Table:
     delimiter = said or max(DELIMITERS, key=head.count)
     lines = [[cell.strip() for cell in line] for line in csv.reader(io.StringIO(body, newline=""), delimiter=delimiter)]
     header, *rows = [line for line in lines if any(line)] or [[]]
-    sign = usual_sign(delimiter) or _sign_of(cell for row in rows for cell in row)
+    sign = usual_sign(delimiter) or sign_of(cell for row in rows for cell in row)
     return _of_rows(path.name, header, [[_value_of(cell, sign) for cell in row] for row in rows])
 
 
-def _sign_of(cells: Iterable[str]) -> DecimalSign:
+def sign_of(cells: Iterable[str]) -> DecimalSign:
     """Return the decimal sign: a comma where one cell at least is a number with a comma and none without."""
     signs: tuple[DecimalSign, DecimalSign] = (",", ".")
     texts = [cell for cell in cells if any(sign in cell for sign in signs)]

@@ -41,11 +41,16 @@ def covariates_of_frame(frame: Any, responses: Collection[str] | None) -> dict[s
     for place, column in enumerate(columns):
         if column not in about:
             values = [plain(value) for value in frame.iloc[:, place] if not is_missing(value)]
-            covariates[column] = with_guess(_covariate(column, values))
+            covariates[column] = with_guess(covariate_of_values(column, values))
     return covariates
 
 
-def _covariate(column: str, values: list[Any]) -> dict[str, Any]:
+def covariate_of_values(column: str, values: list[Any]) -> dict[str, Any]:
+    """Describe the covariate that a column of a table is, without a guess.
+
+    Raises:
+        ValueError: If the column has no value, or values that are neither numbers nor texts.
+    """
     if not values:
         raise ValueError(f"has no value in the column {column!r}: leave the column out")
     if all(isinstance(value, str) for value in values):

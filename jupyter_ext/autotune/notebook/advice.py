@@ -16,6 +16,7 @@ _BY_CODE = {
     "experiment_closed": "`%autotune reopen` opens it again",
     "experiment_stopped": "`%autotune resume` goes on; with a dict of new stop rules it goes on by these",
     "experiment_paused": "`%autotune resume` goes on; results can be told meanwhile",
+    "no_candidates": "`%autotune candidates --add TABLE` adds rows; `%autotune withdraw N --restore` restores row N",
     "already_told": "`%autotune history` shows what is stored, `%autotune correct ID RESPONSE` corrects it",
     "nothing_to_undo": "`%autotune history` shows what is stored; `%autotune exclude ID` leaves one run out",
     "not_pending": "`%autotune ask` shows what to try next",

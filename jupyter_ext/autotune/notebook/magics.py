@@ -9,7 +9,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from autotune.errors import AutotuneError, InvalidInputError, notes_of
 from autotune.notebook.advice import add_advice
 from autotune.notebook.command import Call, Command
-from autotune.notebook.commands import access, experiments, repairs, rounds, runs, views
+from autotune.notebook.commands import access, experiments, lists, repairs, rounds, runs, views
 from autotune.notebook.completion import Completer
 from autotune.notebook.expressions import Expressions
 from autotune.notebook.help import help_of, overview
@@ -20,6 +20,7 @@ from autotune.notebook.session import Session
 
 PARTS = {
     "An experiment": experiments.COMMANDS,
+    "A list of candidates": lists.COMMANDS,
     "One round": rounds.COMMANDS,
     "Many runs": runs.COMMANDS,
     "Putting right": repairs.COMMANDS,

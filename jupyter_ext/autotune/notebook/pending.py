@@ -24,12 +24,14 @@ class Suggestions(list[Suggestion]):
 
     def _repr_html_(self) -> str:
         names = list(dict.fromkeys(name for suggestion in self for name in suggestion.covars))
+        details = list(dict.fromkeys(name for suggestion in self for name, _ in suggestion.row_texts()))
         rows: list[Row] = []
         for number, suggestion in zip(self.numbers, self, strict=True):
             values = [suggestion.value(name) if name in suggestion.covars else "" for name in names]
-            rows.append((str(number), *values, suggestion.prediction()))
+            texts = dict(suggestion.row_texts())
+            rows.append((str(number), *(texts.get(name, "") for name in details), *values, suggestion.prediction()))
         units = {name: unit for suggestion in self for name, unit in suggestion.units.items()}
-        header = ("number", *(labelled(name, units.get(name)) for name in names), "predicted")
+        header = ("number", *details, *(labelled(name, units.get(name)) for name in names), "predicted")
         return html_table("Suggestions, each to tell with --of and its number", rows, header)
 
 

@@ -300,6 +300,20 @@ class Session:
         self._pending.forget()
         return edited
 
+    def add_candidates(self, rows: Any) -> Experiment:
+        """Add rows to the list of the experiment in use; see ``Experiment.add_candidates``."""
+        changed = self.experiment.add_candidates(rows)
+        self._pending.forget_current()
+        return changed
+
+    def change_candidates(self, which: Any, *, is_withdrawal: bool) -> Experiment:
+        """Withdraw rows of the list of the experiment in use, or restore them; see ``withdraw_candidates``."""
+        experiment = self.experiment
+        change = experiment.withdraw_candidates if is_withdrawal else experiment.restore_candidates
+        changed = change(which)
+        self._pending.forget_current()
+        return changed
+
     def close_experiment(self) -> None:
         """Close the experiment in use: it takes no more results and suggests nothing more, until it is reopened."""
         self.experiment.close()

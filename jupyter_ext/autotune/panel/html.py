@@ -15,6 +15,7 @@ from autotune.panel.status import as_of_text, status_text
 from autotune.panel.still import image
 from autotune.panel.style import framed, legend
 from autotune.values import number_text, short, value_text
+from autotune.views.candidates import row_texts
 from autotune.views.goals import NAMELESS, expected_text, goals_text, label_of, measured_text, response_name
 from autotune.views.pictures.style import grid
 from autotune.views.shown import counted, labelled, origin_text, prediction_text
@@ -157,6 +158,8 @@ def _values(state: PanelState) -> str:
         )
         for name in {**next_run, **best}
     ]
+    texts = [] if suggestion is None else row_texts(suggestion.candidate)
+    rows = [*((name, _NOTHING, text) for name, text in texts), *rows]
     shown = [tuple(short(cell, MAX_CELL) for cell in row) for row in rows[:MAX_ROWS]]
     if len(rows) > MAX_ROWS:
         shown.append((f"and {len(rows) - MAX_ROWS} more", "", ""))

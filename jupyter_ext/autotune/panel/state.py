@@ -343,6 +343,7 @@ _CHANGES: dict[str, Callable[[PanelState, dict[str, Any]], PanelState]] = {
     "best_changed": _best_changed,
     "engine_failed": _failed,
     "space_changed": _space_changed,
+    "candidates_changed": _superseded,
     "stop_rule_fired": _stopped,
     "experiment_resumed": _resumed,
     "experiment_paused": _paused,

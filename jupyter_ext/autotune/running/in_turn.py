@@ -16,7 +16,7 @@ from autotune.views.shown import Observation, Suggestion, counted
 from autotune_wire.observations import Told
 from autotune_wire.suggestions import Ask
 
-HELD_BACK = frozenset({"experiment_stopped", "experiment_paused"})
+HELD_BACK = frozenset({"experiment_stopped", "experiment_paused", "no_candidates"})
 """The codes of the errors by which an ask says that nothing more is suggested for now."""
 ALREADY_TOLD = "already_told"
 

@@ -17,7 +17,7 @@ from autotune_wire.observations import Told
 from autotune_wire.problems import FieldProblem
 from autotune_wire.space import listed
 
-_ECHOED = ("exp_uuid", "source", "reason", "predictions", "fixed", "worker", "lease_until")
+_ECHOED = ("exp_uuid", "candidate", "source", "reason", "predictions", "fixed", "worker", "lease_until")
 """What a line of ask says beside the suggestion and its configuration; tell does not read it, but for the uuid."""
 _KEY = "key"
 _SHOWN = 80

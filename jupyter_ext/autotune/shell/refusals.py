@@ -20,7 +20,7 @@ from autotune_wire.problems import FieldProblem
 FAILED, USAGE, UNREACHED, UNAUTHORIZED, REFUSED, NOTHING_TO_DO, STOP = 1, 2, 4, 5, 6, 7, 8
 """The exit codes of the loop's commands; 3 is one of the service's own."""
 
-_ENDED = frozenset({"experiment_closed", "experiment_paused", "experiment_stopped"})
+_ENDED = frozenset({"experiment_closed", "experiment_paused", "experiment_stopped", "no_candidates"})
 """The codes of problems that say that nothing is suggested any more."""
 _MOST_PROBLEMS = 3
 

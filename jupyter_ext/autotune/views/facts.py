@@ -2,6 +2,7 @@
 
 from autotune.values import number_text
 from autotune.views.bests import measured_rows
+from autotune.views.candidates import list_text
 from autotune.views.goals import goals_text, response_name
 from autotune.views.shown import constraint_text, counted, covariate_text
 from autotune_wire.experiments import Experiment
@@ -50,6 +51,8 @@ def more_facts_of(seen: Experiment) -> list[tuple[str, str]]:
     rows = [(name, covariate_text(covariate)) for name, covariate in seen.covars.items()]
     rows += [("constraint", constraint_text(constraint, seen.covars)) for constraint in seen.constraints]
     rows += [("learns from", f"{one.name}, {counted(one.n_runs, 'run')}") for one in seen.learn_from]
+    if seen.candidates is not None:
+        rows.append(("list", list_text(seen.candidates)))
     if seen.stop is not None:
         rows.append(("stops", stop_text(seen.stop)))
     if seen.early_stop is not None:

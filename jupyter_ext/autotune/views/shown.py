@@ -7,6 +7,7 @@ from types import MappingProxyType
 from pydantic import Field
 
 from autotune.values import number_text, spread_text, value_text
+from autotune.views.candidates import row_texts
 from autotune.views.goals import NAMELESS
 from autotune.views.linear import linear_text
 from autotune.views.tables import html_table
@@ -31,7 +32,7 @@ class Suggestion(suggestions.Suggestion):
     rounded: dict[str, str] = Field(default_factory=dict, exclude=True)
 
     def __repr__(self) -> str:
-        covars = ", ".join(f"{name}={text}" for name, text in self._rows())
+        covars = ", ".join(f"{name}={text}" for name, text in [*self.row_texts(), *self._rows()])
         return f"Suggestion({covars}, {self.source}, predicted {self.prediction()})"
 
     __str__ = __repr__
@@ -39,6 +40,10 @@ class Suggestion(suggestions.Suggestion):
     def value(self, name: str) -> str:
         """Write the value of a covariate, as exactly as its range has a use for."""
         return self.rounded.get(name, value_text(self.covars[name]))
+
+    def row_texts(self) -> list[tuple[str, str]]:
+        """Return the number and the details of the row of the list that it is, as pairs of name and text."""
+        return row_texts(self.candidate)
 
     def _rows(self) -> list[tuple[str, str]]:
         return [(name, _with_unit(self.value(name), self.units.get(name))) for name in self.covars]
@@ -56,7 +61,7 @@ class Suggestion(suggestions.Suggestion):
             predicted = {f"predicted {name}": self.prediction()}
         return html_table(
             f"Suggestion ({origin_text(self)}): {self.reason}",
-            [*self._rows(), *predicted.items()],
+            [*self.row_texts(), *self._rows(), *predicted.items()],
         )
 
 

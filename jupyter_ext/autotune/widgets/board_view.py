@@ -9,6 +9,7 @@ from typing import NamedTuple
 from autotune.errors import NotFoundError, ServiceError
 from autotune.experiment import Experiment
 from autotune.running.underway import Underway
+from autotune.views.candidates import list_text
 from autotune.views.facts import facts_of, paused_text, state_of
 from autotune.views.shown import Observation, configuration_text, counted, outcome_texts
 from autotune.widgets.style import block, styled, table, title
@@ -62,6 +63,7 @@ def head_html(view: BoardView, trouble: str) -> str:
     if view.seen.paused is not None:
         stopped += f"<div>Paused: {escape(paused_text(view.seen.paused))}</div>"
     engine = escape(engine_text(view, trouble))
+    n_runs += "" if view.seen.candidates is None else f"; list of {list_text(view.seen.candidates)}"
     as_of = f"{facts['state']}; {n_runs}; best response {facts['best response']}; as of {view.at:%H:%M:%S} UTC"
     return block(f"{title(view.seen.name, as_of)}{stopped}<div>Engine: {engine}</div>")
 

@@ -25,8 +25,13 @@ def label_of_response(name: str, goal: Response) -> str:
 
 
 def suggestion_html(experiment: AskTell, suggestion: Suggestion) -> str:
-    """Write a suggestion: its values, large, with their units; where it came from; and what is predicted."""
+    """Write a suggestion: its row of a list and its values, large; where it came from; and what is predicted."""
     values = "".join(
+        f'<div role="listitem"><div class="atw-label">{escape(name)}</div>'
+        f'<div class="atw-big">{escape(text)}</div></div>'
+        for name, text in suggestion.row_texts()
+    )
+    values += "".join(
         f'<div role="listitem"><div class="atw-label">{escape(name)}</div>'
         f'<div class="atw-big" title="{escape(value_text(value))}">{escape(suggestion.value(name))}'
         f"{_unit(suggestion.units.get(name))}</div></div>"
@@ -56,16 +61,18 @@ def sheet_link(experiment: AskTell, suggestions: Sequence[Suggestion]) -> str:
     names = list(dict.fromkeys(name for suggestion in suggestions for name in suggestion.covars))
     units = {name: unit for suggestion in suggestions for name, unit in suggestion.units.items()}
     responses = [label_of_response(name, goal) for name, goal in experiment.responses.items()]
+    details = list(dict.fromkeys(name for suggestion in suggestions for name, _text in suggestion.row_texts()))
     rows = [
         [
             str(number),
+            *(dict(suggestion.row_texts()).get(name, "") for name in details),
             *(value_text(suggestion.covars[name]) if name in suggestion.covars else "" for name in names),
             *("" for _response in responses),
             "",
         ]
         for number, suggestion in enumerate(suggestions, start=1)
     ]
-    header = ["run", *(labelled(name, units.get(name)) for name in names), *responses, "remarks"]
+    header = ["run", *details, *(labelled(name, units.get(name)) for name in names), *responses, "remarks"]
     created = max(suggestion.time_created for suggestion in suggestions)
     about = f"Experiment {experiment.exp_uuid}. Suggested {created:%Y-%m-%d %H:%M} UTC."
     sheet = _SHEET.format(name=escape(experiment.name), about=escape(about), table=table("", header, rows))

@@ -18,10 +18,14 @@ from autotune_wire.space import CatCovariate, Covariate
 _COVARIATE: TypeAdapter[Covariate] = TypeAdapter(Covariate)
 
 
-def magic_line(new: NewExperiment) -> str:
+def magic_line(new: NewExperiment, table: str = "") -> str:
     """Write the line that creates an experiment.
 
     Covariates are written as texts where a text says all of them, else as one dict.
+
+    Args:
+        new: The experiment.
+        table: The file or variable of its list of candidates; empty without a list.
     """
     parts = ["%autotune new", _quoted(new.name)]
     texts = {name: _text(covariate) for name, covariate in new.covars.items()}
@@ -40,6 +44,7 @@ def magic_line(new: NewExperiment) -> str:
     if new.early_stop is not None:
         own = new.early_stop.model_dump(exclude_unset=True)
         parts.append(f"--early-stop {own['rule'] if own.keys() == {'rule'} else repr(own)}")
+    parts += [f"--candidates {_quoted(table)}"] if table else []
     return " ".join(parts)
 
 

@@ -150,4 +150,5 @@ class Plate(Form):
 
 
 def _values(suggestion: Suggestion) -> str:
-    return ", ".join(f"{name} {text}" for name, text in configuration_rows(suggestion.covars, suggestion.units))
+    rows = [*suggestion.row_texts(), *configuration_rows(suggestion.covars, suggestion.units)]
+    return ", ".join(f"{name} {text}" for name, text in rows)

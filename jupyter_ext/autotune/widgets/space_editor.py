@@ -9,6 +9,7 @@ from ipywidgets import HTML, Checkbox, Layout, VBox
 from autotune.client import Client
 from autotune.errors import AutotuneError, InvalidInputError, NotFoundError
 from autotune.experiment import Experiment
+from autotune.inputs.candidates import read_rows as read_rows_of_list
 from autotune.inputs.descriptions import new_experiment
 from autotune.views.shown import counted
 from autotune.widgets.form import Field, Form, chosen, require, row, typed
@@ -44,6 +45,8 @@ class SpaceEditor(Form):
         like: What to start from: an experiment, a DataFrame of past runs or the path of a CSV file of them, whose
             columns become covariates; nothing if not given.
         responses: The responses with their goals, as ``Client.new`` takes them; with past runs, they are columns.
+        candidates: A table of rows that every suggestion is to be one of, as ``Client.new`` takes it; a file can be
+            named in the form.
 
     Attributes:
         line: The line of ``%autotune`` that does the same as the last click on Create; empty before.
@@ -52,7 +55,13 @@ class SpaceEditor(Form):
         InvalidInputError: If ``like`` cannot be read.
     """
 
-    def __init__(self, client: Client, like: Any = None, responses: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        like: Any = None,
+        responses: Mapping[str, Any] | None = None,
+        candidates: Any = None,
+    ) -> None:
         super().__init__()
         require(self, Client, client)
         self.client = client
@@ -66,6 +75,10 @@ class SpaceEditor(Form):
         name = typed("Name of the experiment", start.name, "420px", "Suzuki coupling", is_live=True)
         self.name = self.field("name", name)
         self.name.input.observe(lambda _change: self._look(), "value")
+        self._table = None if candidates is None else read_rows_of_list(candidates)
+        hint = "any values, or plate.csv" if self._table is None else f"{self._table.subject}, or plate.csv"
+        self.rows = self.field("candidates", typed("Only rows of this table", "", "420px", hint, is_live=True))
+        self.rows.input.observe(lambda _change: self._look(), "value")
         self._covars, self._responses, self._constraints = VBox(), VBox(), VBox()
         self.covariates: list[CovariateRow] = []
         self.responses: list[ResponseRow] = []
@@ -152,6 +165,7 @@ class SpaceEditor(Form):
             self._constraints,
             self.add_constraint,
             self.early_stop,
+            self.rows.box,
             HTML(block(f"<b>{N_SAMPLES} samples drawn in this space</b>")),
             self._preview,
             row([self.create, self.tell_runs, self.learn]),
@@ -192,7 +206,7 @@ class SpaceEditor(Form):
             is_missing = any(field is not None and not field.text for field, _message in wrong)
             self._preview.value = block(f"Shown once {'the rest is filled in' if is_missing else 'that is mended'}.")
         else:
-            samples = draw_samples(new.covars, new.constraints, N_SAMPLES)
+            samples = _first_rows(new) or draw_samples(new.covars, new.constraints, N_SAMPLES)
             self._preview.value = preview_html(new, samples)
         self.keeper.keep()
 
@@ -203,6 +217,10 @@ class SpaceEditor(Form):
         wrong += wrong_responses
         if wrong:
             return None, wrong
+        try:
+            table = read_rows_of_list(self.rows.text) if self.rows.text else self._table
+        except InvalidInputError as error:
+            return None, [(self.rows, str(error))]
         texts = [row.text("text") for row in self.constraints if not row.is_empty]
         made = [name for name, covariate in covars.items() if "guess" not in covariate]
         try:
@@ -214,8 +232,9 @@ class SpaceEditor(Form):
                 made=made,
                 learn_from=[self._earlier.exp_uuid] if self._earlier is not None and self.learn.value else None,
                 early_stop=self.early_stop.value,
+                candidates=table,
             )
-            return new, self._broken_by_guess(new, made)
+            return new, [] if table is not None else self._broken_by_guess(new, made)
         except InvalidInputError as error:
             return None, [
                 (field, problem.message if field is not None else f"{problem.field}: {problem.message}")
@@ -245,7 +264,7 @@ class SpaceEditor(Form):
             said.append(f"{new.name} was created before: change its name, or what is above, to create another one.")
         else:
             self._experiment, self._created = self._new(new, said), new
-            self.line = magic_line(new)
+            self.line = magic_line(new, self.rows.text or ("" if self._table is None else "TABLE"))
             self._line.value = block(f"The same as a line to keep:<pre>{escape(self.line)}</pre>")
             said.insert(0, f"Created {new.name}.")
         experiment = self.experiment
@@ -278,6 +297,7 @@ class SpaceEditor(Form):
             constraints=new.constraints,
             learn_from=new.learn_from,
             early_stop=new.early_stop,
+            candidates=new.candidates,
             say=said.append,
         )
 
@@ -297,6 +317,8 @@ class SpaceEditor(Form):
         part, _, rest = path.partition(".")
         if path == "name":
             return self.name
+        if part == "candidates":
+            return self.rows
         if part == "constraints" and self.constraints:
             index = rest.partition(".")[0]
             filled = [row for row in self.constraints if not row.is_empty] or self.constraints
@@ -325,6 +347,12 @@ def _early_stop(given: EarlyStop | None) -> Any:
     options += [(words, rule) for rule, words in _RULES.items() if own != {"rule": rule}]
     options += [] if given is None else [(f"{_RULES[given.rule]}, as before", own)]
     return chosen("Which runs that report are stopped early", options, None if given is None else own, "420px")
+
+
+def _first_rows(new: NewExperiment) -> list[Any]:
+    """Return the first rows of a list as configurations; none without a list."""
+    rows = (new.candidates or [])[:N_SAMPLES]
+    return [{name: row[name] for name in new.covars if row.get(name) is not None} for row in rows]
 
 
 def _tell_runs(n_runs: int) -> Any:

@@ -52,13 +52,16 @@ class _Engine:
         self._insights = insights
 
     def next_job(self, source: BinaryIO) -> "Job | None":
-        """Read a job with all of its runs, or None if the pipe is closed."""
+        """Read a job with all of its runs and candidates, or None if the pipe is closed."""
         message = _read(source)
         if message is None:
             return None
         job = self._messages.Job.model_validate_json(message)
         for _ in range(job.n_slices):
             job.given.runs.extend(self._messages.RUNS.validate_json(_read(source) or b""))
+        if job.given.candidates is not None:
+            blocks = (self._messages.BLOCK.validate_json(_read(source) or b"") for _ in range(job.n_blocks))
+            job.given.candidates.blocks.extend(blocks)
         return job
 
     def work(self, job: "Job") -> "Result":

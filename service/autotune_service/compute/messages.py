@@ -4,11 +4,14 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from autotune_service.engine.interface import Best, EngineInput, Insights, Prediction, Run, Suggestion
+from autotune_service.engine.interface import Best, CandidateBlock, EngineInput, Insights, Prediction, Run, Suggestion
 from autotune_wire.base import Configuration
 
 RUNS: TypeAdapter[list[Run]] = TypeAdapter(list[Run])
 """Runs that follow a job in messages of their own."""
+
+BLOCK: TypeAdapter[CandidateBlock] = TypeAdapter(CandidateBlock)
+"""Rows of a list of candidates, which follow a job and its runs."""
 
 
 class Job(BaseModel):
@@ -20,6 +23,7 @@ class Job(BaseModel):
         explore_because: Why the model failed, if it did: the suggestions are then made without it.
         configurations: The configurations to predict; only for a job of the kind predict.
         n_slices: How many messages with further runs follow this one.
+        n_blocks: How many messages with rows of the list of candidates follow those.
     """
 
     given: EngineInput
@@ -27,6 +31,7 @@ class Job(BaseModel):
     explore_because: str | None = None
     configurations: list[Configuration] = Field(default_factory=list)
     n_slices: int = 0
+    n_blocks: int = 0
 
 
 class Result(BaseModel):

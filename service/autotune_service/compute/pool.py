@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from autotune_service.children import environment_of_child
 from autotune_service.compute.child import LENGTH
-from autotune_service.compute.messages import RUNS, Job, Result
+from autotune_service.compute.messages import BLOCK, RUNS, Job, Result
 
 _log = logging.getLogger(__name__)
 _WARM_UP_S = 120.0
@@ -213,12 +213,18 @@ async def _end_of(process: asyncio.subprocess.Process | None) -> str:
 
 
 def _messages(job: Job) -> Iterator[bytes]:
-    """Write a job as one message, or as several if it has many runs."""
+    """Write a job as one message, or as several if it has many runs or a list of candidates."""
     first, *others = [job.given.runs[start : start + _SLICE] for start in range(0, len(job.given.runs), _SLICE)] or [[]]
-    given = replace(job.given, runs=first)
-    yield job.model_copy(update={"given": given, "n_slices": len(others)}).model_dump_json().encode()
+    candidates = job.given.candidates
+    blocks = [] if candidates is None else candidates.blocks
+    without_rows = None if candidates is None else replace(candidates, blocks=[])
+    given = replace(job.given, runs=first, candidates=without_rows)
+    counts = {"n_slices": len(others), "n_blocks": len(blocks)}
+    yield job.model_copy(update={"given": given, **counts}).model_dump_json().encode()
     for runs in others:
         yield RUNS.dump_json(runs)
+    for block in blocks:
+        yield BLOCK.dump_json(block)
 
 
 class Pool:

@@ -8,11 +8,21 @@ from autotune_service.domain.configuration import is_feasible
 from autotune_service.domain.constraints import why_not_suggested
 from autotune_service.domain.outside import modelled_in
 from autotune_service.domain.revision import retired_values
-from autotune_service.engine.interface import EarlierExperiment, EngineInput, Insights, Prediction, Run
+from autotune_service.engine.interface import (
+    CandidateBlock,
+    Candidates,
+    EarlierExperiment,
+    EngineInput,
+    Insights,
+    Prediction,
+    RankedRow,
+    Run,
+)
 from autotune_service.store.rows.observations import ObservationRow
 from autotune_service.tuning.new_suggestions import EngineRun, NewSuggestion
 from autotune_service.tuning.snapshot import Snapshot
 from autotune_wire.base import Configuration
+from autotune_wire.candidates import RankedCandidate
 from autotune_wire.experiments import BestPredicted
 from autotune_wire.insights import (
     BestInContext,
@@ -58,6 +68,7 @@ def engine_input_of(snapshot: Snapshot, n: int = 1, fixed: Configuration | None 
         model_type=row.model_type,
         acq_func=row.acq_func,
         n=n,
+        candidates=None if row.candidates is None else _candidates(snapshot),
     )
 
 
@@ -73,6 +84,7 @@ def engine_run_of(result: Result) -> EngineRun:
                 predictions=_by_response(suggestion.predictions),
                 acquisition=suggestion.acquisition,
                 acquisition_kind=suggestion.acquisition_kind,
+                candidate=suggestion.candidate,
             )
             for suggestion in result.suggestions
         ],
@@ -105,6 +117,11 @@ def _earlier(snapshot: Snapshot) -> list[EarlierExperiment]:
         if is_modelled(covars):
             runs[run.source].append(Run(covars, run.responses, run.sds))
     return [EarlierExperiment(one.name, own) for one, own in zip(snapshot.experiment.learn_from, runs, strict=True)]
+
+
+def _candidates(snapshot: Snapshot) -> Candidates:
+    blocks = [CandidateBlock(block.first, block.n, block.covars, block.withdrawn) for block in snapshot.blocks]
+    return Candidates(blocks, snapshot.used)
 
 
 def _run(snapshot: Snapshot, observation: ObservationRow) -> Run:
@@ -174,6 +191,7 @@ def _insights_reply(snapshot: Snapshot, insights: Insights) -> InsightsReply:
             BestInContext(context=context, covars=found.covars, **_predicted(found.predictions[primary]).model_dump())
             for context, found in insights.best_by_context
         ],
+        candidates=[_ranked(snapshot, ranked) for ranked in insights.candidates],
         feasible_share=insights.feasible_share,
         not_varied=insights.not_varied,
         noise_sds=insights.noise_sds,
@@ -193,6 +211,11 @@ def _insights_reply(snapshot: Snapshot, insights: Insights) -> InsightsReply:
             ),
         ],
     )
+
+
+def _ranked(snapshot: Snapshot, ranked: RankedRow) -> RankedCandidate:
+    row, found = snapshot.row_of(ranked.number), ranked.prediction
+    return RankedCandidate(number=ranked.number, details=row.details, covars=row.covars, mean=found.mean, sd=found.sd)
 
 
 def _left_out_notes(n: int) -> list[HealthNote]:

@@ -114,6 +114,12 @@ class ExperimentPausedError(ConflictError):
     code = "experiment_paused"
 
 
+class NoCandidatesError(ConflictError):
+    """All rows of the experiment's list are withdrawn: nothing can be suggested until rows are added or restored."""
+
+    code = "no_candidates"
+
+
 class AlreadyToldError(ConflictError):
     """The suggestion has its observation already."""
 

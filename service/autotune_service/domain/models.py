@@ -46,6 +46,7 @@ class EngineDemand:
     constraints: Sequence[Constraint] = ()
     stop: StopRules | None = None
     model_type: ModelType | None = None
+    has_candidates: bool = False
 
     @classmethod
     def of(cls, new: NewExperiment) -> Self:
@@ -58,6 +59,7 @@ class EngineDemand:
             new.constraints,
             new.stop,
             new.model_type,
+            new.candidates is not None,
         )
 
 
@@ -91,6 +93,9 @@ def _for_autotune(demand: EngineDemand) -> Iterator[FieldProblem]:
             "another acquisition function needs exactly one response, to maximize or minimize"
         )
         yield FieldProblem(field="acq_func", message=message, value=demand.acq_func)
+    if fidelities and demand.has_candidates:
+        message = f"a list of candidates goes with no fidelity, and {fidelities[0]} is one"
+        yield FieldProblem(field="candidates", message=message)
     if _stops_by_gain(demand) and demand.acq_func not in WITH_EXPECTED_GAIN:
         message = (
             f"needs an acquisition function that gives the expected gain ({', '.join(WITH_EXPECTED_GAIN)}), "
@@ -135,6 +140,8 @@ def _for_greattunes(demand: EngineDemand) -> Iterator[FieldProblem]:
             yield FieldProblem(field=f"responses.{name}", message=message, value=response.goal)
     if demand.constraints:
         yield FieldProblem(field="constraints", message=f"greattunes does not support constraints; {instead}")
+    if demand.has_candidates:
+        yield FieldProblem(field="candidates", message=f"greattunes does not support lists of candidates; {instead}")
     for name, covariate in demand.space.items():
         for feature, value in _features(covariate).items():
             message = f"greattunes does not support {feature}{'' if value is None else f' = {value}'}; {instead}"

@@ -13,6 +13,7 @@ from autotune_service.domain.errors import InvalidError
 from autotune_service.domain.feasibility import check_feasible
 from autotune_service.domain.incumbent import is_better
 from autotune_service.domain.models import EngineDemand, check_models
+from autotune_service.domain.portable_candidates import candidate_problems
 from autotune_service.domain.portable_earlier import earlier_problems
 from autotune_service.domain.portable_log import announces, log_problems, reference_problems, within
 from autotune_service.domain.portable_text import PortableDocument, Records
@@ -111,7 +112,15 @@ def _space_history_problems(document: PortableDocument) -> Iterator[FieldProblem
             message = "must be empty: no run came before the first revision"
             yield FieldProblem(field=f"{field}.backfill", message=message)
     newest = spaces[-1]
-    demand = EngineDemand(own.engine, own.acq_func, newest.covars, own.responses, newest.constraints, own.stop)
+    demand = EngineDemand(
+        own.engine,
+        own.acq_func,
+        newest.covars,
+        own.responses,
+        newest.constraints,
+        own.stop,
+        has_candidates=len(document.candidates) > 0,
+    )
     yield from _refused("", check_models, demand)
     yield from _refused(f"spaces.{len(spaces) - 1}", check_feasible, newest.covars, newest.constraints)
 
@@ -346,6 +355,7 @@ _CHECKS = (
     _observation_problems,
     _version_problems,
     _curve_problems,
+    candidate_problems,
     _best_problems,
     reference_problems,
     earlier_problems,

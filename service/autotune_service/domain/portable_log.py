@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from autotune_service.domain.portable_text import PortableDocument, Records
 from autotune_wire.base import Configuration, Reply
+from autotune_wire.candidates import CandidateList
 from autotune_wire.constraints import Constraint
 from autotune_wire.experiments import Experiment
 from autotune_wire.frames import EventType
@@ -53,6 +54,13 @@ class _SpaceChanged(Reply):
     constraints: list[Constraint]
 
 
+class _CandidatesChanged(Reply):
+    n_added: int
+    withdrawn: list[int]
+    restored: list[int]
+    candidates: CandidateList
+
+
 _DATA: dict[EventType, type[BaseModel]] = {
     "experiment_created": Experiment,
     "suggestion_created": Suggestion,
@@ -66,6 +74,7 @@ _DATA: dict[EventType, type[BaseModel]] = {
     "observation_noted": _OfObservation,
     "best_changed": _BestChanged,
     "space_changed": _SpaceChanged,
+    "candidates_changed": _CandidatesChanged,
 }
 _NEVER_LOGGED = frozenset({"reset", "experiment_deleted"})
 

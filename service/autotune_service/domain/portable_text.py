@@ -19,6 +19,7 @@ from autotune_wire.portable import (
     PortableEvent,
     PortableExperiment,
     PortableObservation,
+    PortableRows,
     PortableSpace,
     PortableSuggestion,
     PortableVersion,
@@ -38,6 +39,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "curves": PortableCurve,
     "events": PortableEvent,
     "earlier_runs": PortableEarlierRun,
+    "candidates": PortableRows,
 }
 _SHOWN = MAX_REVISIONS + 2  # so many records of a list show whether it has too many or too few
 
@@ -72,6 +74,7 @@ class PortableDocument:
     curves: Records[PortableCurve]
     events: Records[PortableEvent]
     earlier_runs: Records[PortableEarlierRun]
+    candidates: Records[PortableRows]
 
 
 def read_document(text: Buffer) -> PortableDocument:
@@ -98,6 +101,7 @@ def read_document(text: Buffer) -> PortableDocument:
         curves=Records(PortableCurve, lists.get("curves", [])),
         events=Records(PortableEvent, lists["events"]),
         earlier_runs=Records(PortableEarlierRun, lists.get("earlier_runs", [])),
+        candidates=Records(PortableRows, lists.get("candidates", [])),
     )
 
 

@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from autotune_service.engine.arrays import Array
-from autotune_service.engine.interface import EngineInput, Suggestion
+from autotune_service.engine.interface import Candidates, EngineInput, Suggestion
 from autotune_service.engine.model.kernel import scaled_distances
 from autotune_service.engine.space.encoding import Encoding, Key
+from autotune_service.engine.space.listed import ListedRegion, region_of
 from autotune_service.engine.space.region import Region
+from autotune_wire.base import Configuration
+from autotune_wire.space import is_active
 
 N_INITIAL = 5
 """The number of configurations, the guess included, that are suggested before the model chooses, among numbers."""
@@ -22,19 +25,24 @@ _N_WITH_OPTIONS = 8
 _N_LEARNING = 3
 """The same where earlier experiments tell already what is good: enough to see whether they mislead."""
 
+_NEAREST_ROW = "the row of the list that is nearest to the guess"
+
 _TRIES = 256  # points that are checked for one suggestion
 
 
-def design_length(encoding: Encoding, *, is_learning: bool = False) -> int:
+def design_length(encoding: Encoding, candidates: Candidates | None = None, *, is_learning: bool = False) -> int:
     """Return how many configurations, the guess included, are suggested before the model chooses.
 
     Args:
         encoding: The space's columns.
+        candidates: The list of which they are rows, and no more than these; None without a list.
         is_learning: Whether there are runs of earlier experiments to learn from.
     """
     counts = [column.covariate.n_values for column in encoding.columns]
     has_options = any(column.is_code and n != 1 for column, n in zip(encoding.columns, counts, strict=True))
     length = _N_LEARNING if is_learning else _N_WITH_OPTIONS if has_options else N_INITIAL
+    if candidates is not None:
+        length = min(length, sum(block.n - len(block.withdrawn) for block in candidates.blocks))
     return min(length, math.prod(n or length for n in counts))
 
 
@@ -44,8 +52,9 @@ def initial_design(given: EngineInput, reason: str) -> list[Suggestion]:
     Numbers without constraints are Sobol points. A point's position in the sequence is the number of configurations
     told, pending or chosen before it, so that the same data give the same points, and asks with other fixed values go
     on in the sequence. Inside constraints, and with options without order, each point is the one of the sequence's next
-    that spreads all points best: so the options of a list come about equally often. A point is repeated only if no
-    other one is found; its reason then says so.
+    that spreads all points best: so the options of a list come about equally often. In a list of rows, the first point
+    is the row nearest to the guess, and the others are the rows, of some that are drawn, that spread best. A point is
+    repeated only if no other one is found; its reason then says so.
 
     Args:
         given: The experiment's data; ``given.n`` is the number of points.
@@ -55,14 +64,19 @@ def initial_design(given: EngineInput, reason: str) -> list[Suggestion]:
         EmptyRegionError: If no configuration meets the constraints at the fixed values.
     """
     encoding = Encoding(given.space, given.retired)
-    region = Region(encoding, given.constraints, given.fixed)
+    region = region_of(given, encoding)
     configurations = [run.covars for run in given.runs]
     known = encoding.encode(configurations + given.pending)
-    taken = set(encoding.keys(known))
+    taken = set(encoding.keys(known)) | region.used_keys
     chosen: list[Suggestion] = []
     for _ in range(given.n):
+        if isinstance(region, ListedRegion) and not len(known) and not region.used_keys:
+            known = region.nearest(guess_of(given))[None]
+            taken.add(encoding.keys(known)[0])
+            chosen.append(Suggestion(region.decode(known[0]), "guess", _NEAREST_ROW, candidate=region.take(known[0])))
+            continue
         rows = _points(region, len(known), given.seed)
-        if region.constraints or encoding.is_code[region.free].any():
+        if region.is_of_list or region.constraints or encoding.is_code[region.free].any():
             rows = rows[_most_spreading_first(rows, known, region)]
         row = _first_new(rows, encoding, taken)
         if row is None and region.is_listed:
@@ -71,8 +85,14 @@ def initial_design(given: EngineInput, reason: str) -> list[Suggestion]:
         row = rows[0] if row is None else row
         taken.add(encoding.keys(row[None])[0])
         known = np.concatenate([known, row[None]])
-        chosen.append(Suggestion(region.decode(row), "sobol", why))
+        chosen.append(Suggestion(region.decode(row), "sobol", why, candidate=region.take(row)))
     return chosen
+
+
+def guess_of(given: EngineInput) -> Configuration:
+    """Return the configuration that the user guessed, at the fixed values."""
+    values = {name: covariate.guess for name, covariate in given.space.items()} | given.fixed
+    return {name: value for name, value in values.items() if is_active(given.space, name, values)}
 
 
 def _first_new(rows: Array, encoding: Encoding, taken: Set[Key]) -> Array | None:

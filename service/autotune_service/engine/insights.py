@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from autotune_service.engine.findings.best import best_by_context, best_in
+from autotune_service.engine.findings.candidates import best_left
 from autotune_service.engine.findings.earlier import earlier_weights
 from autotune_service.engine.findings.fitted import Fitted
 from autotune_service.engine.findings.front import front
@@ -76,6 +77,7 @@ def insights(given: EngineInput) -> Insights:
         verdict="",
         health=[],
         earlier=earlier_weights(fitted) if given.earlier else {},
+        candidates=best_left(fitted),
     )
     return replace(found, verdict=verdict(fitted, found), health=health(fitted, found))
 

@@ -47,6 +47,36 @@ class EarlierExperiment:
 
 
 @dataclass(frozen=True, slots=True)
+class CandidateBlock:
+    """Rows of a list that follow each other.
+
+    Args:
+        first: The number of its first row.
+        n: How many rows it has.
+        covars: The rows' values by columns, as the JSON of an object of lists; null where a covariate is not active.
+        withdrawn: The numbers of the rows that are withdrawn.
+    """
+
+    first: int
+    n: int
+    covars: str
+    withdrawn: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """A list of rows: every suggestion is one of them.
+
+    Args:
+        blocks: The rows.
+        used: The numbers of the rows that were run or are pending, as often as they are.
+    """
+
+    blocks: list[CandidateBlock]
+    used: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class EngineInput:
     """Everything that the next suggestions depend on.
 
@@ -66,6 +96,7 @@ class EngineInput:
         model_type: The surrogate's name.
         acq_func: The acquisition function's name.
         n: The number of suggestions wanted.
+        candidates: The list that suggestions are taken from; None if any configuration may be suggested.
     """
 
     space: Space
@@ -81,6 +112,7 @@ class EngineInput:
     model_type: ModelType = "SingleTaskGP"
     acq_func: AcqFunc = "auto"
     n: int = 1
+    candidates: Candidates | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +134,7 @@ class Suggestion:
         predictions: The predicted responses by name; empty for a Sobol point and while no response was measured.
         acquisition: The acquisition function's value at the configuration, None if no model chose it.
         acquisition_kind: The quantity that this value measures, which decides its unit.
+        candidate: The number of the row of the list; None without a list.
     """
 
     covars: Configuration
@@ -110,6 +143,15 @@ class Suggestion:
     predictions: dict[str, Prediction] = field(default_factory=dict)
     acquisition: float | None = None
     acquisition_kind: AcquisitionKind | None = None
+    candidate: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RankedRow:
+    """A row of the list that is left: its number, and the prediction of the primary response there."""
+
+    number: int
+    prediction: Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +221,7 @@ class Insights:
         health: What could be better, the gravest first.
         earlier: By response, the weight of each earlier experiment and its standard deviation; None for one that did
             not measure the response. Empty without earlier experiments.
+        candidates: The best predicted rows of the list that are left, the best first; empty without a list.
     """
 
     leave_one_out: dict[str, list[Prediction | None]]
@@ -197,3 +240,4 @@ class Insights:
     verdict: str
     health: list[HealthNote]
     earlier: dict[str, list[tuple[float, float] | None]] = field(default_factory=dict)
+    candidates: list[RankedRow] = field(default_factory=list)

@@ -28,7 +28,7 @@ from autotune_service.engine.model.subset import MAX_CONDITIONED, max_fitted
 from autotune_service.engine.model.surrogate import Surrogate, fit_feasibility, fit_responses
 from autotune_service.engine.search.best import Found, find_best
 from autotune_service.engine.space.encoding import Encoding
-from autotune_service.engine.space.region import Region
+from autotune_service.engine.space.listed import region_of
 from autotune_wire.responses import objectives_of, primary_of
 from autotune_wire.suggestions import AcquisitionKind
 
@@ -56,7 +56,8 @@ def suggest(given: EngineInput) -> list[Suggestion]:
         return suggest_with_greattunes(given)
     encoding = Encoding(given.space, given.retired)
     is_learning = any(one.runs for one in given.earlier)
-    length, n_known = design_length(encoding, is_learning=is_learning), len(given.runs) + len(given.pending)
+    length = design_length(encoding, given.candidates, is_learning=is_learning)
+    n_known = len(given.runs) + len(given.pending)
     n_initial = min(max(length - n_known, 0), given.n) if given.runs else given.n
     reason = f"initial design, until {length} configurations are known"
     initial = initial_design(replace(given, n=n_initial), reason) if n_initial else []
@@ -81,14 +82,14 @@ class _Suggesting:
     def __init__(self, given: EngineInput, encoding: Encoding) -> None:
         self.given = given
         self.encoding = encoding
-        self.region = Region(encoding, given.constraints, given.fixed)
+        self.region = region_of(given, encoding)
         self.run_rows = encoding.encode([run.covars for run in given.runs])
         self.is_inside = self.region.contains(self.run_rows)
         earlier_rows = [encoding.encode([run.covars for run in one.runs]) for one in given.earlier]
         self.surrogates = fit_responses(given, self.run_rows, encoding.kinds, earlier_rows=earlier_rows)
         self.feasibility = fit_feasibility(given.runs, self.run_rows, encoding.kinds)
         self.pending = encoding.encode(given.pending)
-        self.taken = set(encoding.keys(np.concatenate([self.run_rows, self.pending])))
+        self.taken = set(encoding.keys(np.concatenate([self.run_rows, self.pending]))) | self.region.used_keys
         self.alone: int | None = None
         """The index of the objective whose improvement alone decides on the next suggestion, None if all decide."""
 
@@ -123,7 +124,7 @@ class _Suggesting:
         self.taken.add(self.encoding.keys(row)[0])
         predictions = {name: surrogate.predict(row, is_measured=True)[0] for name, surrogate in self.surrogates.items()}
         value = value_in_units(found.value, kind, [surrogate.scale for surrogate in maximized])
-        return Suggestion(covars, "model", reason, predictions, value, kind)
+        return Suggestion(covars, "model", reason, predictions, value, kind, self.region.take(found.row))
 
     def _search(self, rng: np.random.Generator) -> Found:
         return find_best(self._acquisition(rng), self.region, self._best_known(), self.taken, rng)

@@ -254,6 +254,8 @@ experiments = sa.Table(
     # Of the rows and events that were added, about; counted by ``record``.
     sa.Column("n_bytes", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("early_stop", _JSON, nullable=True),
+    # What is said of the list of candidates without a look at its rows; NULL if there is none.
+    sa.Column("candidates", _JSON, nullable=True),
     sa.Index("experiments_of_owner", "owner_uuid", sa.text("number DESC")),
     sa.Index("experiments_claimed", "owner_uuid", postgresql_where=sa.text("lease_token IS NOT NULL")),
     sa.Index(
@@ -273,6 +275,21 @@ spaces = sa.Table(
     sa.Column("backfill", _JSON, nullable=False),
     sa.Column("seq", sa.BigInteger, nullable=False),
     _moment("created_at"),
+)
+
+# Rows of a list of candidates, a thousand in each block, by columns: the engine reads all of them for every fit.
+candidate_blocks = sa.Table(
+    "candidate_blocks",
+    metadata,
+    _uuid("exp_uuid", sa.ForeignKey(_EXPERIMENT, ondelete="CASCADE"), primary_key=True),
+    # The number of its first row; a block has the next rows up to the first of the next block.
+    sa.Column("first", sa.Integer, primary_key=True),
+    sa.Column("n", sa.Integer, nullable=False),
+    sa.Column("covars", _JSON, nullable=False),
+    sa.Column("details", _JSON, nullable=False),
+    sa.Column("withdrawn", sa.ARRAY(sa.Integer), nullable=False),
+    # A hash of each row's configuration, by which the rows of a run are found.
+    sa.Column("keys", sa.ARRAY(sa.BigInteger), nullable=False),
 )
 
 suggestions = sa.Table(
@@ -301,6 +318,7 @@ suggestions = sa.Table(
     sa.Column("lease_by", sa.Text, nullable=True),
     _moment("lease_until", nullable=True),
     sa.Column("abandoned_because", sa.Text, nullable=True),
+    sa.Column("candidate", _JSON, nullable=True),
     sa.Index("suggestions_pending", "exp_uuid", "seq", postgresql_where=sa.text("state IN ('open', 'leased')")),
     sa.Index("suggestions_leased", "lease_until", postgresql_where=sa.text("state = 'leased'")),
     sa.Index("suggestions_abandoned", "exp_uuid", "data_rev", postgresql_where=sa.text("state = 'abandoned'")),
@@ -330,6 +348,8 @@ observations = sa.Table(
     # The step at which the run was stopped early, and its last value; None if it was not stopped.
     sa.Column("stopped_step", sa.BigInteger, nullable=True),
     sa.Column("stopped_value", sa.Double, nullable=True),
+    sa.Column("candidate", sa.Integer, nullable=True),
+    sa.Index("observations_of_candidate", "exp_uuid", "candidate", postgresql_where=sa.text("candidate IS NOT NULL")),
     sa.Index("observations_of_suggestion", "suggestion_uuid", postgresql_where=sa.text("suggestion_uuid IS NOT NULL")),
 )
 

@@ -154,7 +154,12 @@ async def _put_question(
 
 async def _first_guess(work: Work, row: ExperimentRow, fixed: Configuration) -> SuggestionRow | None:
     """Store the guess with the fixed values as a suggestion, on the first ask of an experiment with contexts."""
-    if not row.has_contexts or row.n_observations or await has_event(work, row.exp_uuid, "suggestion_created"):
+    if (
+        row.candidates is not None
+        or not row.has_contexts
+        or row.n_observations
+        or await has_event(work, row.exp_uuid, "suggestion_created")
+    ):
         return None
     values = {name: fixed.get(name, covariate.guess) for name, covariate in row.space.items()}
     covars = {name: value for name, value in values.items() if is_active(row.space, name, values)}

@@ -7,14 +7,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from autotune_service.domain.candidates import Block, CheckedRow, check_bytes, described, packed
 from autotune_service.domain.configuration import guess_of
 from autotune_service.domain.errors import ExperimentClosedError, InvalidError, LimitReachedError
 from autotune_service.domain.experiment import check_new
 from autotune_service.domain.limits import DEFAULT_LIMITS, MAX_PAGE_BYTES, Limits
 from autotune_service.domain.stored import stored_constraints, stored_space
 from autotune_service.store.database import Store, Work
+from autotune_service.store.rows.candidates import insert_blocks
 from autotune_service.store.rows.earlier import insert_earlier
-from autotune_service.store.rows.events import NewEvent, record, record_first
+from autotune_service.store.rows.events import NewEvent, call_worker, record, record_first
 from autotune_service.store.rows.experiments import (
     CLOSED,
     BestOne,
@@ -33,6 +35,7 @@ from autotune_service.tuning.aside import aside, n_values_of, size_of
 from autotune_service.tuning.learning import read_earlier
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_wire.base import Configuration
+from autotune_wire.candidates import CandidateList
 from autotune_wire.experiments import Experiment, NewExperiment, PageQuery, direction_of
 from autotune_wire.observations import HistoryPage, Observation
 from autotune_wire.problems import FieldProblem
@@ -49,14 +52,18 @@ async def create_experiment(
     """Store an experiment and its first suggestion, the guess.
 
     An experiment with context covariates gets no suggestion here: the first ask gets the guess, with its own contexts.
+    Of a list, the engine finds the row that is nearest to the guess.
 
     Raises:
         InvalidError: If no engine could serve the experiment as it is described.
         LimitReachedError: If the user has as many experiments as are allowed.
     """
-    await asyncio.to_thread(check_new, new)
+    rows = await asyncio.to_thread(check_new, new)
     size = size_of(new.covars, new.constraints)
     values = await aside(size, _values, user_uuid, new)
+    blocks = await aside(len(rows), packed, rows)
+    if rows:
+        values |= await aside(len(rows), _of_list, rows, blocks)
     async with store.work() as work:
         await once.begin(work)
         await require_room(work, user_uuid, limits)
@@ -71,16 +78,19 @@ async def create_experiment(
         created = await aside(size, experiment.model_dump, mode="json", exclude={"advice"})
         events: list[NewEvent] = [("experiment_created", created)]
         guesses = []
+        if blocks:
+            guesses.append(insert_blocks(row.exp_uuid, blocks))
+            call_worker(work, row.exp_uuid)
         if row.n_open:
             guess = guess_row(row, guess_of(row.space), seq=2, now=row.created_at)
             guesses.append(insert_suggestions([guess]))
             events.append(("suggestion_created", {**guess.to_wire().model_dump(mode="json"), "superseded": []}))
-        n_bytes = 0
+        n_bytes = row.n_candidate_bytes
         if earlier_runs:
             learnt = await aside(
                 n_values_of(len(earlier_runs), row.space, []), insert_earlier, row.exp_uuid, earlier_runs
             )
-            n_bytes = len(learnt.values["rows"])
+            n_bytes += len(learnt.values["rows"])
             await work.run(learnt)
         await record_first(work, row, events, *guesses, n_bytes=n_bytes)
         await once.keep(work, experiment)
@@ -269,6 +279,19 @@ def _values(user_uuid: UUID, new: NewExperiment) -> dict[str, Any]:
         "n_open": 0 if has_contexts else 1,
         "n_wanted": 0 if has_contexts else 1,
     }
+
+
+def _of_list(rows: Sequence[CheckedRow], blocks: Sequence[Block]) -> dict[str, Any]:
+    """Return the columns of a new experiment that are otherwise because its suggestions come from a list."""
+    n_bytes = sum(block.n_bytes for block in blocks)
+    check_bytes(n_bytes, "candidates")
+    listed = described(None, rows, "candidates")
+    return {"candidates": stored_list(listed, n_bytes, 0), "n_open": 0, "last_seq": 1}
+
+
+def stored_list(listed: CandidateList, n_bytes: int, revision: int) -> dict[str, Any]:
+    """Return the column of an experiment that says what is known of its list without a look at the rows."""
+    return {**listed.model_dump(mode="json", exclude={"n_left"}), "n_bytes": n_bytes, "revision": revision}
 
 
 def with_new_data(row: ExperimentRow, data_rev: int, best: BestOne) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Find the suggestion of each run: the suggestion that the run names, or a pending one with its configuration."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from autotune_service.domain.configuration import checked_run, is_same
@@ -13,6 +13,7 @@ from autotune_service.store.rows.observations import ObservationRow, get_observa
 from autotune_service.store.rows.spaces import list_spaces
 from autotune_service.store.rows.suggestions import TOLD, SuggestionRow, get_suggestion, list_suggestions
 from autotune_service.tuning.aside import aside, n_values_of
+from autotune_service.tuning.candidates import rows_of_runs
 from autotune_service.tuning.outcomes import Outcome, Point, beside, outcome_of
 from autotune_service.tuning.snapshot import backfill_of
 from autotune_wire.base import Configuration
@@ -26,11 +27,15 @@ _AGAIN = "to record this measurement as a run of its own, tell its covars withou
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A checked run; its ``suggestion`` is None if the run belongs to none."""
+    """A checked run; its ``suggestion`` is None if the run belongs to none.
+
+    ``candidate`` is the number of the row of the experiment's list that was run, None if there is none.
+    """
 
     covars: Configuration
     outcome: Outcome
     suggestion: SuggestionRow | None
+    candidate: int | None = None
 
 
 async def link(
@@ -84,7 +89,15 @@ async def link(
     linked = await aside(n_values_of(len(suggestions), row.space, ()), checked)
     if wrong is not None:  # a run before it that is wrong comes first
         raise wrong
-    return linked
+    if row.candidates is None:
+        return linked
+    of_no_row = [run.covars for run in linked if run.suggestion is None or run.suggestion.number is None]
+    numbers = iter(await rows_of_runs(work, row, of_no_row))
+    return [replace(run, candidate=_number_of(run) or next(numbers)) for run in linked]
+
+
+def _number_of(run: Linked) -> int | None:
+    return None if run.suggestion is None else run.suggestion.number
 
 
 async def _last_reports(work: Work, row: ExperimentRow, runs: Sequence[Told]) -> dict[UUID, Point]:

@@ -20,7 +20,7 @@ from autotune_wire.suggestions import AcquisitionKind, Predicted, Source
 
 @dataclass(frozen=True, slots=True)
 class NewSuggestion:
-    """A suggestion before it is stored."""
+    """A suggestion before it is stored; ``candidate`` is the number of the row of the list, if there is one."""
 
     covars: Configuration
     source: Source
@@ -28,6 +28,7 @@ class NewSuggestion:
     predictions: dict[str, Predicted] = field(default_factory=dict)
     acquisition: float | None = None
     acquisition_kind: AcquisitionKind | None = None
+    candidate: int | None = None
 
     @property
     def expected_gain(self) -> float | None:
@@ -67,10 +68,11 @@ async def still_new(
         work: The transaction that stores the suggestions.
         snapshot: The experiment as the engine knew it.
         row: The experiment as it is now.
-        suggestions: The engine's suggestions; none of them is returned if the space has changed.
+        suggestions: The engine's suggestions; none of them is returned if the space or the list has changed.
         pending: The suggestions that are pending now.
     """
-    if row.space_revision != snapshot.experiment.space_revision:
+    before = snapshot.experiment
+    if (row.space_revision, row.candidates_revision) != (before.space_revision, before.candidates_revision):
         return []
     known = {suggestion.suggestion_uuid for suggestion in snapshot.pending}
     observations = await list_counted(work, row.exp_uuid, after=snapshot.experiment.last_seq)
@@ -116,6 +118,7 @@ def suggestion_rows(
             fixed=fixed or {},
             fixed_key=fixed_key,
             created_at=now,
+            candidate=None if suggestion.candidate is None else snapshot.candidate(suggestion.candidate),
         )
         for index, suggestion in enumerate(suggestions)
     ]

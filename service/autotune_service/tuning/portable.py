@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.store.database import Store
-from autotune_service.store.rows.portable import read_experiment_json, read_lists_json
+from autotune_service.store.rows.portable import read_candidates_json, read_experiment_json, read_lists_json
 from autotune_service.tuning.imports.messages import Checked, Rows
 from autotune_service.tuning.imports.process import read_apart
 from autotune_service.tuning.imports.rows import rows_of
@@ -49,7 +49,13 @@ async def export_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID) -> As
             else:
                 yield f'{"" if before is None else "]"},"{name}":[{rows}'.encode()
             before = name
-        yield b"]}"
+        yield b"]"
+        is_begun = False
+        async for rows in read_candidates_json(work, exp_uuid):
+            start = "," if is_begun else ',"candidates":['
+            yield f"{start}{rows}".encode()
+            is_begun = True
+        yield b"]}" if is_begun else b"}"
 
 
 async def import_experiment(

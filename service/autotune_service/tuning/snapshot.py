@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
+from autotune_service.domain.candidates import BLOCK, Block, CheckedRow
 from autotune_service.domain.outside import modelled_in
 from autotune_service.domain.stopped_runs import Completed, Prospects
 from autotune_service.store.database import Work
+from autotune_service.store.rows.candidates import list_blocks
 from autotune_service.store.rows.curves import CurveRow, list_curves
 from autotune_service.store.rows.earlier import EarlierRun, list_earlier
 from autotune_service.store.rows.experiments import ExperimentRow
@@ -15,6 +18,7 @@ from autotune_service.store.rows.observations import ObservationRow, list_counte
 from autotune_service.store.rows.spaces import SpaceRow, list_spaces
 from autotune_service.store.rows.suggestions import SuggestionRow, list_abandoned, list_pending
 from autotune_wire.base import Configuration
+from autotune_wire.candidates import SuggestedCandidate
 from autotune_wire.reports import reported_of
 from autotune_wire.space import Space, backfilled
 
@@ -27,6 +31,7 @@ class Snapshot:
         n_left_out: How many further runs count, but have a value that has no place on its covariate's scale.
         earlier: The runs of the earlier experiments that this one learns from.
         curves: What runs reported, by their suggestions; read only where a run was stopped early.
+        blocks: The rows of the experiment's list; empty without a list.
     """
 
     experiment: ExperimentRow
@@ -36,6 +41,7 @@ class Snapshot:
     n_left_out: int = 0
     earlier: list[EarlierRun] = field(default_factory=list)
     curves: Mapping[UUID | None, CurveRow] = field(default_factory=dict)
+    blocks: list[Block] = field(default_factory=list)
 
     @property
     def former_spaces(self) -> list[Space]:
@@ -56,6 +62,21 @@ class Snapshot:
             if (final := run.responses.get(name)) is not None
         ]
         return Prospects(objective, completed)
+
+    @property
+    def used(self) -> list[int]:
+        """The numbers of the rows of the list that were run or are pending, as often as they are."""
+        numbers = [row.candidate for row in self.observations] + [one.number for one in self.pending]
+        return [number for number in numbers if number is not None]
+
+    def row_of(self, number: int) -> CheckedRow:
+        """Return the row of the list with a number."""
+        block = self.blocks[(number - 1) // BLOCK]
+        return block.rows()[number - block.first]
+
+    def candidate(self, number: int) -> dict[str, Any]:
+        """Return what a suggestion says of the row of the list that it is."""
+        return SuggestedCandidate(number=number, details=self.row_of(number).details).model_dump(mode="json")
 
     @property
     def data_rev(self) -> int:
@@ -81,6 +102,7 @@ async def read_snapshot(work: Work, row: ExperimentRow) -> Snapshot:
         n_left_out=len(counted) - len(modelled),
         earlier=await list_earlier(work, row.exp_uuid) if row.learn_from else [],
         curves={curve.suggestion_uuid: curve for curve in curves},
+        blocks=[] if row.candidates is None else await list_blocks(work, row.exp_uuid),
         pending=[suggestion for suggestion in pending if not suggestion.is_open or suggestion.data_rev >= row.data_rev],
     )
 

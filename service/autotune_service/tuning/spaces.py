@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
+from autotune_service.domain.candidates import check_edit
 from autotune_service.domain.errors import TooManyError
 from autotune_service.domain.feasibility import check_feasible
 from autotune_service.domain.limits import DEFAULT_LIMITS, MAX_REVISION_BYTES, Limits
@@ -11,6 +12,7 @@ from autotune_service.domain.models import EngineDemand, check_models
 from autotune_service.domain.revision import revised
 from autotune_service.domain.stored import stored_constraints, stored_space
 from autotune_service.store.database import Store, Work
+from autotune_service.store.rows.candidates import list_blocks
 from autotune_service.store.rows.events import call_worker, record
 from autotune_service.store.rows.experiments import (
     ExperimentRow,
@@ -62,6 +64,8 @@ async def edit_space(
             unchanged = (await get_shown_experiment(work, exp_uuid, user_uuid)).to_wire()
             await once.keep(work, unchanged)
             return unchanged
+        if row.candidates is not None:
+            await aside(row.candidates.n, check_edit, row.space, edit.covars, await list_blocks(work, exp_uuid))
         await _require_room(work, row, limits)
         revision = SpaceRow(
             exp_uuid=exp_uuid,
@@ -131,6 +135,6 @@ def _values(revision: SpaceRow, row: ExperimentRow) -> dict[str, Any]:
         "data_rev": data_rev,
         "fit_rev": data_rev if has_contexts else row.fit_rev,
         "n_open": 0,
-        "n_wanted": 0 if has_contexts else 1,
+        "n_wanted": 0 if has_contexts or not row.has_rows else 1,
         "retry_at": None,
     }

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from autotune_service.domain.configuration import is_feasible
-from autotune_service.domain.errors import ExperimentStoppedError, InvalidError
+from autotune_service.domain.errors import ExperimentStoppedError, InvalidError, NoCandidatesError
 from autotune_service.domain.models import EngineDemand, check_models
 from autotune_service.domain.stopping import Fired, fired
 from autotune_service.store.database import Store, Work
@@ -37,9 +37,15 @@ def require_asking(row: ExperimentRow) -> None:
         ExperimentClosedError: If the experiment is closed.
         ExperimentPausedError: If the experiment is paused.
         ExperimentStoppedError: If a stop rule was met.
+        NoCandidatesError: If all rows of its list are withdrawn.
     """
     require_active(row)
     require_unpaused(row)
+    if row.candidates is not None and not row.has_rows:
+        raise NoCandidatesError(
+            f"all {row.candidates.n} rows of the list of experiment {row.exp_uuid} ({row.name}) are withdrawn: add or "
+            "restore rows to get more suggestions"
+        )
     if row.stopped is not None:
         raise ExperimentStoppedError(
             f"experiment {row.exp_uuid} ({row.name}) has stopped: {row.stopped.reason}; "

@@ -125,6 +125,7 @@ class _Added:
             failed_because=outcome.failed_because,
             stopped_step=outcome.stopped_step,
             stopped_value=outcome.stopped_value,
+            candidate=run.candidate,
         )
         self.rows.append(row)
         self._observations.append(row.to_wire(self._row.space))

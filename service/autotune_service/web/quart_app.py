@@ -20,6 +20,7 @@ from autotune_service.store.statements import json_text
 from autotune_service.tuning.sessions import BROWSER_LIFETIME
 from autotune_service.web.blueprints import (
     auth,
+    candidates,
     experiment,
     health,
     insights,
@@ -133,7 +134,7 @@ def create_app(
     )
     _document(app, services)
     app.json = _Json(app)
-    for module in (auth, user, people, sharing, experiment, portable, insights, stream, health):
+    for module in (auth, user, people, sharing, experiment, candidates, portable, insights, stream, health):
         app.register_blueprint(module.blueprint)
     if has_metrics:
         app.register_blueprint(metrics.blueprint)

@@ -30,7 +30,13 @@ _MOMENT_S = 0.5
 _LONG = re.compile(
     "|".join(
         re.escape(path).replace(r"\{exp_uuid\}", "[^/]+")
-        for path in (paths.EXPERIMENT_NEW, paths.EXPERIMENT_TELL, paths.EXPERIMENT_PREDICT, paths.EXPERIMENT_SPACE)
+        for path in (
+            paths.EXPERIMENT_NEW,
+            paths.EXPERIMENT_TELL,
+            paths.EXPERIMENT_PREDICT,
+            paths.EXPERIMENT_SPACE,
+            paths.EXPERIMENT_CANDIDATES,
+        )
     )
 )
 

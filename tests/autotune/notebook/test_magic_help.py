@@ -41,6 +41,7 @@ def test_help_of_an_unknown_command_offers_one(run):
 def test_examples_of_the_help_run(run, shell):
     shell.user_ns["space"] = {name: {**SPACE["x"]} for name in "ab"}
     examples = re.findall(r"^  %autotune (.*)$", COMMANDS["new"].more + COMMANDS["edit"].more, re.MULTILINE)
-    assert len(examples) == 3
+    shell.user_ns["df"] = [{"solvent": "DMF", "t": 60, "bottle": "A-12"}, {"solvent": "NMP", "t": 80, "bottle": "B-1"}]
+    assert len(examples) == 4
     for example in examples:
         assert run(example).n_observations == 0

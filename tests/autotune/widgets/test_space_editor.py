@@ -466,3 +466,28 @@ def test_rule_that_stops_runs_early_is_chosen_and_kept(editor, client, service):
     copy.create.click()
     assert _sent(service)["early_stop"] == {"rule": "median", "min_steps": 3}
     assert copy.line.endswith(" --early-stop {'rule': 'median', 'min_steps': 3}")
+
+
+def test_list_of_a_file_is_sent_and_kept_in_the_line(editor, service, tmp_path):
+    file = tmp_path / "plate.csv"
+    file.write_text("t,bottle\n40,001\n45,002\n")
+    editor.rows.input.value = str(file)
+    assert "40" in editor._preview.value
+    editor.create.click()
+    assert _sent(service)["candidates"] == [{"t": 40, "bottle": "001"}, {"t": 45, "bottle": "002"}]
+    assert f'--candidates "{file}"' in editor.line
+
+
+def test_table_of_the_notebook_is_sent(client, service):
+    editor = SpaceEditor(client, candidates=pd.DataFrame({"t": [40, 45], "bottle": ["a", "b"]}))
+    editor.name.input.value = "plate"
+    _fill(editor.covariates[0], name="t", vtype="int", min="40", max="120")
+    editor.create.click()
+    assert _sent(service)["candidates"] == [{"t": 40, "bottle": "a"}, {"t": 45, "bottle": "b"}]
+
+
+def test_file_that_is_not_there_is_said_beside_its_field(editor, service):
+    editor.rows.input.value = "gone.csv"
+    assert "cannot read gone.csv" in editor.rows.error.value
+    editor.create.click()
+    assert ("POST", "/experiment/new") not in service.calls

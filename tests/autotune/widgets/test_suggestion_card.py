@@ -492,3 +492,21 @@ def test_options_that_are_numbers_are_shown_as_the_card_shows_them(client):
     covars = {"eq": {"vtype": "cat", "guess": 1.0, "options": [0.5, 1.0, 2.0], "ordered": True}}
     card = SuggestionCard(client.new("suzuki", covars))
     assert [label for label, _option in card.fields["fixed.eq"].input.options] == ["any", "0.5", "1", "2"]
+
+
+def test_row_of_a_list_is_shown_with_its_details(experiment, service):
+    row = {"number": 17, "details": {"bottle": "A-12", "opened": True, "lot": None}}
+    give = service._configuration
+
+    def on_a_list(found, fixed):
+        return {**give(found, fixed), "candidate": row}
+
+    service._configuration = on_a_list
+    card = SuggestionCard(experiment)
+    assert "A-12" in card.still()
+    assert "lot" not in card.still()
+    card.fields["n"].input.value = 2
+    card.take.click()
+    assert "row 17, bottle A-12, opened yes" in card.plate.still()
+    sheet = b64decode(card._print.value.partition("base64,")[2].partition('"')[0]).decode()
+    assert "A-12" in sheet

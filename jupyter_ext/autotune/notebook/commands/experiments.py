@@ -13,6 +13,7 @@ from autotune.inputs.descriptions import response_of_text
 from autotune.inputs.frames import is_frame
 from autotune.inputs.linear_text import AT_LEAST, AT_MOST
 from autotune.notebook.command import Call, Command
+from autotune.notebook.commands.lists import table_of
 from autotune.notebook.expressions import is_expression
 from autotune.notebook.line import Option, unquoted, without_comment
 
@@ -39,6 +40,8 @@ def _new(call: Call) -> Any:
     options["early_stop"] = _early_stop(call)
     options["guess"] = _guess(call)
     options["learn_from"] = _learn_from(call)
+    rows = call.option("--candidates")
+    options["candidates"] = None if rows is None else table_of(call, rows)
     if call.has("--minimize"):
         options["direction"] = "minimize"
     given = {option: value for option, value in options.items() if value is not None}
@@ -59,9 +62,13 @@ def _covars(call: Call, written: list[str]) -> Any:
         return call.python.value(unquoted(written[0]))
     if not lines and not call.has("--descriptors"):
         raise call.missing("COVARIATES or --x")
-    covars: dict[str, str] = {}
+    covars: dict[str, str | None] = {}
+    has_columns = call.has("--candidates")
     for line in lines:
         name, colon, text = line.partition(":")
+        if has_columns and not colon and name.strip() not in covars:
+            covars[name.strip()] = None  # its column describes it
+            continue
         if not (colon and name.strip()):
             raise UsageError(f"{line!r} is no covariate\nwrite its name, a colon and its values, as in t: 40..120 int")
         if name.strip() in covars:
@@ -70,14 +77,15 @@ def _covars(call: Call, written: list[str]) -> Any:
     return _with_descriptors(call, covars)
 
 
-def _with_descriptors(call: Call, covars: dict[str, str]) -> dict[str, Any]:
+def _with_descriptors(call: Call, covars: dict[str, str | None]) -> dict[str, Any]:
     """Add the tables of ``--descriptors``; a covariate that was not described has the options of its table."""
     described: dict[str, Any] = dict(covars)
     for line in map(unquoted, call.line.values("--descriptors")):
         name, _, table = (part.strip() for part in line.partition(":"))
         if not table:
             raise UsageError(f"{line!r} is no table of options\nwrite the covariate, a colon and a table, as in s: df")
-        own = _covariate_of(name, covars[name]) if name in covars else {"vtype": "cat"}
+        written = covars.get(name)
+        own = {"vtype": "cat"} if written is None else _covariate_of(name, written)
         is_file = Path(table).expanduser().is_file()
         described[name] = own | {"descriptors": table if is_file else call.python.value(table)}
     return described
@@ -211,6 +219,10 @@ below %%autotune new NAME:
   humidity: 20..70 % context    known when asking, and not chosen
 TABLE has a row for each option and a column for each descriptor: a DataFrame,
 a CSV file, or a dict such as {"KOH": {"pKb": 0.5}, "NaOH": {"pKb": 0.2}}.
+The TABLE of --candidates is a DataFrame, a list of dicts or a CSV file. There
+--x NAME alone describes a covariate by its column, and what is no covariate
+is shown with each suggestion:
+  %autotune new plate --candidates df --x solvent --x "t: 40..120 °C"
 COVARIATES is a dict of such texts or of dicts, such as
   {"t": {"vtype": "int", "guess": 80, "min": 40, "max": 120}}
 or param_distributions of scikit-learn, Optuna's distributions, or a DataFrame
@@ -244,6 +256,7 @@ COMMANDS = (
             Option("--responses", "rest", "DICT", "all responses, as a dict"),
             Option("--minimize", "nothing", "", "a lower response is better"),
             Option("--guess", "rest", "VALUES", 'what to try first: "t=80, base=KOH" or a dict'),
+            Option("--candidates", "rest", "TABLE", "suggest rows of this table alone, as below"),
             _CONSTRAINT,
             Option("--stop", "rest", "DICT", 'when to stop: {"budget": 30}'),
             Option("--learn-from", "rest", "NAME", "an earlier experiment to learn from", is_repeated=True),

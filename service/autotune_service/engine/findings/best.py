@@ -46,9 +46,7 @@ def best_in(fitted: Fitted, region: Region, least_runs: int = 1) -> Best | None:
     if not len(index):
         return None
     rows = fitted.run_rows[index]
-    # The nearest setting: a run may have missed it by a rounding error.
-    row = region.snap(rows[[int(np.argmax(aim.merits(process.expect(rows))))]])[0]
-    return _best_at(fitted, fitted.encoding.decode(row, region.fixed_values))
+    return _best_at(fitted, region.setting(rows[int(np.argmax(aim.merits(process.expect(rows))))]))
 
 
 def _best_at(fitted: Fitted, covars: Configuration) -> Best:

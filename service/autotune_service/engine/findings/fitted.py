@@ -14,6 +14,7 @@ from autotune_service.engine.interface import EngineInput, Prediction
 from autotune_service.engine.model.subset import MAX_CONDITIONED
 from autotune_service.engine.model.surrogate import Surrogate, fit_feasibility, fit_responses, sign_of
 from autotune_service.engine.space.encoding import Encoding
+from autotune_service.engine.space.listed import region_of
 from autotune_service.engine.space.region import Region
 from autotune_wire.base import Configuration
 from autotune_wire.responses import thresholds_of
@@ -70,7 +71,7 @@ class Fitted:
 
     def region(self, fixed: Configuration | None = None) -> Region:
         """Return the rows that may be suggested, with some values fixed."""
-        return Region(self.encoding, self.given.constraints, fixed or {})
+        return region_of(self.given, self.encoding, fixed or {})
 
     def predictions(self, rows: Array) -> dict[str, list[Prediction]]:
         """Predict every response that was measured at rows, shape (m, d)."""

@@ -196,8 +196,9 @@ def _exhausted(fitted: Fitted) -> Iterator[HealthNote]:
     if not left:
         yield HealthNote(
             "exhausted",
-            "every configuration of the space was run",
-            "close the experiment, widen the space, or repeat the best runs if they are noisy",
+            f"every {'row of the list' if region.is_of_list else 'configuration of the space'} was run",
+            f"close the experiment, {'add rows' if region.is_of_list else 'widen the space'}, or repeat the best runs "
+            "if they are noisy",
         )
 
 
@@ -205,7 +206,13 @@ def _borders(fitted: Fitted, insights: Insights) -> Iterator[HealthNote]:
     name, objective = primary_of(fitted.given.responses)
     is_one = len(objectives_of(fitted.given.responses)) == 1 and not isinstance(objective, Target)
     values = {run.responses[name] for run in fitted.given.runs if name in run.responses}
-    if not is_one or not insights.pareto or len(fitted.given.runs) < _FEW_RUNS or len(values) == 1:
+    if (
+        fitted.given.candidates is not None
+        or not is_one
+        or not insights.pareto
+        or len(fitted.given.runs) < _FEW_RUNS
+        or len(values) == 1
+    ):
         return
     summed = {
         other

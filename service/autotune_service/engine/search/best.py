@@ -5,13 +5,16 @@ The search samples rows, climbs from the best of them, changes their settings on
 
 from collections.abc import Set
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from autotune_service.engine.arrays import Array
 from autotune_service.engine.search.ascent import Acquisition, climb, climb_within
+from autotune_service.engine.search.screening import screened
 from autotune_service.engine.space.encoding import Key
-from autotune_service.engine.space.region import EmptyRegionError, Region
+from autotune_service.engine.space.listed import ListedRegion
+from autotune_service.engine.space.region import Region
 
 _SAMPLES = 512
 _NEAR_BEST, _NEAR_EACH = 5, 16  # around the best known rows, so many variants at each distance
@@ -22,6 +25,7 @@ _STARTS, _CLIMB_STEPS, _ROUNDS = 4, 25, 4
 _APART = 0.1  # the least distance between two starts, in the column where they differ most
 _GAIN = 1e-6  # the least gain for which a setting is changed
 _MOST_CHANGED = 256  # changes of a row that are tried in a round; of more changes, a random choice is tried
+_MOST_ROWS = 16_384  # of a list, rows whose value is computed one and all
 _BLOCK = 1024  # rows whose value is computed at a time, which bounds the memory
 
 
@@ -52,11 +56,10 @@ def find_best(
         EmptyRegionError: If no row of the region is found.
     """
     if region.is_listed:
+        region.require_rows()
+        if isinstance(region, ListedRegion):
+            return _best_in_list(acquisition, region, best_known, taken, rng)
         rows = region.all_rows()
-        if not len(rows):
-            raise EmptyRegionError(
-                "no configuration meets the constraints at the fixed values; relax a constraint or change a fixed value"
-            )
         return _best_of(rows, _values(acquisition, rows), region, taken)
     candidates = _candidates(region, best_known, rng)
     values = _values(acquisition, candidates)
@@ -69,6 +72,25 @@ def find_best(
         climbed, climbed_values = _climbed(acquisition, region, climbed, _CLIMB_STEPS // 2)
     rows, values = np.concatenate([climbed, candidates]), np.concatenate([climbed_values, values])
     return _best_of(rows, values, region, taken)
+
+
+def _best_in_list(
+    acquisition: Acquisition, region: ListedRegion, best_known: Array, taken: Set[Key], rng: np.random.Generator
+) -> Found:
+    """Find the best row of a list: of a long one, among rows at random and rows like the best of them.
+
+    Of what is left the best is returned, whatever is taken has.
+    """
+    left = region.untaken(taken)
+    rows = left if len(left) else region.all_rows()
+    if len(rows) > _MOST_ROWS:
+        rows, values = screened(
+            partial(_values, acquisition), rows, best_known[:_NEAR_BEST], region.encoding.kinds, rng
+        )
+    else:
+        values = _values(acquisition, rows)
+    best = int(np.argmax(values))
+    return Found(rows[best], float(values[best]), is_new=bool(len(left)))
 
 
 def _candidates(region: Region, best_known: Array, rng: np.random.Generator) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotune_service.engine.arrays import Array
-from autotune_service.engine.space.encoding import SAME, Encoding
+from autotune_service.engine.space.encoding import SAME, Encoding, Key
 from autotune_service.engine.space.mixture import HALF_SLACK, Mixture
 from autotune_service.engine.space.walk import Walk
 from autotune_wire.base import Configuration
@@ -31,7 +31,12 @@ class Region:
         encoding: The space's columns.
         constraints: The constraints that a configuration has to meet.
         fixed: Values that an ask fixes, by covariate.
+
+    Attributes:
+        is_of_list: Whether the rows are those of a list that the user gave.
     """
+
+    is_of_list = False
 
     def __init__(self, encoding: Encoding, constraints: Sequence[Constraint], fixed: Configuration) -> None:
         self.encoding = encoding
@@ -65,6 +70,29 @@ class Region:
         """The part of a suggestion's reason for a search that has found nothing new."""
         return f"no other configuration {'is left' if self.is_listed else 'was found'}"
 
+    @property
+    def why_empty(self) -> str:
+        """What is said where there is no row."""
+        return "no configuration meets the constraints at the fixed values; relax a constraint or change a fixed value"
+
+    def require_rows(self) -> None:
+        """Check that there is a row, where all are known.
+
+        Raises:
+            EmptyRegionError: If there is none.
+        """
+        if self.is_listed and not len(self.all_rows()):
+            raise EmptyRegionError(self.why_empty)
+
+    @property
+    def used_keys(self) -> set[Key]:
+        """The keys of rows that count as taken whatever was run; none but in a list."""
+        return set()
+
+    def take(self, row: Array) -> int | None:
+        """Return the number of a row in the list that the user gave; None without a list."""
+        return None
+
     def all_rows(self) -> Array:
         """Return every feasible row of a region whose rows can be counted."""
         rows = self.encoding.all_rows(self.free, self._with_fixed(np.zeros((1, len(self.encoding.columns))))[0])
@@ -88,6 +116,10 @@ class Region:
         """Map a row, shape (d,), to its configuration, with the fixed values as given; constraints are met exactly."""
         configuration = self.encoding.decode(row, self.fixed_values)
         return configuration if self.mixture is None else self.mixture.exact(configuration)
+
+    def setting(self, row: Array) -> Configuration:
+        """Return the nearest configuration to a run's row, which may have missed a setting by a rounding error."""
+        return self.encoding.decode(self.snap(row[None])[0], self.fixed_values)
 
     def holds(self, rows: Array, tolerance: float = HALF_SLACK, *, is_strict: bool = True) -> NDArray[np.bool_]:
         """Check which rows are feasible, shape (n,); the arguments are those of the linear constraints."""

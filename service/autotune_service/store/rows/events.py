@@ -80,7 +80,7 @@ async def record_first(
         row: The new experiment; its ``last_seq`` is the number of its first events.
         new: The type and the data of each event, in order; the first has the seq 1.
         others: Queries to run in the same statement; they see no change of the other queries in it.
-        n_bytes: About how many bytes of the new experiment no event tells of.
+        n_bytes: What the experiment takes besides its events and the rows that they tell of.
     """
     wake_watchers(work, row.exp_uuid, row.owner_uuid, row.last_seq)
     added = _insert_events(row.exp_uuid, 1, row.created_at, new)
@@ -107,7 +107,7 @@ async def record(
     if new:
         wake_watchers(work, row.exp_uuid, row.owner_uuid, last_seq)
         added = _insert_events(row.exp_uuid, row.last_seq + 1, row.changed_at, new)
-        changed["n_bytes"] = row.n_bytes + _n_bytes(added)
+        changed["n_bytes"] = values.get("n_bytes", row.n_bytes) + _n_bytes(added)
         changes.append(added)
     await work.change(*changes, set_experiment(row.exp_uuid, changed))
 

@@ -13,13 +13,15 @@ from pydantic import TypeAdapter
 
 from autotune_service.domain.access import no_experiment
 from autotune_service.domain.advice import advice_on
+from autotune_service.domain.candidates import BLOCK
 from autotune_service.store.database import Store, Work
 from autotune_service.store.rows.claims import NOW, is_over, seconds_to
 from autotune_service.store.rows.members import SHARED_WITH, is_visible
 from autotune_service.store.rows.suggestions import PENDING_AS_JSON, SuggestionRow, list_pending, read_pending
 from autotune_service.store.statements import Filled, Row, Statement, json_text
-from autotune_service.store.tables import experiments, observations
+from autotune_service.store.tables import candidate_blocks, experiments, observations
 from autotune_wire.base import Configuration
+from autotune_wire.candidates import CandidateList
 from autotune_wire.constraints import Constraint
 from autotune_wire.experiments import AcqFunc, Best, BestPredicted, EngineName, Experiment, ModelType, direction_of
 from autotune_wire.learning import EarlierExperiment
@@ -65,8 +67,31 @@ _BEST_RESPONSES = (
     .scalar_subquery()
     .label("best_responses")
 )
-_GET_SHOWN = Statement(_SEEN.add_columns(_BEST_RESPONSES))
-_SHARED = Statement(_BY_UUID.add_columns(_BEST_RESPONSES).with_for_update(read=True))
+_NUMBER = observations.c.candidate
+_IS_WITHDRAWN = (
+    sa.exists()
+    .where(
+        candidate_blocks.c.exp_uuid == observations.c.exp_uuid,
+        candidate_blocks.c.first == _NUMBER - (_NUMBER - 1) % BLOCK,
+        sa.any_(candidate_blocks.c.withdrawn) == _NUMBER,
+    )
+    .correlate(observations)
+)
+_N_TOLD = (
+    sa.select(sa.func.count(_NUMBER.distinct()))
+    .where(
+        observations.c.exp_uuid == experiments.c.exp_uuid,
+        _NUMBER.is_not(None),
+        sa.not_(observations.c.is_excluded),
+        sa.not_(_IS_WITHDRAWN),
+    )
+    .correlate(experiments)
+    .scalar_subquery()
+)
+# Only of a list are its runs counted.
+_TOLD_LEFT = sa.case((experiments.c.candidates.is_not(None), _N_TOLD)).label("n_told_of_list")
+_GET_SHOWN = Statement(_SEEN.add_columns(_BEST_RESPONSES, _TOLD_LEFT))
+_SHARED = Statement(_BY_UUID.add_columns(_BEST_RESPONSES, _TOLD_LEFT).with_for_update(read=True))
 _LOCKED = Statement(_BY_UUID.with_for_update())
 _GET_OWNER = Statement(sa.select(experiments.c.owner_uuid).where(experiments.c.exp_uuid == sa.bindparam("exp_uuid")))
 
@@ -86,7 +111,7 @@ _WRITER: sa.Label[str] = sa.literal_column("xmin::text").label("writer")
 _STAMP = [*(experiments.c[name] for name in ("exp_uuid", "number", "last_seq", "updated_at")), _WRITER]
 
 _AMONG = Statement(
-    sa.select(experiments, _WRITER, _BEST_RESPONSES).where(
+    sa.select(experiments, _WRITER, _BEST_RESPONSES, _TOLD_LEFT).where(
         experiments.c.exp_uuid == sa.any_(sa.bindparam("exp_uuids", type_=sa.ARRAY(sa.Uuid()))),
         is_visible(),
     )
@@ -148,7 +173,8 @@ class Stamp:
 class ExperimentRow:
     """An experiment as stored; ``number`` orders all experiments by creation.
 
-    ``best_responses`` holds all responses of the best observation. Only rows that are read to be shown have them.
+    ``best_responses`` holds all responses of the best observation, and ``candidates`` how many of its rows are left.
+    Only rows that are read to be shown have them. ``candidates_revision`` counts the changes of the list.
     ``changed_at`` is the time of a change that is made to the row as it was read: the database's time, but never before
     the last change. ``retry_in_s`` is in how many seconds the engine, which has failed, is tried again; None if it does
     not wait for that.
@@ -189,6 +215,9 @@ class ExperimentRow:
     changed_at: datetime = field(compare=False)
     retry_in_s: float | None = field(compare=False)
     best_responses: dict[str, float] = field(default_factory=dict)
+    candidates: CandidateList | None = None
+    n_candidate_bytes: int = 0
+    candidates_revision: int = 0
 
     @property
     def is_closed(self) -> bool:
@@ -211,9 +240,14 @@ class ExperimentRow:
         return any(covariate.role == "context" for covariate in self.space.values())
 
     @property
+    def has_rows(self) -> bool:
+        """Whether there is anything to suggest: no list, or a list of which not all rows are withdrawn."""
+        return self.candidates is None or self.candidates.n_withdrawn < self.candidates.n
+
+    @property
     def n_ready(self) -> int:
         """How many open suggestions the service keeps ready for the next ask."""
-        return 0 if self.has_contexts else 1
+        return 0 if self.has_contexts or not self.has_rows else 1
 
     def to_wire(self) -> Experiment:
         """Convert the row to its model in the API."""
@@ -232,6 +266,7 @@ class ExperimentRow:
             covars=self.space,
             space_revision=self.space_revision,
             constraints=self.constraints,
+            candidates=self.candidates,
             advice=advice_on(self.space),
             responses=self.responses,
             engine=self.engine,
@@ -384,7 +419,10 @@ def _update(names: tuple[str, ...]) -> Statement:
     return Statement(sa.update(experiments).where(experiments.c.exp_uuid == sa.bindparam("of_uuid")).values(values))
 
 
-_COMPUTED = frozenset({"paused", "space", "best_responses", "changed_at", "retry_in_s"})
+_COMPUTED = frozenset(
+    {"paused", "space", "best_responses", "changed_at", "retry_in_s"}
+    | {"candidates", "n_candidate_bytes", "candidates_revision"}
+)
 
 
 def experiment_of(row: Row) -> ExperimentRow:
@@ -403,9 +441,21 @@ def experiment_of(row: Row) -> ExperimentRow:
         "best_predicted": _BEST_PREDICTED.validate_python(row["best_predicted"]),
         "paused": _paused(row),
         "learn_from": [EarlierExperiment(**earlier) for earlier in row["learn_from"]],
+        **_listed(row),
         "best_responses": row.get("best_responses") or {},
     }
     return ExperimentRow(**fields)
+
+
+def _listed(row: Row) -> dict[str, Any]:
+    stored = row["candidates"]
+    if stored is None:
+        return {"candidates": None, "n_candidate_bytes": 0, "candidates_revision": 0}
+    listed = CandidateList.model_validate(stored)
+    n_told = row.get("n_told_of_list")
+    if n_told is not None:
+        listed.n_left = listed.n - listed.n_withdrawn - n_told
+    return {"candidates": listed, "n_candidate_bytes": stored["n_bytes"], "candidates_revision": stored["revision"]}
 
 
 def _paused(row: Row) -> Paused | None:

@@ -53,7 +53,7 @@ class ObservationRow:
 
     ``told_by`` is the user who told it; None if a service of before, which did not store the user, or an import did.
     ``noted_by`` and ``noted_at`` say who wrote the note and the tags as they are, and when; None if nobody wrote any,
-    and for ``noted_by`` also if it was imported.
+    and for ``noted_by`` also if it was imported. ``candidate`` is the number of the row of the list that was run.
     """
 
     exp_uuid: UUID
@@ -76,6 +76,7 @@ class ObservationRow:
     noted_at: datetime | None = None
     stopped_step: int | None = None
     stopped_value: float | None = None
+    candidate: int | None = None
 
     def to_wire(self, space: Space) -> Observation:
         """Convert the row to its model in the API, marked by the space as it is now."""
@@ -91,6 +92,7 @@ class ObservationRow:
             stopped_step=self.stopped_step,
             stopped_value=self.stopped_value,
             suggestion_uuid=self.suggestion_uuid,
+            candidate=self.candidate,
             version=self.version,
             is_excluded=self.is_excluded,
             outside=outside(space, self.covars),

@@ -11,6 +11,7 @@ from autotune_service.store.database import Work
 from autotune_service.store.rows.bulk import insert_written
 from autotune_service.store.rows.members import is_visible
 from autotune_service.store.tables import (
+    candidate_blocks,
     curves,
     earlier_runs,
     events,
@@ -22,6 +23,7 @@ from autotune_service.store.tables import (
 )
 
 _CHUNK = 500  # rows in one statement, few enough that the service is soon done with them and others get their turn
+_BLOCKS = 10  # as many, of a thousand rows of a list each
 _TIMES = {"created_at": "time_created", "updated_at": "time_updated", "noted_at": "time_noted"}
 _EXPERIMENT = (
     *("exp_uuid", "name", "description", "responses", "engine", "model_type", "acq_func", "seed", "state", "stop"),
@@ -35,7 +37,7 @@ _LISTS: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
         (
             *("suggestion_uuid", "seq", "state", "covars", "fixed", "source", "reason", "mean", "sd", "predictions"),
             *("acquisition", "acquisition_kind", "engine_version", "seed", "data_rev", "data_seq", "seconds"),
-            *("lease_by", "lease_until", "abandoned_because", "created_at"),
+            *("lease_by", "lease_until", "abandoned_because", "candidate", "created_at"),
         ),
     ),
     "observations": (
@@ -43,7 +45,7 @@ _LISTS: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
         (
             *("observation_uuid", "suggestion_uuid", "seq", "version", "covars", "responses", "sds", "status"),
             *("failed_because", "stopped_step", "stopped_value", "is_excluded", "note", "tags", "noted_at"),
-            "created_at",
+            *("candidate", "created_at"),
         ),
     ),
     "versions": (
@@ -59,7 +61,7 @@ _LISTS: dict[str, tuple[sa.Table, tuple[str, ...]]] = {
 }
 """The lists of the document: the table and the columns of each. An experiment has a seq at most once in a table."""
 
-_IMPORTED = {table.name: table for table in (experiments, *(table for table, _ in _LISTS.values()))}
+_IMPORTED = {table.name: table for table in (experiments, candidate_blocks, *(table for table, _ in _LISTS.values()))}
 
 
 async def read_experiment_json(work: Work, exp_uuid: UUID, user_uuid: UUID) -> str:
@@ -91,6 +93,26 @@ async def read_lists_json(work: Work, exp_uuid: UUID) -> AsyncIterator[tuple[str
             text, after = await _chunk(work, exp_uuid, table, columns, after)
             if text is not None:
                 yield name, text
+
+
+async def read_candidates_json(work: Work, exp_uuid: UUID) -> AsyncIterator[str]:
+    """Read the list of an experiment in chunks of JSON objects joined by commas; nothing without a list."""
+    after = 0
+    while True:
+        chunk = (
+            sa.select(*(candidate_blocks.c[name] for name in ("first", "n", "covars", "details", "withdrawn")))
+            .where(candidate_blocks.c.exp_uuid == exp_uuid, candidate_blocks.c.first > after)
+            .order_by(candidate_blocks.c.first)
+            .limit(_BLOCKS)
+            .subquery("chunk")
+        )
+        text, last = sa.func.string_agg(_as_json(chunk), sa.literal_column("','")), sa.func.max(chunk.c.first)
+        row = await work.one(sa.select(text.label("text"), last.label("last")).select_from(chunk))
+        assert row is not None
+        if row["text"] is None:
+            return
+        yield row["text"]
+        after = row["last"]
 
 
 async def add_written(work: Work, table: str, names: Sequence[str], text: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -15,6 +15,7 @@ from autotune_service.store.rows.bulk import insert_rows
 from autotune_service.store.statements import Filled, Row, Statement
 from autotune_service.store.tables import experiments, suggestions
 from autotune_wire.base import Configuration
+from autotune_wire.candidates import SuggestedCandidate
 from autotune_wire.suggestions import Predicted, Source, State, Suggestion
 
 OPEN: Final = "open"
@@ -86,7 +87,7 @@ class SuggestionRow:
 
     ``fixed_key`` identifies the fixed values that the suggestion was made for; None if any ask can take it.
     ``lease_until`` of a leased suggestion is None if the lease never expires, as leases of older versions of the
-    service do not.
+    service do not. ``candidate`` is the row of the list, as ``SuggestedCandidate``.
     """
 
     suggestion_uuid: UUID
@@ -112,11 +113,17 @@ class SuggestionRow:
     lease_by: str | None = None
     lease_until: datetime | None = None
     abandoned_because: str | None = None
+    candidate: dict[str, Any] | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether the suggestion is open: an ask can take it."""
         return self.state == OPEN
+
+    @property
+    def number(self) -> int | None:
+        """The number of the row of the list that it is, None without a list."""
+        return None if self.candidate is None else int(self.candidate["number"])
 
     @property
     def is_counted(self) -> bool:
@@ -128,6 +135,7 @@ class SuggestionRow:
         return Suggestion(
             suggestion_uuid=self.suggestion_uuid,
             covars=self.covars,
+            candidate=None if self.candidate is None else SuggestedCandidate(**self.candidate),
             source=self.source,
             reason=self.reason,
             mean=self.mean,

@@ -8,7 +8,9 @@ from uuid import UUID, uuid4
 import msgspec
 from typing_extensions import Buffer
 
+from autotune_service.domain.candidates import Block, stored_block
 from autotune_service.domain.portable import Corrections, SpaceHistory, best_of, check_portable
+from autotune_service.domain.portable_candidates import block_of, list_of
 from autotune_service.domain.portable_log import names_of, renamed
 from autotune_service.domain.portable_text import PortableDocument, read_document
 from autotune_service.domain.stored import key_of, stored_constraints, stored_space
@@ -39,7 +41,7 @@ def rows_of(text: Buffer, owner_uuid: UUID, exp_uuid: UUID) -> Iterator[Checked 
     check_portable(document)
     lists = (
         *(document.spaces, document.suggestions, document.observations, document.versions, document.events),
-        *(document.curves, document.earlier_runs),
+        *(document.curves, document.earlier_runs, document.candidates),
     )
     yield Checked(
         n_observations=len(document.observations),
@@ -77,6 +79,7 @@ class _RowBuilder:
         return {
             "experiments": [self._experiment()],
             "spaces": self._space_rows(),
+            "candidate_blocks": ({"exp_uuid": self._exp_uuid, **stored_block(block)} for block in self._blocks()),
             "suggestions": map(self._suggestion, document.suggestions),
             "observations": map(self._observation, document.observations),
             "observation_versions": (self._version(*numbered) for numbered in enumerate(document.versions)),
@@ -91,6 +94,7 @@ class _RowBuilder:
         has_contexts = any(covariate.role == "context" for covariate in newest.covars.values())
         included = {"responses", "stop", "stopped", "paused", "learn_from", "early_stop"}
         documents = own.model_dump(mode="json", include=included)
+        listed = list_of(self._document, sum(block.n_bytes for block in self._blocks()))
         predicted = own.best_predicted
         documents["best_predicted"] = (
             None if predicted is None else predicted.model_dump(mode="json", exclude_unset=True)
@@ -115,8 +119,13 @@ class _RowBuilder:
             "best_response": None if best is None else best.responses[self._primary],
             "best_covars": None if best is None else self._covars(best),
             "n_open": sum(s.state == "open" and not s.fixed for s in self._document.suggestions),
-            "n_wanted": 0 if has_contexts else 1,
+            "n_wanted": 0 if has_contexts or (listed is not None and listed["n"] == listed["n_withdrawn"]) else 1,
+            "candidates": listed,
         }
+
+    def _blocks(self) -> Iterator[Block]:
+        newest = self._document.spaces[-1].covars
+        return (block_of(newest, rows, "candidates") for rows in self._document.candidates)
 
     def _space_rows(self) -> list[_Row]:
         return [
@@ -151,6 +160,7 @@ class _RowBuilder:
             "note": observation.note,
             "tags": observation.tags,
             "noted_at": observation.time_noted,
+            "candidate": observation.candidate,
             "covars": self._covars(observation),
             "suggestion_uuid": None if uuid is None else self._names["suggestion"][uuid],
         }
