@@ -19,39 +19,21 @@ from raw_database import execute, fetch
 
 DUMPS = Path(__file__).parent / "store" / "schemas"
 _ORDER = (
-    *("users", "refresh_tokens", "sessions", "answered_requests", "log_epoch", "experiments", "spaces", "suggestions"),
+    *("users", "sign_in_pots", "invitations", "reset_codes", "groups", "group_members", "sessions", "refresh_tokens"),
+    *("automation_tokens", "tickets", "refused_sign_ins", "audit", "engine_use", "reply_parts", "kept_replies"),
+    *("answered_requests", "log_epoch", "experiments", "members", "spaces", "suggestions"),
     *("observations", "observation_versions", "questions", "events"),
 )
 
-_PEOPLE = """
-INSERT INTO autotune.sign_in_pots (name, used, level, changed_at) VALUES ('account', 1, 0, now());
-INSERT INTO autotune.invitations (code_hash, email, created_at, expires_at)
-    VALUES ('\\x01', 'bob@example.org', now(), now());
-INSERT INTO autotune.reset_codes (code_hash, user_uuid, created_at, expires_at)
-    SELECT '\\x02', user_uuid, now(), now() FROM autotune.users LIMIT 1;
-INSERT INTO autotune.groups (group_uuid, owner_uuid, name)
-    SELECT gen_random_uuid(), user_uuid, 'lab' FROM autotune.users LIMIT 1;
-INSERT INTO autotune.group_members (group_uuid, email) SELECT group_uuid, 'bob@example.org' FROM autotune.groups;
-INSERT INTO autotune.members (exp_uuid, email, role)
-    SELECT exp_uuid, 'bob@example.org', 'viewer' FROM autotune.experiments;
-INSERT INTO autotune.automation_tokens (token_uuid, user_uuid, name, token_hash, scopes, created_at)
-    SELECT gen_random_uuid(), user_uuid, 'robot', '\\x03', '["tell"]', now() FROM autotune.users LIMIT 1;
-INSERT INTO autotune.tickets (ticket_hash, token_uuid, expires_at)
-    SELECT '\\x04', token_uuid, now() FROM autotune.automation_tokens;
-INSERT INTO autotune.refused_sign_ins SELECT user_uuid, 1, now() FROM autotune.users LIMIT 1;
-INSERT INTO autotune.audit (at, user_uuid, way, action, data)
-    SELECT now(), user_uuid, 'token', 'signed_in', '{}' FROM autotune.users LIMIT 1;
-INSERT INTO autotune.engine_use SELECT user_uuid, 1.5, now() FROM autotune.users LIMIT 1;
-INSERT INTO autotune.reply_parts SELECT user_uuid, '\\x05', '{}', now() FROM autotune.users LIMIT 1;
-INSERT INTO autotune.kept_replies SELECT user_uuid, now(), 1, 2 FROM autotune.users LIMIT 1;
-"""
-"""A row in each table of people and what they may and use."""
-
-_LISTS = """
+_KNOWN = """
 INSERT INTO autotune.candidate_blocks (exp_uuid, first, n, covars, details, withdrawn, keys)
     SELECT exp_uuid, 1, 1, '{"x": [0.5]}', '{"bottle": ["A-12"]}', '{1}', '{7}' FROM autotune.experiments LIMIT 1;
+INSERT INTO autotune.earlier_runs (exp_uuid, seq, source, covars, responses, sds)
+    SELECT exp_uuid, 1, 0, '{"x": 0.5}', '{"taste": 1.0}', '{}' FROM autotune.experiments LIMIT 1;
+INSERT INTO autotune.curves (exp_uuid, seq, suggestion_uuid, steps, values, n_steps, updated_at)
+    SELECT exp_uuid, seq, suggestion_uuid, '[1]', '[0.5]', 1, now() FROM autotune.suggestions LIMIT 1;
 """
-"""A row of a list of candidates."""
+"""A row in each table of what a laboratory knows: a list, an earlier experiment, a run that reports."""
 
 
 def dump_of(revision):
@@ -121,8 +103,7 @@ async def fill(url, store_of, revision):
         await correct(store, one["owner_uuid"], one["exp_uuid"], observed.observation_uuid, body, once)
         async with store.work() as work:
             await add_question(work, one["exp_uuid"], one["owner_uuid"], "insights", f"key of {revision}", {}, 1)
-    await execute(url, _PEOPLE)
-    await execute(url, _LISTS)
+    await execute(url, _KNOWN)
     counts = await counts_of(url)
     assert counts.keys() == {table.name for table in metadata.tables.values()}
     assert all(counts.values()), f"give the new table data here: {counts}"

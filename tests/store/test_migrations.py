@@ -173,7 +173,7 @@ async def test_stopped_run_counts_no_more_where_stops_are_not_known(empty_databa
             FROM autotune.observations;
         """,
     )
-    await downgrade(empty_database_url, "0008")
+    await downgrade(empty_database_url, "0007")
     connection = await connect(empty_database_url)
     try:
         assert await connection.fetch("SELECT is_excluded FROM autotune.observations") == [(True,)]

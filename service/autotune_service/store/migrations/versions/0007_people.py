@@ -166,7 +166,7 @@ ALTER TABLE experiments DROP COLUMN is_long, DROP COLUMN n_bytes;
 ALTER TABLE questions DROP COLUMN is_long, DROP COLUMN asked_by, DROP COLUMN asked_until;
 ALTER TABLE answered_requests DROP COLUMN parts;
 DROP TABLE audit;
-DROP FUNCTION refuse_to_change_audit();
+DROP FUNCTION IF EXISTS refuse_to_change_audit();
 DROP TABLE refused_sign_ins;
 DROP TABLE tickets;
 DROP TABLE automation_tokens;
