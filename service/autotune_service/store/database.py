@@ -218,17 +218,30 @@ class Store:
         if work.has_changed:
             self._refused = None
 
-    async def one(self, query: ClauseElement | Filled) -> Row | None:
-        """Run a query outside a transaction and return its first row, or None if the query has no rows.
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Work]:
+        """Run queries that only read, without the two round trips that a transaction takes.
+
+        Each query sees what is committed when it begins, as in a transaction of ``work``.
 
         Raises:
             UnavailableError: If the database is down, refuses or has no connection free in time.
         """
-        if self._is_shared:  # else the query is prepared in one session, and run in another
+        if self._is_shared:  # else a query is prepared in one session, and run in another
             async with self.work() as work:
-                return await work.one(query)
-        async with self._connected() as connection:
-            return await Work(connection).one(query)
+                yield work
+        else:
+            async with self._connected() as connection:
+                yield Work(connection)
+
+    async def one(self, query: ClauseElement | Filled) -> Row | None:
+        """Run a query that only reads and return its first row, or None if the query has no rows.
+
+        Raises:
+            UnavailableError: If the database is down, refuses or has no connection free in time.
+        """
+        async with self.reading() as work:
+            return await work.one(query)
 
     @property
     def _pool(self) -> Any:
@@ -260,11 +273,8 @@ class Store:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
-        async with self.shares.place(ACTING.get()), self._connection() as connection:
-            yield connection
-
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+        acting = ACTING.get()
+        await self.shares.take(acting)
         try:
             connection = await self._acquired()
             is_standby = connection.is_standby
@@ -283,6 +293,8 @@ class Store:
             if refusal is None:
                 raise
             raise refusal from error
+        finally:
+            self.shares.give_back(acting)
 
     async def _acquired(self) -> asyncpg.Connection:
         try:

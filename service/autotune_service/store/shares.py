@@ -6,8 +6,7 @@ Who acts is known to the task: what is done for a request counts as its user's, 
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -48,28 +47,14 @@ class Shares:
         self._other_at = -_LATELY_S
         """When a user took a place who is another one than the newest to take one."""
 
-    @asynccontextmanager
-    async def place(self, user_uuid: UUID | None) -> AsyncIterator[None]:
-        """Hold one of the user's places while the block runs; nobody's work needs none.
+    async def take(self, user_uuid: UUID | None) -> None:
+        """Take one of the user's places, which ``give_back`` frees; nobody's work needs none.
 
         Raises:
             TooManyError: If none of the user's places becomes free in time.
         """
         if user_uuid is None:
-            yield
             return
-        await self.take(user_uuid)
-        try:
-            yield
-        finally:
-            self.give_back(user_uuid)
-
-    async def take(self, user_uuid: UUID) -> None:
-        """Take one of the user's places; ``give_back`` frees it.
-
-        Raises:
-            TooManyError: As ``place``.
-        """
         self._note(user_uuid)
         held = self._of.setdefault(user_uuid, _Held())
         if not held.waiting and held.n < self._most(user_uuid):
@@ -93,8 +78,10 @@ class Shares:
                 ) from None
             raise
 
-    def give_back(self, user_uuid: UUID) -> None:
+    def give_back(self, user_uuid: UUID | None) -> None:
         """Free a place that was taken."""
+        if user_uuid is None:
+            return
         held = self._of[user_uuid]
         held.n -= 1
         most = self._most(user_uuid)
