@@ -7,6 +7,12 @@ import asyncpg
 
 from autotune_service.store.server.epoch import Connection, Log
 
+_UNTIL_ANOTHER_WAITS = """
+DO $$ BEGIN
+    WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted) LOOP PERFORM pg_sleep(0.01); END LOOP;
+END $$
+"""
+
 
 async def connect(url):
     """Connect so that names without a schema are AutoTune's tables first and other programs' tables then."""
@@ -27,6 +33,11 @@ async def fetch(url, query):
         return [dict(row) for row in await connection.fetch(query)]
     finally:
         await connection.close()
+
+
+async def until_another_waits(connection):
+    """Wait until another connection waits for a lock."""
+    await connection.execute(_UNTIL_ANOTHER_WAITS, timeout=30)
 
 
 async def value_of(url, query):

@@ -81,12 +81,13 @@ async def test_read_only_host_is_passed_over_and_named(database_url, cluster):
 async def test_session_of_a_server_that_does_not_wait_for_its_disk_waits(database_url, cluster):
     name = Address.of(database_url).database
     await cluster.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    await cluster.execute(f"ALTER DATABASE {name} SET TimeZone = 'Asia/Kathmandu'")
     store = Store(f"{database_url}&application_name=mine&work_mem=1234", pool_size=2, timeout_s=7)
     await store.connect()
-    names = ("synchronous_commit", "application_name", "work_mem", "statement_timeout")
+    names = ("synchronous_commit", "application_name", "work_mem", "statement_timeout", "TimeZone")
     row = await store.one(sa.select(*(sa.func.current_setting(name).label(name) for name in names)))
     await store.disconnect()
-    assert dict(row) == dict(zip(names, ("on", "autotune mine", "1234kB", "7s"), strict=True))
+    assert dict(row) == dict(zip(names, ("on", "autotune mine", "1234kB", "7s", "UTC"), strict=True))
 
 
 async def test_setting_that_the_server_does_not_know_is_named_at_the_start(database_url):

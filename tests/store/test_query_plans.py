@@ -11,7 +11,12 @@ from autotune_service.domain.errors import NotFoundError
 from autotune_service.store.rows.audit import list_audit
 from autotune_service.store.rows.due import claim_due_experiment, count_due
 from autotune_service.store.rows.events import has_event, list_events
-from autotune_service.store.rows.experiments import get_shown_experiment, list_stamped, list_stamps
+from autotune_service.store.rows.experiments import (
+    get_experiment_and_pending,
+    get_shown_experiment,
+    list_stamped,
+    list_stamps,
+)
 from autotune_service.store.rows.observations import (
     get_numbered,
     get_observation,
@@ -121,6 +126,7 @@ class Recorder:
         (lambda work: get_observation(work, LARGE, UUID(int=50)), "observations_observation_uuid_key"),
         (lambda work: list_newest_of(work, LARGE, OWNER, 1), "observations_pkey"),
         (lambda work: list_pending(work, LARGE), "suggestions_pending"),
+        (lambda work: get_experiment_and_pending(work, LARGE, OWNER), "suggestions_pending"),
         (lambda work: list_stamped(work, OWNER, [UUID(int=n) for n in range(1, 1001, 20)]), "experiments_"),
         (lambda work: get_shown_experiment(work, LARGE, OWNER), "observations_observation_uuid_key"),
         (lambda work: claim_due_experiment(work, "w", timedelta(seconds=1)), "experiments_with_work"),
@@ -139,6 +145,7 @@ class Recorder:
         "observation to be noted",
         "newest observation of a user",
         "pending suggestions",
+        "experiment that is told to",
         "experiments by uuid",
         "experiment to be shown",
         "work that is due",

@@ -26,6 +26,7 @@ from autotune_wire.changes import Rename, Undo
 from autotune_wire.experiments import NewExperiment
 from autotune_wire.observations import Correction, Told
 from autotune_wire.suggestions import Abandon
+from raw_database import until_another_waits
 from support import GUESS, SPACE, joined
 
 DAYS = timedelta(days=3)
@@ -43,12 +44,6 @@ _MAY_READ_IT = {
     "store/embedded/lock.py",
     "store/server/facts.py",
 }
-
-_UNTIL_ANOTHER_WAITS = """
-DO $$ BEGIN
-    WHILE NOT EXISTS (SELECT FROM pg_locks WHERE NOT granted) LOOP PERFORM pg_sleep(0.01); END LOOP;
-END $$
-"""
 
 
 @pytest.fixture
@@ -111,7 +106,7 @@ async def test_tell_that_waited_for_another_change_is_not_before_it(store, datab
     async with database.transaction():
         await database.execute("UPDATE experiments SET updated_at = updated_at + $1", DAYS)
         telling = asyncio.create_task(tell(store, user_uuid, exp_uuid, [run(7)]))
-        await database.execute(_UNTIL_ANOTHER_WAITS, timeout=30)
+        await until_another_waits(database)
     assert (await telling).time_updated > datetime.now(UTC) + DAYS - timedelta(hours=1)
 
 

@@ -141,6 +141,7 @@ class Store:
         self.log = Log()
         timeout_ms = str(int(timeout_s * 1000))
         self._settings = {
+            "TimeZone": "UTC",  # of times in JSON; the driver's own times are in UTC anyway
             "statement_timeout": timeout_ms,
             "lock_timeout": timeout_ms,
             "idle_in_transaction_session_timeout": str(int(timeout_s * _IDLE_FACTOR * 1000)),

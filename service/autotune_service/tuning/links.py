@@ -10,7 +10,7 @@ from autotune_service.store.database import Work
 from autotune_service.store.rows.experiments import ExperimentRow
 from autotune_service.store.rows.observations import ObservationRow, get_observation_of
 from autotune_service.store.rows.spaces import list_spaces
-from autotune_service.store.rows.suggestions import TOLD, SuggestionRow, get_suggestion, list_pending, list_suggestions
+from autotune_service.store.rows.suggestions import TOLD, SuggestionRow, get_suggestion, list_suggestions
 from autotune_service.tuning.aside import aside, n_values_of
 from autotune_service.tuning.outcomes import Outcome, beside, outcome_of
 from autotune_service.tuning.snapshot import backfill_of
@@ -31,8 +31,14 @@ class Linked:
     suggestion: SuggestionRow | None
 
 
-async def link(work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: Callable[[int], str]) -> list[Linked]:
-    """Check each run and find its suggestion.
+async def link(
+    work: Work,
+    row: ExperimentRow,
+    pending: Sequence[SuggestionRow],
+    runs: Sequence[Told],
+    field_of: Callable[[int], str],
+) -> list[Linked]:
+    """Check each run and find its suggestion; ``pending`` are all that are pending.
 
     Raises:
         InvalidError: If a configuration has a value that no run can have, or a response or a suggestion is not the
@@ -44,9 +50,7 @@ async def link(work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: C
     uuids = [run.suggestion_uuid for run in runs if run.suggestion_uuid is not None]
     found = await list_suggestions(work, row.exp_uuid, uuids) if uuids else []
     named = {suggestion.suggestion_uuid: suggestion for suggestion in found}
-    pending = [
-        suggestion for suggestion in await list_pending(work, row.exp_uuid) if suggestion.suggestion_uuid not in named
-    ]
+    unnamed = [suggestion for suggestion in pending if suggestion.suggestion_uuid not in named]
 
     def in_newest_space(suggestion: SuggestionRow, covars: Configuration) -> Configuration:
         # Only what was added after the suggestion was made: before, the suggestion has a value of its own.
@@ -56,7 +60,7 @@ async def link(work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: C
     suggestions, wrong = await _suggestions_of(work, row, runs, field_of, named)
 
     def checked() -> list[Linked]:
-        suggested = [in_newest_space(suggestion, suggestion.covars) for suggestion in pending]
+        suggested = [in_newest_space(suggestion, suggestion.covars) for suggestion in unnamed]
         linked: list[Linked] = []
         for index, (run, suggestion) in enumerate(zip(runs, suggestions, strict=False)):
             field = field_of(index)
@@ -67,7 +71,7 @@ async def link(work: Work, row: ExperimentRow, runs: Sequence[Told], field_of: C
                 same = (place for place, other in enumerate(suggested) if is_same(row.space, other, covars))
                 place = next(same, None)
                 if place is not None:
-                    suggestion = pending.pop(place)
+                    suggestion = unnamed.pop(place)
                     del suggested[place]
             linked.append(Linked(covars, outcome, suggestion))
         return linked

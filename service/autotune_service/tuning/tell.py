@@ -13,7 +13,7 @@ from autotune_service.domain.limits import DEFAULT_LIMITS, Limits
 from autotune_service.domain.outside import notes_on
 from autotune_service.store.database import Store
 from autotune_service.store.rows.events import NewEvent, call_worker, record
-from autotune_service.store.rows.experiments import ExperimentRow, get_experiment
+from autotune_service.store.rows.experiments import ExperimentRow, get_experiment_and_pending
 from autotune_service.store.rows.observations import ObservationRow, insert_observations
 from autotune_service.store.rows.suggestions import TOLD, set_state
 from autotune_service.store.statements import json_text
@@ -53,11 +53,11 @@ async def tell(
     """
     async with store.work() as work:
         await once.begin(work)
-        row = await get_experiment(work, exp_uuid, user_uuid, lock=True)
+        row, pending = await get_experiment_and_pending(work, exp_uuid, user_uuid)
         require_active(row)
         # After ``begin``: a repeated tell gets its first reply, even if the limits are lower by now.
         _require_room(row, len(runs), limits)
-        linked = await link(work, row, runs, field_of)
+        linked = await link(work, row, pending, runs, field_of)
         n_values = n_values_of(len(runs), row.space, row.constraints)
         added = await aside(n_values, _Added, row, user_uuid, linked)
         suggestions = [run.suggestion for run in linked if run.suggestion is not None]

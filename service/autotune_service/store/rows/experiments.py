@@ -16,6 +16,7 @@ from autotune_service.domain.advice import advice_on
 from autotune_service.store.database import Store, Work
 from autotune_service.store.rows.claims import NOW, is_over, seconds_to
 from autotune_service.store.rows.members import SHARED_WITH, is_visible
+from autotune_service.store.rows.suggestions import PENDING_AS_JSON, SuggestionRow, list_pending, read_pending
 from autotune_service.store.statements import Filled, Row, Statement, json_text
 from autotune_service.store.tables import experiments, observations
 from autotune_wire.base import Configuration
@@ -46,6 +47,15 @@ _BY_UUID = sa.select(experiments, CHANGED_AT, _RETRY_IN.label("retry_in_s")).whe
 )
 _SEEN = _BY_UUID.where(is_visible())
 _GET, _GET_LOCKED = Statement(_SEEN), Statement(_SEEN.with_for_update(of=experiments))
+_AS_SEEN = experiments.alias("as_seen")
+_IS_AS_SEEN = (
+    sa.select(sa.literal_column("as_seen.xmin")).where(_AS_SEEN.c.exp_uuid == experiments.c.exp_uuid).scalar_subquery()
+    == sa.literal_column("xmin")
+).label("is_as_seen")
+"""Whether nobody has changed the row since the statement that locks it began: what else it has read is current."""
+_GET_LOCKED_WITH_PENDING = Statement(
+    _SEEN.add_columns(PENDING_AS_JSON.label("pending"), _IS_AS_SEEN).with_for_update(of=experiments)
+)
 _BEST_RESPONSES = (
     sa.select(observations.c.responses)
     .where(observations.c.observation_uuid == experiments.c.best_observation_uuid)
@@ -255,6 +265,24 @@ async def get_experiment(work: Work, exp_uuid: UUID, user_uuid: UUID, *, lock: b
     if row is None:
         raise no_experiment(exp_uuid)
     return await _read(row)
+
+
+async def get_experiment_and_pending(
+    work: Work, exp_uuid: UUID, user_uuid: UUID
+) -> tuple[ExperimentRow, list[SuggestionRow]]:
+    """Find and lock an experiment as ``get_experiment`` does, and list its pending suggestions, oldest first.
+
+    One statement reads both. It may have waited for the lock, and read the suggestions before. Whatever changes these
+    changes the experiment too (``record``): if its row was changed meanwhile, the suggestions are read again.
+
+    Raises:
+        NotFoundError: As ``get_experiment``.
+    """
+    row = await work.one(_GET_LOCKED_WITH_PENDING(exp_uuid=exp_uuid, user_uuid=user_uuid))
+    if row is None:
+        raise no_experiment(exp_uuid)
+    pending = read_pending(row["pending"]) if row["is_as_seen"] else await list_pending(work, exp_uuid)
+    return await _read(row), pending
 
 
 async def get_shown_experiment(work: Work, exp_uuid: UUID, user_uuid: UUID) -> ExperimentRow:

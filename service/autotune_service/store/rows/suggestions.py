@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from autotune_service.store.database import Work
 from autotune_service.store.rows.bulk import insert_rows
 from autotune_service.store.statements import Filled, Row, Statement
-from autotune_service.store.tables import suggestions
+from autotune_service.store.tables import experiments, suggestions
 from autotune_wire.base import Configuration
 from autotune_wire.suggestions import Predicted, Source, State, Suggestion
 
@@ -25,11 +26,21 @@ SUPERSEDED: Final = "superseded"
 
 _NOW = sa.func.clock_timestamp()  # the clocks of several machines differ, so every time in a lease is the database's
 _IS_LEASED = suggestions.c.state == sa.literal_column("'leased'")
-_PENDING = suggestions.c.state.in_([sa.literal_column("'open'"), sa.literal_column("'leased'")])
+_PENDING_STATES: list[sa.ColumnElement[str]] = [sa.literal_column("'open'"), sa.literal_column("'leased'")]
+_PENDING = suggestions.c.state.in_(_PENDING_STATES)
 _OF_EXPERIMENT = suggestions.c.exp_uuid == sa.bindparam("exp_uuid")
 _AMONG = suggestions.c.suggestion_uuid == sa.any_(
     sa.bindparam("uuids", type_=postgresql.ARRAY(postgresql.UUID(as_uuid=True)))
 )
+
+_OF_ROW = suggestions.alias("pending")
+_IN_ORDER = postgresql.aggregate_order_by(sa.func.row_to_json(_OF_ROW.table_valued()), _OF_ROW.c.seq)
+PENDING_AS_JSON = (
+    sa.select(sa.func.json_agg(_IN_ORDER))
+    .where(_OF_ROW.c.exp_uuid == experiments.c.exp_uuid, _OF_ROW.c.state.in_(_PENDING_STATES))
+    .scalar_subquery()
+)
+"""The pending suggestions of the row of ``experiments``, as a text for ``read_pending``."""
 
 _LIST_PENDING = Statement(sa.select(suggestions).where(_OF_EXPERIMENT, _PENDING).order_by(suggestions.c.seq))
 _GET = Statement(
@@ -140,6 +151,11 @@ def insert_suggestions(rows: Sequence[SuggestionRow]) -> Filled:
 async def list_pending(work: Work, exp_uuid: UUID) -> list[SuggestionRow]:
     """List the open and leased suggestions of an experiment, oldest first."""
     return [_suggestion_of(row) for row in await work.all(_LIST_PENDING(exp_uuid=exp_uuid))]
+
+
+def read_pending(text: str | None) -> list[SuggestionRow]:
+    """Read suggestions from ``PENDING_AS_JSON``, oldest first."""
+    return [] if text is None else msgspec.json.decode(text, type=list[SuggestionRow])
 
 
 async def get_suggestion(work: Work, exp_uuid: UUID, suggestion_uuid: UUID) -> SuggestionRow | None:
