@@ -52,9 +52,10 @@ async def test_place_of_one_user_is_given_in_turn_and_never_waits_for_another():
     order = []
 
     async def hold(name, user_uuid):
-        async with shares.place(user_uuid):
-            order.append(name)
-            await asyncio.sleep(0)
+        await shares.take(user_uuid)
+        order.append(name)
+        await asyncio.sleep(0)
+        shares.give_back(user_uuid)
 
     await shares.take(ADA)
     waiting = [asyncio.create_task(hold(name, ADA)) for name in ("first", "second")]
