@@ -14,7 +14,7 @@ import numpy as np
 from compare import comparison_table, reach_table, table_head, table_line
 from functions import CLASSES, NEEDS, REPORT
 from published import PUBLISHED
-from real import REAL, SPLIT
+from real import DESCRIBED, REAL, SPLIT
 from summary import Record, read, step_seconds, unique
 
 Scores = dict[tuple[str, str], dict[str, float]]
@@ -174,7 +174,7 @@ def main() -> None:
     parser.add_argument("--tuning", action="store_true", help="the instances for tuning, not those for reporting")
     options = parser.parse_args()
     records = read(options.runs)
-    single = PUBLISHED if options.published else REAL if options.real else {}
+    single = PUBLISHED if options.published else REAL | DESCRIBED if options.real else {}
     if single:
         records = [record for record in records if record["cls"] in single]
         scores, average, groups = single_scores(records), _median, list(single)
