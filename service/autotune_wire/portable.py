@@ -278,8 +278,9 @@ class ExperimentExport(Request):
     events: Annotated[list[PortableEvent], FailFast(), Field(min_length=1, max_length=MAX_EVENTS)] = Field(
         description="The whole event log, from seq 1 on."
     )
-    earlier_runs: Annotated[list[PortableEarlierRun], FailFast(), Field(max_length=MAX_EARLIER * MAX_EARLIER_RUNS)] = (
-        Field(default_factory=list, description="The runs of earlier experiments that this one learns from.")
+    earlier_runs: Annotated[list[PortableEarlierRun], FailFast(), Field(max_length=MAX_EVENTS)] = Field(
+        default_factory=list,
+        description="The runs of earlier experiments that this one learns from, as many of each as its `n_runs`.",
     )
 
 

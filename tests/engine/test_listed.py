@@ -127,7 +127,8 @@ def test_suggestions_are_rows_that_are_left(drawn):
     for one in suggestions:
         row = rows[one.candidate - 1]
         own = without_contexts(given_.space, one.covars)
-        assert own.items() <= row.items()
+        # Values that are the same to the model may differ in what they are: rows that are alike are one.
+        assert encoding.key({**one.covars, **{name: row[name] for name in own}}) == encoding.key(one.covars)
         assert one.candidate not in withdrawn
         assert all(one.covars.get(name, value) == value for name, value in given_.fixed.items())
         assert all(limit.holds(one.covars) for limit in given_.constraints)

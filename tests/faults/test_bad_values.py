@@ -109,7 +109,7 @@ def test_promise_11_no_value_is_taken_by_correct_load_run_or_a_form(service, she
                 with pytest.raises(UsageError):
                     run(line)
             typed = "True" if value is True else text
-            board.rows[0].cells["responses", "Response"].input.value = typed
+            board.rows[0].cells["responses", "Response"].type_over(typed)
             board.fields["reason"].input.value = "a slip"
             board.press(board.save)
             fresh = own.experiment(make(client))

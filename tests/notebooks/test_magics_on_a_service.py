@@ -228,6 +228,8 @@ ARGUMENTS = {
     "transfer": "bob@example.org",
     "group": "list",
     "token": "list",
+    "withdraw": "1",
+    "report": "1 0.5",
 }
 
 

@@ -38,6 +38,7 @@ WRONG = {
     "contour": ("water temperature", "'temperature'"),
     "importance": ("--response yeild", "response is 'yeild'"),
     "earlier": ("yeild", "response is 'yeild'"),
+    "curves": ("yield", "the picture curves takes no 'yield'"),
     "parallel": ("yeild", "response is 'yeild'"),
     "crossval": ("--response yeild", "response is 'yeild'"),
     "pareto": ("yield", "the picture pareto takes no 'yield'"),
@@ -74,7 +75,7 @@ def cell(shell, capsys):
 
 
 def test_all_pictures_are_tried_here(shell):
-    assert set(session_of(shell).known_pictures()) == {*SHOWN, "candidates"} == set(WRONG)
+    assert set(session_of(shell).known_pictures()) == {*SHOWN, "candidates", "curves"} == set(WRONG)
 
 
 @pytest.mark.parametrize("name", SHOWN)

@@ -5,8 +5,11 @@ from datetime import timedelta
 import pytest
 
 from autotune_service.domain.access import OPERATOR
+from autotune_service.domain.candidates import Block
 from autotune_service.domain.errors import ExperimentStoppedError, InvalidError, NotFoundError
+from autotune_service.store.rows.candidates import insert_blocks
 from autotune_service.store.rows.deletion import delete_experiment
+from autotune_service.store.rows.earlier import EarlierRun, insert_earlier
 from autotune_service.store.rows.events import list_events
 from autotune_service.store.tables import metadata
 from autotune_service.tuning.ask import current_suggestion
@@ -108,6 +111,9 @@ async def full(make, store, user_uuid):
     await correct(store, user_uuid, exp_uuid, told.observations[0].observation_uuid, body)
     assert await reply_to(store, user_uuid, exp_uuid, insights_question(), 0) is None
     await share(store, OPERATOR, user_uuid, exp_uuid, Share(email="bob@example.org", role="viewer"))
+    async with store.work() as work:
+        await work.run(insert_earlier(exp_uuid, [EarlierRun(0, GUESS, {"Response": 1.0}, {})] * 3))
+        await work.run(insert_blocks(exp_uuid, [Block(1, 1, '{"weight": [1.0]}', '{"bottle": ["A"]}', [], [7])]))
     return exp_uuid
 
 

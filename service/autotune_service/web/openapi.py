@@ -13,7 +13,7 @@ from autotune_wire.problems import CONTENT_TYPE, Problem
 
 _OPEN = ("auth.", "health.", "user.")
 """Blueprints whose calls need no token."""
-_ONCE = ("experiment.", "portable.")
+_ONCE = ("experiment.", "candidates.", "portable.")
 """Blueprints whose POST requests accept an Idempotency-Key."""
 _PROBLEM = {
     "description": "An error: `code` says which, `errors` names the fields.",
