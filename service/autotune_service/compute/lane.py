@@ -59,7 +59,7 @@ SHORT_S = 4.0
 """How long short work may take."""
 _RENEW_S = 5.0
 _REST_S = 0.02
-"""How long a lane that found nothing rests: many tells a second, all of work that others do, then wake it once."""
+"""How long all lanes but the first rest when they are woken: most often the first does what is due by then."""
 _PAUSE_S = 1.0
 _NOT_MINE_S = 0.5
 """How long the lane of short work waits where work is due that it leaves to others."""
@@ -74,16 +74,18 @@ class Lane:
         worker: The name of the worker, by which it claims.
         store: The database.
         pool: The engine processes.
+        is_first: Whether this lane looks for work at once where the others rest, see ``_REST_S``.
         is_short: Whether long work is left to other lanes.
 
     Attributes:
         wake: Set where there may be work.
     """
 
-    def __init__(self, worker: str, store: Store, pool: Pool, *, is_short: bool) -> None:
+    def __init__(self, worker: str, store: Store, pool: Pool, *, is_first: bool, is_short: bool) -> None:
         self._worker = worker
         self._store = store
         self._pool = pool
+        self._is_first = is_first
         self._is_short = is_short
         self.wake = asyncio.Event()
 
@@ -96,8 +98,9 @@ class Lane:
                 await asyncio.sleep(_BEHIND_OTHERS_S)
             try:
                 if not await self._work_once():
-                    await asyncio.sleep(_REST_S)
                     await self._wait()
+                    if not self._is_first:
+                        await asyncio.sleep(_REST_S)
             except UnavailableError as error:
                 _REPEATS.warning("the worker waits for the database: %s", error.detail)
                 await asyncio.sleep(_PAUSE_S)

@@ -31,7 +31,9 @@ class Worker:
         self._store = store
         self._pool = pool
         n_all = max(pool.size - 1, 1)
-        self._lanes = [Lane(name, store, pool, is_short=number >= n_all) for number in range(pool.size)]
+        self._lanes = [
+            Lane(name, store, pool, is_first=number == 0, is_short=number >= n_all) for number in range(pool.size)
+        ]
         self._listener = Listener(url, WORK_CHANNEL, lambda _: self._wake(), self._wake, store.log)
 
     async def run(self) -> None:
