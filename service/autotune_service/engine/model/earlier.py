@@ -32,6 +32,11 @@ class Earlier:
         self.weight = WEIGHT / len(processes)
         """The mean of each weight before anything is measured."""
 
+    def at(self, rows: Array) -> tuple[Array, Array]:
+        """Return what ``mean`` and ``deviations`` do, for one look at the predictions."""
+        predictions = self.predictions(rows)
+        return np.asarray(self.weight * predictions.sum(axis=1)), WEIGHT_SD * predictions
+
     def mean(self, rows: Array) -> Array:
         """Return the prior's mean at m rows, shape (m,)."""
         return np.asarray(self.weight * self.predictions(rows).sum(axis=1))

@@ -92,13 +92,17 @@ class GaussianProcess:
 
     def covariance(self, a: Array, b: Array) -> Array:
         """Return the prior covariance of the noiseless values at rows a and b, shape (n, m)."""
+        covariance = self._alone(a, b)
+        if self.earlier is not None:
+            covariance += self.earlier.deviations(a) @ self.earlier.deviations(b).T
+        return covariance
+
+    def _alone(self, a: Array, b: Array) -> Array:
+        """Return the prior covariance without what earlier experiments predict, shape (n, m)."""
         own = self.hyperparameters
         distances, shared = compared(a, b, own.precisions[None], own.effects[None], self.kinds)
         together = own.variance * matern(distances[0])[0]
-        together = together if shared is None else together + shared[0]
-        if self.earlier is not None:
-            together += self.earlier.deviations(a) @ self.earlier.deviations(b).T
-        return together
+        return together if shared is None else together + shared[0]
 
     def expect(self, rows: Array) -> Array:
         """Return the means that ``predict`` returns, without the variances, which cost more."""
@@ -112,13 +116,15 @@ class GaussianProcess:
         Returns:
             The means, shape (m,) or (m, k), and the variances, shape (m,).
         """
-        covariance = self.covariance(rows, self.rows)
-        spread = covariance @ self.inverse_factor.T
-        means, variance = self.mean + covariance @ self.weights, self.hyperparameters.total_variance
+        covariance, variance = self._alone(rows, self.rows), self.hyperparameters.total_variance
         if self.earlier is not None:
-            deviations = self.earlier.deviations(rows)
-            means = (means.T + self.earlier.mean(rows)).T
+            earlier_means, deviations = self.earlier.at(rows)
+            covariance += deviations @ self._deviations.T
             variance = variance + np.einsum("ij,ij->i", deviations, deviations)
+        spread = covariance @ self.inverse_factor.T
+        means = self.mean + covariance @ self.weights
+        if self.earlier is not None:
+            means = (means.T + earlier_means).T
         return means, self._bounded(variance - np.einsum("ij,ij->i", spread, spread))
 
     def predict_with_gradients(self, rows: Array) -> tuple[Array, Array, Array, Array]:

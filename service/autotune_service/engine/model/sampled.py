@@ -41,12 +41,14 @@ class SampledProcess:
 
     def predict(self, rows: Array) -> tuple[Array, Array]:
         """Return means, shape (s, m, k), and variances, shape (s, m), of the noiseless values at m rows."""
-        covariances = self._covariances(rows)
-        means, totals = self._means[:, None, None] + covariances @ self._weights, self._totals[:, None]
+        covariances, totals = self._alone(rows), self._totals[:, None]
         if self.earlier is not None:
-            deviations = self.earlier.deviations(rows)
-            means = means + self.earlier.mean(rows)[:, None]
+            earlier_means, deviations = self.earlier.at(rows)
+            covariances = covariances + deviations @ self._deviations.T
             totals = totals + np.einsum("ij,ij->i", deviations, deviations)
+        means = self._means[:, None, None] + covariances @ self._weights
+        if self.earlier is not None:
+            means = means + earlier_means[:, None]
         spread = covariances @ self._factors
         return means, self._bounded(totals - np.einsum("smn,smn->sm", spread, spread))
 
@@ -100,6 +102,11 @@ class SampledProcess:
 
     def _covariances(self, rows: Array) -> Array:
         """Return the covariances of m rows with the observed ones, shape (s, m, n)."""
+        covariances = self._alone(rows)
+        return covariances if self.earlier is None else covariances + self.earlier.deviations(rows) @ self._deviations.T
+
+    def _alone(self, rows: Array) -> Array:
+        """Return these covariances without what earlier experiments predict, shape (s, m, n)."""
         patterns = patterns_of(rows, self.rows, self.kinds)
         if patterns is not None:
             together = self._covariances_of(patterns.squares)[:, patterns.index]
@@ -107,7 +114,7 @@ class SampledProcess:
             distances, shared = compared(rows, self.rows, self._precisions, self._effects, self.kinds)
             together = self._variances[:, None, None] * matern(distances)[0]
             together = together if shared is None else together + shared
-        return together if self.earlier is None else together + self.earlier.deviations(rows) @ self._deviations.T
+        return together
 
     def _covariances_of(self, squares: Array) -> Array:
         """Return the covariances of p pairs of rows, shape (s, p), from their squared differences, shape (p, d)."""
