@@ -6,6 +6,7 @@ also counts what threads do while the loop waits for a processor, so it is only 
 """
 
 import asyncio
+import gc
 import json
 import time
 from contextlib import asynccontextmanager
@@ -117,7 +118,10 @@ async def places(app, headers):
     spaces = {"wide": WIDE}
     spaces |= {"steps": {f"c{k}": STEPS for k in range(40)}, "choices": {f"c{k}": CHOICE for k in range(40)}}
     uuids = {name: (await make_experiment(client, headers, covars=space))["exp_uuid"] for name, space in spaces.items()}
-    return client, uuids
+    gc.collect()
+    gc.freeze()  # as the service does when it has started, so that other tests leave it no garbage to look through
+    yield client, uuids
+    gc.unfreeze()
 
 
 def requests(uuids):
