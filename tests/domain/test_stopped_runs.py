@@ -16,37 +16,53 @@ def expected_final(objective, step, value, completed):
     return Prospects(objective, completed).of(step, value)
 
 
-# At step 2 they had 1, 3 and 5, and came to 4, 8 and 6: gains of 3, 5 and 1.
+# At step 2 they had 1, 3 and 5, and came to 4, 8 and 6: 6 in the mean, of 3.
 RUNS = [
     Completed({1: 0.0, 2: 1.0, 9: 4.0}, 4.0),
     Completed({1: 0.0, 2: 3.0, 9: 8.0}, 8.0),
     Completed({1: 0.0, 2: 5.0, 9: 6.0}, 6.0),
 ]
-# The gains differ from their mean, 3, by 0, 2 and -2, squares of 8 together. The variance of the finals, 8 / 3, counts
-# as two more.
-SD = sqrt((8.0 + 2.0 * 8.0 / 3.0) / 5.0)
+# Squares from the mean are 8, products 4, and two more runs with a slope of 1 have squares and products of 16 / 3.
+WEIGHT = 8.0 + 16.0 / 3.0
+SLOPE = 0.7  # (4 + 16 / 3) / (8 + 16 / 3)
+# From the line they differ by -0.6, 2 and -1.4. The variance of the finals, 8 / 3, counts as two more.
+VARIANCE = (0.36 + 4.0 + 1.96 + 2.0 * 8.0 / 3.0) / 5.0
 
 
-def test_mean_gain_after_the_step_is_added_to_the_last_value():
-    assert expected_final(MORE, 2, 2.0, RUNS) == pytest.approx((5.0, SD))
+def test_line_through_completed_runs_predicts_what_a_run_comes_to():
+    assert expected_final(MORE, 2, 2.0, RUNS) == pytest.approx((6.0 - SLOPE, sqrt(VARIANCE * (4 / 3 + 1 / WEIGHT))))
+    assert expected_final(MORE, 2, 3.0, RUNS) == pytest.approx((6.0, sqrt(VARIANCE * 4 / 3)))
 
 
-def test_run_is_believed_no_better_than_the_median_of_those_that_were_completed():
-    assert expected_final(MORE, 2, 4.0, RUNS) == pytest.approx((6.0, SD))
+def test_run_is_believed_no_better_than_the_best_of_those_that_were_completed():
+    assert expected_final(MORE, 2, 6.0, RUNS)[0] == pytest.approx(8.0)  # by the line 8.1
+
+
+def test_run_is_believed_in_proportion_where_runs_grew_in_proportion():
+    # Squares of 2 and products of 20, with two more runs 10 / 3 and 64 / 3: a slope of 6.4 instead of 10.
+    tenfold = [Completed({1: at}, 10 * at) for at in (1.0, 2.0, 3.0)]
+    assert expected_final(MORE, 1, 0.5, tenfold)[0] == pytest.approx(20.0 - 1.5 * 6.4)
+
+
+def test_run_that_is_far_off_is_believed_no_farther_off_than_the_mean_gain_makes_it():
+    tenfold = [Completed({1: at}, 10 * at) for at in (1.0, 2.0, 3.0)]
+    assert expected_final(MORE, 1, -5.0, tenfold)[0] == pytest.approx(-10.0)  # as far below 10 as 30 is above
+    assert expected_final(MORE, 1, -1000.0, tenfold)[0] == pytest.approx(-982.0)  # the mean gain is 18
 
 
 def test_where_lower_is_better_the_signs_change():
     mirrored = [Completed({at: -value for at, value in run.points.items()}, -run.final) for run in RUNS]
-    assert expected_final(LESS, 2, -2.0, mirrored) == pytest.approx((-5.0, SD))
-    assert expected_final(LESS, 2, -4.0, mirrored) == pytest.approx((-6.0, SD))
+    for value in (2.0, 6.0):
+        mean, sd = expected_final(MORE, 2, value, RUNS)
+        assert expected_final(LESS, 2, -value, mirrored) == pytest.approx((-mean, sd))
 
 
 def test_towards_a_target_the_distance_shrinks_on_the_side_of_the_last_value():
-    # Distances of 6 and 4 at step 1 become 2 and 1: gains of 4 and 3, and the run at a distance of 8 comes to 4.5.
+    # Distances of 6 and 4 at step 1 become 2 and 1: 1.5 in the mean, of 5, with a slope of (1 + 2) / (2 + 2).
     runs = [Completed({1: 16.0}, 12.0), Completed({1: 6.0}, 9.0)]
     above = expected_final(NEAR, 1, 18.0, runs)
     below = expected_final(NEAR, 1, 2.0, runs)
-    assert (above[0], below[0]) == pytest.approx((14.5, 5.5))
+    assert (above[0], below[0]) == pytest.approx((13.75, 6.25))
 
 
 def test_last_value_before_the_step_counts_where_the_step_itself_was_not_reported():

@@ -58,8 +58,10 @@ SOON_S = 0.05  # how long after work falls due, by the database's clock, the wor
 SHORT_S = 4.0
 """How long short work may take."""
 _RENEW_S = 5.0
+_REPLY_S = 0.002
+"""How long the first lane rests when it is woken: the reply to the tell that woke it goes first."""
 _REST_S = 0.02
-"""How long all lanes but the first rest when they are woken: most often the first does what is due by then."""
+"""How long the other lanes rest when they are woken: most often the first does what is due by then."""
 _PAUSE_S = 1.0
 _NOT_MINE_S = 0.5
 """How long the lane of short work waits where work is due that it leaves to others."""
@@ -99,8 +101,7 @@ class Lane:
             try:
                 if not await self._work_once():
                     await self._wait()
-                    if not self._is_first:
-                        await asyncio.sleep(_REST_S)
+                    await asyncio.sleep(_REPLY_S if self._is_first else _REST_S)
             except UnavailableError as error:
                 _REPEATS.warning("the worker waits for the database: %s", error.detail)
                 await asyncio.sleep(_PAUSE_S)
@@ -109,22 +110,22 @@ class Lane:
                 await asyncio.sleep(_PAUSE_S)
 
     async def _work_once(self) -> bool:
-        """Work on at most one question and one fit; return whether there was any.
+        """Work on at most one fit and one question; return whether there was any.
 
-        Questions and fits take turns, so that neither kind waits for all of the other.
+        Fits and questions take turns, so that neither kind waits for all of the other.
         """
-        question = await claim_question(self._store, self._worker, CLAIM, only_short=self._is_short)
-        if question is not None:
-            logs.bind(exp_uuid=str(question.row.exp_uuid))
-            async with self._kept(partial(keep_question, self._store, question, CLAIM), question.asker_uuid):
-                with span(f"question {question.row.kind}"):
-                    await self._reply(question)
         fit = await claim_fit(self._store, self._worker, CLAIM, only_short=self._is_short)
         if fit is not None:
             logs.bind(exp_uuid=str(fit.experiment.exp_uuid))
             async with self._kept(partial(keep_fit, self._store, fit, CLAIM), fit.experiment.owner_uuid):
                 with span("fit", fit.traceparent):
                     await self._fit(fit)
+        question = await claim_question(self._store, self._worker, CLAIM, only_short=self._is_short)
+        if question is not None:
+            logs.bind(exp_uuid=str(question.row.exp_uuid))
+            async with self._kept(partial(keep_question, self._store, question, CLAIM), question.asker_uuid):
+                with span(f"question {question.row.kind}"):
+                    await self._reply(question)
         return question is not None or fit is not None
 
     async def _fit(self, fit: ClaimedFit) -> None:

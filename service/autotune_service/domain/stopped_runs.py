@@ -9,13 +9,14 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum, sqrt
-from statistics import fmean, median
+from statistics import fmean
 from sys import float_info
+from typing import NamedTuple
 
 from autotune_wire.responses import AnyObjective, Target, merit
 
 _PRIOR_RUNS = 2.0
-"""How many runs the spread of all final values counts for, as that of the gains: few gains say little of their own."""
+"""How many runs a slope of 1 and the spread of all final values count for: few runs say little of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +27,44 @@ class Completed:
     final: float
 
 
+class _Line(NamedTuple):
+    """The line by which a value at a step predicts what the run comes to, all as shares of the unit.
+
+    Attributes:
+        mean: The mean of the completed runs' values at the step.
+        mean_final: The mean of what these runs came to.
+        slope: By how much more a run comes to that has one more at the step.
+        variance: The variance of what the completed runs came to, about the line.
+        weight: The sum of the squared differences from ``mean``, with those that stand for a slope of 1.
+        n: How many completed runs there are.
+    """
+
+    mean: float
+    mean_final: float
+    slope: float
+    variance: float
+    weight: float
+    n: int
+
+    def at(self, value: float) -> tuple[float, float]:
+        """Return the prediction for a value, and its standard deviation."""
+        offset = value - self.mean
+        doubt = (1 / self.n if self.n else 0.0) + (_limited(offset * offset / self.weight) if self.weight else 0.0)
+        return self.mean_final + self.slope * offset, sqrt(self.variance * (1 + doubt))
+
+
 class Prospects:
     """What runs would have come to that were stopped early.
 
-    The mean is the last value and the mean gain of the completed runs from the same step to their end, but no better
-    than the median of what they came to: the run was stopped for not being among the better ones. The variance is that
-    of the gains, where the variance of the completed runs' final values counts as two more of them. It is all that is
-    known where no completed run had reported anything by this step.
+    The mean is on the line through what the completed runs had at the same step and came to: if they gained alike, it
+    is the last value and their gain; if they grew in proportion, the last value times their growth. The line is found
+    by least squares; its slope leans towards 1, and the variance about it towards that of all final values, as if two
+    more runs said so (Bayesian linear regression: Bishop, Pattern Recognition and Machine Learning, 3.3). The mean is
+    no better than the best of what they came to; it is no farther below the worst of it than the best is above, unless
+    the mean gain makes it so, as the run may be far from all of them. Where no completed run had reported anything by this step, it is the last
+    value, and the variance is that of all final values.
 
-    Gains are differences of values, in the direction that makes them better; towards a target, of the distances.
+    Better is higher or lower as the goal says; towards a target, values stand for their distances.
 
     Args:
         objective: The objective that was reported.
@@ -54,8 +84,8 @@ class Prospects:
             self._curves = [
                 (steps, [one / self._unit for one in all_]) for (steps, _), all_ in zip(runs, merits, strict=True)
             ]
-            self._middle, self._squares = median(self._finals), _squares(self._finals)
-        self._gains: dict[int, tuple[float, float]] = {}
+            self._spread = _squares(self._finals) / len(self._finals)
+        self._lines: dict[int, _Line] = {}
 
     def of(self, step: int, value: float) -> tuple[float, float] | None:
         """Return what a run would have come to, and the standard deviation of that, in the response's own unit.
@@ -70,21 +100,32 @@ class Prospects:
         """
         if not self._is_known:
             return None
-        if step not in self._gains:
-            self._gains[step] = self._gain_after(step)
-        gain, sd = self._gains[step]
-        own = min(merit(self._objective, value) / self._unit + gain, self._middle)
+        if step not in self._lines:
+            self._lines[step] = self._line_at(step)
+        line, last = self._lines[step], merit(self._objective, value) / self._unit
+        own, sd = line.at(last)
+        worst, best = min(self._finals), max(self._finals)
+        own = min(max(own, min(2 * worst - best, last + line.mean_final - line.mean)), best)
         return self._value_of(_limited(own * self._unit), value), _limited(sd * self._unit)
 
-    def _gain_after(self, step: int) -> tuple[float, float]:
-        """Return the mean and the standard deviation of the gains from a step to the end, as shares of the unit."""
-        gains = [
-            final - merits[place - 1]
+    def _line_at(self, step: int) -> _Line:
+        pairs = [
+            (merits[place - 1], final)
             for final, (steps, merits) in zip(self._finals, self._curves, strict=True)
             if (place := bisect_right(steps, step))
         ]
-        squares = _squares(gains) + _PRIOR_RUNS * self._squares / len(self._finals)
-        return fmean(gains) if gains else 0.0, sqrt(squares / (len(gains) + _PRIOR_RUNS))
+        n = len(pairs)
+        if not n:
+            return _Line(0.0, 0.0, 1.0, self._spread, 0.0, 0)
+        mean, mean_final = (fmean(column) for column in zip(*pairs, strict=True))
+        squares = fsum((at - mean) ** 2 for at, _ in pairs)
+        slope_of_1 = _PRIOR_RUNS / n * squares
+        weight = squares + slope_of_1
+        products = fsum((at - mean) * (final - mean_final) for at, final in pairs)
+        slope = (products + slope_of_1) / weight if weight else 1.0
+        rest = fsum((final - mean_final - slope * (at - mean)) ** 2 for at, final in pairs)
+        variance = (rest + _PRIOR_RUNS * self._spread) / (n + _PRIOR_RUNS)
+        return _Line(mean, mean_final, slope, variance, weight, n)
 
     def _value_of(self, of_merit: float, last: float) -> float:
         """Return the value of a merit; of a target, on the side of the last value."""
