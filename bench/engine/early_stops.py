@@ -4,6 +4,8 @@
 engine in this process, with the rules and the prospects of stopped runs that the service has, a run for each generated
 problem and rule. With ``--peer optuna_tpe`` the script has to be run by the Python of that peer's environment; the
 rules are then Optuna's own pruners with their defaults. ``early_stops.py --show early.jsonl`` writes the table.
+``early_stops.py --errors --instances 0-19`` compares what the engine is told of stopped runs with what they would have
+come to, which is far less noisy than whole runs.
 """
 
 import argparse
@@ -20,6 +22,8 @@ from learning_curves import BUDGET, CLASSES, STEPS, CurveProblem, make
 
 RULES = ("none", "median", "successive_halving")
 N_INIT = 5
+_N_JUDGED = 80
+_NEAR = 0.6
 
 
 class Engine:
@@ -46,12 +50,11 @@ class Engine:
 
     def begin(self) -> dict[str, Any]:
         """Return the next configuration; the first is the guess, as in the service."""
-        from autotune_service.domain.stopped_runs import Completed, Prospects
+        from autotune_service.domain.stopped_runs import Prospects
         from autotune_service.engine.interface import EngineInput, Prediction, Run
         from autotune_service.engine.suggest import suggest
 
-        completed = [Completed(points, points[max(points)]) for _, points, is_stopped in self.told if not is_stopped]
-        prospects = Prospects(self.objective, completed)
+        prospects = Prospects(self.objective, self.completed())
         runs = []
         for covars, points, is_stopped in self.told:
             last = max(points)
@@ -80,6 +83,12 @@ class Engine:
     def end(self, is_stopped: bool) -> None:
         """Take that the run has ended, or was stopped."""
         self.told.append((self.covars, self.points, is_stopped))
+
+    def completed(self) -> list[Any]:
+        """Return the runs that came to their end."""
+        from autotune_service.domain.stopped_runs import Completed
+
+        return [Completed(points, points[max(points)]) for _, points, is_stopped in self.told if not is_stopped]
 
 
 class OptunaTpe:
@@ -153,6 +162,52 @@ def play(problem: CurveProblem, peer: Any, seed: int) -> dict[str, Any]:
     }
 
 
+def errors(problem: CurveProblem, rule: str, seed: int) -> np.ndarray:
+    """Compare what stopped runs are believed to come to with what they would have come to.
+
+    The configurations are drawn at random, most of them near the best run, as a search draws them.
+
+    Returns:
+        For each run that was stopped the error and its standard deviation, shape (n, 2), in shares of what lies between
+        the median of the space and its optimum.
+    """
+    from autotune_service.domain.stopped_runs import Prospects
+
+    rng = np.random.default_rng([seed, 3])
+    peer = Engine(problem, rule, seed)
+    centre, best, finals = np.full(len(problem.tilt), 0.5), -np.inf, []
+    for _ in range(_N_JUDGED):
+        near = np.clip(centre + rng.normal(0.0, 0.15, len(centre)), 0.0, 1.0)
+        place = near if finals and rng.random() < _NEAR else rng.random(len(centre))
+        peer.covars, peer.points = dict(zip(problem.space, place, strict=True)), {}
+        curve = problem.curve(peer.covars, rng)
+        is_stopped = any(peer.report(step, value) and step < STEPS for step, value in enumerate(curve, start=1))
+        peer.end(is_stopped)
+        finals.append(curve[-1])
+        if not is_stopped and curve[-1] > best:
+            centre, best = place, curve[-1]
+    prospects = Prospects(peer.objective, peer.completed())
+    told = [
+        (*found, final)
+        for (_, points, is_stopped), final in zip(peer.told, finals, strict=True)
+        if is_stopped and (found := prospects.of(max(points), points[max(points)])) is not None
+    ]
+    means, sds, truth = np.array(told).reshape(-1, 3).T
+    return np.stack([means - truth, sds], axis=1) / (float(problem.heights.max()) - problem.median)
+
+
+def show_errors(classes: list[str], rules: list[str], instances: str, seed: int) -> None:
+    """Write the table of the errors: their root mean square, their mean, and the mean logarithmic density."""
+    print("| class | rule | stopped | root mean square | mean | log density |\n|---|---|---|---|---|---|")
+    for cls in classes:
+        for rule in rules:
+            found = np.concatenate([errors(make(cls, index), rule, seed) for index in cli.indices(instances)])
+            error, sd = found.T
+            density = np.mean(-0.5 * np.square(error / sd) - np.log(sd) - 0.5 * np.log(2.0 * np.pi))
+            rms = np.sqrt(np.mean(np.square(error)))
+            print(f"| {cls} | {rule} | {len(found)} | {rms:.2f} | {error.mean():+.2f} | {density:+.2f} |")
+
+
 def show(path: Path) -> None:
     """Write the table: the mean and its standard error, at half of the budget and at its end."""
     by: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
@@ -180,7 +235,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--show", type=Path, help="write the table of these results, and play nothing")
+    parser.add_argument("--errors", action="store_true", help="write how far off stopped runs are believed to come")
     options = parser.parse_args()
+    if options.errors:
+        show_errors(options.classes.split(","), [r for r in RULES if r != "none"], options.instances, options.seed)
+        return
     if options.show is not None:
         show(options.show)
         return

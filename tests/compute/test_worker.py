@@ -211,4 +211,4 @@ async def test_questions_do_not_hold_up_the_fits(store, hub, database_url, user_
         await until_event(store, hub, user_uuid, exp_uuid, "suggestion_created")
         last = predict_question(row, [GUESS | {"weight": 4.0}])
         await answered(store, hub, user_uuid, exp_uuid, last)
-    assert [request.kind for request in pool.jobs][:2] == ["predict", "suggest"]
+    assert [request.kind for request in pool.jobs][:2] == ["suggest", "predict"]

@@ -61,8 +61,8 @@ class Prospects:
     by least squares; its slope leans towards 1, and the variance about it towards that of all final values, as if two
     more runs said so (Bayesian linear regression: Bishop, Pattern Recognition and Machine Learning, 3.3). The mean is
     no better than the best of what they came to; it is no farther below the worst of it than the best is above, unless
-    the mean gain makes it so, as the run may be far from all of them. Where no completed run had reported anything by this step, it is the last
-    value, and the variance is that of all final values.
+    the mean gain makes it so, as the run may be far from all of them. Where no completed run had reported anything by
+    this step, it is the last value, and the variance is that of all final values.
 
     Better is higher or lower as the goal says; towards a target, values stand for their distances.
 
