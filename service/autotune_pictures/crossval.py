@@ -5,7 +5,18 @@ from typing import Any
 from uuid import UUID
 
 from autotune_pictures.parts.axes import response_axis
-from autotune_pictures.parts.frame import GREY, HEIGHT, RUNS, Spec, beyond, framed, mark_legend, message, points
+from autotune_pictures.parts.frame import (
+    GREY,
+    HEIGHT,
+    RUNS,
+    Spec,
+    beyond,
+    framed,
+    mark_legend,
+    message,
+    points,
+    triangles,
+)
 from autotune_pictures.parts.goals import goal_text, label_of, response_of
 from autotune_pictures.parts.ranges import Span, clamped, span_of
 from autotune_pictures.parts.runs import MAX_RUNS, MEASURED, TOPS, Run, drawn_note, hover_of, hovered, marked
@@ -48,7 +59,7 @@ def crossval(
     rows = [_row(experiment, runs.get(point.observation_uuid), point, span) for point in shown]
     quality = quality_text(left_out)
     notes = [f"{quality}; bars: \N{PLUS-MINUS SIGN} 1 sd of a measurement", *drawn_note(len(shown), len(left_out))]
-    notes += ["\N{BLACK UP-POINTING TRIANGLE} beyond the edge"] if any("beyond" in row for row in rows) else []
+    notes += [f"{edges} beyond the edge"] if (edges := triangles(rows)) else []
     found = [run for point in shown if (run := runs.get(point.observation_uuid)) is not None]
     marks = [_mark(runs, point) for point in shown]
     body = {"layer": _layers(experiment, found, marks, span, name), "width": SIZE, "height": SIZE}

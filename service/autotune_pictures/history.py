@@ -20,6 +20,7 @@ from autotune_pictures.parts.frame import (
     message,
     points,
     rule,
+    triangles,
 )
 from autotune_pictures.parts.goals import goal_text, label_of, line_of, response_of
 from autotune_pictures.parts.ranges import Span, span_of
@@ -117,9 +118,9 @@ def run_axis(n_runs: int) -> Spec:
 
 
 def beyond_note(found: Sequence[dict[str, Any]]) -> list[str]:
-    """Write what the triangles at the edges are, if there are any."""
+    """Write what the triangles at the edges are, as they are drawn, if there are any."""
     n = sum("beyond" in row for row in found)
-    return [f"{counted(n, 'run')} beyond the edge (\N{BLACK UP-POINTING TRIANGLE})"] if n else []
+    return [f"{counted(n, 'run')} beyond the edge ({triangles(found)})"] if n else []
 
 
 def best_so_far(experiment: Experiment, runs: Sequence[Run], response: str) -> list[tuple[int, float]]:

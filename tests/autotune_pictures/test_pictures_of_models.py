@@ -241,7 +241,7 @@ def test_slice_says_what_its_triangles_are():
     runs = [run(number, {"x": 0.5}, {"yield": value}) for number, value in enumerate([*range(50, 60), -495.0], 1)]
     points = [{"value": 0.0, "mean": 50.0, "sd": 1.0}, {"value": 1.0, "mean": 60.0, "sd": 1.0}]
     spec = pictures.slices(LINE, runs, insights_of(LINE, runs, slices={"yield": {"x": points}}))
-    assert "1 run beyond the edge (▲)" in subtitle(spec)
+    assert "1 run beyond the edge (▼)" in subtitle(spec)
 
 
 def test_slice_shows_the_slope_beyond_a_cluster_of_runs():

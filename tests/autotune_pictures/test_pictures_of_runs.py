@@ -53,7 +53,7 @@ def test_history_of_an_outlier_draws_it_as_a_triangle_at_the_edge():
     assert beyond_of(rows_of(spec)) == {5: "down"}
     low, high = next(layer["encoding"]["y"]["scale"]["domain"] for layer in marks_of(spec, "point"))
     assert (low, high) == (pytest.approx(0.88), pytest.approx(3.12))
-    assert spec["title"]["subtitle"] == ["1 run beyond the edge (▲)"]
+    assert spec["title"]["subtitle"] == ["1 run beyond the edge (▼)"]
 
 
 def test_history_draws_the_threshold_of_its_response():

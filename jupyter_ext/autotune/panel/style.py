@@ -21,6 +21,7 @@ border-bottom:1px solid var(--at-line)}
 .at-live-panel .at-tiles{display:flex;gap:28px;margin-bottom:12px}
 .at-live-panel .at-tile b{display:block;font-size:25px;line-height:1.2;font-weight:600}
 .at-live-panel .at-soft{opacity:.75;font-size:12px}
+.at-live-panel .at-mark{white-space:nowrap}
 .at-live-panel .at-scroll{max-height:250px;overflow:auto}
 .at-live-panel table.at-values{border-collapse:collapse;width:100%;font-size:13px;color:inherit;margin:0}
 .at-live-panel .at-values tr{background:none}
@@ -44,6 +45,9 @@ def framed(body: str) -> str:
 def legend(marks: Sequence[tuple[str, str, str]]) -> str:
     """Write what the marks of a picture stand for: for each its colour, a character like it, and its meaning."""
     # A space that does not break keeps a mark and its word together, with and without a style sheet.
-    shown = [f'<span style="color:{color}">{mark}</span>\N{NO-BREAK SPACE}{meaning}' for color, mark, meaning in marks]
+    shown = [
+        f'<span class="at-mark"><span style="color:{color}">{mark}</span>\N{NO-BREAK SPACE}{meaning}</span>'
+        for color, mark, meaning in marks
+    ]
     joined = " \N{EN SPACE}".join(shown)
     return f'<div class="at-soft">{joined}</div>'

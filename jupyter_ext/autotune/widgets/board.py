@@ -60,6 +60,7 @@ class Board(Form):
         self.show_run = self.button("Show this run", "show an older run in the table", self._show_run)
         self.enter(self._number, self.show_run)
         self.save = self.button("Save what was typed", "store what was typed over", self._save, is_first=True)
+        self.enter(self._reason, self.save)
         self.pause = self.button("Pause", "no suggestions for now; results are still taken", self._pause)
         self.resume = self.button("Resume", "go on after a pause, or after a stop rule was met", self._resume)
         self.stop = self.button("Close the experiment", "no more suggestions, until it is reopened", self._close)

@@ -120,7 +120,7 @@ export default { render };
 """
 
 _CSS = """
-.atw-runs{overflow:auto;margin:2px}
+.atw-runs{overflow:auto;scroll-padding:0 90px 0 46px;margin:2px}
 .atw.atw-runs table{display:grid;gap:2px 6px;align-items:center;justify-content:flex-start;margin:0}
 .atw-runs thead,.atw-runs tbody,.atw-runs tr{display:contents}
 .atw.atw-runs th,.atw.atw-runs td{border:0;padding:2px 0;min-width:0}
@@ -128,6 +128,9 @@ _CSS = """
 .atw-runs .widget-text{width:100%;margin:0}
 .atw-runs .widget-text input{width:100%}
 .atw-runs button{width:auto}
+.atw-runs tr>:first-child,.atw-runs tr>:last-child{position:sticky;left:0;z-index:1;opacity:1;align-self:stretch;
+display:flex;align-items:center;background:var(--jp-layout-color0,Canvas)}
+.atw-runs tr>:last-child{left:auto;right:0}
 """
 
 

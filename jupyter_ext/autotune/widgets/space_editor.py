@@ -231,7 +231,7 @@ class SpaceEditor(Form):
                 constraints=[*texts, *self._kept],
                 made=made,
                 learn_from=[self._earlier.exp_uuid] if self._earlier is not None and self.learn.value else None,
-                early_stop=self.early_stop.value,
+                early_stop=self.early_stop.value or None,
                 candidates=table,
             )
             return new, [] if table is not None else self._broken_by_guess(new, made)
@@ -343,10 +343,10 @@ def _learn(earlier: Experiment | None) -> Any:
 def _early_stop(given: EarlyStop | None) -> Any:
     """Make the choice of a rule that stops runs early; one with options of its own can be kept as it is."""
     own = {} if given is None else given.model_dump(exclude_unset=True)
-    options: list[tuple[str, Any]] = [("none", None)]
+    options: list[tuple[str, Any]] = [("none", "")]  # the list shows nothing for an option that is None
     options += [(words, rule) for rule, words in _RULES.items() if own != {"rule": rule}]
     options += [] if given is None else [(f"{_RULES[given.rule]}, as before", own)]
-    return chosen("Which runs that report are stopped early", options, None if given is None else own, "420px")
+    return chosen("Which runs that report are stopped early", options, own or "", "420px")
 
 
 def _first_rows(new: NewExperiment) -> list[Any]:

@@ -176,6 +176,7 @@ class CovariateRow(Row):
         for names, is_shown in ((_NUMERIC, not is_options), (_OF_OPTIONS, is_options)):
             for name in names:
                 self.fields[name].box.layout.display = None if is_shown else "none"
+        self.fields["guess"].input.placeholder = "first" if is_options else "middle"
 
 
 class ResponseRow(Row):

@@ -28,9 +28,9 @@ line-height:1.45;--atw-line:var(--jp-border-color2,rgba(128,128,128,.3));overflo
 .atw-big{font-size:30px;line-height:1.15;font-weight:600;font-variant-numeric:tabular-nums}
 .atw-big span{font-size:17px;font-weight:400;margin-left:5px}
 .atw table{border-collapse:collapse;color:inherit;font-size:13px;margin:4px 0}
-.atw th,.atw td{text-align:left;padding:4px 14px 4px 0;font-weight:400;background:none;border:0;
+.atw th,.atw td{text-align:left!important;padding:4px 14px 4px 0;font-weight:400;background:none;border:0;
 border-bottom:1px solid var(--atw-line);font-variant-numeric:tabular-nums}
-.atw thead th{opacity:.75;font-size:12px}
+.atw thead th{opacity:.75;font-size:12px;overflow-wrap:break-word}
 .atw tr{background:none!important}
 .atw-good,.atw-bad{padding:4px 10px;border-left:3px solid #2da44e;font-size:13px;white-space:pre-line}
 .atw-bad{border-left-color:#da3633}

@@ -1,6 +1,6 @@
 """The frame of a picture: its title and notes, colours for light and dark, and what every layer of points shares."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from autotune_pictures.parts.runs import (
@@ -33,6 +33,12 @@ BLUE, RED, PINK, GREEN, ORANGE = "#2a84c6", "#d55e00", "#c2649c", "#009e73", "#c
 COLOURS = "viridis"
 """The colour scale of predicted values: it grows lighter evenly and can be told apart by the colour-blind."""
 
+_TRIANGLES = {
+    "up": "\N{BLACK UP-POINTING TRIANGLE}",
+    "down": "\N{BLACK DOWN-POINTING TRIANGLE}",
+    "left": "\N{BLACK LEFT-POINTING TRIANGLE}",
+    "right": "\N{BLACK RIGHT-POINTING TRIANGLE}",
+}
 _CROSS = "M-1,-1L1,1M1,-1L-1,1"
 _BAR = "M0,-1L0,1"
 _PLUS = "M-1,0L1,0M0,-1L0,1"
@@ -161,6 +167,12 @@ def beyond(x: Spec, y: Spec, tooltip: list[dict[str, str]], data: Spec | None = 
             "encoding": {"x": x, "y": y, "shape": shape, "tooltip": tooltip},
         }
     ]
+
+
+def triangles(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return the triangles that ``beyond`` draws for these rows, each kind once; an empty text if it draws none."""
+    sides = {row["beyond"] for row in rows if "beyond" in row}
+    return "".join(sign for side, sign in _TRIANGLES.items() if side in sides)
 
 
 def rule(channel: str, value: float, text: str, encoding: Spec, *, is_bound: bool = True) -> list[Spec]:

@@ -107,6 +107,15 @@ def test_correction_needs_a_reason(board, service):
     assert _cell(board, 2).text == "0.75"
 
 
+def test_enter_behind_the_reason_saves(board, service):
+    _type(board, 2, "0.75")
+    board.save.click()
+    board.fields["reason"].input.value = "misread"
+    board.fields["reason"].input._handle_custom_msg({"event": "submit"}, [])
+    assert _corrections(service) == [{"version": 1, "reason": "misread", "response": 0.75}]
+    assert board.fields["reason"].error.value == ""
+
+
 @pytest.mark.parametrize(("typed", "said"), [("hot", "hot is not a number"), ("", "must not be empty")])
 def test_wrong_number_is_said_in_its_cell(board, service, typed, said):
     _type(board, 2, typed)

@@ -454,6 +454,19 @@ def test_descriptors_of_an_experiment_are_kept_until_a_file_is_named(client, ser
     ] == [SHELF, SHELF]
 
 
+def test_first_guess_that_is_left_empty_is_hinted_at_by_the_kind(editor):
+    row = editor.covariates[0]
+    assert row.fields["guess"].input.placeholder == "middle"
+    _fill(row, vtype="cat")
+    assert row.fields["guess"].input.placeholder == "first"
+
+
+def test_no_rule_that_stops_runs_early_is_shown_as_none_and_not_sent(editor, service):
+    assert editor.early_stop.label == "none"
+    editor.create.click()
+    assert "early_stop" not in _sent(service)
+
+
 def test_rule_that_stops_runs_early_is_chosen_and_kept(editor, client, service):
     editor.early_stop.value = "successive_halving"
     editor.create.click()

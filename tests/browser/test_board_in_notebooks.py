@@ -1,4 +1,6 @@
-"""The table of the board in a page, while a colleague tells one run after the other."""
+"""The board in real pages: its table while a colleague tells one run after the other, and what a saved one shows."""
+
+import re
 
 import pytest
 
@@ -10,6 +12,7 @@ lab = pytest.importorskip("lab", reason="playwright, which drives the browser, i
 pytestmark = pytest.mark.skipif(not lab.CHROMIUM, reason="there is no chromium: apt install chromium")
 
 BOARD, BUSY = 1, 2
+ERROR = "Error displaying widget"
 CELLS = (
     """import autotune, time
 from autotune.widgets import Board, form
@@ -28,10 +31,11 @@ async def service(cluster, template, tmp_path_factory):
         process.close()
 
 
-@pytest.fixture(scope="module")
-def notebooks(service, tmp_path_factory):
+@pytest.fixture(scope="module", params=["jupyterlab", "notebook"])
+def notebooks(request, service, tmp_path_factory):
+    pytest.importorskip(request.param)
     user = {"AUTOTUNE_USERNAME": DEV_USER["username"], "AUTOTUNE_PASSWORD": DEV_USER["password"]}
-    with lab.running_lab("jupyterlab", tmp_path_factory.mktemp("lab"), AUTOTUNE_URL=service.url, **user) as own:
+    with lab.running_lab(request.param, tmp_path_factory.mktemp("lab"), AUTOTUNE_URL=service.url, **user) as own:
         yield own
 
 
@@ -168,3 +172,40 @@ async def test_table_is_one_for_screen_readers(shown):
     await row.get_by_role("button", name="Exclude").focus()
     await shown.page.keyboard.press("Space")
     await shown.opened.shows(BOARD, "the reason is missing")
+
+
+async def test_saved_board_is_a_true_picture_where_its_kernel_is_gone(shown, notebooks):
+    opened, page = shown.opened, shown.page
+    reason = page.get_by_label("Reason, needed for a correction")
+    await shown.cell(9).fill("0,75")
+    await shown.cell(8, "note").fill("cloudy")
+    await reason.fill("misread")
+    await page.get_by_role("button", name="Save what was typed").click()
+    await opened.shows(BOARD, "1 run corrected; the next suggestion is computed anew. 1 run noted.")
+    for number, switches in ((7, ("exclude",)), (6, ("exclude", "restore"))):
+        for word in switches:
+            await reason.fill("the flask")
+            await page.get_by_title(f"{word} run {number}", exact=True).click()
+            said = f"Run {number} is excluded." if word == "exclude" else f"Run {number} counts again."
+            await opened.shows(BOARD, said)
+    runs = shown.history()
+    assert [run["is_excluded"] for run in runs] == [False] * 6 + [True] + [False] * 3
+    assert (runs[8]["response"], runs[7]["note"]) == (0.75, "cloudy")
+
+    await opened.command("docmanager:save")
+    await page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    notebooks.copy_untrusted("board.ipynb", "sent.ipynb")
+    for notebook in ("board.ipynb", "sent.ipynb"):
+        await page.goto(notebooks.address_of(notebook), wait_until="domcontentloaded")
+        await opened.ready()
+        cells = "window.jupyterapp.shell.currentWidget.content.model.cells"
+        assert await page.evaluate(f"() => {cells}.get({BOARD}).trusted") == (notebook == "board.ipynb")
+        if notebook == "board.ipynb":  # the widget is looked for, and not found
+            await page.get_by_text(ERROR).first.wait_for(state="attached")
+        await opened.shows(BOARD, "best response 0.75")
+        text = await opened.text(BOARD)
+        assert re.search(r"As of \d", text)
+        assert "excluded" in text
+        assert "cloudy" in text
+        assert ERROR not in text
+        assert await opened.image_width(BOARD) > 0
