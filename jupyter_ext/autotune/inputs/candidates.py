@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from autotune.errors import InvalidInputError
-from autotune.inputs.descriptors import sign_of
+from autotune.inputs.descriptors import cells_lost, sign_of
 from autotune.inputs.frames import covariate_of_values, is_frame
 from autotune.inputs.guessing import with_guess
 from autotune.inputs.loading import read_text
@@ -78,7 +78,9 @@ def read_rows(given: Any) -> RowTable:
         return given
     if is_frame(given):
         names = [str(column) for column in given.columns]
-        _require_once("the DataFrame", names)
+        lost = cells_lost(names)
+        if lost is not None:
+            raise InvalidInputError(f"the DataFrame {lost}")
         rows = (dict(zip(names, row, strict=True)) for row in given.itertuples(index=False, name=None))
         return _table("the DataFrame", rows)
     if isinstance(given, str | PathLike):
@@ -142,23 +144,13 @@ def _of_file(path: Path) -> RowTable:
     delimiter = said or max(DELIMITERS, key=body.partition("\n")[0].count)
     lines = [[cell.strip() for cell in line] for line in csv.reader(io.StringIO(body, newline=""), delimiter=delimiter)]
     header, *rows = [line for line in lines if any(line)] or [[]]
-    _require_once(path.name, header)
-    for number, row in enumerate(rows, start=1):
-        if any(row[len(header) :]):
-            raise InvalidInputError(
-                f"{path.name}, row {number} has {len(row)} cells, and the header {len(header)}: put quotes around "
-                "a cell with the delimiter in it, or part the cells by semicolons"
-            )
+    lost = cells_lost(header, rows)
+    if lost is not None:
+        raise InvalidInputError(f"{path.name} {lost}")
     sign = usual_sign(delimiter) or sign_of(cell for row in rows for cell in row)
     return _table(
         path.name, ({name: cell or None for name, cell in zip(header, row, strict=False)} for row in rows), sign
     )
-
-
-def _require_once(subject: str, columns: Sequence[str]) -> None:
-    twice = [name for name in dict.fromkeys(columns) if name and columns.count(name) > 1]
-    if twice:
-        raise InvalidInputError(f"{subject} has several columns {twice[0]!r}: rename or remove all but one")
 
 
 def _of_column(table: RowTable, name: str, given: Mapping[str, Any]) -> dict[str, Any]:

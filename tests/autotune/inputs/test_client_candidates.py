@@ -52,7 +52,7 @@ def test_what_is_no_table_is_refused(given, said):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("t,bottle\n60,a\n1,5,b\n", "plate.csv, row 2 has 3 cells, and the header 2: put quotes around"),
+        ("t,bottle\n60,a\n1,5,b\n", "plate.csv has 3 cells in row 2, and 2 in the header: put quotes around"),
         ("t,bottle,t\n60,a,70\n", "plate.csv has several columns 't': rename or remove all but one"),
     ],
 )
