@@ -30,6 +30,8 @@ def earlier(experiment: Experiment, insights: InsightsReply, response: str | Non
     weights = [weight for weight in insights.earlier if weight.response in names]
     title = f"What {experiment.name} learns from earlier experiments"
     if not weights:
+        if not any(one.n_runs for one in experiment.learn_from):
+            return message(title, "Nothing: they had measured nothing when this experiment was created.")
         return message(title, "There is no model yet that says so: it needs a run.")
     labels = [_label(weight, len(experiment.responses) > 1) for weight in weights]
     bands = [(weight.weight - _BAND * weight.sd, weight.weight + _BAND * weight.sd) for weight in weights]

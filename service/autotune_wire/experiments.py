@@ -218,7 +218,7 @@ class Experiment(Reply):
     advice: list[str] = Field(
         default_factory=list,
         description="What makes the space as it is now hard to search, and how to describe it better: a sentence for "
-        "each covariate that this is said of.",
+        "each covariate that this is said of, and for each earlier experiment that nothing is learnt from.",
     )
     direction: Direction = Field(
         description="Whether the first objective is maximized or minimized; of a response to match, `minimize`, as its "

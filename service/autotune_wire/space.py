@@ -56,7 +56,8 @@ class _Covariate(Request):
     unit: Annotated[Name, Field(max_length=MAX_UNIT_LENGTH)] | None = Field(
         default=None,
         exclude_if=lambda unit: unit is None,
-        description="The unit of the values, such as °C or mol/L. It is shown with them and changes nothing else.",
+        description="The unit of the values, such as °C or mol/L. It is shown with them, and an experiment that "
+        "learns from another one has the same units; the unit changes nothing else.",
     )
 
 

@@ -199,3 +199,25 @@ async def test_revoked_token_is_refused_without_showing_it(service, user):
         said = await refusal(client, "list_experiments")
     assert "AUTOTUNE_TOKEN" in said
     assert made.secret() not in said
+
+
+async def test_rows_of_an_empty_bottle_are_withdrawn_and_come_back(service, user, token_of, brownies):
+    shelf = [{"t": t, "bottle": bottle} for t in (60, 75) for bottle in ("A-12", "B-07")]
+    experiment = user.new("shelf", ["t"], candidates=shelf, say=None, seed=1)
+    named = str(experiment.exp_uuid)
+    async with agent(service.url, token_of("write")) as client:
+        empty, text = await call(client, "withdraw_candidates", experiment=named, having={"bottle": "B-07"})
+        assert (empty["candidates"]["n_withdrawn"], empty["candidates"]["n_left"]) == (2, 2)
+        assert text == "Withdrawn. The list: 4 rows, 2 left, 2 withdrawn."
+        again, _ = await call(client, "withdraw_candidates", experiment=named, rows=[2])
+        assert again["candidates"]["n_withdrawn"] == 2
+        back, _ = await call(client, "withdraw_candidates", experiment=named, rows=[2], restore=True)
+        assert back["candidates"]["n_left"] == 3
+        assert "no row of the list has bottle = C-01" in await refusal(
+            client, "withdraw_candidates", experiment=named, having={"bottle": "C-01"}
+        )
+        assert "has no list of candidates" in await refusal(
+            client, "withdraw_candidates", experiment=str(brownies.exp_uuid), rows=[1]
+        )
+    async with agent(service.url, token_of("tell")) as client:
+        assert "write" in await refusal(client, "withdraw_candidates", experiment=named, rows=[1])

@@ -341,6 +341,12 @@ class FakeService:
             changed["response"] = next(iter(changed["responses"].values()))
             kept = {name: sd for name, sd in run["sds"].items() if name not in body["responses"]}
             changed["sds"] = kept | body.get("sds", {})
+        if body.get("status", "stopped" if run["stopped_step"] is not None else None) == "stopped":
+            step = body.get("stopped_step", run["stopped_step"])
+            last = {"stopped_step": step, "stopped_value": changed.get("response", run["stopped_value"])}
+            changed |= {**last, "status": "ok", "response": None, "responses": {}, "sds": {}}
+        elif body.get("status") == "ok":
+            changed |= {"stopped_step": None, "stopped_value": None}
         run.update(changed, version=run["version"] + 1)
         versions.append({**run, "reason": body["reason"]})
         return httpx2.Response(200, json=run)

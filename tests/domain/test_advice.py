@@ -1,8 +1,11 @@
 """What is said of a space that is hard to search."""
 
+from uuid import uuid4
+
 import pytest
 
-from autotune_service.domain.advice import advice_on
+from autotune_service.domain.advice import advice_on, advice_on_earlier
+from autotune_wire.learning import EarlierExperiment
 from generated import space_of
 
 
@@ -83,3 +86,9 @@ def test_descriptors_that_are_the_same_for_all_options_are_told_of():
     (sentence,) = advice(x=X, metal=same)
     assert sentence == "all options of metal have the same descriptors, which therefore tell nothing: check the table"
     assert advice(x=X, metal=choice("a", descriptors={"a": {"mass": 1}})) == []
+
+
+def test_earlier_experiment_that_had_measured_nothing_is_named():
+    some, none = (EarlierExperiment(exp_uuid=uuid4(), name=f"of {n}", n_runs=n, last_seq=9) for n in (3, 0))
+    (sentence,) = advice_on_earlier([some, none])
+    assert sentence.startswith("nothing is learnt from of 0: it had measured none of the responses when this")

@@ -8,7 +8,7 @@ from autotune_wire.space import Space
 SPACE: TypeAdapter[Space] = TypeAdapter(Space)
 T = {"vtype": "cont", "guess": 50.0, "min": 40.0, "max": 120.0}
 BASE = {"vtype": "cat", "guess": "KOH", "options": ["KOH", "NaOH"]}
-NEW = SPACE.validate_python({"t": T, "base": BASE})
+NEW = SPACE.validate_python({"t": {**T, "unit": "°C"}, "base": BASE})
 
 
 def found(earlier, responses=("yield",)):
@@ -27,6 +27,7 @@ def test_other_ranges_options_and_covariates_are_no_problem():
         ({"t": T}, ["yield"], "has no covariate base"),
         ({"t": T, "base": T}, ["yield"], "has base as a number, and the new experiment as options"),
         ({"t": BASE, "base": BASE}, ["yield"], "has t as options, and the new experiment as a number"),
+        ({"t": {**T, "unit": "K"}, "base": BASE}, ["yield"], "has t in K, and the new experiment in °C: values are"),
         ({"t": T, "base": BASE}, ["cost"], "measures none of the new experiment's responses, yield; its own are cost"),
     ],
 )

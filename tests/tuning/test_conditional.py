@@ -204,7 +204,7 @@ async def test_ask_must_give_every_context_and_only_values_of_the_space(store, u
     row = await read_experiment(store, user_uuid, with_context)
     for fixed, field in (({}, "fixed.oven"), ({"oven": "c"}, "fixed.oven"), ({"oven": "a", "x": 1}, "fixed.x")):
         with pytest.raises(InvalidError) as caught:
-            await checked_ask(row, fixed)
+            await checked_ask(store, row, fixed)
         assert [one.field for one in caught.value.errors] == [field]
 
 
@@ -213,9 +213,9 @@ async def test_fixed_values_that_no_constraint_leaves_room_for_are_refused(store
     new = NewExperiment(name="c", covars=SPACE, constraints=[light])
     made = await create_experiment(store, user_uuid, new)
     row = await read_experiment(store, user_uuid, made.exp_uuid)
-    assert await checked_ask(row, {"v1": 3}) == {"v1": 3}
+    assert await checked_ask(store, row, {"v1": 3}) == {"v1": 3}
     with pytest.raises(InvalidError) as caught:
-        await checked_ask(row, {"v1": 4})
+        await checked_ask(store, row, {"v1": 4})
     assert caught.value.errors[0].field == "constraints.0"
 
 

@@ -63,7 +63,7 @@ async def test_paused_experiment_refuses_asks_of_every_kind_and_says_why(store, 
         current_suggestion(store, user_uuid, paused, 0),
         lease_suggestions(store, user_uuid, paused, 0, 1),
         current_conditional(store, user_uuid, paused, 0, {"v1": 2}),
-        checked_ask(row, {}),
+        checked_ask(store, row, {}),
     ):
         with pytest.raises(ExperimentPausedError, match=f"is paused since .* UTC \\({CLEANING.reason}\\); resume it"):
             await ask

@@ -16,6 +16,7 @@ from autotune.agents.reach import Reach
 from autotune.agents.reading import Reading
 from autotune.agents.refusals import invalid_call, refused, unknown_arguments
 from autotune.agents.trying import Trying
+from autotune.agents.withdrawing import Withdrawing
 from autotune.errors import AutotuneError
 
 INSTRUCTIONS = """AutoTune suggests what to try next in an experiment that somebody runs, in a lab or on a computer.
@@ -81,6 +82,7 @@ def server_of(reach: Reach, version: str) -> AgentServer:
         (trying.report, _ONCE),
         (trying.stopped, _ONCE),
         (trying.abandon, _ONCE),
+        (Withdrawing(reach).withdraw_candidates, _ONCE),
     ]
     # A new experiment would not be one of those that the server is for.
     tools += [] if reach.only else [(Creating(reach).new_experiment, _ADDS)]

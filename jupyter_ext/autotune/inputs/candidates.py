@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from autotune.errors import InvalidInputError
-from autotune.inputs.descriptors import sign_of
+from autotune.inputs.descriptors import cells_lost, sign_of
 from autotune.inputs.frames import covariate_of_values, is_frame
 from autotune.inputs.guessing import with_guess
 from autotune.inputs.loading import read_text
@@ -78,6 +78,9 @@ def read_rows(given: Any) -> RowTable:
         return given
     if is_frame(given):
         names = [str(column) for column in given.columns]
+        lost = cells_lost(names)
+        if lost is not None:
+            raise InvalidInputError(f"the DataFrame {lost}")
         rows = (dict(zip(names, row, strict=True)) for row in given.itertuples(index=False, name=None))
         return _table("the DataFrame", rows)
     if isinstance(given, str | PathLike):
@@ -141,6 +144,9 @@ def _of_file(path: Path) -> RowTable:
     delimiter = said or max(DELIMITERS, key=body.partition("\n")[0].count)
     lines = [[cell.strip() for cell in line] for line in csv.reader(io.StringIO(body, newline=""), delimiter=delimiter)]
     header, *rows = [line for line in lines if any(line)] or [[]]
+    lost = cells_lost(header, rows)
+    if lost is not None:
+        raise InvalidInputError(f"{path.name} {lost}")
     sign = usual_sign(delimiter) or sign_of(cell for row in rows for cell in row)
     return _table(
         path.name, ({name: cell or None for name, cell in zip(header, row, strict=False)} for row in rows), sign

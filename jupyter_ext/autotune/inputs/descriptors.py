@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,9 @@ def table_of(given: Any) -> Table:
 
 def _of_frame(frame: Any) -> Table:
     header = [str(column) for column in frame.columns]
+    lost = cells_lost(header)
+    if lost is not None:
+        raise ValueError(f"the DataFrame {lost}")
     rows = [[plain(value) for value in row] for row in frame.itertuples(index=False, name=None)]
     index = [plain(value) for value in frame.index]
     if all(isinstance(value, str) for value in index):
@@ -74,8 +77,26 @@ def _of_file(path: Path) -> Table:
     delimiter = said or max(DELIMITERS, key=head.count)
     lines = [[cell.strip() for cell in line] for line in csv.reader(io.StringIO(body, newline=""), delimiter=delimiter)]
     header, *rows = [line for line in lines if any(line)] or [[]]
+    lost = cells_lost(header, rows)
+    if lost is not None:
+        raise ValueError(f"{path.name} {lost}")
     sign = usual_sign(delimiter) or sign_of(cell for row in rows for cell in row)
     return _of_rows(path.name, header, [[_value_of(cell, sign) for cell in row] for row in rows])
+
+
+def cells_lost(header: Sequence[str], rows: Iterable[Sequence[Any]] = ()) -> str | None:
+    """Say by which cells a table would be read wrongly: further columns of a name, or cells beyond the header."""
+    twice = next((name for name in dict.fromkeys(header) if name and header.count(name) > 1), None)
+    if twice is not None:
+        return f"has several columns {twice!r}: rename or remove all but one"
+    n = len(header)
+    long = next(((number, row) for number, row in enumerate(rows, start=1) if any(row[n:])), None)
+    if long is None:
+        return None
+    return (
+        f"has {len(long[1])} cells in row {long[0]}, and {n} in the header: put quotes around a cell with the "
+        "delimiter in it, or part the cells by semicolons"
+    )
 
 
 def sign_of(cells: Iterable[str]) -> DecimalSign:

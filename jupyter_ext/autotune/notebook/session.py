@@ -24,7 +24,7 @@ from autotune.running.in_turn import Function
 from autotune.transport.credentials import NO_CREDENTIALS, Credentials, find_credentials, find_url
 from autotune.views.bests import Best
 from autotune.views.curves import Verdict
-from autotune.views.shown import Observation, Suggestion, configuration_text, counted
+from autotune.views.shown import Observation, Suggestion, configuration_text, counted, stopped_text
 
 T = TypeVar("T")
 
@@ -224,8 +224,17 @@ class Session:
         return undone
 
     def correct(self, observation_id: int, reason: str, **changes: Any) -> Observation:
-        """Correct the observation with this id; the changes are those of ``Experiment.correct``."""
-        return self._changed(lambda: self.experiment.correct(observation_id, reason=reason, **changes))
+        """Correct the observation with this id; the changes are those of ``Experiment.correct``.
+
+        A value that is given for a run that was stopped early is its last one, which a user may not expect: say so.
+        """
+        corrected = self._changed(lambda: self.experiment.correct(observation_id, reason=reason, **changes))
+        if corrected.stopped_step is not None and changes.get("response") is not None and "stopped" not in changes:
+            self.say(
+                f"run {observation_id} stays {stopped_text(corrected.stopped_step, corrected.stopped_value)}; with "
+                "--whole the response is the final value of a run that was not stopped\n"
+            )
+        return corrected
 
     def exclude(self, observation_id: int, reason: str) -> Observation:
         """Exclude the observation with this id from the model and from the search for the best."""

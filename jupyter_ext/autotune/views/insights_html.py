@@ -51,7 +51,7 @@ def earlier_texts(insights: InsightsReply) -> list[str]:
     """Write a sentence for each earlier experiment and response: how much the one counts for the other."""
     return [
         f"learns {one.response} from {one.name}: its weight is {one.weight:.2f} \N{PLUS-MINUS SIGN} {one.sd:.2f} "
-        "(0: it tells nothing, 1: the same shape)"
+        f"(0: it tells nothing, 1: the same shape{', below 0: the opposite' if one.weight < 0 else ''})"
         for one in insights.earlier
     ]
 

@@ -1,7 +1,8 @@
-"""What makes a space hard to search, and how to describe it better."""
+"""What makes an experiment hard to search or keeps it from learning, and how to describe it better."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from autotune_wire.learning import EarlierExperiment
 from autotune_wire.numerals import number_of
 from autotune_wire.space import CatCovariate, Covariate
 
@@ -19,6 +20,16 @@ def advice_on(space: Mapping[str, Covariate]) -> list[str]:
         for name, covariate in space.items()
         if isinstance(covariate, CatCovariate) and not covariate.ordered
         for sentence in _on_unordered(name, covariate)
+    ]
+
+
+def advice_on_earlier(learn_from: Sequence[EarlierExperiment]) -> list[str]:
+    """Write a sentence about each earlier experiment that nothing is learnt from, as it had measured nothing."""
+    return [
+        f"nothing is learnt from {earlier.name}: it had measured none of the responses when this experiment was "
+        "created, and what it measures later is not learnt from; create the experiment anew once it has"
+        for earlier in learn_from
+        if not earlier.n_runs
     ]
 
 

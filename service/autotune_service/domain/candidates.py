@@ -67,6 +67,11 @@ class Block:
             )
         ]
 
+    def rows_left(self) -> list[CheckedRow]:
+        """Return those of its rows that are not withdrawn."""
+        withdrawn = set(self.withdrawn)
+        return [row for number, row in enumerate(self.rows(), start=self.first) if number not in withdrawn]
+
 
 def stored_block(block: Block) -> dict[str, Any]:
     """Convert a block to the values of its columns; its texts are JSON already."""

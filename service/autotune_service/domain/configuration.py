@@ -129,8 +129,16 @@ def guess_of(space: Mapping[str, Covariate], fixed: Mapping[str, Value] | None =
 def is_same(space: Mapping[str, Covariate], first: Configuration, second: Configuration) -> bool:
     """Return whether two checked configurations are the same setting, apart from the rounding of numbers as text."""
     return first.keys() == second.keys() and all(
-        _is_same_value(space[name], value, second[name]) for name, value in first.items()
+        is_same_value(space[name], value, second[name]) for name, value in first.items()
     )
+
+
+def is_same_value(covariate: Covariate, first: Value, second: Value) -> bool:
+    """Return whether two checked values of a covariate are the same setting, apart from the rounding as text."""
+    if first == second or not isinstance(covariate, ContCovariate):
+        return first == second
+    distance = abs(float(first) - float(second))
+    return distance <= _slack(covariate, _SAME_WITHIN, max(float(first), float(second)))
 
 
 def is_feasible(
@@ -292,13 +300,6 @@ def _when_active(covariate: Covariate) -> str:
     condition = covariate.active_if
     assert condition is not None
     return f"it is active only where {condition.covariate} is {listed(condition.values)}"
-
-
-def _is_same_value(covariate: Covariate, first: Value, second: Value) -> bool:
-    if first == second or not isinstance(covariate, ContCovariate):
-        return first == second
-    distance = abs(float(first) - float(second))
-    return distance <= _slack(covariate, _SAME_WITHIN, max(float(first), float(second)))
 
 
 def _slack(covariate: ContCovariate, share: float, value: float) -> float:

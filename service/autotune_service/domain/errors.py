@@ -115,7 +115,7 @@ class ExperimentPausedError(ConflictError):
 
 
 class NoCandidatesError(ConflictError):
-    """All rows of the experiment's list are withdrawn: nothing can be suggested until rows are added or restored."""
+    """No row of the experiment's list can be suggested: all are withdrawn, or those that are left break constraints."""
 
     code = "no_candidates"
 

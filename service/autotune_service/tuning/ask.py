@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from math import ceil
 from uuid import UUID
 
-from autotune_service.domain.errors import EngineFailingError
+from autotune_service.domain.errors import EngineFailingError, InvalidError, NoCandidatesError
 from autotune_service.store.database import Store, Work
 from autotune_service.store.rows.events import NewEvent, call_worker, get_engine_failure, record
 from autotune_service.store.rows.experiments import ExperimentRow, get_experiment, get_standing, update_experiment
 from autotune_service.store.rows.suggestions import LEASED, SuggestionRow, list_pending, list_suggestions, update_leased
+from autotune_service.tuning.candidates import require_row
 from autotune_service.tuning.once import ALWAYS, Once
 from autotune_service.tuning.stopping import require_asking
 from autotune_wire.suggestions import DEFAULT_LEASE_S
@@ -181,9 +182,18 @@ async def _require_engine(work: Work, row: ExperimentRow) -> None:
 
     Raises:
         EngineFailingError: If it has, and is not tried again yet.
+        NoCandidatesError: If it has because no row of the list that is not withdrawn meets the constraints.
     """
     if row.retry_in_s is None:
         return
+    if row.candidates is not None and row.constraints:
+        try:
+            await require_row(work, row, {})
+        except InvalidError:
+            raise NoCandidatesError(
+                f"no row of the list of experiment {row.exp_uuid} ({row.name}) that is not withdrawn meets the "
+                "constraints: add or restore rows, or relax a constraint, to get more suggestions"
+            ) from None
     wait_s = max(ceil(row.retry_in_s), 1)
     raise EngineFailingError(
         f"the engine failed ({await get_engine_failure(work, row.exp_uuid)}), and a Sobol point, which needs no model, "

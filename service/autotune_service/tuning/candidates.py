@@ -19,6 +19,7 @@ from autotune_service.domain.candidates import (
 )
 from autotune_service.domain.errors import InvalidError
 from autotune_service.domain.limits import MAX_PAGE_BYTES
+from autotune_service.domain.sought_row import Sought
 from autotune_service.store.database import Store, Work
 from autotune_service.store.rows.candidates import (
     count_told,
@@ -39,6 +40,9 @@ from autotune_wire.base import Configuration
 from autotune_wire.candidates import Candidate, CandidateList, CandidatePage, CandidatesEdit, State
 from autotune_wire.experiments import Experiment, PageQuery
 from autotune_wire.problems import FieldProblem
+
+_LOOKED_AT = 10 * BLOCK
+"""How many rows are read at a time: a row that is sought is mostly among the first."""
 
 
 async def edit_candidates(
@@ -107,6 +111,25 @@ async def candidates_page(store: Store, user_uuid: UUID, exp_uuid: UUID, query: 
     page = await aside(BLOCK * len(blocks) * len(row.space), _page, blocks, low, high, told, pending)
     following = page[-1].number
     return CandidatePage(candidates=page, next=str(following) if following < _list_of(row).n else None)
+
+
+async def require_row(work: Work, row: ExperimentRow, fixed: Configuration) -> None:
+    """Check that a list has a row that an ask may get: not withdrawn, with the fixed values, meeting the constraints.
+
+    Args:
+        work: A transaction, which need not lock the experiment.
+        row: The experiment, which has a list.
+        fixed: The checked values that the ask fixes.
+
+    Raises:
+        InvalidError: With an entry for each fixed value that no row has, and what the rows have instead.
+    """
+    sought, n = Sought(row.space, row.constraints, fixed), _list_of(row).n
+    for low in range(1, n + 1, _LOOKED_AT):
+        blocks = await list_blocks(work, row.exp_uuid, low, low + _LOOKED_AT - 1)
+        if await aside(BLOCK * len(blocks) * len(row.space), sought.is_in, blocks):
+            return
+    raise InvalidError.of(sought.problems())
 
 
 async def rows_of_runs(work: Work, row: ExperimentRow, runs: Sequence[Configuration]) -> list[int | None]:

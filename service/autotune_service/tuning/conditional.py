@@ -23,6 +23,7 @@ from autotune_service.store.rows.suggestions import (
     list_pending,
 )
 from autotune_service.tuning.ask import USUAL, Asked, Terms, lease
+from autotune_service.tuning.candidates import require_row
 from autotune_service.tuning.experiments import guess_row
 from autotune_service.tuning.questions import raise_failure, require_room_for_question, wait_on
 from autotune_service.tuning.stopping import require_asking
@@ -30,18 +31,21 @@ from autotune_wire.base import Configuration
 from autotune_wire.space import is_active
 
 
-async def checked_ask(row: ExperimentRow, fixed: Configuration) -> Configuration:
+async def checked_ask(store: Store, row: ExperimentRow, fixed: Configuration) -> Configuration:
     """Return the values that an ask fixes, each in its covariate's own type.
 
     Raises:
         ExperimentClosedError: If the experiment is closed.
         ExperimentStoppedError: If a stop rule was met.
-        InvalidError: If a context is missing, a value is not allowed for its covariate, or no configuration with these
-            values meets the constraints.
+        InvalidError: If a context is missing, a value is not allowed for its covariate, or no configuration, of an
+            experiment with a list no row, with these values meets the constraints.
     """
     require_asking(row)
     checked = checked_fixed(row.space, fixed)
-    if row.constraints:
+    if row.candidates is not None:
+        async with store.reading() as work:
+            await require_row(work, row, checked)
+    elif row.constraints:
         await asyncio.to_thread(check_feasible, row.space, row.constraints, checked)
     return checked
 

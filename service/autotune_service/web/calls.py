@@ -29,7 +29,7 @@ async def ask_current(user_uuid: UUID, exp_uuid: UUID, fixed: Configuration) -> 
     own = services()
     row = await read_experiment(own.store, user_uuid, exp_uuid)
     if fixed or row.has_contexts:
-        checked = await conditional.checked_ask(row, fixed)
+        checked = await conditional.checked_ask(own.store, row, fixed)
         place = (own.store, user_uuid, exp_uuid, row.data_rev)
         attempt = partial(conditional.current_conditional, *place, checked, limits=own.limits)
     else:
@@ -57,7 +57,7 @@ async def ask_new(user_uuid: UUID, exp_uuid: UUID, body: Ask, once: Once) -> Ask
     taking = Taking(own, user_uuid, row, body.n, terms, taken)
     try:
         if body.fixed or row.has_contexts:
-            await taking.wait_for_fixed(await conditional.checked_ask(row, body.fixed))
+            await taking.wait_for_fixed(await conditional.checked_ask(own.store, row, body.fixed))
         else:
             await taking.wait_for_open()
     except AutotuneError as error:

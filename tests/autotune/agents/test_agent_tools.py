@@ -53,7 +53,7 @@ async def test_each_tool_says_what_it_takes_returns_and_changes(server):
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
     assert set(tools) == {
         "list_experiments", "describe_experiment", "best", "predict", "insights", "draw", "ask", "tell", "fail",
-        "report", "stopped", "abandon", "new_experiment",
+        "report", "stopped", "abandon", "withdraw_candidates", "new_experiment",
     }  # fmt: skip
     assert all(tool.description and tool.output_schema for tool in tools.values())
     undescribed = [
@@ -79,6 +79,9 @@ async def test_each_tool_says_what_it_takes_returns_and_changes(server):
         ("tell", {"suggestion_uuid": "7", "response": 1}, "suggestion_uuid: must be a uuid (given: '7')"),
         ("tell", {"suggestion_uuid": str(uuid4()), "response": "3"}, "response: must be a number (given: '3')"),
         ("tell", {"suggestion_uuid": str(uuid4()), "response": True}, "response: must be a number"),
+        ("withdraw_candidates", {}, "rows: must be given, or having in its place"),
+        ("withdraw_candidates", {"rows": [1], "having": {"bottle": "A"}}, "in its place, and not both"),
+        ("withdraw_candidates", {"rows": [0]}, "rows.0: must be at least 1 (given: 0)"),
         ("ask", {"n": 0}, "n: must be at least 1 (given: 0)"),
         ("predict", {"configurations": []}, "configurations: must not be empty"),
         ("predict", {"configurations": [{"x": None}]}, "configurations.0.x: must be a number or a text"),

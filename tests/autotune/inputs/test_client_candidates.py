@@ -49,6 +49,31 @@ def test_what_is_no_table_is_refused(given, said):
         read_rows(given)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("t,bottle\n60,a\n1,5,b\n", "plate.csv has 3 cells in row 2, and 2 in the header: put quotes around"),
+        ("t,bottle,t\n60,a,70\n", "plate.csv has several columns 't': rename or remove all but one"),
+    ],
+)
+def test_cells_of_a_file_that_would_be_lost_are_refused(tmp_path, text, said):
+    file = tmp_path / "plate.csv"
+    file.write_text(text)
+    with pytest.raises(InvalidInputError, match=said):
+        read_rows(file)
+
+
+def test_frame_with_two_columns_of_a_name_is_refused():
+    with pytest.raises(InvalidInputError, match="the DataFrame has several columns 't'"):
+        read_rows(pd.concat([FRAME, FRAME[["t"]]], axis=1))
+
+
+def test_empty_columns_of_a_spreadsheet_lose_nothing(tmp_path):
+    file = tmp_path / "plate.csv"
+    file.write_text("t,bottle,,\n60,a,,\n70,b,,,\n80\n")
+    assert read_rows(file).rows == [{"t": "60", "bottle": "a"}, {"t": "70", "bottle": "b"}, {"t": "80"}]
+
+
 @pytest.mark.parametrize(("covars", "said"), [(["ph"], "has no column 'ph'"), (["full"], "neither numbers nor texts")])
 def test_column_that_is_no_covariate_is_named(covars, said):
     with pytest.raises(InvalidInputError, match=said):

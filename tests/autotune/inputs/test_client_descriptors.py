@@ -67,6 +67,7 @@ def test_edit_keeps_the_descriptors_of_an_option_that_it_drops():
     [
         (SHELF.assign(bp=[165, None, 100]), r"no number for 'BuCN' in bp: fill it in or drop it"),
         (SHELF.assign(solvent=["DMAc", "DMAc", "water"]), "has the option 'DMAc' twice"),
+        (pd.concat([SHELF, SHELF[["bp"]]], axis=1), "the DataFrame has several columns 'bp': rename or remove all but"),
         (SHELF[["polarity", "bp"]], "first column must hold their names"),
         (SHELF[["solvent", "smiles"]], "must have 1 to 50 descriptors, not 0"),
         (SHELF.iloc[:0], "first column must hold their names"),
@@ -83,3 +84,10 @@ def test_table_that_describes_nothing_is_refused_with_what_to_do(table, says):
 def test_option_that_the_table_lacks_is_named():
     with pytest.raises(InvalidInputError, match="every option must have descriptors; those without: THF"):
         made(options=["DMAc", "THF"], guess="DMAc", descriptors=SHELF)
+
+
+def test_file_whose_numbers_have_the_delimiter_in_them_is_refused(tmp_path):
+    file = tmp_path / "solvents.csv"
+    file.write_text("solvent,polarity\nDMAc,1,5\nBuCN,2,5\n")
+    with pytest.raises(InvalidInputError, match=r"solvents\.csv has 3 cells in row 1, and 2 in the header: put quotes"):
+        new_experiment("n", {"s": {"vtype": "cat", "descriptors": file}}, responses=None, constraints=())

@@ -52,6 +52,42 @@ def test_stop_tells_the_last_report(run, ruled, service):
     assert (stopped.stopped_step, stopped.stopped_value) == (7, 0.5)
 
 
+def test_correct_says_that_a_stopped_run_stays_stopped_and_makes_a_whole_run_of_it(run, ruled, capsys):
+    run("ask")
+    run("report 2 0.25")
+    run("stopped")
+    capsys.readouterr()
+    kept = run("correct 1 0.5 misread")
+    assert (kept.stopped_step, kept.stopped_value, kept.responses) == (2, 0.5, {})
+    assert "run 1 stays stopped at step 2 with 0.5; with --whole the response is the final" in capsys.readouterr().out
+    whole = run("correct 1 0.75 it ran to its end --whole")
+    assert (whole.stopped_step, whole.response) == (None, 0.75)
+    assert capsys.readouterr().out == ""
+
+
+def test_correct_makes_a_stopped_run_of_a_whole_one(run, ruled):
+    run("ask")
+    run("tell 0.75")
+    stopped = run("correct 1 0.5 --stopped 7")
+    assert (stopped.stopped_step, stopped.stopped_value) == (7, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("correct 1 0.5 --whole --stopped 7", "either stopped early or not: give --whole or --stopped"),
+        ("correct 1 failed --whole", "a run that failed has no value: leave --whole and --stopped out"),
+        ("correct 1 0.5 --stopped 1.5", "--stopped, the step, must be a whole number, not 1.5"),
+    ],
+)
+def test_correct_says_what_is_wrong_with_a_stop(run, ruled, line, message):
+    run("ask")
+    run("tell 0.75")
+    with pytest.raises(UsageError) as refused:
+        run(line)
+    assert message in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -139,8 +139,8 @@ async def test_fixed_values_filter_the_rows(client, headers, plate):
     taken = await asked(client, headers, ask, n=3, fixed={"solvent": "NMP"})
     assert sorted(one["candidate"]["number"] for one in taken) == [7, 8, 9]
     status, problem = await post(client, ask, headers, {"n": 1, "fixed": {"temp": 61.0}})
-    assert status == 503
-    assert "no row of the list is left that may be suggested with temp = 61.0" in problem["detail"]
+    assert (status, problem["errors"][0]["field"], problem["errors"][0]["value"]) == (422, "fixed.temp", 61.0)
+    assert "no row of the list that is not withdrawn has it; the nearest are 40, 60, 80" in problem["detail"]
 
 
 async def test_constraints_filter_the_rows(client, headers, worker):

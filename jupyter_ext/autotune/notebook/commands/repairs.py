@@ -10,6 +10,8 @@ from autotune.notebook.results import REASON, SD, measured_of, reason_of, run_of
 
 _NO_REASON = "no reason given"
 _TAGS = Option("--tags", "rest", "TAG, ...", "all tags from now on, with commas between")
+_WHOLE = Option("--whole", "nothing", "", "the run was not stopped early: RESPONSE is its final value")
+_STOPPED = Option("--stopped", "word", "STEP", "it was stopped early at this step: RESPONSE is its last value")
 _ID = "ID is a number in the column id of `%autotune history`.\n"
 
 
@@ -20,14 +22,27 @@ def _undo(call: Call) -> Any:
 def _correct(call: Call) -> Any:
     observation_id, left = _split_id(call)
     first, _, why = left.partition(" ")
+    stop = _stop_of(call)
     if first == "failed":
+        if stop:
+            raise UsageError(f"a run that failed has no value: leave {_WHOLE.name} and {_STOPPED.name} out")
         because = call.python.text(why) or None
         reason = call.text(REASON.name) or because or _NO_REASON
         return call.session.correct(observation_id, reason, failed=True, failed_because=because)
     response, rest = measured_of(call, left)
     configuration, why = run_of(call, rest)
     reason = reason_of(call, why) or _NO_REASON
-    return call.session.correct(observation_id, reason, response=response, covars=configuration, sd=sd_of(call))
+    return call.session.correct(observation_id, reason, response=response, covars=configuration, sd=sd_of(call), **stop)
+
+
+def _stop_of(call: Call) -> dict[str, Any]:
+    """Return the changes that say whether a run was stopped early; none if that stays."""
+    step = call.count(_STOPPED.name, "the step")
+    if step is None:
+        return {"stopped": False} if call.has(_WHOLE.name) else {}
+    if call.has(_WHOLE.name):
+        raise UsageError(f"a run was either stopped early or not: give {_WHOLE.name} or {_STOPPED.name}")
+    return {"stopped": True, "step": step}
 
 
 def _exclude(call: Call) -> Any:
@@ -67,7 +82,7 @@ COMMANDS = (
         "ID RESPONSE [CONFIGURATION] [REASON]",
         "correct an observation",
         _correct,
-        (SD, REASON),
+        (SD, REASON, _WHOLE, _STOPPED),
         "Responses that are not named stay: %autotune correct 5 hardness=95 a slip\n"
         "None removes one. RESPONSE may be the word failed, then REASON says why the\n"
         f"run failed.\n{_ID}",

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from autotune_service.domain.access import no_experiment
-from autotune_service.domain.advice import advice_on
+from autotune_service.domain.advice import advice_on, advice_on_earlier
 from autotune_service.domain.candidates import BLOCK
 from autotune_service.store.database import Store, Work
 from autotune_service.store.rows.claims import NOW, is_over, seconds_to
@@ -267,7 +267,7 @@ class ExperimentRow:
             space_revision=self.space_revision,
             constraints=self.constraints,
             candidates=self.candidates,
-            advice=advice_on(self.space),
+            advice=[*advice_on(self.space), *advice_on_earlier(self.learn_from)],
             responses=self.responses,
             engine=self.engine,
             model_type=self.model_type,
