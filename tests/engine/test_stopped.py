@@ -82,3 +82,30 @@ def test_only_stopped_runs_leave_the_design_to_decide():
     given = EngineInput(SPACE, {"y": Objective(goal="maximize")}, runs, seed=1)
     assert suggest(given)[0].source == "sobol"
     assert insights(given).best_predicted is None
+
+
+# Noise keeps the model at the best place.
+CROWDED = [
+    Run({"x": x}, {"y": _value(x) + 0.01 * (-1) ** k}) for k, x in enumerate((0.0, 1.0, 0.55, 0.57, 0.6, 0.62, 0.64))
+]
+
+
+def test_every_second_suggestion_looks_elsewhere_where_runs_are_stopped_and_crowd(given):
+    found = suggest(replace(given, runs=[*CROWDED, _stopped(0.2, 0.8, 0.1)], n=4))
+    assert [each.source for each in found] == ["sobol", "model", "sobol", "model"]
+    assert found[0].reason == "a Sobol point, to look elsewhere: 5 or more runs are near what the model would try next"
+    assert abs(found[1].covars["x"] - 0.6) < 0.05
+    assert len({each.covars["x"] for each in found}) == 4
+
+
+@pytest.mark.parametrize(
+    ("runs", "acq_func"),
+    [
+        pytest.param([*CROWDED, Run({"x": 0.2}, {"y": _value(0.2)})], "auto", id="every run came to its end"),
+        pytest.param([*CROWDED, _stopped(0.2, 0.8, 0.1)], "ExpectedImprovement", id="the user chose the function"),
+        pytest.param([*CROWDED[:5], _stopped(0.2, 0.8, 0.1)], "auto", id="few runs are near"),
+    ],
+)
+def test_otherwise_the_model_alone_decides(given, runs, acq_func):
+    found = suggest(replace(given, runs=runs, n=2, acq_func=acq_func))
+    assert [each.source for each in found] == ["model", "model"]

@@ -59,10 +59,11 @@ class Prospects:
     The mean is on the line through what the completed runs had at the same step and came to: if they gained alike, it
     is the last value and their gain; if they grew in proportion, the last value times their growth. The line is found
     by least squares; its slope leans towards 1, and the variance about it towards that of all final values, as if two
-    more runs said so (Bayesian linear regression: Bishop, Pattern Recognition and Machine Learning, 3.3). The mean is
-    no better than the best of what they came to; it is no farther below the worst of it than the best is above, unless
-    the mean gain makes it so, as the run may be far from all of them. Where no completed run had reported anything by
-    this step, it is the last value, and the variance is that of all final values.
+    more runs said so (Bayesian linear regression: Bishop, Pattern Recognition and Machine Learning, 3.3). Where no
+    completed run had reported anything by this step, the mean is the last value, and the variance that of all final
+    values. A run may be far from all of them, as one that diverged: so the mean is no better than the best of what they
+    came to, no farther below the worst than the best is above, and the standard deviation no more than lies between
+    these two.
 
     Better is higher or lower as the goal says; towards a target, values stand for their distances.
 
@@ -105,7 +106,7 @@ class Prospects:
         line, last = self._lines[step], merit(self._objective, value) / self._unit
         own, sd = line.at(last)
         worst, best = min(self._finals), max(self._finals)
-        own = min(max(own, min(2 * worst - best, last + line.mean_final - line.mean)), best)
+        own, sd = min(max(own, 2 * worst - best), best), min(sd, best - worst)
         return self._value_of(_limited(own * self._unit), value), _limited(sd * self._unit)
 
     def _line_at(self, step: int) -> _Line:

@@ -29,12 +29,17 @@ from autotune_service.engine.model.surrogate import Surrogate, fit_feasibility, 
 from autotune_service.engine.search.best import Found, find_best
 from autotune_service.engine.space.encoding import Encoding
 from autotune_service.engine.space.listed import region_of
+from autotune_wire.base import Configuration
 from autotune_wire.responses import objectives_of, primary_of
 from autotune_wire.suggestions import AcquisitionKind
 
 _BEST_KNOWN = 16  # runs that are ordered by front; the search samples more rows near the first of these
 _OUTSIDE, _UNACCEPTABLE = 1e3, 1e4  # more than predictions differ, on the models' scales
 _GOLDEN = (5**0.5 - 1) / 2
+_CROWD, _CROWDED = 5, 0.1
+"""Where so many runs lie within this share of each column's range, the model has little to learn from one more."""
+_ELSEWHERE_EVERY = 2
+"""Of the suggestions where runs crowd, one in so many is a Sobol point instead, if runs are stopped early."""
 _ENDS_SHARE = 1 / 3
 """With several objectives, this share of the suggestions looks for the ends of the front: see docs/engine.md."""
 _NOTHING_TO_GAIN = float(np.log(1e-6))
@@ -88,6 +93,7 @@ class _Suggesting:
         earlier_rows = [encoding.encode([run.covars for run in one.runs]) for one in given.earlier]
         self.surrogates = fit_responses(given, self.run_rows, encoding.kinds, earlier_rows=earlier_rows)
         self.feasibility = fit_feasibility(given.runs, self.run_rows, encoding.kinds)
+        self.chosen: list[Configuration] = []
         self.pending = encoding.encode(given.pending)
         self.taken = set(encoding.keys(np.concatenate([self.run_rows, self.pending]))) | self.region.used_keys
         self.alone: int | None = None
@@ -118,13 +124,40 @@ class _Suggesting:
         covars = self.region.decode(found.row)
         # Not the row that was found: a later job has the configuration alone, whose row can differ in the last bit.
         row = self.encoding.encode([covars])
+        if self._is_stuck_at(row):
+            return self._elsewhere()
         reason, kind = self._reason(found), self._kind
         maximized = self._objectives() if self.alone is None else [self._objectives()[self.alone]]
-        self.pending = np.concatenate([self.pending, row])
-        self.taken.add(self.encoding.keys(row)[0])
+        self._add(covars)
         predictions = {name: surrogate.predict(row, is_measured=True)[0] for name, surrogate in self.surrogates.items()}
         value = value_in_units(found.value, kind, [surrogate.scale for surrogate in maximized])
         return Suggestion(covars, "model", reason, predictions, value, kind, self.region.take(found.row))
+
+    def _is_stuck_at(self, row: Array) -> bool:
+        """Check whether so many runs lie near a row that it is time to look elsewhere, whatever the model believes.
+
+        A model that fits what it has seen can be sure of all else and wrong: then it stays at one place. Where runs are
+        stopped early, a look elsewhere costs few steps. Where each run is run to its end, it costs more than it finds.
+        """
+        known = np.concatenate([self.run_rows, self.pending])
+        if self.region.is_listed or self.given.acq_func != "auto" or len(known) % _ELSEWHERE_EVERY:
+            return False
+        is_stopping = any(run.is_stopped for run in self.given.runs)
+        return is_stopping and int(np.count_nonzero(np.abs(known - row).max(axis=1) <= _CROWDED)) >= _CROWD
+
+    def _elsewhere(self) -> Suggestion:
+        reason = f"a Sobol point, to look elsewhere: {_CROWD} or more runs are near what the model would try next"
+        pending = [*self.given.pending, *self.chosen]
+        [suggestion] = initial_design(replace(self.given, pending=pending, n=1), reason)
+        self._add(suggestion.covars)
+        return suggestion
+
+    def _add(self, covars: Configuration) -> None:
+        """Count a configuration as pending."""
+        row = self.encoding.encode([covars])
+        self.chosen.append(covars)
+        self.pending = np.concatenate([self.pending, row])
+        self.taken.add(self.encoding.keys(row)[0])
 
     def _search(self, rng: np.random.Generator) -> Found:
         return find_best(self._acquisition(rng), self.region, self._best_known(), self.taken, rng)
