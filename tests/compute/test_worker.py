@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 import pytest
 
+from autotune_service.compute.lane import POLL_S, Lane
 from autotune_service.compute.pool import EngineError, EngineStartError
 from autotune_service.compute.worker import Worker
 from autotune_service.domain.errors import EngineFailedError, EngineFailingError
@@ -199,6 +200,54 @@ async def test_engine_that_cannot_answer_says_why_and_when_to_ask_again(
             await hub.until(exp_uuid, attempt, WITHIN_S)
     assert caught.value.code == code
     assert retry_after_s - 2 <= caught.value.retry_after_s <= retry_after_s
+
+
+class MeetingPool(FakePool):
+    """Has three processes, and is done with a suggestion only once two of them work on one at a time."""
+
+    def __init__(self):
+        super().__init__()
+        self.size = 3
+        self._met = asyncio.Barrier(2)
+
+    async def work(self, job, within_s=None):
+        if job.kind == "suggest":
+            async with asyncio.timeout(POLL_S / 2):
+                await self._met.wait()
+        return await super().work(job, within_s)
+
+
+async def test_as_many_experiments_at_a_time_as_there_are_processes(store, hub, database_url, user_uuid, exp_uuid):
+    other = (await create_experiment(store, user_uuid, NewExperiment(name="v", covars=SPACE, seed=1))).exp_uuid
+    async with working(store, database_url, MeetingPool()):
+        await asyncio.sleep(0.5)  # all lanes have looked, and wait
+        await asyncio.gather(*(tell(store, user_uuid, uuid, [run(7, 1.0)]) for uuid in (exp_uuid, other)))
+        for uuid in (exp_uuid, other):
+            await until_event(store, hub, user_uuid, uuid, "suggestion_created")
+
+
+async def test_one_lane_that_waits_is_woken_and_busy_ones_look_again(store, database_url):
+    lanes = (worker := Worker("tests", store, database_url, MeetingPool()))._lanes
+    for lane in lanes[1:]:
+        lane.is_waiting = True
+    worker._wake()
+    assert [lane.wake.is_set() for lane in lanes] == [True, True, False]
+
+
+async def test_lane_says_so_once_it_has_claimed_work(store, user_uuid, exp_uuid):
+    n_claimed = 0
+
+    def has_claimed():
+        nonlocal n_claimed
+        n_claimed += 1
+
+    lane = Lane("tests", store, FakePool(), has_claimed, is_short=False)
+    assert (await lane._work_once(), n_claimed) == (False, 0)
+    await tell(store, user_uuid, exp_uuid, [run(7, 1.0)])
+    assert (await lane._work_once(), n_claimed) == (True, 1)
+    row = await read_experiment(store, user_uuid, exp_uuid)
+    await reply_to(store, user_uuid, exp_uuid, predict_question(row, [GUESS | {"weight": 4.0}]), 0)
+    assert (await lane._work_once(), n_claimed) == (True, 2)
 
 
 async def test_questions_do_not_hold_up_the_fits(store, hub, database_url, user_uuid, exp_uuid):

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -58,10 +58,8 @@ SOON_S = 0.05  # how long after work falls due, by the database's clock, the wor
 SHORT_S = 4.0
 """How long short work may take."""
 _RENEW_S = 5.0
-_REPLY_S = 0.002
-"""How long the first lane rests when it is woken: the reply to the tell that woke it goes first."""
-_REST_S = 0.02
-"""How long the other lanes rest when they are woken: most often the first does what is due by then."""
+_REPLY_S = 0.001
+"""How long a lane rests when it is woken: the reply to the tell that woke it goes first."""
 _PAUSE_S = 1.0
 _NOT_MINE_S = 0.5
 """How long the lane of short work waits where work is due that it leaves to others."""
@@ -76,20 +74,24 @@ class Lane:
         worker: The name of the worker, by which it claims.
         store: The database.
         pool: The engine processes.
-        is_first: Whether this lane looks for work at once where the others rest, see ``_REST_S``.
+        has_claimed: Called when the lane has claimed work, as there may be more of it for others.
         is_short: Whether long work is left to other lanes.
 
     Attributes:
         wake: Set where there may be work.
+        is_waiting: Whether the lane has found no work and waits for some.
     """
 
-    def __init__(self, worker: str, store: Store, pool: Pool, *, is_first: bool, is_short: bool) -> None:
+    def __init__(
+        self, worker: str, store: Store, pool: Pool, has_claimed: Callable[[], None], *, is_short: bool
+    ) -> None:
         self._worker = worker
         self._store = store
         self._pool = pool
-        self._is_first = is_first
+        self._has_claimed = has_claimed
         self._is_short = is_short
         self.wake = asyncio.Event()
+        self.is_waiting = False
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -101,7 +103,7 @@ class Lane:
             try:
                 if not await self._work_once():
                     await self._wait()
-                    await asyncio.sleep(_REPLY_S if self._is_first else _REST_S)
+                    await asyncio.sleep(_REPLY_S)
             except UnavailableError as error:
                 _REPEATS.warning("the worker waits for the database: %s", error.detail)
                 await asyncio.sleep(_PAUSE_S)
@@ -116,12 +118,14 @@ class Lane:
         """
         fit = await claim_fit(self._store, self._worker, CLAIM, only_short=self._is_short)
         if fit is not None:
+            self._has_claimed()
             logs.bind(exp_uuid=str(fit.experiment.exp_uuid))
             async with self._kept(partial(keep_fit, self._store, fit, CLAIM), fit.experiment.owner_uuid):
                 with span("fit", fit.traceparent):
                     await self._fit(fit)
         question = await claim_question(self._store, self._worker, CLAIM, only_short=self._is_short)
         if question is not None:
+            self._has_claimed()
             logs.bind(exp_uuid=str(question.row.exp_uuid))
             async with self._kept(partial(keep_question, self._store, question, CLAIM), question.asker_uuid):
                 with span(f"question {question.row.kind}"):
@@ -220,9 +224,14 @@ class Lane:
         due_in_s = await next_due(self._store, only_short=self._is_short)
         if self._is_short and due_in_s is not None:
             due_in_s = max(due_in_s, _NOT_MINE_S)
-        with suppress(TimeoutError):
+        self.is_waiting = True
+        try:
             async with asyncio.timeout(POLL_S if due_in_s is None else min(POLL_S, due_in_s + SOON_S)):
                 await self.wake.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self.is_waiting = False
 
     @asynccontextmanager
     async def _kept(self, keep: Callable[[], Awaitable[bool]], user_uuid: UUID) -> AsyncIterator[None]:

@@ -31,9 +31,7 @@ class Worker:
         self._store = store
         self._pool = pool
         n_all = max(pool.size - 1, 1)
-        self._lanes = [
-            Lane(name, store, pool, is_first=number == 0, is_short=number >= n_all) for number in range(pool.size)
-        ]
+        self._lanes = [Lane(name, store, pool, self._wake, is_short=number >= n_all) for number in range(pool.size)]
         self._listener = Listener(url, WORK_CHANNEL, lambda _: self._wake(), self._wake, store.log)
 
     async def run(self) -> None:
@@ -70,8 +68,14 @@ class Worker:
             await asyncio.sleep(_TIDY_S)
 
     def _wake(self) -> None:
+        """Wake one lane, which wakes another once it has found work; those that are busy look again in any case.
+
+        Most often there is work for one: that all look for it would take the time of requests.
+        """
+        waiting = [lane for lane in self._lanes if lane.is_waiting]
         for lane in self._lanes:
-            lane.wake.set()
+            if lane not in waiting[1:]:
+                lane.wake.set()
 
     async def _warm(self) -> None:
         try:
