@@ -220,10 +220,11 @@ class Store:
             self._refused = None
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Work]:
-        """Run queries that only read, without the two round trips that a transaction takes.
+    async def singly(self) -> AsyncIterator[Work]:
+        """Run queries of which each is a transaction of its own, which saves two round trips.
 
-        Each query sees what is committed when it begins, as in a transaction of ``work``.
+        Each query sees what is committed when it begins, as in a transaction of ``work``, and what it changes is
+        committed at once. Notices are for ``work`` alone.
 
         Raises:
             UnavailableError: If the database is down, refuses or has no connection free in time.
@@ -233,7 +234,10 @@ class Store:
                 yield work
         else:
             async with self._connected() as connection:
-                yield Work(connection)
+                work = Work(connection)
+                yield work
+            if work.has_changed:
+                self._refused = None
 
     async def one(self, query: ClauseElement | Filled) -> Row | None:
         """Run a query that only reads and return its first row, or None if the query has no rows.
@@ -241,7 +245,7 @@ class Store:
         Raises:
             UnavailableError: If the database is down, refuses or has no connection free in time.
         """
-        async with self.reading() as work:
+        async with self.singly() as work:
             return await work.one(query)
 
     @property

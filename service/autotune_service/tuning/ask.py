@@ -56,7 +56,7 @@ async def current_suggestion(store: Store, user_uuid: UUID, exp_uuid: UUID, data
     Raises:
         EngineFailingError: If the engine has failed and waits to be tried again.
     """
-    async with store.reading() as work:
+    async with store.singly() as work:
         row = await get_experiment(work, exp_uuid, user_uuid)
         require_asking(row)
         open_suggestions = _open(await list_pending(work, exp_uuid)) if row.fit_rev >= data_rev else []
@@ -71,7 +71,7 @@ async def taken_before(store: Store, exp_uuid: UUID, terms: Terms) -> list[Sugge
     noted = await terms.once.begin_alone(store)
     if not noted:
         return []
-    async with store.reading() as work:
+    async with store.singly() as work:
         taken = await list_suggestions(work, exp_uuid, noted)
     return [suggestion for suggestion in taken if suggestion.state == LEASED and suggestion.lease_by == terms.worker]
 
@@ -125,7 +125,7 @@ async def may_take_more(store: Store, user_uuid: UUID, exp_uuid: UUID, data_rev:
     wait for, or if the experiment takes no asks any more or its engine has failed, so that the caller learns why. The
     check spares the row lock, which tells wait for.
     """
-    async with store.reading() as work:
+    async with store.singly() as work:
         standing = await get_standing(work, exp_uuid, user_uuid)
     if standing is None or not standing.is_running or standing.is_failing:
         return True
@@ -142,7 +142,7 @@ async def least_data_rev(store: Store, user_uuid: UUID, asked: ExperimentRow) ->
     Args:
         asked: The experiment when the ask came.
     """
-    async with store.reading() as work:
+    async with store.singly() as work:
         now = await get_experiment(work, asked.exp_uuid, user_uuid)
     return asked.data_rev if now.data_rev == asked.data_rev else min(asked.data_rev, asked.fit_rev + 1)
 

@@ -70,7 +70,7 @@ async def claim_question(
 
     With ``only_short``, the questions that took long when they were tried are left to others.
     """
-    async with store.work() as work:
+    async with store.singly() as work:
         question = await claim_waiting_question(work, worker, claim_for, only_short=only_short)
     if question is None:
         return None

@@ -43,7 +43,7 @@ async def checked_ask(store: Store, row: ExperimentRow, fixed: Configuration) ->
     require_asking(row)
     checked = checked_fixed(row.space, fixed)
     if row.candidates is not None:
-        async with store.reading() as work:
+        async with store.singly() as work:
             await require_row(work, row, checked)
     elif row.constraints:
         await asyncio.to_thread(check_feasible, row.space, row.constraints, checked)

@@ -151,19 +151,19 @@ def guess_row(
 
 async def read_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID) -> ExperimentRow:
     """Return a user's experiment as it stands."""
-    async with store.reading() as work:
+    async with store.singly() as work:
         return await get_experiment(work, exp_uuid, user_uuid)
 
 
 async def read_position(store: Store, user_uuid: UUID, exp_uuid: UUID) -> tuple[int, str]:
     """Return the seq of the last event of a user's experiment, and the epoch of the log in which it was counted."""
-    async with store.reading() as work:
+    async with store.singly() as work:
         return (await get_experiment(work, exp_uuid, user_uuid)).last_seq, work.epoch
 
 
 async def show_experiment(store: Store, user_uuid: UUID, exp_uuid: UUID) -> ExperimentRow:
     """Return a user's experiment as it stands, with all responses of its best observation."""
-    async with store.reading() as work:
+    async with store.singly() as work:
         return await get_shown_experiment(work, exp_uuid, user_uuid)
 
 

@@ -140,7 +140,7 @@ async def fail_fit(store: Store, fit: ClaimedFit, failure: str, retry_in: timede
 
 async def count_use(store: Store, user_uuid: UUID, seconds: float) -> None:
     """Count seconds that an engine process has worked for a user: who used less has the next turn."""
-    async with store.work() as work:
+    async with store.singly() as work:
         await add_use(work, user_uuid, seconds)
 
 
@@ -156,7 +156,7 @@ async def next_due(store: Store, *, only_short: bool = False) -> float | None:
 
     With ``only_short``, experiments whose last run took long do not count.
     """
-    async with store.work() as work:
+    async with store.singly() as work:
         return await seconds_until_due(work, only_short=only_short)
 
 
