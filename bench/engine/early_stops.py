@@ -175,12 +175,14 @@ def errors(problem: CurveProblem, rule: str, seed: int) -> np.ndarray:
 
     rng = np.random.default_rng([seed, 3])
     peer = Engine(problem, rule, seed)
-    centre, best, finals = np.full(len(problem.tilt), 0.5), -np.inf, []
+    centre, best = np.full(len(problem.tilt), 0.5), -np.inf
+    finals: list[float] = []
     for _ in range(_N_JUDGED):
         near = np.clip(centre + rng.normal(0.0, 0.15, len(centre)), 0.0, 1.0)
         place = near if finals and rng.random() < _NEAR else rng.random(len(centre))
-        peer.covars, peer.points = dict(zip(problem.space, place, strict=True)), {}
-        curve = problem.curve(peer.covars, rng)
+        x = {name: float(at) for name, at in zip(problem.space, place, strict=True)}
+        peer.covars, peer.points = dict(x), {}
+        curve = problem.curve(x, rng)
         is_stopped = any(peer.report(step, value) and step < STEPS for step, value in enumerate(curve, start=1))
         peer.end(is_stopped)
         finals.append(curve[-1])
