@@ -79,8 +79,8 @@ class Suggestion(Reply):
         description="The row of the experiment's list that this is; absent if the experiment has no list.",
     )
     source: Source = Field(
-        description="Where the configuration came from: `guess` is the user's guess, `sobol` a Sobol point of the "
-        "initial design, `model` the highest value of the acquisition function."
+        description="Where the configuration came from: `guess` is the user's guess, `sobol` a Sobol point, of the "
+        "initial design or for what the reason says, `model` the highest value of the acquisition function."
     )
     reason: str = Field(description="Why this configuration was chosen, in a sentence.")
     mean: float | None = Field(description="Predicted primary response, in its own unit; null without a model.")

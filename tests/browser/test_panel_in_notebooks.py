@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from processes import DEV_USER, ServiceProcess
 from support import GUESS, SPACE
 
 lab = pytest.importorskip("lab", reason="playwright, which drives the browser, is not installed")
@@ -13,22 +12,6 @@ pytestmark = pytest.mark.skipif(not lab.CHROMIUM, reason="there is no chromium: 
 
 PANEL, BEST = 1, 2
 CELLS = ("%load_ext autotune\n%autotune login\n%autotune use {name}", "%autotune panel", "%autotune best")
-
-
-@pytest.fixture(scope="module")
-async def service(cluster, template, tmp_path_factory):
-    async with cluster.database(template) as url:
-        process = ServiceProcess(tmp_path_factory.mktemp("service") / "data", "--no-worker", AUTOTUNE_DATABASE_URL=url)
-        yield process.start()
-        process.close()
-
-
-@pytest.fixture(scope="module", params=["jupyterlab", "notebook"])
-def notebooks(request, service, tmp_path_factory):
-    pytest.importorskip(request.param)
-    user = {"AUTOTUNE_USERNAME": DEV_USER["username"], "AUTOTUNE_PASSWORD": DEV_USER["password"]}
-    with lab.running_lab(request.param, tmp_path_factory.mktemp("lab"), AUTOTUNE_URL=service.url, **user) as own:
-        yield own
 
 
 @pytest.fixture(scope="module")

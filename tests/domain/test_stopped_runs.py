@@ -44,10 +44,20 @@ def test_run_is_believed_in_proportion_where_runs_grew_in_proportion():
     assert expected_final(MORE, 1, 0.5, tenfold)[0] == pytest.approx(20.0 - 1.5 * 6.4)
 
 
-def test_run_that_diverged_is_believed_as_far_below_the_worst_as_the_best_is_above():
+def test_run_that_diverged_is_believed_as_far_below_the_worst_as_values_lie_apart():
     tenfold = [Completed({1: at}, 10 * at) for at in (1.0, 2.0, 3.0)]
-    for value in (-5.0, -1e9):
-        assert expected_final(MORE, 1, value, tenfold) == pytest.approx((-10.0, 20.0))
+    assert expected_final(MORE, 1, -1e9, tenfold) == pytest.approx((10.0 - 29.0, 29.0))
+    alike = [Completed({1: 0.8}, 0.9), Completed({1: 0.81}, 0.905)]
+    assert expected_final(MORE, 1, 0.1, alike) == pytest.approx((0.9 - 0.105, 0.105))
+
+
+def test_run_that_was_behind_all_others_stays_behind_where_they_changed_places():
+    # Those that had less came to more: a slope of 0, and 0.775 in the mean.
+    swapped = [Completed({1: k / 10}, 0.9 - k / 20) for k in range(6)]
+    assert [expected_final(MORE, 1, value, swapped)[0] for value in (0.5, 0.0, -0.5)] == pytest.approx(
+        [0.775, 0.775, 0.275]
+    )
+    assert expected_final(MORE, 1, -1e300, swapped)[0] == pytest.approx(0.65 - 0.9)
 
 
 def test_where_lower_is_better_the_signs_change():
@@ -59,10 +69,11 @@ def test_where_lower_is_better_the_signs_change():
 
 def test_towards_a_target_the_distance_shrinks_on_the_side_of_the_last_value():
     # Distances of 6 and 4 at step 1 become 2 and 1: 1.5 in the mean, of 5, with a slope of (1 + 2) / (2 + 2).
+    # A distance of 6.5 is 0.5 more than any of them had, and comes to 0.5 more than the 2.25 of that one.
     runs = [Completed({1: 16.0}, 12.0), Completed({1: 6.0}, 9.0)]
     above = expected_final(NEAR, 1, 16.5, runs)
     below = expected_final(NEAR, 1, 3.5, runs)
-    assert (above[0], below[0]) == pytest.approx((12.625, 7.375))
+    assert (above[0], below[0]) == pytest.approx((12.75, 7.25))
 
 
 def test_last_value_before_the_step_counts_where_the_step_itself_was_not_reported():

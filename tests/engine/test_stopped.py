@@ -90,12 +90,16 @@ CROWDED = [
 ]
 
 
-def test_every_second_suggestion_looks_elsewhere_where_runs_are_stopped_and_crowd(given):
-    found = suggest(replace(given, runs=[*CROWDED, _stopped(0.2, 0.8, 0.1)], n=4))
-    assert [each.source for each in found] == ["sobol", "model", "sobol", "model"]
-    assert found[0].reason == "a Sobol point, to look elsewhere: 5 or more runs are near what the model would try next"
-    assert abs(found[1].covars["x"] - 0.6) < 0.05
-    assert len({each.covars["x"] for each in found}) == 4
+def test_some_suggestions_look_elsewhere_where_runs_are_stopped_and_crowd(given):
+    found = suggest(replace(given, runs=[*CROWDED, _stopped(0.2, 0.8, 0.1)], n=8))
+    elsewhere = [each for each in found if each.source == "sobol"]
+    assert {each.reason for each in elsewhere} == {
+        "a Sobol point, to look elsewhere: 5 or more runs are near what the model would try next"
+    }
+    near = [each.covars["x"] for each in found if each.source == "model"]
+    assert 2 <= len(elsewhere) <= 6
+    assert near == pytest.approx([0.6] * len(near), abs=0.1)
+    assert len({each.covars["x"] for each in found}) == 8
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 The final value of such a run is not known. Taken for final, its last value would make the model too sure of itself
 where runs improve late; left out, the same region would be tried again and again. So the model is told what the run
-would have come to, and how little that is known: its last value, and what completed runs gained after the same step.
+would have come to, and how little that is known, by what completed runs had at the same step and came to.
 """
 
 from bisect import bisect_right
@@ -37,6 +37,7 @@ class _Line(NamedTuple):
         variance: The variance of what the completed runs came to, about the line.
         weight: The sum of the squared differences from ``mean``, with those that stand for a slope of 1.
         n: How many completed runs there are.
+        least: The worst value that one of them had at the step.
     """
 
     mean: float
@@ -45,12 +46,14 @@ class _Line(NamedTuple):
     variance: float
     weight: float
     n: int
+    least: float
 
     def at(self, value: float) -> tuple[float, float]:
         """Return the prediction for a value, and its standard deviation."""
-        offset = value - self.mean
+        offset, below = value - self.mean, max(self.least - value, 0.0)
         doubt = (1 / self.n if self.n else 0.0) + (_limited(offset * offset / self.weight) if self.weight else 0.0)
-        return self.mean_final + self.slope * offset, sqrt(self.variance * (1 + doubt))
+        final = self.mean_final + self.slope * (offset + below) - max(self.slope, 1.0) * below
+        return final, sqrt(self.variance * (1 + doubt))
 
 
 class Prospects:
@@ -59,11 +62,11 @@ class Prospects:
     The mean is on the line through what the completed runs had at the same step and came to: if they gained alike, it
     is the last value and their gain; if they grew in proportion, the last value times their growth. The line is found
     by least squares; its slope leans towards 1, and the variance about it towards that of all final values, as if two
-    more runs said so (Bayesian linear regression: Bishop, Pattern Recognition and Machine Learning, 3.3). Where no
-    completed run had reported anything by this step, the mean is the last value, and the variance that of all final
-    values. A run may be far from all of them, as one that diverged: so the mean is no better than the best of what they
-    came to, no farther below the worst than the best is above, and the standard deviation no more than lies between
-    these two.
+    more runs said so (Bayesian linear regression: Bishop, Pattern Recognition and Machine Learning, 3.3). The slope is
+    never negative, and at least 1 below all of these runs: who was behind stays behind. Where no completed run had
+    reported anything by this step, the mean is the last value, and the variance that of all final values. A run may be
+    far from all completed ones, as one that diverged: so the mean is no better than the best of what they came to, no
+    farther below the worst than their values lie apart, and the standard deviation no more than that.
 
     Better is higher or lower as the goal says; towards a target, values stand for their distances.
 
@@ -85,7 +88,9 @@ class Prospects:
             self._curves = [
                 (steps, [one / self._unit for one in all_]) for (steps, _), all_ in zip(runs, merits, strict=True)
             ]
-            self._spread = _squares(self._finals) / len(self._finals)
+            self._variance = _squares(self._finals) / len(self._finals)
+            values = [*self._finals, *(one for _, all_ in self._curves for one in all_)]
+            self._range = max(values) - min(values)
         self._lines: dict[int, _Line] = {}
 
     def of(self, step: int, value: float) -> tuple[float, float] | None:
@@ -103,10 +108,8 @@ class Prospects:
             return None
         if step not in self._lines:
             self._lines[step] = self._line_at(step)
-        line, last = self._lines[step], merit(self._objective, value) / self._unit
-        own, sd = line.at(last)
-        worst, best = min(self._finals), max(self._finals)
-        own, sd = min(max(own, 2 * worst - best), best), min(sd, best - worst)
+        own, sd = self._lines[step].at(_limited(merit(self._objective, value) / self._unit))
+        own, sd = min(max(own, min(self._finals) - self._range), max(self._finals)), min(sd, self._range)
         return self._value_of(_limited(own * self._unit), value), _limited(sd * self._unit)
 
     def _line_at(self, step: int) -> _Line:
@@ -117,16 +120,16 @@ class Prospects:
         ]
         n = len(pairs)
         if not n:
-            return _Line(0.0, 0.0, 1.0, self._spread, 0.0, 0)
+            return _Line(0.0, 0.0, 1.0, self._variance, 0.0, 0, -float_info.max)
         mean, mean_final = (fmean(column) for column in zip(*pairs, strict=True))
         squares = fsum((at - mean) ** 2 for at, _ in pairs)
         slope_of_1 = _PRIOR_RUNS / n * squares
         weight = squares + slope_of_1
         products = fsum((at - mean) * (final - mean_final) for at, final in pairs)
-        slope = (products + slope_of_1) / weight if weight else 1.0
+        slope = max((products + slope_of_1) / weight, 0.0) if weight else 1.0
         rest = fsum((final - mean_final - slope * (at - mean)) ** 2 for at, final in pairs)
-        variance = (rest + _PRIOR_RUNS * self._spread) / (n + _PRIOR_RUNS)
-        return _Line(mean, mean_final, slope, variance, weight, n)
+        variance = (rest + _PRIOR_RUNS * self._variance) / (n + _PRIOR_RUNS)
+        return _Line(mean, mean_final, slope, variance, weight, n, min(at for at, _ in pairs))
 
     def _value_of(self, of_merit: float, last: float) -> float:
         """Return the value of a merit; of a target, on the side of the last value."""

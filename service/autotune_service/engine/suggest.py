@@ -39,7 +39,7 @@ _GOLDEN = (5**0.5 - 1) / 2
 _CROWD, _CROWDED = 5, 0.1
 """Where so many runs lie within this share of each column's range, the model has little to learn from one more."""
 _ELSEWHERE_EVERY = 2
-"""Of the suggestions where runs crowd, one in so many is a Sobol point instead, if runs are stopped early."""
+"""Of the suggestions where runs crowd, about one in so many is a Sobol point, if runs are stopped early."""
 _ENDS_SHARE = 1 / 3
 """With several objectives, this share of the suggestions looks for the ends of the front: see docs/engine.md."""
 _NOTHING_TO_GAIN = float(np.log(1e-6))
@@ -140,7 +140,9 @@ class _Suggesting:
         stopped early, a look elsewhere costs few steps. Where each run is run to its end, it costs more than it finds.
         """
         known = np.concatenate([self.run_rows, self.pending])
-        if self.region.is_listed or self.given.acq_func != "auto" or len(known) % _ELSEWHERE_EVERY:
+        # By chance, so that in no context and no rhythm of tells it is always or never.
+        turn = crc32(f"elsewhere:{self.given.seed}:{len(known)}".encode()) % _ELSEWHERE_EVERY
+        if self.region.is_listed or self.given.acq_func != "auto" or turn:
             return False
         is_stopping = any(run.is_stopped for run in self.given.runs)
         return is_stopping and int(np.count_nonzero(np.abs(known - row).max(axis=1) <= _CROWDED)) >= _CROWD

@@ -129,7 +129,7 @@ async def require_row(work: Work, row: ExperimentRow, fixed: Configuration) -> N
         blocks = await list_blocks(work, row.exp_uuid, low, low + _LOOKED_AT - 1)
         if await aside(BLOCK * len(blocks) * len(row.space), sought.is_in, blocks):
             return
-    raise InvalidError.of(sought.problems())
+    raise InvalidError.of(await aside(n * len(row.space), sought.problems))
 
 
 async def rows_of_runs(work: Work, row: ExperimentRow, runs: Sequence[Configuration]) -> list[int | None]:
