@@ -89,6 +89,7 @@ class Prospects:
                 (steps, [one / self._unit for one in all_]) for (steps, _), all_ in zip(runs, merits, strict=True)
             ]
             self._variance = _squares(self._finals) / len(self._finals)
+            self._worst, self._best = min(self._finals), max(self._finals)
             values = [*self._finals, *(one for _, all_ in self._curves for one in all_)]
             self._range = max(values) - min(values)
         self._lines: dict[int, _Line] = {}
@@ -109,7 +110,7 @@ class Prospects:
         if step not in self._lines:
             self._lines[step] = self._line_at(step)
         own, sd = self._lines[step].at(_limited(merit(self._objective, value) / self._unit))
-        own, sd = min(max(own, min(self._finals) - self._range), max(self._finals)), min(sd, self._range)
+        own, sd = min(max(own, self._worst - self._range), self._best), min(sd, self._range)
         return self._value_of(_limited(own * self._unit), value), _limited(sd * self._unit)
 
     def _line_at(self, step: int) -> _Line:

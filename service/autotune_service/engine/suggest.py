@@ -128,7 +128,7 @@ class _Suggesting:
             return self._elsewhere()
         reason, kind = self._reason(found), self._kind
         maximized = self._objectives() if self.alone is None else [self._objectives()[self.alone]]
-        self._add(covars)
+        self._add(covars, row)
         predictions = {name: surrogate.predict(row, is_measured=True)[0] for name, surrogate in self.surrogates.items()}
         value = value_in_units(found.value, kind, [surrogate.scale for surrogate in maximized])
         return Suggestion(covars, "model", reason, predictions, value, kind, self.region.take(found.row))
@@ -139,24 +139,22 @@ class _Suggesting:
         A model that fits what it has seen can be sure of all else and wrong: then it stays at one place. Where runs are
         stopped early, a look elsewhere costs few steps. Where each run is run to its end, it costs more than it finds.
         """
+        if self.region.is_listed or self.given.acq_func != "auto" or not any(run.is_stopped for run in self.given.runs):
+            return False
         known = np.concatenate([self.run_rows, self.pending])
         # By chance, so that in no context and no rhythm of tells it is always or never.
         turn = crc32(f"elsewhere:{self.given.seed}:{len(known)}".encode()) % _ELSEWHERE_EVERY
-        if self.region.is_listed or self.given.acq_func != "auto" or turn:
-            return False
-        is_stopping = any(run.is_stopped for run in self.given.runs)
-        return is_stopping and int(np.count_nonzero(np.abs(known - row).max(axis=1) <= _CROWDED)) >= _CROWD
+        return not turn and int(np.count_nonzero(np.abs(known - row).max(axis=1) <= _CROWDED)) >= _CROWD
 
     def _elsewhere(self) -> Suggestion:
         reason = f"a Sobol point, to look elsewhere: {_CROWD} or more runs are near what the model would try next"
         pending = [*self.given.pending, *self.chosen]
         [suggestion] = initial_design(replace(self.given, pending=pending, n=1), reason)
-        self._add(suggestion.covars)
+        self._add(suggestion.covars, self.encoding.encode([suggestion.covars]))
         return suggestion
 
-    def _add(self, covars: Configuration) -> None:
-        """Count a configuration as pending."""
-        row = self.encoding.encode([covars])
+    def _add(self, covars: Configuration, row: Array) -> None:
+        """Count a configuration, whose row has the shape (1, d), as pending."""
         self.chosen.append(covars)
         self.pending = np.concatenate([self.pending, row])
         self.taken.add(self.encoding.keys(row)[0])
